@@ -1,0 +1,32 @@
+/* The clocks: monotonic time for deadlines and durations, wall time for people.
+ * Not for timers; those belong to an event loop. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+/** Bytes that clock_format() fills at most, the final NUL included. */
+#define CLOCK_TEXT_SIZE 32
+
+/** Monotonic time; its zero has no meaning, only differences do.
+ * @return Nanoseconds.
+ * @thread Any. */
+uint64_t clock_now_ns(void);
+
+/** Monotonic time, as clock_now_ns().
+ * @return Milliseconds, rounded down.
+ * @thread Any. */
+uint64_t clock_now_ms(void);
+
+/** Wall-clock time; may jump when somebody sets the clock, so never a deadline.
+ * @return Milliseconds since 1970-01-01T00:00:00Z.
+ * @thread Any. */
+int64_t clock_wall_ms(void);
+
+/** Writes an instant as ISO 8601 in UTC, e.g. `2026-11-23T22:23:35.123Z`.
+ * @param wall_ms  Milliseconds since 1970-01-01T00:00:00Z; may be negative.
+ * @param text     Filled in, NUL-terminated.
+ * @thread Any. */
+void clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,274 @@
+/* The log: makes each line in a buffer on the stack and hands it to the sink whole, so that logging
+ * needs no memory and no lines mix. */
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+_Static_assert(LOG_LINE_SIZE <= PIPE_BUF, "a pipe may tear a line that is longer");
+
+#define CUT_MARK "\xE2\x80\xA6"
+
+/* What must still fit when a line is full: a closing quote, a space with the mark, the newline. */
+#define LINE_RESERVE (sizeof "\" " CUT_MARK "\n" - 1)
+#define LINE_FULL (LOG_LINE_SIZE - LINE_RESERVE)
+
+struct line {
+    char bytes[LOG_LINE_SIZE];
+    size_t length;
+};
+
+static void write_stderr(void *data, enum log_level level, const char *line, size_t length);
+
+/* The program's only global mutable state. The lock keeps a sink from being replaced while it is
+ * being called; lines themselves don't exclude each other. */
+static struct {
+    _Atomic(enum log_level) threshold;
+    pthread_rwlock_t lock;
+    log_sink *sink;
+    void *data;
+} output = {
+    .threshold = LOG_LEVEL_INFO,
+    .lock = PTHREAD_RWLOCK_INITIALIZER,
+    .sink = write_stderr,
+};
+
+static const char *const level_names[] = {
+    [LOG_LEVEL_DEBUG] = "debug",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_WARN] = "warn",
+    [LOG_LEVEL_ERROR] = "error",
+};
+
+static void write_stderr(void *data, enum log_level level, const char *line, size_t length)
+{
+    (void)data;
+    (void)level;
+
+    ssize_t written;
+    do {
+        written = write(STDERR_FILENO, line, length);
+    } while (written < 0 && errno == EINTR);
+    /* Other failures have nowhere to be told. A rest (a full disk) is not written later: another
+     * line would by then stand in between. */
+}
+
+/* Appends where room is known to be: in the head of the line, or in the reserve. */
+static void append(struct line *line, const char *bytes, size_t length)
+{
+    memcpy(line->bytes + line->length, bytes, length);
+    line->length += length;
+}
+
+static void append_text(struct line *line, const char *text)
+{
+    append(line, text, strlen(text));
+}
+
+static bool fits(const struct line *line, size_t length)
+{
+    return line->length <= LINE_FULL && length <= LINE_FULL - line->length;
+}
+
+/* The smallest piece of a value that must not be cut: a character, or its escape. */
+struct atom {
+    char bytes[sizeof "\\xNN\\xNN"];
+    size_t length; /* written */
+    size_t taken;  /* read */
+};
+
+static void escape_bytes(struct atom *atom, const unsigned char *bytes, size_t count)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < count; i++) {
+        const char escape[] = {'\\', 'x', digits[bytes[i] >> 4], digits[bytes[i] & 0xF]};
+        memcpy(atom->bytes + atom->length, escape, sizeof escape);
+        atom->length += sizeof escape;
+    }
+}
+
+/* The letter that follows the backslash in the byte's escape, or 0 if it has none of its own. */
+static char short_escape(unsigned char byte)
+{
+    switch (byte) {
+    case '"':
+    case '\\':
+        return (char)byte;
+    case '\n':
+        return 'n';
+    case '\r':
+        return 'r';
+    case '\t':
+        return 't';
+    default:
+        return 0;
+    }
+}
+
+static struct atom next_atom(const char *text, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    const size_t size = utf8_character(text, length);
+    const char letter = short_escape(bytes[0]);
+    struct atom atom = {.taken = size > 0 ? size : 1};
+
+    if (letter != 0) {
+        atom.bytes[0] = '\\';
+        atom.bytes[1] = letter;
+        atom.length = 2;
+    } else if (size == 0 || utf8_has_control(text, size)) {
+        escape_bytes(&atom, bytes, atom.taken);
+    } else {
+        memcpy(atom.bytes, text, size);
+        atom.length = size;
+    }
+    return atom;
+}
+
+static bool is_bare(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length;) {
+        const struct atom atom = next_atom(text + i, length - i);
+
+        /* An escape is always longer than what it stands for. */
+        if (atom.length != atom.taken || text[i] == ' ' || text[i] == '=')
+            return false;
+        i += atom.taken;
+    }
+    return length > 0;
+}
+
+static bool put_atoms(struct line *line, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length;) {
+        const struct atom atom = next_atom(text + i, length - i);
+
+        if (!fits(line, atom.length))
+            return false;
+        append(line, atom.bytes, atom.length);
+        i += atom.taken;
+    }
+    return true;
+}
+
+/* Returns whether all of it went in; if not, it ends with the mark. A quote is always closed. */
+static bool put_string(struct line *line, const char *text, size_t length, bool quoted)
+{
+    if (quoted)
+        append_text(line, "\"");
+    const bool whole = put_atoms(line, text, length);
+    if (!whole)
+        append_text(line, CUT_MARK);
+    if (quoted)
+        append_text(line, "\"");
+    return whole;
+}
+
+static bool put_number(struct line *line, const struct log_field *field)
+{
+    char text[32];
+
+    switch (field->kind) {
+    case LOG_KIND_INT:
+        (void)snprintf(text, sizeof text, "%" PRId64, field->value.integer);
+        break;
+    case LOG_KIND_UINT:
+        (void)snprintf(text, sizeof text, "%" PRIu64, field->value.natural);
+        break;
+    default:
+        (void)snprintf(text, sizeof text, "%g", field->value.real);
+        break;
+    }
+    return put_string(line, text, strlen(text), false);
+}
+
+/* Returns whether the line has room for more; if not, it ends with the mark. */
+static bool put_field(struct line *line, const struct log_field *field)
+{
+    /* The opening quote is counted with the key, so that put_string() need not look. */
+    if (!fits(line, strlen(field->key) + sizeof " =\"" - 1)) {
+        append_text(line, " " CUT_MARK);
+        return false;
+    }
+    append_text(line, " ");
+    append_text(line, field->key);
+    append_text(line, "=");
+
+    if (field->kind != LOG_KIND_STRING)
+        return put_number(line, field);
+
+    const bool bare = is_bare(field->value.text, field->length);
+    return put_string(line, field->value.text, field->length, !bare);
+}
+
+static void put_line(struct line *line, enum log_level level, const char *message,
+                     const struct log_field *fields, size_t count)
+{
+    char now[CLOCK_TEXT_SIZE];
+    clock_format(clock_wall_ms(), now);
+
+    append_text(line, "time=");
+    append_text(line, now);
+    append_text(line, " level=");
+    append_text(line, level_names[level]);
+    append_text(line, " msg=");
+
+    bool room = put_string(line, message, strlen(message), true);
+    for (size_t i = 0; room && i < count; i++)
+        room = put_field(line, &fields[i]);
+    append_text(line, "\n");
+}
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields,
+               size_t count)
+{
+    if (!log_enabled(level))
+        return;
+
+    const int saved_errno = errno;
+    struct line line; /* not initialised: 4 KiB of zeroes for each line would be for nothing */
+    line.length = 0;
+    put_line(&line, level, message, fields, count);
+
+    /* Locking can fail only for misuse: never more readers than threads, and sinks don't log. */
+    (void)pthread_rwlock_rdlock(&output.lock);
+    output.sink(output.data, level, line.bytes, line.length);
+    (void)pthread_rwlock_unlock(&output.lock);
+    errno = saved_errno;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level >= atomic_load_explicit(&output.threshold, memory_order_relaxed);
+}
+
+void log_set_level(enum log_level level)
+{
+    atomic_store_explicit(&output.threshold, level, memory_order_relaxed);
+}
+
+int log_level_parse(const char *name)
+{
+    for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {
+        if (strcmp(name, level_names[i]) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+void log_set_sink(log_sink *sink, void *data)
+{
+    (void)pthread_rwlock_wrlock(&output.lock);
+    output.sink = sink != NULL ? sink : write_stderr;
+    output.data = data;
+    (void)pthread_rwlock_unlock(&output.lock);
+}

@@ -1,0 +1,129 @@
+/* A graph as JSON; see graph_report.h. The only file of the core that includes jansson.
+ *
+ *   { "modules": [ { "name", "built_in", "global", "imports": [ name ], "exports": [ name ] } ],
+ *     "instances": [ { "name", "kind": "gateway" or "service", "module", "library",
+ *                      "path": null if it answers nowhere,
+ *                      "provides": null or { "interface", "version" },
+ *                      "gets": [ { "interface", "version", "optional",
+ *                                  "from": null or { "module", "instance", "version" } } ] } ] }
+ *
+ * The `instance` of what is built in is null. A library whose path is not UTF-8 is null too.
+ * jansson's functions take a NULL for an argument and then fail, so a lack of memory shows at the
+ * end of each object. */
+#include "host/graph_report.h"
+
+#include <jansson.h>
+#include <toni/connections.h>
+
+static json_t *text(toni_str str)
+{
+    return json_stringn(str.data ? str.data : "", str.size);
+}
+
+/* @return NULL on no memory, as all below. */
+static json_t *names_to_json(const struct name_at *names, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        if (json_array_append_new(list, json_string(names[i].name))) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *module_to_json(const struct config_module *module)
+{
+    return json_pack("{s:s, s:b, s:b, s:o, s:o}", "name", module->name, "built_in", 0, "global",
+                     (int)module->is_global, "imports",
+                     names_to_json(module->imports, module->import_count), "exports",
+                     names_to_json(module->exports, module->export_count));
+}
+
+static json_t *built_in_to_json(void)
+{
+    return json_pack("{s:s, s:b, s:b, s:[], s:[s]}", "name", BROADCAST_MODULE, "built_in", 1,
+                     "global", 0, "imports", "exports", TONI_CONNECTIONS_INTERFACE);
+}
+
+static json_t *source_to_json(const struct graph *graph, const struct injection *injection)
+{
+    if (injection->kind == INJECTION_NOTHING)
+        return json_null();
+    if (injection->kind == INJECTION_CONNECTIONS)
+        return json_pack("{s:s, s:n, s:i}", "module", BROADCAST_MODULE, "instance", "version", 1);
+    const struct instance_setup *from = &graph->setups[injection->slot];
+    return json_pack("{s:s, s:s, s:I}", "module", from->module, "instance", from->name, "version",
+                     (json_int_t)from->plugin->descriptor.provides->version);
+}
+
+static json_t *injections_to_json(const struct graph *graph, size_t number)
+{
+    const toni_dependency *const *needs = graph->setups[number].plugin->descriptor.needs;
+    json_t *list = json_array();
+
+    for (size_t i = 0; needs && needs[i]; i++) {
+        json_t *need = json_pack(
+            "{s:o, s:I, s:b, s:o}", "interface", text(needs[i]->interface_name), "version",
+            (json_int_t)needs[i]->version, "optional", (needs[i]->flags & TONI_OPTIONAL) != 0,
+            "from", source_to_json(graph, &graph->injections[number][i]));
+        if (json_array_append_new(list, need)) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *provides_to_json(const toni_interface *provides)
+{
+    if (!provides)
+        return json_null();
+    return json_pack("{s:o, s:I}", "interface", text(provides->name), "version",
+                     (json_int_t)provides->version);
+}
+
+static json_t *instance_to_json(const struct graph *graph, size_t number)
+{
+    const struct instance_setup *setup = &graph->setups[number];
+    const toni_plugin *plugin = &setup->plugin->descriptor;
+    json_t *library = json_string(setup->plugin->path);
+
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "name", setup->name, "kind",
+                     plugin->kind == TONI_GATEWAY ? "gateway" : "service", "module", setup->module,
+                     "library", library ? library : json_null(), "path",
+                     setup->path.size > 0 ? text(setup->path) : json_null(), "provides",
+                     provides_to_json(plugin->provides), "gets", injections_to_json(graph, number));
+}
+
+static json_t *graph_to_json(const struct graph *graph)
+{
+    json_t *modules = json_array();
+    json_t *instances = json_array();
+    int result = json_array_append_new(modules, built_in_to_json());
+
+    for (size_t i = 0; i < graph->config->module_count; i++)
+        result |= json_array_append_new(modules, module_to_json(&graph->config->modules[i]));
+    for (size_t i = 0; i < graph->setup_count; i++)
+        result |= json_array_append_new(instances, instance_to_json(graph, i));
+    json_t *whole = json_pack("{s:o, s:o}", "modules", modules, "instances", instances);
+    if (!result)
+        return whole;
+    json_decref(whole);
+    return NULL;
+}
+
+int graph_print_json(const struct graph *graph, FILE *out)
+{
+    json_t *whole = graph_to_json(graph);
+    int result = -1;
+
+    if (whole)
+        result = json_dumpf(whole, out, JSON_INDENT(2));
+    json_decref(whole);
+    if (result || fputc('\n', out) == EOF || fflush(out))
+        return -1;
+    return 0;
+}

@@ -1,0 +1,228 @@
+/* The life of the host; see run.h. Main thread only, but for the two calls of signals.h: it owns
+ * configuration, graph and listeners; clients are the workers'. */
+#include "host/run.h"
+
+#include "base/log.h"
+#include "host/descriptors.h"
+#include "host/host_table.h"
+#include "host/loading.h"
+#include "host/signals.h"
+#include "net/http_server.h"
+#include "net/server.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+struct host {
+    toni_host table;
+    struct loading loading;
+    toni_connections *connections;
+    struct server *server;
+    struct http_server *http;
+    uv_loop_t loop;
+    uv_async_t stop;
+    uv_async_t drained;
+    uv_timer_t drain_limit;
+    bool stopping;
+    struct signals signals;
+    atomic_int signal; /* the first that came */
+};
+
+/* --- Stopping */
+
+/* Everybody is gone, or had `drain_ms` to go. */
+static void finish_drain(struct host *host)
+{
+    if (uv_is_closing((uv_handle_t *)&host->drained))
+        return;
+    uv_close((uv_handle_t *)&host->stop, NULL);
+    uv_close((uv_handle_t *)&host->drained, NULL);
+    uv_close((uv_handle_t *)&host->drain_limit, NULL);
+}
+
+static void on_drained(uv_async_t *async)
+{
+    struct host *host = async->data;
+    if (host->stopping && atomic_load(&host->server->clients) == 0 && http_server_idle(host->http))
+        finish_drain(host);
+}
+
+static void on_drain_limit(uv_timer_t *timer)
+{
+    struct host *host = timer->data;
+    log_warn("drain_ms is over: the rest is closed at once",
+             log_uint("clients", atomic_load(&host->server->clients)),
+             log_uint("requests", atomic_load(&host->http->requests)));
+    finish_drain(host);
+}
+
+static const char *signal_name(int number)
+{
+    return number == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+static void on_stop(uv_async_t *async)
+{
+    struct host *host = async->data;
+    host->stopping = true;
+    log_info("stopping", log_str("signal", signal_name(atomic_load(&host->signal))),
+             log_uint("clients", atomic_load(&host->server->clients)));
+    graph_stopping(host->loading.graph);
+    uv_timer_start(&host->drain_limit, on_drain_limit, host->loading.config->limits.drain_ms, 0);
+    http_server_drain(host->http);
+    server_drain(host->server);
+}
+
+/* On the signals' thread. */
+static void on_first_signal(void *data, int number)
+{
+    struct host *host = data;
+    atomic_store(&host->signal, number);
+    uv_async_send(&host->stop);
+}
+
+/* On the signals' thread, whatever the main thread is at. */
+static void on_second_signal(void *data, int number)
+{
+    struct host *host = data;
+    log_warn("stopped at once, by a second signal", log_str("signal", signal_name(number)));
+    plugin_loader_finish(&host->loading.loader);
+    _exit(EXIT_FAULT);
+}
+
+/* --- Starting */
+
+static int open_loop(struct host *host)
+{
+    if (uv_loop_init(&host->loop))
+        return -1;
+    if (uv_async_init(&host->loop, &host->drained, on_drained)) {
+        uv_loop_close(&host->loop);
+        return -1;
+    }
+    uv_async_init(&host->loop, &host->stop, on_stop); /* only the first can fail */
+    uv_timer_init(&host->loop, &host->drain_limit);
+    host->stop.data = host->drained.data = host->drain_limit.data = host;
+    if (!signals_start(&host->signals, on_first_signal, on_second_signal, host))
+        return 0;
+    finish_drain(host);
+    uv_run(&host->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&host->loop);
+    return -1;
+}
+
+static uint32_t worker_count(const struct config *config)
+{
+    return config->workers > 0 ? config->workers : (uint32_t)uv_available_parallelism();
+}
+
+static int make(struct host *host)
+{
+    const struct config *config = host->loading.config;
+    host->connections = connections_create(&host->table, &config->limits, worker_count(config));
+    if (!host->connections) {
+        log_error("the host could not be made: out of memory");
+        return -1;
+    }
+    host->server =
+        server_create(host->connections, host->loading.graph, &config->limits, &host->drained);
+    host->http =
+        http_server_create(&host->table, host->loading.graph, &config->limits, &host->drained);
+    if (!host->server || !host->http)
+        return -1;
+    return graph_create(host->loading.graph, &host->table, host->connections);
+}
+
+static void report_gateways(const struct host *host)
+{
+    const struct graph *graph = host->loading.graph;
+    for (size_t i = 0; i < graph->gateway_count; i++) {
+        const struct instance_setup *setup = &graph->gateways[i].instance->setup;
+        log_info("gateway ready", log_str("gateway", setup->name),
+                 log_strn("path", graph->gateways[i].path.data, graph->gateways[i].path.size),
+                 log_str("module", setup->module), log_str("library", setup->plugin->path));
+    }
+}
+
+static void report_services(const struct host *host)
+{
+    const struct graph *graph = host->loading.graph;
+    for (size_t i = 0; i < graph->instance_count; i++) {
+        const struct instance_setup *setup = &graph->instances[i]->setup;
+        if (graph->instances[i]->descriptor->kind != TONI_SERVICE)
+            continue;
+        log_info("service ready", log_str("service", setup->name),
+                 log_strn("path", setup->path.data, setup->path.size),
+                 log_str("module", setup->module), log_str("library", setup->plugin->path));
+    }
+}
+
+static int open_up(struct host *host)
+{
+    const struct config *config = host->loading.config;
+    if (graph_start(host->loading.graph) ||
+        server_bind(host->server, config->websocket.addresses, config->websocket.count) ||
+        http_server_bind(host->http, &config->http) || server_start(host->server) ||
+        graph_ready(host->loading.graph) || server_accept(host->server, &host->loop) ||
+        http_server_start(host->http, &host->loop))
+        return -1;
+    report_gateways(host);
+    report_services(host);
+    log_info("ready", log_uint("workers", host->connections->lane_count), log_int("pid", getpid()));
+    return 0;
+}
+
+/* Without the thread that a service keeps there is no clean end. */
+static void end_at_once(struct host *host)
+{
+    plugin_loader_finish(&host->loading.loader);
+    _exit(EXIT_FAULT);
+}
+
+static void unmake(struct host *host)
+{
+    if (host->http && http_server_stop(host->http))
+        end_at_once(host);
+    if (host->server)
+        server_stop(host->server);
+    finish_drain(host);
+    uv_run(&host->loop, UV_RUN_DEFAULT); /* lets go of the handles */
+    graph_destroy(host->loading.graph);
+    host->loading.graph = NULL;
+    http_server_destroy(host->http);
+    server_destroy(host->server);
+    connections_destroy(host->connections);
+    signals_stop(&host->signals);
+    uv_loop_close(&host->loop);
+}
+
+enum exit_code host_run(const char *config_path)
+{
+    struct host host = {0};
+    enum exit_code code = EXIT_USAGE;
+    (void)signal(SIGPIPE, SIG_IGN); /* a log that nobody reads must not end the host */
+    if (loading_init(&host.loading, config_path))
+        goto finish;
+    code = EXIT_FAULT;
+    host_table_fill(&host.table);
+    if (descriptors_raise(host.loading.config->limits.connections,
+                          worker_count(host.loading.config)))
+        goto finish;
+    if (open_loop(&host)) {
+        log_error("the main loop could not be made: out of memory or descriptors");
+        goto finish;
+    }
+    if (!make(&host) && !open_up(&host)) {
+        uv_run(&host.loop, UV_RUN_DEFAULT);
+        code = EXIT_CLEAN;
+    }
+    unmake(&host);
+    log_info("stopped");
+
+finish:
+    loading_finish(&host.loading);
+    return code;
+}

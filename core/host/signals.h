@@ -1,0 +1,31 @@
+/* SIGINT and SIGTERM. They have a thread of their own, so that a second one ends the process even
+ * while a plugin's hook holds up the main thread. */
+#ifndef HOST_SIGNALS_H
+#define HOST_SIGNALS_H
+
+#include <pthread.h>
+#include <uv.h>
+
+struct signals {
+    uv_loop_t loop;
+    uv_poll_t arrival;
+    uv_async_t end;
+    pthread_t thread;
+    int descriptor; /* a signalfd */
+    void (*first)(void *data, int number);
+    void (*second)(void *data, int number);
+    void *data;
+    unsigned count; /* that have come; the thread's own */
+};
+
+/** Begins to listen, and blocks both signals for this thread and all that it makes from now on:
+ * they stay blocked to the end of the process. @p first and @p second are called on the thread;
+ * others that follow are not told of.
+ * @return 0, or -1 on no memory or descriptors. */
+int signals_start(struct signals *signals, void (*first)(void *data, int number),
+                  void (*second)(void *data, int number), void *data);
+
+/** Ends that; no call runs any more once it has returned. */
+void signals_stop(struct signals *signals);
+
+#endif

@@ -1,0 +1,53 @@
+/* Deadlines of HTTP connections. libmicrohttpd counts idle time only, so a client that sends a byte
+ * now and then could stay for ever; here each step of a connection's life has a time by which it
+ * must be over, and the socket of one that is late is shut down, which libmicrohttpd notices.
+ *
+ * All functions may be called from any thread. */
+#ifndef NET_HTTP_DEADLINES_H
+#define NET_HTTP_DEADLINES_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+enum http_phase {
+    HTTP_WAITING, /* for a request, after the last one or at the beginning */
+    HTTP_READING, /* the request has begun */
+    HTTP_RUNNING, /* a service has it, for as long as it likes */
+    HTTP_SENDING, /* the answer */
+};
+
+struct http_connection {
+    struct http_connection *next;
+    struct http_connection **link; /* what points here */
+    int fd;
+    enum http_phase phase;
+    uint64_t due_ms;
+};
+
+struct http_deadlines {
+    uint64_t limit_ms;     /* for each phase but HTTP_RUNNING */
+    pthread_mutex_t mutex; /* a leaf: nothing else is locked under it. Guards the rest */
+    struct http_connection *first;
+};
+
+/** @return 0, or -1. */
+int http_deadlines_init(struct http_deadlines *deadlines, uint64_t limit_ms);
+
+/** There must be no connections any more. */
+void http_deadlines_finish(struct http_deadlines *deadlines);
+
+/** @param fd  Must not be closed before http_deadlines_remove.
+ * @return The connection, waiting for its first request; NULL on no memory. */
+struct http_connection *http_deadlines_add(struct http_deadlines *deadlines, int fd);
+
+/** @param connection  Freed; NULL is fine. */
+void http_deadlines_remove(struct http_deadlines *deadlines, struct http_connection *connection);
+
+/** Begins a phase; its time is counted from now. */
+void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connection *connection,
+                          enum http_phase phase);
+
+/** Shuts down the sockets that are late; one in the middle of a request is told 408 before. */
+void http_deadlines_sweep(struct http_deadlines *deadlines);
+
+#endif

@@ -1,0 +1,259 @@
+/* Requests; see http_request.h. All of this runs on libmicrohttpd's threads; one connection stays
+ * on one of them. */
+#include "net/http_request.h"
+
+#include "base/log.h"
+#include "net/http_exchange.h"
+#include "net/http_path.h"
+#include "net/http_server.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <toni/error.h>
+
+/* Of each address. A service that blocks makes one of them wait, and what came in on it. */
+#define THREADS 4
+
+/* Of one head, with all that libmicrohttpd keeps for it. */
+#define HEAD_BYTES 32768
+
+#define RETRY_AFTER "5" /* seconds */
+
+#define METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+static bool method_is_known(const char *method)
+{
+    static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(method, known[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* --- The service */
+
+static struct http_service *find_service(const struct http_server *server, toni_exchange *exchange)
+{
+    struct http_service *best = NULL;
+    size_t longest = 0;
+    toni_str rest;
+    for (size_t i = 0; i < server->service_count; i++) {
+        toni_str base = server->services[i].instance->setup.path;
+        if (base.size > longest && http_path_below(exchange->path, base, &rest)) {
+            best = &server->services[i];
+            longest = base.size;
+            exchange->subpath = rest;
+        }
+    }
+    return best;
+}
+
+/* OPTIONS is answered from what the service says of every method that it doesn't have. */
+static void tell_options(toni_exchange *exchange)
+{
+    if (exchange->status == 405 && strcmp(exchange->method, "OPTIONS") == 0)
+        exchange->status = 204;
+}
+
+static void call_service(toni_exchange *exchange)
+{
+    struct http_service *service = exchange->service;
+    atomic_fetch_add(&service->running, 1);
+    int32_t result = instance_on_request(service->instance, exchange);
+    atomic_fetch_sub(&service->running, 1);
+    if (result == TONI_OK && exchange->status == 0) {
+        log_warn("a request was left without an answer: it gets 500",
+                 log_str("instance", service->instance->setup.name),
+                 log_str("method", exchange->method),
+                 log_strn("path", exchange->path.data, exchange->path.size));
+    }
+    if (result != TONI_OK || exchange->status == 0)
+        http_exchange_refuse(exchange, 500, "The service failed to answer.\n", NULL, NULL);
+    else
+        tell_options(exchange);
+}
+
+/* --- The steps of a request */
+
+static enum MHD_Result send_answer(struct http_server *server, toni_exchange *exchange)
+{
+    http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_SENDING);
+    return http_exchange_send(exchange) ? MHD_NO : MHD_YES;
+}
+
+static uint64_t body_limit(const toni_exchange *exchange)
+{
+    return exchange->service->instance->setup.limits.http_body_bytes;
+}
+
+static bool announces_too_much(const toni_exchange *exchange)
+{
+    const char *length =
+        MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    errno = 0;
+    return length && (strtoull(length, NULL, 10) > body_limit(exchange) || errno == ERANGE);
+}
+
+static bool has_body(const toni_exchange *exchange)
+{
+    const char *length =
+        MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return (length && strcmp(length, "0") != 0) ||
+           MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND,
+                                       MHD_HTTP_HEADER_TRANSFER_ENCODING);
+}
+
+/* Finds the service, or answers why there is none. */
+static void judge_head(const struct http_server *server, toni_exchange *exchange,
+                       const char *method)
+{
+    exchange->service = exchange->path_is_bad ? NULL : find_service(server, exchange);
+    if (atomic_load(&server->draining)) {
+        http_exchange_refuse(exchange, 503, "The server is shutting down.\n", "Retry-After",
+                             RETRY_AFTER);
+    } else if (!method_is_known(method)) {
+        http_exchange_refuse(exchange, 405, "Method not known here.\n", "Allow", METHODS);
+    } else if (exchange->is_asterisk && strcmp(method, "OPTIONS") == 0) {
+        http_exchange_refuse(exchange, 204, "", "Allow", METHODS);
+    } else if (exchange->path_is_bad) {
+        http_exchange_refuse(exchange, 400, "The request target is no valid path.\n", NULL, NULL);
+    } else if (!exchange->service) {
+        http_exchange_refuse(exchange, 404, "No service answers on this path.\n", NULL, NULL);
+    } else if (announces_too_much(exchange)) {
+        http_exchange_refuse(exchange, 413, "The body is too large.\n", NULL, NULL);
+    }
+}
+
+/* The head is whole. A refusal goes out before the body is read, which ends the connection; where
+ * there is no body it waits for the next call, which doesn't. */
+static enum MHD_Result take_head(struct http_server *server, toni_exchange *exchange,
+                                 const char *method)
+{
+    bool is_head = strcmp(method, "HEAD") == 0; /* libmicrohttpd leaves its content out */
+    exchange->method = is_head ? "GET" : method;
+    judge_head(server, exchange, method);
+    return exchange->status != 0 && has_body(exchange) ? send_answer(server, exchange) : MHD_YES;
+}
+
+/* An answer in the middle of a body would close the connection without it, so the rest of one that
+ * is too large is read and thrown away. */
+static void take_body(toni_exchange *exchange, const char *bytes, size_t size)
+{
+    if (exchange->is_too_big)
+        return;
+    if (exchange->body.length + size > body_limit(exchange) ||
+        buffer_append(&exchange->body, bytes, size)) {
+        exchange->is_too_big = true;
+        buffer_finish(&exchange->body);
+    }
+}
+
+/* The request is whole. */
+static enum MHD_Result answer(struct http_server *server, toni_exchange *exchange)
+{
+    if (exchange->is_too_big) {
+        http_exchange_refuse(exchange, 413, "The body is too large.\n", NULL, NULL);
+    } else if (exchange->status == 0) {
+        http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_RUNNING);
+        call_service(exchange);
+    }
+    return send_answer(server, exchange);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): as many parameters as libmicrohttpd has */
+static enum MHD_Result on_access(void *data, struct MHD_Connection *mhd, const char *url,
+                                 const char *method, const char *version, const char *bytes,
+                                 size_t *size, void **state)
+{
+    (void)mhd, (void)url, (void)version;
+    struct http_server *server = data;
+    toni_exchange *exchange = *state;
+    if (!exchange) /* no memory */
+        return MHD_NO;
+    if (!exchange->method)
+        return take_head(server, exchange, method);
+    if (*size > 0) {
+        take_body(exchange, bytes, *size);
+        *size = 0;
+        return MHD_YES;
+    }
+    return exchange->is_answered ? MHD_YES : answer(server, exchange);
+}
+
+/* --- The ends of a request and of a connection */
+
+static void *on_request_line(void *data, const char *target, struct MHD_Connection *mhd)
+{
+    struct http_server *server = data;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct http_connection *connection = info ? info->socket_context : NULL;
+    if (!connection)
+        return NULL;
+    toni_exchange *exchange = http_exchange_create(server->host, mhd, connection, target);
+    if (!exchange)
+        return NULL;
+    http_deadlines_enter(&server->deadlines, connection, HTTP_READING);
+    atomic_fetch_add(&server->requests, 1);
+    return exchange;
+}
+
+static void on_completed(void *data, struct MHD_Connection *mhd, void **state,
+                         enum MHD_RequestTerminationCode why)
+{
+    (void)mhd, (void)why;
+    struct http_server *server = data;
+    toni_exchange *exchange = *state;
+    *state = NULL;
+    if (!exchange)
+        return;
+    http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_WAITING);
+    http_exchange_destroy(exchange);
+    if (atomic_fetch_sub(&server->requests, 1) == 1 && atomic_load(&server->draining))
+        uv_async_send(server->drained);
+}
+
+static void on_connection(void *data, struct MHD_Connection *mhd, void **state,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct http_server *server = data;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        http_deadlines_remove(&server->deadlines, *state);
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *state = info ? http_deadlines_add(&server->deadlines, info->connect_fd) : NULL;
+}
+
+/* --- libmicrohttpd */
+
+__attribute__((format(printf, 2, 0))) static void on_log(void *data, const char *format,
+                                                         va_list arguments)
+{
+    (void)data;
+    char text[512];
+    if (!log_enabled(LOG_LEVEL_DEBUG) || vsnprintf(text, sizeof text, format, arguments) < 0)
+        return;
+    text[strcspn(text, "\n")] = '\0';
+    log_debug("libmicrohttpd", log_str("text", text));
+}
+
+struct MHD_Daemon *http_request_listen(struct http_server *server, int fd)
+{
+    unsigned connections = (unsigned)server->limits.http_connections;
+    unsigned threads = connections < THREADS ? connections : THREADS;
+    if (threads < 2)
+        threads = 0; /* the daemon's own */
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access,
+        server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
+        on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+}

@@ -1,0 +1,78 @@
+/* The HTTP side of the host: requests on `listen.http`, answered by services. It has threads of its
+ * own, so that a service may take its time without holding up a WebSocket client.
+ *
+ * In this order: http_server_create, http_server_bind, http_server_start; then http_server_drain,
+ * http_server_stop, http_server_destroy. All on the host's main thread. */
+#ifndef NET_HTTP_SERVER_H
+#define NET_HTTP_SERVER_H
+
+#include "net/http_deadlines.h"
+#include "net/listener.h"
+#include "wiring/config.h"
+#include "wiring/graph.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <uv.h>
+
+struct MHD_Daemon;
+
+/* A service that answers HTTP. */
+struct http_service {
+    struct instance *instance;
+    atomic_uint_fast64_t running; /* requests inside its on_request */
+};
+
+/* One address. */
+struct http_listener {
+    struct listener socket;
+    struct MHD_Daemon *daemon; /* NULL until it accepts */
+};
+
+struct http_server {
+    const toni_host *host;     /* borrowed */
+    const struct graph *graph; /* borrowed */
+    struct limits limits;
+    uv_async_t *drained; /* sent when there is no request any more while draining */
+    atomic_bool draining;
+    atomic_uint_fast64_t requests; /* begun, and not answered to the end yet */
+    struct http_service *services;
+    size_t service_count;
+    struct http_listener *listeners;
+    size_t listener_count;
+    struct http_deadlines deadlines;
+    uv_timer_t sweep;
+    bool sweeping;
+};
+
+/** Makes the server; binds nothing.
+ * @param drained  A handle of the main loop.
+ * @return NULL on an error, which is logged. */
+struct http_server *http_server_create(const toni_host *host, const struct graph *graph,
+                                       const struct limits *limits, uv_async_t *drained);
+
+/** Binds all addresses, or none.
+ * @return 0, or -1; then the log says which address it was, and why. */
+int http_server_bind(struct http_server *server, const struct address_list *addresses);
+
+/** Starts the threads, and accepts. The graph is ready. @param loop  The main thread's.
+ * @return 0, or -1, which is logged. */
+int http_server_start(struct http_server *server, uv_loop_t *loop);
+
+/** Stops accepting; new requests on connections that there are get 503. `drained` is sent when the
+ * last request is over. */
+void http_server_drain(struct http_server *server);
+
+/** @return Whether no request is under way. @thread Any. */
+bool http_server_idle(const struct http_server *server);
+
+/** Closes all connections and joins the threads.
+ * @return 0, or -1 if a service still has a request: its thread can't be ended, so the process must
+ * be. The log names the service. */
+int http_server_stop(struct http_server *server);
+
+/** After http_server_stop returned 0, and once the main loop has turned. @param server  NULL is
+ * fine. */
+void http_server_destroy(struct http_server *server);
+
+#endif

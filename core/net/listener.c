@@ -1,0 +1,231 @@
+/* Listening sockets; see listener.h. */
+#include "net/listener.h"
+
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 4096
+
+/* How many to accept before other work gets its turn. */
+#define ACCEPT_AT_ONCE 64
+
+/* How long to wait when there is no room for one more. */
+#define PAUSE_MS 100
+
+/* How often to say so at most. */
+#define WARN_EVERY_MS 10000
+
+/* --- Binding */
+
+/* Finds out the bound address, with the port that the kernel chose if none was given. */
+static void read_name(struct listener *listener)
+{
+    struct sockaddr_storage real = {0};
+    socklen_t length = sizeof real;
+    char host[INET6_ADDRSTRLEN] = "?", port[8] = "?";
+    getsockname(listener->fd, (struct sockaddr *)&real, &length);
+    getnameinfo((const struct sockaddr *)&real, length, host, sizeof host, port, sizeof port,
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    bool is_inet6 = real.ss_family == AF_INET6;
+    (void)snprintf(listener->name, sizeof listener->name, "%s%s%s:%s", is_inet6 ? "[" : "", host,
+                   is_inet6 ? "]" : "", port);
+}
+
+static const char *unix_path(const struct listen_address *address)
+{
+    return ((const struct sockaddr_un *)&address->address)->sun_path;
+}
+
+/* A socket file that nobody listens on was left behind by a host that crashed. Any other file is
+ * refused as well, but it isn't ours to remove. */
+static bool is_left_over(const struct listen_address *address)
+{
+    struct stat file;
+    if (lstat(unix_path(address), &file) || !S_ISSOCK(file.st_mode))
+        return false;
+    /* Not to wait, should the queue of who listens there be full. */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool refused = connect(fd, (const struct sockaddr *)&address->address, address->length) < 0 &&
+                   errno == ECONNREFUSED;
+    close(fd);
+    return refused;
+}
+
+static int bind_unix(int fd, const struct listen_address *address)
+{
+    const struct sockaddr *name = (const struct sockaddr *)&address->address;
+    if (bind(fd, name, address->length) == 0)
+        return 0;
+    if (errno != EADDRINUSE)
+        return -1;
+    if (!is_left_over(address)) {
+        errno = EADDRINUSE;
+        return -1;
+    }
+    unlink(unix_path(address));
+    return bind(fd, name, address->length);
+}
+
+static int bind_inet(int fd, const struct listen_address *address)
+{
+    int on = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on))
+        return -1;
+    /* So that [::] and 0.0.0.0 are two addresses, as they are written. */
+    if (address->address.ss_family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on))
+        return -1;
+    return bind(fd, (const struct sockaddr *)&address->address, address->length);
+}
+
+int listener_open(struct listener *listener, const struct listen_address *address)
+{
+    *listener = (struct listener){.is_unix = address->address.ss_family == AF_UNIX};
+    listener->fd =
+        socket(address->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (listener->fd < 0)
+        return -1;
+    int bound =
+        listener->is_unix ? bind_unix(listener->fd, address) : bind_inet(listener->fd, address);
+    if (bound || listen(listener->fd, BACKLOG)) {
+        int error = errno;
+        close(listener->fd);
+        listener->fd = -1;
+        errno = error;
+        return -1;
+    }
+    if (listener->is_unix)
+        (void)snprintf(listener->name, sizeof listener->name, "%s", listen_address_text(address));
+    else
+        read_name(listener);
+    return 0;
+}
+
+/* --- Accepting */
+
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    struct listener *listener = timer->data;
+    uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+}
+
+/* Without a pause the loop would spin: the socket stays readable. Clients wait in the queue
+ * meanwhile. */
+static void pause_accepting(struct listener *listener, const char *why)
+{
+    uint64_t now = uv_now(listener->poll.loop);
+    if (listener->warned_ms == 0 || now - listener->warned_ms >= WARN_EVERY_MS) {
+        log_warn("accepting paused", log_str("address", listener->name), log_str("reason", why));
+        listener->warned_ms = now;
+    }
+    uv_poll_stop(&listener->poll);
+    uv_timer_start(&listener->pause, on_pause_over, PAUSE_MS, 0);
+}
+
+static bool is_out_of_descriptors(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void peer_address(const struct sockaddr_storage *peer, char text[INET6_ADDRSTRLEN])
+{
+    text[0] = '\0';
+    if (peer->ss_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->sin_addr, text, INET6_ADDRSTRLEN);
+    else if (peer->ss_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)peer)->sin6_addr, text,
+                  INET6_ADDRSTRLEN);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    struct listener *listener = poll->data;
+    for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+        if (!listener->has_room(listener->data)) {
+            pause_accepting(listener, "too many sockets that have not finished their handshake");
+            return;
+        }
+        struct sockaddr_storage peer = {0};
+        socklen_t length = sizeof peer;
+        int fd =
+            accept4(listener->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (errno == ECONNABORTED || errno == EINTR)
+                continue;
+            if (is_out_of_descriptors(errno)) {
+                pause_accepting(listener, "too many open files: raise `ulimit -n`, or lower "
+                                          "limits.connections");
+            }
+            return;
+        }
+        int on = 1;
+        if (!listener->is_unix) /* a lone answer must not wait for a delayed acknowledgement */
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        char address[INET6_ADDRSTRLEN];
+        peer_address(&peer, address);
+        listener->accepted(listener->data, fd, address);
+    }
+}
+
+int listener_start(struct listener *listener, uv_loop_t *loop, listener_accepted *accepted,
+                   listener_has_room *has_room, void *data)
+{
+    listener->accepted = accepted;
+    listener->has_room = has_room;
+    listener->data = data;
+    int error = uv_poll_init(loop, &listener->poll, listener->fd);
+    if (error)
+        return error;
+    uv_timer_init(loop, &listener->pause);
+    listener->poll.data = listener->pause.data = listener;
+    listener->polling = true;
+    return uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+}
+
+/* Before the socket is closed, so that no successor's file is taken away. */
+static void remove_file(struct listener *listener)
+{
+    struct sockaddr_un name;
+    socklen_t length = sizeof name;
+    if (listener->is_unix && getsockname(listener->fd, (struct sockaddr *)&name, &length) == 0)
+        unlink(name.sun_path);
+    listener->is_unix = false;
+}
+
+void listener_refuse(struct listener *listener)
+{
+    if (listener->fd < 0)
+        return;
+    remove_file(listener);
+    shutdown(listener->fd, SHUT_RDWR);
+}
+
+void listener_close(struct listener *listener)
+{
+    if (listener->fd < 0)
+        return;
+    if (listener->polling) {
+        uv_close((uv_handle_t *)&listener->poll, NULL);
+        uv_close((uv_handle_t *)&listener->pause, NULL);
+        listener->polling = false;
+    }
+    remove_file(listener);
+    close(listener->fd);
+    listener->fd = -1;
+}

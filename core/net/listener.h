@@ -1,0 +1,49 @@
+/* A listening socket: bound by the host itself, so that a port in use is seen, and accepted in one
+ * place, so that the load is even. Knows nothing of WebSocket; it hands descriptors on. */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include "wiring/listen_address.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <uv.h>
+
+/* What an accepted descriptor is handed to. @param address  The client's, without a port; empty on
+ * a Unix socket. */
+typedef void listener_accepted(void *data, int fd, const char *address);
+
+/* Asked before each: whether there is room for one more. If not, clients wait in the queue. */
+typedef bool listener_has_room(void *data);
+
+/* Enough for any address that listener_name writes. */
+#define LISTENER_NAME_SIZE 128
+
+struct listener {
+    int fd;
+    uv_poll_t poll;
+    uv_timer_t pause; /* waits for descriptors to become free */
+    bool polling;
+    uint64_t warned_ms; /* of the loop's clock: when it last said that it pauses */
+    bool is_unix;
+    char name[LISTENER_NAME_SIZE]; /* the bound address, with the real port */
+    listener_accepted *accepted;
+    listener_has_room *has_room;
+    void *data;
+};
+
+/** Binds and listens. @return 0, or -1 with errno set; then nothing stays bound. */
+int listener_open(struct listener *listener, const struct listen_address *address);
+
+/** Begins to accept. @return 0, or a libuv error. */
+int listener_start(struct listener *listener, uv_loop_t *loop, listener_accepted *accepted,
+                   listener_has_room *has_room, void *data);
+
+/** Refuses who connects from now on, but keeps the socket open, for other threads that may still
+ * have it; listener_close must follow. */
+void listener_refuse(struct listener *listener);
+
+/** Stops, and closes the socket; the loop must turn once more before @p listener may go. */
+void listener_close(struct listener *listener);
+
+#endif

@@ -1,0 +1,158 @@
+/* The server; see server.h. */
+#include "net/server.h"
+
+#include "base/log.h"
+#include "net/listener.h"
+#include "net/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Sockets beyond limits.connections: of those that are in their handshake, or get a refusal. */
+#define HANDSHAKES_MAX 1024
+
+struct server *server_create(toni_connections *connections, const struct graph *graph,
+                             const struct limits *limits, uv_async_t *drained)
+{
+    struct server *server = calloc(1, sizeof *server);
+    if (!server)
+        goto fail;
+    server->connections = connections;
+    server->graph = graph;
+    server->limits = *limits;
+    server->drained = drained;
+    if (admission_init(&server->admission, &server->limits))
+        goto fail_admission;
+    server->workers = calloc(connections->lane_count, sizeof *server->workers);
+    if (!server->workers)
+        goto fail_workers;
+    for (; server->worker_count < connections->lane_count; server->worker_count++) {
+        struct worker *worker = &server->workers[server->worker_count];
+        if (worker_init(worker, server, &connections->lanes[server->worker_count],
+                        server->worker_count))
+            goto fail_worker;
+    }
+    return server;
+
+fail_worker:
+    while (server->worker_count-- > 0)
+        worker_finish(&server->workers[server->worker_count]);
+    free(server->workers);
+fail_workers:
+    admission_finish(&server->admission);
+fail_admission:
+    free(server);
+fail:
+    log_error("the server could not be made: out of memory or descriptors; raise the limits of the "
+              "process, or lower `workers`");
+    return NULL;
+}
+
+int server_bind(struct server *server, const struct listen_address *addresses, size_t count)
+{
+    server->listeners = calloc(count, sizeof *server->listeners);
+    if (!server->listeners) {
+        log_error("out of memory while binding");
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (listener_open(&server->listeners[i], &addresses[i])) {
+            log_error(
+                "can't listen: choose another address in listen.websocket, or stop who has it",
+                log_str("address", listen_address_text(&addresses[i])),
+                log_str("error", strerror(errno)));
+            while (i-- > 0)
+                listener_close(&server->listeners[i]);
+            return -1;
+        }
+        server->listener_count = i + 1;
+    }
+    return 0;
+}
+
+int server_start(struct server *server)
+{
+    for (; server->started < server->worker_count; server->started++) {
+        if (worker_start(&server->workers[server->started])) {
+            log_error("a worker's thread could not be started",
+                      log_uint("worker", server->started));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Each connection goes to the worker that has the fewest. */
+static void on_accepted(void *data, int fd, const char *address)
+{
+    struct server *server = data;
+    struct worker *least = &server->workers[0];
+    for (uint32_t i = 1; i < server->worker_count; i++) {
+        if (worker_load(&server->workers[i]) < worker_load(least))
+            least = &server->workers[i];
+    }
+    worker_adopt(least, fd, address);
+}
+
+/* Who has not finished its handshake is bounded too, or anybody could use up the memory. */
+static bool has_room(void *data)
+{
+    const struct server *server = data;
+    uint64_t sockets = 0;
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        sockets += worker_load(&server->workers[i]);
+    return sockets < server->limits.connections + HANDSHAKES_MAX;
+}
+
+int server_accept(struct server *server, uv_loop_t *loop)
+{
+    for (size_t i = 0; i < server->listener_count; i++) {
+        int error = listener_start(&server->listeners[i], loop, on_accepted, has_room, server);
+        if (error) {
+            log_error("can't accept", log_str("address", server->listeners[i].name),
+                      log_str("error", uv_strerror(error)));
+            return -1;
+        }
+        log_info("listening", log_str("protocol", "websocket"),
+                 log_str("address", server->listeners[i].name));
+    }
+    return 0;
+}
+
+static void close_listeners(struct server *server)
+{
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_close(&server->listeners[i]);
+}
+
+void server_drain(struct server *server)
+{
+    close_listeners(server);
+    atomic_store(&server->draining, true);
+    for (uint32_t i = 0; i < server->started; i++)
+        worker_drain(&server->workers[i]);
+}
+
+void server_stop(struct server *server)
+{
+    close_listeners(server);
+    atomic_store(&server->draining, true);
+    for (uint32_t i = 0; i < server->started; i++)
+        worker_stop(&server->workers[i]);
+    for (uint32_t i = 0; i < server->started; i++)
+        worker_join(&server->workers[i]);
+}
+
+void server_destroy(struct server *server)
+{
+    if (!server)
+        return;
+    for (uint32_t i = server->worker_count; i-- > 0;)
+        worker_finish(&server->workers[i]);
+    free(server->workers);
+    free(server->listeners);
+    admission_finish(&server->admission);
+    free(server);
+}

@@ -1,0 +1,64 @@
+/* The server: listeners, workers, and what they share. The host makes one; everything in it but the
+ * listeners runs on the workers' threads.
+ *
+ * In this order: server_create, server_bind, server_start, server_accept; then server_drain,
+ * server_stop, server_destroy. All on the host's main thread. */
+#ifndef NET_SERVER_H
+#define NET_SERVER_H
+
+#include "net/admission.h"
+#include "rooms/connections.h"
+#include "rooms/limits.h"
+#include "wiring/graph.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <uv.h>
+
+struct listener;
+struct worker;
+
+struct server {
+    toni_connections *connections; /* borrowed */
+    const struct graph *graph;     /* borrowed; says which gateway answers on a path */
+    struct limits limits;          /* of the host */
+    struct admission admission;
+    atomic_bool draining;
+    atomic_uint_fast64_t clients; /* that `on_disconnect` is still owed to */
+    uv_async_t *drained;          /* sent when there are none any more while draining */
+    struct worker *workers;
+    uint32_t worker_count;
+    uint32_t started; /* workers with a thread */
+    struct listener *listeners;
+    size_t listener_count;
+};
+
+/** Makes the server and its workers, one for each lane of @p connections; binds nothing.
+ * @param connections  Its lanes are initialised here.
+ * @param graph    Created by server_start at the latest.
+ * @param drained  A handle of the main loop.
+ * @return NULL on an error, which is logged. */
+struct server *server_create(toni_connections *connections, const struct graph *graph,
+                             const struct limits *limits, uv_async_t *drained);
+
+/** Binds all addresses, or none.
+ * @return 0, or -1; then the log says which address it was, and why. */
+int server_bind(struct server *server, const struct listen_address *addresses, size_t count);
+
+/** Starts the workers' threads. @return 0, or -1, which is logged. */
+int server_start(struct server *server);
+
+/** Begins to accept, on @p loop, which is the main thread's. @return 0, or -1, which is logged. */
+int server_accept(struct server *server, uv_loop_t *loop);
+
+/** Stops accepting, and tells all clients 1001; `drained` is sent once they are gone. */
+void server_drain(struct server *server);
+
+/** Stops accepting, ends all connections at once, and joins the workers. Callbacks may run until it
+ * returns. */
+void server_stop(struct server *server);
+
+/** After server_stop, and once the main loop has turned. @param server  NULL is fine. */
+void server_destroy(struct server *server);
+
+#endif

@@ -1,0 +1,178 @@
+/* Workers; see worker.h. */
+#include "net/worker.h"
+
+#include "base/log.h"
+#include "net/ws_connection.h"
+#include "net/ws_context.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- The loop */
+
+/* Called from any thread; the turn itself is at the end of every loop turn. */
+static void wake(void *data)
+{
+    struct worker *worker = data;
+    uv_async_send(&worker->wake);
+}
+
+static void on_wake(uv_async_t *async)
+{
+    (void)async;
+}
+
+static void on_again(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+/* Before the loop blocks: deliver what was posted, flush, and see whether that left something to
+ * do. */
+static void on_turn_end(uv_prepare_t *prepare)
+{
+    struct worker *worker = prepare->data;
+    lane_turn(worker->lane);
+    if (worker->stopped)
+        return;
+    ws_context_service(worker->ws);
+    if (lane_pending(worker->lane))
+        uv_idle_start(&worker->again, on_again);
+    else
+        uv_idle_stop(&worker->again);
+}
+
+static void *run(void *data)
+{
+    struct worker *worker = data;
+    lane_attach(worker->lane);
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+/* --- Life */
+
+int worker_init(struct worker *worker, struct server *server, struct lane *lane, uint32_t index)
+{
+    *worker = (struct worker){.server = server, .lane = lane, .index = index};
+    if (lane_init(lane, index, wake, worker))
+        return -1;
+    if (uv_loop_init(&worker->loop))
+        return -1;
+    if (uv_async_init(&worker->loop, &worker->wake, on_wake))
+        goto fail;
+    uv_prepare_init(&worker->loop, &worker->turn_end);
+    uv_idle_init(&worker->loop, &worker->again);
+    timeouts_init(&worker->timeouts, &worker->loop, ws_connection_expired);
+    worker->turn_end.data = worker;
+    uv_prepare_start(&worker->turn_end, on_turn_end);
+    worker->ws = ws_context_create(worker);
+    if (worker->ws)
+        return 0;
+    worker_finish(worker);
+    return -1;
+
+fail:
+    uv_loop_close(&worker->loop);
+    return -1;
+}
+
+static void close_handles(struct worker *worker)
+{
+    uv_close((uv_handle_t *)&worker->wake, NULL);
+    uv_close((uv_handle_t *)&worker->turn_end, NULL);
+    uv_close((uv_handle_t *)&worker->again, NULL);
+    timeouts_close(&worker->timeouts);
+}
+
+/* On the worker, as the last call that it gets. */
+static void stop(void *data)
+{
+    struct worker *worker = data;
+    while (worker->connections)
+        ws_connection_abandon(worker->connections);
+    worker->stopped = true;
+    close_handles(worker);
+    ws_context_close(worker->ws); /* closes what is left; the loop then has nothing to wait for */
+}
+
+void worker_finish(struct worker *worker)
+{
+    if (!uv_is_closing((uv_handle_t *)&worker->wake)) { /* it never ran */
+        close_handles(worker);
+        if (worker->ws)
+            ws_context_close(worker->ws);
+        uv_run(&worker->loop, UV_RUN_DEFAULT);
+    }
+    ws_context_destroy(worker->ws);
+    uv_loop_close(&worker->loop);
+}
+
+int worker_start(struct worker *worker)
+{
+    return pthread_create(&worker->thread, NULL, run, worker) ? -1 : 0;
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (lane_post_call(worker->lane, stop, worker)) {
+        log_error("out of memory while stopping");
+        abort(); /* nothing else can end the thread */
+    }
+}
+
+void worker_join(struct worker *worker)
+{
+    pthread_join(worker->thread, NULL);
+}
+
+/* --- What others ask of it */
+
+struct adoption {
+    struct worker *worker;
+    int fd;
+    char address[INET6_ADDRSTRLEN];
+};
+
+static void adopt(void *data)
+{
+    struct adoption *adoption = data;
+    struct worker *worker = adoption->worker;
+    if (ws_context_adopt(worker->ws, adoption->fd, adoption->address))
+        atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
+    free(adoption);
+}
+
+void worker_adopt(struct worker *worker, int fd, const char *address)
+{
+    struct adoption *adoption = malloc(sizeof *adoption);
+    if (adoption) {
+        *adoption = (struct adoption){.worker = worker, .fd = fd};
+        (void)snprintf(adoption->address, sizeof adoption->address, "%s", address);
+        atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
+        if (!lane_post_call(worker->lane, adopt, adoption))
+            return;
+        atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
+    }
+    log_error("connection refused: out of memory", log_str("address", address));
+    free(adoption);
+    close(fd);
+}
+
+static void drain(void *data)
+{
+    struct worker *worker = data;
+    for (struct ws_connection *connection = worker->connections; connection;
+         connection = connection->next)
+        ws_connection_drain(connection);
+    if (atomic_load(&worker->server->clients) == 0)
+        uv_async_send(worker->server->drained);
+}
+
+void worker_drain(struct worker *worker)
+{
+    if (lane_post_call(worker->lane, drain, worker))
+        log_error("out of memory while draining: clients are not told");
+}

@@ -1,0 +1,62 @@
+/* A worker: one thread with one loop, one libwebsockets context and one lane. It owns the
+ * connections dealt to it; nobody else touches them. Others reach it through its lane's inbox. */
+#ifndef NET_WORKER_H
+#define NET_WORKER_H
+
+#include "net/server.h"
+#include "net/timeouts.h"
+#include "rooms/lane.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <uv.h>
+
+struct ws_connection;
+struct ws_context;
+
+struct worker {
+    struct server *server;
+    struct lane *lane;
+    uint32_t index;
+    pthread_t thread;
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_prepare_t turn_end;
+    uv_idle_t again; /* active while the loop must not block */
+    struct timeouts timeouts;
+    struct ws_context *ws;
+    struct ws_connection *connections; /* all that libwebsockets has; the worker's own */
+    bool kills;                        /* connections were given up since the last turn's end */
+    bool stopped;              /* the last call has been made: nothing of the loop may be used */
+    atomic_uint_fast64_t load; /* descriptors that were dealt to it and are not closed yet */
+};
+
+/** Makes the loop, the context and the lane; starts no thread. @return 0, or -1. */
+int worker_init(struct worker *worker, struct server *server, struct lane *lane, uint32_t index);
+
+/** After worker_join, or instead of worker_start. */
+void worker_finish(struct worker *worker);
+
+/** Starts the thread. @return 0, or -1. */
+int worker_start(struct worker *worker);
+
+/** Ends all connections, then the thread; worker_join must follow. @thread Any. */
+void worker_stop(struct worker *worker);
+
+/** Waits for the thread's end. */
+void worker_join(struct worker *worker);
+
+/** Hands over an accepted socket. @param fd  The worker's from now on. @thread Any. */
+void worker_adopt(struct worker *worker, int fd, const char *address);
+
+/** Tells all clients 1001. @thread Any. */
+void worker_drain(struct worker *worker);
+
+/** @return How many connections it has. @thread Any. */
+static inline uint64_t worker_load(const struct worker *worker)
+{
+    return atomic_load_explicit(&worker->load, memory_order_relaxed);
+}
+
+#endif

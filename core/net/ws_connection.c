@@ -1,0 +1,521 @@
+/* WebSocket connections; see ws_connection.h. */
+#include "net/ws_connection.h"
+
+#include "base/log.h"
+#include "base/utf8.h"
+#include "net/ws_request.h"
+#include "rooms/frame.h"
+#include "wiring/instance.h"
+
+#include <errno.h>
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static uint64_t now_ms(const struct ws_connection *connection)
+{
+    return uv_now(&connection->worker->loop);
+}
+
+static void set_timeout(struct ws_connection *connection, uint64_t delay_ms)
+{
+    timeout_set(&connection->worker->timeouts, &connection->timeout, delay_ms);
+}
+
+/* The first reason is the one that counts. */
+static void end_because(struct ws_connection *connection, uint32_t reason, uint16_t code)
+{
+    if (connection->end_reason != 0)
+        return;
+    connection->end_reason = reason;
+    connection->end_code = code;
+}
+
+/* Ends the connection at once and without a word; lws does it soon, in its own time. */
+static void give_up(struct ws_connection *connection, uint32_t reason)
+{
+    if (connection->state == WS_DEAD)
+        return;
+    end_because(connection, reason, 0);
+    connection->state = WS_DEAD;
+    if (connection->client)
+        client_discard(connection->client);
+    timeout_clear(&connection->worker->timeouts, &connection->timeout);
+    lws_set_timeout(connection->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    connection->worker->kills = true;
+}
+
+/* --- The transport: how the rooms reach the socket */
+
+static bool busy(void *socket)
+{
+    const struct ws_connection *connection = socket;
+    return connection->state == WS_DEAD || lws_partial_buffered(connection->wsi);
+}
+
+static void want_flush(void *socket)
+{
+    const struct ws_connection *connection = socket;
+    if (connection->state != WS_DEAD)
+        lws_callback_on_writable(connection->wsi);
+}
+
+/* Writes ready-made frames; lws passes them through as they are, and keeps what the kernel doesn't
+ * take. */
+static int write_frames(void *socket, const uint8_t *bytes, size_t size)
+{
+    struct ws_connection *connection = socket;
+    /* lws takes a pointer that isn't const, but with this kind of write it only reads. */
+    if (lws_write(connection->wsi, (unsigned char *)(uintptr_t)bytes, size, LWS_WRITE_HTTP) < 0) {
+        give_up(connection, TONI_CLOSED_LOST);
+        return -1;
+    }
+    connection->behind = lws_partial_buffered(connection->wsi);
+    return 0;
+}
+
+static void close_begun(void *socket)
+{
+    struct ws_connection *connection = socket;
+    if (connection->state == WS_DEAD)
+        return;
+    connection->state = WS_CLOSING;
+    set_timeout(connection, connection->limits->close_ms);
+}
+
+/* The peer's close frame has until the end of `close_ms` to come. */
+static void close_written(void *socket)
+{
+    (void)socket;
+}
+
+static const struct transport ws_transport = {
+    .busy = busy,
+    .want_flush = want_flush,
+    .write = write_frames,
+    .close_begun = close_begun,
+    .close_written = close_written,
+};
+
+/* --- Making and ending */
+
+struct ws_connection *ws_connection_create(struct worker *worker, const char *address)
+{
+    struct ws_connection *connection = calloc(1, sizeof *connection);
+    if (!connection)
+        return NULL;
+    connection->worker = worker;
+    buffer_init(&connection->message);
+    memcpy(connection->address, address, strnlen(address, sizeof connection->address - 1));
+    connection->next = worker->connections;
+    connection->link = &worker->connections;
+    if (connection->next)
+        connection->next->link = &connection->next;
+    worker->connections = connection;
+    set_timeout(connection, worker->server->limits.handshake_ms);
+    return connection;
+}
+
+void ws_connection_unlink(struct ws_connection *connection)
+{
+    timeout_clear(&connection->worker->timeouts, &connection->timeout);
+    connection->state = WS_DEAD;
+    if (!connection->link)
+        return;
+    *connection->link = connection->next;
+    if (connection->next)
+        connection->next->link = connection->link;
+    connection->link = NULL;
+    if (connection->admitted)
+        admission_leave(&connection->worker->server->admission, &connection->gateway->connections,
+                        connection->address);
+    connection->admitted = false;
+}
+
+void ws_connection_destroy(struct ws_connection *connection)
+{
+    request_destroy(connection->request);
+    buffer_finish(&connection->message);
+    free(connection->end_text);
+    free(connection);
+}
+
+/* One client less; while draining, the last one tells the host. */
+static void count_out(struct server *server)
+{
+    if (atomic_fetch_sub(&server->clients, 1) == 1 && atomic_load(&server->draining))
+        uv_async_send(server->drained);
+}
+
+static void tell_gateway(struct ws_connection *connection, toni_client *client)
+{
+    const char *text = connection->end_text ? connection->end_text : "";
+    toni_disconnect_info info = {
+        .struct_size = sizeof info,
+        .reason = connection->end_reason,
+        .code = connection->end_code,
+        .text = toni_str_of(text),
+    };
+    if (info.reason == 0) { /* a plugin or a limit closed it */
+        info.reason = TONI_CLOSED_BY_SERVER;
+        info.code = client->close_code;
+    }
+    instance_on_disconnect(connection->gateway->instance, client, &info);
+}
+
+/* The end as far as gateway and rooms are concerned; the socket may take a little longer. */
+static void end(struct ws_connection *connection)
+{
+    toni_client *client = connection->client;
+    if (!client)
+        return;
+    connection->client = NULL;
+    client_mute(client);
+    client_discard(client);
+    if (!connection->refused)
+        tell_gateway(connection, client);
+    instance_client_free(connection->gateway->instance, client->data);
+    client_finish(client);
+    client_unref(client);
+    count_out(connection->worker->server);
+}
+
+/* --- Opening */
+
+/* What a refused client is told if the gateway doesn't say it itself. */
+static uint16_t refusal_code(int32_t error)
+{
+    switch (error) {
+    case TONI_ERR_LIMIT:
+    case TONI_ERR_BUSY:
+        return 1013;
+    case TONI_ERR_UNAUTHORIZED:
+    case TONI_ERR_FORBIDDEN:
+    case TONI_ERR_INVALID:
+        return 1008;
+    default:
+        return 1011;
+    }
+}
+
+/* Nothing of it remains but its last words. */
+static void refuse(struct ws_connection *connection, int32_t error)
+{
+    toni_client *client = connection->client;
+    connection->refused = true;
+    if (client_is_open(client)) {
+        uint16_t code = refusal_code(error);
+        if (code == 1011)
+            instance_callback_failed(connection->gateway->instance, "on_connect", client, error);
+        if (client_close(client, code, toni_str_of(toni_strerror(error))) != TONI_OK)
+            give_up(connection, TONI_CLOSED_BY_SERVER);
+    }
+    client_retire(client);
+}
+
+static void watch(struct ws_connection *connection);
+
+int ws_connection_established(struct ws_connection *connection)
+{
+    struct worker *worker = connection->worker;
+    toni_request *request = connection->request;
+    connection->client = client_create(worker->server->connections, worker->lane, request,
+                                       connection->limits, &ws_transport, connection);
+    if (!connection->client) {
+        log_error("connection refused: out of memory", log_str("address", connection->address));
+        return -1;
+    }
+    atomic_fetch_add(&worker->server->clients, 1);
+    connection->state = WS_OPEN;
+    connection->last_heard_ms = connection->last_message_ms = now_ms(connection);
+    connection->tokens_ms = connection->last_heard_ms;
+    connection->tokens = (double)UINT32_MAX; /* cut to the burst at the first message */
+    watch(connection);
+
+    ws_request_open_headers(connection);
+    connection->request = NULL; /* the client's now */
+    int32_t result = instance_on_connect(connection->gateway->instance, connection->client);
+    ws_request_close_headers(connection, request);
+    if (result != TONI_OK)
+        refuse(connection, result);
+    return 0;
+}
+
+/* --- Receiving */
+
+static void fail(struct ws_connection *connection, uint32_t reason, uint16_t code, const char *text)
+{
+    if (!connection->client->close_queued) /* else that one goes out */
+        end_because(connection, reason, code);
+    buffer_finish(&connection->message);
+    client_close_now(connection->client, code, toni_str_of(text));
+}
+
+/* A token bucket: `message_burst` tokens at most, `messages_per_second` more each second, one for
+ * each message. */
+static bool within_rate(struct ws_connection *connection)
+{
+    const struct limits *limits = connection->limits;
+    if (limits->messages_per_second == 0)
+        return true;
+    double burst =
+        (double)(limits->message_burst ? limits->message_burst : limits->messages_per_second);
+    uint64_t now = now_ms(connection);
+    connection->tokens +=
+        (double)(now - connection->tokens_ms) * (double)limits->messages_per_second / 1000.0;
+    connection->tokens_ms = now;
+    if (connection->tokens > burst)
+        connection->tokens = burst;
+    if (connection->tokens < 1.0)
+        return false;
+    connection->tokens -= 1.0;
+    return true;
+}
+
+static void deliver(struct ws_connection *connection, const char *bytes, size_t size)
+{
+    bool is_binary = lws_frame_is_binary(connection->wsi);
+    toni_message message =
+        is_binary ? toni_binary(toni_str_make(bytes, size)) : toni_text(toni_str_make(bytes, size));
+    connection->last_message_ms = now_ms(connection);
+    if (!within_rate(connection)) {
+        fail(connection, TONI_CLOSED_BY_SERVER, 1008, "too many messages");
+    } else if (!is_binary && !utf8_valid(bytes, size)) {
+        fail(connection, TONI_CLOSED_PROTOCOL_ERROR, 1007, "text is not UTF-8");
+    } else if (instance_on_message(connection->gateway->instance, connection->client, &message) !=
+               TONI_OK) {
+        fail(connection, TONI_CLOSED_BY_SERVER, 1011, "the gateway failed");
+    }
+}
+
+int ws_connection_receive(struct ws_connection *connection, const void *bytes, size_t size)
+{
+    struct lws *wsi = connection->wsi;
+    struct buffer *message = &connection->message;
+    ws_connection_heard(connection);
+    /* What comes after a close has begun is read, so that the peer's close can be, and dropped. */
+    if (!connection->client || !client_is_open(connection->client))
+        return 0;
+    size_t rest = lws_remaining_packet_payload(wsi);
+    if (message->length + size + rest > connection->limits->message_bytes) {
+        fail(connection, TONI_CLOSED_BY_SERVER, 1009, "message too big");
+        return 0;
+    }
+    bool whole = rest == 0 && lws_is_final_fragment(wsi);
+    if (whole && message->length == 0) {
+        deliver(connection, bytes, size);
+        return 0;
+    }
+    if (buffer_append(message, bytes, size)) {
+        fail(connection, TONI_CLOSED_BY_SERVER, 1011, "out of memory");
+        return 0;
+    }
+    if (whole) {
+        struct buffer complete = *message;
+        buffer_init(message);
+        deliver(connection, complete.bytes, complete.length);
+        buffer_finish(&complete);
+    }
+    return 0;
+}
+
+void ws_connection_heard(struct ws_connection *connection)
+{
+    connection->last_heard_ms = now_ms(connection);
+    connection->pinged = connection->ping_waits = false;
+}
+
+/* --- Watching */
+
+static void ping(struct ws_connection *connection)
+{
+    static const char payload[] = "toni"; /* lws doesn't tell of a pong that is empty */
+    uint8_t frame[2 + sizeof payload];
+    connection->pinged = true;
+    connection->pinged_ms = now_ms(connection);
+    connection->ping_waits = busy(connection);
+    if (connection->ping_waits) { /* it is told later, but must show soon that it lives */
+        want_flush(connection);
+        return;
+    }
+    write_frames(connection, frame,
+                 frame_encode_control(frame, FRAME_PING, payload, sizeof payload - 1));
+}
+
+int ws_connection_writable(struct ws_connection *connection)
+{
+    connection->behind = lws_partial_buffered(connection->wsi);
+    if (connection->ping_waits && connection->state == WS_OPEN)
+        ping(connection); /* it takes what it gets: from now on it has the whole time */
+    if (connection->client)
+        client_flush(connection->client);
+    return 0;
+}
+
+/* How long until `limit_ms` after `since_ms`; 0: it is due. */
+static uint64_t remaining(uint64_t now, uint64_t since_ms, uint64_t limit_ms)
+{
+    uint64_t due = since_ms + limit_ms;
+    return due > now ? due - now : 0;
+}
+
+/* Looks whether the client lives and is not idle, and says when to look again. */
+static void watch(struct ws_connection *connection)
+{
+    const struct limits *limits = connection->limits;
+    uint64_t now = now_ms(connection);
+    uint64_t next = UINT64_MAX;
+    if (connection->pinged) {
+        next = remaining(now, connection->pinged_ms, limits->pong_timeout_ms);
+        if (next == 0) {
+            give_up(connection, TONI_CLOSED_LOST);
+            return;
+        }
+    } else if (limits->ping_ms > 0) {
+        next = remaining(now, connection->last_heard_ms, limits->ping_ms);
+        if (next == 0) {
+            ping(connection);
+            next = limits->pong_timeout_ms;
+        }
+    }
+    if (limits->idle_ms > 0) {
+        uint64_t idle = remaining(now, connection->last_message_ms, limits->idle_ms);
+        if (idle == 0) {
+            end_because(connection, TONI_CLOSED_TIMEOUT, 1001);
+            client_close(connection->client, 1001, toni_str_of("idle"));
+            return;
+        }
+        if (idle < next)
+            next = idle;
+    }
+    if (next != UINT64_MAX && connection->state == WS_OPEN)
+        set_timeout(connection, next);
+}
+
+void ws_connection_expired(struct timeout *timeout)
+{
+    struct ws_connection *connection =
+        (struct ws_connection *)((char *)timeout - offsetof(struct ws_connection, timeout));
+    switch (connection->state) {
+    case WS_HANDSHAKE:
+        log_debug("connection ended: handshake took too long",
+                  log_str("address", connection->address));
+        give_up(connection, TONI_CLOSED_TIMEOUT);
+        break;
+    case WS_OPEN:
+        watch(connection);
+        break;
+    case WS_CLOSING: /* the rest can't be flushed, or the peer doesn't answer the close */
+        give_up(connection, 0);
+        break;
+    case WS_DEAD:
+        break;
+    }
+}
+
+void ws_connection_drain(struct ws_connection *connection)
+{
+    if (connection->state != WS_OPEN || !client_is_open(connection->client))
+        return;
+    end_because(connection, TONI_CLOSED_DRAIN, 1001);
+    if (client_close(connection->client, 1001, toni_str_of("going away")) != TONI_OK)
+        give_up(connection, TONI_CLOSED_DRAIN);
+}
+
+void ws_connection_abandon(struct ws_connection *connection)
+{
+    give_up(connection, TONI_CLOSED_DRAIN);
+    end(connection);
+    ws_connection_unlink(connection);
+}
+
+/* --- Closing */
+
+/* Writes a close frame past the outbox. */
+static void write_close(struct ws_connection *connection, uint16_t code, toni_str reason)
+{
+    uint8_t frame[2 + FRAME_CONTROL_MAX];
+    size_t size = frame_encode_close(frame, code, reason.data, reason.size);
+    write_frames(connection, frame, size);
+}
+
+/* What the peer's close frame says, and what it is answered (RFC 6455, sections 5.5.1 and 7.4). lws
+ * has replaced a code that may not be sent by 1002 already: so 1002 is a protocol error, whoever
+ * made it. */
+static uint16_t read_close(struct ws_connection *connection, const uint8_t *body, size_t size)
+{
+    if (size == 0) {
+        end_because(connection, TONI_CLOSED_BY_CLIENT, 1005); /* none was present */
+        return 0;
+    }
+    uint16_t code = size >= 2 ? (uint16_t)((unsigned)body[0] << 8 | body[1]) : (uint16_t)0;
+    if (code < 1000 || code > 4999 || code == 1002) {
+        end_because(connection, TONI_CLOSED_PROTOCOL_ERROR, 1002);
+        return 1002;
+    }
+    if (!utf8_valid(body + 2, size - 2)) {
+        end_because(connection, TONI_CLOSED_PROTOCOL_ERROR, 1007);
+        return 1007;
+    }
+    end_because(connection, TONI_CLOSED_BY_CLIENT, code);
+    connection->end_text = calloc(1, size - 2 + 1);
+    if (connection->end_text) /* if not, there is no text */
+        memcpy(connection->end_text, body + 2, size - 2);
+    return code;
+}
+
+/* @return 1: libwebsockets shall not answer by itself. */
+int ws_connection_peer_close(struct ws_connection *connection, const uint8_t *body, size_t size)
+{
+    /* What lws holds of later bytes it neither handles nor forgets while it flushes, and would have
+     * the loop spin for them. */
+    lws_rx_flow_control(connection->wsi, 0);
+    /* What was sent before goes out first; it may hold a close of our own. */
+    lane_flush(connection->worker->lane);
+    if (connection->state != WS_OPEN)
+        return 1;
+    uint16_t code = read_close(connection, body, size);
+    connection->state = WS_CLOSING;
+    client_mute(connection->client);
+    client_discard(connection->client);
+    bool as_it_came = connection->end_reason == TONI_CLOSED_BY_CLIENT;
+    write_close(connection, code, toni_str_of(as_it_came ? connection->end_text : NULL));
+    return 1;
+}
+
+/* Whether the peer's end of the connection is gone. */
+static bool peer_is_gone(struct lws *wsi)
+{
+    char byte;
+    ssize_t size = recv(lws_get_socket_fd(wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* lws has found a protocol error. It answers some with 1002 by itself, others with nothing. */
+static void answer_protocol_error(struct ws_connection *connection)
+{
+    static const uint8_t close_1002[] = {0x80 | FRAME_CLOSE, 2, 1002 >> 8, 1002 & 0xff};
+    end_because(connection, TONI_CLOSED_PROTOCOL_ERROR, 1002);
+    if (connection->behind) { /* lws has flushed, and writes nothing any more */
+        send(lws_get_socket_fd(connection->wsi), close_1002, sizeof close_1002,
+             MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else if (lws_get_close_length(connection->wsi) == 0) {
+        lws_close_reason(connection->wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, NULL, 0);
+    }
+}
+
+void ws_connection_dropped(struct ws_connection *connection)
+{
+    if (connection->state == WS_OPEN) { /* not by us, and without a close frame that we have seen */
+        if (peer_is_gone(connection->wsi))
+            end_because(connection, TONI_CLOSED_LOST, 0);
+        else if (lws_partial_buffered(connection->wsi)) /* lws didn't show us the peer's close */
+            end_because(connection, TONI_CLOSED_BY_CLIENT, 0);
+        else
+            answer_protocol_error(connection);
+    }
+    connection->state = WS_DEAD;
+    end(connection);
+    timeout_clear(&connection->worker->timeouts, &connection->timeout);
+}

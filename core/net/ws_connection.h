@@ -1,0 +1,93 @@
+/* A WebSocket connection as the network sees it: from the accepted socket to its end. What it
+ * receives it hands to its gateway; what it sends comes from its client's outbox (core/rooms),
+ * through the transport.
+ *
+ * All on the connection's worker. */
+#ifndef NET_WS_CONNECTION_H
+#define NET_WS_CONNECTION_H
+
+#include "base/buffer.h"
+#include "net/timeouts.h"
+#include "net/worker.h"
+#include "rooms/client.h"
+#include "rooms/request.h"
+#include "wiring/graph.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct lws;
+
+enum ws_state {
+    WS_HANDSHAKE, /* not answered yet */
+    WS_OPEN,
+    WS_CLOSING, /* a close frame is on its way, ours or the peer's */
+    WS_DEAD,    /* nothing may be written or read any more */
+};
+
+struct ws_connection {
+    struct worker *worker;
+    struct lws *wsi;
+    struct ws_connection *next; /* of the worker's list */
+    struct ws_connection **link;
+    struct timeout timeout; /* the handshake's, the next look at whether it lives, or the close's */
+    enum ws_state state;
+    bool admitted;           /* counted in the server's admission */
+    bool refused;            /* by `on_connect`: it gets no `on_disconnect` */
+    bool behind;             /* libwebsockets holds a rest of the last write */
+    bool pinged;             /* and nothing came since */
+    bool ping_waits;         /* it could not be written yet */
+    struct gateway *gateway; /* NULL before the handshake */
+    const struct limits *limits;
+    toni_request *request;       /* the client's, once there is one */
+    toni_client *client;         /* NULL before the handshake and after the end */
+    struct header_text *headers; /* what a running callback was given, see ws_request.h */
+
+    struct buffer message;  /* what has come of a message that is not whole yet */
+    uint64_t last_heard_ms; /* anything; of the loop's clock, as all three */
+    uint64_t last_message_ms;
+    uint64_t pinged_ms;
+    double tokens; /* messages that it may send at once */
+    uint64_t tokens_ms;
+
+    uint32_t end_reason; /* TONI_CLOSED_…; 0: not known yet */
+    uint16_t end_code;
+    char *end_text; /* of the peer's close frame; allocated, or NULL */
+    char address[INET6_ADDRSTRLEN];
+};
+
+/** @return A connection on the worker's list, before its handshake; NULL on no memory. */
+struct ws_connection *ws_connection_create(struct worker *worker, const char *address);
+
+/** Takes the connection off the list; libwebsockets is about to let go of it. */
+void ws_connection_unlink(struct ws_connection *connection);
+
+/** Frees what is left. */
+void ws_connection_destroy(struct ws_connection *connection);
+
+/* --- What libwebsockets says. Each returns what its callback shall return. */
+
+int ws_connection_established(struct ws_connection *connection);
+int ws_connection_receive(struct ws_connection *connection, const void *bytes, size_t size);
+int ws_connection_peer_close(struct ws_connection *connection, const uint8_t *body, size_t size);
+int ws_connection_writable(struct ws_connection *connection);
+
+/** Something came that isn't a message. */
+void ws_connection_heard(struct ws_connection *connection);
+
+/** The last moment at which something can be written, for whatever reason the connection ends. */
+void ws_connection_dropped(struct ws_connection *connection);
+
+/* --- What the worker says */
+
+/** A timeout is due. */
+void ws_connection_expired(struct timeout *timeout);
+
+/** The host drains: tells the client 1001. */
+void ws_connection_drain(struct ws_connection *connection);
+
+/** The worker stops: ends the connection as far as the gateway and the rooms are concerned. */
+void ws_connection_abandon(struct ws_connection *connection);
+
+#endif

@@ -1,0 +1,177 @@
+/* libwebsockets contexts; see ws_context.h. */
+#include "net/ws_context.h"
+
+#include "base/log.h"
+#include "net/worker.h"
+#include "net/ws_connection.h"
+#include "net/ws_handshake.h"
+
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One recv takes this much of a frame. Every idle connection has such a buffer; larger ones cost
+ * system calls on large messages only. */
+#define RECEIVE_BUFFER 1024
+
+/* The longest head of a request; lws ends a connection that sends a longer one. */
+#define HEAD_MAX 16384
+
+struct ws_context {
+    struct worker *worker;
+    struct lws_context *lws;
+    struct lws_vhost *vhost;
+    struct ws_subprotocol subprotocol; /* of the handshake that is going on */
+    struct lws_protocols protocols[2];
+};
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t size);
+
+/* Only while contexts are made, on the main thread: lws formats its lines in one static buffer, so
+ * workers must not log at the same time. What it would say then is about what clients did wrong. */
+static void emit(int level, const char *line)
+{
+    (void)level;
+    log_error("libwebsockets", log_strn("line", line, strcspn(line, "\n")));
+}
+
+struct ws_context *ws_context_create(struct worker *worker)
+{
+    /* lws pings by itself otherwise; all zero switches that off. */
+    static const lws_retry_bo_t no_pings = {0};
+    struct ws_context *context = calloc(1, sizeof *context);
+    if (!context)
+        return NULL;
+    context->worker = worker;
+    /* lws reads this name at each handshake; see ws_handshake.c. While the context is made it must
+     * not be empty. */
+    strcpy(context->subprotocol.name, "toni");
+    context->protocols[0] = (struct lws_protocols){
+        .name = context->subprotocol.name,
+        .callback = on_event,
+        .per_session_data_size = 1, /* without any, lws doesn't say when it drops a connection */
+        .rx_buffer_size = RECEIVE_BUFFER,
+        .tx_packet_size = FRAME_MAX,
+    };
+    void *loops[] = {&worker->loop};
+    uint64_t handshake_s = worker->server->limits.handshake_ms / 1000 + 2; /* ours comes first */
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .protocols = context->protocols,
+        .pt_serv_buf_size = FRAME_MAX,
+        .max_http_header_data2 = HEAD_MAX,
+        .timeout_secs = (unsigned)handshake_s,
+        .timeout_secs_ah_idle = (unsigned)handshake_s,
+        .retry_and_idle_policy = &no_pings,
+        .foreign_loops = loops,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+    };
+    lws_set_log_level(LLL_ERR, emit);
+    context->lws = lws_create_context(&info);
+    context->vhost = context->lws ? lws_get_vhost_by_name(context->lws, "default") : NULL;
+    lws_set_log_level(0, emit);
+    if (!context->vhost) {
+        if (context->lws)
+            lws_context_destroy(context->lws);
+        free(context);
+        return NULL;
+    }
+    context->subprotocol.name[0] = '\0';
+    return context;
+}
+
+void ws_context_close(struct ws_context *context)
+{
+    lws_context_destroy(context->lws);
+}
+
+void ws_context_destroy(struct ws_context *context)
+{
+    if (!context)
+        return;
+    lws_context_destroy(context->lws); /* the first time closed, the second frees */
+    free(context);
+}
+
+int ws_context_adopt(struct ws_context *context, int fd, const char *address)
+{
+    struct ws_connection *connection = ws_connection_create(context->worker, address);
+    if (!connection) {
+        close(fd);
+        return -1;
+    }
+    lws_sock_file_fd_type descriptor = {.sockfd = fd};
+    /* On failure lws closes the descriptor. */
+    connection->wsi = lws_adopt_descriptor_vhost(context->vhost, LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
+                                                 descriptor, NULL, NULL);
+    if (!connection->wsi) {
+        ws_connection_unlink(connection);
+        ws_connection_destroy(connection);
+        return -1;
+    }
+    lws_set_opaque_user_data(connection->wsi, connection);
+    return 0;
+}
+
+void ws_context_service(struct ws_context *context)
+{
+    /* lws may hold bytes that it has read and not handled: then its loop has to turn again. And
+     * timeouts that were set outside of its own events are seen only then. */
+    if (context->worker->kills || !lws_service_adjust_timeout(context->lws, 1, 0))
+        lws_cancel_service(context->lws);
+    context->worker->kills = false;
+}
+
+static void destroy(struct lws *wsi, struct ws_connection *connection)
+{
+    lws_set_opaque_user_data(wsi, NULL);
+    atomic_fetch_sub_explicit(&connection->worker->load, 1, memory_order_relaxed);
+    ws_connection_unlink(connection);
+    ws_connection_destroy(connection);
+}
+
+/* The order of a connection's events, in every path: (…), WS_SERVER_DROP_PROTOCOL if it was
+ * established, CLOSED or CLOSED_HTTP, WSI_DESTROY. Events that come while lws makes the wsi find no
+ * connection yet. */
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t size)
+{
+    (void)user;
+    struct ws_connection *connection = wsi ? lws_get_opaque_user_data(wsi) : NULL;
+    if (!connection)
+        return 0;
+    switch (reason) {
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return ws_handshake_confirm(connection, in, &connection->worker->ws->subprotocol);
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+        return ws_handshake_decide(connection, &connection->worker->ws->subprotocol);
+    case LWS_CALLBACK_HTTP:
+        return ws_handshake_answer_plain(connection);
+    case LWS_CALLBACK_RAW_RX:
+        return ws_handshake_answer_unknown(connection);
+    case LWS_CALLBACK_ESTABLISHED:
+        return ws_connection_established(connection);
+    case LWS_CALLBACK_RECEIVE:
+        return ws_connection_receive(connection, in, size);
+    case LWS_CALLBACK_RECEIVE_PONG:
+        ws_connection_heard(connection);
+        return 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return ws_connection_writable(connection);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        return ws_connection_peer_close(connection, in, size);
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+        ws_connection_dropped(connection);
+        return 0;
+    case LWS_CALLBACK_CLOSED:
+    case LWS_CALLBACK_CLOSED_HTTP:
+        ws_connection_unlink(connection);
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        destroy(wsi, connection);
+        return 0;
+    default:
+        return 0;
+    }
+}

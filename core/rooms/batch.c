@@ -1,0 +1,107 @@
+/* Batches; see batch.h. */
+#include "rooms/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct batch *batch_create(uint64_t first_seq, uint64_t size)
+{
+    if (size > UINT32_MAX)
+        return NULL;
+    struct batch *batch = malloc(sizeof *batch + (size_t)size);
+    if (!batch)
+        return NULL;
+    *batch = (struct batch){
+        .refs = 1,
+        .capacity = (uint32_t)size,
+        .end_capacity = BATCH_INLINE_ENDS,
+        .first_seq = first_seq,
+    };
+    batch->ends = batch->inline_ends;
+    batch->bytes = batch->inline_bytes;
+    return batch;
+}
+
+struct batch *batch_ref(struct batch *batch)
+{
+    atomic_fetch_add_explicit(&batch->refs, 1, memory_order_relaxed);
+    return batch;
+}
+
+void batch_unref(struct batch *batch)
+{
+    if (!batch || atomic_fetch_sub_explicit(&batch->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (batch->ends != batch->inline_ends)
+        free(batch->ends);
+    if (batch->bytes != batch->inline_bytes)
+        free(batch->bytes);
+    free(batch);
+}
+
+bool batch_has_room(const struct batch *batch, uint64_t encoded_size)
+{
+    return batch->size + encoded_size <= BATCH_MAX;
+}
+
+/* Grows one of the two arrays, which begins inside the batch and moves out of it.
+ * @return The array, or NULL on no memory: then the old one is as it was. */
+static void *grow(void *array, void *inline_array, size_t used, size_t size)
+{
+    if (array != inline_array)
+        return realloc(array, size);
+    void *moved = malloc(size);
+    if (moved && used > 0)
+        memcpy(moved, array, used);
+    return moved;
+}
+
+static int reserve(struct batch *batch, uint64_t size)
+{
+    if (batch->size + size > UINT32_MAX)
+        return -1;
+    if (batch->count == batch->end_capacity) {
+        uint32_t capacity = batch->end_capacity * 4;
+        void *ends = grow(batch->ends, batch->inline_ends, batch->count * sizeof *batch->ends,
+                          capacity * sizeof *batch->ends);
+        if (!ends)
+            return -1;
+        batch->ends = ends;
+        batch->end_capacity = capacity;
+    }
+    if (batch->size + size > batch->capacity) {
+        uint64_t capacity = (batch->size + size) * 2;
+        if (capacity > BATCH_MAX)
+            capacity = batch->size + size > BATCH_MAX ? batch->size + size : BATCH_MAX;
+        void *bytes = grow(batch->bytes, batch->inline_bytes, batch->size, (size_t)capacity);
+        if (!bytes)
+            return -1;
+        batch->bytes = bytes;
+        batch->capacity = (uint32_t)capacity;
+    }
+    return 0;
+}
+
+static void commit(struct batch *batch, uint64_t size)
+{
+    batch->size += (uint32_t)size;
+    batch->ends[batch->count++] = batch->size;
+}
+
+int batch_append(struct batch *batch, uint32_t kind, const void *payload, size_t size)
+{
+    uint64_t encoded = frame_message_size(size);
+    if (reserve(batch, encoded))
+        return -1;
+    frame_encode_message(batch->bytes + batch->size, (enum frame_opcode)kind, payload, size);
+    commit(batch, encoded);
+    return 0;
+}
+
+int batch_append_close(struct batch *batch, uint16_t code, toni_str reason)
+{
+    if (reserve(batch, 2 + FRAME_CONTROL_MAX))
+        return -1;
+    commit(batch, frame_encode_close(batch->bytes + batch->size, code, reason.data, reason.size));
+    return 0;
+}

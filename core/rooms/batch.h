@@ -1,0 +1,72 @@
+/* A batch: the encoded frames of consecutive messages, shared by all who must receive them. One
+ * room's messages of one turn make a batch, and so do direct sends to one client. Knows neither who
+ * receives it nor when.
+ *
+ * Who makes a batch appends to it, under a lock of its own; nobody else looks at its bytes until it
+ * is sealed, which is when the first worker takes it. From then on it never changes, and any thread
+ * may read it. */
+#ifndef ROOMS_BATCH_H
+#define ROOMS_BATCH_H
+
+#include "rooms/frame.h"
+
+#include <toni/types.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A batch of several messages is no larger than one write. A larger message has a batch of its own.
+ */
+#define BATCH_MAX FRAME_MAX
+
+/* Ends that lie in the batch itself: most batches of a quiet room hold a message or two. */
+#define BATCH_INLINE_ENDS 4
+
+struct batch {
+    atomic_uint refs;
+    uint32_t count;        /* messages */
+    uint32_t size;         /* bytes */
+    uint32_t capacity;     /* bytes */
+    uint32_t end_capacity; /* messages */
+    uint32_t letters;      /* of its room, not yet delivered; guarded by the room's lock */
+    uint32_t charged;      /* bytes counted as pending in its room; guarded by the room's lock */
+    uint64_t first_seq;    /* the room's sequence number of message 0; 0 for direct sends */
+    uint32_t *ends;        /* where message i ends in bytes; inline_ends, or allocated */
+    uint8_t *bytes;        /* inline_bytes, or allocated */
+    uint32_t inline_ends[BATCH_INLINE_ENDS];
+    uint8_t inline_bytes[];
+};
+
+/** @param size  Of the first messages to come, encoded.
+ * @return A batch without messages and with one reference; NULL on no memory. */
+struct batch *batch_create(uint64_t first_seq, uint64_t size);
+
+/** @return @p batch. @thread Any. */
+struct batch *batch_ref(struct batch *batch);
+
+/** Drops one reference, and frees the batch with the last. @param batch  NULL is fine. @thread Any.
+ */
+void batch_unref(struct batch *batch);
+
+/** @return Whether one more message of @p encoded_size bytes belongs into this batch. */
+bool batch_has_room(const struct batch *batch, uint64_t encoded_size);
+
+/** Appends a message; not after the batch was sealed.
+ * @param kind  TONI_TEXT or TONI_BINARY, which are the opcodes.
+ * @return 0, or -1 on no memory; then nothing is changed. */
+int batch_append(struct batch *batch, uint32_t kind, const void *payload, size_t size);
+
+/** Appends a close frame, counted as a message; not after the batch was sealed.
+ * @return 0, or -1 on no memory; then nothing is changed. */
+int batch_append_close(struct batch *batch, uint16_t code, toni_str reason);
+
+/** @return Where message @p index begins in the batch's bytes; for index = count: where the last
+ * one ends. */
+static inline uint32_t batch_offset(const struct batch *batch, uint32_t index)
+{
+    return index == 0 ? 0 : batch->ends[index - 1];
+}
+
+#endif

@@ -1,0 +1,494 @@
+/* Clients; see client.h. */
+#include "rooms/client.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "rooms/connections.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Making and ending */
+
+static bool enter_everyone(toni_client *client)
+{
+    struct room *everyone = client->connections->everyone;
+    pthread_mutex_lock(&everyone->mutex);
+    bool added = !room_add(everyone, client, &client->memberships.everyone);
+    pthread_mutex_unlock(&everyone->mutex);
+    if (added)
+        client->memberships.everyone.room = room_ref(everyone);
+    return added;
+}
+
+static void leave_everyone(toni_client *client)
+{
+    struct room *everyone = client->memberships.everyone.room;
+    pthread_mutex_lock(&everyone->mutex);
+    room_remove(everyone, &client->memberships.everyone, client->lane->index);
+    pthread_mutex_unlock(&everyone->mutex);
+    client->memberships.everyone.room = NULL;
+    room_unref(everyone);
+}
+
+toni_client *client_create(toni_connections *connections, struct lane *lane, toni_request *request,
+                           const struct limits *limits, const struct transport *transport,
+                           void *socket)
+{
+    toni_client *client = calloc(1, sizeof *client);
+    if (!client)
+        return NULL;
+    client->host = connections->host;
+    client->connections = connections;
+    client->lane = lane;
+    client->transport = transport;
+    client->socket = socket;
+    client->limits = limits;
+    client->connected_since = clock_wall_ms();
+    client->refs = 1;
+    outbox_init(&client->outbox);
+    if (pthread_mutex_init(&client->mutex, NULL))
+        goto fail_mutex;
+    if (!enter_everyone(client))
+        goto fail_everyone;
+    client->request = request; /* before anybody can find the client */
+    if (connections_add_client(connections, client))
+        goto fail_table;
+    return client;
+
+fail_table:
+    client->request = NULL;
+    client->deaf = true; /* the socket may be gone, and a message to everyone on its way to it */
+    leave_everyone(client);
+    client_unref(client);
+    return NULL;
+fail_everyone:
+    pthread_mutex_destroy(&client->mutex);
+fail_mutex:
+    free(client);
+    return NULL;
+}
+
+toni_client *client_ref(toni_client *client)
+{
+    atomic_fetch_add_explicit(&client->refs, 1, memory_order_relaxed);
+    return client;
+}
+
+void client_unref(toni_client *client)
+{
+    if (!client || atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    memberships_finish(&client->memberships);
+    request_destroy(client->request);
+    pthread_mutex_destroy(&client->mutex);
+    free(client);
+}
+
+/* --- Rooms */
+
+/* Adds the client to the room, unless that ended just now. */
+static int32_t enter(toni_client *client, struct membership *membership, struct room *room,
+                     bool *ended)
+{
+    pthread_mutex_lock(&room->mutex);
+    *ended = room->ended;
+    int32_t result = TONI_OK;
+    if (!*ended) {
+        result = room_add(room, client, membership) ? TONI_ERR_NO_MEMORY : TONI_OK;
+        if (result == TONI_OK && room->members == 1)
+            atomic_fetch_add(&client->connections->rooms, 1);
+    }
+    bool empty = room->members == 0;
+    pthread_mutex_unlock(&room->mutex);
+    if (empty)
+        connections_collect_room(client->connections, room);
+    return result;
+}
+
+static int32_t join_locked(toni_client *client, toni_str name)
+{
+    if (client->state != CLIENT_OPEN)
+        return client->state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
+    if (memberships_find(&client->memberships, name))
+        return TONI_OK;
+    if (client->memberships.count >= client->limits->rooms_per_client)
+        return TONI_ERR_LIMIT;
+    struct membership *membership = memberships_unused(&client->memberships);
+    if (!membership)
+        return TONI_ERR_NO_MEMORY;
+    for (;;) {
+        struct room *room = connections_get_room(client->connections, name);
+        if (!room)
+            return TONI_ERR_NO_MEMORY;
+        bool ended;
+        int32_t result = enter(client, membership, room, &ended);
+        if (result == TONI_OK && !ended) {
+            membership->room = room; /* with the reference */
+            client->memberships.count++;
+            return TONI_OK;
+        }
+        room_unref(room);
+        if (result != TONI_OK)
+            return result;
+    }
+}
+
+int32_t client_join(toni_client *client, toni_str room)
+{
+    pthread_mutex_lock(&client->mutex);
+    int32_t result = join_locked(client, room);
+    pthread_mutex_unlock(&client->mutex);
+    return result;
+}
+
+/* Takes the client out of one room, which ends with its last member. */
+static void leave(toni_client *client, struct membership *membership)
+{
+    struct room *room = membership->room;
+    pthread_mutex_lock(&room->mutex);
+    room_remove(room, membership, client->lane->index);
+    bool empty = room->members == 0;
+    if (empty)
+        atomic_fetch_sub(&client->connections->rooms, 1);
+    pthread_mutex_unlock(&room->mutex);
+    membership->room = NULL;
+    client->memberships.count--;
+    if (empty)
+        connections_collect_room(client->connections, room);
+    room_unref(room);
+}
+
+int32_t client_leave(toni_client *client, toni_str room)
+{
+    int32_t result = TONI_OK;
+    pthread_mutex_lock(&client->mutex);
+    struct membership *membership = memberships_find(&client->memberships, room);
+    if (membership)
+        leave(client, membership);
+    else if (client->state == CLIENT_GONE)
+        result = TONI_ERR_NOT_FOUND;
+    pthread_mutex_unlock(&client->mutex);
+    return result;
+}
+
+int32_t client_rooms(toni_client *client, toni_room_names **rooms)
+{
+    *rooms = NULL;
+    pthread_mutex_lock(&client->mutex);
+    int32_t result = TONI_ERR_NOT_FOUND;
+    if (client->state != CLIENT_GONE)
+        result = memberships_names(&client->memberships, client->host, rooms);
+    pthread_mutex_unlock(&client->mutex);
+    return result;
+}
+
+int32_t client_info(toni_client *client, toni_client_info **info)
+{
+    toni_str path = request_part(client->request, TONI_REQUEST_PATH);
+    toni_str address = request_part(client->request, TONI_REQUEST_ADDRESS);
+    toni_client_info *snapshot = malloc(sizeof *snapshot + path.size + address.size + 2);
+    *info = snapshot;
+    if (!snapshot)
+        return TONI_ERR_NO_MEMORY;
+    char *text = (char *)(snapshot + 1);
+    *snapshot = (toni_client_info){
+        .host = client->host,
+        .struct_size = sizeof *snapshot,
+        .id = client->id,
+        .connected_since = client->connected_since,
+        .outbox_messages =
+            atomic_load(&client->posted_messages) + atomic_load(&client->left_messages),
+        .outbox_bytes = atomic_load(&client->posted_bytes) + atomic_load(&client->left_bytes),
+    };
+    snapshot->path = str_copy(&text, path);
+    snapshot->address = str_copy(&text, address);
+    pthread_mutex_lock(&client->mutex);
+    snapshot->room_count = client->memberships.count;
+    pthread_mutex_unlock(&client->mutex);
+    return TONI_OK;
+}
+
+/* --- Sending */
+
+static bool admit(toni_client *client, uint64_t bytes)
+{
+    uint64_t messages = atomic_fetch_add(&client->posted_messages, 1) + 1;
+    uint64_t total = atomic_fetch_add(&client->posted_bytes, bytes) + bytes;
+    if (messages + atomic_load(&client->left_messages) <= client->limits->outbox_messages &&
+        total + atomic_load(&client->left_bytes) <= client->limits->outbox_bytes)
+        return true;
+    atomic_fetch_sub(&client->posted_messages, 1);
+    atomic_fetch_sub(&client->posted_bytes, bytes);
+    return false;
+}
+
+static void retract(toni_client *client, uint64_t messages, uint64_t bytes)
+{
+    atomic_fetch_sub(&client->posted_messages, messages);
+    atomic_fetch_sub(&client->posted_bytes, bytes);
+}
+
+/* What was posted is now part of what is left, or gone. In this order, lest a sender sees neither.
+ */
+static void settle(toni_client *client)
+{
+    atomic_store(&client->left_messages, client->outbox.messages);
+    atomic_store(&client->left_bytes, client->outbox.bytes);
+    retract(client, client->delivered_messages, client->delivered_bytes);
+    client->delivered_messages = client->delivered_bytes = 0;
+}
+
+static int32_t admit_if_open(toni_client *client, uint64_t bytes)
+{
+    enum client_state state = client->state;
+    if (state != CLIENT_OPEN)
+        return state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
+    return admit(client, bytes) ? TONI_OK : TONI_ERR_FULL;
+}
+
+int32_t client_send(toni_client *client, const toni_message *message)
+{
+    int32_t result = message_check(message, client->limits->outbox_bytes);
+    if (result != TONI_OK)
+        return result;
+    uint64_t bytes = frame_message_size(message->body.size);
+    result = admit_if_open(client, bytes);
+    if (result == TONI_ERR_FULL && lane_is_mine(client->lane)) {
+        /* The limit judges what is left after a write was tried; the worker itself can try. */
+        lane_flush(client->lane);
+        result = admit_if_open(client, bytes);
+    }
+    if (result != TONI_OK)
+        return result;
+    if (lane_post_message(client->lane, client, message)) {
+        retract(client, 1, bytes);
+        return TONI_ERR_NO_MEMORY;
+    }
+    return TONI_OK;
+}
+
+/* Counts what came in the turn that runs, however often that flushes. */
+static void note_fresh(toni_client *client, uint64_t messages, uint64_t bytes)
+{
+    if (client->fresh_turn != client->lane->turn) {
+        client->fresh_turn = client->lane->turn;
+        client->fresh_messages = client->fresh_bytes = 0;
+    }
+    client->fresh_messages += messages;
+    client->fresh_bytes += bytes;
+}
+
+void client_enqueue(toni_client *client, struct batch *batch, uint32_t first, uint32_t count)
+{
+    if (client->close_queued || client->deaf || client->starved) {
+        atomic_fetch_add(&client->connections->discarded, count);
+        return;
+    }
+    if (outbox_push(&client->outbox, batch, first, count)) {
+        atomic_fetch_add(&client->connections->discarded, count);
+        client->starved = true;
+    }
+    note_fresh(client, count, batch_offset(batch, first + count) - batch_offset(batch, first));
+    lane_touch(client->lane, client);
+}
+
+void client_deliver(toni_client *client, struct batch *batch)
+{
+    client_enqueue(client, batch, 0, batch->count);
+    client->delivered_messages += batch->count;
+    client->delivered_bytes += batch->size;
+    lane_touch(client->lane, client);
+}
+
+/* The close frame waits behind all else; it is no message. */
+static void drop_outbox(toni_client *client)
+{
+    bool close_waits = client->close_queued && client->outbox.count > 0;
+    uint64_t dropped = outbox_clear(&client->outbox) - close_waits;
+    atomic_fetch_add(&client->connections->discarded, dropped);
+}
+
+static void write_outbox(toni_client *client)
+{
+    const struct transport *transport = client->transport;
+    while (client->outbox.count > 0) {
+        size_t size;
+        if (transport->busy(client->socket)) {
+            transport->want_flush(client->socket);
+            return;
+        }
+        const uint8_t *bytes = outbox_peek(&client->outbox, client->lane->scratch, &size);
+        if (transport->write(client->socket, bytes, size)) {
+            client_mute(client);
+            client_discard(client);
+            return;
+        }
+        outbox_consume(&client->outbox, size);
+    }
+    if (client->close_queued && !client->close_written) {
+        client->close_written = true;
+        transport->close_written(client->socket);
+    }
+}
+
+/* What came this turn is not held against a client: a burst harms nobody who keeps up. What earlier
+ * turns left is, once something is added to it. */
+static bool too_slow(const toni_client *client)
+{
+    const struct outbox *outbox = &client->outbox;
+    if (client->fresh_turn != client->lane->turn || client->fresh_messages == 0 ||
+        client->close_queued)
+        return false;
+    uint64_t messages =
+        outbox->messages > client->fresh_messages ? outbox->messages - client->fresh_messages : 0;
+    uint64_t bytes = outbox->bytes > client->fresh_bytes ? outbox->bytes - client->fresh_bytes : 0;
+    return messages > client->limits->outbox_messages || bytes > client->limits->outbox_bytes;
+}
+
+void client_flush(toni_client *client)
+{
+    if (!client->deaf)
+        write_outbox(client);
+    if (client->starved && !client->close_queued && !client->deaf) {
+        log_error("client closed: no memory for its outbox", log_str("client", client->name));
+        client_close_now(client, 1011, toni_str_of("out of memory"));
+    } else if (too_slow(client)) {
+        log_warn("client closed: slow consumer", log_str("client", client->name),
+                 log_uint("outbox_messages", client->outbox.messages),
+                 log_uint("outbox_bytes", client->outbox.bytes));
+        client_close_now(client, 1008, toni_str_of("slow consumer"));
+    }
+    settle(client);
+}
+
+/* --- Closing */
+
+static void mute(struct membership *membership, void *data)
+{
+    const toni_client *client = data;
+    struct room *room = membership->room;
+    pthread_mutex_lock(&room->mutex);
+    room_mute(room, membership, client->lane->index);
+    pthread_mutex_unlock(&room->mutex);
+}
+
+/* @param code  Of the server's close; 0 if it isn't one. @return Whether it was open until now. */
+static bool begin_closing(toni_client *client, uint16_t code)
+{
+    if (client->state != CLIENT_OPEN)
+        return false;
+    client->state = CLIENT_CLOSING;
+    client->close_code = code;
+    mute(&client->memberships.everyone, client);
+    memberships_each(&client->memberships, mute, client);
+    return true;
+}
+
+static void mute_all(toni_client *client, uint16_t code)
+{
+    pthread_mutex_lock(&client->mutex);
+    begin_closing(client, code);
+    pthread_mutex_unlock(&client->mutex);
+}
+
+void client_mute(toni_client *client)
+{
+    mute_all(client, 0);
+}
+
+static struct batch *close_batch(uint16_t code, toni_str reason)
+{
+    struct batch *batch = batch_create(0, 2 + FRAME_CONTROL_MAX);
+    if (batch && batch_append_close(batch, code, reason)) {
+        batch_unref(batch);
+        return NULL;
+    }
+    return batch;
+}
+
+int32_t client_close(toni_client *client, uint16_t code, toni_str reason)
+{
+    struct letter *letter = malloc(sizeof *letter);
+    struct batch *batch = close_batch(code, reason);
+    int32_t result = letter && batch ? TONI_OK : TONI_ERR_NO_MEMORY;
+    if (result == TONI_OK) {
+        pthread_mutex_lock(&client->mutex);
+        if (client->state == CLIENT_GONE)
+            result = TONI_ERR_NOT_FOUND;
+        if (begin_closing(client, code)) {
+            *letter = (struct letter){
+                .kind = LETTER_CLOSE, .to.client = client_ref(client), .with.batch = batch};
+            lane_post(client->lane, letter);
+            letter = NULL;
+            batch = NULL;
+        }
+        pthread_mutex_unlock(&client->mutex);
+    }
+    batch_unref(batch);
+    free(letter);
+    return result;
+}
+
+/* Without memory for the close frame the client can't even be told: then it gets nothing more. */
+static void queue_close(toni_client *client, struct batch *batch)
+{
+    if (!batch || outbox_push(&client->outbox, batch, 0, 1))
+        client_discard(client);
+    else
+        lane_touch(client->lane, client);
+    client->close_queued = true;
+    client->transport->close_begun(client->socket);
+}
+
+void client_deliver_close(toni_client *client, struct batch *batch)
+{
+    if (!client->close_queued && !client->deaf && !client->starved)
+        queue_close(client, batch);
+}
+
+void client_close_now(toni_client *client, uint16_t code, toni_str reason)
+{
+    mute_all(client, code);
+    if (client->close_queued || client->deaf)
+        return;
+    pthread_mutex_lock(&client->mutex);
+    client->close_code = code; /* another close may have begun: this is the one that it is told */
+    pthread_mutex_unlock(&client->mutex);
+    drop_outbox(client);
+    struct batch *batch = close_batch(code, reason);
+    queue_close(client, batch);
+    batch_unref(batch);
+}
+
+void client_discard(toni_client *client)
+{
+    drop_outbox(client);
+    client->deaf = true;
+    settle(client);
+}
+
+static void leave_visited(struct membership *membership, void *data)
+{
+    leave(data, membership);
+}
+
+void client_retire(toni_client *client)
+{
+    if (client->retired)
+        return;
+    client->retired = true;
+    connections_remove_client(client->connections, client);
+    pthread_mutex_lock(&client->mutex);
+    begin_closing(client, 0);
+    client->state = CLIENT_GONE;
+    memberships_each(&client->memberships, leave_visited, client);
+    leave_everyone(client);
+    pthread_mutex_unlock(&client->mutex);
+}
+
+void client_finish(toni_client *client)
+{
+    client_retire(client);
+    client_discard(client);
+}

@@ -1,0 +1,285 @@
+/* Lanes; see lane.h. */
+#include "rooms/lane.h"
+
+#include "rooms/client.h"
+#include "rooms/room.h"
+#include "rooms/spread.h"
+
+#include <stdlib.h>
+
+int lane_init(struct lane *lane, uint32_t index, void (*wake)(void *data), void *wake_data)
+{
+    *lane = (struct lane){.index = index, .wake = wake, .wake_data = wake_data};
+    lane->scratch = malloc(FRAME_MAX);
+    if (!lane->scratch)
+        return -1;
+    if (pthread_mutex_init(&lane->mutex, NULL)) {
+        free(lane->scratch);
+        lane->scratch = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+void lane_attach(struct lane *lane)
+{
+    lane->thread = pthread_self();
+    atomic_store_explicit(&lane->attached, true, memory_order_release);
+}
+
+bool lane_is_mine(const struct lane *lane)
+{
+    return atomic_load_explicit(&lane->attached, memory_order_acquire) &&
+           pthread_equal(lane->thread, pthread_self());
+}
+
+/* --- The inbox */
+
+/* Under the inbox's lock. */
+static void append(struct letter **first, struct letter **last, struct letter *letter)
+{
+    letter->next = NULL;
+    if (*last)
+        (*last)->next = letter;
+    else
+        *first = letter;
+    *last = letter;
+}
+
+/* Under the inbox's lock. */
+static bool is_empty(const struct lane *lane)
+{
+    return !lane->first_letter && !lane->first_call;
+}
+
+/* The worker flushes at the end of its turn anyway; others have to make it turn, once: with the
+ * first letter. */
+static void unlock_and_wake(struct lane *lane, bool was_empty)
+{
+    pthread_mutex_unlock(&lane->mutex);
+    if (was_empty && !lane_is_mine(lane))
+        lane->wake(lane->wake_data);
+}
+
+void lane_post(struct lane *lane, struct letter *letter)
+{
+    pthread_mutex_lock(&lane->mutex);
+    bool was_empty = is_empty(lane);
+    if (letter->kind == LETTER_CALL)
+        append(&lane->first_call, &lane->last_call, letter);
+    else
+        append(&lane->first_letter, &lane->last_letter, letter);
+    unlock_and_wake(lane, was_empty);
+}
+
+bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, uint32_t index,
+                    struct letter **spares)
+{
+    pthread_mutex_lock(&lane->mutex);
+    bool was_empty = is_empty(lane);
+    struct letter *last = lane->last_letter;
+    bool same = last && last->kind == LETTER_ROOM && last->with.batch == batch &&
+                last->first + last->count == index;
+    if (same) {
+        last->count++;
+    } else {
+        struct letter *letter = *spares;
+        *spares = letter->next;
+        letter->kind = LETTER_ROOM;
+        letter->first = index;
+        letter->count = 1;
+        letter->to.room = room_ref(room);
+        letter->with.batch = batch_ref(batch);
+        append(&lane->first_letter, &lane->last_letter, letter);
+    }
+    unlock_and_wake(lane, was_empty);
+    return !same;
+}
+
+/* Several sends to one client in a row, such as an answer in parts, become one batch. */
+static bool append_to_last(struct lane *lane, toni_client *client, const toni_message *message)
+{
+    struct letter *last = lane->last_letter;
+    return last && last->kind == LETTER_CLIENT && last->to.client == client &&
+           batch_has_room(last->with.batch, frame_message_size(message->body.size)) &&
+           !batch_append(last->with.batch, message->kind, message->body.data, message->body.size);
+}
+
+int lane_post_message(struct lane *lane, toni_client *client, const toni_message *message)
+{
+    pthread_mutex_lock(&lane->mutex);
+    bool appended = append_to_last(lane, client, message);
+    pthread_mutex_unlock(&lane->mutex);
+    if (appended)
+        return 0;
+
+    struct letter *letter = malloc(sizeof *letter);
+    struct batch *batch = batch_create(0, frame_message_size(message->body.size));
+    if (!letter || !batch ||
+        batch_append(batch, message->kind, message->body.data, message->body.size)) {
+        batch_unref(batch);
+        free(letter);
+        return -1;
+    }
+    *letter = (struct letter){
+        .kind = LETTER_CLIENT, .to.client = client_ref(client), .with.batch = batch};
+    lane_post(lane, letter);
+    return 0;
+}
+
+int lane_post_call(struct lane *lane, void (*call)(void *data), void *data)
+{
+    struct letter *letter = malloc(sizeof *letter);
+    if (!letter)
+        return -1;
+    *letter = (struct letter){.kind = LETTER_CALL, .to.call = call, .with.data = data};
+    lane_post(lane, letter);
+    return 0;
+}
+
+/* Takes a whole queue. */
+static struct letter *take_all(struct lane *lane, struct letter **first, struct letter **last)
+{
+    pthread_mutex_lock(&lane->mutex);
+    struct letter *letters = *first;
+    *first = *last = NULL;
+    pthread_mutex_unlock(&lane->mutex);
+    return letters;
+}
+
+static struct letter *take_letters(struct lane *lane)
+{
+    return take_all(lane, &lane->first_letter, &lane->last_letter);
+}
+
+static struct letter *take_calls(struct lane *lane)
+{
+    return take_all(lane, &lane->first_call, &lane->last_call);
+}
+
+bool lane_pending(struct lane *lane)
+{
+    pthread_mutex_lock(&lane->mutex);
+    bool pending = !is_empty(lane);
+    pthread_mutex_unlock(&lane->mutex);
+    return pending || lane->first_touched;
+}
+
+/* --- The turn */
+
+static void deliver(struct lane *lane, struct letter *letter)
+{
+    switch (letter->kind) {
+    case LETTER_ROOM:
+        room_deliver(letter->to.room, lane->index, letter->with.batch, letter->first,
+                     letter->count);
+        break;
+    case LETTER_SPREAD:
+        spread_deliver(letter->to.spread, lane);
+        break;
+    case LETTER_CLIENT:
+        client_deliver(letter->to.client, letter->with.batch);
+        break;
+    case LETTER_CLOSE:
+        client_deliver_close(letter->to.client, letter->with.batch);
+        break;
+    case LETTER_CALL:
+        letter->to.call(letter->with.data);
+        break;
+    }
+}
+
+static void letter_destroy(struct letter *letter)
+{
+    switch (letter->kind) {
+    case LETTER_ROOM:
+        room_unref(letter->to.room);
+        batch_unref(letter->with.batch);
+        break;
+    case LETTER_SPREAD:
+        spread_unref(letter->to.spread);
+        break;
+    case LETTER_CLIENT:
+    case LETTER_CLOSE:
+        client_unref(letter->to.client);
+        batch_unref(letter->with.batch);
+        break;
+    case LETTER_CALL:
+        break;
+    }
+    free(letter);
+}
+
+void lane_touch(struct lane *lane, toni_client *client)
+{
+    if (client->touched)
+        return;
+    client->touched = true;
+    client->next_touched = NULL;
+    client_ref(client);
+    if (lane->last_touched)
+        lane->last_touched->next_touched = client;
+    else
+        lane->first_touched = client;
+    lane->last_touched = client;
+}
+
+/* @return The first of those to flush, with the reference of the list. */
+static toni_client *next_touched(struct lane *lane)
+{
+    toni_client *client = lane->first_touched;
+    lane->first_touched = client->next_touched;
+    if (!lane->first_touched)
+        lane->last_touched = NULL;
+    client->touched = false;
+    return client;
+}
+
+static void flush_touched(struct lane *lane)
+{
+    while (lane->first_touched) {
+        toni_client *client = next_touched(lane);
+        client_flush(client);
+        client_unref(client);
+    }
+}
+
+static void deliver_all(struct lane *lane, struct letter *letters)
+{
+    for (struct letter *next; letters; letters = next) {
+        next = letters->next;
+        deliver(lane, letters);
+        letter_destroy(letters);
+    }
+}
+
+static void destroy_all(struct letter *letters)
+{
+    for (struct letter *next; letters; letters = next) {
+        next = letters->next;
+        letter_destroy(letters);
+    }
+}
+
+void lane_flush(struct lane *lane)
+{
+    deliver_all(lane, take_letters(lane));
+    flush_touched(lane);
+}
+
+void lane_turn(struct lane *lane)
+{
+    deliver_all(lane, take_calls(lane));
+    lane_flush(lane);
+    lane->turn++;
+}
+
+void lane_finish(struct lane *lane)
+{
+    destroy_all(take_calls(lane));
+    destroy_all(take_letters(lane));
+    while (lane->first_touched)
+        client_unref(next_touched(lane));
+    pthread_mutex_destroy(&lane->mutex);
+    free(lane->scratch);
+}

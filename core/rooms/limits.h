@@ -1,0 +1,58 @@
+/* The limits of the host and of its gateways: one list makes the fields, their defaults, and what
+ * gateways.conf may say. It is not about what happens at a limit; whoever enforces one says that.
+ */
+#ifndef ROOMS_LIMITS_H
+#define ROOMS_LIMITS_H
+
+#include <stdint.h>
+
+/* Where a limit may be set: for the whole host, or (also) in a provider's own group `limits`. */
+enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
+
+/* X(name, default, lowest, highest, scope): all are whole numbers; times are in milliseconds, sizes
+ * in bytes. */
+#define LIMITS(X)                                                                                  \
+    X(connections, 10000, 1, 10000000, LIMIT_GATEWAY)                                              \
+    X(connections_per_address, 0, 0, 10000000, LIMIT_HOST) /* 0: off */                            \
+    X(handshake_ms, 10000, 1, 3600000, LIMIT_HOST)                                                 \
+    X(message_bytes, 1048576, 1, 1073741824, LIMIT_GATEWAY)                                        \
+    X(messages_per_second, 0, 0, 1000000, LIMIT_GATEWAY) /* 0: off */                              \
+    X(message_burst, 0, 0, 1000000, LIMIT_GATEWAY)       /* 0: as messages_per_second */           \
+    X(rooms_per_client, 1000, 1, 1000000, LIMIT_GATEWAY)                                           \
+    X(outbox_messages, 1024, 1, 100000000, LIMIT_GATEWAY)                                          \
+    X(outbox_bytes, 4194304, 1, 1073741824, LIMIT_GATEWAY)                                         \
+    X(ping_ms, 30000, 0, 86400000, LIMIT_GATEWAY) /* 0: off */                                     \
+    X(pong_timeout_ms, 30000, 1, 86400000, LIMIT_GATEWAY)                                          \
+    X(idle_ms, 0, 0, 86400000, LIMIT_GATEWAY) /* 0: off */                                         \
+    X(hook_ms, 10000, 1, 3600000, LIMIT_GATEWAY)                                                   \
+    X(callback_ms, 1000, 1, 3600000, LIMIT_GATEWAY)                                                \
+    X(pending_bytes_per_room, 16777216, 1, 1073741824, LIMIT_HOST)                                 \
+    X(pending_bytes, 268435456, 1, 68719476736, LIMIT_HOST)                                        \
+    X(http_body_bytes, 1048576, 0, 1073741824, LIMIT_GATEWAY) /* of a service, too */              \
+    X(http_request_ms, 10000, 1, 3600000, LIMIT_HOST)                                              \
+    X(http_connections, 1000, 1, 1000000, LIMIT_HOST)                                              \
+    X(close_ms, 2000, 1, 3600000, LIMIT_GATEWAY)                                                   \
+    X(drain_ms, 10000, 0, 3600000, LIMIT_HOST)
+
+/* What a full outbox does to its client. */
+enum outbox_policy { OUTBOX_CLOSE };
+
+struct limits {
+#define LIMIT_FIELD(name, standard, lowest, highest, scope) uint64_t name;
+    LIMITS(LIMIT_FIELD)
+#undef LIMIT_FIELD
+    enum outbox_policy outbox_policy;
+};
+
+/* The defaults of contract and documentation. */
+static inline struct limits limits_default(void)
+{
+    return (struct limits){
+#define LIMIT_DEFAULT(name, standard, lowest, highest, scope) .name = (standard),
+        LIMITS(LIMIT_DEFAULT)
+#undef LIMIT_DEFAULT
+            .outbox_policy = OUTBOX_CLOSE,
+    };
+}
+
+#endif

@@ -1,0 +1,153 @@
+/* Outboxes; see outbox.h. */
+#include "rooms/outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OUTBOX_FIRST_CAPACITY 4
+
+/* An empty outbox keeps no more than this: a burst must not cost an idle client memory for ever. */
+#define OUTBOX_KEPT_CAPACITY 16
+
+static struct outbox_entry *entry_at(const struct outbox *outbox, uint32_t index)
+{
+    return &outbox->entries[(outbox->head + index) & (outbox->capacity - 1)];
+}
+
+static uint32_t entry_begin(const struct outbox_entry *entry)
+{
+    return batch_offset(entry->batch, entry->first);
+}
+
+static uint32_t entry_end(const struct outbox_entry *entry)
+{
+    return batch_offset(entry->batch, entry->first + entry->count);
+}
+
+void outbox_init(struct outbox *outbox)
+{
+    *outbox = (struct outbox){0};
+}
+
+uint64_t outbox_clear(struct outbox *outbox)
+{
+    uint64_t dropped = outbox->messages;
+    for (uint32_t i = 0; i < outbox->count; i++)
+        batch_unref(entry_at(outbox, i)->batch);
+    free(outbox->entries);
+    outbox_init(outbox);
+    return dropped;
+}
+
+static int grow(struct outbox *outbox)
+{
+    uint32_t capacity = outbox->capacity ? outbox->capacity * 2 : OUTBOX_FIRST_CAPACITY;
+    struct outbox_entry *entries = malloc(capacity * sizeof *entries);
+    if (!entries)
+        return -1;
+    for (uint32_t i = 0; i < outbox->count; i++)
+        entries[i] = *entry_at(outbox, i);
+    free(outbox->entries);
+    outbox->entries = entries;
+    outbox->head = 0;
+    outbox->capacity = capacity;
+    return 0;
+}
+
+int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint32_t count)
+{
+    struct outbox_entry *last = outbox->count ? entry_at(outbox, outbox->count - 1) : NULL;
+    if (last && last->batch == batch && last->first + last->count == first) {
+        last->count += count;
+    } else {
+        if (outbox->count == outbox->capacity && grow(outbox))
+            return -1;
+        *entry_at(outbox, outbox->count) =
+            (struct outbox_entry){.batch = batch_ref(batch), .first = first, .count = count};
+        outbox->count++;
+    }
+    outbox->messages += count;
+    outbox->bytes += batch_offset(batch, first + count) - batch_offset(batch, first);
+    return 0;
+}
+
+/* What of an entry fits into the space left in one write: whole messages, or, where a message is
+ * larger than a write, as many of its fragments as fit; all but the last have FRAME_MAX bytes, so
+ * that is one. */
+static uint32_t entry_fit(const struct outbox_entry *entry, uint32_t begun, uint32_t space)
+{
+    uint32_t begin = entry_begin(entry) + begun;
+    uint32_t size = entry_end(entry) - begin;
+    if (size <= space)
+        return size;
+    if (begun > 0 || batch_offset(entry->batch, entry->first + 1) - begin > space)
+        return space == FRAME_MAX ? FRAME_MAX : 0;
+    uint32_t fit = 0;
+    for (uint32_t i = entry->first + 1; batch_offset(entry->batch, i) - begin <= space; i++)
+        fit = batch_offset(entry->batch, i) - begin;
+    return fit;
+}
+
+const uint8_t *outbox_peek(const struct outbox *outbox, uint8_t *scratch, size_t *size)
+{
+    *size = 0;
+    if (outbox->count == 0)
+        return NULL;
+    const struct outbox_entry *entry = entry_at(outbox, 0);
+    const uint8_t *first = entry->batch->bytes + entry_begin(entry) + outbox->begun;
+    uint32_t fit = entry_fit(entry, outbox->begun, FRAME_MAX);
+    uint32_t gathered = fit;
+    for (uint32_t i = 1; i < outbox->count && gathered < FRAME_MAX; i++) {
+        if (fit < entry_end(entry) - entry_begin(entry) - (i == 1 ? outbox->begun : 0))
+            break; /* the entry before did not fit whole */
+        entry = entry_at(outbox, i);
+        fit = entry_fit(entry, 0, FRAME_MAX - gathered);
+        if (fit == 0)
+            break;
+        if (i == 1)
+            memcpy(scratch, first, gathered);
+        memcpy(scratch + gathered, entry->batch->bytes + entry_begin(entry), fit);
+        gathered += fit;
+        first = scratch;
+    }
+    *size = gathered;
+    return first;
+}
+
+static void drop_first_entry(struct outbox *outbox)
+{
+    batch_unref(entry_at(outbox, 0)->batch);
+    outbox->head = (outbox->head + 1) & (outbox->capacity - 1);
+    outbox->count--;
+    outbox->begun = 0;
+    if (outbox->count == 0 && outbox->capacity > OUTBOX_KEPT_CAPACITY) {
+        free(outbox->entries);
+        outbox->entries = NULL;
+        outbox->head = outbox->capacity = 0;
+    }
+}
+
+void outbox_consume(struct outbox *outbox, size_t size)
+{
+    outbox->bytes -= size;
+    while (size > 0) {
+        struct outbox_entry *entry = entry_at(outbox, 0);
+        uint32_t whole = entry_end(entry) - entry_begin(entry) - outbox->begun;
+        if (size >= whole) {
+            outbox->messages -= entry->count;
+            drop_first_entry(outbox);
+            size -= whole;
+            continue;
+        }
+        uint32_t message = batch_offset(entry->batch, entry->first + 1) - entry_begin(entry);
+        if (size < message - outbox->begun) {
+            outbox->begun += (uint32_t)size;
+            return;
+        }
+        size -= message - outbox->begun;
+        outbox->begun = 0;
+        outbox->messages--;
+        entry->first++;
+        entry->count--;
+    }
+}

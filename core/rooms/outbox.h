@@ -1,0 +1,49 @@
+/* An outbox: what one client has yet to be sent, as references into batches, in order. Belongs to
+ * the client's worker; not locked. It only keeps and counts; limits and what happens at them are
+ * client.c's. */
+#ifndef ROOMS_OUTBOX_H
+#define ROOMS_OUTBOX_H
+
+#include "rooms/batch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Consecutive messages of one batch. */
+struct outbox_entry {
+    struct batch *batch; /* one reference */
+    uint32_t first;      /* message */
+    uint32_t count;      /* messages */
+};
+
+struct outbox {
+    struct outbox_entry *entries; /* a ring; NULL as long as nothing was put in */
+    uint32_t head;
+    uint32_t count;
+    uint32_t capacity; /* 0 or a power of two */
+    uint32_t begun; /* bytes of the first message that are written already: it may not be dropped */
+    uint64_t messages;
+    uint64_t bytes;
+};
+
+void outbox_init(struct outbox *outbox);
+
+/** Drops everything. @return How many messages that were. */
+uint64_t outbox_clear(struct outbox *outbox);
+
+/** Puts messages behind all others. Takes a reference of its own.
+ * @return 0, or -1 on no memory; then nothing is changed. */
+int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint32_t count);
+
+/** Finds the next bytes to write: whole frames, FRAME_MAX bytes at most. If they lie in one batch
+ * they are not copied.
+ * @param scratch  FRAME_MAX bytes, for when they have to be gathered.
+ * @param size     Set to how many bytes there are; 0 for an empty outbox.
+ * @return The bytes; valid until the outbox is changed. */
+const uint8_t *outbox_peek(const struct outbox *outbox, uint8_t *scratch, size_t *size);
+
+/** Takes out the first @p size bytes: what outbox_peek found. */
+void outbox_consume(struct outbox *outbox, size_t size);
+
+#endif

@@ -1,0 +1,64 @@
+/* The request that opened a connection: what of it outlives the handshake, packed into one
+ * allocation, since most connections are idle ones. Knows no HTTP; core/net fills it in. */
+#ifndef ROOMS_REQUEST_H
+#define ROOMS_REQUEST_H
+
+#include <toni/host.h>
+
+#include <stddef.h>
+
+struct request_field {
+    toni_str name;
+    toni_str value;
+};
+
+/** Looks up a header that was not kept, as long as there is one to look up.
+ * @param value  Set to a string that lives until the next call.
+ * @return TONI_OK or TONI_ERR_NOT_FOUND. */
+typedef int32_t request_find_header(void *context, toni_str name, toni_str *value);
+
+struct toni_request {
+    const toni_host *host;            /* first, for ever: see toni/abi.h */
+    request_find_header *find_header; /* NULL once the headers are gone */
+    void *find_context;
+    toni_str path;
+    toni_str query;
+    toni_str origin;
+    toni_str user_agent;
+    toni_str address;
+    toni_str subprotocol;
+    uint32_t parameter_count;
+    uint32_t kept_count;
+    toni_str *parameters;       /* `name=value`, parts of `query` */
+    struct request_field *kept; /* the headers that the gateway wants to keep */
+};
+
+/** What a request is made from; all borrowed for the call. */
+struct request_parts {
+    toni_str path;
+    toni_str origin;
+    toni_str user_agent;
+    toni_str address;
+    toni_str subprotocol;
+    const toni_str *parameters; /* `name=value`, percent-decoded */
+    size_t parameter_count;
+    const struct request_field *kept;
+    size_t kept_count;
+};
+
+/** @return A copy of the parts, each string with a NUL behind it; NULL on no memory. */
+toni_request *request_create(const toni_host *host, const struct request_parts *parts);
+
+/** @param request  NULL is fine. */
+void request_destroy(toni_request *request);
+
+/** See toni_request_path and its kin. @return The empty string for a part that doesn't exist. */
+toni_str request_part(const toni_request *request, uint32_t part);
+
+/** Fills in what toni/request.h calls. */
+void request_fill_table(toni_host *table);
+
+/** Copies a string, with a NUL behind it, to where @p to points, and moves that on. */
+toni_str str_copy(char **to, toni_str from);
+
+#endif

@@ -1,0 +1,104 @@
+/* A room: its members by lane, its sequence numbers, and the batch that is open. Knows neither
+ * names' rules nor the table of all rooms; those are connections.c's.
+ *
+ * Every broadcast takes the next sequence number under the room's lock, is appended to the open
+ * batch and posted to each lane that has members: that is the room's one order. A member gets the
+ * numbers above `from` and up to `until`. One that leaves while something is on its way to it stays
+ * in its shard as a ghost until that has been delivered. */
+#ifndef ROOMS_ROOM_H
+#define ROOMS_ROOM_H
+
+#include "base/hash_table.h"
+#include "rooms/batch.h"
+#include "rooms/lane.h"
+#include "rooms/memberships.h"
+
+#include <toni/types.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* `until` of a member that is a target. */
+#define MEMBER_FOR_EVER UINT64_MAX
+
+/* The room's side. */
+struct member {
+    toni_client *client; /* a ghost has a reference; a member is kept by being a client */
+    uint64_t from;
+    uint64_t until;
+    struct membership *membership; /* NULL: a ghost */
+};
+
+/* The members on one lane. */
+struct shard {
+    struct member *members; /* ghosts included */
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t targets; /* members that are not being closed */
+    uint32_t ghosts;
+    uint64_t posted; /* the last sequence number that was posted to the lane */
+    uint64_t taken;  /* the last that it delivered */
+};
+
+struct room {
+    struct hash_node node; /* of the table of rooms */
+    toni_connections *connections;
+    atomic_uint refs;
+    uint32_t lane_count;
+    uint64_t id; /* also its epoch: a room that is made again has another. Rooms are locked by
+                    ascending id */
+    pthread_mutex_t mutex; /* guards all below, but `pending` */
+    bool ended;            /* out of the table: nobody joins it any more */
+    uint32_t members;      /* ghosts not included */
+    uint32_t targets;      /* members that are not being closed */
+    uint64_t seq;          /* the last that was given out */
+    struct batch *open;    /* takes the next broadcast; one reference, or NULL */
+    struct letter *spares; /* so that posting can't fail half-way */
+    uint32_t spare_count;
+    atomic_uint_fast64_t pending; /* bytes of broadcasts that some lane has not delivered yet */
+    toni_str name; /* lies behind the shards, with a NUL; empty for the room of everyone */
+    struct shard shards[];
+};
+
+/** @param name  Copied. @return A room without members, with one reference; NULL on no memory. */
+struct room *room_create(toni_connections *connections, uint64_t id, toni_str name);
+
+/** @return @p room. @thread Any. */
+struct room *room_ref(struct room *room);
+
+/** Drops one reference. @thread Any. */
+void room_unref(struct room *room);
+
+/* The following: any thread, under the room's lock. */
+
+/** Adds a member.
+ * @param membership  Of the client: its `index` is set and kept up to date until room_remove.
+ * @return 0, or -1 on no memory. */
+int room_add(struct room *room, toni_client *client, struct membership *membership);
+
+/** Removes a member; what was broadcast before still reaches it. May leave the room without
+ * members. */
+void room_remove(struct room *room, const struct membership *membership, uint32_t lane);
+
+/** Makes a member no target any more; what was broadcast before still reaches it. */
+void room_mute(struct room *room, const struct membership *membership, uint32_t lane);
+
+/** Gives a number to one message and posts it to all lanes that have targets.
+ * @return How many were targeted, or TONI_ERR_BUSY, TONI_ERR_NO_MEMORY; then nothing is changed. */
+int32_t room_broadcast(struct room *room, const toni_message *message);
+
+/** Closes the open batch, so that the next broadcast begins another. */
+void room_seal(struct room *room);
+
+/** Notes that a lane has delivered all up to @p seq, and drops the ghosts that waited for it. */
+void room_taken(struct room *room, uint32_t lane, uint64_t seq);
+
+/* Without the lock. */
+
+/** Delivers messages of a batch to the members on one lane. That lane's worker only. */
+void room_deliver(struct room *room, uint32_t lane, struct batch *batch, uint32_t first,
+                  uint32_t count);
+
+#endif

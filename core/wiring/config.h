@@ -1,0 +1,76 @@
+/* gateways.conf, checked and in the shape in which the host uses it. Not about whether libraries
+ * exist or fit together; graph.h is. */
+#ifndef WIRING_CONFIG_H
+#define WIRING_CONFIG_H
+
+#include "rooms/limits.h"
+#include "wiring/declarations.h"
+#include "wiring/fault.h"
+#include "wiring/listen_address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** The built-in module; it exports toni.connections. */
+#define BROADCAST_MODULE "broadcast"
+
+/** One instance of a plugin, as a module declares it. All is borrowed from the tree. */
+struct config_provider {
+    const struct value *at;          /* the whole group, for its file and line */
+    uint32_t kind;                   /* TONI_GATEWAY or TONI_SERVICE */
+    const char *name;                /* unique in the host */
+    const struct value *library;     /* a string */
+    const struct value *path;        /* a string; NULL: the plugin's own */
+    const struct value *options;     /* a group, or NULL */
+    struct limits limits;            /* the host's, and over them its own */
+    struct declared_choice *choices; /* of `inject` */
+    size_t choice_count;
+};
+
+struct config_module {
+    const struct value *at;
+    const char *name;        /* unique in the host */
+    struct name_at *imports; /* as they stand there: whether they exist is checked later */
+    size_t import_count;
+    struct name_at *exports;
+    size_t export_count;
+    bool is_global;
+    struct config_provider *providers;
+    size_t provider_count;
+};
+
+struct address_list {
+    struct listen_address *addresses;
+    size_t count;
+};
+
+/** Read-only once it is made, for all threads. */
+struct config {
+    struct value *tree;
+    char *folder; /* of the file: what paths in it are relative to */
+
+    struct address_list websocket; /* at least one */
+    struct address_list http;      /* maybe none */
+    unsigned workers;              /* 0: one per core */
+    char **plugin_path;            /* folders */
+    size_t plugin_path_count;
+    struct limits limits; /* the host's, and the defaults of its gateways */
+    struct config_module *modules;
+    size_t module_count;
+};
+
+/* Not config_read and config_destroy: libconfig exports these names. */
+
+/** Reads and checks a configuration.
+ * @param path    Of the file, as messages shall name it.
+ * @param faults  Told of all that is wrong.
+ * @return The configuration, to be given to gateways_conf_destroy(). NULL if the file could not be
+ *         read. If faults were added it must not be run, but holds what was good, for looking at
+ *         the rest. */
+struct config *gateways_conf_read(const char *path, struct fault_list *faults);
+
+/** @param config  NULL is fine. */
+void gateways_conf_destroy(struct config *config);
+
+#endif

@@ -1,0 +1,203 @@
+/* One folder per host, one subfolder per copy. */
+#include "wiring/copy_store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void copy_store_init(struct copy_store *store)
+{
+    *store = (struct copy_store){0};
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+    (void)status, (void)type, (void)where;
+    (void)remove(path); /* what can't be removed is left in the temporary folder; go on */
+    return 0;
+}
+
+static void remove_tree(const char *path)
+{
+    (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+void copy_store_finish(struct copy_store *store)
+{
+    if (store->folder != NULL)
+        remove_tree(store->folder);
+    free(store->folder);
+    copy_store_init(store);
+}
+
+static int make_folder(struct copy_store *store)
+{
+    const char *parent = getenv("TMPDIR");
+    char *folder;
+
+    if (parent == NULL || parent[0] != '/')
+        parent = "/tmp";
+    if (asprintf(&folder, "%s/toni-XXXXXX", parent) < 0)
+        return -1;
+    if (mkdtemp(folder) == NULL) { /* with mode 0700 */
+        free(folder);
+        return -1;
+    }
+    store->folder = folder;
+    return 0;
+}
+
+static int write_all(int fd, const char *bytes, size_t size)
+{
+    while (size > 0) {
+        const ssize_t written = write(fd, bytes, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -1;
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+static int copy_bytes(int from, int to)
+{
+    char bytes[65536];
+
+    for (;;) {
+        const ssize_t got = read(from, bytes, sizeof bytes);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return (int)got;
+        if (write_all(to, bytes, (size_t)got) != 0)
+            return -1;
+    }
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* The folder that a library lies in, absolute, to be given to free(); NULL with errno set. */
+static char *real_folder_of(const char *path)
+{
+    char *folder = strdup(path);
+
+    if (folder == NULL)
+        return NULL;
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[slash == folder ? 1 : 0] = '\0';
+    char *real = realpath(slash != NULL ? folder : ".", NULL);
+    free(folder);
+    return real;
+}
+
+static int link_neighbour(const char *folder, const char *name, const char *subfolder)
+{
+    char *target = NULL;
+    char *link = NULL;
+    int result = -1;
+
+    if (asprintf(&target, "%s/%s", folder, name) < 0) {
+        target = NULL;
+        goto done;
+    }
+    if (asprintf(&link, "%s/%s", subfolder, name) < 0) {
+        link = NULL;
+        goto done;
+    }
+    result = symlink(target, link);
+done:
+    free(target);
+    free(link);
+    return result;
+}
+
+static int is_library(const struct dirent *entry)
+{
+    return strstr(entry->d_name, ".so") != NULL;
+}
+
+static int link_neighbours(const char *path, const char *subfolder)
+{
+    struct dirent **entries = NULL;
+    char *folder = real_folder_of(path);
+    if (folder == NULL)
+        return -1;
+
+    const int count = scandir(folder, &entries, is_library, alphasort);
+    int result = count < 0 ? -1 : 0;
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name;
+
+        if (result == 0 && strcmp(name, base_name(path)) != 0)
+            result = link_neighbour(folder, name, subfolder);
+        free(entries[i]);
+    }
+    free(entries);
+    free(folder);
+    return result;
+}
+
+int copy_store_add(struct copy_store *store, int fd, const char *path, char **copy, char *problem,
+                   size_t size)
+{
+    char *subfolder = NULL;
+    int to = -1;
+
+    *copy = NULL;
+    if (store->folder == NULL && make_folder(store) != 0)
+        goto fail;
+    if (asprintf(&subfolder, "%s/%u", store->folder, store->copies) < 0) {
+        subfolder = NULL;
+        goto fail;
+    }
+    if (mkdir(subfolder, 0700) != 0)
+        goto fail;
+    store->copies++;
+    if (asprintf(copy, "%s/%s", subfolder, base_name(path)) < 0) {
+        *copy = NULL;
+        goto fail;
+    }
+    to = open(*copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+    if (to < 0 || copy_bytes(fd, to) != 0 || link_neighbours(path, subfolder) != 0)
+        goto fail;
+    free(subfolder);
+    return to;
+
+fail:
+    (void)snprintf(problem, size,
+                   "can't be copied into a temporary folder: %s; there must be room below "
+                   "$TMPDIR or /tmp, and the right to write there",
+                   strerror(errno));
+    if (to >= 0)
+        close(to);
+    if (subfolder != NULL)
+        remove_tree(subfolder);
+    free(subfolder);
+    free(*copy);
+    *copy = NULL;
+    return -1;
+}
+
+void copy_store_remove(const char *copy)
+{
+    char *subfolder = real_folder_of(copy);
+
+    if (subfolder == NULL)
+        return; /* copy_store_finish() will try again */
+    remove_tree(subfolder);
+    free(subfolder);
+}

@@ -1,0 +1,38 @@
+/* Private copies of libraries, in a temporary folder that ends with the host. A compiler that
+ * overwrites a library in place can't change what is mapped from a copy, and a file that changed is
+ * really loaded again. Knows nothing of what is in the files. */
+#ifndef WIRING_COPY_STORE_H
+#define WIRING_COPY_STORE_H
+
+#include <stddef.h>
+
+/** One thread at a time. */
+struct copy_store {
+    char *folder;    /* NULL as long as nothing was copied */
+    unsigned copies; /* made so far; names the next one's subfolder */
+};
+
+/** Makes @p store empty; touches no disk. */
+void copy_store_init(struct copy_store *store);
+
+/** Removes the temporary folder and all that is in it. What is mapped stays mapped. */
+void copy_store_finish(struct copy_store *store);
+
+/** Copies a library, under its own name, into a new subfolder. There it finds symbolic links to the
+ * other libraries of its folder, so that a RUNPATH of $ORIGIN leads to them still; one of
+ * $ORIGIN/elsewhere does not.
+ * @param store    Where to; makes its folder, below $TMPDIR or /tmp, at the first copy.
+ * @param fd       Open for reading the library, at its beginning.
+ * @param path     Of the library.
+ * @param copy     Set to the path of the copy, to be given to free(); NULL if it failed.
+ * @param problem  Filled in if it failed: what was tried, what was found, what would mend it.
+ * @param size     Of @p problem, the NUL included.
+ * @return Open for reading the copy, the caller's to close; or -1, and no copy is left. */
+int copy_store_add(struct copy_store *store, int fd, const char *path, char **copy, char *problem,
+                   size_t size);
+
+/** Removes a copy and its subfolder.
+ * @param copy  From copy_store_add(). */
+void copy_store_remove(const char *copy);
+
+#endif

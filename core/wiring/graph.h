@@ -1,0 +1,88 @@
+/* What a configuration becomes: plugins that fit together, then instances in the order in which
+ * they are made, each after all that it has injected. Not about sockets and clients; net/ asks here
+ * which gateway answers on a path.
+ *
+ * graph_check() does all that can be done without running plugins' hooks; the rest follows in the
+ * order of the functions below. One thread, the host's main thread; graph_find_gateway() any. */
+#ifndef WIRING_GRAPH_H
+#define WIRING_GRAPH_H
+
+#include "wiring/config.h"
+#include "wiring/instance.h"
+#include "wiring/plugin_loader.h"
+
+#include <stdatomic.h>
+
+/** Where clients connect. They refer to a gateway, and only through it to the instance. */
+struct gateway {
+    toni_str path;
+    struct instance *instance;
+    atomic_uint_fast64_t connections; /* that were let in and are not closed yet; any thread */
+};
+
+enum injection_kind {
+    INJECTION_NOTHING,     /* optional, and nothing provides it */
+    INJECTION_CONNECTIONS, /* the shared handle */
+    INJECTION_INSTANCE,
+};
+
+/** What an instance gets for one of its needs. */
+struct injection {
+    enum injection_kind kind;
+    size_t slot; /* number of a slot. Not of INJECTION_CONNECTIONS, and NOBODY if there is none */
+};
+
+struct graph {
+    const struct config *config;
+    struct plugin_set plugins;
+    struct instance_setup *setups; /* in the order of creation; they borrow from the config */
+    struct injection **injections; /* of the same order; each by need */
+    struct instance **instances;   /* of the same order */
+    size_t setup_count;            /* 0 after a fault */
+    size_t instance_count;         /* 0 before graph_create(), then setup_count */
+    toni_slot *slots; /* of the same order: what each instance provides, from its `create` to its
+                         `destroy`; then those that stay empty, one for each optional need that
+                         nothing meets. They stay where they are as long as the graph lives. */
+    struct gateway *gateways;
+    size_t gateway_count;
+};
+
+/** Loads the plugins of a configuration, checks that they fit (kinds, paths, needs), and finds out
+ * who gets what from whom.
+ * @param config  Borrowed, and outliving the graph. May have faults; what is left of it is checked.
+ * @param loader  Borrowed, and outliving the graph.
+ * @param faults  Told of all that is wrong; after that the graph must not be created.
+ * @return The graph, to be destroyed by graph_destroy(), or NULL on no memory, which is a fault. */
+struct graph *graph_check(const struct config *config, struct plugin_loader *loader,
+                          struct fault_list *faults);
+
+/** Makes all instances, in order. One that fails is named in the log, and those before it are
+ * destroyed again, in reverse.
+ * @param graph        Checked, without a fault.
+ * @param host         The table for the instances; outlives them.
+ * @param connections  What they get as `toni.connections`; outlives them.
+ * @return 0, or -1; then there are no instances. */
+int graph_create(struct graph *graph, const toni_host *host, toni_connections *connections);
+
+/** Calls `start` of all instances, in order, up to the first that fails, which is named in the log.
+ * @return 0, or -1. */
+int graph_start(struct graph *graph);
+
+/** Calls `ready` of all instances, as graph_start() does. @return 0, or -1. */
+int graph_ready(struct graph *graph);
+
+/** Calls `stopping` of all instances, in reverse: whoever uses another hears of it first. */
+void graph_stopping(struct graph *graph);
+
+/** Destroys the instances, in reverse, and frees the graph. @param graph  NULL is fine. */
+void graph_destroy(struct graph *graph);
+
+/** Finds the slot that holds what an instance provides; whoever had it injected reads it there at
+ * each call.
+ * @return It, or NULL if there is no such instance, or it provides nothing. */
+toni_slot *graph_find_slot(const struct graph *graph, const char *instance);
+
+/** @return The gateway on exactly this path, or NULL. @thread Any, once the graph is created. */
+struct gateway *graph_find_gateway(const struct graph *graph, toni_str path);
+
+#endif

@@ -1,0 +1,269 @@
+/* Calls into plugins. The hot path is call_begin, the call, call_end: two clock reads and, where
+ * callbacks are serialised, one uncontended lock; nothing is allocated. */
+#include "wiring/instance.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <toni/client.h>
+#include <toni/error.h>
+#include <toni/http.h>
+
+#define NS_PER_MS 1000000u
+
+/* Counters are statistics: no other memory is published by them. */
+static void count(_Atomic uint64_t *counter, uint64_t more)
+{
+    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+}
+
+/* --- Around every call */
+
+/* The clock is read an extra time only when there is a wait to be measured.
+ * @return When the call began. */
+static uint64_t call_begin(struct instance *instance)
+{
+    uint64_t asked, began;
+
+    if (!instance->is_serialised || pthread_mutex_trylock(&instance->lock) == 0)
+        return clock_now_ns();
+    asked = clock_now_ns();
+    pthread_mutex_lock(&instance->lock);
+    began = clock_now_ns();
+    count(&instance->lock_wait_ns, began - asked);
+    return began;
+}
+
+/* `call` is the field that names the call: a hook or a callback. */
+static void report_slow(const struct instance *instance, const char *message, struct log_field call,
+                        uint64_t took_ns, uint64_t limit_ns)
+{
+    log_warn(message, log_str("instance", instance->setup.name), call,
+             log_uint("took_ms", took_ns / NS_PER_MS), log_uint("limit_ms", limit_ns / NS_PER_MS));
+}
+
+/* The clock is read before the lock is released: what others wait for counts. */
+static uint64_t call_end(struct instance *instance, uint64_t began)
+{
+    const uint64_t took = clock_now_ns() - began;
+
+    if (instance->is_serialised)
+        pthread_mutex_unlock(&instance->lock);
+    return took;
+}
+
+static void callback_end(struct instance *instance, const char *callback, uint64_t began)
+{
+    const uint64_t took = call_end(instance, began);
+
+    if (took > instance->callback_limit_ns) {
+        count(&instance->slow_callbacks, 1);
+        report_slow(instance, "a callback was slow and made its thread wait",
+                    log_str("callback", callback), took, instance->callback_limit_ns);
+    }
+}
+
+static void hook_end(struct instance *instance, const char *hook, uint64_t began)
+{
+    const uint64_t took = call_end(instance, began);
+
+    if (took > instance->hook_limit_ns) {
+        count(&instance->slow_hooks, 1);
+        report_slow(instance, "a life-cycle hook took longer than its limit", log_str("hook", hook),
+                    took, instance->hook_limit_ns);
+    }
+}
+
+/* Plugins may hand on a count, such as that of a broadcast: it is a success. */
+static int32_t without_count(int32_t result)
+{
+    return result > 0 ? TONI_OK : result;
+}
+
+/* --- Callbacks */
+
+int32_t instance_guard(struct instance *instance, const toni_request *request)
+{
+    if (instance->descriptor->guard == NULL)
+        return TONI_OK;
+    const uint64_t began = call_begin(instance);
+    const int32_t result = instance->descriptor->guard(instance->self, request);
+    callback_end(instance, "guard", began);
+    return result;
+}
+
+int32_t instance_on_connect(struct instance *instance, toni_client *client)
+{
+    if (instance->descriptor->on_connect == NULL)
+        return TONI_OK;
+    const uint64_t began = call_begin(instance);
+    const int32_t result = instance->descriptor->on_connect(instance->self, client);
+    callback_end(instance, "on_connect", began);
+    return without_count(result);
+}
+
+int32_t instance_on_message(struct instance *instance, toni_client *client,
+                            const toni_message *message)
+{
+    const uint64_t began = call_begin(instance);
+    const int32_t result = instance->descriptor->on_message(instance->self, client, message);
+    callback_end(instance, "on_message", began);
+    if (result < 0)
+        instance_callback_failed(instance, "on_message", client, result);
+    return without_count(result);
+}
+
+void instance_on_disconnect(struct instance *instance, toni_client *client,
+                            const toni_disconnect_info *info)
+{
+    if (instance->descriptor->on_disconnect == NULL)
+        return;
+    const uint64_t began = call_begin(instance);
+    instance->descriptor->on_disconnect(instance->self, client, info);
+    callback_end(instance, "on_disconnect", began);
+}
+
+void instance_client_free(struct instance *instance, void *data)
+{
+    if (instance->descriptor->client_free == NULL || data == NULL)
+        return;
+    const uint64_t began = call_begin(instance);
+    instance->descriptor->client_free(instance->self, data);
+    callback_end(instance, "client_free", began);
+}
+
+int32_t instance_on_request(struct instance *instance, toni_exchange *exchange)
+{
+    const uint64_t began = call_begin(instance);
+    const int32_t result = instance->descriptor->on_request(instance->self, exchange);
+    callback_end(instance, "on_request", began);
+    if (result < 0) {
+        const toni_str method = toni_exchange_method(exchange), path = toni_exchange_path(exchange);
+
+        count(&instance->callback_failures, 1);
+        log_warn("a callback failed, its request is answered with 500",
+                 log_str("instance", instance->setup.name), log_str("callback", "on_request"),
+                 log_strn("method", method.data, method.size),
+                 log_strn("path", path.data, path.size), log_str("error", toni_error_name(result)));
+    }
+    return without_count(result);
+}
+
+void instance_callback_failed(struct instance *instance, const char *callback,
+                              const toni_client *client, int32_t error)
+{
+    count(&instance->callback_failures, 1);
+    log_warn("a callback failed, its client is closed", log_str("instance", instance->setup.name),
+             log_str("callback", callback), log_str("client", toni_client_name(client)),
+             log_str("error", toni_error_name(error)));
+}
+
+/* --- Life */
+
+static size_t count_needs(const toni_plugin *descriptor)
+{
+    size_t needs = 0;
+
+    while (descriptor->needs != NULL && descriptor->needs[needs] != NULL)
+        needs++;
+    return needs;
+}
+
+static struct instance *instance_allocate(const struct instance_setup *setup, const toni_host *host,
+                                          void *const *injected)
+{
+    const toni_plugin *descriptor = &setup->plugin->descriptor;
+    const size_t needs = count_needs(descriptor);
+    struct instance *instance = calloc(1, sizeof *instance);
+
+    if (instance == NULL)
+        return NULL;
+    instance->injected = calloc(needs + 1, sizeof *instance->injected);
+    if (instance->injected == NULL || pthread_mutex_init(&instance->lock, NULL) != 0) {
+        free(instance->injected);
+        free(instance);
+        return NULL;
+    }
+    if (needs > 0)
+        memcpy(instance->injected, injected, needs * sizeof *injected);
+    instance->host = host;
+    instance->descriptor = descriptor;
+    instance->setup = *setup;
+    instance->setup.plugin = plugin_ref(setup->plugin);
+    instance->is_serialised = (descriptor->flags & TONI_CONCURRENT) == 0;
+    instance->callback_limit_ns = setup->limits.callback_ms * NS_PER_MS;
+    instance->hook_limit_ns = setup->limits.hook_ms * NS_PER_MS;
+    return instance;
+}
+
+static void instance_free(struct instance *instance)
+{
+    pthread_mutex_destroy(&instance->lock);
+    plugin_unref(instance->setup.plugin);
+    free(instance->injected);
+    free(instance);
+}
+
+int32_t instance_create(const struct instance_setup *setup, const toni_host *host,
+                        void *const *injected, struct instance **result)
+{
+    *result = NULL;
+    struct instance *instance = instance_allocate(setup, host, injected);
+    if (instance == NULL)
+        return TONI_ERR_NO_MEMORY;
+
+    instance->setup.plugin->was_used = true;
+    const uint64_t began = call_begin(instance);
+    const int32_t error = instance->descriptor->create(instance_context(instance), &instance->self);
+    hook_end(instance, "create", began);
+    if (error < 0) {
+        instance_free(instance);
+        return error;
+    }
+    *result = instance;
+    return TONI_OK;
+}
+
+/* `start` or `ready`; NULL if the plugin has none. */
+static int32_t call_hook(struct instance *instance, const char *name, int32_t (*hook)(void *self))
+{
+    if (hook == NULL)
+        return TONI_OK;
+    const uint64_t began = call_begin(instance);
+    const int32_t result = hook(instance->self);
+    hook_end(instance, name, began);
+    return without_count(result);
+}
+
+int32_t instance_start(struct instance *instance)
+{
+    return call_hook(instance, "start", instance->descriptor->start);
+}
+
+int32_t instance_ready(struct instance *instance)
+{
+    return call_hook(instance, "ready", instance->descriptor->ready);
+}
+
+void instance_stopping(struct instance *instance)
+{
+    if (instance->descriptor->stopping == NULL)
+        return;
+    const uint64_t began = call_begin(instance);
+    instance->descriptor->stopping(instance->self, 0);
+    hook_end(instance, "stopping", began);
+}
+
+void instance_destroy(struct instance *instance)
+{
+    if (instance == NULL)
+        return;
+    if (instance->descriptor->destroy != NULL) {
+        const uint64_t began = call_begin(instance);
+        instance->descriptor->destroy(instance->self);
+        hook_end(instance, "destroy", began);
+    }
+    instance_free(instance);
+}

@@ -1,0 +1,32 @@
+/* An address to listen on, as gateways.conf writes it: `127.0.0.1:9000`, `[::1]:9000`,
+ * `unix:/path`. Not about sockets. */
+#ifndef WIRING_LISTEN_ADDRESS_H
+#define WIRING_LISTEN_ADDRESS_H
+
+#include "wiring/fault.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+struct listen_address {
+    const struct value *at; /* the setting: its string, file and line; borrowed from the tree */
+    struct sockaddr_storage address;
+    socklen_t length;
+};
+
+/** Reads an address.
+ * @param at       A string; borrowed by @p address.
+ * @param address  Filled in.
+ * @param faults   Told why it is none.
+ * @return Whether it is one. */
+bool listen_address_parse(const struct value *at, struct listen_address *address,
+                          struct fault_list *faults);
+
+/** @return The address as it was written. */
+const char *listen_address_text(const struct listen_address *address);
+
+/** Tells whether both can't be listened on at once. Port 0 is a free port, another one each time.
+ */
+bool listen_address_equal(const struct listen_address *a, const struct listen_address *b);
+
+#endif

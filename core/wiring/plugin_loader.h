@@ -1,0 +1,56 @@
+/* Finds libraries, loads them from private copies and checks what they are. The only place that
+ * calls dlopen. Not about instances, or about who needs what.
+ *
+ * A loader is the host's, and outlives all plugins. A set is what one configuration loads: each
+ * file once, however many providers name it; the next configuration, with a set of its own, loads
+ * anew what changed meanwhile. One thread at a time, the host's main thread. */
+#ifndef WIRING_PLUGIN_LOADER_H
+#define WIRING_PLUGIN_LOADER_H
+
+#include "wiring/copy_store.h"
+#include "wiring/fault.h"
+#include "wiring/plugin.h"
+
+struct plugin_loader {
+    const char *host_folder; /* of the plugins that come with the host; searched last */
+    struct copy_store copies;
+};
+
+/** Where a set looks for libraries; all borrowed, and outliving the set. */
+struct plugin_search {
+    const char *config_folder;      /* what a library with a slash in its name is relative to */
+    const char *const *plugin_path; /* searched in this order for names without a slash */
+    size_t plugin_path_count;
+};
+
+struct plugin_set {
+    struct plugin_loader *loader;
+    struct plugin_search search;
+    struct plugin **plugins; /* one reference to each is the set's */
+    size_t count;
+};
+
+/** Makes a loader; touches no disk.
+ * @param host_folder  Borrowed, and outliving the loader. */
+void plugin_loader_init(struct plugin_loader *loader, const char *host_folder);
+
+/** Removes the private copies. Of plugins that are still mapped nothing else changes. */
+void plugin_loader_finish(struct plugin_loader *loader);
+
+/** Makes an empty set. @param loader  Borrowed, and outliving the set and its plugins. */
+void plugin_set_init(struct plugin_set *set, struct plugin_loader *loader,
+                     const struct plugin_search *search);
+
+/** Gives back the set's references and empties it. */
+void plugin_set_finish(struct plugin_set *set);
+
+/** Finds a library and loads it, or finds it among those that the set has loaded.
+ * @param set      To load into.
+ * @param library  As gateways.conf names it.
+ * @param at       That setting, for faults.
+ * @param faults   Told why a library can't be used: path, what was found, expected, and the remedy.
+ * @return The plugin, borrowed from the set; or NULL, and a fault was added. */
+struct plugin *plugin_set_load(struct plugin_set *set, const char *library, const struct value *at,
+                               struct fault_list *faults);
+
+#endif

@@ -1,0 +1,276 @@
+/** @file
+ * Clients, rooms and broadcasts: the ConnectionManager of the toni docs (page "Rooms").
+ *
+ * All functions may be called from any thread. None calls back into a plugin before it returns, and
+ * none waits for a swap. Rooms are host-wide: a service reaches those that a gateway filled. A room
+ * exists while it has a member; its name is 1 to 255 bytes of UTF-8 without control characters.
+ *
+ * Order: a room's messages reach all its members in one order. What one thread does, a client sees
+ * in program order, be it a broadcast, a direct send, a leave or a close. After the answer to a
+ * leave nothing more of that room comes.
+ *
+ * A client that is being closed is no target any more, but stays a member of its rooms until its
+ * `on_disconnect` has returned.
+ */
+#ifndef TONI_CONNECTIONS_H
+#define TONI_CONNECTIONS_H
+
+#include <toni/format.h>
+#include <toni/host.h>
+
+/** The name of the interface, for `needs` and toni_context_inject. Module `broadcast` exports it.
+ */
+#define TONI_CONNECTIONS_INTERFACE "toni.connections"
+
+/** Adds a client to a room, and makes the room if it is the first. Joining twice changes nothing.
+ * @param connections  The injected handle.
+ * @param client  The client's id.
+ * @param room    UTF-8, 1 to 255 bytes; borrowed for the call.
+ * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client: no trace is left in the room),
+ * TONI_ERR_INVALID (name), TONI_ERR_LIMIT (`rooms_per_client`), TONI_ERR_CLOSING,
+ * TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_join_room(toni_connections *connections, toni_client_id client,
+                                     toni_str room)
+{
+    return toni_host_of(connections)->join_room(connections, client, room);
+}
+
+/** Takes a client out of a room. What the calling thread broadcast to the room before still reaches
+ * the client, nothing later does. Not being a member is no error.
+ * @param room  UTF-8, 1 to 255 bytes; borrowed for the call.
+ * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client), TONI_ERR_INVALID (name).
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_leave_room(toni_connections *connections, toni_client_id client,
+                                      toni_str room)
+{
+    return toni_host_of(connections)->leave_room(connections, client, room);
+}
+
+/** Ends a client: from now on it is no target; what it was sent before goes out (for at most
+ * `close_ms`), then it is closed with 1000. It leaves its rooms once its `on_disconnect` has
+ * returned. Of a client that is being closed already it asks nothing more.
+ * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client), TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_remove_client(toni_connections *connections, toni_client_id client)
+{
+    return toni_host_of(connections)->remove_client(connections, client);
+}
+
+/** Sends a message to every member of a room, the sender included if it is one.
+ * @param room     UTF-8, 1 to 255 bytes; borrowed for the call. A room that doesn't exist has no
+ * members.
+ * @param message  Borrowed for the call; its bytes are copied once, whatever the number of members.
+ * @return How many clients were targeted; TONI_ERR_INVALID (room name, or a text that is not
+ * UTF-8), TONI_ERR_TOO_BIG (larger than `pending_bytes_per_room` or `pending_bytes`), TONI_ERR_BUSY
+ * (the workers have not yet taken what waits in this room or host), TONI_ERR_NO_MEMORY. After an
+ * error nobody gets it.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_broadcast_to_room(toni_connections *connections, toni_str room,
+                                             const toni_message *message)
+{
+    return toni_host_of(connections)->broadcast_to_room(connections, room, message);
+}
+
+/** toni_broadcast_to_room with a text put together as printf does.
+ * @return As toni_broadcast_to_room; TONI_ERR_INVALID also for a bad format. @thread Any. @since
+ * ABI 1.0 */
+TONI_PRINTF(3, 4)
+static inline int32_t toni_broadcast_to_roomf(toni_connections *connections, toni_str room,
+                                              const char *format, ...)
+{
+    toni_text_buffer buffer;
+    va_list arguments;
+    va_start(arguments, format);
+    int32_t result = toni_text_buffer_format(&buffer, format, arguments);
+    va_end(arguments);
+    if (result == TONI_OK) {
+        toni_message message = toni_text(buffer.text);
+        result = toni_broadcast_to_room(connections, room, &message);
+    }
+    toni_text_buffer_finish(&buffer);
+    return result;
+}
+
+/** toni_broadcast_to_room with a text put together from parts, which may hold any UTF-8, a NUL too.
+ * @param parts  @p count of them, mostly TONI_PARTS; borrowed for the call.
+ * @return As toni_broadcast_to_room. @thread Any. @since ABI 1.0 */
+static inline int32_t toni_broadcast_to_room_parts(toni_connections *connections, toni_str room,
+                                                   const toni_str *parts, size_t count)
+{
+    toni_text_buffer buffer;
+    int32_t result = toni_text_buffer_join(&buffer, parts, count);
+    if (result == TONI_OK) {
+        toni_message message = toni_text(buffer.text);
+        result = toni_broadcast_to_room(connections, room, &message);
+    }
+    toni_text_buffer_finish(&buffer);
+    return result;
+}
+
+/** Lists a room's members, those that are being closed included.
+ * @param members  Set to a snapshot that the caller owns (toni_client_ids_destroy); NULL on an
+ * error. A room that doesn't exist gives an empty one.
+ * @return TONI_OK; TONI_ERR_INVALID (name), TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_get_room_members(toni_connections *connections, toni_str room,
+                                            toni_client_ids **members)
+{
+    return toni_host_of(connections)->get_room_members(connections, room, members);
+}
+
+/** Lists the rooms that a client is in.
+ * @param rooms  Set to a snapshot that the caller owns (toni_room_names_destroy); NULL on an error.
+ * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client), TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_get_client_rooms(toni_connections *connections, toni_client_id client,
+                                            toni_room_names **rooms)
+{
+    return toni_host_of(connections)->get_client_rooms(connections, client, rooms);
+}
+
+/** @return How many rooms have a member. @thread Any. @since ABI 1.0 */
+static inline uint64_t toni_room_count(toni_connections *connections)
+{
+    return toni_host_of(connections)->room_count(connections);
+}
+
+/** Looks at one client.
+ * @param info  Set to a snapshot that the caller owns (toni_client_info_destroy); NULL on an error.
+ * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client), TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_get_client(toni_connections *connections, toni_client_id client,
+                                      toni_client_info **info)
+{
+    return toni_host_of(connections)->get_client(connections, client, info);
+}
+
+/** Sends a message to one client.
+ * @param message  Borrowed for the call; its bytes are copied.
+ * @return TONI_OK: accepted into its outbox; TONI_ERR_NOT_FOUND (no such client), TONI_ERR_CLOSING,
+ * TONI_ERR_FULL
+ *         (`outbox_messages` or `outbox_bytes` are waiting for it already), TONI_ERR_INVALID (a
+ * text that is not UTF-8), TONI_ERR_TOO_BIG (larger than `outbox_bytes`), TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_send_to_client(toni_connections *connections, toni_client_id client,
+                                          const toni_message *message)
+{
+    return toni_host_of(connections)->send_to_client(connections, client, message);
+}
+
+/** Closes a client; what it was sent before goes out first (for at most `close_ms`). Of a client
+ * that is being closed already it asks nothing more.
+ * @param code    RFC 6455, section 7.4: 1000 to 1003, 1007 to 1014, 3000 to 4999.
+ * @param reason  UTF-8, at most 123 bytes; borrowed for the call.
+ * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client), TONI_ERR_INVALID (code, or a reason that is
+ * too long or not UTF-8), TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_disconnect(toni_connections *connections, toni_client_id client,
+                                      uint16_t code, toni_str reason)
+{
+    return toni_host_of(connections)->disconnect(connections, client, code, reason);
+}
+
+/** @param ids  From toni_get_room_members; NULL is fine. @thread Any. @since ABI 1.0 */
+static inline void toni_client_ids_destroy(toni_client_ids *ids)
+{
+    if (ids)
+        ids->host->client_ids_destroy(ids);
+}
+
+/** @param names  From toni_get_client_rooms; NULL is fine. @thread Any. @since ABI 1.0 */
+static inline void toni_room_names_destroy(toni_room_names *names)
+{
+    if (names)
+        names->host->room_names_destroy(names);
+}
+
+/** @param info  From toni_get_client; NULL is fine. @thread Any. @since ABI 1.0 */
+static inline void toni_client_info_destroy(toni_client_info *info)
+{
+    if (info)
+        info->host->client_info_destroy(info);
+}
+
+/* --- The target builder: one message, sent once to each client, however many of the rooms it is
+ * in.
+ *
+ *     toni_target *target = toni_to_room(connections, room);
+ *     toni_target_to_room(target, other);
+ *     toni_target_except(target, toni_client_id_of(client));
+ *     int32_t targeted = toni_target_send(target, &message);
+ *
+ * The steps report no errors; toni_target_send reports the first. A NULL target (no memory) may be
+ * handed on. One target belongs to one thread at a time.
+ */
+
+/** @return A target of one room's members. The caller owns it; toni_target_send or
+ * toni_target_destroy ends it.
+ * @thread Any. @since ABI 1.0 */
+static inline toni_target *toni_to_room(toni_connections *connections, toni_str room)
+{
+    toni_target *target = toni_host_of(connections)->target_create(connections);
+    if (target)
+        toni_host_of(target)->target_to_room(target, room);
+    return target;
+}
+
+/** @return A target of every client of the host. The caller owns it; see toni_to_room. @thread Any.
+ * @since ABI 1.0 */
+static inline toni_target *toni_to_all(toni_connections *connections)
+{
+    toni_target *target = toni_host_of(connections)->target_create(connections);
+    if (target)
+        toni_host_of(target)->target_to_all(target);
+    return target;
+}
+
+/** @return A target of one client. The caller owns it; see toni_to_room. @thread Any. @since
+ * ABI 1.0 */
+static inline toni_target *toni_to_client(toni_connections *connections, toni_client_id client)
+{
+    toni_target *target = toni_host_of(connections)->target_create(connections);
+    if (target)
+        toni_host_of(target)->target_to_client(target, client);
+    return target;
+}
+
+/** Adds the members of one more room. @param room  Borrowed for the call. @since ABI 1.0 */
+static inline void toni_target_to_room(toni_target *target, toni_str room)
+{
+    if (target)
+        toni_host_of(target)->target_to_room(target, room);
+}
+
+/** Adds one client; one that doesn't exist adds nobody. @since ABI 1.0 */
+static inline void toni_target_to_client(toni_target *target, toni_client_id client)
+{
+    if (target)
+        toni_host_of(target)->target_to_client(target, client);
+}
+
+/** Leaves one client out, whatever else names it. @since ABI 1.0 */
+static inline void toni_target_except(toni_target *target, toni_client_id client)
+{
+    if (target)
+        toni_host_of(target)->target_except(target, client);
+}
+
+/** Sends a message to the target, and ends the target.
+ * @param target   Owned by the call from now on. NULL gives TONI_ERR_NO_MEMORY.
+ * @param message  Borrowed for the call; its bytes are copied once.
+ * @return How many clients were targeted; errors as toni_broadcast_to_room.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_target_send(toni_target *target, const toni_message *message)
+{
+    return target ? toni_host_of(target)->target_send(target, message) : TONI_ERR_NO_MEMORY;
+}
+
+/** Ends a target without sending anything. @param target  NULL is fine. @since ABI 1.0 */
+static inline void toni_target_destroy(toni_target *target)
+{
+    if (target)
+        toni_host_of(target)->target_destroy(target);
+}
+
+#endif

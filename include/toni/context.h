@@ -1,0 +1,106 @@
+/** @file
+ * What the host gives to one instance of a plugin: what it needs, its options, its log.
+ *
+ * The context is handed to `create` and valid until `destroy` has returned. A plugin that needs it
+ * later keeps it in its `self`.
+ */
+#ifndef TONI_CONTEXT_H
+#define TONI_CONTEXT_H
+
+#include <toni/format.h>
+#include <toni/host.h>
+
+/** @return The instance's name in gateways.conf. @thread Any. @since ABI 1.0 */
+static inline toni_str toni_context_name(const toni_context *context)
+{
+    return toni_host_of(context)->context_name(context);
+}
+
+/** What the instance needs, by the name of the interface.
+ * @param interface_name  NUL-terminated, without a version: one that the descriptor lists in
+ * `needs`.
+ * @return What was injected: valid until `destroy` has returned. For the interface of a service it
+ * is a slot (service.h), and an empty one if the need is optional and nothing provides it. NULL if
+ * the descriptor doesn't list it; for toni.connections, also if it is optional and not imported.
+ * @thread Any. @since ABI 1.0 */
+static inline void *toni_context_inject(toni_context *context, const char *interface_name)
+{
+    return toni_host_of(context)->context_inject(context, toni_str_of(interface_name));
+}
+
+/** @return The connections handle. NULL if the descriptor doesn't list TONI_CONNECTIONS in `needs`.
+ * @thread Any. @since ABI 1.0 */
+static inline toni_connections *toni_context_connections(toni_context *context)
+{
+    return (toni_connections *)toni_context_inject(context, "toni.connections");
+}
+
+/** Writes one line to the host's log, with the instance's name.
+ * @param level    TONI_LOG_DEBUG to TONI_LOG_ERROR.
+ * @param message  UTF-8; borrowed for the call, as all fields are.
+ * @param fields   @p count keys and values; may be NULL if that is 0.
+ * @thread Any. @since ABI 1.0 */
+static inline void toni_log_fields(toni_context *context, uint32_t level, const char *message,
+                                   const toni_log_field *fields, size_t count)
+{
+    toni_host_of(context)->context_log(context, level, toni_str_of(message), fields, count);
+}
+
+/** Writes one line to the host's log, with the instance's name; the message is put together as
+ * printf does.
+ * @thread Any. @since ABI 1.0 */
+TONI_PRINTF(3, 4)
+static inline void toni_log(toni_context *context, uint32_t level, const char *format, ...)
+{
+    toni_text_buffer buffer;
+    va_list arguments;
+    va_start(arguments, format);
+    int32_t result = toni_text_buffer_format(&buffer, format, arguments);
+    va_end(arguments);
+    toni_host_of(context)->context_log(
+        context, level, result == TONI_OK ? buffer.text : toni_str_of(format), NULL, 0);
+    toni_text_buffer_finish(&buffer);
+}
+
+/* --- Options: the group `options` of the instance in gateways.conf.
+ *
+ * A path names a setting below it: `max_length`, `colors.[2]`, `servers.[0].name`. Each function
+ * returns TONI_OK, TONI_ERR_NOT_FOUND, or TONI_ERR_TYPE if the setting has another type, and then
+ * leaves the value alone: set it to the default before the call. Valid in every callback; strings
+ * live until `destroy` has returned.
+ */
+
+/** @param value  Set to 0 or 1. @return See above. @thread Any. @since ABI 1.0 */
+static inline int32_t toni_option_bool(toni_context *context, const char *path, int32_t *value)
+{
+    return toni_host_of(context)->option_bool(context, toni_str_of(path), value);
+}
+
+/** @param value  Set to the number. @return See above. @thread Any. @since ABI 1.0 */
+static inline int32_t toni_option_int(toni_context *context, const char *path, int64_t *value)
+{
+    return toni_host_of(context)->option_int(context, toni_str_of(path), value);
+}
+
+/** @param value  Set to the number; whole numbers are taken too. @return See above. @thread Any.
+ * @since ABI 1.0 */
+static inline int32_t toni_option_double(toni_context *context, const char *path, double *value)
+{
+    return toni_host_of(context)->option_double(context, toni_str_of(path), value);
+}
+
+/** @param value  Set to the text; a NUL stands behind it. @return See above. @thread Any. @since
+ * ABI 1.0 */
+static inline int32_t toni_option_str(toni_context *context, const char *path, toni_str *value)
+{
+    return toni_host_of(context)->option_str(context, toni_str_of(path), value);
+}
+
+/** @param count  Set to how many settings an array, list or group holds. @return See above.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_option_count(toni_context *context, const char *path, size_t *count)
+{
+    return toni_host_of(context)->option_count(context, toni_str_of(path), count);
+}
+
+#endif

@@ -1,0 +1,96 @@
+/** @file
+ * The host's function table: all that a plugin can ask of the host.
+ *
+ * Plugins call the wrappers of connections.h, client.h, request.h and context.h, which are thin;
+ * what each function takes, returns and costs is said there. A test of a plugin fills a table of
+ * its own and hands out handles that begin with a pointer to it.
+ *
+ * The table grows at its end only; `struct_size` says how much of it the host has. What this
+ * version declares is all there in every host that accepts the plugin, so no wrapper has to look.
+ */
+#ifndef TONI_HOST_H
+#define TONI_HOST_H
+
+#include <toni/types.h>
+
+/** The table. Functions return 0 or more, or one of error.h, unless their wrapper says otherwise.
+ */
+struct toni_host {
+    uint32_t struct_size;
+    uint16_t abi_major;
+    uint16_t abi_minor;
+
+    /* connections.h: clients and rooms, by id and by name */
+    int32_t (*join_room)(toni_connections *connections, toni_client_id client, toni_str room);
+    int32_t (*leave_room)(toni_connections *connections, toni_client_id client, toni_str room);
+    int32_t (*remove_client)(toni_connections *connections, toni_client_id client);
+    int32_t (*broadcast_to_room)(toni_connections *connections, toni_str room,
+                                 const toni_message *message);
+    int32_t (*get_room_members)(toni_connections *connections, toni_str room,
+                                toni_client_ids **members);
+    int32_t (*get_client_rooms)(toni_connections *connections, toni_client_id client,
+                                toni_room_names **rooms);
+    uint64_t (*room_count)(toni_connections *connections);
+    int32_t (*get_client)(toni_connections *connections, toni_client_id client,
+                          toni_client_info **info);
+    int32_t (*send_to_client)(toni_connections *connections, toni_client_id client,
+                              const toni_message *message);
+    int32_t (*disconnect)(toni_connections *connections, toni_client_id client, uint16_t code,
+                          toni_str reason);
+    void (*client_ids_destroy)(toni_client_ids *ids);
+    void (*room_names_destroy)(toni_room_names *names);
+    void (*client_info_destroy)(toni_client_info *info);
+
+    /* connections.h: the target builder */
+    toni_target *(*target_create)(toni_connections *connections);
+    void (*target_to_room)(toni_target *target, toni_str room);
+    void (*target_to_client)(toni_target *target, toni_client_id client);
+    void (*target_to_all)(toni_target *target);
+    void (*target_except)(toni_target *target, toni_client_id client);
+    int32_t (*target_send)(toni_target *target, const toni_message *message);
+    void (*target_destroy)(toni_target *target);
+
+    /* client.h: the client of the running callback */
+    toni_client_id (*client_id)(const toni_client *client);
+    const char *(*client_name)(const toni_client *client);
+    void (*client_id_name)(toni_client_id client, char name[TONI_CLIENT_NAME_SIZE]);
+    int32_t (*client_send)(toni_client *client, const toni_message *message);
+    int32_t (*client_disconnect)(toni_client *client, uint16_t code, toni_str reason);
+    void *(*client_data)(const toni_client *client);
+    void (*client_set_data)(toni_client *client, void *data);
+    const toni_request *(*client_request)(const toni_client *client);
+
+    /* request.h: what was asked for when the connection was opened */
+    toni_str (*request_part)(const toni_request *request, uint32_t part);
+    int32_t (*request_parameter)(const toni_request *request, toni_str name, toni_str *value);
+    int32_t (*request_header)(const toni_request *request, toni_str name, toni_str *value);
+
+    /* context.h: what the host gives to one instance */
+    toni_str (*context_name)(const toni_context *context);
+    void *(*context_inject)(toni_context *context, toni_str interface_name);
+    void (*context_log)(toni_context *context, uint32_t level, toni_str message,
+                        const toni_log_field *fields, size_t count);
+    int32_t (*option_bool)(toni_context *context, toni_str path, int32_t *value);
+    int32_t (*option_int)(toni_context *context, toni_str path, int64_t *value);
+    int32_t (*option_double)(toni_context *context, toni_str path, double *value);
+    int32_t (*option_str)(toni_context *context, toni_str path, toni_str *value);
+    int32_t (*option_count)(toni_context *context, toni_str path, size_t *count);
+
+    /* http.h: a request to a service, and its answer */
+    toni_str (*exchange_part)(const toni_exchange *exchange, uint32_t part);
+    int32_t (*exchange_parameter)(const toni_exchange *exchange, toni_str name, toni_str *value);
+    int32_t (*exchange_header)(const toni_exchange *exchange, toni_str name, toni_str *value);
+    int32_t (*exchange_add_header)(toni_exchange *exchange, toni_str name, toni_str value);
+    int32_t (*exchange_answer)(toni_exchange *exchange, uint32_t status, toni_str content_type,
+                               toni_str body);
+};
+
+/** The frozen first member of every handle, read.
+ * @param handle  Any handle that the host gave out; not NULL.
+ * @return The table to call. @thread Any. @since ABI 1.0 */
+static inline const toni_host *toni_host_of(const void *handle)
+{
+    return *(const toni_host *const *)handle;
+}
+
+#endif

@@ -1,0 +1,107 @@
+/** @file
+ * HTTP requests to a service (RFC 9110), as its `on_request` reads and answers them.
+ *
+ * What is read is borrowed, and valid until `on_request` returns. What is written is copied. An
+ * exchange must not be used after that, nor by another thread.
+ *
+ * A service gets the requests for its path and for all below it; dots in a path are not resolved.
+ * The host has seen to it that the body is whole and not too large (`http_body_bytes`) and that the
+ * client took no longer than `http_request_ms` to send it; as long again it has for reading the
+ * answer. How long `on_request` takes is the service's affair, but other requests wait for it: all
+ * of the same instance, unless its descriptor says TONI_CONCURRENT, and some of others.
+ *
+ * The host answers by itself: 400 (the path is badly encoded), 404 (no service), 405 (a method
+ * other than GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS), 408 (too slow), 413 (the body), 431
+ * and its kin (the head), 500 (`on_request` failed or didn't answer), 503 (it is shutting down). A
+ * service says 405 of the methods that it doesn't have, with a header field `Allow`; it needn't
+ * know OPTIONS: if it says 405 of that too, the host makes 204 of it and keeps its `Allow`.
+ */
+#ifndef TONI_HTTP_H
+#define TONI_HTTP_H
+
+#include <toni/host.h>
+
+/* Parts of a request, for toni_host.exchange_part. */
+#define TONI_EXCHANGE_METHOD                                                                       \
+    1u                        /**< such as "POST"; HEAD comes as GET, and its body is left out     \
+                               */
+#define TONI_EXCHANGE_PATH 2u /**< percent-decoded, without the query */
+#define TONI_EXCHANGE_SUBPATH                                                                      \
+    3u /**< what of it follows the service's own path: empty, or begins with `/` */
+#define TONI_EXCHANGE_BODY 4u    /**< any bytes; empty if there is none */
+#define TONI_EXCHANGE_ADDRESS 5u /**< the client's IP address; empty on a Unix socket */
+
+/** @return The method (RFC 9110, section 9). @since ABI 1.0 */
+static inline toni_str toni_exchange_method(const toni_exchange *exchange)
+{
+    return toni_host_of(exchange)->exchange_part(exchange, TONI_EXCHANGE_METHOD);
+}
+
+/** @return The path, percent-decoded, without the query. @since ABI 1.0 */
+static inline toni_str toni_exchange_path(const toni_exchange *exchange)
+{
+    return toni_host_of(exchange)->exchange_part(exchange, TONI_EXCHANGE_PATH);
+}
+
+/** @return What follows the service's own path: empty, or begins with `/`. @since ABI 1.0 */
+static inline toni_str toni_exchange_subpath(const toni_exchange *exchange)
+{
+    return toni_host_of(exchange)->exchange_part(exchange, TONI_EXCHANGE_SUBPATH);
+}
+
+/** @return The body; empty if there is none. @since ABI 1.0 */
+static inline toni_str toni_exchange_body(const toni_exchange *exchange)
+{
+    return toni_host_of(exchange)->exchange_part(exchange, TONI_EXCHANGE_BODY);
+}
+
+/** @return The client's IP address, without a port; empty on a Unix socket. @since ABI 1.0 */
+static inline toni_str toni_exchange_address(const toni_exchange *exchange)
+{
+    return toni_host_of(exchange)->exchange_part(exchange, TONI_EXCHANGE_ADDRESS);
+}
+
+/** Looks up a query parameter.
+ * @param value  Set to its percent-decoded value; left alone on an error.
+ * @return TONI_OK, or TONI_ERR_NOT_FOUND. @since ABI 1.0 */
+static inline int32_t toni_exchange_parameter(const toni_exchange *exchange, const char *name,
+                                              toni_str *value)
+{
+    return toni_host_of(exchange)->exchange_parameter(exchange, toni_str_of(name), value);
+}
+
+/** Looks up a header field of the request.
+ * @param name   Without the colon; case makes no difference.
+ * @param value  Set to its value; left alone on an error.
+ * @return TONI_OK, or TONI_ERR_NOT_FOUND. @since ABI 1.0 */
+static inline int32_t toni_exchange_header(const toni_exchange *exchange, const char *name,
+                                           toni_str *value)
+{
+    return toni_host_of(exchange)->exchange_header(exchange, toni_str_of(name), value);
+}
+
+/** Adds a header field to the answer, before or after toni_exchange_answer.
+ * @param value  Copied; not empty.
+ * @return TONI_OK; TONI_ERR_INVALID (not a legal name or value, or one of those that the host sets:
+ * Connection, Content-Length, Content-Type, Date, Trailer, Transfer-Encoding, Upgrade),
+ * TONI_ERR_NO_MEMORY. @since ABI 1.0 */
+static inline int32_t toni_exchange_add_header(toni_exchange *exchange, const char *name,
+                                               toni_str value)
+{
+    return toni_host_of(exchange)->exchange_add_header(exchange, toni_str_of(name), value);
+}
+
+/** Answers the request. A second answer replaces the first; it goes out when `on_request` has
+ * returned.
+ * @param status        200 to 599.
+ * @param content_type  Such as "application/json"; empty if there is no body.
+ * @param body          Copied.
+ * @return TONI_OK; TONI_ERR_INVALID (status or type), TONI_ERR_NO_MEMORY. @since ABI 1.0 */
+static inline int32_t toni_exchange_answer(toni_exchange *exchange, uint32_t status,
+                                           const char *content_type, toni_str body)
+{
+    return toni_host_of(exchange)->exchange_answer(exchange, status, toni_str_of(content_type),
+                                                   body);
+}
+
+#endif

@@ -1,0 +1,240 @@
+/** @file
+ * The descriptor of a plugin, and the macros that make it.
+ *
+ * One object may be used by several instances, each with a name, options and a `self` of its own:
+ * state lives in `self`, never in globals. Once `create` has been called, the object stays mapped
+ * until the host ends, unless the descriptor says TONI_UNLOADABLE.
+ *
+ * The host calls the callbacks of one instance one at a time, from whatever thread, so a gateway
+ * needs no locks. With TONI_CONCURRENT it calls them from all workers at once; what is promised
+ * then is that one client's callbacks run one at a time and in order. A callback must not block:
+ * its worker waits with it.
+ *
+ * A gateway, complete but for its callbacks:
+ *
+ *     TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_STR("rooms"), .path = TONI_STR("/rooms"),
+ *                 .needs = TONI_NEEDS(TONI_CONNECTIONS), .create = create, .destroy = destroy,
+ *                 .on_message = on_message);
+ *
+ * C++17 has no designated initialisers; there a constexpr function fills the same struct
+ * (TONI_PLUGIN_CXX).
+ */
+#ifndef TONI_PLUGIN_H
+#define TONI_PLUGIN_H
+
+#include <toni/service.h>
+#include <toni/types.h>
+
+/* Kinds of plugins. */
+#define TONI_GATEWAY 1u /**< answers WebSocket clients on a path */
+#define TONI_SERVICE 2u /**< offers an interface to other instances */
+
+/* Flags of a descriptor. */
+#define TONI_CONCURRENT                                                                            \
+    1u /**< callbacks of one instance may run at the same time, for different clients */
+#define TONI_UNLOADABLE                                                                            \
+    2u /**< after the last `destroy` nothing of it runs any more: it may be unmapped */
+
+/* Flags of a dependency. */
+#define TONI_OPTIONAL                                                                              \
+    1u /**< the plugin does without it if nothing provides it: the slot that it gets is empty, its \
+          `table` NULL; for toni.connections, which is no slot, toni_context_inject gives NULL */
+
+/** An interface that a plugin needs, and the lowest version of it. */
+typedef struct toni_dependency {
+    uint32_t struct_size;
+    uint32_t version;
+    toni_str interface_name; /**< such as "toni.connections" */
+    uint32_t flags;          /**< TONI_OPTIONAL, or 0 */
+    uint32_t reserved;
+} toni_dependency;
+
+/** What a plugin is: static, const, and never changed. All but the prefix, `name`, `create` and,
+ * for a gateway, `on_message` may be left out. What the callbacks get is borrowed for the length of
+ * the call, unless said otherwise. */
+typedef struct toni_plugin {
+    /* The prefix: frozen for ever. TONI_PLUGIN fills in the first four. */
+    uint32_t magic;
+    uint16_t abi_major;
+    uint16_t abi_minor; /**< the lowest minor of the host that will do */
+    uint32_t size;      /**< of this struct, as the plugin knows it */
+    uint32_t kind;      /**< TONI_GATEWAY or TONI_SERVICE */
+
+    /* Since ABI 1.0. */
+    uint32_t flags;
+    uint32_t reserved;
+    toni_str name;    /**< of the plugin: letters, digits, `_`, `-` and `.` */
+    toni_str version; /**< of the plugin, for people */
+    toni_str path;    /**< of a gateway, or of a service that answers HTTP, if gateways.conf gives
+                         none: begins with `/` */
+    const toni_dependency *const *needs; /**< ends with NULL; see TONI_NEEDS */
+    const toni_str *const
+        *subprotocols; /**< that it speaks (RFC 6455, section 1.9); ends with NULL */
+    const toni_str *const
+        *keep_headers; /**< that stay readable after `on_connect`; ends with NULL */
+
+    /** Makes an instance.
+     * @param context  Valid until `destroy` has returned.
+     * @param self     Set to the instance's state; NULL is fine.
+     * @return TONI_OK, or an error: the host doesn't start, and `destroy` is not called. */
+    int32_t (*create)(toni_context *context, void **self);
+
+    /** All instances are made, nothing is bound yet. @return TONI_OK, or an error: the host doesn't
+     * start. */
+    int32_t (*start)(void *self);
+
+    /** The sockets are bound; clients may come at any moment. @return TONI_OK, or an error: the
+     * host stops. */
+    int32_t (*ready)(void *self);
+
+    /** The host has been asked to stop and still serves. @param why  Reserved; 0. */
+    void (*stopping)(void *self, uint32_t why);
+
+    /** Ends an instance: the last call that it gets. Releases `self`; no thread or timer of the
+     * plugin's own may go on using it. */
+    void (*destroy)(void *self);
+
+    /** A client wants to connect to the gateway, and has not been answered yet.
+     * @param request  What it asks for; all its headers can be read.
+     * @return TONI_OK lets it in; TONI_ERR_UNAUTHORIZED answers 401, everything else 403. */
+    int32_t (*guard)(void *self, const toni_request *request);
+
+    /** A client has connected.
+     * @return TONI_OK, and `on_disconnect` will be called once, whatever happens. An error refuses
+     * the client: with the code and reason of toni_client_disconnect if that was called, else with
+     * 1013 for TONI_ERR_LIMIT and TONI_ERR_BUSY, 1008 for TONI_ERR_UNAUTHORIZED, TONI_ERR_FORBIDDEN
+     * and TONI_ERR_INVALID, and 1011 for all others. Nothing remains of a refused client, and
+     * `on_disconnect` is not called. */
+    int32_t (*on_connect)(void *self, toni_client *client);
+
+    /** A client has sent a message: whole, in order; text is valid UTF-8 (RFC 6455, section 8.1).
+     * @param message  Borrowed: the bytes are gone when the call returns.
+     * @return TONI_OK; an error ends this client with 1011, and nothing else. */
+    int32_t (*on_message)(void *self, toni_client *client, const toni_message *message);
+
+    /** A client is gone or going; it is still a member of its rooms, and nothing can be sent to it
+     * any more. */
+    void (*on_disconnect)(void *self, toni_client *client, const toni_disconnect_info *disconnect);
+
+    /** Releases what toni_client_set_data kept with a client; not called for NULL. */
+    void (*client_free)(void *self, void *data);
+
+    /** The interface that it offers; see service.h. NULL: none. */
+    const toni_interface *provides;
+
+    /** An HTTP request for the path of a service, or for something below it; see http.h. Serialised
+     * as all callbacks are, and called on a thread of the host's HTTP side: it may take its time
+     * without holding up WebSocket clients.
+     * @return TONI_OK if it was answered; an error answers 500, and is logged. */
+    int32_t (*on_request)(void *self, toni_exchange *exchange);
+} toni_plugin;
+
+/** The size of the descriptor in ABI 1.0: no accepted plugin has a smaller one. Later minors keep
+ * this number. */
+#define TONI_PLUGIN_SIZE_1_0 (offsetof(toni_plugin, on_request) + sizeof(void (*)(void)))
+
+/** The type of `toni_plugin_entry`, the one symbol that a plugin exports. */
+typedef const toni_plugin *(*toni_plugin_entry_fn)(void);
+
+/** The name of that symbol. */
+#define TONI_PLUGIN_ENTRY "toni_plugin_entry"
+
+#ifndef __cplusplus
+
+/** The shared connections handle, version 1, for TONI_NEEDS. */
+#define TONI_CONNECTIONS                                                                           \
+    &(const toni_dependency)                                                                       \
+    {                                                                                              \
+        sizeof(toni_dependency), 1, TONI_STR("toni.connections"), 0, 0                             \
+    }
+
+/** An interface that a plugin needs, for TONI_NEEDS. Only at file scope. */
+#define TONI_NEED(name, version)                                                                   \
+    &(const toni_dependency)                                                                       \
+    {                                                                                              \
+        sizeof(toni_dependency), (version), TONI_STR(name), 0, 0                                   \
+    }
+
+/** An interface that a plugin uses if there is one, for TONI_NEEDS. Only at file scope. */
+#define TONI_WANT(name, version)                                                                   \
+    &(const toni_dependency)                                                                       \
+    {                                                                                              \
+        sizeof(toni_dependency), (version), TONI_STR(name), TONI_OPTIONAL, 0                       \
+    }
+
+/** A list of dependencies for the descriptor's `needs`. Only at file scope, where it lives for
+ * ever. */
+#define TONI_NEEDS(...)                                                                            \
+    (const toni_dependency *const[])                                                               \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+
+/** A string in a TONI_LIST. */
+#define TONI_ITEM(literal) &(const toni_str)TONI_STR(literal)
+
+/** A list of strings for the descriptor's `subprotocols` and `keep_headers`:
+ * `TONI_LIST(TONI_ITEM("v2"), TONI_ITEM("v1"))`. Only at file scope. */
+#define TONI_LIST(...)                                                                             \
+    (const toni_str *const[])                                                                      \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+
+/** Makes the plugin's descriptor and its one exported symbol. Once per shared object, at file
+ * scope; the arguments are designated initialisers of toni_plugin. */
+#define TONI_PLUGIN(...)                                                                           \
+    TONI_EXPORT const toni_plugin *toni_plugin_entry(void);                                        \
+    static const toni_plugin toni_plugin_descriptor = {                                            \
+        .magic = TONI_ABI_MAGIC,                                                                   \
+        .abi_major = TONI_ABI_MAJOR,                                                               \
+        .abi_minor = TONI_ABI_NEEDED,                                                              \
+        .size = (uint32_t)sizeof(toni_plugin),                                                     \
+        __VA_ARGS__,                                                                               \
+    };                                                                                             \
+    const toni_plugin *toni_plugin_entry(void)                                                     \
+    {                                                                                              \
+        return &toni_plugin_descriptor;                                                            \
+    }                                                                                              \
+    _Static_assert(sizeof(toni_plugin) >= TONI_PLUGIN_SIZE_1_0, "toni_plugin only grows")
+
+#else /* C++17 */
+
+/** A `toni_str` of a string literal, at compile time. */
+template <size_t N> constexpr toni_str toni_literal(const char (&literal)[N])
+{
+    return toni_str{literal, N - 1};
+}
+
+/** The shared connections handle, version 1, for a `needs` list. */
+inline constexpr toni_dependency toni_connections_dependency{
+    static_cast<uint32_t>(sizeof(toni_dependency)), 1, toni_literal("toni.connections"), 0, 0};
+
+/** A descriptor with its prefix filled in and nothing else.
+ * @param kind  TONI_GATEWAY or TONI_SERVICE. */
+constexpr toni_plugin toni_plugin_make(uint32_t kind)
+{
+    toni_plugin plugin{};
+    plugin.magic = TONI_ABI_MAGIC;
+    plugin.abi_major = TONI_ABI_MAJOR;
+    plugin.abi_minor = TONI_ABI_NEEDED;
+    plugin.size = static_cast<uint32_t>(sizeof(toni_plugin));
+    plugin.kind = kind;
+    return plugin;
+}
+
+/** Makes the plugin's one exported symbol. Once per shared object, at file scope.
+ * @param descriptor  A constant expression: mostly a call of a constexpr function that begins with
+ *                    toni_plugin_make and sets members. */
+#define TONI_PLUGIN_CXX(descriptor)                                                                \
+    extern "C" TONI_EXPORT const toni_plugin *toni_plugin_entry(void);                             \
+    const toni_plugin *toni_plugin_entry(void)                                                     \
+    {                                                                                              \
+        static constexpr toni_plugin plugin = (descriptor);                                        \
+        return &plugin;                                                                            \
+    }                                                                                              \
+    static_assert(sizeof(toni_plugin) >= TONI_PLUGIN_SIZE_1_0, "toni_plugin only grows")
+
+#endif
+
+#endif

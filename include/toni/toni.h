@@ -1,0 +1,22 @@
+/** @file
+ * All of toni for plugins: this is the one to include.
+ */
+#ifndef TONI_H
+#define TONI_H
+
+#include <toni/abi.h>
+#include <toni/client.h>
+#include <toni/connections.h>
+#include <toni/context.h>
+#include <toni/error.h>
+#include <toni/format.h>
+#include <toni/host.h>
+#include <toni/http.h>
+#include <toni/message.h>
+#include <toni/plugin.h>
+#include <toni/request.h>
+#include <toni/service.h>
+#include <toni/str.h>
+#include <toni/types.h>
+
+#endif

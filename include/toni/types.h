@@ -1,0 +1,100 @@
+/** @file
+ * The handles and plain values that the host table speaks of.
+ */
+#ifndef TONI_TYPES_H
+#define TONI_TYPES_H
+
+#include <toni/error.h>
+#include <toni/message.h>
+#include <toni/str.h>
+
+typedef struct toni_host toni_host; /* host.h */
+
+/* Opaque handles. Their first member is a `const toni_host *`, for ever; the wrappers reach the
+ * host through it. */
+typedef struct toni_connections
+    toni_connections;                     /**< clients and rooms: the docs' ConnectionManager */
+typedef struct toni_client toni_client;   /**< one WebSocket connection, while a callback has it */
+typedef struct toni_request toni_request; /**< what a client asked for when it connected */
+typedef struct toni_exchange toni_exchange; /**< an HTTP request and its answer */
+typedef struct toni_context toni_context;   /**< what the host gives to one instance */
+typedef struct toni_target
+    toni_target; /**< whom a broadcast goes to, while it is being put together */
+
+/** A client's id: never 0, never reused while the host runs, another one after a restart and on
+ * another node. */
+typedef uint64_t toni_client_id;
+
+/** Bytes that a client's name needs, the NUL included. */
+#define TONI_CLIENT_NAME_SIZE 17
+
+/** A snapshot of client ids, in no particular order. The caller owns it: toni_client_ids_destroy.
+ */
+typedef struct toni_client_ids {
+    const toni_host *host;
+    size_t count;
+    const toni_client_id *ids;
+} toni_client_ids;
+
+/** A snapshot of room names, in no particular order. The caller owns it: toni_room_names_destroy.
+ */
+typedef struct toni_room_names {
+    const toni_host *host;
+    size_t count;
+    const toni_str *names; /**< with a NUL behind each */
+} toni_room_names;
+
+/** What is known of a client at one moment. The caller owns it: toni_client_info_destroy. */
+typedef struct toni_client_info {
+    const toni_host *host;
+    uint32_t struct_size; /**< of what the host filled in */
+    uint32_t room_count;  /**< how many rooms it is in */
+    toni_client_id id;
+    toni_str path;            /**< that it connected to, without the query */
+    toni_str address;         /**< its IP address; empty on a Unix socket */
+    int64_t connected_since;  /**< milliseconds since 1970-01-01T00:00:00Z */
+    uint64_t outbox_messages; /**< accepted for it and not yet handed to the kernel; broadcasts as
+                                 of the last turn */
+    uint64_t outbox_bytes;
+} toni_client_info;
+
+/* Why a connection ended. */
+#define TONI_CLOSED_BY_CLIENT 1u /**< it sent a close frame: code and text are its own */
+#define TONI_CLOSED_BY_SERVER 2u /**< by a plugin or a limit: code is what the client was told */
+#define TONI_CLOSED_PROTOCOL_ERROR 3u /**< it broke RFC 6455: code is what it was told */
+#define TONI_CLOSED_TIMEOUT 4u        /**< it was idle for longer than `idle_ms` */
+#define TONI_CLOSED_DRAIN 5u          /**< the host stops */
+#define TONI_CLOSED_LOST 6u           /**< without a close frame, or it stopped answering pings */
+
+/** How a connection ended. Borrowed for the length of `on_disconnect`. */
+typedef struct toni_disconnect_info {
+    uint32_t struct_size; /**< of what the host filled in */
+    uint32_t reason;      /**< one of TONI_CLOSED_… */
+    uint32_t code; /**< RFC 6455, section 7.4; 1005: the close frame held none; 0: no close frame,
+                      or one that could not be read */
+    uint32_t reserved;
+    toni_str text; /**< of the close frame; UTF-8; mostly empty */
+} toni_disconnect_info;
+
+/* Levels of log lines. */
+#define TONI_LOG_DEBUG 0u
+#define TONI_LOG_INFO 1u
+#define TONI_LOG_WARN 2u
+#define TONI_LOG_ERROR 3u
+
+/** A key and its value, for one log line. */
+typedef struct toni_log_field {
+    toni_str key; /**< letters, digits, `_` and `.` */
+    toni_str value;
+} toni_log_field;
+
+/* Parts of the request that opened a connection, for toni_host.request_part. */
+#define TONI_REQUEST_PATH 1u /**< percent-decoded, without the query */
+#define TONI_REQUEST_QUERY                                                                         \
+    2u /**< percent-decoded `name=value`, joined with `&`; empty if there is none */
+#define TONI_REQUEST_ORIGIN 3u      /**< the header, or empty */
+#define TONI_REQUEST_USER_AGENT 4u  /**< the header, or empty */
+#define TONI_REQUEST_ADDRESS 5u     /**< the client's IP address; empty on a Unix socket */
+#define TONI_REQUEST_SUBPROTOCOL 6u /**< the one that was agreed on, or empty */
+
+#endif

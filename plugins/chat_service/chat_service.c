@@ -1,0 +1,182 @@
+/* Chat: messages to channels, for other plugins (toni-plugins/chat.h) and over HTTP:
+ * `POST /chat/CHANNEL` with {"sender": "...", "message": "..."} answers 202 and {"targeted": N}.
+ * Option `max_length`: the longest message, in bytes. Nothing changes after `create`: concurrent.
+ */
+#include <toni-plugins/chat.h>
+#include <toni/toni.h>
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MAX_LENGTH 2000 /* unless the options say otherwise */
+
+struct chat {
+    toni_connections *connections;
+    int64_t max_length;
+};
+
+static int32_t create(toni_context *context, void **self)
+{
+    struct chat *chat = calloc(1, sizeof *chat);
+    if (!chat)
+        return TONI_ERR_NO_MEMORY;
+    chat->connections = toni_context_connections(context);
+    chat->max_length = MAX_LENGTH;
+    int32_t found = toni_option_int(context, "max_length", &chat->max_length);
+    if ((found != TONI_OK && found != TONI_ERR_NOT_FOUND) || chat->max_length < 1) {
+        toni_log(context, TONI_LOG_ERROR, "option max_length: expected a number from 1");
+        free(chat);
+        return TONI_ERR_INVALID;
+    }
+    *self = chat;
+    return TONI_OK;
+}
+
+static void destroy(void *self)
+{
+    free(self);
+}
+
+/* --- The interface */
+
+static char *append(char *to, const char *from, size_t size)
+{
+    return size > 0 ? (char *)memcpy(to, from, size) + size : to;
+}
+
+/* The parts may hold a NUL, at which printf would stop, so the line is put together. */
+static int32_t send_to_channel(void *self, toni_str channel, toni_str sender, toni_str message)
+{
+    const struct chat *chat = self;
+    if (message.size > (uint64_t)chat->max_length)
+        return TONI_ERR_TOO_BIG;
+    char *line = malloc(channel.size + sender.size + message.size + sizeof "[] : ");
+    if (!line)
+        return TONI_ERR_NO_MEMORY;
+    char *end = append(line, "[", 1);
+    end = append(end, channel.data, channel.size);
+    end = append(end, "] ", 2);
+    end = append(end, sender.data, sender.size);
+    end = append(end, ": ", 2);
+    end = append(end, message.data, message.size);
+    toni_message text = toni_text(toni_str_make(line, (size_t)(end - line)));
+    int32_t targeted = toni_broadcast_to_room(chat->connections, channel, &text);
+    free(line);
+    return targeted;
+}
+
+static const struct chat_table table = {
+    .struct_size = sizeof table,
+    .send_to_channel = send_to_channel,
+};
+
+/* --- HTTP */
+
+/* @param answer  Taken over; NULL: no memory. */
+static int32_t answer_json(toni_exchange *exchange, uint32_t status, json_t *answer)
+{
+    char *text = json_dumps(answer, JSON_COMPACT);
+    json_decref(answer);
+    if (!text)
+        return TONI_ERR_NO_MEMORY;
+    int32_t result = toni_exchange_answer(exchange, status, "application/json", toni_str_of(text));
+    free(text);
+    return result;
+}
+
+static int32_t refuse(toni_exchange *exchange, uint32_t status, const char *error)
+{
+    return answer_json(exchange, status, json_pack("{s:s}", "error", error));
+}
+
+static int32_t refuse_method(toni_exchange *exchange)
+{
+    int32_t result = toni_exchange_add_header(exchange, "Allow", toni_str_of("POST"));
+    return result == TONI_OK ? refuse(exchange, 405, "only POST is allowed here") : result;
+}
+
+static int is_json(const toni_exchange *exchange)
+{
+    static const char json[] = "application/json";
+    const size_t size = sizeof json - 1;
+    toni_str type;
+    return toni_exchange_header(exchange, "Content-Type", &type) == TONI_OK && type.size >= size &&
+           strncasecmp(type.data, json, size) == 0 &&
+           (type.size == size || strchr("; \t", type.data[size]));
+}
+
+/* @return The body as JSON; NULL: it is none, and that is answered. */
+static json_t *parse(toni_exchange *exchange, int32_t *result)
+{
+    toni_str body = toni_exchange_body(exchange);
+    json_error_t error;
+    json_t *json =
+        json_loadb(body.size > 0 ? body.data : "", body.size, JSON_REJECT_DUPLICATES, &error);
+    if (!json) {
+        *result = answer_json(exchange, 400,
+                              json_pack("{s:o, s:i, s:i}", "error",
+                                        json_sprintf("malformed JSON: %s", error.text), "line",
+                                        error.line, "column", error.column));
+    }
+    return json;
+}
+
+static toni_str member(const json_t *json, const char *name)
+{
+    const json_t *value = json_object_get(json, name);
+    return toni_str_make(json_string_value(value), json_string_length(value));
+}
+
+static int32_t answer_sent(const struct chat *chat, toni_exchange *exchange, int32_t targeted)
+{
+    char text[96];
+    switch (targeted) {
+    case TONI_ERR_TOO_BIG:
+        (void)snprintf(text, sizeof text, "`message` is longer than %lld bytes",
+                       (long long)chat->max_length);
+        return refuse(exchange, 400, text);
+    case TONI_ERR_INVALID: /* what JSON gives is UTF-8, so it was not the text */
+        return refuse(exchange, 400,
+                      "the channel's name is not 1 to 255 bytes of UTF-8 without control "
+                      "characters");
+    case TONI_ERR_BUSY:
+        return refuse(exchange, 503, "too much is waiting to be sent: try again later");
+    default:
+        if (targeted < 0)
+            return targeted;
+        return answer_json(exchange, 202, json_pack("{s:i}", "targeted", (int)targeted));
+    }
+}
+
+static int32_t on_request(void *self, toni_exchange *exchange)
+{
+    toni_str channel;
+    int32_t result = TONI_OK;
+    if (!toni_str_strip_prefix(toni_exchange_subpath(exchange), "/", &channel) || !channel.size)
+        return refuse(exchange, 404, "no channel is named: POST to /CHANNEL below this path");
+    if (!toni_str_equal(toni_exchange_method(exchange), toni_str_of("POST")))
+        return refuse_method(exchange);
+    if (!is_json(exchange))
+        return refuse(exchange, 415, "Content-Type is not application/json");
+    json_t *json = parse(exchange, &result);
+    if (!json)
+        return result;
+    toni_str sender = member(json, "sender"), message = member(json, "message");
+    if (!json_is_object(json))
+        result = refuse(exchange, 400, "the body is no JSON object");
+    else if (!sender.data)
+        result = refuse(exchange, 400, "`sender` is missing or no string");
+    else if (!message.data)
+        result = refuse(exchange, 400, "`message` is missing or no string");
+    else
+        result = answer_sent(self, exchange, send_to_channel(self, channel, sender, message));
+    json_decref(json);
+    return result;
+}
+
+TONI_PLUGIN(.kind = TONI_SERVICE, .name = TONI_STR("chat"), .path = TONI_STR("/chat"),
+            .flags = TONI_CONCURRENT, .needs = TONI_NEEDS(TONI_CONNECTIONS),
+            .provides = TONI_PROVIDES(CHAT_INTERFACE, 1, &table), .create = create,
+            .destroy = destroy, .on_request = on_request);

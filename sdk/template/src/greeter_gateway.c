@@ -1,0 +1,84 @@
+/* Greeter: asks each client for its name, greets it, and knows it from then on.
+ *
+ * Options: `greeting` (default "Hello"), `longest_name` in bytes (default 32). */
+#include <toni/toni.h>
+
+/* One instance: what its callbacks get as `self`. */
+struct greeter {
+    toni_str greeting; /* of the configuration, which outlives the instance */
+    int64_t longest_name;
+};
+
+/* What is kept with a client once it has said its name. */
+struct guest {
+    size_t size;
+    char name[];
+};
+
+static int32_t create(toni_context *context, void **self)
+{
+    struct greeter *greeter = malloc(sizeof *greeter);
+    if (!greeter)
+        return TONI_ERR_NO_MEMORY;
+    greeter->greeting = toni_str_of("Hello");
+    greeter->longest_name = 32;
+    /* An option that is not set leaves the default; one of another type stops the host here. */
+    if (toni_option_str(context, "greeting", &greeter->greeting) == TONI_ERR_TYPE ||
+        toni_option_int(context, "longest_name", &greeter->longest_name) == TONI_ERR_TYPE) {
+        toni_log(context, TONI_LOG_ERROR, "expected greeting = \"text\", longest_name = number");
+        free(greeter);
+        return TONI_ERR_TYPE;
+    }
+    *self = greeter;
+    return TONI_OK;
+}
+
+static void destroy(void *self)
+{
+    free(self);
+}
+
+static int32_t on_connect(void *self, toni_client *client)
+{
+    (void)self;
+    return toni_client_send_text(client, "What is your name?");
+}
+
+/* The client's data is NULL until it is set here; the host hands it to client_free at the end. */
+static int32_t welcome(const struct greeter *greeter, toni_client *client, toni_str name)
+{
+    if (name.size == 0 || (int64_t)name.size > greeter->longest_name)
+        return toni_client_sendf(client, "A name has 1 to %lld bytes. What is yours?",
+                                 (long long)greeter->longest_name);
+    struct guest *guest = malloc(sizeof *guest + name.size);
+    if (!guest)
+        return TONI_ERR_NO_MEMORY;
+    guest->size = name.size;
+    memcpy(guest->name, name.data, name.size); /* a message is gone when its callback returns */
+    toni_client_set_data(client, guest);
+    return toni_client_send_parts(
+        client, TONI_PARTS(greeter->greeting, TONI_STR(", "), name, TONI_STR("!")));
+}
+
+static int32_t on_message(void *self, toni_client *client, const toni_message *message)
+{
+    const struct guest *guest = toni_client_data(client);
+    toni_str text;
+    if (!toni_message_as_text(message, &text))
+        return TONI_OK;
+    if (!guest)
+        return welcome(self, client, text);
+    toni_str name = toni_str_make(guest->name, guest->size);
+    return toni_client_send_parts(
+        client, TONI_PARTS(TONI_STR("You are "), name, TONI_STR(", and say: "), text));
+}
+
+static void client_free(void *self, void *data)
+{
+    (void)self;
+    free(data);
+}
+
+TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_STR("greeter"), .version = TONI_STR("1.0"),
+            .path = TONI_STR("/greet"), .create = create, .destroy = destroy,
+            .on_connect = on_connect, .on_message = on_message, .client_free = client_free);

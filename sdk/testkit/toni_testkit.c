@@ -1,0 +1,670 @@
+/* The fake host: the whole table of toni/host.h, each function one line of the record. */
+#include "toni_testkit.h"
+
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The table is the host's first member, and every handle begins with a pointer to the table. */
+static toni_fake_host *host_of(const void *handle)
+{
+    return (toni_fake_host *)toni_host_of(handle);
+}
+
+static toni_fake_client *client_of(const toni_client *client)
+{
+    return (toni_fake_client *)client;
+}
+
+static toni_fake_host *host_of_connections(const toni_connections *connections)
+{
+    toni_fake_host *host = host_of(connections);
+    ck_assert_msg((const void *)connections == &host->connections, "not a connections handle");
+    return host;
+}
+
+static toni_fake_host *host_of_context(const toni_context *context)
+{
+    toni_fake_host *host = host_of(context);
+    ck_assert_msg((const void *)context == &host->context, "not a context");
+    return host;
+}
+
+static toni_fake_host *host_of_target(const toni_target *target)
+{
+    toni_fake_host *host = host_of(target);
+    ck_assert_msg((const void *)target == &host->target, "not a target");
+    ck_assert_msg(host->handed_out > 0, "a target that has ended already");
+    return host;
+}
+
+/* --- The record */
+
+TONI_PRINTF(2, 3) static void record(toni_fake_host *host, const char *format, ...)
+{
+    size_t used = strlen(host->calls);
+    size_t space = sizeof host->calls - used;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(host->calls + used, space, format, arguments);
+    va_end(arguments);
+    ck_assert_msg(length >= 0 && (size_t)length < space,
+                  "more calls than the fake host takes: use toni_fake_host_expect or _clear");
+}
+
+static void record_message(toni_fake_host *host, const toni_message *message)
+{
+    ck_assert_uint_eq(message->struct_size, sizeof *message);
+    ck_assert(message->kind == TONI_TEXT || message->kind == TONI_BINARY);
+    record(host, " %s:", message->kind == TONI_TEXT ? "text" : "binary");
+    for (size_t i = 0; i < message->body.size; i++)
+        record(host, "%c", message->body.data[i] ? message->body.data[i] : '~');
+    record(host, "\n");
+    host->last_size = message->body.size;
+}
+
+static int32_t result_of(const toni_fake_host *host, const char *call)
+{
+    return !host->result_of || strcmp(host->result_of, call) == 0 ? host->result : TONI_OK;
+}
+
+/* --- Connections */
+
+static int32_t join_room(toni_connections *connections, toni_client_id client, toni_str room)
+{
+    toni_fake_host *host = host_of_connections(connections);
+    record(host, "join %" PRIu64 " %.*s\n", client, TONI_STR_ARG(room));
+    return result_of(host, "join");
+}
+
+static int32_t leave_room(toni_connections *connections, toni_client_id client, toni_str room)
+{
+    toni_fake_host *host = host_of_connections(connections);
+    record(host, "leave %" PRIu64 " %.*s\n", client, TONI_STR_ARG(room));
+    return result_of(host, "leave");
+}
+
+static int32_t remove_client(toni_connections *connections, toni_client_id client)
+{
+    toni_fake_host *host = host_of_connections(connections);
+    record(host, "remove %" PRIu64 "\n", client);
+    return result_of(host, "remove");
+}
+
+static int32_t broadcast_to_room(toni_connections *connections, toni_str room,
+                                 const toni_message *message)
+{
+    toni_fake_host *host = host_of_connections(connections);
+    record(host, "broadcast %.*s", TONI_STR_ARG(room));
+    record_message(host, message);
+    return result_of(host, "broadcast");
+}
+
+static int32_t get_room_members(toni_connections *connections, toni_str room,
+                                toni_client_ids **members)
+{
+    toni_fake_host *host = host_of_connections(connections);
+    int32_t result = result_of(host, "members");
+    record(host, "members %.*s\n", TONI_STR_ARG(room));
+    *members = result == TONI_OK ? &host->members : NULL;
+    host->handed_out += result == TONI_OK;
+    return result;
+}
+
+static int32_t get_client_rooms(toni_connections *connections, toni_client_id client,
+                                toni_room_names **rooms)
+{
+    toni_fake_host *host = host_of_connections(connections);
+    int32_t result = result_of(host, "rooms");
+    record(host, "rooms %" PRIu64 "\n", client);
+    *rooms = result == TONI_OK ? &host->rooms : NULL;
+    host->handed_out += result == TONI_OK;
+    return result;
+}
+
+static uint64_t room_count(toni_connections *connections)
+{
+    return host_of_connections(connections)->room_count;
+}
+
+static int32_t get_client(toni_connections *connections, toni_client_id client,
+                          toni_client_info **info)
+{
+    toni_fake_host *host = host_of_connections(connections);
+    int32_t result = result_of(host, "client");
+    record(host, "client %" PRIu64 "\n", client);
+    host->info.id = client;
+    *info = result == TONI_OK ? &host->info : NULL;
+    host->handed_out += result == TONI_OK;
+    return result;
+}
+
+static int32_t send_to_client(toni_connections *connections, toni_client_id client,
+                              const toni_message *message)
+{
+    toni_fake_host *host = host_of_connections(connections);
+    record(host, "send_to %" PRIu64, client);
+    record_message(host, message);
+    return result_of(host, "send_to");
+}
+
+static int32_t disconnect(toni_connections *connections, toni_client_id client, uint16_t code,
+                          toni_str reason)
+{
+    toni_fake_host *host = host_of_connections(connections);
+    record(host, "disconnect %" PRIu64 " %u %.*s\n", client, code, TONI_STR_ARG(reason));
+    return result_of(host, "disconnect");
+}
+
+static void take_back(toni_fake_host *host, const char *call)
+{
+    record(host, "%s\n", call);
+    ck_assert_msg(host->handed_out > 0, "%s: ended twice", call);
+    host->handed_out--;
+}
+
+static void client_ids_destroy(toni_client_ids *ids)
+{
+    take_back(host_of(ids), "ids_destroy");
+}
+
+static void room_names_destroy(toni_room_names *names)
+{
+    take_back(host_of(names), "names_destroy");
+}
+
+static void client_info_destroy(toni_client_info *info)
+{
+    take_back(host_of(info), "info_destroy");
+}
+
+/* --- Targets */
+
+static toni_target *target_create(toni_connections *connections)
+{
+    toni_fake_host *host = host_of_connections(connections);
+    record(host, "target\n");
+    host->handed_out++;
+    return (toni_target *)&host->target;
+}
+
+static void target_to_room(toni_target *target, toni_str room)
+{
+    record(host_of_target(target), "to_room %.*s\n", TONI_STR_ARG(room));
+}
+
+static void target_to_client(toni_target *target, toni_client_id client)
+{
+    record(host_of_target(target), "to_client %" PRIu64 "\n", client);
+}
+
+static void target_to_all(toni_target *target)
+{
+    record(host_of_target(target), "to_all\n");
+}
+
+static void target_except(toni_target *target, toni_client_id client)
+{
+    record(host_of_target(target), "except %" PRIu64 "\n", client);
+}
+
+static int32_t target_send(toni_target *target, const toni_message *message)
+{
+    toni_fake_host *host = host_of_target(target);
+    record(host, "target_send");
+    record_message(host, message);
+    host->handed_out--;
+    return result_of(host, "target_send");
+}
+
+static void target_destroy(toni_target *target)
+{
+    take_back(host_of_target(target), "target_destroy");
+}
+
+/* --- The client */
+
+static toni_client_id client_id(const toni_client *client)
+{
+    return client_of(client)->id;
+}
+
+static const char *client_name(const toni_client *client)
+{
+    return client_of(client)->name;
+}
+
+static void client_id_name(toni_client_id client, char name[TONI_CLIENT_NAME_SIZE])
+{
+    (void)snprintf(name, TONI_CLIENT_NAME_SIZE, "id%" PRIu64, client);
+}
+
+static int32_t client_send(toni_client *client, const toni_message *message)
+{
+    toni_fake_host *host = host_of(client);
+    record(host, "send %" PRIu64, client_of(client)->id);
+    record_message(host, message);
+    return result_of(host, "send");
+}
+
+static int32_t client_disconnect(toni_client *client, uint16_t code, toni_str reason)
+{
+    toni_fake_host *host = host_of(client);
+    record(host, "close %" PRIu64 " %u %.*s\n", client_of(client)->id, code, TONI_STR_ARG(reason));
+    return result_of(host, "close");
+}
+
+static void *client_data(const toni_client *client)
+{
+    return client_of(client)->data;
+}
+
+static void client_set_data(toni_client *client, void *data)
+{
+    client_of(client)->data = data;
+}
+
+static const toni_request *client_request(const toni_client *client)
+{
+    return (const toni_request *)&client_of(client)->request;
+}
+
+/* --- Settings: options, headers and parameters */
+
+typedef int (*equal_fn)(toni_str a, toni_str b);
+
+static int lower(int letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter;
+}
+
+static int equal_in_any_case(toni_str a, toni_str b)
+{
+    if (a.size != b.size)
+        return 0;
+    for (size_t i = 0; i < a.size; i++) {
+        if (lower(a.data[i]) != lower(b.data[i]))
+            return 0;
+    }
+    return 1;
+}
+
+static const toni_fake_setting *find(const toni_fake_setting *settings, size_t count, toni_str name,
+                                     equal_fn equal)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (equal(settings[i].name, name))
+            return &settings[i];
+    }
+    return NULL;
+}
+
+static toni_fake_setting *add(toni_fake_setting *settings, size_t *count, const char *name)
+{
+    ck_assert_msg(*count < TONI_FAKE_MAX, "no room for %s: TONI_FAKE_MAX", name);
+    toni_fake_setting *setting = &settings[(*count)++];
+    *setting = (toni_fake_setting){.name = toni_str_of(name)};
+    return setting;
+}
+
+static int32_t get_text(const toni_fake_setting *setting, toni_str *value)
+{
+    if (!setting)
+        return TONI_ERR_NOT_FOUND;
+    *value = setting->text;
+    return TONI_OK;
+}
+
+/* --- The request */
+
+static const toni_fake_request *request_of(const toni_request *request)
+{
+    return (const toni_fake_request *)request;
+}
+
+static toni_str request_part(const toni_request *request, uint32_t part)
+{
+    ck_assert_uint_ge(part, TONI_REQUEST_PATH);
+    ck_assert_uint_le(part, TONI_REQUEST_SUBPROTOCOL);
+    return request_of(request)->parts[part];
+}
+
+static int32_t request_parameter(const toni_request *request, toni_str name, toni_str *value)
+{
+    const toni_fake_request *of = request_of(request);
+    return get_text(find(of->parameters, of->parameter_count, name, toni_str_equal), value);
+}
+
+static int32_t request_header(const toni_request *request, toni_str name, toni_str *value)
+{
+    const toni_fake_request *of = request_of(request);
+    return get_text(find(of->headers, of->header_count, name, equal_in_any_case), value);
+}
+
+/* --- The context */
+
+static toni_str context_name(const toni_context *context)
+{
+    (void)host_of_context(context);
+    return toni_str_of("fake");
+}
+
+static int needs(const toni_plugin *plugin, toni_str interface_name)
+{
+    for (size_t i = 0; plugin->needs && plugin->needs[i]; i++) {
+        if (toni_str_equal(plugin->needs[i]->interface_name, interface_name))
+            return 1;
+    }
+    return 0;
+}
+
+static void *context_inject(toni_context *context, toni_str interface_name)
+{
+    toni_fake_host *host = host_of_context(context);
+    if (host->plugin && !needs(host->plugin, interface_name))
+        return NULL;
+    return toni_str_equal(interface_name, toni_str_of(TONI_CONNECTIONS_INTERFACE))
+               ? &host->connections
+               : NULL;
+}
+
+static void context_log(toni_context *context, uint32_t level, toni_str message,
+                        const toni_log_field *fields, size_t count)
+{
+    toni_fake_host *host = host_of_context(context);
+    record(host, "log %u %.*s", level, TONI_STR_ARG(message));
+    for (size_t i = 0; i < count; i++) {
+        record(host, " %.*s=%.*s", TONI_STR_ARG(fields[i].key), TONI_STR_ARG(fields[i].value));
+    }
+    record(host, "\n");
+}
+
+static int32_t find_option(toni_context *context, toni_str path, char type,
+                           const toni_fake_setting **option)
+{
+    const toni_fake_host *host = host_of_context(context);
+    *option = find(host->options, host->option_count, path, toni_str_equal);
+    if (!*option)
+        return TONI_ERR_NOT_FOUND;
+    int whole_number = type == 'd' && (*option)->type == 'i';
+    return (*option)->type == type || whole_number ? TONI_OK : TONI_ERR_TYPE;
+}
+
+static int32_t option_bool(toni_context *context, toni_str path, int32_t *value)
+{
+    const toni_fake_setting *option;
+    int32_t result = find_option(context, path, 'b', &option);
+    if (result == TONI_OK)
+        *value = (int32_t)option->integer;
+    return result;
+}
+
+static int32_t option_int(toni_context *context, toni_str path, int64_t *value)
+{
+    const toni_fake_setting *option;
+    int32_t result = find_option(context, path, 'i', &option);
+    if (result == TONI_OK)
+        *value = option->integer;
+    return result;
+}
+
+static int32_t option_double(toni_context *context, toni_str path, double *value)
+{
+    const toni_fake_setting *option;
+    int32_t result = find_option(context, path, 'd', &option);
+    if (result == TONI_OK)
+        *value = option->number;
+    return result;
+}
+
+static int32_t option_str(toni_context *context, toni_str path, toni_str *value)
+{
+    const toni_fake_setting *option;
+    int32_t result = find_option(context, path, 's', &option);
+    if (result == TONI_OK)
+        *value = option->text;
+    return result;
+}
+
+static int32_t option_count(toni_context *context, toni_str path, size_t *count)
+{
+    const toni_fake_setting *option;
+    int32_t result = find_option(context, path, 'c', &option);
+    if (result == TONI_OK)
+        *count = (size_t)option->integer;
+    return result;
+}
+
+/* --- The host, as tests see it */
+
+static const toni_host table = {
+    .struct_size = sizeof(toni_host),
+    .abi_major = TONI_ABI_MAJOR,
+    .abi_minor = TONI_ABI_MINOR,
+    .join_room = join_room,
+    .leave_room = leave_room,
+    .remove_client = remove_client,
+    .broadcast_to_room = broadcast_to_room,
+    .get_room_members = get_room_members,
+    .get_client_rooms = get_client_rooms,
+    .room_count = room_count,
+    .get_client = get_client,
+    .send_to_client = send_to_client,
+    .disconnect = disconnect,
+    .client_ids_destroy = client_ids_destroy,
+    .room_names_destroy = room_names_destroy,
+    .client_info_destroy = client_info_destroy,
+    .target_create = target_create,
+    .target_to_room = target_to_room,
+    .target_to_client = target_to_client,
+    .target_to_all = target_to_all,
+    .target_except = target_except,
+    .target_send = target_send,
+    .target_destroy = target_destroy,
+    .client_id = client_id,
+    .client_name = client_name,
+    .client_id_name = client_id_name,
+    .client_send = client_send,
+    .client_disconnect = client_disconnect,
+    .client_data = client_data,
+    .client_set_data = client_set_data,
+    .client_request = client_request,
+    .request_part = request_part,
+    .request_parameter = request_parameter,
+    .request_header = request_header,
+    .context_name = context_name,
+    .context_inject = context_inject,
+    .context_log = context_log,
+    .option_bool = option_bool,
+    .option_int = option_int,
+    .option_double = option_double,
+    .option_str = option_str,
+    .option_count = option_count,
+};
+
+void toni_fake_host_init(toni_fake_host *host)
+{
+    *host = (toni_fake_host){.table = table};
+    host->context = host->connections = host->target = &host->table;
+    host->members.host = host->rooms.host = host->info.host = &host->table;
+    host->info.struct_size = sizeof host->info;
+}
+
+const toni_plugin *toni_fake_host_load(toni_fake_host *host, const char *path)
+{
+    toni_plugin_entry_fn entry;
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    ck_assert_msg(library != NULL, "%s", dlerror());
+    void *symbol = dlsym(library, TONI_PLUGIN_ENTRY);
+    ck_assert_msg(symbol != NULL, "%s exports no " TONI_PLUGIN_ENTRY, path);
+    memcpy(&entry, &symbol, sizeof entry); /* ISO C converts no object pointer to a function's */
+    /* cppcheck-suppress resourceLeak ; a host doesn't unload a plugin either */
+    return toni_fake_host_use(host, entry());
+}
+
+const toni_plugin *toni_fake_host_use(toni_fake_host *host, const toni_plugin *plugin)
+{
+    ck_assert_ptr_nonnull(plugin);
+    ck_assert_uint_eq(plugin->magic, TONI_ABI_MAGIC);
+    ck_assert_uint_eq(plugin->abi_major, TONI_ABI_MAJOR);
+    ck_assert_uint_le(plugin->abi_minor, TONI_ABI_MINOR);
+    ck_assert_uint_ge(plugin->size, TONI_PLUGIN_SIZE_1_0);
+    ck_assert(plugin->kind == TONI_GATEWAY || plugin->kind == TONI_SERVICE);
+    ck_assert_msg(plugin->create != NULL, "`create` is missing");
+    ck_assert_msg(plugin->kind != TONI_GATEWAY || plugin->on_message, "`on_message` is missing");
+    host->plugin = plugin;
+    return plugin;
+}
+
+int32_t toni_fake_host_start(toni_fake_host *host)
+{
+    const toni_plugin *plugin = host->plugin;
+    int32_t result = plugin->create(toni_fake_host_context(host), &host->self);
+    if (result != TONI_OK)
+        return result;
+    if (plugin->start)
+        result = plugin->start(host->self);
+    if (result == TONI_OK && plugin->ready)
+        result = plugin->ready(host->self);
+    if (result != TONI_OK && plugin->destroy)
+        plugin->destroy(host->self);
+    return result;
+}
+
+void toni_fake_host_stop(toni_fake_host *host)
+{
+    if (host->plugin->stopping)
+        host->plugin->stopping(host->self, 0);
+    if (host->plugin->destroy)
+        host->plugin->destroy(host->self);
+    ck_assert_msg(host->handed_out == 0, "%d snapshots or targets were never ended",
+                  host->handed_out);
+}
+
+toni_context *toni_fake_host_context(toni_fake_host *host)
+{
+    return (toni_context *)&host->context;
+}
+
+toni_connections *toni_fake_host_connections(toni_fake_host *host)
+{
+    return (toni_connections *)&host->connections;
+}
+
+void toni_fake_host_clear(toni_fake_host *host)
+{
+    host->calls[0] = '\0';
+}
+
+static toni_fake_setting *set_option(toni_fake_host *host, const char *path, char type)
+{
+    toni_fake_setting *option = (toni_fake_setting *)find(host->options, host->option_count,
+                                                          toni_str_of(path), toni_str_equal);
+    if (!option)
+        option = add(host->options, &host->option_count, path);
+    option->type = type;
+    return option;
+}
+
+void toni_fake_host_set_bool(toni_fake_host *host, const char *path, int value)
+{
+    set_option(host, path, 'b')->integer = value != 0;
+}
+
+void toni_fake_host_set_int(toni_fake_host *host, const char *path, int64_t value)
+{
+    toni_fake_setting *option = set_option(host, path, 'i');
+    option->integer = value;
+    option->number = (double)value;
+}
+
+void toni_fake_host_set_double(toni_fake_host *host, const char *path, double value)
+{
+    set_option(host, path, 'd')->number = value;
+}
+
+void toni_fake_host_set_str(toni_fake_host *host, const char *path, const char *value)
+{
+    set_option(host, path, 's')->text = toni_str_of(value);
+}
+
+void toni_fake_host_set_count(toni_fake_host *host, const char *path, size_t count)
+{
+    set_option(host, path, 'c')->integer = (int64_t)count;
+}
+
+/* --- Clients, as tests see them */
+
+void toni_fake_client_init(toni_fake_client *client, toni_fake_host *host, toni_client_id id)
+{
+    *client = (toni_fake_client){.host = &host->table, .id = id, .request.host = &host->table};
+    client_id_name(id, client->name);
+    toni_fake_client_set_part(client, TONI_REQUEST_PATH, "/");
+}
+
+toni_client *toni_fake_client_handle(toni_fake_client *client)
+{
+    return (toni_client *)client;
+}
+
+void toni_fake_client_set_part(toni_fake_client *client, uint32_t part, const char *value)
+{
+    ck_assert_uint_le(part, TONI_REQUEST_SUBPROTOCOL);
+    client->request.parts[part] = toni_str_of(value);
+}
+
+void toni_fake_client_set_header(toni_fake_client *client, const char *name, const char *value)
+{
+    toni_fake_request *request = &client->request;
+    add(request->headers, &request->header_count, name)->text = toni_str_of(value);
+}
+
+void toni_fake_client_set_parameter(toni_fake_client *client, const char *name, const char *value)
+{
+    toni_fake_request *request = &client->request;
+    add(request->parameters, &request->parameter_count, name)->text = toni_str_of(value);
+}
+
+static void free_data(toni_fake_host *host, toni_fake_client *client)
+{
+    if (client->data && host->plugin->client_free)
+        host->plugin->client_free(host->self, client->data);
+    client->data = NULL;
+}
+
+int32_t toni_fake_client_connect(toni_fake_client *client)
+{
+    toni_fake_host *host = host_of(client);
+    const toni_plugin *plugin = host->plugin;
+    int32_t result = TONI_OK;
+    if (plugin->guard)
+        result = plugin->guard(host->self, (const toni_request *)&client->request);
+    if (result == TONI_OK && plugin->on_connect)
+        result = plugin->on_connect(host->self, toni_fake_client_handle(client));
+    if (result != TONI_OK)
+        free_data(host, client);
+    return result;
+}
+
+int32_t toni_fake_client_send(toni_fake_client *client, const toni_message *message)
+{
+    toni_fake_host *host = host_of(client);
+    return host->plugin->on_message(host->self, toni_fake_client_handle(client), message);
+}
+
+int32_t toni_fake_client_send_text(toni_fake_client *client, const char *text)
+{
+    toni_message message = toni_text(toni_str_of(text));
+    return toni_fake_client_send(client, &message);
+}
+
+void toni_fake_client_disconnect(toni_fake_client *client, uint32_t reason)
+{
+    toni_fake_host *host = host_of(client);
+    toni_disconnect_info info = {.struct_size = sizeof info, .reason = reason};
+    if (host->plugin->on_disconnect)
+        host->plugin->on_disconnect(host->self, toni_fake_client_handle(client), &info);
+    free_data(host, client);
+}

@@ -1,0 +1,191 @@
+/** @file
+ * A host for tests of plugins, in memory: it writes down what a plugin asks for, one line for each
+ * call, and answers with what the test has set. For tests with Check (https://libcheck.github.io):
+ * what can't be right, such as a handle of the wrong kind, fails the test.
+ *
+ *     toni_fake_host host;
+ *     toni_fake_client client;
+ *     toni_fake_host_init(&host);
+ *     toni_fake_host_load(&host, "build/greeter_gateway.so");
+ *     toni_fake_host_set_str(&host, "greeting", "Good day");
+ *     ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+ *     toni_fake_client_init(&client, &host, 7);
+ *     ck_assert_int_eq(toni_fake_client_connect(&client), TONI_OK);
+ *     toni_fake_host_expect(&host, "send 7 text:Good day\n");
+ *
+ * The lines, where ID is a client's number, NAME that of a room, and BODY is `text:…` or
+ * `binary:…` with `~` for each NUL:
+ *
+ *     join ID NAME           send ID BODY          (toni_client_send and its like)
+ *     leave ID NAME          close ID CODE TEXT    (toni_client_disconnect)
+ *     remove ID              send_to ID BODY       (toni_send_to_client)
+ *     broadcast NAME BODY    disconnect ID CODE TEXT
+ *     members NAME           ids_destroy
+ *     rooms ID               names_destroy
+ *     client ID              info_destroy
+ *     target                 to_room NAME, to_client ID, to_all, except ID
+ *     target_send BODY       target_destroy
+ *     log LEVEL MESSAGE KEY=VALUE…
+ *
+ * It knows no rooms and delivers nothing. Unlike a host it lets every header be read at any time:
+ * list those that are needed after `on_connect` in `keep_headers`. Nothing here locks: a fake host
+ * and its clients belong to one thread. What a test sets is borrowed: it must outlive the host.
+ */
+#ifndef TONI_TESTKIT_H
+#define TONI_TESTKIT_H
+
+#include <toni/toni.h>
+
+#include <check.h>
+
+/** How many options a fake host takes, and how many headers and parameters a request. */
+#define TONI_FAKE_MAX 32
+
+/** A name and what it stands for. Internal to the setters. */
+typedef struct toni_fake_setting {
+    toni_str name;
+    char type; /**< of an option: the first letter of bool, int, double, str or count */
+    int64_t integer;
+    double number;
+    toni_str text;
+} toni_fake_setting;
+
+/** A host. Its address is in all handles, so it can't be copied. */
+typedef struct toni_fake_host {
+    toni_host
+        table; /**< first: what all handles point to; a test may put functions of its own in */
+    const toni_host *context;     /**< a handle: nothing but its frozen first member */
+    const toni_host *connections; /**< the same */
+    const toni_host *target;      /**< the same */
+
+    char calls[16384]; /**< lines; compared and forgotten by toni_fake_host_expect */
+    size_t last_size;  /**< of the last message's body */
+    int handed_out;    /**< snapshots and targets that the plugin has not ended yet */
+
+    int32_t result;        /**< of every call that can fail: TONI_OK, an error or a count */
+    const char *result_of; /**< if not NULL: only of calls whose line begins with this word */
+    uint64_t room_count;
+    toni_client_ids members; /**< what toni_get_room_members gives; ids and count are the test's */
+    toni_room_names rooms;   /**< what toni_get_client_rooms gives; the same */
+    toni_client_info info;   /**< what toni_get_client gives, but for the id */
+
+    toni_fake_setting options[TONI_FAKE_MAX];
+    size_t option_count;
+
+    const toni_plugin *plugin; /**< under test */
+    void *self;                /**< its instance */
+} toni_fake_host;
+
+/** What a client asked for when it connected. */
+typedef struct toni_fake_request {
+    const toni_host *host;
+    toni_str parts[TONI_REQUEST_SUBPROTOCOL + 1]; /**< by TONI_REQUEST_… */
+    toni_fake_setting headers[TONI_FAKE_MAX];
+    size_t header_count;
+    toni_fake_setting parameters[TONI_FAKE_MAX];
+    size_t parameter_count;
+} toni_fake_request;
+
+/** A client; a test may have several. Can't be copied once a plugin has seen it. */
+typedef struct toni_fake_client {
+    const toni_host *host;
+    toni_client_id id;
+    char name[TONI_CLIENT_NAME_SIZE]; /**< `id` and the number, such as "id7" */
+    void *data;                       /**< the gateway's own pointer */
+    toni_fake_request request;
+} toni_fake_client;
+
+TONI_BEGIN_DECLS
+
+/* --- The host */
+
+/** Makes a host without a plugin, options or calls, whose calls succeed. Nothing has to be
+ * released. */
+void toni_fake_host_init(toni_fake_host *host);
+
+/** Loads the plugin to test, as a host would; fails the test if that can't be done. It stays loaded
+ * until the process ends.
+ * @param path  Of the .so.
+ * @return Its descriptor, which is `host->plugin` now. */
+const toni_plugin *toni_fake_host_load(toni_fake_host *host, const char *path);
+
+/** Takes a plugin whose source is linked with the test: `toni_fake_host_use(&host,
+ * toni_plugin_entry())`. Fails the test if a host would refuse the descriptor's prefix, or a
+ * mandatory member is missing.
+ * @return @p plugin, which is `host->plugin` now: what it lists in `needs`, it gets. */
+const toni_plugin *toni_fake_host_use(toni_fake_host *host, const toni_plugin *plugin);
+
+/** What every plugin defines, for tests that are linked with its source. */
+TONI_EXPORT const toni_plugin *toni_plugin_entry(void);
+
+/** Calls the plugin's `create`, `start` and `ready`, those that it has.
+ * @return TONI_OK, or the first error; `destroy` was called then, unless it was that of `create`.
+ */
+int32_t toni_fake_host_start(toni_fake_host *host);
+
+/** Calls the plugin's `stopping` and `destroy`, and fails the test if `handed_out` is not 0. */
+void toni_fake_host_stop(toni_fake_host *host);
+
+/** @return The handle that `create` gets. Its name is "fake". */
+toni_context *toni_fake_host_context(toni_fake_host *host);
+
+/** @return The handle that a plugin has injected as `toni.connections`. */
+toni_connections *toni_fake_host_connections(toni_fake_host *host);
+
+/** Forgets the calls. */
+void toni_fake_host_clear(toni_fake_host *host);
+
+/** Fails the test unless the calls since the last time were these, and forgets them.
+ * @param expected  Lines, each with its newline. */
+#define toni_fake_host_expect(host, expected)                                                      \
+    do {                                                                                           \
+        ck_assert_str_eq((host)->calls, (expected));                                               \
+        toni_fake_host_clear(host);                                                                \
+    } while (0)
+
+/* Sets an option of the instance, anew or instead of the former one. The path is as in context.h:
+ * `servers.[0].name`. */
+void toni_fake_host_set_bool(toni_fake_host *host, const char *path, int value);
+void toni_fake_host_set_int(toni_fake_host *host, const char *path, int64_t value);
+void toni_fake_host_set_double(toni_fake_host *host, const char *path, double value);
+void toni_fake_host_set_str(toni_fake_host *host, const char *path, const char *value);
+
+/** Says how many settings the array, list or group at @p path holds. */
+void toni_fake_host_set_count(toni_fake_host *host, const char *path, size_t count);
+
+/* --- Clients */
+
+/** Makes a client of a host, that asked for `/` and sent no headers.
+ * @param host  Must outlive the client.
+ * @param id    Not 0. */
+void toni_fake_client_init(toni_fake_client *client, toni_fake_host *host, toni_client_id id);
+
+/** @return The handle that a gateway's callbacks get. */
+toni_client *toni_fake_client_handle(toni_fake_client *client);
+
+/** Sets one part of the request. @param part  One of TONI_REQUEST_…. */
+void toni_fake_client_set_part(toni_fake_client *client, uint32_t part, const char *value);
+
+/** Adds a header. */
+void toni_fake_client_set_header(toni_fake_client *client, const char *name, const char *value);
+
+/** Adds a query parameter, decoded; TONI_REQUEST_QUERY is another matter. */
+void toni_fake_client_set_parameter(toni_fake_client *client, const char *name, const char *value);
+
+/** Connects: the gateway's `guard` and `on_connect`, those that it has.
+ * @return TONI_OK, or the first error; the client's data was released then. */
+int32_t toni_fake_client_connect(toni_fake_client *client);
+
+/** The client sends a message. @return What `on_message` returned. */
+int32_t toni_fake_client_send(toni_fake_client *client, const toni_message *message);
+
+/** The client sends a text. @param text  NUL-terminated. @return What `on_message` returned. */
+int32_t toni_fake_client_send_text(toni_fake_client *client, const char *text);
+
+/** Ends the connection: `on_disconnect`, then `client_free` for what the gateway kept.
+ * @param reason  One of TONI_CLOSED_…. */
+void toni_fake_client_disconnect(toni_fake_client *client, uint32_t reason);
+
+TONI_END_DECLS
+
+#endif

@@ -1,0 +1,148 @@
+#!/usr/bin/python3
+"""Reads the #include lines of the tree and fails on one that points back.
+
+    include <- base <- rooms <- wiring <- net <- host
+
+and on a library or a call that has one place in the project and turns up in another. What each rule is for is in
+docs/architecture.md. Usage: include_arrows.py TREE
+"""
+
+import re
+import sys
+from pathlib import Path
+
+CORE_ORDER = ["base", "rooms", "wiring", "net", "host"]
+
+# A library's header -> (where it may be included, how that is said, in how many files at most)
+ONE_PLACE = {
+    "libwebsockets.h": (re.compile(r"core/net/ws[^/]*"), "core/net/ws*", None),
+    "microhttpd.h": (re.compile(r"core/net/http[^/]*"), "core/net/http*", None),
+    "libconfig.h": (re.compile(r"core/wiring/[^/]*"), "one file in core/wiring", 1),
+    "jansson.h": (
+        re.compile(r"core/host/graph_json\.c|plugins/.*"), "core/host/graph_json.c and plugins", None
+    ),
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]')
+DLOPEN = re.compile(r"\bdlm?open\s*\(")
+COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+
+
+def without_comments_and_strings(text):
+    """The same text with the same line numbers; an #include's "name" is no string."""
+
+    def blank(match):
+        found = match.group()
+        line_start = text.rfind("\n", 0, match.start()) + 1
+        is_include = re.match(r"\s*#\s*include\s*$", text[line_start : match.start()])
+        if found.startswith('"') and is_include:
+            return found
+        return " " + "\n" * found.count("\n")
+
+    return COMMENT_OR_STRING.sub(blank, text)
+
+
+def sources(tree):
+    for part in ("include", "core", "plugins", "sdk"):
+        for path in sorted((tree / part).rglob("*")):
+            if path.suffix in (".c", ".cc", ".h", ".hh", ".hpp") and path.is_file():
+                yield path
+
+
+def resolve(tree, path, quoted, name):
+    """Which file of the tree an #include means, or None for a system header."""
+    folders = [tree / "core", tree / "include", tree / "plugins/include"]
+    if quoted:
+        folders.insert(0, path.parent)
+    for folder in folders:
+        if (folder / name).is_file():
+            return (folder / name).resolve().relative_to(tree).as_posix()
+    return None
+
+
+def rank(file):
+    """Where a file stands in the order; None if it is not part of it."""
+    parts = file.split("/")
+    if parts[0] == "include":
+        return 0
+    if parts[0] == "core" and parts[1] in CORE_ORDER:
+        return 1 + CORE_ORDER.index(parts[1])
+    return None
+
+
+def judge(source, target):
+    """What is wrong with `source` including `target`, both files of the tree; None if nothing is."""
+    part = source.split("/")[0]
+    if part == "plugins":
+        own_folder = "/".join(source.split("/")[:2]) + "/"
+        if not target.startswith(("include/toni/", "plugins/include/", own_folder)):
+            return "a plugin includes toni/, toni-plugins/ and system headers only"
+    elif part == "sdk":
+        if not target.startswith(("include/toni/", "sdk/")):
+            return "the SDK includes toni/ and system headers only"
+    elif rank(source) is None:
+        return "core/ has no such folder: " + ", ".join(CORE_ORDER)
+    elif rank(target) is None:
+        return "the host and its contract include nothing from there"
+    elif source.startswith("core/base/") and target.startswith("include/"):
+        return "core/base knows nothing of toni/"
+    elif rank(target) > rank(source):
+        return "an arrow that points back: include <- " + " <- ".join(CORE_ORDER)
+    return None
+
+
+def findings(tree):
+    """Every broken rule as (file, line, text)."""
+    tree = Path(tree).resolve()
+    found = []
+    users = {}  # what may be in one file only -> the files it is in, each with its first line
+
+    for path in sources(tree):
+        source = path.relative_to(tree).as_posix()
+        text = without_comments_and_strings(path.read_text(encoding="utf-8"))
+        for number, line in enumerate(text.split("\n"), start=1):
+            if source.startswith("core/") and DLOPEN.search(line):
+                users.setdefault("calls dlopen", {}).setdefault(source, number)
+            include = INCLUDE.match(line)
+            if not include:
+                continue
+            quoted, name = include.group(1) == '"', include.group(2)
+            if name in ONE_PLACE:
+                place, said, most = ONE_PLACE[name]
+                if not place.fullmatch(source):
+                    found.append((source, number, f"{name}: only {said} includes it"))
+                elif most:
+                    users.setdefault(f"includes {name}", {}).setdefault(source, number)
+                continue
+            target = resolve(tree, path, quoted, name)
+            if target:
+                fault = judge(source, target)
+                if fault:
+                    found.append((source, number, f"{name}: {fault}"))
+            elif quoted:
+                found.append((source, number, f"{name}: no such file in this tree"))
+
+    for use, files in users.items():
+        if len(files) > 1:
+            for source, number in files.items():
+                others = ", ".join(sorted(set(files) - {source}))
+                found.append((source, number, f"only one file {use}, and so does {others}"))
+    return sorted(found)
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: include_arrows.py TREE")
+    tree = Path(sys.argv[1])
+    count = sum(1 for _ in sources(tree))
+    if count == 0:
+        sys.exit(f"include_arrows: no sources below {tree}")
+    found = findings(tree)
+    for source, number, text in found:
+        print(f"{source}:{number}: {text}")
+    print(f"include_arrows: {count} files, {len(found)} findings")
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

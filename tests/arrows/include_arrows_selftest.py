@@ -1,0 +1,81 @@
+#!/usr/bin/python3
+"""Shows that include_arrows.py passes a good tree and fails on a tree with one bad line, for each of its rules."""
+
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).parent))
+from include_arrows import findings  # noqa: E402
+
+GOOD = {
+    "include/toni/abi.h": "#include <stdint.h>\n",
+    "include/toni/plugin.h": "#include <toni/abi.h>\n",
+    "core/base/log.h": "#include <stdio.h>\n",
+    "core/base/log.c": '#include "base/log.h"\n',
+    "core/rooms/room.h": "#include <toni/abi.h>\n",
+    "core/rooms/room.c": '#include "room.h"\n#include "base/log.h"\n',
+    "core/wiring/conf.c": "#include <libconfig.h>\n",
+    "core/wiring/loader.h": '#include "rooms/room.h"\n',
+    "core/wiring/loader.c": '#include "wiring/loader.h"\nvoid *f(void) { return dlopen("x.so", 2); }\n',
+    "core/net/ws.c": '#include <libwebsockets.h>\n#include "wiring/loader.h"\n',
+    "core/net/ws_frame.h": "#include <libwebsockets.h>\n",
+    "core/net/http.c": "#include <microhttpd.h>\n",
+    "core/host/main.c": '/* #include "none.h"; dlopen(x) */\n#include "net/ws_frame.h"\nchar *s = "dlopen(";\n',
+    "plugins/echo/echo.c": '#include <toni/plugin.h>\n#include <string.h>\n#include "echo.h"\n',
+    "plugins/echo/echo.h": "\n",
+    "sdk/kit.h": "#include <toni/plugin.h>\n",
+    "tests/unit/any.c": '#include "../../core/host/main.c"\n#include <libwebsockets.h>\n',
+}
+
+# One line that breaks one rule: (rule, file, line)
+BAD = [
+    ("base does not see rooms", "core/base/bad.c", '#include "rooms/room.h"'),
+    ("base does not see toni/", "core/base/bad.h", "#include <toni/abi.h>"),
+    ("rooms does not see wiring", "core/rooms/bad.c", '#include "wiring/loader.h"'),
+    ("not through a relative path either", "core/rooms/bad.h", '#include "../wiring/loader.h"'),
+    ("nor in angle brackets", "core/wiring/bad.c", "#include <net/ws_frame.h>"),
+    ("wiring does not see net", "core/wiring/bad.h", '#  include "net/ws_frame.h"'),
+    ("net does not see host", "core/net/bad.c", '#include "host/main.c"'),
+    ("the contract does not see the host", "include/toni/bad.h", '#include "../../core/base/log.h"'),
+    ("the host does not see plugins", "core/host/bad.c", '#include "../../plugins/echo/echo.h"'),
+    ("libwebsockets outside of ws*", "core/net/worker.c", "#include <libwebsockets.h>"),
+    ("libwebsockets in a plugin", "plugins/echo/bad.c", "#include <libwebsockets.h>"),
+    ("libmicrohttpd outside of http*", "core/net/ws_bad.c", "#include <microhttpd.h>"),
+    ("libconfig outside of wiring", "core/host/bad.c", "#include <libconfig.h>"),
+    ("libconfig in a second file", "core/wiring/bad.c", "#include <libconfig.h>"),
+    ("dlopen in a second file", "core/host/bad.c", "void *g(char *p) { return dlopen(p, 2); }"),
+    ("dlmopen in a second file", "core/base/bad.c", "void *g(char *p) { return dlmopen(0, p, 2); }"),
+    ("a plugin does not see the host", "plugins/echo/bad.c", '#include "../../core/base/log.h"'),
+    ("nor another plugin", "plugins/rooms/bad.c", '#include "../echo/echo.h"'),
+    ("the SDK does not see the host", "sdk/bad.h", '#include "base/log.h"'),
+    ("a quoted header exists", "core/base/bad.c", '#include "base/none.h"'),
+    ("core/ has its five folders", "core/util/bad.c", '#include "base/log.h"'),
+]
+
+
+class IncludeArrows(unittest.TestCase):
+    def findings_of(self, files):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            return findings(folder)
+
+    def test_good_tree(self):
+        self.assertEqual(self.findings_of(GOOD), [])
+
+    def test_one_bad_line_per_rule(self):
+        for rule, file, line in BAD:
+            with self.subTest(rule):
+                found = self.findings_of({**GOOD, file: "\n" + line + "\n"})
+                self.assertIn((file, 2), [(source, number) for source, number, _ in found])
+                # Of a thing that only one file may have, every file that has it is named.
+                self.assertLessEqual(len(found), 2 if "second file" in rule else 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,464 @@
+"""Limits and what happens at each."""
+
+import os
+import signal
+import threading
+import time
+
+from toni_host import (
+    CLOSE,
+    DEADLINE,
+    ECHO,
+    PING,
+    PONG,
+    PROBE,
+    ROOMS,
+    SLOWNESS,
+    TEXT,
+    ClosedEarly,
+    HostTestCase,
+    Refused,
+    both,
+    close_payload,
+    exchange,
+    frame,
+    gateway,
+    main,
+    open_socket,
+    raise_file_limit,
+    request,
+)
+
+
+def wait_end(sock, deadline=DEADLINE):
+    """Seconds until the host ends a connection."""
+    started = time.monotonic()
+    sock.settimeout(deadline)
+    got = b""
+    try:
+        while True:
+            part = sock.recv(4096)
+            if not part:
+                break
+            got += part
+    except ConnectionResetError:
+        pass
+    assert b" 101 " not in got, got
+    return time.monotonic() - started
+
+
+@both
+class TestHandshakeTime(HostTestCase):
+    gateways = (ROOMS, ECHO)
+    limits = {"handshake_ms": 500 * SLOWNESS}
+    longest = 4 * SLOWNESS
+
+    def test_who_sends_nothing_or_half_is_closed(self):
+        started = time.monotonic()
+        served = self.client("/rooms")
+        socks = [open_socket(self.host.address) for _ in range(4)]
+        socks[1].sendall(b"G")
+        socks[2].sendall(request("/rooms")[:-2])
+        socks[3].sendall(request("/rooms")[:40])
+        for sock in socks:
+            with sock:
+                wait_end(sock)
+        took = time.monotonic() - started
+        self.assertGreater(took, 0.3 * SLOWNESS)
+        self.assertLess(took, self.longest)
+        self.fence(served)
+
+    def test_single_bytes_do_not_prolong_it(self):
+        head = request("/rooms", headers=[("X-Long", "x" * 500)])
+        started = time.monotonic()
+        with open_socket(self.host.address) as sock:
+            try:
+                for byte in head:
+                    sock.sendall(bytes([byte]))
+                    sock.settimeout(0.05 * SLOWNESS)
+                    try:
+                        if not sock.recv(1):
+                            break
+                    except TimeoutError:
+                        pass
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+        self.assertLess(time.monotonic() - started, self.longest)
+
+
+@both
+class TestHalfOpen(HostTestCase):
+    """Sockets that never finish their handshake."""
+
+    gateways = (ROOMS, ECHO)
+    limits = {"connections": 2, "handshake_ms": 1500 * SLOWNESS}
+
+    @classmethod
+    def setUpClass(cls):
+        raise_file_limit()
+        super().setUpClass()
+
+    def test_they_are_bounded_and_keep_nobody_out_for_long(self):
+        before = self.host.open_files()
+        socks = [open_socket(self.host.address) for _ in range(1500)]
+        self.host.wait_log(msg="accepting paused")
+        self.assertLess(self.host.open_files() - before, 1100)
+        # it waits in the queue until the first of them have had their time
+        served = self.client("/rooms")
+        self.fence(served)
+        for sock in socks:
+            sock.close()
+        self.eventually(lambda: self.host.open_files() - before < 10, "all sockets are closed")
+
+
+@both
+class TestConnectionsPerAddress(HostTestCase):
+    gateways = (ROOMS, ECHO)
+    limits = {"connections_per_address": 2}
+
+    def test_503_for_the_third_of_one_address_only(self):
+        first = [self.client("/rooms", source="127.0.0.7") for _ in range(2)]
+        response = exchange(self.host.address, request("/rooms"), source="127.0.0.7")
+        self.assertEqual(response.status, 503)
+        self.assertRegex(response.headers["retry-after"], r"\A[1-9][0-9]*\Z")
+        others = [self.client("/rooms", source="127.0.0.8") for _ in range(2)]
+        for client in first + others:
+            self.fence(client)
+        first[0].close()
+
+        def let_in():
+            try:
+                return self.client("/rooms", source="127.0.0.7")
+            except Refused as refused:
+                self.assertEqual(refused.response.status, 503)
+                return None
+
+        self.fence(self.eventually(let_in, "a place is free again"))
+
+    def test_refused_handshakes_take_no_place(self):
+        for _ in range(5):
+            self.assertEqual(
+                exchange(self.host.address, request("/nowhere"), source="127.0.0.9").status, 404
+            )
+        self.eventually(
+            lambda: exchange(self.host.address, request("/nowhere"), source="127.0.0.9").status
+            == 404,
+            "still 404, not 503",
+        )
+        self.fence(self.client("/rooms", source="127.0.0.9"))
+
+
+@both
+class TestRate(HostTestCase):
+    gateways = (
+        ROOMS,
+        gateway("echo", "echo_gateway.so", "/echo",
+                limits={"messages_per_second": 20, "message_burst": 10}),
+        gateway("probe", "probe_gateway.so", "/probe",
+                limits={"messages_per_second": 5, "message_burst": 20}),
+    )
+
+    def test_a_burst_within_the_limit_is_answered(self):
+        client = self.client("/echo")
+        client.send_raw(b"".join(frame(TEXT, str(n)) for n in range(10)))
+        client.expect(*(str(n) for n in range(10)))
+        client.close()
+
+    def test_a_burst_past_the_limit_is_1008(self):
+        client = self.client("/echo")
+        client.send_raw(b"".join(frame(TEXT, str(n)) for n in range(200)))
+        closed = client.expect_close(1008)
+        self.assertNotEqual(closed.reason, "")
+        self.assertLess(len(closed.before), 200)
+        self.assertEqual(closed.before, [b"%d" % n for n in range(len(closed.before))])
+        self.host_goes_on()
+
+    def test_a_steady_stream_below_the_limit_goes_on(self):
+        client = self.client("/echo")
+        client.send_raw(b"".join(frame(TEXT, str(n)) for n in range(8)))
+        client.expect(*(str(n) for n in range(8)))
+        for number in range(15):  # paced: ten a second, where twenty are allowed
+            time.sleep(0.1)
+            self.assertEqual(client.ask(str(number)), str(number))
+
+    def test_pings_are_no_messages(self):
+        client = self.client("/echo")
+        for number in range(100):
+            client.send_frame(PING, b"%d" % number)
+            client.expect_pong(b"%d" % number)
+        self.assertEqual(client.ask("still here"), "still here")
+
+    def test_it_is_counted_per_client(self):
+        clients = [self.client("/echo") for _ in range(10)]
+        for client in clients:
+            for number in range(5):
+                self.assertEqual(client.ask(str(number)), str(number))
+
+    def test_other_gateways_are_not_touched(self):
+        client = self.client("/rooms")
+        for _ in range(100):
+            self.fence(client)
+
+    def test_the_gateway_sees_a_close_by_the_server(self):
+        client = self.client("/probe")
+        client.send_raw(frame(TEXT, "count") * 100)
+        client.expect_close(1008)
+        line = self.disconnected(client.id)
+        self.assertEqual((line["reason"], line["code"]), ("server", "1008"))
+
+
+@both
+class TestRoomsPerClient(HostTestCase):
+    gateways = (
+        gateway("rooms", "rooms_gateway.so", "/rooms", limits={"rooms_per_client": 3}),
+        gateway("probe", "probe_gateway.so", "/probe", limits={"rooms_per_client": 3}),
+    )
+
+    def test_the_join_past_the_limit_fails_with_a_line_that_says_why(self):
+        client = self.client("/rooms")
+        for room in ("one", "two", "three"):
+            name = self.join(client, room)
+        client.send("join:four")
+        answer = client.read()
+        self.assertFalse(answer.startswith("Joined room"), answer)
+        self.assertRegex(answer, r"\A[^\x00-\x1f\x7f]{10,300}\Z")
+        self.fence(client)
+        client.send("msg:four:nobody")
+        self.fence(client)
+        self.assertEqual(self.join(client, "two"), name)  # already a member: no new room
+        client.send("leave:one")
+        client.expect("Left room: one")
+        self.assertEqual(self.join(client, "four"), name)
+
+    def test_the_error_has_a_name(self):
+        client = self.client("/probe")
+        for room in ("a", "b", "c"):
+            self.assertEqual(client.ask("join:" + room), "ok")
+        self.assertEqual(client.ask("join:d"), "TONI_ERR_LIMIT")
+        self.assertEqual(client.ask("join:a"), "ok")
+        self.assertEqual(client.ask("rooms"), "rooms=a,b,c")
+        self.assertEqual(client.ask("members:d"), "members=")
+        self.assertEqual(client.ask("leave:b"), "ok")
+        self.assertEqual(client.ask("join:d"), "ok")
+        self.assertEqual(client.ask("rooms"), "rooms=a,c,d")
+
+
+@both
+class TestThousandRooms(HostTestCase):
+    gateways = (ROOMS, PROBE)
+
+    def test_rooms_per_client_is_a_thousand_by_default(self):
+        client = self.client("/probe")
+        client.send_raw(b"".join(frame(TEXT, "join:r%d" % n) for n in range(1001)))
+        self.assertEqual(client.read_many(1001), ["ok"] * 1000 + ["TONI_ERR_LIMIT"])
+        client.close()
+        other = self.client("/probe")
+        self.eventually(lambda: other.ask("count") == "count=0", "all rooms have ended")
+
+
+@both
+class TestKeepAlive(HostTestCase):
+    ping_ms, pong_timeout_ms = 250 * SLOWNESS, 400 * SLOWNESS
+    gateways = (ROOMS, PROBE)
+    limits = {"ping_ms": ping_ms, "pong_timeout_ms": pong_timeout_ms}
+
+    def test_a_client_that_answers_pings_stays_and_one_that_does_not_is_lost(self):
+        witness = self.client("/probe")
+        self.assertEqual(witness.ask("join:alive"), "ok")
+        silent = self.client("/probe")
+        self.assertEqual(silent.ask("join:alive"), "ok")
+        silent.answer_pings = False
+        started = time.monotonic()
+        # the witness answers its pings while it waits for this
+        witness.expect(silent.id + " gone")
+        took = time.monotonic() - started
+        self.assertGreater(took, self.pong_timeout_ms / 1000 * 0.5)
+        self.assertLess(took, 5 * SLOWNESS)
+        self.assertEqual(self.disconnected(silent.id)["reason"], "lost")
+        self.assertGreaterEqual(witness.pings, 1)
+        # and stays for several rounds more
+        rounds = witness.pings + 4
+        while witness.pings < rounds:
+            got = witness.read_frame()
+            self.assertEqual(got.opcode, PING, got)
+            witness.pings += 1
+            witness.send_frame(PONG, got.payload)
+        self.assertEqual(witness.ask("id"), "id=" + witness.id)
+        self.assertEqual(witness.ask("members:alive"), "members=" + witness.id)
+
+    def test_the_silent_client_reads_its_end(self):
+        silent = self.client("/probe")
+        silent.answer_pings = False
+        with self.assertRaises(ClosedEarly):
+            silent.read()
+        self.assertGreaterEqual(silent.pings, 1)
+
+    def test_a_pong_that_came_while_the_host_stood_still_counts(self):
+        """As when a callback takes long, or the machine sleeps: what has come is heard before
+        what is due is done."""
+        client = self.client("/probe")
+        ping = client.read_frame()
+        self.assertEqual(ping.opcode, PING)
+        os.kill(self.host.pid, signal.SIGSTOP)
+        try:
+            client.send_frame(PONG, ping.payload)
+            time.sleep(self.pong_timeout_ms / 1000 * 1.5)
+        finally:
+            os.kill(self.host.pid, signal.SIGCONT)
+        self.assertEqual(client.ask("id"), "id=" + client.id)
+
+    def test_pongs_that_do_not_answer_do_not_keep_alive_a_stalled_writer(self):
+        """A client in the middle of a frame cannot answer: lost as well."""
+        stuck = self.client("/probe")
+        stuck.answer_pings = False
+        stuck.send_raw(frame(TEXT, "id")[:-1])
+        line = self.disconnected(stuck.id)
+        self.assertEqual(line["reason"], "lost")
+
+
+@both
+class TestKeepAliveOfASlowReader(HostTestCase):
+    ping_ms, pong_timeout_ms = 250 * SLOWNESS, 2000 * SLOWNESS
+    gateways = (
+        ROOMS,
+        gateway("probe", "probe_gateway.so", "/probe",
+                limits={"ping_ms": ping_ms, "pong_timeout_ms": pong_timeout_ms,
+                        "outbox_bytes": 100000000, "outbox_messages": 1000000}),
+    )
+
+    def test_who_takes_all_the_time_what_it_gets_is_pinged_and_stays(self):
+        slow, teller = self.client("/probe"), self.client("/probe")
+        self.assertEqual(slow.ask("join:slow"), "ok")
+        for _ in range(60):
+            self.assertEqual(teller.ask("tell:slow:" + "x" * 500000), "targeted=1")
+        rest = threading.Event()
+        keeper = threading.Thread(target=self.keep, args=(teller, rest))
+        keeper.start()
+        started, fill = time.monotonic(), slow._fill
+
+        def fill_slowly(end=None):
+            if time.monotonic() - started < 1.5 * (self.ping_ms + self.pong_timeout_ms) / 1000:
+                time.sleep(0.05 * SLOWNESS)  # paced: about 5 MB/s
+            return fill(end)
+
+        slow._fill = fill_slowly
+        try:
+            for _ in range(60):
+                self.assertEqual(len(slow.read()), 500000)
+            self.assertGreater(time.monotonic() - started, self.pong_timeout_ms / 1000)
+            self.assertGreaterEqual(slow.pings, 1)
+            self.assertEqual(slow.ask("id"), "id=" + slow.id)
+        finally:
+            rest.set()
+            keeper.join()
+
+    def keep(self, client, rest):
+        """Keeps a client alive that has nothing else to do."""
+        while not rest.wait(self.ping_ms / 1000):
+            client.send_frame(PONG)
+
+
+@both
+class TestFullSockets(HostTestCase):
+    gateways = (
+        ROOMS,
+        gateway("probe", "probe_gateway.so", "/probe",
+                limits={"outbox_bytes": 100000000, "outbox_messages": 10000000}),
+    )
+
+    def processor_seconds(self):
+        with open("/proc/%d/stat" % self.host.pid, encoding="ascii") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stalled(self, behind):
+        """A client that does not read, in a room that had far more than its socket takes; what
+        comes behind came with its handshake."""
+        sock = open_socket(self.host.address, receive_buffer=4096)
+        self.addCleanup(sock.close)
+        sock.sendall(request("/probe") + frame(TEXT, "burst:full:700000") + behind)
+        witness = self.client("/probe")  # its answer comes after the burst, mostly
+        self.eventually(lambda: witness.ask("count") == "count=1", "the burst has begun")
+        self.eventually(self.settled, "the burst is over")
+
+    def settled(self):
+        before = self.processor_seconds()
+        time.sleep(0.2)
+        return self.processor_seconds() - before < 0.1
+
+    def test_a_client_that_does_not_read_costs_no_time(self):
+        self.stalled(b"")
+
+    def test_nor_does_one_that_closes_and_sends_on(self):
+        started = time.monotonic()
+        self.stalled(frame(CLOSE, close_payload(1000)) + frame(TEXT, "y" * 100) * 3)
+        self.assertLess(time.monotonic() - started, 4 * SLOWNESS, "the loop spun")
+
+
+@both
+class TestIdle(HostTestCase):
+    idle = 0.5 * SLOWNESS
+    gateways = (
+        ROOMS,
+        gateway("probe", "probe_gateway.so", "/probe", limits={"idle_ms": int(idle * 1000)}),
+    )
+
+    def test_1001_for_who_sends_no_message(self):
+        client = self.client("/probe")
+        started = time.monotonic()
+        client.expect_close(1001)
+        took = time.monotonic() - started
+        self.assertGreater(took, self.idle * 0.6)
+        self.assertLess(took, self.idle + 3 * SLOWNESS)
+        line = self.disconnected(client.id)
+        self.assertEqual((line["reason"], line["code"]), ("timeout", "1001"))
+
+    def test_pings_and_messages_out_are_no_messages_in(self):
+        client, other = self.client("/probe"), self.client("/probe")
+        self.assertEqual(client.ask("join:idle"), "ok")
+        started = time.monotonic()
+        try:
+            while time.monotonic() - started < self.idle * 8:
+                self.assertEqual(other.ask("tell:idle:x").split("=")[0], "targeted")
+                client.send_frame(PING, b"")
+                time.sleep(self.idle / 10)
+                client.sock.settimeout(0.001)
+                if b"\x88" in client.sock.recv(65536, 0x40 | 0x2):  # MSG_DONTWAIT | MSG_PEEK
+                    break
+        except (BrokenPipeError, ConnectionResetError, BlockingIOError):
+            pass
+        while True:
+            got = client.read_data()
+            if got.opcode not in (TEXT, PONG):
+                break
+        self.assertEqual(got.payload[:2], (1001).to_bytes(2, "big"))
+        self.assertLess(time.monotonic() - started, self.idle * 8)
+
+    def test_who_sends_messages_stays(self):
+        client = self.client("/probe")
+        for _ in range(15):  # paced: well within idle_ms, three times as long altogether
+            time.sleep(self.idle / 5)
+            self.assertEqual(client.ask("id"), "id=" + client.id)
+
+    def test_other_gateways_are_not_touched(self):
+        client = self.client("/rooms")
+        watched = self.client("/probe")
+        watched.expect_close(1001)
+        self.fence(client)
+
+
+@both
+class TestCallbackTime(HostTestCase):
+    gateways = (ROOMS, ECHO, PROBE)
+    limits = {"callback_ms": 100}
+
+    def test_a_slow_callback_is_named_and_harms_nobody(self):
+        client, other = self.client("/probe"), self.client("/echo")
+        client.send_raw(frame(TEXT, "slow:400") + frame(TEXT, "id"))
+        self.assertEqual(other.ask("hello"), "hello")
+        client.expect("id=" + client.id)
+        self.host.wait_log(level="warn", instance="probe")
+
+
+if __name__ == "__main__":
+    main()

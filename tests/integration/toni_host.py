@@ -1,0 +1,895 @@
+"""Starts and stops `toni` for the integration tests, reads its log, and speaks WebSocket to it on
+plain sockets, so that a test can put any bits on the wire.
+
+Not for: clients that others wrote. Those are used by the tests themselves (python3-websockets, ws).
+"""
+
+import atexit
+import base64
+import collections
+import ctypes
+import hashlib
+import os
+import re
+import resource
+import selectors
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+BUILD = os.environ.get("TONI_BUILD")
+if not BUILD:
+    sys.exit("TONI_BUILD is not set: name the build folder, such as build/dev")
+BUILD = os.path.abspath(BUILD)
+TONI = os.path.join(BUILD, "bin", "toni")
+PLUGINS = os.path.join(BUILD, "lib", "toni", "plugins")
+FIXTURES = os.path.join(BUILD, "tests", "fixtures")
+
+SANITIZER = os.environ.get("TONI_SANITIZER", "")
+SLOWNESS = {"": 1, "asan": 3, "tsan": 5}.get(SANITIZER, 1)
+DEADLINE = 15 * SLOWNESS  # seconds; how long an event that must come may take
+
+GREETING = "Connected. Send 'join:<room>' to join a room."
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # the example key of RFC 6455
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+
+os.environ["no_proxy"] = "*"  # newer python3-websockets would go through a proxy of the machine
+_libc = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP = 1, 24
+_IP_BIND_ADDRESS_NO_PORT = 24
+
+
+def scaled(plain, sanitized):
+    """A count: the first one, or under a sanitizer the second."""
+    return sanitized if SANITIZER else plain
+
+
+def say(text):
+    """Prints a figure where both a person and ctest's log see it."""
+    print(text, file=sys.stderr, flush=True)
+
+
+# ---------------------------------------------------------------- configuration
+
+
+def value_text(value):
+    """A Python value as libconfig writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value) if -(2**31) <= value < 2**31 else "%dL" % value
+    if isinstance(value, str):
+        return '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"')
+    if isinstance(value, dict):
+        return "{ %s }" % " ".join("%s = %s;" % (k, value_text(v)) for k, v in value.items())
+    return "[ %s ]" % ", ".join(value_text(v) for v in value)
+
+
+def gateway(name, library, path, limits=None, options=None, kind="gateway"):
+    """One provider, on one line."""
+    fields = {kind: name, "library": library, "path": path}
+    if limits:
+        fields["limits"] = limits
+    if options:
+        fields["options"] = options
+    return value_text(fields)
+
+
+def service(name, library, path, limits=None, options=None):
+    """The same for a service."""
+    return gateway(name, library, path, limits, options, "service")
+
+
+ROOMS = gateway("rooms", "rooms_gateway.so", "/rooms")
+ECHO = gateway("echo", "echo_gateway.so", "/echo")
+PROBE = gateway("probe", "probe_gateway.so", "/probe")
+REFUSE = gateway("refuse", "refuse_gateway.so", "/refuse")
+GUARD = gateway("guard", "guard_gateway.so", "/guard")
+CHAT = service("chat", "chat_service.so", "/chat")
+ANNOUNCE = gateway("announce", "announce_gateway.so", "/announce")
+
+
+def configuration(
+    gateways, workers=1, limits=None, listen="127.0.0.1:0", plugin_path=None, http=None
+):
+    """A whole gateways.conf. The gateways that come along are found without being named in
+    plugin_path, since the program searches its own folder."""
+    lines = [
+        "listen = %s;" % value_text({"websocket": listen, **({"http": http} if http else {})}),
+        "workers = %d;" % workers,
+        "plugin_path = %s;" % value_text(plugin_path or [FIXTURES]),
+    ]
+    if limits:
+        lines.append("limits = %s;" % value_text(limits))
+    lines += [
+        "modules = (",
+        '  { name = "main";',
+        '    imports = [ "broadcast" ];',
+        "    providers = (",
+        ",\n".join("      " + g for g in gateways),
+        "    );",
+        "  }",
+        ");",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+# ---------------------------------------------------------------- log
+
+_PAIR = re.compile(r'([A-Za-z0-9_.-]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$)')
+_ESCAPE = re.compile(r"\\(.)")
+
+
+def parse_log_line(line):
+    """The fields of a logfmt line, or None if it isn't one."""
+    fields, at = {}, 0
+    while at < len(line):
+        pair = _PAIR.match(line, at)
+        if not pair:
+            return None
+        key, value = pair.groups()
+        if value.startswith('"'):
+            named = {"n": "\n", "t": "\t", "r": "\r"}
+            value = _ESCAPE.sub(lambda m: named.get(m.group(1), m.group(1)), value[1:-1])
+        fields[key] = value
+        at = pair.end()
+    return fields if "level" in fields and "msg" in fields else None
+
+
+def matches(fields, wanted):
+    return fields is not None and all(
+        want(fields.get(key, "")) if callable(want) else fields.get(key) == want
+        for key, want in wanted.items()
+    )
+
+
+# ---------------------------------------------------------------- host
+
+_running = set()
+
+
+@atexit.register
+def _kill_leftovers():
+    for host in list(_running):
+        host.process.kill()
+
+
+class Host:
+    """One `toni run`, its log and its folder."""
+
+    def __init__(self, conf, folder=None, before_exec=None):
+        self.own_folder = folder is None
+        self.folder = folder or tempfile.mkdtemp(prefix="toni-test-")
+        self.conf = os.path.join(self.folder, "gateways.conf")
+        with open(self.conf, "w", encoding="utf-8") as out:
+            out.write(conf)
+        self.before_exec = before_exec
+        self.lines = []
+        self.expected_errors = []
+        self.changed = threading.Condition()
+        self.ended = False
+        self.process = None
+
+    def launch(self):
+        """Starts the process without waiting for anything."""
+
+        def prepare():
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if self.before_exec:
+                self.before_exec()
+
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [TONI, "run", "-c", self.conf],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=self.folder,
+            preexec_fn=prepare,
+        )
+        _running.add(self)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        return self
+
+    def start(self):
+        self.launch()
+        try:
+            self.wait_log(msg="ready")
+        except AssertionError:
+            self.kill()
+            raise
+        return self
+
+    def _read(self):
+        for raw in self.process.stderr:
+            line = raw.decode("utf-8", "replace").rstrip("\n")
+            with self.changed:
+                self.lines.append((line, parse_log_line(line), time.monotonic()))
+                self.changed.notify_all()
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def addresses(self):
+        return [line["address"] for line in self.log(msg="listening", protocol="websocket")]
+
+    @property
+    def address(self):
+        return self.addresses[0]
+
+    @property
+    def http_address(self):
+        return self.log(msg="listening", protocol="http")[0]["address"]
+
+    def log(self, **wanted):
+        """The fields of all lines so far that match; a wanted value may be a predicate."""
+        with self.changed:
+            return [fields for _, fields, _ in self.lines if matches(fields, wanted)]
+
+    def text(self):
+        with self.changed:
+            return "\n".join(line for line, _, _ in self.lines)
+
+    def wait_log(self, deadline=DEADLINE, **wanted):
+        """The first line that matches, waited for."""
+        end = time.monotonic() + deadline
+        with self.changed:
+            seen = 0
+            while True:
+                for _, fields, _ in self.lines[seen:]:
+                    if matches(fields, wanted):
+                        return fields
+                seen = len(self.lines)
+                left = end - time.monotonic()
+                if self.ended or left <= 0:
+                    why = "before the host ended" if self.ended else "within %.0f s" % deadline
+                    shown = {k: getattr(v, "__name__", v) for k, v in wanted.items()}
+                    raise AssertionError(
+                        "no log line %r %s; the log:\n%s"
+                        % (shown, why, "\n".join(line for line, _, _ in self.lines))
+                    )
+                self.changed.wait(left)
+
+    def time_of(self, **wanted):
+        """Seconds from the start of the process to the last line so far that matches."""
+        with self.changed:
+            return max(at for _, f, at in self.lines if matches(f, wanted)) - self.started
+
+    def expect_error(self, **wanted):
+        """From now on a line at level=error that matches is no fault of the test."""
+        self.expected_errors.append(wanted)
+
+    def faults(self):
+        """What must not be in the log: errors nobody expected, and lines that aren't log lines
+        (sanitizer reports, assertions, output of libraries)."""
+        with self.changed:
+            return [
+                line
+                for line, fields, _ in self.lines
+                if fields is None
+                or fields.get("level") == "error"
+                and not any(matches(fields, wanted) for wanted in self.expected_errors)
+            ]
+
+    def wait_exit(self, deadline=DEADLINE):
+        """The exit code, waited for."""
+        try:
+            code = self.process.wait(deadline)
+        except subprocess.TimeoutExpired:
+            text = self.text()
+            self.kill()
+            raise AssertionError("toni still ran after %.0f s; the log:\n%s" % (deadline, text))
+        self._finish()
+        return code
+
+    def _finish(self):
+        self.reader.join(DEADLINE)
+        self.process.stderr.close()
+        _running.discard(self)
+        if self.own_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill(self):
+        if self in _running:
+            self.process.kill()
+            self.process.wait()
+            self._finish()
+
+    def stop(self, signal_number=signal.SIGTERM):
+        """Asks it to stop; exit code 0 and a log without faults are demanded."""
+        if self not in _running:
+            raise AssertionError("toni ended on its own; the log:\n" + self.text())
+        if self.process.poll() is None:
+            self.process.send_signal(signal_number)
+        self.ends_well()
+
+    def ends_well(self):
+        """Waits for the end of a host that was asked to stop; demands the same."""
+        code = self.wait_exit(DEADLINE + 10)
+        if code != 0 or self.faults():
+            raise AssertionError(
+                "toni ended with %d; lines not expected:\n%s\nthe log:\n%s"
+                % (code, "\n".join(self.faults()), self.text())
+            )
+
+    def pss_bytes(self):
+        with open("/proc/%d/smaps_rollup" % self.pid, encoding="ascii") as rollup:
+            for line in rollup:
+                if line.startswith("Pss:"):
+                    return int(line.split()[1]) * 1024
+        raise AssertionError("no Pss in smaps_rollup")
+
+    def open_files(self):
+        return len(os.listdir("/proc/%d/fd" % self.pid))
+
+
+def run_toni(*arguments, cwd=None, before_exec=None, deadline=DEADLINE):
+    """Runs `toni ARGUMENTS` to its end: CompletedProcess with texts."""
+    try:
+        return subprocess.run(
+            [TONI, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            preexec_fn=before_exec,
+            timeout=deadline,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise AssertionError(
+            "toni %s did not end; stderr: %r" % (" ".join(arguments), late.stderr)
+        )
+
+
+def without_root_rights():
+    """For before_exec: file modes count, even for root."""
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+
+def raise_file_limit():
+    """Raises this process's soft limit of open files to the hard one, which it returns."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+# ---------------------------------------------------------------- frames
+
+Frame = collections.namedtuple("Frame", "fin opcode payload")
+Closed = collections.namedtuple("Closed", "code reason before")
+
+
+def frame(opcode, payload=b"", fin=True, rsv=0, mask=b"\x37\xfa\x21\x3d", length=None, wide=None):
+    """A frame as a client sends it. length: what the head claims; wide: 16 or 64 forces that form;
+    mask=None sends it bare."""
+    if isinstance(payload, str):
+        payload = payload.encode()
+    size = len(payload) if length is None else length
+    head = bytearray([(0x80 if fin else 0) | rsv << 4 | opcode])
+    masked = 0x80 if mask is not None else 0
+    if wide == 64 or (wide is None and size > 0xFFFF):
+        head += struct.pack(">BQ", masked | 127, size)
+    elif wide == 16 or (wide is None and size > 125):
+        head += struct.pack(">BH", masked | 126, size)
+    else:
+        head.append(masked | size)
+    if mask is None:
+        return bytes(head) + payload
+    return bytes(head) + mask + apply_mask(payload, mask)
+
+
+def apply_mask(payload, mask):
+    n = len(payload)
+    if not n:
+        return b""
+    stream = (mask * (n // 4 + 1))[:n]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")).to_bytes(n, "big")
+
+
+def close_payload(code, reason=""):
+    return struct.pack(">H", code) + (reason if isinstance(reason, bytes) else reason.encode())
+
+
+# ---------------------------------------------------------------- client
+
+
+def open_socket(address, source=None, receive_buffer=None, deadline=DEADLINE):
+    """A connected socket. address: as the host's log writes it."""
+    if address.startswith("unix:"):
+        sock = socket.socket(socket.AF_UNIX)
+        return connected(sock, address[len("unix:") :], deadline)
+    name, port = address.rsplit(":", 1)
+    family = socket.AF_INET6 if name.startswith("[") else socket.AF_INET
+    sock = socket.socket(family)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if receive_buffer:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    if source:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+        sock.bind((source, 0))
+    return connected(sock, (name.strip("[]"), int(port)), deadline)
+
+
+def connected(sock, where, deadline):
+    sock.settimeout(deadline)
+    try:
+        sock.connect(where)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def request(path="/rooms", method="GET", version="1.1", headers=(), without=(), **changed):
+    """The bytes of a handshake. changed replaces a standard header (underscores for hyphens)."""
+    fields = {
+        "Host": "localhost",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": KEY,
+        "Sec-WebSocket-Version": "13",
+    }
+    for name, value in changed.items():
+        wanted = name.replace("_", "-").lower()
+        fields[next(k for k in fields if k.lower() == wanted)] = value
+    lines = ["%s %s HTTP/%s" % (method, path, version)]
+    lines += ["%s: %s" % (k, v) for k, v in fields.items() if k not in without]
+    lines += ["%s: %s" % pair for pair in headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+class Response:
+    """The head of an HTTP answer, and whatever followed it."""
+
+    def __init__(self, raw):
+        head, self.body = raw.split(b"\r\n\r\n", 1)
+        first, *rest = head.decode("latin-1").split("\r\n")
+        self.version, status, self.phrase = (first.split(" ", 2) + [""])[:3]
+        self.status = int(status)
+        self.headers = {}
+        for line in rest:
+            name, value = line.split(":", 1)
+            self.headers[name.strip().lower()] = value.strip()
+
+
+def exchange(address, data, deadline=DEADLINE, source=None):
+    """Sends data, reads to the end of the connection: a Response, or None after silence. For what
+    must be refused: a connection that stays open fails."""
+    sock = open_socket(address, source=source, deadline=deadline)
+    with sock:
+        try:
+            sock.sendall(data)
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        raw = bytearray()
+        end = time.monotonic() + deadline
+        while True:
+            sock.settimeout(max(0.001, end - time.monotonic()))
+            try:
+                part = sock.recv(65536)
+            except ConnectionResetError:
+                break
+            except socket.timeout:
+                raise AssertionError("not closed within %.0f s; read %r" % (deadline, bytes(raw)))
+            if not part:
+                break
+            raw += part
+    return Response(bytes(raw)) if raw else None
+
+
+class Refused(Exception):
+    """The handshake was answered with something else than 101."""
+
+    def __init__(self, response):
+        super().__init__("HTTP %s" % (response.status if response else "silence"))
+        self.response = response
+
+
+class ClosedEarly(AssertionError):
+    """A close, where a message was waited for."""
+
+
+class Client:
+    """A WebSocket client on a plain socket. Every frame of the host is checked: not masked, no
+    reserved bits, shortest length, whole control frames, text that is UTF-8."""
+
+    def __init__(self, address, path="/rooms", headers=(), also=b"", source=None,
+                 receive_buffer=None, deadline=DEADLINE, **changed):
+        self.deadline = deadline
+        self.buffer = bytearray()
+        self.answer_pings = True
+        self.pings = 0
+        self.sock = open_socket(address, source, receive_buffer, deadline)
+        try:
+            self.sock.sendall(request(path, headers=headers, **changed) + also)
+            self._read_answer()
+        except BaseException:
+            self.sock.close()
+            raise
+
+    def _read_answer(self):
+        while b"\r\n\r\n" not in self.buffer:
+            if not self._fill():
+                raise Refused(Response(bytes(self.buffer)) if self.buffer else None)
+        head, rest = bytes(self.buffer).split(b"\r\n\r\n", 1)
+        self.response = Response(head + b"\r\n\r\n")
+        if self.response.status != 101:
+            while self._fill():
+                pass
+            raise Refused(Response(bytes(self.buffer)))
+        self.buffer = bytearray(rest)
+
+    # reading
+
+    def _fill(self, end=None):
+        """Reads once more; False at the end of the connection."""
+        left = self.deadline if end is None else end - time.monotonic()
+        self.sock.settimeout(max(0.001, left))
+        try:
+            part = self.sock.recv(262144)
+        except socket.timeout:
+            raise AssertionError(
+                "nothing from the host for %.1f s; unread: %r" % (left, bytes(self.buffer[:200]))
+            ) from None
+        except ConnectionResetError:
+            return False
+        self.buffer += part
+        return bool(part)
+
+    def _take(self, n):
+        while len(self.buffer) < n:
+            if not self._fill():
+                raise ClosedEarly("the connection ended; unread: %r" % bytes(self.buffer[:200]))
+        taken = bytes(self.buffer[:n])
+        del self.buffer[:n]
+        return taken
+
+    def read_frame(self):
+        first, second = self._take(2)
+        fin, opcode, size = bool(first & 0x80), first & 0x0F, second & 0x7F
+        assert not first & 0x70, "the host set reserved bits: %#x" % first
+        assert not second & 0x80, "the host masked a frame"
+        assert opcode in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG), "opcode %#x" % opcode
+        if size == 126:
+            size = struct.unpack(">H", self._take(2))[0]
+            assert size > 125, "not the shortest length"
+        elif size == 127:
+            size = struct.unpack(">Q", self._take(8))[0]
+            assert size > 0xFFFF, "not the shortest length"
+        if opcode >= CLOSE:
+            assert fin and size <= 125, "a control frame of %d bytes, fin %s" % (size, fin)
+        return Frame(fin, opcode, self._take(size))
+
+    def read_data(self):
+        """The next frame that is not a ping; those are answered."""
+        while True:
+            got = self.read_frame()
+            if got.opcode != PING:
+                return got
+            self.pings += 1
+            if self.answer_pings:
+                self.send_frame(PONG, got.payload)
+
+    def read_fragments(self):
+        """The frames of the next message."""
+        frames = [self.read_data()]
+        if frames[0].opcode == CLOSE:
+            raise ClosedEarly("closed: %r" % frames[0].payload)
+        assert frames[0].opcode in (TEXT, BINARY), "not a message: %r" % (frames[0],)
+        while not frames[-1].fin:
+            frames.append(self.read_data())
+            assert frames[-1].opcode == CONTINUATION, "in a message: %r" % (frames[-1],)
+        return frames
+
+    def read(self):
+        """The next message: str or bytes."""
+        frames = self.read_fragments()
+        data = b"".join(f.payload for f in frames)
+        return data.decode("utf-8") if frames[0].opcode == TEXT else data
+
+    def read_many(self, count):
+        return [self.read() for _ in range(count)]
+
+    def expect(self, *messages):
+        """The next messages are exactly these."""
+        for wanted in messages:
+            got = self.read()
+            assert got == wanted, "expected %.200r, got %.200r" % (wanted, got)
+
+    def expect_pong(self, payload):
+        got = self.read_data()
+        assert got == Frame(True, PONG, payload), "expected a pong %r, got %r" % (payload, got)
+
+    def expect_close(self, code, reason=None, answer=True):
+        """A close frame with this code (and reason), then, once it is answered, the end of the
+        connection. Messages before it are returned in .before. code None: a close without one."""
+        before = []
+        while True:
+            got = self.read_data()
+            if got.opcode == CLOSE:
+                break
+            if got.opcode in (TEXT, BINARY, CONTINUATION):
+                before.append(got.payload)
+        assert len(got.payload) != 1, "a close of one byte"
+        found = struct.unpack(">H", got.payload[:2])[0] if got.payload else None
+        text = got.payload[2:].decode("utf-8")
+        allowed = code if isinstance(code, tuple) else (code,)
+        assert found in allowed, "expected close code %s, got %s %r" % (code, found, text)
+        assert reason is None or text == reason, "expected %r, got %r" % (reason, text)
+        if answer:
+            try:
+                self.send_frame(CLOSE, got.payload)
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+            self.expect_end()
+        return Closed(found, text, before)
+
+    def expect_end(self, deadline=None):
+        """The connection ends, with nothing more on it."""
+        end = time.monotonic() + (deadline or self.deadline)
+        while self._fill(end):
+            pass
+        assert not self.buffer, "before the end: %r" % bytes(self.buffer[:200])
+
+    # writing
+
+    def send_raw(self, data):
+        self.sock.settimeout(self.deadline)
+        self.sock.sendall(data)
+
+    def send_frame(self, opcode, payload=b"", **shape):
+        self.send_raw(frame(opcode, payload, **shape))
+
+    def send(self, message):
+        self.send_frame(TEXT if isinstance(message, str) else BINARY, message)
+
+    def ask(self, message):
+        self.send(message)
+        return self.read()
+
+    def close(self):
+        """Closes with 1000 and reads to the end."""
+        self.send_frame(CLOSE, close_payload(1000))
+        self.expect_close(1000, answer=False)
+        self.expect_end()
+        self.sock.close()
+
+    def reset(self):
+        """Ends with a TCP reset."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def drop(self):
+        """Ends without a close frame."""
+        self.sock.close()
+
+
+# ---------------------------------------------------------------- crowd
+
+
+class Member:
+    __slots__ = ("sock", "buffer", "texts", "closed", "number")
+
+    def __init__(self, sock, number):
+        self.sock, self.number = sock, number
+        self.buffer, self.texts, self.closed = bytearray(), [], None
+
+
+class Crowd:
+    """Many clients on one thread; every message of every client is read and kept (as bytes, in
+    .texts). Messages are expected whole, as text."""
+
+    def __init__(self, address, path, count, sources=("127.0.0.1",)):
+        self.selector = selectors.DefaultSelector()
+        self.members = []
+        head = request(path)
+        for first in range(0, count, 200):
+            fresh = []
+            for number in range(first, min(first + 200, count)):
+                sock = open_socket(address, source=sources[number % len(sources)])
+                sock.sendall(head)
+                fresh.append(Member(sock, number))
+            for member in fresh:
+                self._handshake(member)
+            self.members += fresh
+
+    def _handshake(self, member):
+        while b"\r\n\r\n" not in member.buffer:
+            part = member.sock.recv(4096)
+            if not part:
+                raise AssertionError("refused: %r" % bytes(member.buffer))
+            member.buffer += part
+        end = member.buffer.index(b"\r\n\r\n") + 4
+        assert member.buffer.startswith(b"HTTP/1.1 101 "), bytes(member.buffer[:end])
+        del member.buffer[:end]
+        self._parse(member)
+        member.sock.setblocking(False)
+        self.selector.register(member.sock, selectors.EVENT_READ, member)
+
+    def send(self, member, *texts):
+        """Small messages only: they must fit the socket's buffer."""
+        data = b"".join(frame(TEXT, text) for text in texts)
+        sent = member.sock.send(data)
+        assert sent == len(data), "the host stopped reading"
+
+    def wait(self, done, what, deadline=DEADLINE * 2):
+        """Reads until done(member) holds for every member."""
+        waiting = {m.number for m in self.members if not done(m)}
+        end = time.monotonic() + deadline
+        while waiting:
+            events = self.selector.select(max(0, end - time.monotonic()))
+            if not events:
+                raise AssertionError(
+                    "%s: %d clients still wait after %.0f s; one got %d messages, the last %r"
+                    % (what, len(waiting), deadline,
+                       len(self.members[min(waiting)].texts),
+                       self.members[min(waiting)].texts[-1:])
+                )
+            for key, _ in events:
+                member = key.data
+                try:
+                    part = member.sock.recv(262144)
+                except BlockingIOError:
+                    continue
+                if not part:
+                    raise AssertionError(
+                        "%s: client %d was closed: %r" % (what, member.number, member.closed)
+                    )
+                member.buffer += part
+                self._parse(member)
+                if member.number in waiting and done(member):
+                    waiting.discard(member.number)
+
+    def _parse(self, member):
+        data, at, texts = bytes(member.buffer), 0, member.texts
+        end = len(data)
+        while end - at >= 2:
+            first, size, start = data[at], data[at + 1], at + 2
+            if size == 126:
+                if end - at < 4:
+                    break
+                size, start = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
+            assert size < 126 or start > at + 2, "a frame too large for this reader, or masked"
+            if end - start < size:
+                break
+            if first == 0x81:
+                texts.append(data[start : start + size])
+            elif first == 0x89:
+                member.sock.send(frame(PONG, data[start : start + size]))
+            elif first == 0x88:
+                member.closed = data[start : start + size]
+            else:
+                raise AssertionError("frame %#x" % first)
+            at = start + size
+        if at:
+            del member.buffer[:at]
+
+    def close(self):
+        """Drops all without a close frame."""
+        for member in self.members:
+            self.selector.unregister(member.sock)
+            member.sock.close()
+        self.selector.close()
+        self.members = []
+
+
+# ---------------------------------------------------------------- test cases
+
+
+class HostTestCase(unittest.TestCase):
+    """One host for all tests of a class. It must end with exit code 0 and a clean log."""
+
+    gateways = (ROOMS, ECHO)
+    limits = None
+    listen = "127.0.0.1:0"
+    http = None
+    workers = 1
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.host = Host(
+            configuration(cls.gateways, cls.workers, cls.limits, cls.listen, http=cls.http)
+        ).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.host.stop()
+        finally:
+            cls.host.kill()
+            super().tearDownClass()
+
+    def client(self, path="/rooms", greeted=True, **how):
+        """A client; its greeting, if the path has one, is checked and read."""
+        opened = Client(self.host.address, path, **how)
+        self.addCleanup(opened.sock.close)
+        if greeted and path.split("?")[0] == "/rooms":
+            opened.expect(GREETING)
+        if greeted and path.split("?")[0] == "/probe":
+            opened.hello = opened.read()
+            opened.id = opened.ask("id").split("=", 1)[1]
+        return opened
+
+    def crowd(self, path, count, sources=("127.0.0.1",)):
+        opened = Crowd(self.host.address, path, count, sources)
+        self.addCleanup(opened.close)
+        return opened
+
+    def join(self, client, room):
+        """Joins over the rooms gateway; the client's id."""
+        client.send("join:" + room)
+        client.expect("Joined room: " + room)
+        name, _, rest = client.read().partition(" ")
+        self.assertEqual(rest, "joined")
+        return name
+
+    def fence(self, client):
+        """Nothing came to a client of the rooms gateway before the answer to this."""
+        client.send("leave:fence")
+        client.expect("Left room: fence")
+
+    def host_goes_on(self):
+        """A new client is served as ever."""
+        other = self.client("/rooms")
+        self.fence(other)
+        other.close()
+
+    def eventually(self, done, what, deadline=DEADLINE):
+        """Asks until it is so."""
+        end = time.monotonic() + deadline
+        while True:
+            found = done()
+            if found:
+                return found
+            if time.monotonic() > end:
+                self.fail("not within %.0f s: %s" % (deadline, what))
+            time.sleep(0.01)
+
+    def disconnected(self, client_id):
+        """The one line that probe's on_disconnect writes for a client."""
+        line = self.host.wait_log(msg="disconnected", instance="probe", client=client_id)
+        self.assertEqual(line["level"], "info")
+        return line
+
+
+def with_workers(*counts):
+    """Makes of a class one for each number of workers; the class itself is not run."""
+
+    def make(cls):
+        module = sys.modules[cls.__module__]
+        for count in counts:
+            name = "%sWith%dWorker%s" % (cls.__name__, count, "" if count == 1 else "s")
+            made = type(name, (cls,), {"workers": count, "__module__": cls.__module__})
+            setattr(module, name, made)
+        return None
+
+    return make
+
+
+both = with_workers(1, 4)
+
+
+def accept_value(key):
+    return base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
+
+
+def main():
+    unittest.main(verbosity=2)

@@ -1,0 +1,330 @@
+/* See rooms_fixture.h. */
+#include "rooms_fixture.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char note[256];
+
+void fixture_fail(const char *file, int line, const char *what)
+{
+    (void)fprintf(stderr, "%s:%d: required: %s\n%s\n", file, line, what, note);
+    abort();
+}
+
+void fixture_set_note(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(note, sizeof note, format, arguments);
+    va_end(arguments);
+}
+
+/* --- Random numbers: SplitMix64 */
+
+uint64_t dice_next(struct dice *dice)
+{
+    uint64_t z = (dice->state += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+uint32_t dice_below(struct dice *dice, uint32_t bound)
+{
+    return (uint32_t)((dice_next(dice) >> 32) * bound >> 32);
+}
+
+bool dice_chance(struct dice *dice, uint32_t percent)
+{
+    return dice_below(dice, 100) < percent;
+}
+
+uint64_t environment_number(const char *name, uint64_t standard)
+{
+    const char *text = getenv(name);
+    return text && *text ? strtoull(text, NULL, 0) : standard;
+}
+
+/* --- Connections */
+
+static void count_wake(void *data)
+{
+    __atomic_fetch_add((uint32_t *)data, 1, __ATOMIC_RELAXED);
+}
+
+void fixture_init(struct fixture *fixture, const struct limits *limits, uint32_t lanes)
+{
+    struct limits standard = limits_default();
+    *fixture = (struct fixture){.host = {.struct_size = sizeof fixture->host}};
+    connections_fill_table(&fixture->host);
+    fixture->connections = connections_create(&fixture->host, limits ? limits : &standard, lanes);
+    REQUIRE(fixture->connections);
+    for (uint32_t i = 0; i < lanes; i++)
+        REQUIRE(!lane_init(&fixture->connections->lanes[i], i, count_wake, &fixture->wakes[i]));
+}
+
+void fixture_finish(struct fixture *fixture)
+{
+    toni_connections *connections = fixture->connections;
+    REQUIRE(toni_room_count(connections) == 0);
+    REQUIRE(connections->pending == 0);
+    REQUIRE(connections->everyone->pending == 0);
+    REQUIRE(connections->everyone->members == 0);
+    REQUIRE(connections->everyone->targets == 0);
+    for (uint32_t i = 0; i < connections->lane_count; i++) {
+        REQUIRE(!lane_pending(&connections->lanes[i]));
+        REQUIRE(connections->everyone->shards[i].count == 0);
+    }
+    for (uint32_t i = 0; i < STRIPES; i++) {
+        REQUIRE(connections->client_stripes[i].table.count == 0);
+        REQUIRE(connections->room_stripes[i].table.count == 0);
+    }
+    connections_destroy(connections);
+}
+
+void fixture_turn(struct fixture *fixture)
+{
+    for (uint32_t i = 0; i < fixture->connections->lane_count; i++)
+        lane_turn(&fixture->connections->lanes[i]);
+}
+
+void fixture_attach(struct fixture *fixture)
+{
+    for (uint32_t i = 0; i < fixture->connections->lane_count; i++)
+        lane_attach(&fixture->connections->lanes[i]);
+}
+
+/* --- The socket */
+
+static bool fake_busy(void *data)
+{
+    const struct fake_socket *socket = data;
+    return socket->rest.length > 0;
+}
+
+static void fake_want_flush(void *data)
+{
+    struct fake_socket *socket = data;
+    REQUIRE(fake_busy(socket));
+    socket->wants_flush = true;
+}
+
+static int fake_write(void *data, const uint8_t *bytes, size_t size)
+{
+    struct fake_socket *socket = data;
+    REQUIRE(!fake_busy(socket));
+    REQUIRE(socket->closed == 0);
+    REQUIRE(size >= 1 && size <= FRAME_MAX);
+    socket->writes++;
+    if (socket->broken)
+        return -1;
+    size_t taken = socket->window < size ? (size_t)socket->window : size;
+    REQUIRE(!buffer_append(&socket->wire, bytes, taken));
+    REQUIRE(!buffer_append(&socket->rest, bytes + taken, size - taken));
+    if (socket->window != WINDOW_OPEN)
+        socket->window -= taken;
+    return 0;
+}
+
+static void fake_close_begun(void *data)
+{
+    ((struct fake_socket *)data)->begun++;
+}
+
+static void fake_close_written(void *data)
+{
+    struct fake_socket *socket = data;
+    REQUIRE(socket->begun == 1);
+    REQUIRE(socket->closed == 0);
+    socket->closed++;
+}
+
+const struct transport fake_transport = {
+    .busy = fake_busy,
+    .want_flush = fake_want_flush,
+    .write = fake_write,
+    .close_begun = fake_close_begun,
+    .close_written = fake_close_written,
+};
+
+bool fake_socket_take(struct fake_socket *socket, uint64_t bytes)
+{
+    socket->window = bytes < WINDOW_OPEN - socket->window ? socket->window + bytes : WINDOW_OPEN;
+    size_t rest = socket->rest.length;
+    size_t taken = socket->window < rest ? (size_t)socket->window : rest;
+    if (taken > 0) {
+        REQUIRE(!buffer_append(&socket->wire, socket->rest.bytes, taken));
+        memmove(socket->rest.bytes, socket->rest.bytes + taken, rest - taken);
+        socket->rest.length -= taken;
+        if (socket->window != WINDOW_OPEN)
+            socket->window -= taken;
+    }
+    if (!socket->wants_flush || fake_busy(socket))
+        return false;
+    socket->wants_flush = false;
+    return true;
+}
+
+void fake_socket_finish(struct fake_socket *socket)
+{
+    buffer_finish(&socket->wire);
+    buffer_finish(&socket->rest);
+}
+
+/* --- Clients */
+
+toni_request *peer_request(const toni_host *host)
+{
+    struct request_parts parts = {.path = toni_str_of("/rooms"), .address = toni_str_of("::1")};
+    toni_request *request = request_create(host, &parts);
+    REQUIRE(request);
+    return request;
+}
+
+struct peer *peer_connect_limited(struct fixture *fixture, uint32_t lane,
+                                  const struct limits *limits)
+{
+    toni_connections *connections = fixture->connections;
+    struct peer *peer = calloc(1, sizeof *peer);
+    REQUIRE(peer);
+    peer->socket.window = WINDOW_OPEN;
+    peer->client =
+        client_create(connections, &connections->lanes[lane], peer_request(&fixture->host), limits,
+                      &fake_transport, &peer->socket);
+    REQUIRE(peer->client);
+    peer->socket.of = peer->client;
+    peer->id = toni_client_id_of(peer->client);
+    return peer;
+}
+
+struct peer *peer_connect(struct fixture *fixture, uint32_t lane)
+{
+    return peer_connect_limited(fixture, lane, &fixture->connections->limits);
+}
+
+void peer_take(struct peer *peer, uint64_t bytes)
+{
+    while (fake_socket_take(&peer->socket, bytes)) {
+        client_flush(peer->client);
+        bytes = 0;
+    }
+}
+
+void peer_lose(struct peer *peer)
+{
+    REQUIRE(!peer->finished);
+    peer->finished = true;
+    client_mute(peer->client);
+    client_finish(peer->client);
+}
+
+void peer_destroy(struct fixture *fixture, struct peer *peer)
+{
+    if (!peer->finished)
+        peer_lose(peer);
+    if (fixture) {
+        lane_turn(peer->client->lane);
+        REQUIRE(peer->client->refs == 1);
+    }
+    client_unref(peer->client);
+    fake_socket_finish(&peer->socket);
+    free(peer);
+}
+
+/* --- Reading */
+
+void wire_reader_init(struct wire_reader *reader, const void *bytes, size_t size)
+{
+    *reader = (struct wire_reader){.bytes = bytes, .size = size};
+}
+
+void wire_reader_finish(struct wire_reader *reader)
+{
+    buffer_finish(&reader->fragments);
+}
+
+static bool read_close(struct wire_reader *reader, struct wire_message *message,
+                       const uint8_t *payload, size_t size)
+{
+    REQUIRE(size != 1 && size <= 125);
+    reader->closed = true;
+    *message = (struct wire_message){.opcode = 8, .frames = 1, .payload = payload};
+    if (size >= 2) {
+        message->code = (unsigned)payload[0] << 8 | payload[1];
+        message->payload = payload + 2;
+        message->size = size - 2;
+    }
+    return true;
+}
+
+bool wire_reader_next(struct wire_reader *reader, struct wire_message *message)
+{
+    for (;;) {
+        size_t left = reader->size - reader->at;
+        if (left == 0) /* there may be no bytes at all to point to */
+            return false;
+        const uint8_t *head = reader->bytes + reader->at;
+        size_t head_size = left >= 2 && head[1] == 126 ? 4 : 2;
+        if (left < head_size)
+            return false;
+        REQUIRE(!reader->closed);
+        REQUIRE((head[0] & 0x70) == 0); /* reserved bits */
+        REQUIRE(head[1] <= 126);        /* no mask, and no frame needs eight bytes */
+        size_t size = head_size == 4 ? (size_t)head[2] << 8 | head[3] : head[1];
+        REQUIRE(head_size == 2 || size >= 126); /* the shortest form */
+        bool last = head[0] & 0x80;
+        unsigned opcode = head[0] & 0x0f;
+        REQUIRE(opcode == 0 || opcode == 1 || opcode == 2 || (opcode == 8 && last));
+        REQUIRE(head_size + size <= FRAME_MAX);
+        REQUIRE(last || head_size + size == FRAME_MAX);
+        if (left < head_size + size)
+            return false;
+        const uint8_t *payload = head + head_size;
+        reader->at += head_size + size;
+        if (opcode == 8)
+            return read_close(reader, message, payload, size);
+        REQUIRE((opcode == 0) == (reader->frames > 0));
+        if (reader->frames++ == 0) {
+            reader->opcode = opcode;
+            buffer_clear(&reader->fragments);
+        }
+        REQUIRE(!buffer_append(&reader->fragments, payload, size));
+        if (!last)
+            continue;
+        *message = (struct wire_message){
+            .opcode = reader->opcode,
+            .payload = (const uint8_t *)reader->fragments.bytes,
+            .size = reader->fragments.length,
+            .frames = reader->frames,
+        };
+        reader->frames = 0;
+        return true;
+    }
+}
+
+const char *peer_texts(struct peer *peer)
+{
+    static char text[65536];
+    struct wire_reader reader;
+    struct wire_message message;
+    size_t used = 0;
+    wire_reader_init(&reader, peer->socket.wire.bytes, peer->socket.wire.length);
+    text[0] = '\0';
+    while (wire_reader_next(&reader, &message)) {
+        int size = (int)message.size;
+        const char *payload = size > 0 ? (const char *)message.payload : "";
+        const char *separator = used > 0 ? "|" : "";
+        int more =
+            message.opcode == 8
+                ? snprintf(text + used, sizeof text - used, "%s<%u%s%.*s>", separator, message.code,
+                           size > 0 ? " " : "", size, payload)
+                : snprintf(text + used, sizeof text - used, "%s%.*s", separator, size, payload);
+        REQUIRE(more >= 0 && used + (size_t)more < sizeof text);
+        used += (size_t)more;
+    }
+    wire_reader_finish(&reader);
+    return text;
+}

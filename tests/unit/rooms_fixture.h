@@ -1,0 +1,158 @@
+/* What the tests of core/rooms share: connections without a host around them, clients with a socket
+ * in memory that takes any number of bytes at a time, and a strict reader of what came out of it.
+ * Nothing here asks Check for anything, so that threads can use it: what must hold and doesn't ends
+ * the process. */
+#ifndef ROOMS_FIXTURE_H
+#define ROOMS_FIXTURE_H
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "rooms/client.h"
+#include "rooms/connections.h"
+
+#include <toni/client.h>
+#include <toni/connections.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Ends the process unless @p condition holds. */
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            fixture_fail(__FILE__, __LINE__, #condition);                                          \
+    } while (0)
+
+/** Says what failed, and what fixture_set_note was told, and aborts. */
+_Noreturn void fixture_fail(const char *file, int line, const char *what);
+
+/** Remembers how to repeat the test that runs, for when it fails; a copy of @p format's result. */
+void fixture_set_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* --- Random numbers that a seed repeats */
+
+struct dice {
+    uint64_t state;
+};
+
+uint64_t dice_next(struct dice *dice);
+
+/** @return A number below @p bound, which is not 0. */
+uint32_t dice_below(struct dice *dice, uint32_t bound);
+
+/** @return True in @p percent of all cases. */
+bool dice_chance(struct dice *dice, uint32_t percent);
+
+/** @return The number in the environment variable @p name, or @p standard. */
+uint64_t environment_number(const char *name, uint64_t standard);
+
+/* --- Connections */
+
+enum { FIXTURE_LANES = 8 };
+
+struct fixture {
+    toni_host host;
+    toni_connections *connections;
+    uint32_t wakes[FIXTURE_LANES]; /* atomic */
+};
+
+/** @param limits  NULL: the defaults. */
+void fixture_init(struct fixture *fixture, const struct limits *limits, uint32_t lanes);
+
+/** Requires that nothing is left in the tables. */
+void fixture_finish(struct fixture *fixture);
+
+/** A turn of every lane. */
+void fixture_turn(struct fixture *fixture);
+
+/** Makes the calling thread the worker of every lane. */
+void fixture_attach(struct fixture *fixture);
+
+/* --- Clients */
+
+#define WINDOW_OPEN UINT64_MAX
+
+/* A socket in memory: what it doesn't take at once is its rest, and makes it busy. */
+struct fake_socket {
+    struct buffer wire;    /* what the other side got */
+    struct buffer rest;    /* what was written and waits for the window */
+    uint64_t window;       /* bytes that it still takes */
+    bool wants_flush;      /* want_flush was called */
+    bool broken;           /* the next write fails */
+    uint32_t writes;       /* that were made */
+    uint32_t begun;        /* calls of close_begun */
+    uint32_t closed;       /* calls of close_written */
+    const toni_client *of; /* for checks */
+};
+
+struct peer {
+    toni_client *client; /* a reference */
+    toni_client_id id;
+    struct fake_socket socket;
+    bool finished;
+};
+
+/** Connects a client with the limits of the host, whose socket takes everything. */
+struct peer *peer_connect(struct fixture *fixture, uint32_t lane);
+
+/** The same with other limits, which must outlive the client. */
+struct peer *peer_connect_limited(struct fixture *fixture, uint32_t lane,
+                                  const struct limits *limits);
+
+/** A request as peers make it; the caller's. */
+toni_request *peer_request(const toni_host *host);
+
+/** Opens the window by @p bytes; WINDOW_OPEN opens it for ever. Flushes the client if it asked for
+ * that and can be flushed. */
+void peer_take(struct peer *peer, uint64_t bytes);
+
+/** The connection is gone: what the worker does then. Keeps what was received. */
+void peer_lose(struct peer *peer);
+
+/** Ends a peer, and its client if it is not finished yet. Requires that no reference is left but
+ * the peer's, unless @p fixture is NULL; the lanes must have turned. */
+void peer_destroy(struct fixture *fixture, struct peer *peer);
+
+extern const struct transport fake_transport;
+
+void fake_socket_finish(struct fake_socket *socket);
+
+/** Moves what the window allows from the rest to the wire.
+ * @return Whether the client is to be flushed. */
+bool fake_socket_take(struct fake_socket *socket, uint64_t bytes);
+
+/* --- What a client received */
+
+struct wire_message {
+    unsigned opcode; /* of the first frame: text, binary or close */
+    unsigned code;   /* of a close frame; 0 if it has none */
+    const uint8_t *payload;
+    size_t size; /* of a close frame: of the reason */
+    uint32_t frames;
+};
+
+struct wire_reader {
+    const uint8_t *bytes;
+    size_t size;
+    size_t at;
+    struct buffer fragments;
+    unsigned opcode;
+    uint32_t frames;
+    bool closed;
+};
+
+void wire_reader_init(struct wire_reader *reader, const void *bytes, size_t size);
+
+void wire_reader_finish(struct wire_reader *reader);
+
+/** Reads the next whole message; refuses whatever RFC 6455 and frame.h forbid a server to send.
+ * @param message  Filled in; valid until the next call.
+ * @return Whether there was one. */
+bool wire_reader_next(struct wire_reader *reader, struct wire_message *message);
+
+/** @return What @p peer received: texts joined with `|`, a close as `<code reason>`. A string that
+ * lives until the next call. */
+const char *peer_texts(struct peer *peer);
+
+#endif

@@ -1,0 +1,108 @@
+/* The announce gateway against a fake slot, which is what it gets of the chat service. */
+#include "../../plugins/include/toni-plugins/chat.h"
+
+#include "toni_testkit.h"
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <toni/toni.h>
+
+static toni_fake_host host;
+static toni_fake_client client;
+static chat_slot slot;
+static char sent[256];
+static int32_t result;
+
+static int32_t send_one(void *who, toni_str channel, toni_str sender, toni_str message)
+{
+    (void)snprintf(sent, sizeof sent, "%s %.*s|%.*s|%.*s", (const char *)who, TONI_STR_ARG(channel),
+                   TONI_STR_ARG(sender), TONI_STR_ARG(message));
+    return result;
+}
+
+static const struct chat_table chat = {sizeof chat, send_one};
+
+static void *inject(toni_context *context, toni_str interface_name)
+{
+    (void)context;
+    return toni_str_equal(interface_name, toni_str_of(CHAT_INTERFACE)) ? &slot : NULL;
+}
+
+static void start(void)
+{
+    toni_fake_host_init(&host);
+    host.table.context_inject = inject;
+    slot = (chat_slot){.table = &chat, .self = "first"};
+    sent[0] = '\0';
+    result = 3;
+    toni_fake_host_load(&host, TEST_PLUGINS_DIR "/announce_gateway.so");
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    toni_fake_client_init(&client, &host, 7);
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_OK);
+    toni_fake_host_clear(&host);
+}
+
+static void stop(void)
+{
+    toni_fake_host_stop(&host);
+}
+
+static void check_message(toni_message message, const char *through, const char *answered)
+{
+    sent[0] = '\0';
+    ck_assert_int_eq(host.plugin->on_message(host.self, (toni_client *)&client, &message), TONI_OK);
+    ck_assert_str_eq(sent, through);
+    toni_fake_host_expect(&host, answered);
+}
+
+static void check_text(const char *text, const char *through, const char *answered)
+{
+    check_message(toni_text(toni_str_of(text)), through, answered);
+}
+
+START_TEST(sends_through_the_service_with_its_name)
+{
+    check_text("news:a:b", "first news|id7|a:b", "");
+    check_text("c:", "first c|id7|", "");
+}
+END_TEST
+
+START_TEST(a_service_that_is_replaced_is_noticed)
+{
+    check_text("c:1", "first c|id7|1", "");
+    slot.self = "second";
+    check_text("c:2", "second c|id7|2", "");
+}
+END_TEST
+
+START_TEST(answers_errors_in_one_line)
+{
+    char expected[256];
+
+    result = TONI_ERR_TOO_BIG;
+    (void)snprintf(expected, sizeof expected, "send 7 text:Not announced: %s\n",
+                   toni_strerror(TONI_ERR_TOO_BIG));
+    check_text("c:1", "first c|id7|1", expected);
+    check_text("no channel", "", "send 7 text:Send 'CHANNEL:TEXT' to announce something.\n");
+    check_message(toni_binary(toni_str_of("c:1")), "", "");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("plugins");
+    TCase *cases = tcase_create("announce_gateway");
+
+    tcase_add_checked_fixture(cases, start, stop);
+    tcase_add_test(cases, sends_through_the_service_with_its_name);
+    tcase_add_test(cases, a_service_that_is_replaced_is_noticed);
+    tcase_add_test(cases, answers_errors_in_one_line);
+    suite_add_tcase(suite, cases);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

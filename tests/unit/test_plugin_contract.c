@@ -1,0 +1,558 @@
+/* The contract as plugins see it: a C and a C++17 plugin driven through a fake host, and the layout
+ * of what crosses between the two, which may never change. */
+#include "toni_testkit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static toni_fake_host host;
+static toni_fake_client client;
+
+static void reset_client(void)
+{
+    toni_fake_client_init(&client, &host, 7);
+    toni_fake_client_set_part(&client, TONI_REQUEST_PATH, "/somewhere");
+}
+
+static void reset(void)
+{
+    toni_fake_host_init(&host);
+    reset_client();
+}
+
+static toni_connections *connections(void)
+{
+    return toni_fake_host_connections(&host);
+}
+
+/* --- Layout. The numbers are those of a 64-bit machine, where pointers have 8 bytes. */
+
+START_TEST(the_prefix_is_frozen)
+{
+    ck_assert_uint_eq(offsetof(toni_plugin, magic), 0);
+    ck_assert_uint_eq(offsetof(toni_plugin, abi_major), 4);
+    ck_assert_uint_eq(offsetof(toni_plugin, abi_minor), 6);
+    ck_assert_uint_eq(offsetof(toni_plugin, size), 8);
+    ck_assert_uint_eq(offsetof(toni_plugin, kind), 12);
+    ck_assert_uint_eq(TONI_ABI_MAGIC, 0x696e6f74u);
+    ck_assert_mem_eq(&(uint32_t){TONI_ABI_MAGIC}, "toni", 4);
+    ck_assert_uint_eq(TONI_ABI_MAJOR, 1);
+    ck_assert_str_eq(TONI_PLUGIN_ENTRY, "toni_plugin_entry");
+}
+END_TEST
+
+START_TEST(version_1_0_of_the_descriptor_is_frozen)
+{
+    ck_assert_uint_eq(sizeof(void *), 8);
+    ck_assert_uint_eq(offsetof(toni_plugin, flags), 16);
+    ck_assert_uint_eq(offsetof(toni_plugin, name), 24);
+    ck_assert_uint_eq(offsetof(toni_plugin, version), 40);
+    ck_assert_uint_eq(offsetof(toni_plugin, path), 56);
+    ck_assert_uint_eq(offsetof(toni_plugin, needs), 72);
+    ck_assert_uint_eq(offsetof(toni_plugin, subprotocols), 80);
+    ck_assert_uint_eq(offsetof(toni_plugin, keep_headers), 88);
+    ck_assert_uint_eq(offsetof(toni_plugin, create), 96);
+    ck_assert_uint_eq(offsetof(toni_plugin, start), 104);
+    ck_assert_uint_eq(offsetof(toni_plugin, ready), 112);
+    ck_assert_uint_eq(offsetof(toni_plugin, stopping), 120);
+    ck_assert_uint_eq(offsetof(toni_plugin, destroy), 128);
+    ck_assert_uint_eq(offsetof(toni_plugin, guard), 136);
+    ck_assert_uint_eq(offsetof(toni_plugin, on_connect), 144);
+    ck_assert_uint_eq(offsetof(toni_plugin, on_message), 152);
+    ck_assert_uint_eq(offsetof(toni_plugin, on_disconnect), 160);
+    ck_assert_uint_eq(offsetof(toni_plugin, client_free), 168);
+    ck_assert_uint_eq(TONI_PLUGIN_SIZE_1_0, 192);
+}
+END_TEST
+
+START_TEST(the_other_structs_are_frozen)
+{
+    ck_assert_uint_eq(sizeof(toni_str), 16);
+    ck_assert_uint_eq(sizeof(toni_dependency), 32);
+    ck_assert_uint_eq(offsetof(toni_dependency, interface_name), 8);
+    ck_assert_uint_eq(sizeof(toni_log_field), 32);
+    ck_assert_uint_eq(sizeof(toni_message), 24);
+    ck_assert_uint_eq(offsetof(toni_message, body), 8);
+    ck_assert_uint_eq(sizeof(toni_disconnect_info), 32);
+    ck_assert_uint_eq(offsetof(toni_disconnect_info, text), 16);
+    ck_assert_uint_eq(offsetof(toni_client_info, id), 16);
+    ck_assert_uint_eq(offsetof(toni_client_info, path), 24);
+    ck_assert_uint_eq(offsetof(toni_client_info, outbox_bytes), 72);
+    ck_assert_uint_eq(sizeof(toni_client_ids), 24);
+    ck_assert_uint_eq(sizeof(toni_room_names), 24);
+    ck_assert_uint_eq(TONI_CLIENT_NAME_SIZE, 17);
+}
+END_TEST
+
+START_TEST(handles_begin_with_the_table)
+{
+    ck_assert_uint_eq(offsetof(toni_client_ids, host), 0);
+    ck_assert_uint_eq(offsetof(toni_room_names, host), 0);
+    ck_assert_uint_eq(offsetof(toni_client_info, host), 0);
+    ck_assert_ptr_eq(toni_host_of(&client), &host.table);
+}
+END_TEST
+
+/* Each function's place in the table of version 1.0: append only. */
+START_TEST(the_table_is_frozen)
+{
+#define AT(member, place)                                                                          \
+    ck_assert_uint_eq(offsetof(toni_host, member), 8 + (place) * sizeof(void (*)(void)))
+    ck_assert_uint_eq(offsetof(toni_host, struct_size), 0);
+    ck_assert_uint_eq(offsetof(toni_host, abi_major), 4);
+    ck_assert_uint_eq(offsetof(toni_host, abi_minor), 6);
+    AT(join_room, 0);
+    AT(broadcast_to_room, 3);
+    AT(room_count, 6);
+    AT(disconnect, 9);
+    AT(client_info_destroy, 12);
+    AT(target_create, 13);
+    AT(target_destroy, 19);
+    AT(client_id, 20);
+    AT(client_request, 27);
+    AT(request_part, 28);
+    AT(request_header, 30);
+    AT(context_name, 31);
+    AT(context_log, 33);
+    AT(option_bool, 34);
+    AT(option_count, 38);
+#undef AT
+}
+END_TEST
+
+/* --- Errors and strings */
+
+START_TEST(errors_have_names_and_texts)
+{
+    ck_assert_str_eq(toni_error_name(TONI_OK), "TONI_OK");
+    ck_assert_str_eq(toni_error_name(5), "TONI_OK");
+    ck_assert_str_eq(toni_error_name(TONI_ERR_CLOSING), "TONI_ERR_CLOSING");
+    ck_assert_str_eq(toni_error_name(-4711), "TONI_ERR_UNKNOWN");
+    ck_assert_str_eq(toni_strerror(TONI_ERR_NO_MEMORY), "out of memory");
+    ck_assert_str_eq(toni_strerror(-4711), "unknown error");
+}
+END_TEST
+
+START_TEST(error_values_are_frozen)
+{
+    ck_assert_int_eq(TONI_OK, 0);
+    ck_assert_int_eq(TONI_ERR_INVALID, -1);
+    ck_assert_int_eq(TONI_ERR_NOT_FOUND, -2);
+    ck_assert_int_eq(TONI_ERR_NO_MEMORY, -3);
+    ck_assert_int_eq(TONI_ERR_TOO_BIG, -4);
+    ck_assert_int_eq(TONI_ERR_LIMIT, -5);
+    ck_assert_int_eq(TONI_ERR_CLOSING, -6);
+    ck_assert_int_eq(TONI_ERR_FULL, -7);
+    ck_assert_int_eq(TONI_ERR_BUSY, -8);
+    ck_assert_int_eq(TONI_ERR_TYPE, -9);
+    ck_assert_int_eq(TONI_ERR_UNAUTHORIZED, -10);
+    ck_assert_int_eq(TONI_ERR_FORBIDDEN, -11);
+    ck_assert_int_eq(TONI_ERR_FAILED, -12);
+}
+END_TEST
+
+START_TEST(strings_are_stripped_and_split)
+{
+    toni_str before, rest = toni_str_of("old");
+
+    ck_assert(toni_str_strip_prefix(toni_str_of("join:r"), "join:", &rest));
+    ck_assert(toni_str_equal(rest, toni_str_of("r")));
+    ck_assert(!toni_str_strip_prefix(toni_str_of("join"), "join:", &before));
+    ck_assert(toni_str_strip_prefix(toni_str_of("join:"), "join:", &rest));
+    ck_assert_uint_eq(rest.size, 0);
+    ck_assert(toni_str_strip_prefix(toni_str_of(NULL), "", &rest));
+
+    ck_assert(toni_str_split_once(toni_str_of("a:b:c"), ':', &before, &rest));
+    ck_assert(toni_str_equal(before, toni_str_of("a")));
+    ck_assert(toni_str_equal(rest, toni_str_of("b:c")));
+    ck_assert(toni_str_split_once(rest, ':', &rest, &before)); /* into itself */
+    ck_assert(toni_str_equal(rest, toni_str_of("b")));
+    ck_assert(!toni_str_split_once(toni_str_of("abc"), ':', &before, &rest));
+    ck_assert(!toni_str_split_once(toni_str_of(""), ':', &before, &rest));
+    ck_assert(!toni_str_equal(toni_str_of("a"), toni_str_of("b")));
+}
+END_TEST
+
+/* --- Wrappers */
+
+START_TEST(wrappers_of_connections_reach_the_table)
+{
+    const toni_message message = toni_text(toni_str_of("hi"));
+    toni_client_ids *ids;
+    toni_room_names *names;
+    toni_client_info *info;
+
+    host.result = 2;
+    host.room_count = 3;
+    ck_assert_int_eq(toni_join_room(connections(), 1, toni_str_of("r")), 2);
+    ck_assert_int_eq(toni_leave_room(connections(), 1, toni_str_of("r")), 2);
+    ck_assert_int_eq(toni_remove_client(connections(), 1), 2);
+    ck_assert_int_eq(toni_broadcast_to_room(connections(), toni_str_of("r"), &message), 2);
+    ck_assert_int_eq(toni_get_room_members(connections(), toni_str_of("r"), &ids), 2);
+    ck_assert_int_eq(toni_get_client_rooms(connections(), 1, &names), 2);
+    ck_assert_int_eq(toni_get_client(connections(), 1, &info), 2);
+    ck_assert_int_eq(toni_send_to_client(connections(), 1, &message), 2);
+    ck_assert_int_eq(toni_disconnect(connections(), 1, 1000, toni_str_of("bye")), 2);
+    ck_assert_uint_eq(toni_room_count(connections()), 3);
+    toni_fake_host_expect(&host,
+                          "join 1 r\nleave 1 r\nremove 1\nbroadcast r text:hi\nmembers r\nrooms 1\n"
+                          "client 1\nsend_to 1 text:hi\ndisconnect 1 1000 bye\n");
+
+    toni_client_ids_destroy(NULL);
+    toni_room_names_destroy(NULL);
+    toni_client_info_destroy(NULL);
+    toni_fake_host_expect(&host, "");
+}
+END_TEST
+
+START_TEST(wrappers_of_targets_reach_the_table)
+{
+    const toni_message message = toni_binary(toni_str_of("hi"));
+    toni_target *target = toni_to_room(connections(), toni_str_of("r"));
+
+    toni_target_to_room(target, toni_str_of("s"));
+    toni_target_to_client(target, 4);
+    toni_target_except(target, 5);
+    ck_assert_int_eq(toni_target_send(target, &message), 0);
+    toni_fake_host_expect(
+        &host, "target\nto_room r\nto_room s\nto_client 4\nexcept 5\ntarget_send binary:hi\n");
+
+    toni_target_destroy(toni_to_all(connections()));
+    toni_target_destroy(toni_to_client(connections(), 3));
+    toni_fake_host_expect(&host,
+                          "target\nto_all\ntarget_destroy\ntarget\nto_client 3\ntarget_destroy\n");
+
+    toni_target_to_room(NULL, toni_str_of("s"));
+    toni_target_to_client(NULL, 4);
+    toni_target_except(NULL, 5);
+    toni_target_destroy(NULL);
+    ck_assert_int_eq(toni_target_send(NULL, &message), TONI_ERR_NO_MEMORY);
+    toni_fake_host_expect(&host, "");
+}
+END_TEST
+
+START_TEST(formatted_texts_have_any_length)
+{
+    static const int lengths[] = {1, 1022, 1023, 1024, 1025, 5000};
+    toni_client *handle = toni_fake_client_handle(&client);
+
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        toni_fake_host_clear(&host);
+        ck_assert_int_eq(toni_client_sendf(handle, "%0*d", lengths[i], 7), 0);
+        ck_assert_uint_eq(host.last_size, (size_t)lengths[i]);
+        const char *colon = strchr(host.calls, ':');
+        ck_assert_uint_eq(strlen(colon + 1), (size_t)lengths[i] + 1); /* and the newline */
+        ck_assert_int_eq(colon[lengths[i]], '7');
+    }
+    host.result = TONI_ERR_FULL;
+    ck_assert_int_eq(toni_client_sendf(handle, "%0*d", 5000, 7), TONI_ERR_FULL);
+    ck_assert_int_eq(toni_broadcast_to_roomf(connections(), toni_str_of("r"), "%0*d", 5000, 7),
+                     TONI_ERR_FULL);
+}
+END_TEST
+
+START_TEST(names_are_given_by_value_too)
+{
+    ck_assert_str_eq(toni_client_id_name(&client, 12).text, "id12");
+    ck_assert_str_eq(toni_client_name(toni_fake_client_handle(&client)), "id7");
+}
+END_TEST
+
+START_TEST(wrappers_of_the_request_reach_the_table)
+{
+    const toni_request *request = toni_client_request(toni_fake_client_handle(&client));
+    toni_str value;
+
+    toni_fake_client_set_part(&client, TONI_REQUEST_QUERY, "q=1");
+    toni_fake_client_set_part(&client, TONI_REQUEST_ORIGIN, "https://example.org");
+    toni_fake_client_set_part(&client, TONI_REQUEST_USER_AGENT, "agent");
+    toni_fake_client_set_part(&client, TONI_REQUEST_ADDRESS, "192.0.2.1");
+    toni_fake_client_set_part(&client, TONI_REQUEST_SUBPROTOCOL, "v2");
+    ck_assert(toni_str_equal(toni_request_path(request), toni_str_of("/somewhere")));
+    ck_assert(toni_str_equal(toni_request_query(request), toni_str_of("q=1")));
+    ck_assert(toni_str_equal(toni_request_origin(request), toni_str_of("https://example.org")));
+    ck_assert(toni_str_equal(toni_request_user_agent(request), toni_str_of("agent")));
+    ck_assert(toni_str_equal(toni_request_address(request), toni_str_of("192.0.2.1")));
+    ck_assert(toni_str_equal(toni_request_subprotocol(request), toni_str_of("v2")));
+
+    toni_fake_client_set_parameter(&client, "q", "value");
+    ck_assert_int_eq(toni_request_parameter(request, "q", &value), TONI_OK);
+    ck_assert(toni_str_equal(value, toni_str_of("value")));
+    ck_assert_int_eq(toni_request_parameter(request, "Q", &value), TONI_ERR_NOT_FOUND);
+    toni_fake_client_set_header(&client, "X-Token", "secret");
+    ck_assert_int_eq(toni_request_header(request, "x-tOKEN", &value), TONI_OK);
+    ck_assert(toni_str_equal(value, toni_str_of("secret")));
+    ck_assert_int_eq(toni_request_header(request, "x-other", &value), TONI_ERR_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(wrappers_of_options_reach_the_table)
+{
+    toni_context *context = toni_fake_host_context(&host);
+    int32_t boolean = 0;
+    int64_t integer = 0;
+    double number = 0;
+    toni_str text = toni_str_of("old");
+    size_t count = 0;
+
+    ck_assert_int_eq(toni_option_bool(context, "bool", &boolean), TONI_ERR_NOT_FOUND);
+    toni_fake_host_set_bool(&host, "bool", 1);
+    toni_fake_host_set_int(&host, "int", -5);
+    toni_fake_host_set_double(&host, "double", 1.5);
+    toni_fake_host_set_str(&host, "str", "old");
+    toni_fake_host_set_str(&host, "str", "new");
+    toni_fake_host_set_count(&host, "list", 3);
+    ck_assert_int_eq(toni_option_bool(context, "bool", &boolean), TONI_OK);
+    ck_assert_int_eq(boolean, 1);
+    ck_assert_int_eq(toni_option_double(context, "int", &number), TONI_OK);
+    ck_assert_double_eq(number, -5);
+    ck_assert_int_eq(toni_option_double(context, "double", &number), TONI_OK);
+    ck_assert_double_eq(number, 1.5);
+    ck_assert_int_eq(toni_option_int(context, "double", &integer), TONI_ERR_TYPE);
+    ck_assert_int_eq(toni_option_int(context, "int", &integer), TONI_OK);
+    ck_assert_int_eq(integer, -5);
+    ck_assert_int_eq(toni_option_str(context, "str", &text), TONI_OK);
+    ck_assert(toni_str_equal(text, toni_str_of("new")));
+    ck_assert_int_eq(toni_option_count(context, "list", &count), TONI_OK);
+    ck_assert_uint_eq(count, 3);
+    ck_assert(toni_str_equal(toni_context_name(context), toni_str_of("fake")));
+}
+END_TEST
+
+START_TEST(snapshots_are_handed_out_and_taken_back)
+{
+    const toni_client_id members[] = {7, 8};
+    const toni_str rooms[] = {TONI_STR("r")};
+    toni_client_ids *ids;
+    toni_room_names *names;
+    toni_client_info *info;
+
+    host.members.ids = members;
+    host.members.count = 2;
+    host.rooms.names = rooms;
+    host.rooms.count = 1;
+    ck_assert_int_eq(toni_get_room_members(connections(), toni_str_of("r"), &ids), TONI_OK);
+    ck_assert_int_eq(toni_get_client_rooms(connections(), 7, &names), TONI_OK);
+    ck_assert_int_eq(toni_get_client(connections(), 7, &info), TONI_OK);
+    ck_assert_uint_eq(ids->count, 2);
+    ck_assert_uint_eq(ids->ids[1], 8);
+    ck_assert(toni_str_equal(names->names[0], toni_str_of("r")));
+    ck_assert_uint_eq(info->id, 7);
+    ck_assert_int_eq(host.handed_out, 3);
+    toni_client_ids_destroy(ids);
+    toni_room_names_destroy(names);
+    toni_client_info_destroy(info);
+    ck_assert_int_eq(host.handed_out, 0);
+    toni_fake_host_expect(
+        &host, "members r\nrooms 7\nclient 7\nids_destroy\nnames_destroy\ninfo_destroy\n");
+}
+END_TEST
+
+START_TEST(parts_are_joined_byte_for_byte)
+{
+    static const size_t lengths[] = {0, 1, 1023, 1024, 1025, 5000};
+    static const char zeros[5000];
+    toni_client *handle = toni_fake_client_handle(&client);
+
+    const toni_str nul = toni_str_make("a\0b", 3);
+    ck_assert_int_eq(toni_client_send_parts(handle, TONI_PARTS(TONI_STR("<"), nul, {NULL, 0})), 0);
+    ck_assert_int_eq(
+        toni_broadcast_to_room_parts(connections(), toni_str_of("r"), TONI_PARTS(nul, nul)), 0);
+    ck_assert_int_eq(toni_client_send_parts(handle, NULL, 0), 0);
+    toni_fake_host_expect(&host, "send 7 text:<a~b\nbroadcast r text:a~ba~b\nsend 7 text:\n");
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        const toni_str part = toni_str_make(zeros, lengths[i]);
+        ck_assert_int_eq(toni_client_send_parts(handle, TONI_PARTS(part, TONI_STR("!"))), 0);
+        ck_assert_uint_eq(host.last_size, lengths[i] + 1);
+        ck_assert_str_eq(strchr(host.calls, '!'), "!\n");
+        toni_fake_host_clear(&host);
+    }
+    host.result = TONI_ERR_FULL;
+    ck_assert_int_eq(toni_client_send_parts(handle, TONI_PARTS(nul)), TONI_ERR_FULL);
+    const toni_str huge = toni_str_make(zeros, SIZE_MAX);
+    ck_assert_int_eq(toni_client_send_parts(handle, TONI_PARTS(huge, nul)), TONI_ERR_NO_MEMORY);
+}
+END_TEST
+
+/* --- Plugins */
+
+static void check_message(const toni_plugin *plugin, void *self, toni_message message,
+                          int32_t result, const char *calls)
+{
+    ck_assert_int_eq(plugin->on_message(self, toni_fake_client_handle(&client), &message), result);
+    toni_fake_host_expect(&host, calls);
+}
+
+START_TEST(drives_the_c_plugin_through_its_life)
+{
+    const toni_plugin *plugin = toni_fake_host_load(&host, TEST_FIXTURES_DIR "/plain_gateway.so");
+    void *self = NULL;
+
+    ck_assert_uint_eq(plugin->size, sizeof *plugin);
+    ck_assert_uint_eq(plugin->abi_minor, TONI_ABI_NEEDED);
+    ck_assert(toni_str_equal(plugin->version, toni_str_of("1.2.3")));
+    ck_assert(toni_str_equal(*plugin->subprotocols[0], toni_str_of("v2")));
+    ck_assert(toni_str_equal(*plugin->subprotocols[1], toni_str_of("v1")));
+    ck_assert_ptr_null(plugin->subprotocols[2]);
+    ck_assert(toni_str_equal(plugin->needs[0]->interface_name, toni_str_of("toni.connections")));
+    ck_assert_uint_eq(plugin->needs[0]->version, 1);
+    ck_assert_ptr_null(plugin->needs[1]);
+
+    toni_fake_host_set_int(&host, "size", 1500);
+    ck_assert_int_eq(plugin->create(toni_fake_host_context(&host), &self), TONI_OK);
+    toni_fake_host_expect(&host, "log 1 made 1\n");
+    ck_assert_int_eq(plugin->start(self), TONI_OK);
+    toni_fake_host_expect(&host, "log 0 start\n");
+    ck_assert_int_eq(plugin->ready(self), TONI_OK);
+    toni_fake_host_expect(&host, "log 1 ready size=big\n");
+
+    check_message(plugin, self, toni_text(toni_str_of("hi")), 0, "send 7 text:hi\n");
+    check_message(plugin, self, toni_text(toni_str_of("room")), 0,
+                  "broadcast den text:id7 says hi\n");
+    check_message(plugin, self, toni_binary(toni_str_of("x")), TONI_ERR_TYPE, "");
+    const toni_message big = toni_text(toni_str_of("big"));
+    ck_assert_int_eq(plugin->on_message(self, toni_fake_client_handle(&client), &big), 0);
+    ck_assert_uint_eq(host.last_size, 1500);
+    toni_fake_host_clear(&host);
+
+    plugin->stopping(self, 0);
+    toni_fake_host_expect(&host, "log 2 stopping 0\n");
+    plugin->destroy(self);
+    toni_fake_host_expect(&host, "log 3 destroy\n");
+}
+END_TEST
+
+START_TEST(drives_the_c_plugin_through_a_connection)
+{
+    const toni_plugin *plugin = toni_fake_host_load(&host, TEST_FIXTURES_DIR "/plain_gateway.so");
+    const toni_disconnect_info gone = {.struct_size = sizeof gone, .reason = TONI_CLOSED_LOST};
+    toni_client *handle = toni_fake_client_handle(&client);
+    void *self = NULL;
+
+    ck_assert_int_eq(plugin->create(toni_fake_host_context(&host), &self), TONI_OK);
+    const toni_request *request = toni_client_request(handle);
+    ck_assert_int_eq(plugin->guard(self, request), TONI_ERR_UNAUTHORIZED);
+    toni_fake_client_set_header(&client, "x-token", "wrong");
+    ck_assert_int_eq(plugin->guard(self, request), TONI_ERR_FORBIDDEN);
+    reset_client();
+    toni_fake_client_set_header(&client, "x-token", "secret");
+    ck_assert_int_eq(plugin->guard(self, request), TONI_OK);
+    toni_fake_host_clear(&host);
+
+    ck_assert_int_eq(plugin->on_connect(self, handle), TONI_OK);
+    toni_fake_host_expect(&host, "send 7 text:welcome id7 to /somewhere\n");
+    ck_assert_ptr_nonnull(toni_client_data(handle));
+    plugin->on_disconnect(self, handle, &gone);
+    toni_fake_host_expect(&host, "log 1 gone id7 6\n");
+    plugin->client_free(self, client.data);
+
+    toni_fake_client_set_part(&client, TONI_REQUEST_PATH, "/full");
+    ck_assert_int_eq(plugin->on_connect(self, handle), TONI_ERR_LIMIT);
+    toni_fake_host_expect(&host, "close 7 1013 come back later\n");
+    plugin->destroy(self);
+}
+END_TEST
+
+/* The same, as an author would write it. */
+START_TEST(the_testkit_drives_a_plugin)
+{
+    toni_fake_host_load(&host, TEST_FIXTURES_DIR "/plain_gateway.so");
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_ERR_UNAUTHORIZED);
+    toni_fake_client_set_header(&client, "x-token", "secret");
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_OK);
+    ck_assert_ptr_nonnull(client.data);
+    toni_fake_host_clear(&host);
+
+    host.result = TONI_ERR_BUSY;
+    host.result_of = "broadcast";
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "hi"), TONI_OK);
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "room"), TONI_ERR_BUSY);
+    toni_fake_host_expect(&host, "send 7 text:hi\nbroadcast den text:id7 says hi\n");
+
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    ck_assert_ptr_null(client.data);
+    toni_fake_host_stop(&host);
+    toni_fake_host_expect(&host, "log 1 gone id7 1\nlog 2 stopping 0\nlog 3 destroy\n");
+}
+END_TEST
+
+START_TEST(what_is_not_needed_is_not_injected)
+{
+    toni_context *context = toni_fake_host_context(&host);
+
+    ck_assert_ptr_eq(toni_context_connections(context), connections());
+    ck_assert_ptr_null(toni_context_inject(context, "chat"));
+    toni_fake_host_load(&host, TEST_FIXTURES_DIR "/idle_gateway.so");
+    ck_assert_ptr_null(toni_context_connections(context));
+}
+END_TEST
+
+START_TEST(drives_the_cxx_plugin)
+{
+    const toni_plugin *plugin = toni_fake_host_load(&host, TEST_FIXTURES_DIR "/cxx_gateway.so");
+    void *self = NULL;
+
+    ck_assert_uint_eq(plugin->magic, TONI_ABI_MAGIC);
+    ck_assert_uint_eq(plugin->abi_major, TONI_ABI_MAJOR);
+    ck_assert_uint_eq(plugin->abi_minor, TONI_ABI_NEEDED);
+    ck_assert_uint_eq(plugin->size, sizeof *plugin);
+    ck_assert_uint_eq(plugin->kind, TONI_GATEWAY);
+    ck_assert(toni_str_equal(plugin->name, toni_str_of("cxx")));
+    ck_assert(toni_str_equal(plugin->needs[0]->interface_name, toni_str_of("toni.connections")));
+    ck_assert_uint_eq(plugin->needs[0]->struct_size, sizeof(toni_dependency));
+
+    ck_assert_int_eq(plugin->create(toni_fake_host_context(&host), &self), TONI_OK);
+    check_message(plugin, self, toni_text(toni_str_of("world")), 0,
+                  "join 7 world\nsend 7 text:hello world\n");
+    check_message(plugin, self, toni_binary(toni_str_of("x")), TONI_ERR_TYPE, "");
+    plugin->destroy(self);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("plugin contract");
+    TCase *layout = tcase_create("layout");
+    TCase *values = tcase_create("values");
+    TCase *wrappers = tcase_create("wrappers");
+    TCase *plugins = tcase_create("plugins");
+
+    tcase_add_checked_fixture(layout, reset, NULL);
+    tcase_add_test(layout, the_prefix_is_frozen);
+    tcase_add_test(layout, version_1_0_of_the_descriptor_is_frozen);
+    tcase_add_test(layout, the_other_structs_are_frozen);
+    tcase_add_test(layout, handles_begin_with_the_table);
+    tcase_add_test(layout, the_table_is_frozen);
+    suite_add_tcase(suite, layout);
+
+    tcase_add_test(values, errors_have_names_and_texts);
+    tcase_add_test(values, error_values_are_frozen);
+    tcase_add_test(values, strings_are_stripped_and_split);
+    suite_add_tcase(suite, values);
+
+    tcase_add_checked_fixture(wrappers, reset, NULL);
+    tcase_add_test(wrappers, wrappers_of_connections_reach_the_table);
+    tcase_add_test(wrappers, wrappers_of_targets_reach_the_table);
+    tcase_add_test(wrappers, formatted_texts_have_any_length);
+    tcase_add_test(wrappers, names_are_given_by_value_too);
+    tcase_add_test(wrappers, parts_are_joined_byte_for_byte);
+    tcase_add_test(wrappers, wrappers_of_the_request_reach_the_table);
+    tcase_add_test(wrappers, wrappers_of_options_reach_the_table);
+    tcase_add_test(wrappers, snapshots_are_handed_out_and_taken_back);
+    suite_add_tcase(suite, wrappers);
+
+    tcase_add_checked_fixture(plugins, reset, NULL);
+    tcase_add_test(plugins, drives_the_c_plugin_through_its_life);
+    tcase_add_test(plugins, drives_the_c_plugin_through_a_connection);
+    tcase_add_test(plugins, the_testkit_drives_a_plugin);
+    tcase_add_test(plugins, what_is_not_needed_is_not_injected);
+    tcase_add_test(plugins, drives_the_cxx_plugin);
+    suite_add_tcase(suite, plugins);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

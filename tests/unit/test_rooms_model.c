@@ -1,0 +1,972 @@
+/* The rooms beside a plain reference: random operations from one thread on both. With one thread
+ * program order is total, so every result, and what each client receives in which order, is
+ * determined; both must agree in all of it.
+ *
+ * TONI_TEST_SEED repeats one run, TONI_TEST_RUNS sets how many there are. */
+#include "rooms_fixture.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ROOMS = 6,
+    ALIVE_MAX = 12,
+    OPERATIONS = 3000,
+};
+
+/* --- The reference. Lists, and no cleverness. */
+
+/* An array that only grows; of any type. */
+#define LIST(type)                                                                                 \
+    struct {                                                                                       \
+        type *items;                                                                               \
+        size_t count;                                                                              \
+        size_t capacity;                                                                           \
+    }
+
+#define LIST_ADD(list, ...)                                                                        \
+    do {                                                                                           \
+        if ((list)->count == (list)->capacity) {                                                   \
+            (list)->capacity = (list)->capacity ? (list)->capacity * 2 : 8;                        \
+            (list)->items = realloc((list)->items, (list)->capacity * sizeof *(list)->items);      \
+            REQUIRE((list)->items);                                                                \
+        }                                                                                          \
+        (list)->items[(list)->count++] = (__VA_ARGS__);                                            \
+    } while (0)
+
+enum { KIND_CLOSE = 8 };
+
+struct text {
+    uint32_t kind; /* TONI_TEXT, TONI_BINARY or KIND_CLOSE */
+    unsigned code;
+    char *bytes;
+    size_t size;
+};
+
+/* One frame of a message, on its way or gone. */
+struct frame {
+    size_t text;
+    size_t size;
+    bool last;
+};
+
+enum event_kind { EVENT_BROADCAST, EVENT_DIRECT, EVENT_CLOSE };
+
+struct event {
+    enum event_kind kind;
+    size_t client;
+    size_t text;
+};
+
+typedef LIST(struct event) event_list;
+
+enum state { OPEN, CLOSING, GONE };
+
+struct double_client {
+    struct peer *peer; /* the real one */
+    uint32_t lane;
+    enum state state;
+    bool retired, finished, deaf, close_queued, close_written, touched;
+    bool in[ROOMS];
+    LIST(struct frame) frames; /* written ones first */
+    size_t written;            /* frames */
+    uint64_t window, rest, wire;
+    bool wants_flush, broken;
+    uint64_t posted_messages, posted_bytes;       /* direct sends on their way to the outbox */
+    uint64_t delivered_messages, delivered_bytes; /* of these: in the outbox since the last flush */
+    uint64_t left_messages, left_bytes;
+    uint64_t fresh_messages, fresh_bytes; /* that came this turn */
+};
+
+struct world {
+    struct fixture fixture;
+    struct dice dice;
+    struct limits limits;
+    uint32_t lanes;
+    bool attached;
+    bool narrow; /* all of an operation is about few clients and one room */
+    LIST(struct double_client) clients;
+    LIST(struct text) texts;
+    event_list inbox[FIXTURE_LANES];
+    uint64_t discarded;
+};
+
+static const char *const room_names[ROOMS] = {"a", "b", "lobby", "d", "\xc3\xa4", "f"};
+
+static toni_str room_name(uint32_t room)
+{
+    return toni_str_of(room_names[room]);
+}
+
+static toni_connections *real(struct world *world)
+{
+    return world->fixture.connections;
+}
+
+/* On the wire, as frame.h says it, in other words. */
+static size_t frames_of(size_t size, size_t *sizes)
+{
+    size_t count = 0;
+    while (size > 65532) {
+        sizes[count++] = 65536;
+        size -= 65532;
+    }
+    sizes[count++] = size + (size < 126 ? 2 : 4);
+    return count;
+}
+
+static uint64_t wire_size(size_t size)
+{
+    size_t sizes[64];
+    size_t count = frames_of(size, sizes);
+    uint64_t sum = 0;
+    while (count > 0)
+        sum += sizes[--count];
+    return sum;
+}
+
+static uint64_t outbox_messages(const struct double_client *client)
+{
+    uint64_t messages = 0;
+    for (size_t i = client->written; i < client->frames.count; i++)
+        messages += client->frames.items[i].last;
+    return messages;
+}
+
+static uint64_t outbox_bytes(const struct double_client *client)
+{
+    uint64_t bytes = 0;
+    for (size_t i = client->written; i < client->frames.count; i++)
+        bytes += client->frames.items[i].size;
+    return bytes;
+}
+
+static void drop_outbox(struct world *world, struct double_client *client)
+{
+    bool close_waits = client->close_queued && client->written < client->frames.count;
+    world->discarded += outbox_messages(client) - close_waits;
+    client->frames.count = client->written;
+}
+
+static void put(struct world *world, struct double_client *client, size_t index)
+{
+    const struct text *text = &world->texts.items[index];
+    size_t sizes[64];
+    size_t body = text->kind == KIND_CLOSE ? text->size + 2 : text->size;
+    size_t count = frames_of(body, sizes);
+    for (size_t i = 0; i < count; i++)
+        LIST_ADD(&client->frames,
+                 (struct frame){.text = index, .size = sizes[i], .last = i + 1 == count});
+    client->touched = true;
+}
+
+static void enqueue(struct world *world, struct double_client *client, size_t index)
+{
+    if (client->close_queued || client->deaf) {
+        world->discarded++;
+        return;
+    }
+    put(world, client, index);
+    client->fresh_messages++;
+    client->fresh_bytes += wire_size(world->texts.items[index].size);
+}
+
+static void queue_close(struct world *world, struct double_client *client, size_t index)
+{
+    put(world, client, index);
+    client->close_queued = true;
+}
+
+static void mute(struct double_client *client)
+{
+    if (client->state == OPEN)
+        client->state = CLOSING;
+}
+
+static size_t make_text(struct world *world, uint32_t kind, unsigned code, const char *bytes,
+                        size_t size)
+{
+    struct text text = {.kind = kind, .code = code, .bytes = malloc(size + 1), .size = size};
+    REQUIRE(text.bytes);
+    if (size > 0)
+        memcpy(text.bytes, bytes, size);
+    LIST_ADD(&world->texts, text);
+    return world->texts.count - 1;
+}
+
+static void close_now(struct world *world, struct double_client *client, unsigned code,
+                      const char *reason)
+{
+    mute(client);
+    if (client->close_queued || client->deaf)
+        return;
+    drop_outbox(world, client);
+    queue_close(world, client, make_text(world, KIND_CLOSE, code, reason, strlen(reason)));
+}
+
+static void settle(struct double_client *client)
+{
+    client->posted_messages -= client->delivered_messages;
+    client->posted_bytes -= client->delivered_bytes;
+    client->delivered_messages = client->delivered_bytes = 0;
+    client->left_messages = outbox_messages(client);
+    client->left_bytes = outbox_bytes(client);
+}
+
+static void discard(struct world *world, struct double_client *client)
+{
+    drop_outbox(world, client);
+    client->deaf = true;
+    settle(client);
+}
+
+/* As many whole frames as one write takes. */
+static void write_once(struct double_client *client)
+{
+    uint64_t size = 0;
+    while (client->written < client->frames.count &&
+           size + client->frames.items[client->written].size <= 65536)
+        size += client->frames.items[client->written++].size;
+    uint64_t taken = client->window < size ? client->window : size;
+    if (client->window != WINDOW_OPEN)
+        client->window -= taken;
+    client->wire += taken;
+    client->rest = size - taken;
+}
+
+static void write_all(struct world *world, struct double_client *client)
+{
+    while (client->written < client->frames.count) {
+        if (client->rest > 0) {
+            client->wants_flush = true;
+            return;
+        }
+        if (client->broken) {
+            mute(client);
+            discard(world, client);
+            return;
+        }
+        write_once(client);
+    }
+    if (client->close_queued)
+        client->close_written = true;
+}
+
+static bool too_slow(struct world *world, const struct double_client *client)
+{
+    return client->fresh_messages > 0 && !client->close_queued &&
+           (outbox_messages(client) > client->fresh_messages + world->limits.outbox_messages ||
+            outbox_bytes(client) > client->fresh_bytes + world->limits.outbox_bytes);
+}
+
+static void flush(struct world *world, struct double_client *client)
+{
+    client->touched = false;
+    if (!client->deaf)
+        write_all(world, client);
+    if (too_slow(world, client))
+        close_now(world, client, 1008, "slow consumer");
+    settle(client);
+}
+
+static void flush_touched(struct world *world, uint32_t lane)
+{
+    for (size_t i = 0; i < world->clients.count; i++) {
+        struct double_client *client = &world->clients.items[i];
+        while (client->lane == lane && client->touched)
+            flush(world, client);
+    }
+}
+
+static void end_turn(struct world *world, uint32_t lane)
+{
+    for (size_t i = 0; i < world->clients.count; i++) {
+        struct double_client *client = &world->clients.items[i];
+        if (client->lane == lane)
+            client->fresh_messages = client->fresh_bytes = 0;
+    }
+}
+
+static void deliver(struct world *world, const struct event *event)
+{
+    struct double_client *client = &world->clients.items[event->client];
+    if (event->kind == EVENT_CLOSE) {
+        if (!client->close_queued && !client->deaf)
+            queue_close(world, client, event->text);
+        return;
+    }
+    enqueue(world, client, event->text);
+    if (event->kind == EVENT_DIRECT) {
+        client->delivered_messages++;
+        client->delivered_bytes += wire_size(world->texts.items[event->text].size);
+        client->touched = true;
+    }
+}
+
+static void deliver_inbox(struct world *world, uint32_t lane)
+{
+    event_list *inbox = &world->inbox[lane];
+    for (size_t i = 0; i < inbox->count; i++)
+        deliver(world, &inbox->items[i]);
+    inbox->count = 0;
+}
+
+static void post(struct world *world, enum event_kind kind, size_t client, size_t text)
+{
+    uint32_t lane = world->clients.items[client].lane;
+    LIST_ADD(&world->inbox[lane], (struct event){.kind = kind, .client = client, .text = text});
+}
+
+/* --- Operations on both */
+
+static size_t any_client(struct world *world)
+{
+    /* Mostly one of the last, since the others are gone. */
+    size_t count = world->clients.count;
+    size_t recent = world->narrow ? 4 : 24;
+    if (recent > count)
+        recent = count;
+    return count - 1 - dice_below(&world->dice, (uint32_t)recent);
+}
+
+static uint32_t any_room(struct world *world)
+{
+    return world->narrow ? 0 : dice_below(&world->dice, ROOMS);
+}
+
+static size_t random_text(struct world *world)
+{
+    static char bytes[300000];
+    uint32_t choice = dice_below(&world->dice, 1000);
+    size_t size = (size_t)snprintf(bytes, sizeof bytes, "#%zu ", world->texts.count);
+    size_t more = 0;
+    if (choice >= 993)
+        more = dice_below(&world->dice, 250000);
+    else if (choice >= 985)
+        more = 65520 + dice_below(&world->dice, 20);
+    else if (choice >= 900)
+        more = 100 + dice_below(&world->dice, 5000);
+    memset(bytes + size, 'a' + (int)(world->texts.count % 26), more);
+    uint32_t kind = dice_chance(&world->dice, 20) ? TONI_BINARY : TONI_TEXT;
+    return make_text(world, kind, 0, bytes, size + more);
+}
+
+static toni_message message_of(const struct text *text)
+{
+    toni_message message = toni_text(toni_str_make(text->bytes, text->size));
+    message.kind = text->kind;
+    return message;
+}
+
+static void connect_one(struct world *world)
+{
+    size_t alive = 0;
+    for (size_t i = 0; i < world->clients.count; i++)
+        alive += !world->clients.items[i].finished;
+    if (alive >= ALIVE_MAX)
+        return;
+    uint32_t lane = dice_below(&world->dice, world->lanes);
+    struct double_client client = {.lane = lane, .window = WINDOW_OPEN};
+    client.peer = peer_connect_limited(&world->fixture, lane, &world->limits);
+    if (dice_chance(&world->dice, 50)) {
+        client.window = dice_below(&world->dice, 400);
+        client.peer->socket.window = client.window;
+    }
+    LIST_ADD(&world->clients, client);
+}
+
+static uint32_t count_rooms(const struct double_client *client)
+{
+    uint32_t count = 0;
+    for (uint32_t r = 0; r < ROOMS; r++)
+        count += client->in[r];
+    return count;
+}
+
+static int32_t model_join(struct world *world, struct double_client *client, uint32_t room)
+{
+    if (client->state != OPEN)
+        return client->state == GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
+    if (client->in[room])
+        return TONI_OK;
+    if (count_rooms(client) >= world->limits.rooms_per_client)
+        return TONI_ERR_LIMIT;
+    client->in[room] = true;
+    return TONI_OK;
+}
+
+static void join(struct world *world)
+{
+    struct double_client *client = &world->clients.items[any_client(world)];
+    uint32_t room = any_room(world);
+    REQUIRE(toni_join_room(real(world), client->peer->id, room_name(room)) ==
+            model_join(world, client, room));
+}
+
+static void leave(struct world *world)
+{
+    struct double_client *client = &world->clients.items[any_client(world)];
+    uint32_t room = any_room(world);
+    REQUIRE(toni_leave_room(real(world), client->peer->id, room_name(room)) ==
+            (client->state == GONE ? TONI_ERR_NOT_FOUND : TONI_OK));
+    client->in[room] = false;
+}
+
+static void broadcast(struct world *world)
+{
+    uint32_t room = any_room(world);
+    size_t text = random_text(world);
+    toni_message message = message_of(&world->texts.items[text]);
+    int32_t targeted = 0;
+    for (size_t i = 0; i < world->clients.count; i++) {
+        const struct double_client *client = &world->clients.items[i];
+        if (client->state != OPEN || !client->in[room])
+            continue;
+        post(world, EVENT_BROADCAST, i, text);
+        targeted++;
+    }
+    REQUIRE(toni_broadcast_to_room(real(world), room_name(room), &message) == targeted);
+}
+
+static bool model_admit(struct world *world, struct double_client *client, uint64_t bytes)
+{
+    if (client->posted_messages + client->left_messages + 1 > world->limits.outbox_messages ||
+        client->posted_bytes + client->left_bytes + bytes > world->limits.outbox_bytes)
+        return false;
+    client->posted_messages++;
+    client->posted_bytes += bytes;
+    return true;
+}
+
+static int32_t model_send(struct world *world, size_t index, size_t text)
+{
+    struct double_client *client = &world->clients.items[index];
+    uint64_t bytes = wire_size(world->texts.items[text].size);
+    if (client->state == GONE)
+        return TONI_ERR_NOT_FOUND;
+    if (bytes > world->limits.outbox_bytes)
+        return TONI_ERR_TOO_BIG;
+    if (client->state == CLOSING)
+        return TONI_ERR_CLOSING;
+    if (!model_admit(world, client, bytes)) {
+        if (!world->attached)
+            return TONI_ERR_FULL;
+        deliver_inbox(world, client->lane);
+        flush_touched(world, client->lane);
+        if (client->state == CLOSING)
+            return TONI_ERR_CLOSING;
+        if (!model_admit(world, client, bytes))
+            return TONI_ERR_FULL;
+    }
+    post(world, EVENT_DIRECT, index, text);
+    return TONI_OK;
+}
+
+static void send_direct(struct world *world)
+{
+    size_t index = any_client(world);
+    uint32_t count = dice_chance(&world->dice, 5) ? 1 + dice_below(&world->dice, 30) : 1;
+    while (count-- > 0) {
+        size_t text = random_text(world);
+        toni_message message = message_of(&world->texts.items[text]);
+        int32_t expected = model_send(world, index, text);
+        REQUIRE(toni_send_to_client(real(world), world->clients.items[index].peer->id, &message) ==
+                expected);
+    }
+}
+
+struct choice {
+    bool everyone;
+    bool rooms[ROOMS];
+    bool *clients;
+    bool *except;
+};
+
+static toni_target *random_target(struct world *world, struct choice *choice)
+{
+    toni_target *target = NULL;
+    uint32_t steps = 1 + dice_below(&world->dice, 5);
+    for (uint32_t i = 0; i < steps; i++) {
+        uint32_t room = any_room(world);
+        size_t client = any_client(world);
+        toni_client_id id = world->clients.items[client].peer->id;
+        switch (dice_below(&world->dice, target ? 5 : 3)) {
+        case 0:
+            if (dice_chance(&world->dice, 40)) {
+                choice->everyone = true;
+                if (target)
+                    world->fixture.host.target_to_all(target);
+                else
+                    target = toni_to_all(real(world));
+                break;
+            } /* FALLTHRU */
+        case 1:
+            choice->rooms[room] = true;
+            if (target)
+                toni_target_to_room(target, room_name(room));
+            else
+                target = toni_to_room(real(world), room_name(room));
+            break;
+        case 2:
+            choice->clients[client] = true;
+            if (target)
+                toni_target_to_client(target, id);
+            else
+                target = toni_to_client(real(world), id);
+            break;
+        default:
+            choice->except[client] = true;
+            toni_target_except(target, id);
+            break;
+        }
+    }
+    return target;
+}
+
+static bool chosen(const struct choice *choice, const struct double_client *client, size_t index)
+{
+    if (client->state != OPEN || choice->except[index])
+        return false;
+    bool named = choice->everyone || choice->clients[index];
+    for (uint32_t r = 0; r < ROOMS; r++)
+        named = named || (choice->rooms[r] && client->in[r]);
+    return named;
+}
+
+static void send_target(struct world *world)
+{
+    struct choice choice = {.clients = calloc(world->clients.count, 1),
+                            .except = calloc(world->clients.count, 1)};
+    REQUIRE(choice.clients && choice.except);
+    toni_target *target = random_target(world, &choice);
+    size_t text = random_text(world);
+    toni_message message = message_of(&world->texts.items[text]);
+    if (dice_chance(&world->dice, 5)) {
+        toni_target_destroy(target);
+    } else {
+        int32_t targeted = 0;
+        for (size_t i = 0; i < world->clients.count; i++) {
+            if (!chosen(&choice, &world->clients.items[i], i))
+                continue;
+            post(world, EVENT_BROADCAST, i, text);
+            targeted++;
+        }
+        REQUIRE(toni_target_send(target, &message) == targeted);
+    }
+    free(choice.clients);
+    free(choice.except);
+}
+
+static void model_close(struct world *world, size_t index, unsigned code, const char *reason)
+{
+    struct double_client *client = &world->clients.items[index];
+    if (client->state != OPEN)
+        return;
+    client->state = CLOSING;
+    post(world, EVENT_CLOSE, index, make_text(world, KIND_CLOSE, code, reason, strlen(reason)));
+}
+
+static void disconnect(struct world *world)
+{
+    size_t index = any_client(world);
+    const struct double_client *client = &world->clients.items[index];
+    toni_client_id id = client->peer->id;
+    int32_t expected = client->state == GONE ? TONI_ERR_NOT_FOUND : TONI_OK;
+    if (dice_chance(&world->dice, 50)) {
+        REQUIRE(toni_remove_client(real(world), id) == expected);
+        model_close(world, index, 1000, "");
+    } else {
+        uint16_t code = (uint16_t)(3000 + dice_below(&world->dice, 2000));
+        REQUIRE(toni_disconnect(real(world), id, code, toni_str_of("bye")) == expected);
+        model_close(world, index, code, "bye");
+    }
+}
+
+/* Compares what a client received with what it should have. */
+static void compare_received(struct world *world, const struct double_client *client)
+{
+    const struct buffer *wire = &client->peer->socket.wire;
+    struct wire_reader reader;
+    struct wire_message message;
+    uint64_t at = 0;
+    REQUIRE(wire->length == client->wire);
+    wire_reader_init(&reader, wire->bytes, wire->length);
+    for (size_t i = 0; i < client->written; i++) {
+        const struct frame *frame = &client->frames.items[i];
+        at += frame->size;
+        if (at > client->wire)
+            break;
+        if (!frame->last)
+            continue;
+        const struct text *text = &world->texts.items[frame->text];
+        REQUIRE(wire_reader_next(&reader, &message));
+        REQUIRE(message.opcode == text->kind && message.code == text->code);
+        REQUIRE(message.size == text->size);
+        REQUIRE(text->size == 0 || memcmp(message.payload, text->bytes, text->size) == 0);
+    }
+    REQUIRE(!wire_reader_next(&reader, &message));
+    wire_reader_finish(&reader);
+    REQUIRE(client->peer->socket.closed == client->close_written);
+}
+
+static void retire(struct world *world, struct double_client *client)
+{
+    (void)world;
+    if (client->finished)
+        return;
+    client_retire(client->peer->client);
+    client->state = GONE;
+    memset(client->in, 0, sizeof client->in);
+    client->retired = true;
+}
+
+static void lose(struct world *world, struct double_client *client)
+{
+    if (client->finished)
+        return;
+    retire(world, client);
+    peer_lose(client->peer);
+    discard(world, client);
+    client->finished = true;
+    compare_received(world, client);
+}
+
+static void end_some(struct world *world)
+{
+    static const char *const reasons[] = {"", "because"};
+    struct double_client *client = &world->clients.items[any_client(world)];
+    if (client->finished)
+        return;
+    switch (dice_below(&world->dice, 8)) {
+    case 0:
+    case 1:
+        lose(world, client);
+        break;
+    case 2:
+        retire(world, client);
+        break;
+    case 3: {
+        const char *reason = reasons[dice_below(&world->dice, 2)];
+        client_close_now(client->peer->client, 1002, toni_str_of(reason));
+        close_now(world, client, 1002, reason);
+        break;
+    }
+    case 4:
+        client_mute(client->peer->client);
+        mute(client);
+        break;
+    case 5:
+        client_discard(client->peer->client);
+        discard(world, client);
+        break;
+    case 6:
+        client->broken = client->peer->socket.broken = true;
+        break;
+    default:
+        if (client->close_written)
+            lose(world, client);
+        break;
+    }
+}
+
+static void take_bytes(struct world *world, struct double_client *client, uint64_t bytes)
+{
+    if (client->finished)
+        return;
+    client->window = bytes < WINDOW_OPEN - client->window ? client->window + bytes : WINDOW_OPEN;
+    for (;;) {
+        uint64_t taken = client->window < client->rest ? client->window : client->rest;
+        client->rest -= taken;
+        client->wire += taken;
+        if (client->window != WINDOW_OPEN)
+            client->window -= taken;
+        if (!client->wants_flush || client->rest > 0)
+            break;
+        client->wants_flush = false;
+        flush(world, client);
+    }
+    peer_take(client->peer, bytes);
+}
+
+static void take_some(struct world *world)
+{
+    struct double_client *client = &world->clients.items[any_client(world)];
+    uint64_t bytes = dice_below(&world->dice, dice_chance(&world->dice, 20) ? 200000 : 2000);
+    take_bytes(world, client, bytes);
+}
+
+static void turn(struct world *world, uint32_t lane)
+{
+    lane_turn(&real(world)->lanes[lane]); /* runs the calls, on both */
+    deliver_inbox(world, lane);
+    flush_touched(world, lane);
+    end_turn(world, lane);
+    REQUIRE(world->inbox[lane].count == 0 || lane_pending(&real(world)->lanes[lane]));
+}
+
+/* What a plugin does in a callback that the lane runs at the beginning of a turn. */
+struct call {
+    struct world *world;
+    uint32_t lane;
+};
+
+static void run_call(void *data)
+{
+    struct call *call = data;
+    struct world *world = call->world;
+    for (uint32_t i = 1 + dice_below(&world->dice, 6); i > 0; i--) {
+        switch (dice_below(&world->dice, 6)) {
+        case 0:
+            join(world);
+            break;
+        case 1:
+            leave(world);
+            break;
+        case 2:
+            broadcast(world);
+            break;
+        case 3:
+            send_target(world);
+            break;
+        case 4:
+            disconnect(world);
+            break;
+        default:
+            send_direct(world);
+            break;
+        }
+    }
+    free(call);
+}
+
+static void post_call(struct world *world)
+{
+    uint32_t lane = dice_below(&world->dice, world->lanes);
+    struct call *call = malloc(sizeof *call);
+    REQUIRE(call);
+    *call = (struct call){.world = world, .lane = lane};
+    REQUIRE(!lane_post_call(&real(world)->lanes[lane], run_call, call));
+}
+
+/* --- Questions */
+
+static void compare_members(struct world *world, uint32_t room)
+{
+    toni_client_ids *members;
+    REQUIRE(toni_get_room_members(real(world), room_name(room), &members) == TONI_OK);
+    size_t expected = 0;
+    for (size_t i = 0; i < world->clients.count; i++) {
+        const struct double_client *client = &world->clients.items[i];
+        size_t found = 0;
+        for (size_t m = 0; m < members->count; m++)
+            found += members->ids[m] == client->peer->id;
+        REQUIRE(found == client->in[room]);
+        expected += client->in[room];
+    }
+    REQUIRE(members->count == expected);
+    toni_client_ids_destroy(members);
+}
+
+static void compare_rooms(struct world *world, const struct double_client *client)
+{
+    toni_room_names *names;
+    int32_t result = toni_get_client_rooms(real(world), client->peer->id, &names);
+    REQUIRE(result == (client->state == GONE ? TONI_ERR_NOT_FOUND : TONI_OK));
+    REQUIRE((result == TONI_OK) == (names != NULL));
+    if (!names)
+        return;
+    REQUIRE(names->count == count_rooms(client));
+    for (uint32_t r = 0; r < ROOMS; r++) {
+        size_t found = 0;
+        for (size_t n = 0; n < names->count; n++)
+            found += toni_str_equal(names->names[n], room_name(r)) != 0;
+        REQUIRE(found == client->in[r]);
+    }
+    toni_room_names_destroy(names);
+}
+
+static void compare_info(struct world *world, const struct double_client *client)
+{
+    toni_client_info *info;
+    int32_t result = toni_get_client(real(world), client->peer->id, &info);
+    REQUIRE(result == (client->state == GONE ? TONI_ERR_NOT_FOUND : TONI_OK));
+    REQUIRE((result == TONI_OK) == (info != NULL));
+    if (!info)
+        return;
+    REQUIRE(info->id == client->peer->id);
+    REQUIRE(info->room_count == count_rooms(client));
+    REQUIRE(info->outbox_messages == client->posted_messages + client->left_messages);
+    REQUIRE(info->outbox_bytes == client->posted_bytes + client->left_bytes);
+    toni_client_info_destroy(info);
+}
+
+static void compare_room_count(struct world *world)
+{
+    uint64_t count = 0;
+    for (uint32_t r = 0; r < ROOMS; r++) {
+        bool used = false;
+        for (size_t i = 0; i < world->clients.count && !used; i++)
+            used = world->clients.items[i].in[r];
+        count += used;
+    }
+    REQUIRE(toni_room_count(real(world)) == count);
+}
+
+static void ask(struct world *world)
+{
+    const struct double_client *client = &world->clients.items[any_client(world)];
+    compare_members(world, any_room(world));
+    compare_rooms(world, client);
+    compare_info(world, client);
+    compare_room_count(world);
+    REQUIRE(real(world)->discarded == world->discarded);
+}
+
+/* Many come and go in one room while messages for it are on their way. */
+static void bustle(struct world *world)
+{
+    world->narrow = true;
+    for (uint32_t i = dice_below(&world->dice, 30); i > 0; i--) {
+        switch (dice_below(&world->dice, 8)) {
+        case 0:
+        case 1:
+        case 2:
+            broadcast(world);
+            break;
+        case 3:
+        case 4:
+            leave(world);
+            break;
+        case 5:
+            send_target(world);
+            break;
+        default:
+            join(world);
+            break;
+        }
+    }
+    world->narrow = false;
+}
+
+/* --- Runs */
+
+static void operate(struct world *world)
+{
+    static const struct {
+        uint32_t weight;
+        void (*operation)(struct world *);
+    } table[] = {
+        {4, connect_one},  {12, join},       {8, leave},      {24, broadcast},
+        {12, send_direct}, {8, send_target}, {1, disconnect}, {1, end_some},
+        {12, take_some},   {3, post_call},   {2, ask},        {2, bustle},
+    };
+    uint32_t dice = dice_below(&world->dice, 100);
+    if (world->clients.count == 0) {
+        connect_one(world);
+        return;
+    }
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (dice < table[i].weight) {
+            table[i].operation(world);
+            return;
+        }
+        dice -= table[i].weight;
+    }
+    turn(world, dice_below(&world->dice, world->lanes));
+}
+
+static void finish(struct world *world)
+{
+    for (uint32_t lane = 0; lane < world->lanes; lane++) {
+        while (world->inbox[lane].count > 0)
+            turn(world, lane);
+    }
+    for (size_t i = 0; i < world->clients.count; i++)
+        take_bytes(world, &world->clients.items[i], WINDOW_OPEN);
+    for (uint32_t round = 0; round < 100; round++) {
+        for (uint32_t lane = 0; lane < world->lanes; lane++)
+            turn(world, lane);
+    }
+    for (size_t i = 0; i < world->clients.count; i++) {
+        struct double_client *client = &world->clients.items[i];
+        if (!client->finished && !client->deaf)
+            REQUIRE(client->written == client->frames.count && client->rest == 0);
+        lose(world, client);
+    }
+    compare_room_count(world);
+    REQUIRE(real(world)->discarded == world->discarded);
+    for (size_t i = 0; i < world->clients.count; i++) {
+        peer_destroy(&world->fixture, world->clients.items[i].peer);
+        free(world->clients.items[i].frames.items);
+    }
+    fixture_finish(&world->fixture);
+    for (size_t i = 0; i < world->texts.count; i++)
+        free(world->texts.items[i].bytes);
+    for (uint32_t lane = 0; lane < world->lanes; lane++) {
+        free(world->inbox[lane].items);
+    }
+    free(world->texts.items);
+    free(world->clients.items);
+}
+
+static void run(uint64_t seed)
+{
+    struct world *world = calloc(1, sizeof *world);
+    REQUIRE(world);
+    world->dice.state = seed;
+    world->lanes = seed % 2 == 0 ? 1 : 4;
+    world->attached = seed / 2 % 2 == 0;
+    fixture_set_note("repeat with TONI_TEST_SEED=%llu (%u lanes, %s)", (unsigned long long)seed,
+                     world->lanes, world->attached ? "own worker" : "foreign thread");
+    world->limits = limits_default();
+    world->limits.rooms_per_client = 4;
+    world->limits.outbox_messages = 1 + dice_below(&world->dice, 60);
+    world->limits.outbox_bytes = 100 + dice_below(&world->dice, 200000);
+    fixture_init(&world->fixture, &world->limits, world->lanes);
+    if (world->attached)
+        fixture_attach(&world->fixture);
+    for (uint32_t i = 0; i < OPERATIONS; i++)
+        operate(world);
+    finish(world);
+    free(world);
+}
+
+static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
+{
+    (void)data;
+    (void)level;
+    (void)line;
+    (void)length;
+}
+
+START_TEST(random_operations_agree_with_the_reference)
+{
+    uint64_t seed = environment_number("TONI_TEST_SEED", 0);
+    uint64_t runs = environment_number("TONI_TEST_RUNS", 300);
+    log_set_sink(ignore_line, NULL);
+    if (seed != 0) {
+        run(seed);
+        return;
+    }
+    for (uint64_t i = 1; i <= runs; i++)
+        run(i);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("rooms/model");
+    TCase *cases = tcase_create("all");
+
+    tcase_add_test(cases, random_operations_agree_with_the_reference);
+    tcase_set_timeout(cases, 60);
+    suite_add_tcase(suite, cases);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

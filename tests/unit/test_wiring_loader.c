@@ -1,0 +1,415 @@
+/* Finding, copying, checking and loading libraries: one fixture for each reason to refuse one. */
+#include "wiring/plugin_loader.h"
+#include "wiring_testing.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <link.h>
+
+static struct plugin_loader loader;
+static struct plugin_set set;
+static struct value *tree;
+
+/* The set finds libraries in the test's folder, then among the fixtures. */
+static void setup(void)
+{
+    static const char *plugin_path[1];
+
+    testing_setup();
+    plugin_path[0] = test_folder;
+    ck_assert_int_eq(setenv("TMPDIR", test_folder, 1), 0);
+    tree = value_group_create((struct value_place){.file = "gateways.conf", .line = 5});
+    plugin_loader_init(&loader, TEST_FIXTURES_DIR);
+    plugin_set_init(&set, &loader,
+                    &(struct plugin_search){.config_folder = test_folder,
+                                            .plugin_path = plugin_path,
+                                            .plugin_path_count = 1});
+}
+
+static void teardown(void)
+{
+    plugin_set_finish(&set);
+    plugin_loader_finish(&loader);
+    value_destroy(tree);
+    testing_teardown();
+}
+
+static struct plugin *load(const char *library)
+{
+    return plugin_set_load(&set, library, tree, &faults);
+}
+
+static struct plugin *load_good(const char *library)
+{
+    struct plugin *plugin = load(library);
+
+    testing_check_no_faults();
+    ck_assert_ptr_nonnull(plugin);
+    return plugin;
+}
+
+/* How many folders the loader has made in $TMPDIR, or files below them. */
+static unsigned count_entries(const char *folder, const char *prefix)
+{
+    DIR *entries = opendir(folder);
+    const struct dirent *entry;
+    unsigned count = 0;
+
+    ck_assert_ptr_nonnull(entries);
+    while ((entry = readdir(entries)) != NULL)
+        count += strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && entry->d_name[0] != '.';
+    closedir(entries);
+    return count;
+}
+
+static void refused(const char *library, const char *const *words)
+{
+    ck_assert_ptr_null(load(library));
+    ck_assert_str_eq(faults.faults[0].file, "gateways.conf");
+    ck_assert_ptr_nonnull(strstr(faults.faults[0].text, library));
+    testing_check_fault(5, words);
+}
+
+/* --- Refusals of the file */
+
+START_TEST(missing)
+{
+    refused("nowhere.so", WORDS("not found", test_folder, TEST_FIXTURES_DIR, "plugin_path"));
+    refused("sub/nowhere.so", WORDS(testing_path("sub/nowhere.so"), "No such file", "relative"));
+    refused("/nowhere.so", WORDS("`/nowhere.so`", "No such file"));
+}
+END_TEST
+
+START_TEST(no_file)
+{
+    ck_assert_int_eq(mkdir(testing_path("folder.so"), 0700), 0);
+    refused("folder.so", WORDS("no regular file", "shared object"));
+    ck_assert_int_eq(mkfifo(testing_path("fifo.so"), 0700), 0);
+    refused("fifo.so", WORDS("no regular file"));
+}
+END_TEST
+
+START_TEST(unreadable)
+{
+    if (geteuid() == 0)
+        return; /* nothing is unreadable to root */
+    ck_assert_int_eq(chmod(testing_write_text("secret.so", "x"), 0), 0);
+    refused("secret.so", WORDS("Permission denied", "make it readable"));
+}
+END_TEST
+
+START_TEST(not_elf)
+{
+    testing_write_text("empty.so", "");
+    refused("empty.so", WORDS("is empty", "ELF"));
+    testing_write_text("script.so",
+                       "#!/bin/sh\necho I am no library, but quite long\n############");
+    refused("script.so", WORDS("not ELF", "7f 45 4c 46", "23 21 2f 62"));
+    testing_write_text("tiny.so", "\177ELF");
+    refused("tiny.so", WORDS("ELF"));
+    testing_write("header.so", "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\3", 17);
+    refused("header.so", WORDS("truncated", "ELF header"));
+}
+END_TEST
+
+/* Loads a good plugin after its ELF header was changed. */
+static void refused_with(size_t offset, const void *bytes, size_t size, const char *const *words)
+{
+    size_t file_size;
+    char *file = testing_read(TEST_FIXTURES_DIR "/idle_gateway.so", &file_size);
+
+    memcpy(file + offset, bytes, size);
+    testing_write("changed.so", file, file_size);
+    free(file);
+    refused("changed.so", words);
+}
+
+START_TEST(other_architecture)
+{
+    const uint16_t vax = EM_VAX;
+
+    refused_with(EI_CLASS, &(char){ELFCLASS32}, 1, WORDS("32-bit", "64-bit"));
+    refused_with(EI_DATA, &(char){ELFDATA2MSB}, 1, WORDS("big-endian", "little-endian"));
+    refused_with(offsetof(ElfW(Ehdr), e_machine), &vax, sizeof vax,
+                 WORDS("another architecture", "machine number 75"));
+}
+END_TEST
+
+START_TEST(not_a_shared_object)
+{
+    const uint16_t object = ET_REL, program = ET_EXEC;
+    const size_t offset = offsetof(ElfW(Ehdr), e_type);
+
+    refused_with(offset, &object, sizeof object, WORDS("an object file", "-shared"));
+    refused_with(offset, &program, sizeof program, WORDS("a program", "-shared"));
+}
+END_TEST
+
+START_TEST(damaged_headers)
+{
+    const uint16_t none = 0, odd = 3;
+    const ElfW(Off) far = (ElfW(Off)) - 8;
+
+    refused_with(offsetof(ElfW(Ehdr), e_phnum), &none, sizeof none, WORDS("damaged"));
+    refused_with(offsetof(ElfW(Ehdr), e_phentsize), &odd, sizeof odd, WORDS("damaged"));
+    refused_with(offsetof(ElfW(Ehdr), e_phoff), &far, sizeof far, WORDS("truncated"));
+    refused_with(offsetof(ElfW(Ehdr), e_shoff), &far, sizeof far, WORDS("truncated"));
+    refused_with(sizeof(ElfW(Ehdr)) + offsetof(ElfW(Phdr), p_filesz), &far, sizeof far,
+                 WORDS("truncated", "segment"));
+}
+END_TEST
+
+/* Whatever is missing at the end, nothing reaches dlopen. */
+START_TEST(truncated)
+{
+    size_t size;
+    char *file = testing_read(TEST_FIXTURES_DIR "/idle_gateway.so", &size);
+
+    for (size_t cut = 1; cut < size; cut += cut < 4096 ? 97 : 997) {
+        testing_write("cut.so", file, size - cut);
+        ck_assert_ptr_null(load("cut.so"));
+        ck_assert_uint_eq(faults.count, 1);
+        ck_assert_ptr_nonnull(strstr(faults.faults[0].text, "ELF") != NULL
+                                  ? strstr(faults.faults[0].text, "ELF")
+                                  : strstr(faults.faults[0].text, "truncated"));
+        fault_list_finish(&faults);
+    }
+    free(file);
+}
+END_TEST
+
+START_TEST(missing_dependency)
+{
+    size_t size;
+    char *file = testing_read(TEST_FIXTURES_DIR "/missing_helper.so", &size);
+
+    testing_write("lonely.so", file, size);
+    free(file);
+    refused("lonely.so", WORDS("can't be loaded: libfixture_helper.so", "ldd -r", "$ORIGIN"));
+}
+END_TEST
+
+/* --- Refusals of the descriptor */
+
+START_TEST(refused_descriptors)
+{
+    refused("no_symbol.so", WORDS("no symbol `toni_plugin_entry`", "TONI_PLUGIN"));
+    refused("null_descriptor.so", WORDS("returned NULL", "TONI_PLUGIN"));
+    refused("bad_magic.so", WORDS("0x12345678", "magic", "0x696e6f74"));
+    refused("bad_major.so", WORDS("ABI 2.0", "1.0", "major"));
+    refused("newer_minor.so", WORDS("ABI 1.9", "1.0", "newer toni"));
+    refused("short_size.so", WORDS("64 bytes", "at least 192"));
+    refused("bad_kind.so", WORDS("kind 7", "TONI_GATEWAY", "TONI_SERVICE"));
+    refused("no_name.so", WORDS("no name", ".name"));
+    refused("bad_name.so", WORDS("`a name`", "letters"));
+    refused("bad_path.so", WORDS("`relative`", "begin with `/`"));
+    refused("null_path.so", WORDS("points nowhere", ".path"));
+    refused("no_create.so", WORDS("create is missing", ".create"));
+    refused("no_on_message.so", WORDS("on_message is missing", ".on_message"));
+    refused("bad_subprotocol.so", WORDS("subprotocols[0]", "`not one`"));
+    refused("unnamed_need.so", WORDS("needs[0]", "no interface"));
+    refused("dotted_interface.so", WORDS("provides `a.chat`", "letters, digits"));
+    refused("version_0.so", WORDS("version 0", "1 or more"));
+    refused("no_table.so", WORDS("table", "0 bytes"));
+    ck_assert_uint_eq(set.count, 0);
+}
+END_TEST
+
+START_TEST(messages_name_the_original)
+{
+    ck_assert_ptr_null(load("bad_magic.so"));
+    testing_check_fault(5, WORDS("library `" TEST_FIXTURES_DIR "/bad_magic.so`"));
+}
+END_TEST
+
+/* --- What is taken */
+
+START_TEST(takes_what_is_good)
+{
+    const struct plugin *plain = load_good("plain_gateway.so");
+
+    ck_assert(toni_str_equal(plain->descriptor.name, toni_str_of("plain")));
+    ck_assert_str_eq(plain->path, TEST_FIXTURES_DIR "/plain_gateway.so");
+    ck_assert(toni_str_equal(load_good("cxx_gateway.so")->descriptor.name, toni_str_of("cxx")));
+    ck_assert_uint_eq(load_good("plain_service.so")->descriptor.kind, TONI_SERVICE);
+}
+END_TEST
+
+START_TEST(ignores_flags_that_it_does_not_know)
+{
+    ck_assert_uint_eq(load_good("odd_flags.so")->descriptor.flags, 0xfffffffdu);
+}
+END_TEST
+
+START_TEST(finds_by_path)
+{
+    size_t size;
+    char *file = testing_read(TEST_FIXTURES_DIR "/idle_gateway.so", &size);
+
+    ck_assert_int_eq(mkdir(testing_path("sub"), 0700), 0);
+    testing_write("sub/idle.so", file, size);
+    ck_assert_str_eq(load_good("sub/idle.so")->path, testing_path("sub/idle.so"));
+    ck_assert_str_eq(load_good(TEST_FIXTURES_DIR "/idle_gateway.so")->path,
+                     TEST_FIXTURES_DIR "/idle_gateway.so");
+    ck_assert_uint_eq(set.count, 2);
+
+    /* plugin_path comes before the host's own folder. */
+    testing_write("plain_gateway.so", file, size);
+    ck_assert(toni_str_equal(load_good("plain_gateway.so")->descriptor.name, toni_str_of("idle")));
+    free(file);
+}
+END_TEST
+
+START_TEST(loads_a_file_once_per_set)
+{
+    struct plugin_set other;
+
+    ck_assert_int_eq(symlink(TEST_FIXTURES_DIR "/idle_gateway.so", testing_path("alias.so")), 0);
+    struct plugin *first = load_good("idle_gateway.so");
+    ck_assert_ptr_eq(load_good("idle_gateway.so"), first);
+    ck_assert_ptr_eq(load_good("alias.so"), first);
+    ck_assert_ptr_eq(load_good(TEST_FIXTURES_DIR "/../fixtures/idle_gateway.so"), first);
+    ck_assert_uint_eq(set.count, 1);
+
+    plugin_set_init(&other, &loader, &set.search);
+    struct plugin *second = plugin_set_load(&other, "idle_gateway.so", tree, &faults);
+    ck_assert_ptr_nonnull(second);
+    ck_assert_ptr_ne(second, first);
+    ck_assert_ptr_ne((const void *)(uintptr_t)second->descriptor.create,
+                     (const void *)(uintptr_t)first->descriptor.create); /* mapped again */
+    plugin_set_finish(&other);
+}
+END_TEST
+
+START_TEST(overwriting_the_original_does_no_harm)
+{
+    size_t size;
+    void *self;
+    char *file = testing_read(TEST_FIXTURES_DIR "/idle_gateway.so", &size);
+
+    testing_write("overwritten.so", file, size);
+    const struct plugin *plugin = load_good("overwritten.so");
+    memset(file, 0xcc, size);
+    testing_write("overwritten.so", file, size); /* in place */
+    ck_assert_int_eq(plugin->descriptor.create(NULL, &self), TONI_OK);
+    testing_write("overwritten.so", file, 1);
+    ck_assert_int_eq(plugin->descriptor.create(NULL, &self), TONI_OK);
+    free(file);
+}
+END_TEST
+
+START_TEST(origin_leads_to_neighbours)
+{
+    size_t size;
+    void *self;
+    char *file = testing_read(TEST_FIXTURES_DIR "/origin.so", &size);
+
+    testing_write("alone.so", file, size);
+    free(file);
+    refused("alone.so", WORDS("libfixture_helper.so"));
+    ck_assert_int_eq(load_good("origin.so")->descriptor.create(NULL, &self), TONI_OK);
+}
+END_TEST
+
+START_TEST(removes_its_copies)
+{
+    ck_assert_uint_eq(count_entries(test_folder, "toni-"), 0);
+    load_good("idle_gateway.so")->was_used = true;
+    load_good("plain_gateway.so");
+    ck_assert_uint_eq(count_entries(test_folder, "toni-"), 1);
+    ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 2);
+    ck_assert_ptr_null(load("bad_magic.so"));
+    ck_assert_ptr_null(load("nowhere.so"));
+    ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 2); /* none of what was refused */
+
+    struct stat status;
+    ck_assert_int_eq(stat(loader.copies.folder, &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777u, 0700u);
+
+    plugin_set_finish(&set); /* of the used one the copy stays, as it stays mapped */
+    ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 1);
+    plugin_loader_finish(&loader);
+    ck_assert_uint_eq(count_entries(test_folder, "toni-"), 0);
+}
+END_TEST
+
+START_TEST(says_that_there_is_no_room_for_copies)
+{
+    ck_assert_int_eq(setenv("TMPDIR", "/nowhere", 1), 0);
+    refused("idle_gateway.so", WORDS("can't be copied", "No such file", "TMPDIR"));
+}
+END_TEST
+
+static bool is_mapped(const void *address)
+{
+    char line[PATH_MAX + 128];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "re");
+
+    ck_assert_ptr_nonnull(maps);
+    while (!found && fgets(line, sizeof line, maps) != NULL) {
+        char *rest;
+        const unsigned long begin = strtoul(line, &rest, 16);
+        const unsigned long end = strtoul(rest + 1, NULL, 16);
+        found = begin <= (uintptr_t)address && (uintptr_t)address < end;
+    }
+    (void)fclose(maps);
+    return found;
+}
+
+START_TEST(unloads_only_what_was_never_used_or_says_it_may_be)
+{
+    struct plugin *unused = load_good("idle_gateway.so");
+    struct plugin *used = load_good("plain_gateway.so");
+    struct plugin *unloadable =
+        load_good("odd_flags.so"); /* all flags but one, no TONI_UNLOADABLE */
+    const void *unused_code = (const void *)(uintptr_t)unused->descriptor.create;
+    const void *used_code = (const void *)(uintptr_t)used->descriptor.create;
+    const void *unloadable_code = (const void *)(uintptr_t)unloadable->descriptor.create;
+
+    used->was_used = true;
+    unloadable->was_used = true;
+    unloadable->descriptor.flags = TONI_UNLOADABLE;
+    plugin_ref(unused);
+    plugin_set_finish(&set);
+    ck_assert(is_mapped(unused_code)); /* there is a reference left */
+    plugin_unref(unused);
+    ck_assert(!is_mapped(unused_code));
+    ck_assert(is_mapped(used_code));
+    ck_assert(!is_mapped(unloadable_code));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("wiring/plugin_loader");
+    TCase *refusals = tcase_create("refusals");
+    TCase *loading = tcase_create("loading");
+
+    tcase_add_checked_fixture(refusals, setup, teardown);
+    tcase_add_test(refusals, missing);
+    tcase_add_test(refusals, no_file);
+    tcase_add_test(refusals, unreadable);
+    tcase_add_test(refusals, not_elf);
+    tcase_add_test(refusals, other_architecture);
+    tcase_add_test(refusals, not_a_shared_object);
+    tcase_add_test(refusals, damaged_headers);
+    tcase_add_test(refusals, truncated);
+    tcase_add_test(refusals, missing_dependency);
+    tcase_add_test(refusals, refused_descriptors);
+    tcase_add_test(refusals, messages_name_the_original);
+    suite_add_tcase(suite, refusals);
+
+    tcase_add_checked_fixture(loading, setup, teardown);
+    tcase_add_test(loading, takes_what_is_good);
+    tcase_add_test(loading, ignores_flags_that_it_does_not_know);
+    tcase_add_test(loading, finds_by_path);
+    tcase_add_test(loading, loads_a_file_once_per_set);
+    tcase_add_test(loading, overwriting_the_original_does_no_harm);
+    tcase_add_test(loading, origin_leads_to_neighbours);
+    tcase_add_test(loading, removes_its_copies);
+    tcase_add_test(loading, says_that_there_is_no_room_for_copies);
+    tcase_add_test(loading, unloads_only_what_was_never_used_or_says_it_may_be);
+    suite_add_tcase(suite, loading);
+    return testing_run(suite);
+}
