@@ -81,6 +81,7 @@ static void on_first_signal(void *data, int number)
 {
     struct host *host = data;
     atomic_store(&host->signal, number);
+    graph_hurry(host->loading.graph);
     uv_async_send(&host->stop);
 }
 
@@ -175,7 +176,7 @@ static int open_up(struct host *host)
     return 0;
 }
 
-/* Without the thread that a service keeps there is no clean end. */
+/* What never returns goes on using what it was given, so nothing of that may be freed. */
 static void end_at_once(struct host *host)
 {
     plugin_loader_finish(&host->loading.loader);
@@ -184,10 +185,13 @@ static void end_at_once(struct host *host)
 
 static void unmake(struct host *host)
 {
-    if (host->http && http_server_stop(host->http))
-        end_at_once(host);
+    if (host->http)
+        (void)http_server_stop(host->http);
     if (host->server)
-        server_stop(host->server);
+        (void)server_stop(host->server);
+    if (graph_end(host->loading.graph))
+        end_at_once(host);
+    signals_stop(&host->signals); /* they use the graph and the loop */
     finish_drain(host);
     uv_run(&host->loop, UV_RUN_DEFAULT); /* lets go of the handles */
     graph_destroy(host->loading.graph);
@@ -195,7 +199,6 @@ static void unmake(struct host *host)
     http_server_destroy(host->http);
     server_destroy(host->server);
     connections_destroy(host->connections);
-    signals_stop(&host->signals);
     uv_loop_close(&host->loop);
 }
 
