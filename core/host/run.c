@@ -120,6 +120,12 @@ static uint32_t worker_count(const struct config *config)
     return config->workers > 0 ? config->workers : (uint32_t)uv_available_parallelism();
 }
 
+/* `http_connections` holds for each address. */
+static uint64_t connection_count(const struct config *config)
+{
+    return config->limits.connections + config->http.count * config->limits.http_connections;
+}
+
 static int make(struct host *host)
 {
     const struct config *config = host->loading.config;
@@ -211,8 +217,7 @@ enum exit_code host_run(const char *config_path)
         goto finish;
     code = EXIT_FAULT;
     host_table_fill(&host.table);
-    if (descriptors_raise(host.loading.config->limits.connections,
-                          worker_count(host.loading.config)))
+    if (descriptors_raise(connection_count(host.loading.config), worker_count(host.loading.config)))
         goto finish;
     if (open_loop(&host)) {
         log_error("the main loop could not be made: out of memory or descriptors");
