@@ -231,17 +231,27 @@ static void retract(toni_client *client, uint64_t messages, uint64_t bytes)
     atomic_fetch_sub(&client->posted_bytes, bytes);
 }
 
-/* What was posted is now part of what is left, or gone. In this order, lest a sender sees neither.
- */
-static void settle(toni_client *client)
+static void set_left(toni_client *client)
 {
     struct lane_figures *figures = &client->lane->figures;
     counter_add(&figures->outbox_messages, client->outbox.messages - client->left_messages);
     counter_add(&figures->outbox_bytes, client->outbox.bytes - client->left_bytes);
     atomic_store(&client->left_messages, client->outbox.messages);
     atomic_store(&client->left_bytes, client->outbox.bytes);
-    retract(client, client->delivered_messages, client->delivered_bytes);
-    client->delivered_messages = client->delivered_bytes = 0;
+}
+
+/* What was posted is now part of what is left, or gone. In this order, lest a sender sees neither.
+ * Of a broadcast to who keeps up nothing is left and nothing was posted: that costs no locked
+ * instruction. */
+static void settle(toni_client *client)
+{
+    if (client->outbox.bytes != client->left_bytes ||
+        client->outbox.messages != client->left_messages)
+        set_left(client);
+    if (client->delivered_messages > 0) {
+        retract(client, client->delivered_messages, client->delivered_bytes);
+        client->delivered_messages = client->delivered_bytes = 0;
+    }
 }
 
 static int32_t admit_if_open(toni_client *client, uint64_t bytes)
