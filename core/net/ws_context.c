@@ -135,6 +135,11 @@ int ws_context_adopt(struct ws_context *context, int fd, const char *address)
     return 0;
 }
 
+const char *ws_context_library_version(void)
+{
+    return lws_get_library_version();
+}
+
 void ws_context_service(struct ws_context *context)
 {
     /* lws may hold bytes that it has read and not handled: then its loop has to turn again. And
@@ -162,6 +167,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     struct ws_connection *connection = wsi ? lws_get_opaque_user_data(wsi) : NULL;
     if (!connection)
         return 0;
+    worker_notice_turn(connection->worker);
     switch (reason) {
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return ws_handshake_confirm(connection, in, &connection->worker->ws->subprotocol);
