@@ -212,6 +212,74 @@ START_TEST(work_is_done_then_told)
 }
 END_TEST
 
+/* Where tasks and jobs wait for the test. */
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool is_open;
+} gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void set_gate(bool is_open)
+{
+    pthread_mutex_lock(&gate.mutex);
+    gate.is_open = is_open;
+    pthread_cond_broadcast(&gate.changed);
+    pthread_mutex_unlock(&gate.mutex);
+}
+
+static void pass_gate(void)
+{
+    pthread_mutex_lock(&gate.mutex);
+    while (!gate.is_open)
+        pthread_cond_wait(&gate.changed, &gate.mutex);
+    pthread_mutex_unlock(&gate.mutex);
+}
+
+static void run_through_gate(void *self, void *data)
+{
+    (void)self, (void)data;
+    note("in");
+    pass_gate();
+    note("out");
+}
+
+static _Atomic bool may_end;
+
+static int32_t work_until_told(void *data)
+{
+    note(data);
+    while (!atomic_load(&may_end))
+        sched_yield();
+    return 7;
+}
+
+/* What a job leaves to be told comes by the time at which the job has ended. */
+START_TEST(work_is_told_in_its_turn)
+{
+    struct instance *instance = fixture_make(&fixture), *busy = fixture_make(&fixture);
+
+    ck_assert_int_eq(toni_work(instance_context(instance), work_until_told, say_done, "job", NULL),
+                     TONI_OK);
+    await_words(1);
+    fixture_advance(&fixture, 1);
+    may_end = false;
+    set_gate(false);
+    ck_assert_int_eq(toni_post(instance_context(busy), run_through_gate, NULL, NULL), TONI_OK);
+    await_words(2);
+    ck_assert_int_eq(post(instance, "post"), TONI_OK);
+    fixture_advance(&fixture, 1);
+    may_end = true;
+    while (instance->jobs_run < 1)
+        sched_yield();
+    set_gate(true);
+    await_words(5);
+    fixture_fence(instance);
+    expect_record("job in out post done ");
+    instance_destroy(busy);
+    instance_destroy(instance);
+}
+END_TEST
+
 /* --- Cancelling */
 
 START_TEST(a_cancelled_timer_does_not_run)
@@ -301,36 +369,6 @@ END_TEST
 
 /* --- The end of an instance */
 
-static struct {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    bool is_open;
-} gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-
-static void set_gate(bool is_open)
-{
-    pthread_mutex_lock(&gate.mutex);
-    gate.is_open = is_open;
-    pthread_cond_broadcast(&gate.changed);
-    pthread_mutex_unlock(&gate.mutex);
-}
-
-static void pass_gate(void)
-{
-    pthread_mutex_lock(&gate.mutex);
-    while (!gate.is_open)
-        pthread_cond_wait(&gate.changed, &gate.mutex);
-    pthread_mutex_unlock(&gate.mutex);
-}
-
-static void run_through_gate(void *self, void *data)
-{
-    (void)self, (void)data;
-    note("in");
-    pass_gate();
-    note("out");
-}
-
 static int32_t work_through_gate(void *data)
 {
     run_through_gate(NULL, data);
@@ -361,8 +399,10 @@ static pthread_t begin_destroy(struct instance *instance)
     pthread_t thread;
 
     ck_assert_int_eq(pthread_create(&thread, NULL, destroy_instance, instance), 0);
-    while (cancel(instance, after(instance, 1000, "x")) == TONI_OK)
-        sched_yield();
+    for (int64_t timer = 0; timer != TONI_ERR_CLOSING; sched_yield()) {
+        timer = after(instance, 1000, "x");
+        (void)cancel(instance, timer);
+    }
     return thread;
 }
 
@@ -444,6 +484,59 @@ START_TEST(what_destroy_cancels_is_released_in_order)
     toni_after(instance_context(instance), 20, say, "c", say_released);
     instance_destroy(instance);
     expect_record("a b c ");
+}
+END_TEST
+
+/* In each round the tasks' thread has mostly taken the task, and waits for the lock. */
+START_TEST(what_has_not_begun_when_the_end_begins_does_not_run)
+{
+    for (int i = 0; i < 100; i++) {
+        struct instance *instance = fixture_make(&fixture);
+
+        pthread_mutex_lock(&instance->lock); /* as a callback that takes its time */
+        ck_assert_int_eq(post(instance, "never"), TONI_OK);
+        for (int n = 0; n < i; n++)
+            sched_yield();
+        pthread_t thread = begin_destroy(instance);
+        pthread_mutex_unlock(&instance->lock);
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    }
+    expect_record("");
+}
+END_TEST
+
+static void check_locked(void *data)
+{
+    struct instance *instance = data;
+
+    ck_assert_int_ne(pthread_mutex_trylock(&instance->lock), 0);
+    let_go(data);
+}
+
+static int32_t work_quietly(void *data)
+{
+    (void)data;
+    return 7;
+}
+
+static void ignore(void *self, void *data)
+{
+    (void)self, (void)data;
+}
+
+START_TEST(release_is_serialised_too)
+{
+    struct instance *instance = fixture_make(&fixture);
+    toni_context *context = instance_context(instance);
+
+    toni_post(context, ignore, instance, check_locked);
+    toni_work(context, work_quietly, NULL, instance, check_locked);
+    cancel(instance, toni_after(context, 1000, ignore, instance, check_locked));
+    while (atomic_load(&released) < 3)
+        sched_yield();
+    toni_every(context, 1000, ignore, instance, check_locked);
+    instance_destroy(instance);
+    ck_assert_uint_eq(released, 4);
 }
 END_TEST
 
@@ -722,6 +815,7 @@ int main(void)
     tcase_add_test(cases, every_leaves_out_what_has_passed);
     tcase_add_test(cases, a_slow_every_does_not_pile_up);
     tcase_add_test(cases, work_is_done_then_told);
+    tcase_add_test(cases, work_is_told_in_its_turn);
     tcase_add_test(cases, a_cancelled_timer_does_not_run);
     tcase_add_test(cases, a_timer_cancels_itself);
     tcase_add_test(cases, what_a_callback_cancels_is_not_about_to_run);
@@ -729,6 +823,8 @@ int main(void)
     tcase_add_test(cases, destroy_waits_for_running_jobs_alone);
     tcase_add_test(cases, destroy_does_not_wait_for_others);
     tcase_add_test(cases, what_destroy_cancels_is_released_in_order);
+    tcase_add_test(cases, what_has_not_begun_when_the_end_begins_does_not_run);
+    tcase_add_test(cases, release_is_serialised_too);
     tcase_add_test(cases, what_create_asks_for_waits_until_it_has_returned);
     tcase_add_test(cases, what_a_failed_create_asked_for_is_released);
     tcase_add_test(cases, tasks_are_serialised_with_callbacks);
