@@ -35,8 +35,8 @@ enum task_list_state {
 struct task_list {
     struct tasks *tasks;
     enum task_list_state state;
-    unsigned running; /* that a thread has taken and not put back or ended */
-    struct task *first;
+    unsigned running;          /* that a thread has taken and not put back or ended */
+    struct task *first, *last; /* in the order of asking */
 };
 
 /** Makes the threads.
