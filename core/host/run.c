@@ -7,6 +7,7 @@
 #include "host/host_table.h"
 #include "host/loading.h"
 #include "host/signals.h"
+#include "net/http_admin.h"
 #include "net/http_server.h"
 #include "net/server.h"
 
@@ -22,6 +23,7 @@ struct host {
     toni_connections *connections;
     struct server *server;
     struct http_server *http;
+    struct http_admin *admin;
     uv_loop_t loop;
     uv_async_t stop;
     uv_async_t drained;
@@ -68,6 +70,7 @@ static void on_stop(uv_async_t *async)
 {
     struct host *host = async->data;
     host->stopping = true;
+    http_admin_drain(host->admin); /* who deals out clients shall hear of it first */
     log_info("stopping", log_str("signal", signal_name(atomic_load(&host->signal))),
              log_uint("clients", atomic_load(&host->server->clients)));
     graph_stopping(host->loading.graph);
@@ -130,6 +133,9 @@ static uint64_t connection_count(const struct config *config)
 static int make(struct host *host)
 {
     const struct config *config = host->loading.config;
+    host->admin = http_admin_create(&config->admin, &host->loop);
+    if (!host->admin)
+        return -1;
     host->connections = connections_create(&host->table, &config->limits, worker_count(config));
     if (!host->connections) {
         log_error("the host could not be made: out of memory");
@@ -177,6 +183,9 @@ static int open_up(struct host *host)
         graph_ready(host->loading.graph) || server_accept(host->server, &host->loop) ||
         http_server_start(host->http, &host->loop))
         return -1;
+    http_admin_ready(host->admin, &(struct metrics_sources){.server = host->server,
+                                                            .http = host->http,
+                                                            .graph = host->loading.graph});
     report_gateways(host);
     report_services(host);
     log_info("ready", log_uint("workers", host->connections->lane_count), log_int("pid", getpid()));
@@ -186,6 +195,7 @@ static int open_up(struct host *host)
 /* What never returns goes on using what it was given, so nothing of that may be freed. */
 static void end_at_once(struct host *host)
 {
+    http_admin_destroy(host->admin);
     plugin_loader_finish(&host->loading.loader);
     _exit(EXIT_FAULT);
 }
@@ -196,6 +206,7 @@ static void unmake(struct host *host)
         (void)http_server_stop(host->http);
     if (host->server)
         (void)server_stop(host->server);
+    http_admin_withdraw(host->admin);
     if (graph_end(host->loading.graph))
         end_at_once(host);
     signals_stop(&host->signals); /* they use the graph and the loop */
@@ -206,6 +217,7 @@ static void unmake(struct host *host)
     http_server_destroy(host->http);
     server_destroy(host->server);
     connections_destroy(host->connections);
+    http_admin_destroy(host->admin);
     uv_loop_close(&host->loop);
 }
 

@@ -79,8 +79,15 @@ static void call_service(toni_exchange *exchange)
 
 /* --- The steps of a request */
 
+static void count_answer(struct http_server *server, const toni_exchange *exchange)
+{
+    struct counter *answers = exchange->service ? exchange->service->answers : server->answers;
+    counter_add_shared(&answers[exchange->status / 100 - 1], 1);
+}
+
 static enum MHD_Result send_answer(struct http_server *server, toni_exchange *exchange)
 {
+    count_answer(server, exchange);
     http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_SENDING);
     return http_exchange_send(exchange) ? MHD_NO : MHD_YES;
 }

@@ -6,6 +6,7 @@
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
 
+#include "base/counter.h"
 #include "net/http_deadlines.h"
 #include "net/listener.h"
 #include "wiring/config.h"
@@ -17,10 +18,14 @@
 
 struct MHD_Daemon;
 
+/* Answers by the class of their status: 1xx to 5xx. */
+#define HTTP_CLASSES 5
+
 /* A service that answers HTTP. */
 struct http_service {
     struct instance *instance;
     atomic_uint_fast64_t running; /* requests inside its on_request */
+    struct counter answers[HTTP_CLASSES];
 };
 
 /* One address. */
@@ -38,6 +43,7 @@ struct http_server {
     atomic_uint_fast64_t requests; /* begun, and not answered to the end yet */
     struct http_service *services;
     size_t service_count;
+    struct counter answers[HTTP_CLASSES]; /* to requests for no service */
     struct http_listener *listeners;
     size_t listener_count;
     struct http_deadlines deadlines;

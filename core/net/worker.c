@@ -1,6 +1,7 @@
 /* Workers; see worker.h. */
 #include "net/worker.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/ws_connection.h"
 #include "net/ws_context.h"
@@ -22,7 +23,7 @@ static void wake(void *data)
 
 static void on_wake(uv_async_t *async)
 {
-    (void)async;
+    worker_notice_turn(async->data);
 }
 
 static void on_again(uv_idle_t *idle)
@@ -30,12 +31,26 @@ static void on_again(uv_idle_t *idle)
     (void)idle;
 }
 
+void worker_notice_turn(struct worker *worker)
+{
+    if (worker->turn_began_ns == 0)
+        worker->turn_began_ns = clock_now_ns();
+}
+
+static void count_turn(struct worker *worker)
+{
+    histogram_add(&worker->figures.turns, clock_now_ns() - worker->turn_began_ns);
+    worker->turn_began_ns = 0;
+}
+
 /* Before the loop blocks: deliver what was posted, flush, and see whether that left something to
  * do. */
 static void on_turn_end(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
+    worker_notice_turn(worker);
     lane_turn(worker->lane);
+    count_turn(worker);
     if (worker->stopped)
         return;
     ws_context_service(worker->ws);
@@ -67,7 +82,7 @@ int worker_init(struct worker *worker, struct server *server, struct lane *lane,
     uv_prepare_init(&worker->loop, &worker->turn_end);
     uv_idle_init(&worker->loop, &worker->again);
     timeouts_init(&worker->timeouts, &worker->loop, ws_connection_expired);
-    worker->turn_end.data = worker;
+    worker->turn_end.data = worker->wake.data = worker;
     uv_prepare_start(&worker->turn_end, on_turn_end);
     worker->ws = ws_context_create(worker);
     if (worker->ws)

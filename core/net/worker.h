@@ -5,6 +5,7 @@
 
 #include "net/server.h"
 #include "net/timeouts.h"
+#include "net/worker_figures.h"
 #include "rooms/lane.h"
 
 #include <pthread.h>
@@ -29,8 +30,11 @@ struct worker {
     struct ws_connection *connections; /* all that libwebsockets has; the worker's own */
     bool kills;                        /* connections were given up since the last turn's end */
     _Atomic(const struct instance *) called; /* that it last called a callback of */
+    uint64_t turn_began_ns;                  /* 0: nothing has happened since the last turn's end */
     bool stopped;              /* the last call has been made: nothing of the loop may be used */
     atomic_uint_fast64_t load; /* descriptors that were dealt to it and are not closed yet */
+    struct worker_figures figures;
+    uint8_t padding_to_the_next[COUNTER_PADDING];
 };
 
 /** Makes the loop, the context and the lane; starts no thread. @return 0, or -1. */
@@ -61,6 +65,10 @@ void worker_adopt(struct worker *worker, int fd, const char *address);
 
 /** Tells all clients 1001. @thread Any. */
 void worker_drain(struct worker *worker);
+
+/** Something has happened on the loop: the first time since the last turn's end a turn has begun.
+ */
+void worker_notice_turn(struct worker *worker);
 
 /** @return How many connections it has. @thread Any. */
 static inline uint64_t worker_load(const struct worker *worker)

@@ -153,6 +153,32 @@ static struct instance *callee(const struct ws_connection *connection)
     return worker_calls(connection->worker, connection->gateway->instance);
 }
 
+static enum end_cause cause_of(const struct ws_connection *connection, const toni_client *client)
+{
+    if (connection->refused)
+        return END_BY_REFUSAL;
+    if (client->slow)
+        return END_BY_SLOWNESS;
+    if (client->starved)
+        return END_BY_FAULT;
+    switch (connection->end_reason) {
+    case TONI_CLOSED_BY_CLIENT:
+        return END_BY_CLIENT;
+    case TONI_CLOSED_PROTOCOL_ERROR:
+        return END_BY_PROTOCOL_ERROR;
+    case TONI_CLOSED_TIMEOUT:
+        return END_BY_IDLENESS;
+    case TONI_CLOSED_DRAIN:
+        return END_BY_DRAIN;
+    case TONI_CLOSED_LOST:
+        return END_BY_LOSS;
+    case TONI_CLOSED_BY_SERVER: /* see fail() */
+        return connection->end_code == 1011 ? END_BY_FAULT : END_BY_LIMIT;
+    default:
+        return END_BY_PLUGIN;
+    }
+}
+
 static void tell_gateway(struct ws_connection *connection, toni_client *client)
 {
     const char *text = connection->end_text ? connection->end_text : "";
@@ -176,6 +202,7 @@ static void end(struct ws_connection *connection)
     if (!client)
         return;
     connection->client = NULL;
+    counter_add(&connection->worker->figures.ended[cause_of(connection, client)], 1);
     client_mute(client);
     client_discard(client);
     if (!connection->refused)
@@ -232,6 +259,7 @@ int ws_connection_established(struct ws_connection *connection)
         return -1;
     }
     atomic_fetch_add(&worker->server->clients, 1);
+    counter_add(&worker->figures.accepted, 1);
     connection->state = WS_OPEN;
     connection->last_heard_ms = connection->last_message_ms = now_ms(connection);
     connection->tokens_ms = connection->last_heard_ms;
@@ -283,6 +311,9 @@ static void deliver(struct ws_connection *connection, const char *bytes, size_t 
     bool is_binary = lws_frame_is_binary(connection->wsi);
     toni_message message =
         is_binary ? toni_binary(toni_str_make(bytes, size)) : toni_text(toni_str_make(bytes, size));
+    struct worker_figures *figures = &connection->worker->figures;
+    counter_add(&figures->received, 1);
+    counter_add(&figures->received_bytes, size);
     connection->last_message_ms = now_ms(connection);
     if (!within_rate(connection)) {
         fail(connection, TONI_CLOSED_BY_SERVER, 1008, "too many messages");
@@ -401,8 +432,10 @@ void ws_connection_expired(struct timeout *timeout)
 {
     struct ws_connection *connection =
         (struct ws_connection *)((char *)timeout - offsetof(struct ws_connection, timeout));
+    worker_notice_turn(connection->worker);
     switch (connection->state) {
     case WS_HANDSHAKE:
+        counter_add(&connection->worker->figures.handshakes_late, 1);
         log_debug("connection ended: handshake took too long",
                   log_str("address", connection->address));
         give_up(connection, TONI_CLOSED_TIMEOUT);

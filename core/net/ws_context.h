@@ -22,6 +22,9 @@ void ws_context_destroy(struct ws_context *context);
  * @return 0, or -1. */
 int ws_context_adopt(struct ws_context *context, int fd, const char *address);
 
+/** @return The version of libwebsockets that runs. @thread Any. */
+const char *ws_context_library_version(void);
+
 /** What has to be done at the end of each loop turn. The worker's thread only. */
 void ws_context_service(struct ws_context *context);
 

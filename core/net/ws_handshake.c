@@ -55,6 +55,19 @@ static void format_date(char *text, size_t size)
     (void)strftime(text, size, "%a, %d %b %Y %H:%M:%S GMT", &parts);
 }
 
+static void count_refusal(struct ws_connection *connection, unsigned status)
+{
+    static const unsigned statuses[] = {
+#define STATUS(status) status,
+        REFUSAL_STATUSES(STATUS)
+#undef STATUS
+    };
+    for (unsigned i = 0; i < REFUSAL_STATUS_COUNT; i++) {
+        if (statuses[i] == status)
+            counter_add(&connection->worker->figures.refused[i], 1);
+    }
+}
+
 /* Answers with HTTP, and ends the connection. @return What the callback shall return. */
 static int refuse(struct ws_connection *connection, const struct answer *answer)
 {
@@ -70,6 +83,7 @@ static int refuse(struct ws_connection *connection, const struct answer *answer)
                  "Content-Length: %zu\r\n%sConnection: close\r\n\r\n%s%s",
                  answer->status, answer->reason, date, strlen(answer->body) + 1, answer->headers,
                  is_head ? "" : answer->body, is_head ? "" : "\n");
+    count_refusal(connection, answer->status);
     connection->state = WS_DEAD;
     lws_write(connection->wsi, buffer + LWS_PRE, (size_t)length, LWS_WRITE_HTTP);
     return -1;

@@ -126,6 +126,7 @@ static int32_t join_locked(toni_client *client, toni_str name)
         if (result == TONI_OK && !ended) {
             membership->room = room; /* with the reference */
             client->memberships.count++;
+            counter_add_shared(&client->connections->memberships, 1);
             return TONI_OK;
         }
         room_unref(room);
@@ -154,6 +155,7 @@ static void leave(toni_client *client, struct membership *membership)
     pthread_mutex_unlock(&room->mutex);
     membership->room = NULL;
     client->memberships.count--;
+    counter_add_shared(&client->connections->memberships, UINT64_MAX); /* one less */
     if (empty)
         connections_collect_room(client->connections, room);
     room_unref(room);
@@ -229,14 +231,27 @@ static void retract(toni_client *client, uint64_t messages, uint64_t bytes)
     atomic_fetch_sub(&client->posted_bytes, bytes);
 }
 
-/* What was posted is now part of what is left, or gone. In this order, lest a sender sees neither.
- */
-static void settle(toni_client *client)
+static void set_left(toni_client *client)
 {
+    struct lane_figures *figures = &client->lane->figures;
+    counter_add(&figures->outbox_messages, client->outbox.messages - client->left_messages);
+    counter_add(&figures->outbox_bytes, client->outbox.bytes - client->left_bytes);
     atomic_store(&client->left_messages, client->outbox.messages);
     atomic_store(&client->left_bytes, client->outbox.bytes);
-    retract(client, client->delivered_messages, client->delivered_bytes);
-    client->delivered_messages = client->delivered_bytes = 0;
+}
+
+/* What was posted is now part of what is left, or gone. In this order, lest a sender sees neither.
+ * Of a broadcast to who keeps up nothing is left and nothing was posted: that costs no locked
+ * instruction. */
+static void settle(toni_client *client)
+{
+    if (client->outbox.bytes != client->left_bytes ||
+        client->outbox.messages != client->left_messages)
+        set_left(client);
+    if (client->delivered_messages > 0) {
+        retract(client, client->delivered_messages, client->delivered_bytes);
+        client->delivered_messages = client->delivered_bytes = 0;
+    }
 }
 
 static int32_t admit_if_open(toni_client *client, uint64_t bytes)
@@ -245,6 +260,11 @@ static int32_t admit_if_open(toni_client *client, uint64_t bytes)
     if (state != CLIENT_OPEN)
         return state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
     return admit(client, bytes) ? TONI_OK : TONI_ERR_FULL;
+}
+
+static void count_dropped(const toni_client *client, enum drop_reason reason, uint64_t messages)
+{
+    counter_add(&client->lane->figures.dropped[reason], messages);
 }
 
 int32_t client_send(toni_client *client, const toni_message *message)
@@ -259,6 +279,8 @@ int32_t client_send(toni_client *client, const toni_message *message)
         lane_flush(client->lane);
         result = admit_if_open(client, bytes);
     }
+    if (result == TONI_ERR_FULL)
+        counter_add_shared(&client->connections->refused_full, 1);
     if (result != TONI_OK)
         return result;
     if (lane_post_message(client->lane, client, message)) {
@@ -282,12 +304,14 @@ static void note_fresh(toni_client *client, uint64_t messages, uint64_t bytes)
 void client_enqueue(toni_client *client, struct batch *batch, uint32_t first, uint32_t count)
 {
     if (client->close_queued || client->deaf || client->starved) {
-        atomic_fetch_add(&client->connections->discarded, count);
+        count_dropped(client, client->starved ? DROP_NO_MEMORY : DROP_CLOSING, count);
         return;
     }
     if (outbox_push(&client->outbox, batch, first, count)) {
-        atomic_fetch_add(&client->connections->discarded, count);
+        count_dropped(client, DROP_NO_MEMORY, count);
         client->starved = true;
+    } else {
+        counter_add(&client->lane->figures.queued, count);
     }
     note_fresh(client, count, batch_offset(batch, first + count) - batch_offset(batch, first));
     lane_touch(client->lane, client);
@@ -302,11 +326,21 @@ void client_deliver(toni_client *client, struct batch *batch)
 }
 
 /* The close frame waits behind all else; it is no message. */
-static void drop_outbox(toni_client *client)
+static void drop_outbox(toni_client *client, enum drop_reason reason)
 {
     bool close_waits = client->close_queued && client->outbox.count > 0;
-    uint64_t dropped = outbox_clear(&client->outbox) - close_waits;
-    atomic_fetch_add(&client->connections->discarded, dropped);
+    count_dropped(client, reason, outbox_clear(&client->outbox) - close_waits);
+}
+
+/* Takes out of the outbox what was written, and counts it. */
+static void consume(toni_client *client, size_t size)
+{
+    struct lane_figures *figures = &client->lane->figures;
+    uint64_t before = client->outbox.messages;
+    outbox_consume(&client->outbox, size);
+    bool close_went = client->close_queued && client->outbox.count == 0;
+    counter_add(&figures->sent, before - client->outbox.messages - close_went);
+    counter_add(&figures->sent_bytes, size);
 }
 
 static void write_outbox(toni_client *client)
@@ -324,7 +358,7 @@ static void write_outbox(toni_client *client)
             client_discard(client);
             return;
         }
-        outbox_consume(&client->outbox, size);
+        consume(client, size);
     }
     if (client->close_queued && !client->close_written) {
         client->close_written = true;
@@ -346,18 +380,21 @@ static bool too_slow(const toni_client *client)
     return messages > client->limits->outbox_messages || bytes > client->limits->outbox_bytes;
 }
 
+static void close_now(toni_client *client, uint16_t code, toni_str reason, enum drop_reason drop);
+
 void client_flush(toni_client *client)
 {
     if (!client->deaf)
         write_outbox(client);
     if (client->starved && !client->close_queued && !client->deaf) {
         log_error("client closed: no memory for its outbox", log_str("client", client->name));
-        client_close_now(client, 1011, toni_str_of("out of memory"));
+        close_now(client, 1011, toni_str_of("out of memory"), DROP_NO_MEMORY);
     } else if (too_slow(client)) {
         log_warn("client closed: slow consumer", log_str("client", client->name),
                  log_uint("outbox_messages", client->outbox.messages),
                  log_uint("outbox_bytes", client->outbox.bytes));
-        client_close_now(client, 1008, toni_str_of("slow consumer"));
+        client->slow = true;
+        close_now(client, 1008, toni_str_of("slow consumer"), DROP_SLOW_CONSUMER);
     }
     settle(client);
 }
@@ -447,7 +484,7 @@ void client_deliver_close(toni_client *client, struct batch *batch)
         queue_close(client, batch);
 }
 
-void client_close_now(toni_client *client, uint16_t code, toni_str reason)
+static void close_now(toni_client *client, uint16_t code, toni_str reason, enum drop_reason drop)
 {
     mute_all(client, code);
     if (client->close_queued || client->deaf)
@@ -455,15 +492,20 @@ void client_close_now(toni_client *client, uint16_t code, toni_str reason)
     pthread_mutex_lock(&client->mutex);
     client->close_code = code; /* another close may have begun: this is the one that it is told */
     pthread_mutex_unlock(&client->mutex);
-    drop_outbox(client);
+    drop_outbox(client, drop);
     struct batch *batch = close_batch(code, reason);
     queue_close(client, batch);
     batch_unref(batch);
 }
 
+void client_close_now(toni_client *client, uint16_t code, toni_str reason)
+{
+    close_now(client, code, reason, DROP_CLOSED);
+}
+
 void client_discard(toni_client *client)
 {
-    drop_outbox(client);
+    drop_outbox(client, DROP_CLOSED);
     client->deaf = true;
     settle(client);
 }

@@ -67,6 +67,7 @@ struct toni_client {
     bool close_written; /* and has gone out */
     bool deaf;          /* nothing can be written any more */
     bool starved;       /* something could not be put into the outbox for want of memory */
+    bool slow;          /* it was closed as a slow consumer */
 };
 
 /** Makes a client, and puts it into the table and the room of everyone. The lane's worker only.

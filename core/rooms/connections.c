@@ -84,6 +84,23 @@ void connections_destroy(toni_connections *connections)
     free(connections);
 }
 
+void connections_figures(const toni_connections *connections, struct connections_figures *figures)
+{
+    *figures =
+        (struct connections_figures){.targeted = counter_read(&connections->spread_targeted)};
+    for (uint32_t i = 0; i < connections->lane_count; i++) {
+        const struct lane *lane = &connections->lanes[i];
+        figures->targeted += counter_read(&lane->targeted);
+        figures->queued += counter_read(&lane->figures.queued);
+        figures->sent += counter_read(&lane->figures.sent);
+        figures->sent_bytes += counter_read(&lane->figures.sent_bytes);
+        for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
+            figures->dropped[reason] += counter_read(&lane->figures.dropped[reason]);
+        figures->outbox_messages += counter_read(&lane->figures.outbox_messages);
+        figures->outbox_bytes += counter_read(&lane->figures.outbox_bytes);
+    }
+}
+
 /* --- The table of clients */
 
 static toni_client *client_of(struct hash_node *node)

@@ -43,8 +43,11 @@ struct toni_connections {
     atomic_uint_fast64_t next_room;
     atomic_uint_fast64_t next_spread;
     atomic_uint_fast64_t rooms;     /* that have a member */
+    struct counter memberships;     /* of all clients, in rooms that have a name */
     atomic_uint_fast64_t pending;   /* bytes of broadcasts that some lane has not delivered yet */
-    atomic_uint_fast64_t discarded; /* messages that were accepted for a client and dropped */
+    struct counter spread_targeted; /* clients that spreads were for; see lane.h for the others */
+    struct counter refused_full;    /* direct sends: TONI_ERR_FULL */
+    struct counter refused_busy;    /* broadcasts: TONI_ERR_BUSY */
     struct stripe client_stripes[STRIPES];
     struct stripe room_stripes[STRIPES];
 };
@@ -57,6 +60,20 @@ toni_connections *connections_create(const toni_host *host, const struct limits 
 
 /** No client may be left, and no thread may use them. @param connections  NULL is fine. */
 void connections_destroy(toni_connections *connections);
+
+/** What is counted for all clients and rooms together. */
+struct connections_figures {
+    uint64_t targeted; /* once for each client that a message is for */
+    uint64_t queued;   /* see lane_figures.h */
+    uint64_t sent;
+    uint64_t sent_bytes;
+    uint64_t dropped[DROP_REASON_COUNT];
+    uint64_t outbox_messages;
+    uint64_t outbox_bytes;
+};
+
+/** Adds up what the lanes count. @thread Any. */
+void connections_figures(const toni_connections *connections, struct connections_figures *figures);
 
 /** Fills in what toni/connections.h and toni/client.h call. */
 void connections_fill_table(toni_host *table);

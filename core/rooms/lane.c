@@ -69,6 +69,8 @@ void lane_post(struct lane *lane, struct letter *letter)
         append(&lane->first_call, &lane->last_call, letter);
     else
         append(&lane->first_letter, &lane->last_letter, letter);
+    if (letter->kind == LETTER_CLIENT)
+        counter_add(&lane->targeted, 1);
     unlock_and_wake(lane, was_empty);
 }
 
@@ -92,6 +94,7 @@ bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, u
         letter->with.batch = batch_ref(batch);
         append(&lane->first_letter, &lane->last_letter, letter);
     }
+    counter_add(&lane->targeted, room->shards[lane->index].targets);
     unlock_and_wake(lane, was_empty);
     return !same;
 }
@@ -109,6 +112,8 @@ int lane_post_message(struct lane *lane, toni_client *client, const toni_message
 {
     pthread_mutex_lock(&lane->mutex);
     bool appended = append_to_last(lane, client, message);
+    if (appended)
+        counter_add(&lane->targeted, 1);
     pthread_mutex_unlock(&lane->mutex);
     if (appended)
         return 0;

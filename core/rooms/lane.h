@@ -8,6 +8,7 @@
 #define ROOMS_LANE_H
 
 #include "rooms/batch.h"
+#include "rooms/lane_figures.h"
 
 #include <toni/types.h>
 
@@ -60,12 +61,17 @@ struct lane {
     struct letter *last_letter;
     struct letter *first_call;
     struct letter *last_call;
+    struct counter targeted; /* once for each client that a message of a client or room is for */
+
+    uint8_t padding[COUNTER_PADDING];
 
     /* The worker's own. */
     uint64_t turn;              /* how many have ended */
     toni_client *first_touched; /* clients to flush, in the order in which they were touched */
     toni_client *last_touched;
     uint8_t *scratch; /* FRAME_MAX bytes, for gathering a write */
+    struct lane_figures figures;
+    uint8_t padding_to_the_next[COUNTER_PADDING];
 };
 
 /** @param wake  Called from any thread, with locks of the rooms held; must not call back.

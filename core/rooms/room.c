@@ -226,8 +226,10 @@ int32_t room_broadcast(struct room *room, const toni_message *message)
     if (room->targets == 0)
         return 0;
     uint64_t encoded = frame_message_size(message->body.size);
-    if (!charge(room, encoded))
+    if (!charge(room, encoded)) {
+        counter_add_shared(&room->connections->refused_busy, 1);
         return TONI_ERR_BUSY;
+    }
     if (fill_spares(room) || append_to_open(room, message, encoded)) {
         release(room, encoded);
         return TONI_ERR_NO_MEMORY;

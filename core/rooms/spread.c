@@ -388,14 +388,17 @@ static int32_t send_locked(struct spread *spread)
         return TONI_ERR_NO_MEMORY;
     if (targeted == 0)
         return 0;
-    if (!charge(spread))
+    if (!charge(spread)) {
+        counter_add_shared(&spread->connections->refused_busy, 1);
         return TONI_ERR_BUSY;
+    }
     if (make_letters(spread, &letters, &count)) {
         free_letters(letters);
         release(spread, spread->room_count);
         return TONI_ERR_NO_MEMORY;
     }
     post(spread, letters, count);
+    counter_add_shared(&spread->connections->spread_targeted, targeted);
     return (int32_t)(targeted <= INT32_MAX ? targeted : INT32_MAX);
 }
 

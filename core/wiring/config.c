@@ -14,7 +14,7 @@
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const char *const top_keys[] = {"listen", "workers", "plugin_path", "limits", "modules"};
-static const char *const listen_keys[] = {"websocket", "http"};
+static const char *const listen_keys[] = {"websocket", "http", "admin"};
 
 /* --- listen */
 
@@ -39,7 +39,7 @@ static void add_address(struct config *config, struct address_list *list,
 
     if (listen_address_parse(setting, &address, faults) &&
         !is_listed(&config->websocket, &address, faults) &&
-        !is_listed(&config->http, &address, faults))
+        !is_listed(&config->http, &address, faults) && !is_listed(&config->admin, &address, faults))
         list->addresses[list->count++] = address;
 }
 
@@ -96,7 +96,10 @@ static int read_listen(struct config *config, const struct section *top)
         return -1;
     }
     const struct value *http = value_get(group, "http");
-    return http != NULL ? read_addresses(config, &config->http, http, top->faults) : 0;
+    if (http != NULL && read_addresses(config, &config->http, http, top->faults) != 0)
+        return -1;
+    const struct value *admin = value_get(group, "admin");
+    return admin != NULL ? read_addresses(config, &config->admin, admin, top->faults) : 0;
 }
 
 /* --- The rest */
@@ -208,6 +211,7 @@ void gateways_conf_destroy(struct config *config)
     free(config->plugin_path);
     free(config->websocket.addresses);
     free(config->http.addresses);
+    free(config->admin.addresses);
     free(config->folder);
     value_destroy(config->tree);
     free(config);

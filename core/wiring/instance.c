@@ -58,6 +58,7 @@ static void callback_end(struct instance *instance, const char *callback, uint64
 {
     const uint64_t took = call_end(instance, began);
 
+    striped_histogram_add(&instance->callback_times, took);
     if (took > instance->callback_limit_ns) {
         count(&instance->slow_callbacks, 1);
         report_slow(instance, "a callback was slow and made its thread wait",

@@ -7,6 +7,7 @@
 #ifndef WIRING_INSTANCE_H
 #define WIRING_INSTANCE_H
 
+#include "base/histogram.h"
 #include "base/value.h"
 #include "rooms/limits.h"
 #include "wiring/plugin.h"
@@ -47,6 +48,7 @@ struct instance {
     _Atomic uint64_t slow_callbacks;
     _Atomic uint64_t slow_hooks;
     _Atomic uint64_t lock_wait_ns; /* what callbacks waited for the lock, all together */
+    struct striped_histogram callback_times;
 };
 
 /* --- Life. Each hook that takes longer than `hook_ms` is named in the log and counted. Not to be

@@ -95,10 +95,12 @@ static bool refuse_host(const struct value *at, const char *host, struct fault_l
 {
     const char *remedy = "names are not looked up: write the number, such as 127.0.0.1 or [::1]";
 
-    if (host[0] == '\0' || strcmp(host, "*") == 0)
-        remedy = "for every address of this machine list 0.0.0.0 and [::]";
-    else if (strchr(host, ':') != NULL)
+    if (host[0] == '\0' || strcmp(host, "*") == 0) {
+        remedy = "for this machine alone write 127.0.0.1, for every address of it list 0.0.0.0 and "
+                 "[::]";
+    } else if (strchr(host, ':') != NULL) {
         remedy = "an IPv6 address stands in brackets, such as [::1]:9000";
+    }
     fault_at(faults, at, "address `%s`: `%s` is no IP address; %s", value_string(at), host, remedy);
     return false;
 }
@@ -142,6 +144,16 @@ static bool has_free_port(const struct listen_address *address)
 
     /* The port is at the same place in sockaddr_in6. */
     return address->address.ss_family != AF_UNIX && ipv4->sin_port == 0;
+}
+
+bool listen_address_is_local(const struct listen_address *address)
+{
+    const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)&address->address;
+    const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)&address->address;
+
+    if (address->address.ss_family == AF_INET)
+        return ntohl(ipv4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    return address->address.ss_family == AF_UNIX || IN6_IS_ADDR_LOOPBACK(&ipv6->sin6_addr);
 }
 
 bool listen_address_equal(const struct listen_address *a, const struct listen_address *b)

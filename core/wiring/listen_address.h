@@ -25,6 +25,9 @@ bool listen_address_parse(const struct value *at, struct listen_address *address
 /** @return The address as it was written. */
 const char *listen_address_text(const struct listen_address *address);
 
+/** Tells whether only this machine can reach it: a loopback address, or a Unix socket. */
+bool listen_address_is_local(const struct listen_address *address);
+
 /** Tells whether both can't be listened on at once. Port 0 is a free port, another one each time.
  */
 bool listen_address_equal(const struct listen_address *a, const struct listen_address *b);

@@ -99,12 +99,13 @@ ANNOUNCE = gateway("announce", "announce_gateway.so", "/announce")
 
 
 def configuration(
-    gateways, workers=1, limits=None, listen="127.0.0.1:0", plugin_path=None, http=None
+    gateways, workers=1, limits=None, listen="127.0.0.1:0", plugin_path=None, http=None, admin=None
 ):
     """A whole gateways.conf. The gateways that come along are found without being named in
     plugin_path, since the program searches its own folder."""
+    listeners = {"websocket": listen, "http": http, "admin": admin}
     lines = [
-        "listen = %s;" % value_text({"websocket": listen, **({"http": http} if http else {})}),
+        "listen = %s;" % value_text({key: value for key, value in listeners.items() if value}),
         "workers = %d;" % workers,
         "plugin_path = %s;" % value_text(plugin_path or [FIXTURES]),
     ]
@@ -236,6 +237,10 @@ class Host:
     @property
     def http_address(self):
         return self.log(msg="listening", protocol="http")[0]["address"]
+
+    @property
+    def admin_address(self):
+        return self.log(msg="listening", protocol="admin")[0]["address"]
 
     def log(self, **wanted):
         """The fields of all lines so far that match; a wanted value may be a predicate."""
@@ -800,13 +805,16 @@ class HostTestCase(unittest.TestCase):
     limits = None
     listen = "127.0.0.1:0"
     http = None
+    admin = None
     workers = 1
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.host = Host(
-            configuration(cls.gateways, cls.workers, cls.limits, cls.listen, http=cls.http)
+            configuration(
+                cls.gateways, cls.workers, cls.limits, cls.listen, http=cls.http, admin=cls.admin
+            )
         ).start()
 
     @classmethod

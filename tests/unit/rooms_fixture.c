@@ -66,6 +66,17 @@ void fixture_init(struct fixture *fixture, const struct limits *limits, uint32_t
         REQUIRE(!lane_init(&fixture->connections->lanes[i], i, count_wake, &fixture->wakes[i]));
 }
 
+/* Each message was written or dropped, once for each client that it was for. */
+static void require_balance(toni_connections *connections)
+{
+    struct connections_figures figures;
+    connections_figures(connections, &figures);
+    REQUIRE(figures.targeted == figures.sent + fixture_dropped(connections));
+    REQUIRE(figures.queued >= figures.sent && figures.queued <= figures.targeted);
+    REQUIRE(figures.outbox_messages == 0 && figures.outbox_bytes == 0);
+    REQUIRE(counter_read(&connections->memberships) == 0);
+}
+
 void fixture_finish(struct fixture *fixture)
 {
     toni_connections *connections = fixture->connections;
@@ -82,6 +93,7 @@ void fixture_finish(struct fixture *fixture)
         REQUIRE(connections->client_stripes[i].table.count == 0);
         REQUIRE(connections->room_stripes[i].table.count == 0);
     }
+    require_balance(connections);
     connections_destroy(connections);
 }
 
@@ -89,6 +101,16 @@ void fixture_turn(struct fixture *fixture)
 {
     for (uint32_t i = 0; i < fixture->connections->lane_count; i++)
         lane_turn(&fixture->connections->lanes[i]);
+}
+
+uint64_t fixture_dropped(const toni_connections *connections)
+{
+    struct connections_figures figures;
+    connections_figures(connections, &figures);
+    uint64_t dropped = 0;
+    for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
+        dropped += figures.dropped[reason];
+    return dropped;
 }
 
 void fixture_attach(struct fixture *fixture)

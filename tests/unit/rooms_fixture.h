@@ -60,11 +60,14 @@ struct fixture {
 /** @param limits  NULL: the defaults. */
 void fixture_init(struct fixture *fixture, const struct limits *limits, uint32_t lanes);
 
-/** Requires that nothing is left in the tables. */
+/** Requires that nothing is left in the tables, and that the figures add up. */
 void fixture_finish(struct fixture *fixture);
 
 /** A turn of every lane. */
 void fixture_turn(struct fixture *fixture);
+
+/** @return How many messages that were accepted for a client were dropped, for whatever reason. */
+uint64_t fixture_dropped(const toni_connections *connections);
 
 /** Makes the calling thread the worker of every lane. */
 void fixture_attach(struct fixture *fixture);

@@ -395,7 +395,7 @@ START_TEST(remove_client_flushes_then_closes_with_1000)
     ck_assert_uint_eq(peer->socket.begun, 1);
     ck_assert_uint_eq(peer->socket.closed, 1);
     ck_assert(is_member(peer, "r"));
-    ck_assert_uint_eq(connections->discarded, 0);
+    ck_assert_uint_eq(fixture_dropped(connections), 0);
     peer_lose(peer);
     ck_assert(!is_member(peer, "r"));
     ck_assert_int_eq(toni_remove_client(connections, peer->id), TONI_ERR_NOT_FOUND);
@@ -480,7 +480,7 @@ START_TEST(what_was_accepted_goes_out_before_a_close_even_if_the_outbox_is_full)
     peer_take(peer, WINDOW_OPEN);
     RECEIVED(peer, "0|1|2|3|<3000>");
     ck_assert_uint_eq(peer->socket.closed, 1);
-    ck_assert_uint_eq(connections->discarded, 0);
+    ck_assert_uint_eq(fixture_dropped(connections), 0);
 }
 END_TEST
 
@@ -496,14 +496,14 @@ START_TEST(close_now_drops_what_waits_and_counts_it)
     turn();
     send_text(peer, "3"); /* still in the inbox */
     client_close_now(peer->client, 1002, toni_str_of("bad frame"));
-    ck_assert_uint_eq(connections->discarded, 2);
+    ck_assert_uint_eq(fixture_dropped(connections), 2);
     ck_assert_int_eq(broadcast("r", "4"), 0);
     turn();
-    ck_assert_uint_eq(connections->discarded, 3);
+    ck_assert_uint_eq(fixture_dropped(connections), 3);
     client_close_now(peer->client, 1008, toni_str_of("again"));
     peer_take(peer, WINDOW_OPEN);
     RECEIVED(peer, "0|<1002 bad frame>");
-    ck_assert_uint_eq(connections->discarded, 3);
+    ck_assert_uint_eq(fixture_dropped(connections), 3);
 }
 END_TEST
 
@@ -541,7 +541,7 @@ START_TEST(an_unwritten_close_is_no_message)
     disconnect(peer, 1000, "");
     turn();
     peer_lose(peer);
-    ck_assert_uint_eq(connections->discarded, 1);
+    ck_assert_uint_eq(fixture_dropped(connections), 1);
 }
 END_TEST
 
@@ -594,7 +594,7 @@ START_TEST(a_lost_connection_drops_and_counts)
     peer_lose(peer);
     ck_assert_uint_eq(toni_room_count(connections), 0);
     turn();
-    ck_assert_uint_eq(connections->discarded, 2);
+    ck_assert_uint_eq(fixture_dropped(connections), 2);
     RECEIVED(peer, "");
 }
 END_TEST
@@ -606,7 +606,7 @@ START_TEST(a_failing_write_ends_the_client)
     peer->socket.broken = true;
     ck_assert_int_eq(broadcast("r", "1"), 2);
     turn();
-    ck_assert_uint_eq(connections->discarded, 1);
+    ck_assert_uint_eq(fixture_dropped(connections), 1);
     ck_assert_int_eq(broadcast("r", "2"), 1);
     ck_assert_int_eq(send_text(peer, "3"), TONI_ERR_CLOSING);
     turn();
@@ -918,7 +918,7 @@ START_TEST(its_own_worker_tries_a_write_first)
     ck_assert(client_is_open(blocked->client)); /* a direct send alone closes nobody */
     peer_take(blocked, WINDOW_OPEN);
     ck_assert_uint_eq(blocked->socket.wire.length, 24);
-    ck_assert_uint_eq(connections->discarded, 0);
+    ck_assert_uint_eq(fixture_dropped(connections), 0);
 }
 END_TEST
 
@@ -1252,7 +1252,7 @@ START_TEST(a_burst_to_a_blocked_client_is_judged_when_more_comes)
     ck_assert(!client_is_open(peer->client));
     ck_assert_int_eq(broadcast("r", "x"), 0);
     uint64_t written = FRAME_MAX / 102;
-    ck_assert_uint_eq(connections->discarded, 5001 - written);
+    ck_assert_uint_eq(fixture_dropped(connections), 5001 - written);
     peer_take(peer, WINDOW_OPEN);
     ck_assert_uint_eq(peer->socket.wire.length, written * 102 + 2 + 2 + strlen("slow consumer"));
     ck_assert_uint_eq(peer->socket.closed, 1);
@@ -1278,7 +1278,7 @@ START_TEST(a_burst_that_flushes_within_its_turn_harms_nobody)
     ck_assert(client_is_open(member->client));
     peer_take(member, WINDOW_OPEN);
     ck_assert_uint_eq(member->socket.wire.length, 150);
-    ck_assert_uint_eq(connections->discarded, 0);
+    ck_assert_uint_eq(fixture_dropped(connections), 0);
 }
 END_TEST
 

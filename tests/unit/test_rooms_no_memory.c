@@ -277,7 +277,7 @@ START_TEST(a_client_that_could_not_be_made_has_no_socket)
     request_destroy(request);
     fixture_turn(&fixture);
     ck_assert_uint_eq(socket.writes, 0);
-    ck_assert_uint_eq(connections->discarded, 1);
+    ck_assert_uint_eq(fixture_dropped(connections), 1);
     fixture_finish(&fixture);
 }
 END_TEST
@@ -399,7 +399,7 @@ START_TEST(an_outbox_without_memory)
         const char *texts = peer_texts(peers[0]);
         if (i == 0) {
             ck_assert_str_eq(texts, ""); /* not even the close */
-            ck_assert_uint_eq(connections->discarded, 2);
+            ck_assert_uint_eq(fixture_dropped(connections), 2);
             ck_assert_uint_eq(peers[0]->socket.begun, 1);
         }
         if (client_is_open(peers[0]->client))
@@ -427,7 +427,7 @@ START_TEST(a_gap_is_never_crossed)
     peer_take(peers[0], WINDOW_OPEN);
     fixture_turn(&fixture);
     ck_assert_str_eq(peer_texts(peers[0]), "x");
-    ck_assert_uint_eq(connections->discarded, 5);
+    ck_assert_uint_eq(fixture_dropped(connections), 5);
     ck_assert_uint_eq(peers[0]->socket.begun, 1);
     end();
 }

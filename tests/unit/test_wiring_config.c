@@ -186,6 +186,31 @@ START_TEST(bad_addresses)
 }
 END_TEST
 
+START_TEST(addresses_of_admin)
+{
+    ck_assert_uint_eq(read_good(LISTEN MODULES)->admin.count, 0);
+    const struct config *good =
+        read_good(MODULES "listen = { websocket = \"127.0.0.1:9000\"; admin = [ "
+                          "\"127.0.0.1:1\", \"127.9.9.9:1\", \"[::1]:1\", \"unix:/a\", "
+                          "\"0.0.0.0:1\", \"[::]:1\", \"192.0.2.1:1\", \"[fe80::1]:1\" ]; };");
+    ck_assert_uint_eq(good->admin.count, 8);
+    for (size_t i = 0; i < good->admin.count; i++)
+        ck_assert_int_eq(listen_address_is_local(&good->admin.addresses[i]), i < 4);
+
+    read_bad(MODULES "listen = { websocket = \"127.0.0.1:9000\"; admin = \":9002\"; };", 2,
+             WORDS("`:9002`", "127.0.0.1"));
+    read_bad(MODULES "listen = { websocket = \"127.0.0.1:9000\"; admin = \"9002\"; };", 2,
+             WORDS("`9002`", "127.0.0.1:9000"));
+    read_bad(MODULES "listen = { websocket = \"127.0.0.1:9\"; admin = \"127.0.0.1:9\"; };", 2,
+             WORDS("already"));
+    read_bad(MODULES "listen = { websocket = \"127.0.0.1:9\"; http = \"127.0.0.1:8\"; admin = "
+                     "\"127.0.0.1:8\"; };",
+             2, WORDS("already"));
+    read_bad(MODULES "listen = { websocket = \"127.0.0.1:9\"; admin = 9002; };", 2,
+             WORDS("`admin`", "an integer", "a string"));
+}
+END_TEST
+
 START_TEST(bad_listen)
 {
     read_bad(MODULES, 1, WORDS("lacks `listen`", "a group"));
@@ -462,6 +487,7 @@ int main(void)
     tcase_add_test(cases, addresses);
     tcase_add_test(cases, one_address_or_a_list);
     tcase_add_test(cases, bad_addresses);
+    tcase_add_test(cases, addresses_of_admin);
     tcase_add_test(cases, bad_listen);
     tcase_add_test(cases, workers);
     tcase_add_test(cases, plugin_path);

@@ -341,6 +341,27 @@ START_TEST(slow_callbacks_are_logged_and_counted)
 }
 END_TEST
 
+START_TEST(the_times_of_callbacks_are_counted)
+{
+    struct histogram_figures times = {0};
+    uint64_t count = 0;
+    struct instance *instance = make();
+
+    behaviour.busy_ms = 6;
+    ck_assert_int_eq(send_message(instance), TONI_OK);
+    behaviour.busy_ms = 0;
+    for (int i = 0; i < 9; i++)
+        ck_assert_int_eq(send_message(instance), TONI_OK);
+    striped_histogram_read(&instance->callback_times, &times);
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        count += times.buckets[i];
+    ck_assert_uint_eq(count, 10); /* hooks don't count */
+    ck_assert_uint_ge(times.sum_ns, 6000000);
+    ck_assert_uint_lt(times.buckets[0], 10);
+    instance_destroy(instance);
+}
+END_TEST
+
 START_TEST(slow_hooks_are_logged_and_counted)
 {
     setup.limits.hook_ms = 1;
@@ -604,6 +625,7 @@ int main(void)
     tcase_add_test(cases, a_failed_message_is_logged_and_counted);
     tcase_add_test(cases, client_data_is_freed_once_there_is_some);
     tcase_add_test(cases, slow_callbacks_are_logged_and_counted);
+    tcase_add_test(cases, the_times_of_callbacks_are_counted);
     tcase_add_test(cases, slow_hooks_are_logged_and_counted);
     tcase_add_test(cases, serialised_callbacks_run_one_at_a_time);
     tcase_add_test(cases, concurrent_callbacks_run_together);

@@ -1,0 +1,312 @@
+/* Health and figures; see http_admin.h. What answers runs on libmicrohttpd's threads, one for each
+ * address. */
+#include "net/http_admin.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/http_deadlines.h"
+#include "net/listener.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of each address. Who watches over a host asks every few seconds, and each answer ends its
+ * connection. */
+#define CONNECTIONS 16
+
+/* Of one head, with all that libmicrohttpd keeps for it. */
+#define HEAD_BYTES 8192
+
+/* How long a connection may last, from its first byte to the last of the answer. */
+#define CONNECTION_MS 10000
+
+#define SWEEP_MS 1000
+
+enum admin_state { ADMIN_STARTING, ADMIN_READY, ADMIN_DRAINING };
+
+/* One address. */
+struct admin_listener {
+    struct listener socket;
+    struct MHD_Daemon *daemon; /* NULL until it accepts */
+};
+
+struct http_admin {
+    _Atomic enum admin_state state;
+    int64_t started_ms; /* wall clock */
+    struct admin_listener *listeners;
+    size_t listener_count;
+    struct http_deadlines deadlines;
+    uv_timer_t sweep;
+
+    /* Held while the sources are read, so that they can't be taken away meanwhile. A leaf. */
+    pthread_mutex_t mutex;
+    bool has_sources;
+    struct metrics_sources sources;
+};
+
+/* --- Answers */
+
+static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned status,
+                                     struct MHD_Response *response, const char *type)
+{
+    if (!response)
+        return MHD_NO; /* no memory: the connection is closed */
+    enum MHD_Result result = MHD_NO;
+    if (MHD_add_response_header(response, "Content-Type", type) == MHD_YES &&
+        MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
+        MHD_add_response_header(response, "Connection", "close") == MHD_YES &&
+        (status != 405 || MHD_add_response_header(response, "Allow", "GET, HEAD") == MHD_YES))
+        result = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* @param text  Constant. */
+static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned status,
+                                 const char *text)
+{
+    /* It takes a pointer that isn't const, but of persistent memory it only reads. */
+    return send_response(connection, status,
+                         MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
+                                                         MHD_RESPMEM_PERSISTENT),
+                         "text/plain; charset=utf-8");
+}
+
+static enum MHD_Result send_health(struct http_admin *admin, struct MHD_Connection *connection)
+{
+    (void)admin;
+    return send_text(connection, 200, "ok\n");
+}
+
+static enum MHD_Result send_readiness(struct http_admin *admin, struct MHD_Connection *connection)
+{
+    switch (atomic_load(&admin->state)) {
+    case ADMIN_READY:
+        return send_text(connection, 200, "ready\n");
+    case ADMIN_DRAINING:
+        return send_text(connection, 503, "draining\n");
+    case ADMIN_STARTING:
+    default:
+        return send_text(connection, 503, "starting\n");
+    }
+}
+
+static void write_metrics(struct http_admin *admin, struct exposition *exposition)
+{
+    const struct metrics_process process = {
+        .is_ready = atomic_load(&admin->state) == ADMIN_READY,
+        .started_ms = admin->started_ms,
+        .libmicrohttpd = MHD_get_version(),
+    };
+    metrics_write_process(exposition, &process);
+    pthread_mutex_lock(&admin->mutex);
+    if (admin->has_sources)
+        metrics_write_host(exposition, &admin->sources);
+    pthread_mutex_unlock(&admin->mutex);
+}
+
+static enum MHD_Result send_metrics(struct http_admin *admin, struct MHD_Connection *connection)
+{
+    struct exposition exposition;
+    exposition_init(&exposition);
+    write_metrics(admin, &exposition);
+    if (exposition.failed) {
+        exposition_finish(&exposition);
+        return send_text(connection, 500, "out of memory\n");
+    }
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        exposition.text.length, exposition.text.bytes, MHD_RESPMEM_MUST_FREE);
+    if (!response)
+        exposition_finish(&exposition);
+    return send_response(connection, 200, response, EXPOSITION_CONTENT_TYPE);
+}
+
+static const struct {
+    const char *path;
+    enum MHD_Result (*send)(struct http_admin *admin, struct MHD_Connection *connection);
+} pages[] = {
+    {"/healthz", send_health},
+    {"/readyz", send_readiness},
+    {"/metrics", send_metrics},
+};
+
+/* Once the head is whole; a body is never read, since each answer ends its connection.
+ * NOLINTNEXTLINE(readability-function-size): as many parameters as libmicrohttpd has */
+static enum MHD_Result on_access(void *data, struct MHD_Connection *connection, const char *path,
+                                 const char *method, const char *version, const char *bytes,
+                                 size_t *size, void **state)
+{
+    (void)version, (void)bytes, (void)size, (void)state;
+    const bool is_read = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        if (strcmp(path, pages[i].path) != 0)
+            continue;
+        return is_read ? pages[i].send(data, connection)
+                       : send_text(connection, 405, "Only GET and HEAD.\n");
+    }
+    return send_text(connection, 404, "There are /healthz, /readyz and /metrics.\n");
+}
+
+static void on_connection(void *data, struct MHD_Connection *connection, void **state,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct http_admin *admin = data;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        http_deadlines_remove(&admin->deadlines, *state);
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *state = info ? http_deadlines_add(&admin->deadlines, info->connect_fd) : NULL;
+}
+
+/* --- Starting */
+
+/* libmicrohttpd's own timeout counts idle time only, but works while the main thread is busy with a
+ * plugin's hook; the deadlines are for who sends or reads a little now and then. */
+static struct MHD_Daemon *start_daemon(struct http_admin *admin, int fd)
+{
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_access,
+                            admin, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)HEAD_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)CONNECTION_MS / 1000, MHD_OPTION_NOTIFY_CONNECTION,
+                            on_connection, admin, MHD_OPTION_END);
+}
+
+static int bind_all(struct http_admin *admin, const struct address_list *addresses)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (listener_open(&admin->listeners[i].socket, &addresses->addresses[i])) {
+            log_error("can't listen: choose another address in listen.admin, or stop who has it",
+                      log_str("address", listen_address_text(&addresses->addresses[i])),
+                      log_str("error", strerror(errno)));
+            return -1;
+        }
+        admin->listener_count = i + 1;
+    }
+    return 0;
+}
+
+static int start_all(struct http_admin *admin, const struct address_list *addresses)
+{
+    for (size_t i = 0; i < admin->listener_count; i++) {
+        struct admin_listener *listener = &admin->listeners[i];
+        listener->daemon = start_daemon(admin, listener->socket.fd);
+        if (!listener->daemon) {
+            log_error("can't accept: out of memory, threads or descriptors",
+                      log_str("address", listener->socket.name));
+            return -1;
+        }
+        log_info("listening", log_str("protocol", "admin"),
+                 log_str("address", listener->socket.name));
+        if (!listen_address_is_local(&addresses->addresses[i])) {
+            log_warn("the network may read the host's figures: unless that is meant, choose a "
+                     "loopback address in listen.admin",
+                     log_str("address", listener->socket.name));
+        }
+    }
+    return 0;
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    struct http_admin *admin = timer->data;
+    http_deadlines_sweep(&admin->deadlines);
+}
+
+static void start_sweeping(struct http_admin *admin, uv_loop_t *loop)
+{
+    uv_timer_init(loop, &admin->sweep);
+    admin->sweep.data = admin;
+    uv_timer_start(&admin->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    uv_unref((uv_handle_t *)&admin->sweep); /* it keeps nobody from stopping */
+}
+
+static struct http_admin *allocate(const struct address_list *addresses)
+{
+    struct http_admin *admin = calloc(1, sizeof *admin);
+    if (!admin)
+        return NULL;
+    admin->started_ms = clock_wall_ms();
+    admin->listeners = calloc(addresses->count + 1, sizeof *admin->listeners);
+    if (!admin->listeners || http_deadlines_init(&admin->deadlines, CONNECTION_MS))
+        goto fail;
+    if (pthread_mutex_init(&admin->mutex, NULL)) {
+        http_deadlines_finish(&admin->deadlines);
+        goto fail;
+    }
+    return admin;
+
+fail:
+    free(admin->listeners);
+    free(admin);
+    return NULL;
+}
+
+struct http_admin *http_admin_create(const struct address_list *addresses, uv_loop_t *loop)
+{
+    struct http_admin *admin = allocate(addresses);
+    if (!admin) {
+        log_error("what answers on listen.admin could not be made: out of memory");
+        return NULL;
+    }
+    if (bind_all(admin, addresses) || start_all(admin, addresses)) {
+        http_admin_destroy(admin);
+        return NULL;
+    }
+    start_sweeping(admin, loop);
+    return admin;
+}
+
+/* --- The host's life */
+
+void http_admin_ready(struct http_admin *admin, const struct metrics_sources *sources)
+{
+    pthread_mutex_lock(&admin->mutex);
+    admin->sources = *sources;
+    admin->has_sources = true;
+    pthread_mutex_unlock(&admin->mutex);
+    atomic_store(&admin->state, ADMIN_READY);
+}
+
+void http_admin_drain(struct http_admin *admin)
+{
+    if (admin)
+        atomic_store(&admin->state, ADMIN_DRAINING);
+}
+
+void http_admin_withdraw(struct http_admin *admin)
+{
+    if (!admin)
+        return;
+    http_admin_drain(admin);
+    pthread_mutex_lock(&admin->mutex);
+    admin->has_sources = false;
+    pthread_mutex_unlock(&admin->mutex);
+    uv_close((uv_handle_t *)&admin->sweep, NULL);
+}
+
+void http_admin_destroy(struct http_admin *admin)
+{
+    if (!admin)
+        return;
+    for (size_t i = 0; i < admin->listener_count; i++) {
+        struct admin_listener *listener = &admin->listeners[i];
+        if (listener->daemon) {
+            MHD_quiesce_daemon(
+                listener->daemon); /* else it would close the socket, which is ours */
+            listener_refuse(&listener->socket);
+            MHD_stop_daemon(listener->daemon);
+        }
+        listener_close(&listener->socket);
+    }
+    http_deadlines_finish(&admin->deadlines);
+    pthread_mutex_destroy(&admin->mutex);
+    free(admin->listeners);
+    free(admin);
+}

@@ -1,0 +1,37 @@
+/* Health and figures on `listen.admin`: GET /healthz, /readyz and /metrics, for who watches over
+ * the host. It answers from before the first instance is made until after the last is destroyed, on
+ * a thread of its own for each address, and nobody who is slow there holds up anything else.
+ *
+ * All functions on the host's main thread. */
+#ifndef NET_HTTP_ADMIN_H
+#define NET_HTTP_ADMIN_H
+
+#include "net/metrics.h"
+#include "wiring/config.h"
+
+#include <uv.h>
+
+struct http_admin;
+
+/** Binds all addresses, or none, and answers: not ready, and of metrics those of the process.
+ * @param addresses  May be none: then there is nothing that answers.
+ * @param loop       The main thread's.
+ * @return NULL on an error, which is logged. */
+struct http_admin *http_admin_create(const struct address_list *addresses, uv_loop_t *loop);
+
+/** The host is ready: /readyz says so, and /metrics tells all.
+ * @param sources  What they lead to stays as it is until http_admin_withdraw. */
+void http_admin_ready(struct http_admin *admin, const struct metrics_sources *sources);
+
+/** The host stops: /readyz says so. @param admin  NULL is fine. */
+void http_admin_drain(struct http_admin *admin);
+
+/** Lets go of the sources, and of the loop; goes on answering as before http_admin_ready.
+ * @param admin  NULL is fine. */
+void http_admin_withdraw(struct http_admin *admin);
+
+/** Closes all connections. After http_admin_withdraw, and once the loop has turned.
+ * @param admin  NULL is fine. */
+void http_admin_destroy(struct http_admin *admin);
+
+#endif

@@ -1,0 +1,259 @@
+/* The metrics of the host; see metrics.h. */
+#include "net/metrics.h"
+
+#include "net/http_server.h"
+#include "net/server.h"
+#include "net/worker.h"
+#include "rooms/connections.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* One metric without labels. */
+static void write_counter(struct exposition *exposition, const char *name, const char *help,
+                          uint64_t value)
+{
+    exposition_family(exposition, name, "counter", help);
+    exposition_number(exposition, NO_LABELS, value);
+}
+
+static void write_gauge(struct exposition *exposition, const char *name, const char *help,
+                        uint64_t value)
+{
+    exposition_family(exposition, name, "gauge", help);
+    exposition_number(exposition, NO_LABELS, value);
+}
+
+/* --- Connections */
+
+/* What the workers count, added up. */
+struct worker_sums {
+    uint64_t sockets;
+    uint64_t received;
+    uint64_t received_bytes;
+    uint64_t accepted;
+    uint64_t refused[REFUSAL_STATUS_COUNT];
+    uint64_t handshakes_late;
+    uint64_t ended[END_CAUSE_COUNT];
+};
+
+static struct worker_sums add_up(const struct server *server)
+{
+    struct worker_sums sums = {0};
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        const struct worker_figures *figures = &server->workers[i].figures;
+        sums.sockets += worker_load(&server->workers[i]);
+        sums.received += counter_read(&figures->received);
+        sums.received_bytes += counter_read(&figures->received_bytes);
+        sums.accepted += counter_read(&figures->accepted);
+        for (unsigned status = 0; status < REFUSAL_STATUS_COUNT; status++)
+            sums.refused[status] += counter_read(&figures->refused[status]);
+        sums.handshakes_late += counter_read(&figures->handshakes_late);
+        for (unsigned cause = 0; cause < END_CAUSE_COUNT; cause++)
+            sums.ended[cause] += counter_read(&figures->ended[cause]);
+    }
+    return sums;
+}
+
+static void write_connections(struct exposition *exposition, const struct worker_sums *sums,
+                              const struct graph *graph)
+{
+    static const char *const causes[] = {
+#define CAUSE_LABEL(name, label) label,
+        END_CAUSES(CAUSE_LABEL)
+#undef CAUSE_LABEL
+    };
+    static const char *const statuses[] = {
+#define STATUS_LABEL(status) #status,
+        REFUSAL_STATUSES(STATUS_LABEL)
+#undef STATUS_LABEL
+    };
+    exposition_family(exposition, "toni_connections", "gauge",
+                      "WebSocket connections that were let in and are not closed yet.");
+    for (size_t i = 0; i < graph->gateway_count; i++) {
+        exposition_number(exposition, LABELS({"gateway", graph->gateways[i].instance->setup.name}),
+                          atomic_load(&graph->gateways[i].connections));
+    }
+    write_gauge(exposition, "toni_sockets",
+                "Open sockets of WebSocket clients, those in their handshake included.",
+                sums->sockets);
+    write_counter(exposition, "toni_connections_accepted_total",
+                  "Handshakes that were answered with 101.", sums->accepted);
+    exposition_family(exposition, "toni_handshakes_refused_total", "counter",
+                      "Handshakes that were refused, by the status of the answer.");
+    for (unsigned status = 0; status < REFUSAL_STATUS_COUNT; status++)
+        exposition_number(exposition, LABELS({"status", statuses[status]}), sums->refused[status]);
+    write_counter(exposition, "toni_handshakes_timed_out_total",
+                  "Handshakes that took longer than handshake_ms.", sums->handshakes_late);
+    exposition_family(exposition, "toni_connections_closed_total", "counter",
+                      "Connections that ended after they were accepted, by what ended them.");
+    for (unsigned cause = 0; cause < END_CAUSE_COUNT; cause++)
+        exposition_number(exposition, LABELS({"reason", causes[cause]}), sums->ended[cause]);
+}
+
+/* --- Messages */
+
+static void write_dropped(struct exposition *exposition, const struct connections_figures *figures)
+{
+    static const char *const reasons[] = {
+#define REASON_LABEL(name, label) label,
+        DROP_REASONS(REASON_LABEL)
+#undef REASON_LABEL
+    };
+    exposition_family(exposition, "toni_messages_dropped_total", "counter",
+                      "Messages that were accepted for a client and never written, by reason.");
+    for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
+        exposition_number(exposition, LABELS({"reason", reasons[reason]}),
+                          figures->dropped[reason]);
+}
+
+static void write_messages(struct exposition *exposition, const struct worker_sums *sums,
+                           const struct connections_figures *figures)
+{
+    write_counter(exposition, "toni_messages_received_total", "Whole messages from clients.",
+                  sums->received);
+    write_counter(exposition, "toni_received_bytes_total",
+                  "Bytes of whole messages from clients, without frame heads.",
+                  sums->received_bytes);
+    write_counter(exposition, "toni_messages_targeted_total",
+                  "Messages to clients, once for each client that a send or broadcast was for.",
+                  figures->targeted);
+    write_counter(exposition, "toni_messages_queued_total",
+                  "Messages that came into outboxes, once for each client.", figures->queued);
+    write_counter(exposition, "toni_messages_sent_total",
+                  "Messages written to sockets, once for each client.", figures->sent);
+    write_counter(exposition, "toni_sent_bytes_total",
+                  "Bytes written to sockets from outboxes, with frame heads and close frames.",
+                  figures->sent_bytes);
+    write_dropped(exposition, figures);
+}
+
+static void write_refused(struct exposition *exposition, const toni_connections *connections)
+{
+    exposition_family(exposition, "toni_messages_refused_total", "counter",
+                      "Sends and broadcasts that failed at a limit, by reason.");
+    exposition_number(exposition, LABELS({"reason", "outbox_full"}),
+                      counter_read(&connections->refused_full));
+    exposition_number(exposition, LABELS({"reason", "busy"}),
+                      counter_read(&connections->refused_busy));
+}
+
+static void write_rooms(struct exposition *exposition, const toni_connections *connections,
+                        const struct connections_figures *figures)
+{
+    write_gauge(exposition, "toni_outbox_messages",
+                "Messages that wait in outboxes, as the last flushes left them.",
+                figures->outbox_messages);
+    write_gauge(exposition, "toni_outbox_bytes",
+                "Bytes that wait in outboxes, as the last flushes left them.",
+                figures->outbox_bytes);
+    write_gauge(exposition, "toni_pending_bytes",
+                "Bytes of broadcasts that are on their way to workers.",
+                atomic_load(&connections->pending));
+    write_gauge(exposition, "toni_rooms", "Rooms that have a member.",
+                atomic_load(&connections->rooms));
+    write_gauge(exposition, "toni_room_memberships", "Memberships of clients in rooms.",
+                counter_read(&connections->memberships));
+}
+
+/* --- HTTP */
+
+static void write_answers(struct exposition *exposition, const char *service,
+                          const struct counter answers[HTTP_CLASSES])
+{
+    static const char *const classes[HTTP_CLASSES] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+    for (unsigned i = 1; i < HTTP_CLASSES; i++) /* a service can't answer with 1xx */
+        exposition_number(exposition, LABELS({"service", service}, {"status", classes[i]}),
+                          counter_read(&answers[i]));
+}
+
+static void write_http(struct exposition *exposition, const struct http_server *http)
+{
+    exposition_family(exposition, "toni_http_requests_total", "counter",
+                      "Answered HTTP requests, by service and by the class of the status.");
+    for (size_t i = 0; i < http->service_count; i++)
+        write_answers(exposition, http->services[i].instance->setup.name,
+                      http->services[i].answers);
+    write_answers(exposition, "", http->answers);
+    write_gauge(exposition, "toni_http_requests_running",
+                "HTTP requests that have begun and are not answered to the end.",
+                atomic_load(&http->requests));
+}
+
+/* --- Instances */
+
+static void write_instance_counters(struct exposition *exposition, const struct graph *graph)
+{
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } counters[] = {
+        {"toni_callback_failures_total", "Callbacks that returned an error.",
+         offsetof(struct instance, callback_failures)},
+        {"toni_slow_callbacks_total", "Callbacks that took longer than callback_ms.",
+         offsetof(struct instance, slow_callbacks)},
+        {"toni_slow_hooks_total", "Life-cycle hooks that took longer than hook_ms.",
+         offsetof(struct instance, slow_hooks)},
+    };
+    for (size_t c = 0; c < sizeof counters / sizeof counters[0]; c++) {
+        exposition_family(exposition, counters[c].name, "counter", counters[c].help);
+        for (size_t i = 0; i < graph->instance_count; i++) {
+            const struct instance *instance = graph->instances[i];
+            const void *counted = (const char *)instance + counters[c].offset;
+            exposition_number(
+                exposition, LABELS({"instance", instance->setup.name}),
+                atomic_load_explicit((const _Atomic uint64_t *)counted, memory_order_relaxed));
+        }
+    }
+}
+
+static void write_instances(struct exposition *exposition, const struct graph *graph)
+{
+    write_instance_counters(exposition, graph);
+    exposition_family(exposition, "toni_lock_wait_seconds_total", "counter",
+                      "What callbacks waited for the lock of their instance.");
+    for (size_t i = 0; i < graph->instance_count; i++) {
+        exposition_seconds(
+            exposition, LABELS({"instance", graph->instances[i]->setup.name}),
+            atomic_load_explicit(&graph->instances[i]->lock_wait_ns, memory_order_relaxed));
+    }
+    exposition_family(exposition, "toni_callback_seconds", "histogram",
+                      "How long callbacks took, without the wait for the lock.");
+    for (size_t i = 0; i < graph->instance_count; i++) {
+        struct histogram_figures figures = {0};
+        striped_histogram_read(&graph->instances[i]->callback_times, &figures);
+        exposition_histogram(exposition, LABELS({"instance", graph->instances[i]->setup.name}),
+                             &figures);
+    }
+}
+
+/* --- Workers */
+
+static void write_turns(struct exposition *exposition, const struct server *server)
+{
+    exposition_family(exposition, "toni_worker_turn_seconds", "histogram",
+                      "How long a turn of a worker's loop took, from its first event to the end "
+                      "of its flush.");
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        char name[16];
+        struct histogram_figures figures = {0};
+        (void)snprintf(name, sizeof name, "%u", (unsigned)i);
+        histogram_read(&server->workers[i].figures.turns, &figures);
+        exposition_histogram(exposition, LABELS({"worker", name}), &figures);
+    }
+}
+
+void metrics_write_host(struct exposition *exposition, const struct metrics_sources *sources)
+{
+    const toni_connections *connections = sources->server->connections;
+    const struct worker_sums sums = add_up(sources->server);
+    struct connections_figures figures;
+    connections_figures(connections, &figures);
+    write_connections(exposition, &sums, sources->graph);
+    write_messages(exposition, &sums, &figures);
+    write_refused(exposition, connections);
+    write_rooms(exposition, connections, &figures);
+    write_http(exposition, sources->http);
+    write_instances(exposition, sources->graph);
+    write_turns(exposition, sources->server);
+}

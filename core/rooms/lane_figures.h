@@ -1,0 +1,31 @@
+/* What a lane counts. Its worker adds, any thread reads; so counting costs what adding to a plain
+ * variable costs. */
+#ifndef ROOMS_LANE_FIGURES_H
+#define ROOMS_LANE_FIGURES_H
+
+#include "base/counter.h"
+
+/* Why a message that was accepted for a client is never written. X(name, label) */
+#define DROP_REASONS(X)                                                                            \
+    X(DROP_CLOSING, "closing")             /* it came after the client's close had begun */        \
+    X(DROP_CLOSED, "closed")               /* it waited when the connection ended */               \
+    X(DROP_SLOW_CONSUMER, "slow_consumer") /* it waited when the outbox passed its limit */        \
+    X(DROP_NO_MEMORY, "no_memory")
+
+enum drop_reason {
+#define DROP_NAME(name, label) name,
+    DROP_REASONS(DROP_NAME)
+#undef DROP_NAME
+        DROP_REASON_COUNT
+};
+
+struct lane_figures {
+    struct counter queued;     /* messages that came into outboxes */
+    struct counter sent;       /* messages of which the last byte was written */
+    struct counter sent_bytes; /* frame heads and close frames included */
+    struct counter dropped[DROP_REASON_COUNT];
+    struct counter outbox_messages; /* that wait now, as the last flush of each client left them */
+    struct counter outbox_bytes;
+};
+
+#endif
