@@ -26,7 +26,7 @@ struct instance_setup {
     struct plugin *plugin; /* the instance takes a reference of its own */
     const char *name;
     const char *module;
-    toni_str path;               /* of a gateway; empty for a service */
+    toni_str path;               /* where it answers; empty: nowhere */
     const struct value *options; /* a group, or NULL */
     struct limits limits;
     struct tasks *tasks; /* NULL: it gets no time and no work, as if it were ending */
