@@ -99,12 +99,13 @@ ANNOUNCE = gateway("announce", "announce_gateway.so", "/announce")
 
 
 def configuration(
-    gateways, workers=1, limits=None, listen="127.0.0.1:0", plugin_path=None, http=None
+    gateways, workers=1, limits=None, listen="127.0.0.1:0", plugin_path=None, http=None, page=None
 ):
     """A whole gateways.conf. The gateways that come along are found without being named in
     plugin_path, since the program searches its own folder."""
+    where = {"websocket": listen, "http": http, "page": page}
     lines = [
-        "listen = %s;" % value_text({"websocket": listen, **({"http": http} if http else {})}),
+        "listen = %s;" % value_text({k: v for k, v in where.items() if v is not None}),
         "workers = %d;" % workers,
         "plugin_path = %s;" % value_text(plugin_path or [FIXTURES]),
     ]
@@ -167,6 +168,8 @@ def _kill_leftovers():
 class Host:
     """One `toni run`, its log and its folder."""
 
+    program = TONI
+
     def __init__(self, conf, folder=None, before_exec=None):
         self.own_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="toni-test-")
@@ -190,7 +193,7 @@ class Host:
 
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [TONI, "run", "-c", self.conf],
+            [self.program, "run", "-c", self.conf],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
