@@ -155,7 +155,7 @@ void http_server_report_page(const struct http_server *server)
         const struct listener *listener = &server->listeners[i].socket;
         const char *host = reachable_host(listener->name);
         const char *rest = host ? strrchr(listener->name, ':') : listener->name;
-        char url[sizeof "http:///" + LISTENER_NAME_SIZE];
+        char url[sizeof "http://127.0.0.1/" + LISTENER_NAME_SIZE];
         if (listener->is_unix)
             continue;
         (void)snprintf(url, sizeof url, "http://%s%s/", host ? host : "", rest);
