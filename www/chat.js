@@ -4,6 +4,7 @@ import { Connection } from "./connection.js";
 import { read, roomFault, roomName } from "./protocol.js";
 
 const LINES_KEPT = 500; // of each room
+const TEXT_SHOWN = 10000; // characters of one message: a host takes a million, and many of them
 const TITLE = document.title;
 
 const $ = (id) => document.getElementById(id);
@@ -27,7 +28,9 @@ function element(tag, className, text = "") {
 
 // A stranger's text, whose direction must not disturb its neighbours.
 function stranger(tag, className, text) {
-  const made = element(tag, className, text);
+  const rest = text.length - TEXT_SHOWN;
+  const shown = rest > 0 ? `${text.slice(0, TEXT_SHOWN)}… (and ${rest} more characters)` : text;
+  const made = element(tag, className, shown);
   made.dir = "auto";
   return made;
 }
@@ -340,7 +343,9 @@ function showRetry(isShown) {
 }
 
 function showTrouble(text) {
-  $("trouble").textContent = text;
+  if ($("trouble").textContent !== text) {
+    $("trouble").textContent = text; // which a screen reader says, so once
+  }
   $("trouble").hidden = text === "";
 }
 

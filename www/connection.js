@@ -8,7 +8,7 @@ const STEADY_MS = 5000; // one that lasts so long is no part of a series of fail
 const PATH = "/rooms";
 
 // Doubles each time, up to a limit; half of it is chance, so that many pages don't come back at once.
-function delayAfter(failures) {
+export function delayAfter(failures) {
   const most = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
   return most / 2 + (Math.random() * most) / 2;
 }

@@ -240,6 +240,63 @@ suite("the page", () => {
     assert.ok(distance < 40, `the last line is in sight: ${distance}`);
   });
 
+  it("cuts what is too long to be read", async () => {
+    const [first, second] = await pair("long");
+    await second.evaluate(async () => {
+      const { port } = (await (await fetch("/toni.json")).json()).websocket[0];
+      const socket = new WebSocket(`ws://${location.hostname}:${port}/rooms`);
+      await new Promise((resolve) => (socket.onopen = resolve));
+      socket.send("msg:long:" + "y".repeat(1000000));
+    });
+    const cut = log(first, "long").getByText("… (and 990000 more characters)");
+    await cut.waitFor();
+    assert.ok((await cut.textContent()).length < 10100);
+  });
+
+  it("reads what the gateway says, whatever the rooms are called", async () => {
+    const page = await open();
+    const id = "0123456789abcdef";
+    const cases = [
+      ["Connected. Send 'join:<room>' to join a room.", [], { kind: "greeting" }],
+      ["Joined room: a b", [], { kind: "joined", room: "a b" }],
+      ["Joined room: Joined room: ", [], { kind: "joined", room: "Joined room: " }],
+      ["Left room: a: b", [], { kind: "left", room: "a: b" }],
+      [`${id} joined`, ["a"], { kind: "arrival", name: id }],
+      [`[a] ${id}: b: c`, ["a"], { kind: "spoken", room: "a", name: id, text: "b: c" }],
+      [`[a] ${id}: `, ["a"], { kind: "spoken", room: "a", name: id, text: "" }],
+      [`[a] ${id}: b\nc\u2028d`, ["a"], { kind: "spoken", room: "a", name: id, text: "b\nc\u2028d" }],
+      [`[a] b] ${id}: c`, ["a", "a] b"], { kind: "spoken", room: "a] b", name: id, text: "c" }],
+      [`[a] ${id}: b] ${id}: c`, ["a"],
+        { kind: "spoken", room: "a", name: id, text: `b] ${id}: c` }],
+      [`[a] ${id} joined`, ["a"], { kind: "notice", text: `[a] ${id} joined` }],
+      ["[a] ann: hello: you", ["a"], { kind: "spoken", room: "a", name: "ann", text: "hello: you" }],
+      ["[a] ann: hello", ["b"], { kind: "notice", text: "[a] ann: hello" }],
+      [`${id} joined.`, ["a"], { kind: "notice", text: `${id} joined.` }],
+      [`${id.toUpperCase()} joined`, ["a"], { kind: "notice", text: `${id.toUpperCase()} joined` }],
+      ["", ["a"], { kind: "notice", text: "" }],
+    ];
+    for (const [text, rooms, wanted] of cases) {
+      const found = await page.evaluate(
+        async ([text, rooms]) => (await import("/protocol.js")).read(text, rooms),
+        [text, rooms]
+      );
+      assert.deepStrictEqual(found, wanted, text);
+    }
+  });
+
+  it("waits longer after each failure, never above 30 seconds, and not as others do", async () => {
+    const page = await open();
+    const delays = await page.evaluate(async () => {
+      const { delayAfter } = await import("/connection.js");
+      return [...Array(50).keys()].map((n) => [...Array(20)].map(() => delayAfter(n)));
+    });
+    for (const [n, some] of delays.entries()) {
+      const most = Math.min(30000, 500 * 2 ** n);
+      assert.ok(some.every((delay) => delay >= most / 2 && delay <= most), String(some));
+      assert.ok(new Set(some).size > 1, String(some));
+    }
+  });
+
   it("can be used with the keyboard alone", async () => {
     const page = await open();
     const focused = () =>
