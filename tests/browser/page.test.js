@@ -270,6 +270,7 @@ suite("the page", () => {
         { kind: "spoken", room: "a", name: id, text: `b] ${id}: c` }],
       [`[a] ${id} joined`, ["a"], { kind: "notice", text: `[a] ${id} joined` }],
       ["[a] ann: hello: you", ["a"], { kind: "spoken", room: "a", name: "ann", text: "hello: you" }],
+      ["[a] b] ann: c", ["a", "a] b"], { kind: "spoken", room: "a] b", name: "ann", text: "c" }],
       ["[a] ann: hello", ["b"], { kind: "notice", text: "[a] ann: hello" }],
       [`${id} joined.`, ["a"], { kind: "notice", text: `${id} joined.` }],
       [`${id.toUpperCase()} joined`, ["a"], { kind: "notice", text: `${id.toUpperCase()} joined` }],
@@ -373,7 +374,17 @@ suite("the page", () => {
         await say(page, text);
         await hears(page, "wide " + width, text);
       }
-      assert.ok((await overflow()) <= width, String(await overflow()));
+      for (const room of [/^wide/, /^xxx/]) {
+        await page.getByRole("button", { name: room }).click();
+        assert.ok((await overflow()) <= width, String(await overflow()));
+        const wide = await page.evaluate(() =>
+          [...document.querySelectorAll("body, main, section, ul, li, h2, label, .log, .choose")]
+            .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth)
+            .filter((each) => getComputedStyle(each).display !== "inline")
+            .map((each) => each.id || each.className || each.tagName)
+        );
+        assert.deepStrictEqual(wide, []);
+      }
       for (const control of await page.getByRole("button").all()) {
         const box = await control.boundingBox();
         assert.ok(box === null || (box.x >= 0 && box.x + box.width <= width), JSON.stringify(box));
@@ -433,6 +444,8 @@ suite("the page", () => {
   it("says that it is offline, and is back as soon as the network is", async () => {
     const page = await open({ hostMayGo: true });
     await join(page, "tunnel");
+    await page.clock.install(); // nothing comes by waiting
+    await page.clock.pauseAt(Date.now() + 1000);
     await page.context().setOffline(true);
     await page.getByRole("status").filter({ hasText: /^Offline; trying again in \d+ s$/ }).waitFor();
     await page.context().setOffline(false);
