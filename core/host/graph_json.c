@@ -1,4 +1,4 @@
-/* A graph as JSON; see graph_report.h. The only file of the core that includes jansson.
+/* A graph as JSON; see graph_report.h.
  *
  *   { "modules": [ { "name", "built_in", "global", "imports": [ name ], "exports": [ name ] } ],
  *     "instances": [ { "name", "kind": "gateway" or "service", "module", "library",

@@ -9,9 +9,10 @@
 
 /* Relative to the folder of the program, in a build folder as below an install prefix. */
 #define PLUGIN_FOLDER "../lib/toni/plugins"
+#define WWW_FOLDER "../share/toni/www"
 
 /* @return Allocated; NULL on no memory. */
-static char *find_plugin_folder(void)
+static char *find_folder(const char *relative)
 {
     char program[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
@@ -19,15 +20,22 @@ static char *find_plugin_folder(void)
     char *slash = strrchr(program, '/');
     if (slash)
         *slash = '\0';
-    char folder[PATH_MAX + sizeof "/" PLUGIN_FOLDER];
-    (void)snprintf(folder, sizeof folder, "%s/%s", slash ? program : ".", PLUGIN_FOLDER);
+    char *folder;
+    if (asprintf(&folder, "%s/%s", slash ? program : ".", relative) < 0)
+        return NULL;
     char *real = realpath(folder, NULL);
-    return real ? real : strdup(folder); /* one that isn't there is named as it was looked for */
+    if (!real)
+        return folder; /* one that isn't there is named as it was looked for */
+    free(folder);
+    return real;
 }
 
 int loading_init(struct loading *loading, const char *config_path)
 {
-    *loading = (struct loading){.plugin_folder = find_plugin_folder()};
+    *loading = (struct loading){
+        .plugin_folder = find_folder(PLUGIN_FOLDER),
+        .www_folder = find_folder(WWW_FOLDER),
+    };
     struct fault_list faults;
     fault_list_init(&faults);
     plugin_loader_init(&loading->loader, loading->plugin_folder ? loading->plugin_folder : "");
@@ -47,4 +55,5 @@ void loading_finish(struct loading *loading)
     gateways_conf_destroy(loading->config);
     plugin_loader_finish(&loading->loader);
     free(loading->plugin_folder);
+    free(loading->www_folder);
 }

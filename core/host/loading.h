@@ -7,6 +7,7 @@
 
 struct loading {
     char *plugin_folder; /* of the plugins that come with the host */
+    char *www_folder;    /* of the page that comes with the host */
     struct plugin_loader loader;
     struct config *config;
     struct graph *graph; /* checked, not created */

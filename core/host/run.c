@@ -181,14 +181,25 @@ static void report_services(const struct host *host)
     }
 }
 
+/* The host serves without a page as well as with one. */
+static void offer_page(struct host *host)
+{
+    const char *folder = host->loading.www_folder;
+    if (host->loading.config->page)
+        http_server_offer_page(host->http, folder ? folder : "", host->server->listeners,
+                               host->server->listener_count);
+}
+
 static int open_up(struct host *host)
 {
     const struct config *config = host->loading.config;
     if (graph_start(host->loading.graph) ||
         server_bind(host->server, config->websocket.addresses, config->websocket.count) ||
-        http_server_bind(host->http, &config->http) || server_start(host->server) ||
-        graph_ready(host->loading.graph) || server_accept(host->server, &host->loop) ||
-        http_server_start(host->http, &host->loop))
+        http_server_bind(host->http, &config->http))
+        return -1;
+    offer_page(host);
+    if (server_start(host->server) || graph_ready(host->loading.graph) ||
+        server_accept(host->server, &host->loop) || http_server_start(host->http, &host->loop))
         return -1;
     http_admin_ready(host->admin, &(struct metrics_sources){.server = host->server,
                                                             .http = host->http,
@@ -196,6 +207,7 @@ static int open_up(struct host *host)
     report_gateways(host);
     report_services(host);
     log_info("ready", log_uint("workers", host->connections->lane_count), log_int("pid", getpid()));
+    http_server_report_page(host->http);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "net/http_exchange.h"
+#include "net/http_page.h"
 #include "net/http_path.h"
 #include "net/http_server.h"
 
@@ -128,9 +129,9 @@ static void judge_head(const struct http_server *server, toni_exchange *exchange
         http_exchange_refuse(exchange, 204, "", "Allow", METHODS);
     } else if (exchange->path_is_bad) {
         http_exchange_refuse(exchange, 400, "The request target is no valid path.\n", NULL, NULL);
-    } else if (!exchange->service) {
+    } else if (!exchange->service && !http_page_answer(server->page, exchange)) {
         http_exchange_refuse(exchange, 404, "No service answers on this path.\n", NULL, NULL);
-    } else if (announces_too_much(exchange)) {
+    } else if (exchange->service && announces_too_much(exchange)) {
         http_exchange_refuse(exchange, 413, "The body is too large.\n", NULL, NULL);
     }
 }

@@ -2,10 +2,13 @@
 #include "net/http_server.h"
 
 #include "base/log.h"
+#include "net/http_page.h"
+#include "net/http_path.h"
 #include "net/http_request.h"
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +117,53 @@ int http_server_start(struct http_server *server, uv_loop_t *loop)
     return 0;
 }
 
+/* --- The page */
+
+void http_server_offer_page(struct http_server *server, const char *folder,
+                            const struct listener *websocket, size_t websocket_count)
+{
+    if (server->listener_count == 0)
+        return;
+    char *description = http_page_describe(websocket, websocket_count, server->graph);
+    server->page = http_page_create(folder, description);
+    free(description);
+}
+
+static bool page_is_covered(const struct http_server *server)
+{
+    toni_str rest;
+    for (size_t i = 0; i < server->service_count; i++) {
+        if (http_path_below(toni_str_of("/"), server->services[i].instance->setup.path, &rest))
+            return true;
+    }
+    return false;
+}
+
+/* What listens on all addresses is reached on that of this machine. */
+static const char *reachable_host(const char *name)
+{
+    if (strncmp(name, "0.0.0.0:", strlen("0.0.0.0:")) == 0)
+        return "127.0.0.1";
+    return strncmp(name, "[::]:", strlen("[::]:")) == 0 ? "[::1]" : NULL;
+}
+
+void http_server_report_page(const struct http_server *server)
+{
+    if (!server->page || page_is_covered(server))
+        return;
+    for (size_t i = 0; i < server->listener_count; i++) {
+        const struct listener *listener = &server->listeners[i].socket;
+        const char *host = reachable_host(listener->name);
+        const char *rest = host ? strrchr(listener->name, ':') : listener->name;
+        char url[sizeof "http://127.0.0.1/" + LISTENER_NAME_SIZE];
+        if (listener->is_unix)
+            continue;
+        (void)snprintf(url, sizeof url, "http://%s%s/", host ? host : "", rest);
+        log_info("open the page in a browser", log_str("url", url));
+        return;
+    }
+}
+
 /* --- Stopping */
 
 /* libmicrohttpd's threads let go of the socket when they come to it, so it stays open. */
@@ -175,6 +225,7 @@ void http_server_destroy(struct http_server *server)
     if (!server)
         return;
     http_deadlines_finish(&server->deadlines);
+    http_page_destroy(server->page);
     free(server->services);
     free(server->listeners);
     free(server);

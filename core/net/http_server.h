@@ -17,6 +17,7 @@
 #include <uv.h>
 
 struct MHD_Daemon;
+struct http_page;
 
 /* Answers by the class of their status: 1xx to 5xx. */
 #define HTTP_CLASSES 5
@@ -46,6 +47,7 @@ struct http_server {
     struct counter answers[HTTP_CLASSES]; /* to requests for no service */
     struct http_listener *listeners;
     size_t listener_count;
+    struct http_page *page; /* NULL: none */
     struct http_deadlines deadlines;
     uv_timer_t sweep;
     bool sweeping;
@@ -60,6 +62,16 @@ struct http_server *http_server_create(const toni_host *host, struct graph *grap
 /** Binds all addresses, or none.
  * @return 0, or -1; then the log says which address it was, and why. */
 int http_server_bind(struct http_server *server, const struct address_list *addresses);
+
+/** Offers the first page for people, where no service has its paths; before http_server_start. If
+ * it can't be read the log says so, and the server does without.
+ * @param folder     Of its files.
+ * @param websocket  Bound: where the page finds the gateways. */
+void http_server_offer_page(struct http_server *server, const char *folder,
+                            const struct listener *websocket, size_t websocket_count);
+
+/** Says in the log where the page is, if a browser can reach it; after http_server_start. */
+void http_server_report_page(const struct http_server *server);
 
 /** Starts the threads, and accepts. The graph is ready. @param loop  The main thread's.
  * @return 0, or -1, which is logged. */

@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -111,6 +112,12 @@ int listener_open(struct listener *listener, const struct listen_address *addres
     else
         read_name(listener);
     return 0;
+}
+
+uint16_t listener_port(const struct listener *listener)
+{
+    const char *colon = listener->is_unix ? NULL : strrchr(listener->name, ':');
+    return colon ? (uint16_t)strtoul(colon + 1, NULL, 10) : 0;
 }
 
 /* --- Accepting */

@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 /* What an accepted descriptor is handed to. @param address  The client's, without a port; empty on
@@ -20,12 +21,12 @@ typedef bool listener_has_room(void *data);
 #define LISTENER_NAME_SIZE 128
 
 struct listener {
-    int fd;
     uv_poll_t poll;
     uv_timer_t pause; /* waits for descriptors to become free */
+    int fd;
     bool polling;
-    uint64_t warned_ms; /* of the loop's clock: when it last said that it pauses */
     bool is_unix;
+    uint64_t warned_ms;            /* of the loop's clock: when it last said that it pauses */
     char name[LISTENER_NAME_SIZE]; /* the bound address, with the real port */
     listener_accepted *accepted;
     listener_has_room *has_room;
@@ -34,6 +35,9 @@ struct listener {
 
 /** Binds and listens. @return 0, or -1 with errno set; then nothing stays bound. */
 int listener_open(struct listener *listener, const struct listen_address *address);
+
+/** @return The port that is really bound; 0 of a Unix socket. */
+uint16_t listener_port(const struct listener *listener);
 
 /** Begins to accept. @return 0, or a libuv error. */
 int listener_start(struct listener *listener, uv_loop_t *loop, listener_accepted *accepted,

@@ -14,7 +14,7 @@
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const char *const top_keys[] = {"listen", "workers", "plugin_path", "limits", "modules"};
-static const char *const listen_keys[] = {"websocket", "http", "admin"};
+static const char *const listen_keys[] = {"websocket", "http", "page", "admin"};
 
 /* --- listen */
 
@@ -95,6 +95,8 @@ static int read_listen(struct config *config, const struct section *top)
     } else if (read_addresses(config, &config->websocket, websocket, top->faults) != 0) {
         return -1;
     }
+    const struct value *page = section_get(&listen, "page", VALUE_BOOL);
+    config->page = page == NULL || value_bool(page);
     const struct value *http = value_get(group, "http");
     if (http != NULL && read_addresses(config, &config->http, http, top->faults) != 0)
         return -1;

@@ -53,6 +53,7 @@ struct config {
     struct address_list websocket; /* at least one */
     struct address_list http;      /* maybe none */
     struct address_list admin;     /* maybe none */
+    bool page;                     /* whether the first page for people is served there */
     unsigned workers;              /* 0: one per core */
     char **plugin_path;            /* folders */
     size_t plugin_path_count;

@@ -19,7 +19,9 @@ ONE_PLACE = {
     "microhttpd.h": (re.compile(r"core/net/http[^/]*"), "core/net/http*", None),
     "libconfig.h": (re.compile(r"core/wiring/[^/]*"), "one file in core/wiring", 1),
     "jansson.h": (
-        re.compile(r"core/host/graph_json\.c|plugins/.*"), "core/host/graph_json.c and plugins", None
+        re.compile(r"core/(host/graph_json|net/http_page)\.c|plugins/.*"),
+        "core/host/graph_json.c, core/net/http_page.c and plugins",
+        None,
     ),
 }
 

@@ -253,7 +253,7 @@ class TestRequests(HttpTestCase):
                 self.assertEqual(self.parts("GET", path)["subpath"], subpath)
 
     def test_404(self):
-        for path in ("/", "/prob", "/probes", "/probes/deeper", "/probex", "/Probe", "/rooms", "//probe"):
+        for path in ("/prob", "/probes", "/probes/deeper", "/probex", "/Probe", "/rooms", "//probe"):
             with self.subTest(path=path):
                 answer = self.ask("GET", path)
                 self.assertEqual(answer.status, 404)

@@ -26,14 +26,8 @@ function within(promise, what) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-class Host {
-  static async start(workers, limits = "") {
-    const host = new Host();
-    host.folder = fs.mkdtempSync(path.join(os.tmpdir(), "toni-test-"));
-    const conf = path.join(host.folder, "gateways.conf");
-    fs.writeFileSync(
-      conf,
-      `listen = { websocket = "127.0.0.1:0"; };
+function configuration(workers, limits = "") {
+  return `listen = { websocket = "127.0.0.1:0"; };
 workers = ${workers};
 ${limits}
 modules = (
@@ -43,8 +37,20 @@ modules = (
       { gateway = "echo"; library = "echo_gateway.so"; path = "/echo"; }
     ); }
 );
-`
-    );
+`;
+}
+
+class Host {
+  static start(workers, limits) {
+    return Host.startWith(configuration(workers, limits));
+  }
+
+  // With a gateways.conf of the test's own.
+  static async startWith(text) {
+    const host = new Host();
+    host.folder = fs.mkdtempSync(path.join(os.tmpdir(), "toni-test-"));
+    const conf = path.join(host.folder, "gateways.conf");
+    fs.writeFileSync(conf, text);
     host.process = spawn(path.resolve(build, "bin", "toni"), ["run", "-c", conf], {
       stdio: ["ignore", "ignore", "pipe"],
     });
@@ -64,7 +70,8 @@ modules = (
       }),
       "start"
     );
-    host.address = / msg="listening" .*address=(\S+)/.exec(host.log)[1];
+    host.address = / msg="listening" protocol=websocket address=(\S+)/.exec(host.log)[1];
+    host.httpAddress = (/ msg="listening" protocol=http address=(\S+)/.exec(host.log) || [])[1];
     return host;
   }
 
@@ -169,4 +176,4 @@ async function chat(host) {
   return client;
 }
 
-module.exports = { Client, Host, GREETING, chat, sanitizer, within };
+module.exports = { Client, DEADLINE_MS, Host, GREETING, chat, sanitizer, within };

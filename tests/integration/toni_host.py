@@ -100,13 +100,14 @@ ANNOUNCE = gateway("announce", "announce_gateway.so", "/announce")
 
 
 def configuration(
-    gateways, workers=1, limits=None, listen="127.0.0.1:0", plugin_path=None, http=None, admin=None
+    gateways, workers=1, limits=None, listen="127.0.0.1:0", plugin_path=None, http=None, admin=None,
+    page=None,
 ):
     """A whole gateways.conf. The gateways that come along are found without being named in
     plugin_path, since the program searches its own folder."""
-    listeners = {"websocket": listen, "http": http, "admin": admin}
+    where = {"websocket": listen, "http": http, "page": page, "admin": admin}
     lines = [
-        "listen = %s;" % value_text({key: value for key, value in listeners.items() if value}),
+        "listen = %s;" % value_text({key: value for key, value in where.items() if value is not None}),
         "workers = %d;" % workers,
         "plugin_path = %s;" % value_text(plugin_path or [FIXTURES]),
     ]
@@ -169,6 +170,8 @@ def _kill_leftovers():
 class Host:
     """One `toni run`, its log and its folder."""
 
+    program = TONI
+
     def __init__(self, conf, folder=None, before_exec=None):
         self.own_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="toni-test-")
@@ -192,7 +195,7 @@ class Host:
 
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [TONI, "run", "-c", self.conf],
+            [self.program, "run", "-c", self.conf],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -211,6 +211,16 @@ START_TEST(addresses_of_admin)
 }
 END_TEST
 
+START_TEST(the_page_can_be_turned_off)
+{
+    ck_assert(read_good(LISTEN MODULES)->page);
+    ck_assert(read_good(MODULES "listen = { websocket = \"[::1]:0\"; page = true; };")->page);
+    ck_assert(!read_good(MODULES "listen = { websocket = \"[::1]:0\"; page = false; };")->page);
+    read_bad(MODULES "listen = { websocket = \"[::1]:0\"; page = \"off\"; };", 2,
+             WORDS("`page` of `listen`", "a string", "true or false"));
+}
+END_TEST
+
 START_TEST(bad_listen)
 {
     read_bad(MODULES, 1, WORDS("lacks `listen`", "a group"));
@@ -488,6 +498,7 @@ int main(void)
     tcase_add_test(cases, one_address_or_a_list);
     tcase_add_test(cases, bad_addresses);
     tcase_add_test(cases, addresses_of_admin);
+    tcase_add_test(cases, the_page_can_be_turned_off);
     tcase_add_test(cases, bad_listen);
     tcase_add_test(cases, workers);
     tcase_add_test(cases, plugin_path);
