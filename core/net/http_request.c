@@ -42,7 +42,7 @@ static struct http_service *find_service(const struct http_server *server, toni_
     size_t longest = 0;
     toni_str rest;
     for (size_t i = 0; i < server->service_count; i++) {
-        toni_str base = server->services[i].instance->setup.path;
+        toni_str base = server->services[i].path;
         if (base.size > longest && http_path_below(exchange->path, base, &rest)) {
             best = &server->services[i];
             longest = base.size;
@@ -59,22 +59,37 @@ static void tell_options(toni_exchange *exchange)
         exchange->status = 204;
 }
 
-static void call_service(toni_exchange *exchange)
+static void call_instance(struct instance *instance, toni_exchange *exchange)
 {
-    struct http_service *service = exchange->service;
-    atomic_fetch_add(&service->running, 1);
-    int32_t result = instance_on_request(service->instance, exchange);
-    atomic_fetch_sub(&service->running, 1);
+    int32_t result = instance_on_request(instance, exchange);
     if (result == TONI_OK && exchange->status == 0) {
         log_warn("a request was left without an answer: it gets 500",
-                 log_str("instance", service->instance->setup.name),
-                 log_str("method", exchange->method),
+                 log_str("instance", instance->setup.name), log_str("method", exchange->method),
                  log_strn("path", exchange->path.data, exchange->path.size));
     }
     if (result != TONI_OK || exchange->status == 0)
         http_exchange_refuse(exchange, 500, "The service failed to answer.\n", NULL, NULL);
     else
         tell_options(exchange);
+}
+
+static void refuse_at_the_end(toni_exchange *exchange)
+{
+    http_exchange_refuse(exchange, 503, "The server is shutting down.\n", "Retry-After",
+                         RETRY_AFTER);
+}
+
+/* Counted before it is asked whether services have ended: http_server_stop does it the other way
+ * round, so it sees the call, or the call sees it. */
+static void call_service(struct http_server *server, toni_exchange *exchange)
+{
+    struct http_service *service = exchange->service;
+    atomic_fetch_add(&service->running, 1);
+    if (atomic_load(&server->ended))
+        refuse_at_the_end(exchange);
+    else
+        call_instance(service->instance, exchange);
+    atomic_fetch_sub(&service->running, 1);
 }
 
 /* --- The steps of a request */
@@ -85,17 +100,13 @@ static enum MHD_Result send_answer(struct http_server *server, toni_exchange *ex
     return http_exchange_send(exchange) ? MHD_NO : MHD_YES;
 }
 
-static uint64_t body_limit(const toni_exchange *exchange)
-{
-    return exchange->service->instance->setup.limits.http_body_bytes;
-}
-
 static bool announces_too_much(const toni_exchange *exchange)
 {
     const char *length =
         MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     errno = 0;
-    return length && (strtoull(length, NULL, 10) > body_limit(exchange) || errno == ERANGE);
+    return length &&
+           (strtoull(length, NULL, 10) > exchange->service->body_limit || errno == ERANGE);
 }
 
 static bool has_body(const toni_exchange *exchange)
@@ -113,8 +124,7 @@ static void judge_head(const struct http_server *server, toni_exchange *exchange
 {
     exchange->service = exchange->path_is_bad ? NULL : find_service(server, exchange);
     if (atomic_load(&server->draining)) {
-        http_exchange_refuse(exchange, 503, "The server is shutting down.\n", "Retry-After",
-                             RETRY_AFTER);
+        refuse_at_the_end(exchange);
     } else if (!method_is_known(method)) {
         http_exchange_refuse(exchange, 405, "Method not known here.\n", "Allow", METHODS);
     } else if (exchange->is_asterisk && strcmp(method, "OPTIONS") == 0) {
@@ -145,7 +155,7 @@ static void take_body(toni_exchange *exchange, const char *bytes, size_t size)
 {
     if (exchange->is_too_big)
         return;
-    if (exchange->body.length + size > body_limit(exchange) ||
+    if (exchange->body.length + size > exchange->service->body_limit ||
         buffer_append(&exchange->body, bytes, size)) {
         exchange->is_too_big = true;
         buffer_finish(&exchange->body);
@@ -159,7 +169,7 @@ static enum MHD_Result answer(struct http_server *server, toni_exchange *exchang
         http_exchange_refuse(exchange, 413, "The body is too large.\n", NULL, NULL);
     } else if (exchange->status == 0) {
         http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_RUNNING);
-        call_service(exchange);
+        call_service(server, exchange);
     }
     return send_answer(server, exchange);
 }

@@ -618,9 +618,10 @@ class TestShipped(HttpTestCase):
 
 
 class TestStop(HttpTestCase):
-    def start(self, limits=None, **how):
+    def start(self, limits=None, gateways=None):
         # one of its own for each test
-        self.host = Host(configuration(self.gateways, 2, limits, http=self.http)).start()
+        gateways = gateways or self.gateways
+        self.host = Host(configuration(gateways, 2, limits, http=self.http)).start()
         self.addCleanup(self.host.kill)
 
     @classmethod
@@ -641,6 +642,7 @@ class TestStop(HttpTestCase):
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             slow = pool.submit(self.ask, "GET", "/sleeper/wait?until=" + go_on)
             self.host.wait_log(msg="waiting")
+            idle += [self.open() for _ in range(4)]  # these surely are on others
             self.host.process.send_signal(signal.SIGTERM)
             self.host.wait_log(msg="stopping")
             with self.assertRaises(OSError):
@@ -675,6 +677,32 @@ class TestStop(HttpTestCase):
         self.host.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.host.wait_exit(), 1)
         self.assertEqual(len(self.host.log(level="error", instance="sleeper")), 1)
+
+    def test_no_request_reaches_a_service_that_has_ended(self):
+        # one request stays for ever; while `hanging` takes its time to end, after the services,
+        # the other connections go on asking
+        gateways = (
+            '{ gateway = "hanging"; library = "hanging.so"; options = { hang = "destroy"; }; }',
+            service("greeter", "greeter.so", None),
+            HTTP_PROBE,
+            SLEEPER,
+        )
+        limits = {"drain_ms": 300, "hook_ms": 1500 * SLOWNESS}
+        self.start(limits, gateways)
+        self.host.expect_error(instance="sleeper")
+        self.open().sendall(b"GET /sleeper/sleep?ms=600000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.host.wait_log(msg="asleep")
+        idle, half = self.open(), self.open()  # on other threads than the one that sleeps
+        half.sendall(b"POST /probe/x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+        idle.sendall(b"GET /probe HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertEqual(Response(idle.recv(65536)).status, 200)
+        self.host.process.send_signal(signal.SIGTERM)
+        self.host.wait_log(msg="hanging in destroy")
+        for sock, data in ((half, b"cd"), (idle, b"GET /probe HTTP/1.1\r\nHost: a\r\n\r\n")):
+            sock.sendall(data)
+            self.assertEqual(Response(sock.recv(65536)).status, 503)
+        self.assertEqual(self.host.wait_exit(), 1)
+        self.assertEqual(self.host.faults(), [])
 
     def test_a_second_signal_ends_at_once(self):
         self.start()
