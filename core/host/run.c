@@ -71,6 +71,7 @@ static void on_stop(uv_async_t *async)
     log_info("stopping", log_str("signal", signal_name(atomic_load(&host->signal))),
              log_uint("clients", atomic_load(&host->server->clients)));
     graph_stopping(host->loading.graph);
+    uv_update_time(&host->loop); /* the hooks took some */
     uv_timer_start(&host->drain_limit, on_drain_limit, host->loading.config->limits.drain_ms, 0);
     http_server_drain(host->http);
     server_drain(host->server);

@@ -704,6 +704,18 @@ class TestStop(HttpTestCase):
         self.assertEqual(self.host.wait_exit(), 1)
         self.assertEqual(self.host.faults(), [])
 
+    def test_drain_ms_begins_when_the_hooks_have_returned(self):
+        hanging = '{ gateway = "hanging"; library = "hanging.so"; options = { hang = "stopping"; }; }'
+        limits = {"drain_ms": 1000, "hook_ms": 1200}
+        self.start(limits, (hanging, service("greeter", "greeter.so", None), SLEEPER))
+        self.open().sendall(b"GET /sleeper/sleep?ms=600000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.host.wait_log(msg="asleep")
+        self.host.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.host.wait_exit(), 1)
+        hook = self.host.time_of(hook="stopping", instance="hanging")
+        drain = self.host.time_of(msg="drain_ms is over: the rest is closed at once")
+        self.assertGreater(drain - hook, 0.9)
+
     def test_a_second_signal_ends_at_once(self):
         self.start()
         sock = self.open()
