@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "net/http_exchange.h"
+#include "net/http_framing.h"
 #include "net/http_path.h"
 #include "net/http_server.h"
 
@@ -96,6 +97,7 @@ static void call_service(struct http_server *server, toni_exchange *exchange)
 
 static enum MHD_Result send_answer(struct http_server *server, toni_exchange *exchange)
 {
+    exchange->is_last |= atomic_load(&server->draining);
     http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_SENDING);
     return http_exchange_send(exchange) ? MHD_NO : MHD_YES;
 }
@@ -116,6 +118,18 @@ static bool has_body(const toni_exchange *exchange)
     return (length && strcmp(length, "0") != 0) ||
            MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND,
                                        MHD_HTTP_HEADER_TRANSFER_ENCODING);
+}
+
+/* Answers a head that may be taken for two things; what follows it is not looked at. */
+static bool judge_framing(toni_exchange *exchange, const char *version)
+{
+    uint32_t status;
+    const char *problem = http_framing_problem(exchange->mhd, version, &status);
+    if (!problem)
+        return true;
+    exchange->is_last = true;
+    http_exchange_refuse(exchange, status, problem, NULL, NULL);
+    return false;
 }
 
 /* Finds the service, or answers why there is none. */
@@ -141,11 +155,12 @@ static void judge_head(const struct http_server *server, toni_exchange *exchange
 /* The head is whole. A refusal goes out before the body is read, which ends the connection; where
  * there is no body it waits for the next call, which doesn't. */
 static enum MHD_Result take_head(struct http_server *server, toni_exchange *exchange,
-                                 const char *method)
+                                 const char *method, const char *version)
 {
     bool is_head = strcmp(method, "HEAD") == 0; /* libmicrohttpd leaves its content out */
     exchange->method = is_head ? "GET" : method;
-    judge_head(server, exchange, method);
+    if (judge_framing(exchange, version))
+        judge_head(server, exchange, method);
     return exchange->status != 0 && has_body(exchange) ? send_answer(server, exchange) : MHD_YES;
 }
 
@@ -179,13 +194,13 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *mhd, const c
                                  const char *method, const char *version, const char *bytes,
                                  size_t *size, void **state)
 {
-    (void)mhd, (void)url, (void)version;
+    (void)mhd, (void)url;
     struct http_server *server = data;
     toni_exchange *exchange = *state;
     if (!exchange) /* no memory */
         return MHD_NO;
     if (!exchange->method)
-        return take_head(server, exchange, method);
+        return take_head(server, exchange, method, version);
     if (*size > 0) {
         take_body(exchange, bytes, *size);
         *size = 0;

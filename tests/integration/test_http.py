@@ -417,6 +417,39 @@ class TestBodies(HttpTestCase):
         self.assertIn(answer.status if answer else 400, (400,))
         self.http_goes_on()
 
+    def test_heads_that_may_be_taken_for_two_things(self):
+        # whatever the host answers, it must not read on: a request could hide in the body
+        chunked = b"Transfer-Encoding: chunked\r\n"
+        hidden = b"5\r\nhello\r\n0\r\n\r\nGET /probe HTTP/1.1\r\nHost: a\r\n\r\n"
+        length = b"Content-Length: %d\r\n"
+        for fields in (
+            length % 5 + length % 6,
+            length % 0 + length % len(hidden),
+            length % len(hidden) + length % 0,
+            length % len(hidden) + chunked,
+            chunked + length % 0,
+            chunked + b"Transfer-Encoding: identity\r\n",
+            b"Transfer-Encoding: identity\r\n" + chunked,
+            b"Transfer-Encoding: gzip\r\n",
+            b"Transfer-Encoding: gzip, chunked\r\n",
+            b"Transfer-Encoding:\r\n",
+            b"Host: b\r\n" + length % 5,
+            b"Content-Length : 5\r\n",
+            b"X-Probe: a\rb\r\n" + length % 5,
+        ):
+            for path in (b"/probe", b"/nowhere"):
+                with self.subTest(fields=fields, path=path):
+                    head = b"POST %s HTTP/1.1\r\nHost: a\r\n%s\r\n" % (path, fields)
+                    answer = self.raw(head + hidden)
+                    self.assertIn(answer.status, (400, 501))
+                    self.assertNotIn(b"method=", answer.body)
+        for head in (b"GET /probe HTTP/1.1\r\n\r\n", b"POST /probe HTTP/1.0\r\n" + chunked + b"\r\n"):
+            self.assertEqual(self.raw(head + hidden).status, 400)
+        self.assertEqual(self.raw(b"GET /probe HTTP/1.0\r\n\r\n").status, 200)
+        answer = self.raw(self.chunked(b"/probe", 5).replace(b"chunked", b"Chunked"))
+        self.assertEqual(answer.status, 200)
+        self.http_goes_on()
+
     def test_heads_that_are_too_large(self):
         for head in (
             b"GET /probe HTTP/1.1\r\nHost: a\r\nX-Large: " + b"x" * 100000 + b"\r\n\r\n",
@@ -654,10 +687,12 @@ class TestStop(HttpTestCase):
             answer = Response(answered[0].recv(65536))
             self.assertEqual(answer.status, 503)
             self.assertTrue(answer.headers["retry-after"])
+            self.assertEqual(answer.headers["connection"], "close")
             self.assertIsNone(self.host.process.poll())
             with open(go_on, "w", encoding="utf-8"):
                 pass
             self.assertEqual(slow.result().content, b"waited\n")
+            self.assertEqual(slow.result().headers["Connection"], "close")
         self.host.ends_well()
 
     def test_connections_that_wait_hold_nothing_up(self):
