@@ -160,6 +160,8 @@ class TestChat(HttpTestCase):
             ('{"sender": "a", "message": "b"} x', 1, 33),
             ('{"sender": "a", "sender": "b", "message": "c"}', 1, 25),
             (b'{"sender": "\xff", "message": "b"}', 1, 12),
+            ('{"sender": "\\€", "message": "b"}'.encode(), 1, 13),
+            ('{"sender": "\\u12€", "message": "b"}'.encode(), 1, 16),
         ):
             with self.subTest(body=body):
                 told = self.refused(self.ask("POST", "/chat/x", body, JSON), 400, "malformed JSON")
