@@ -186,6 +186,7 @@ static int open_up(struct host *host)
 /* What never returns goes on using what it was given, so nothing of that may be freed. */
 static void end_at_once(struct host *host)
 {
+    signals_stop(&host->signals); /* a second one ends the loader too */
     plugin_loader_finish(&host->loading.loader);
     _exit(EXIT_FAULT);
 }
