@@ -215,6 +215,7 @@ enum exit_code host_run(const char *config_path)
     struct host host = {0};
     enum exit_code code = EXIT_USAGE;
     (void)signal(SIGPIPE, SIG_IGN); /* a log that nobody reads must not end the host */
+    signals_block();
     if (loading_init(&host.loading, config_path))
         goto finish;
     code = EXIT_FAULT;
