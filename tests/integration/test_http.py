@@ -706,6 +706,17 @@ class TestStop(HttpTestCase):
         self.host.stop()
         self.assertLess(time.monotonic() - began, 3 * SLOWNESS)
 
+    def test_clients_that_went_away_hold_nothing_up(self):
+        # what they sent and that they are gone arrives at once
+        self.start({"http_request_ms": 60000, "drain_ms": 60000})
+        for _ in range(50):
+            sock = self.open()
+            sock.sendall(b"POST /probe HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc")
+            sock.close()
+        began = time.monotonic()
+        self.host.stop()
+        self.assertLess(time.monotonic() - began, 5 * SLOWNESS)
+
     def test_a_request_that_does_not_end_is_left_behind_after_drain_ms(self):
         self.start({"drain_ms": 300})
         sock = self.open()
