@@ -345,7 +345,8 @@ class TestRequests(HttpTestCase):
     def test_a_service_that_fails(self):
         for _ in range(3):
             answer = self.ask("POST", "/probe/fail", b"x")
-            self.assertEqual(answer.status, 500)
+            self.assertEqual((answer.status, answer.headers["X-One"]), (500, None))
+            self.assertNotIn(b"well", answer.content)
         line = self.host.wait_log(instance="http_probe", callback="on_request")
         self.assertEqual((line["path"], line["error"]), ("/probe/fail", "TONI_ERR_LIMIT"))
         self.http_goes_on()
