@@ -5,6 +5,7 @@
 #include "host/run.h"
 
 #include <argp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,6 +115,7 @@ static enum exit_code check(const struct arguments *arguments)
 {
     struct loading loading;
     enum exit_code code = EXIT_USAGE;
+    (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not leave the copies behind */
     if (!loading_init(&loading, arguments->config_path)) {
         code = EXIT_CLEAN;
         if (arguments->print(loading.graph, stdout)) {

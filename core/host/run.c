@@ -215,6 +215,7 @@ static int open_up(struct host *host)
 static void end_at_once(struct host *host)
 {
     http_admin_destroy(host->admin);
+    signals_stop(&host->signals); /* a second one ends the loader too */
     plugin_loader_finish(&host->loading.loader);
     _exit(EXIT_FAULT);
 }
@@ -246,6 +247,7 @@ enum exit_code host_run(const char *config_path)
     struct host host = {0};
     enum exit_code code = EXIT_USAGE;
     (void)signal(SIGPIPE, SIG_IGN); /* a log that nobody reads must not end the host */
+    signals_block();
     if (loading_init(&host.loading, config_path))
         goto finish;
     code = EXIT_FAULT;

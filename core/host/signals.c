@@ -66,6 +66,12 @@ static int open_loop(struct signals *signals)
     return 0;
 }
 
+void signals_block(void)
+{
+    const sigset_t set = awaited();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 int signals_start(struct signals *signals, void (*first)(void *data, int number),
                   void (*second)(void *data, int number), void *data)
 {
@@ -78,7 +84,6 @@ int signals_start(struct signals *signals, void (*first)(void *data, int number)
         close(signals->descriptor);
         return -1;
     }
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (!uv_poll_start(&signals->arrival, UV_READABLE, on_readable) &&
         !pthread_create(&signals->thread, NULL, run, signals))
         return 0;
@@ -86,7 +91,6 @@ int signals_start(struct signals *signals, void (*first)(void *data, int number)
     uv_run(&signals->loop, UV_RUN_DEFAULT);
     uv_loop_close(&signals->loop);
     close(signals->descriptor);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     return -1;
 }
 

@@ -18,8 +18,13 @@ struct signals {
     unsigned count; /* that have come; the thread's own */
 };
 
-/** Begins to listen, and blocks both signals for this thread and all that it makes from now on:
- * they stay blocked to the end of the process. @p first and @p second are called on the thread;
+/** Blocks both signals for this thread and all that it makes from now on, to the end of the
+ * process: before the first library is loaded, since a signal ends the process where one thread
+ * lets it through, and libraries may begin threads of their own. What comes before signals_start
+ * waits. */
+void signals_block(void);
+
+/** Begins to listen, after signals_block. @p first and @p second are called on the thread;
  * others that follow are not told of.
  * @return 0, or -1 on no memory or descriptors. */
 int signals_start(struct signals *signals, void (*first)(void *data, int number),

@@ -60,6 +60,7 @@ void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connecti
 {
     pthread_mutex_lock(&deadlines->mutex);
     connection->phase = phase;
+    connection->was_at_end = false;
     connection->due_ms = phase == HTTP_RUNNING ? UINT64_MAX : clock_now_ms() + deadlines->limit_ms;
     pthread_mutex_unlock(&deadlines->mutex);
 }
@@ -72,12 +73,23 @@ static void give_up(struct http_connection *connection)
     connection->due_ms = UINT64_MAX;
 }
 
+/* The thread of the connection may have the last of the request in its hands, and answer it in a
+ * moment; from one sweep to the next that is over. */
+static bool is_gone(struct http_connection *connection)
+{
+    char byte;
+    const bool was_at_end = connection->was_at_end;
+    connection->was_at_end = connection->phase == HTTP_READING &&
+                             recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return was_at_end && connection->was_at_end;
+}
+
 void http_deadlines_sweep(struct http_deadlines *deadlines)
 {
     uint64_t now = clock_now_ms();
     pthread_mutex_lock(&deadlines->mutex);
     for (struct http_connection *each = deadlines->first; each; each = each->next) {
-        if (each->due_ms <= now)
+        if (each->due_ms <= now || is_gone(each))
             give_up(each);
     }
     pthread_mutex_unlock(&deadlines->mutex);

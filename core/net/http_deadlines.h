@@ -7,6 +7,7 @@
 #define NET_HTTP_DEADLINES_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum http_phase {
@@ -21,6 +22,7 @@ struct http_connection {
     struct http_connection **link; /* what points here */
     int fd;
     enum http_phase phase;
+    bool was_at_end; /* of what the client sends, in the middle of a request, at the last sweep */
     uint64_t due_ms;
 };
 
@@ -47,7 +49,9 @@ void http_deadlines_remove(struct http_deadlines *deadlines, struct http_connect
 void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connection *connection,
                           enum http_phase phase);
 
-/** Shuts down the sockets that are late; one in the middle of a request is told 408 before. */
+/** Shuts down the sockets that are late; one in the middle of a request is told 408 before. So it
+ * does those whose client is gone in the middle of a request: libmicrohttpd doesn't notice when
+ * that arrives together with what the client sent last. */
 void http_deadlines_sweep(struct http_deadlines *deadlines);
 
 #endif

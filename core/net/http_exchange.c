@@ -232,6 +232,8 @@ static bool add_fields(const toni_exchange *exchange, struct MHD_Response *respo
     if (exchange->content_type && *exchange->content_type &&
         MHD_add_response_header(response, "Content-Type", exchange->content_type) != MHD_YES)
         return false;
+    if (exchange->is_last && MHD_add_response_header(response, "Connection", "close") != MHD_YES)
+        return false;
     for (size_t i = 0; i < exchange->field_count; i++) {
         if (MHD_add_response_header(response, exchange->fields[i].name,
                                     exchange->fields[i].value) != MHD_YES)

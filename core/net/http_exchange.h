@@ -23,6 +23,7 @@ struct toni_exchange {
     bool path_is_bad;
     bool is_answered; /* the answer is libmicrohttpd's already */
     bool is_too_big;  /* the rest of the body is thrown away */
+    bool is_last;     /* of its connection, which is closed after the answer */
     char address[INET6_ADDRSTRLEN];
     struct buffer body;
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "net/http_exchange.h"
+#include "net/http_framing.h"
 #include "net/http_page.h"
 #include "net/http_path.h"
 #include "net/http_server.h"
@@ -43,7 +44,7 @@ static struct http_service *find_service(const struct http_server *server, toni_
     size_t longest = 0;
     toni_str rest;
     for (size_t i = 0; i < server->service_count; i++) {
-        toni_str base = server->services[i].instance->setup.path;
+        toni_str base = server->services[i].path;
         if (base.size > longest && http_path_below(exchange->path, base, &rest)) {
             best = &server->services[i];
             longest = base.size;
@@ -60,22 +61,37 @@ static void tell_options(toni_exchange *exchange)
         exchange->status = 204;
 }
 
-static void call_service(toni_exchange *exchange)
+static void call_instance(struct instance *instance, toni_exchange *exchange)
 {
-    struct http_service *service = exchange->service;
-    atomic_fetch_add(&service->running, 1);
-    int32_t result = instance_on_request(service->instance, exchange);
-    atomic_fetch_sub(&service->running, 1);
+    int32_t result = instance_on_request(instance, exchange);
     if (result == TONI_OK && exchange->status == 0) {
         log_warn("a request was left without an answer: it gets 500",
-                 log_str("instance", service->instance->setup.name),
-                 log_str("method", exchange->method),
+                 log_str("instance", instance->setup.name), log_str("method", exchange->method),
                  log_strn("path", exchange->path.data, exchange->path.size));
     }
     if (result != TONI_OK || exchange->status == 0)
         http_exchange_refuse(exchange, 500, "The service failed to answer.\n", NULL, NULL);
     else
         tell_options(exchange);
+}
+
+static void refuse_at_the_end(toni_exchange *exchange)
+{
+    http_exchange_refuse(exchange, 503, "The server is shutting down.\n", "Retry-After",
+                         RETRY_AFTER);
+}
+
+/* Counted before it is asked whether services have ended: http_server_stop does it the other way
+ * round, so it sees the call, or the call sees it. */
+static void call_service(struct http_server *server, toni_exchange *exchange)
+{
+    struct http_service *service = exchange->service;
+    atomic_fetch_add(&service->running, 1);
+    if (atomic_load(&server->ended))
+        refuse_at_the_end(exchange);
+    else
+        call_instance(service->instance, exchange);
+    atomic_fetch_sub(&service->running, 1);
 }
 
 /* --- The steps of a request */
@@ -88,14 +104,10 @@ static void count_answer(struct http_server *server, const toni_exchange *exchan
 
 static enum MHD_Result send_answer(struct http_server *server, toni_exchange *exchange)
 {
+    exchange->is_last |= atomic_load(&server->draining);
     count_answer(server, exchange);
     http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_SENDING);
     return http_exchange_send(exchange) ? MHD_NO : MHD_YES;
-}
-
-static uint64_t body_limit(const toni_exchange *exchange)
-{
-    return exchange->service->instance->setup.limits.http_body_bytes;
 }
 
 static bool announces_too_much(const toni_exchange *exchange)
@@ -103,7 +115,8 @@ static bool announces_too_much(const toni_exchange *exchange)
     const char *length =
         MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     errno = 0;
-    return length && (strtoull(length, NULL, 10) > body_limit(exchange) || errno == ERANGE);
+    return length &&
+           (strtoull(length, NULL, 10) > exchange->service->body_limit || errno == ERANGE);
 }
 
 static bool has_body(const toni_exchange *exchange)
@@ -115,14 +128,25 @@ static bool has_body(const toni_exchange *exchange)
                                        MHD_HTTP_HEADER_TRANSFER_ENCODING);
 }
 
+/* Answers a head that may be taken for two things; what follows it is not looked at. */
+static bool judge_framing(toni_exchange *exchange, const char *version)
+{
+    uint32_t status;
+    const char *problem = http_framing_problem(exchange->mhd, version, &status);
+    if (!problem)
+        return true;
+    exchange->is_last = true;
+    http_exchange_refuse(exchange, status, problem, NULL, NULL);
+    return false;
+}
+
 /* Finds the service, or answers why there is none. */
 static void judge_head(const struct http_server *server, toni_exchange *exchange,
                        const char *method)
 {
     exchange->service = exchange->path_is_bad ? NULL : find_service(server, exchange);
     if (atomic_load(&server->draining)) {
-        http_exchange_refuse(exchange, 503, "The server is shutting down.\n", "Retry-After",
-                             RETRY_AFTER);
+        refuse_at_the_end(exchange);
     } else if (!method_is_known(method)) {
         http_exchange_refuse(exchange, 405, "Method not known here.\n", "Allow", METHODS);
     } else if (exchange->is_asterisk && strcmp(method, "OPTIONS") == 0) {
@@ -139,11 +163,12 @@ static void judge_head(const struct http_server *server, toni_exchange *exchange
 /* The head is whole. A refusal goes out before the body is read, which ends the connection; where
  * there is no body it waits for the next call, which doesn't. */
 static enum MHD_Result take_head(struct http_server *server, toni_exchange *exchange,
-                                 const char *method)
+                                 const char *method, const char *version)
 {
     bool is_head = strcmp(method, "HEAD") == 0; /* libmicrohttpd leaves its content out */
     exchange->method = is_head ? "GET" : method;
-    judge_head(server, exchange, method);
+    if (judge_framing(exchange, version))
+        judge_head(server, exchange, method);
     return exchange->status != 0 && has_body(exchange) ? send_answer(server, exchange) : MHD_YES;
 }
 
@@ -153,7 +178,7 @@ static void take_body(toni_exchange *exchange, const char *bytes, size_t size)
 {
     if (exchange->is_too_big)
         return;
-    if (exchange->body.length + size > body_limit(exchange) ||
+    if (exchange->body.length + size > exchange->service->body_limit ||
         buffer_append(&exchange->body, bytes, size)) {
         exchange->is_too_big = true;
         buffer_finish(&exchange->body);
@@ -167,7 +192,7 @@ static enum MHD_Result answer(struct http_server *server, toni_exchange *exchang
         http_exchange_refuse(exchange, 413, "The body is too large.\n", NULL, NULL);
     } else if (exchange->status == 0) {
         http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_RUNNING);
-        call_service(exchange);
+        call_service(server, exchange);
     }
     return send_answer(server, exchange);
 }
@@ -177,13 +202,13 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *mhd, const c
                                  const char *method, const char *version, const char *bytes,
                                  size_t *size, void **state)
 {
-    (void)mhd, (void)url, (void)version;
+    (void)mhd, (void)url;
     struct http_server *server = data;
     toni_exchange *exchange = *state;
     if (!exchange) /* no memory */
         return MHD_NO;
     if (!exchange->method)
-        return take_head(server, exchange, method);
+        return take_head(server, exchange, method, version);
     if (*size > 0) {
         take_body(exchange, bytes, *size);
         *size = 0;

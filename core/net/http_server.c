@@ -70,8 +70,13 @@ static int find_services(struct http_server *server)
         return -1;
     }
     for (size_t i = 0; i < graph->instance_count; i++) {
-        if (answers_http(graph->instances[i]))
-            server->services[server->service_count++].instance = graph->instances[i];
+        struct instance *instance = graph->instances[i];
+        if (!answers_http(instance))
+            continue;
+        struct http_service *service = &server->services[server->service_count++];
+        service->instance = instance;
+        service->path = instance->setup.path;
+        service->body_limit = instance->setup.limits.http_body_bytes;
     }
     if (server->service_count > 0 && server->listener_count == 0)
         log_warn("services have HTTP paths, but nobody can reach them: set listen.http",
@@ -206,6 +211,7 @@ static int report_running(struct http_server *server)
 int http_server_stop(struct http_server *server)
 {
     http_server_drain(server);
+    atomic_store(&server->ended, true); /* first: whoever still begins is seen by what follows */
     if (report_running(server))
         return -1;
     for (size_t i = 0; i < server->listener_count; i++) {

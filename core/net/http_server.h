@@ -24,7 +24,9 @@ struct http_page;
 
 /* A service that answers HTTP. */
 struct http_service {
-    struct instance *instance;
+    struct instance *instance; /* only while `running` counts who looks at it */
+    toni_str path;
+    uint64_t body_limit;
     atomic_uint_fast64_t running; /* requests inside its on_request */
     struct counter answers[HTTP_CLASSES];
 };
@@ -41,6 +43,7 @@ struct http_server {
     struct limits limits;
     uv_async_t *drained; /* sent when there is no request any more while draining */
     atomic_bool draining;
+    atomic_bool ended; /* services are not called any more: they are about to be destroyed */
     atomic_uint_fast64_t requests; /* begun, and not answered to the end yet */
     struct http_service *services;
     size_t service_count;

@@ -113,7 +113,8 @@ int graph_end(struct graph *graph);
 void graph_destroy(struct graph *graph);
 
 /** Finds the slot that holds what an instance provides; whoever had it injected reads it there at
- * each call.
+ * each call, its two members one after the other: change them only while no hook and no callback
+ * runs.
  * @return It, or NULL if there is no such instance, or it provides nothing. */
 toni_slot *graph_find_slot(const struct graph *graph, const char *instance);
 

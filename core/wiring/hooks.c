@@ -111,11 +111,11 @@ static struct timespec deadline_in(uint64_t ms)
     return at;
 }
 
-/* The time runs from when the thread has taken the call; one that it has not taken can't be left
- * behind. @return Whether the call ended within the limit. */
+/* The limit is that of the hook: what is yet to be begun can't be left behind.
+ * @return Whether the call ended within the limit. */
 static bool wait_within(struct hooks *hooks, const struct hook_call *call, uint64_t limit_ms)
 {
-    while (hooks->asked)
+    while (hooks->asked == call)
         pthread_cond_wait(&hooks->changed, &hooks->lock);
     const struct timespec deadline = deadline_in(limit_ms);
     while (!call->is_over) {

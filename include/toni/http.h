@@ -10,11 +10,12 @@
  * answer. How long `on_request` takes is the service's affair, but other requests wait for it: all
  * of the same instance, unless its descriptor says TONI_CONCURRENT, and some of others.
  *
- * The host answers by itself: 400 (the path is badly encoded), 404 (no service), 405 (a method
- * other than GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS), 408 (too slow), 413 (the body), 431
- * and its kin (the head), 500 (`on_request` failed or didn't answer), 503 (it is shutting down). A
- * service says 405 of the methods that it doesn't have, with a header field `Allow`; it needn't
- * know OPTIONS: if it says 405 of that too, the host makes 204 of it and keeps its `Allow`.
+ * The host answers by itself: 400 (the path is badly encoded, or the head says in two ways where
+ * the request ends), 404 (no service), 405 (a method other than GET, HEAD, POST, PUT, PATCH, DELETE
+ * and OPTIONS), 408 (too slow), 413 (the body), 431 and its kin (the head), 500 (`on_request`
+ * failed or didn't answer), 501 (a `Transfer-Encoding` other than chunked), 503 (it is shutting
+ * down). A service says 405 of the methods that it doesn't have, with a header field `Allow`; it
+ * needn't know OPTIONS: if it says 405 of that too, the host makes 204 of it and keeps its `Allow`.
  */
 #ifndef TONI_HTTP_H
 #define TONI_HTTP_H

@@ -23,7 +23,8 @@
  *
  * A slot belongs to the host and stays where it is until the `destroy` of whoever had it injected
  * has returned. What is in it changes when the service is replaced: it is read at each call, and
- * never copied.
+ * never copied. `table` and `self` are two words and no lock guards them: the host changes them
+ * only while no thread of its own is in a hook or callback, so that a call never meets one of each.
  *
  * The functions of a table are called from any thread, and guard their own state. No lock of a
  * service may be held while it calls another service. The table grows at its end; its first member

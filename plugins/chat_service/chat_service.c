@@ -92,6 +92,16 @@ static int is_json(const toni_exchange *exchange)
            (type.size == size || strchr("; \t", type.data[size]));
 }
 
+/* jansson quotes what is near the fault, at times a character only in part; that is left out. */
+static json_t *describe(const json_error_t *error)
+{
+    json_t *text = json_sprintf("malformed JSON: %s", error->text);
+    const char *near = strstr(error->text, " near ");
+    if (text || !near)
+        return text;
+    return json_sprintf("malformed JSON: %.*s", (int)(near - error->text), error->text);
+}
+
 /* @return The body as JSON; NULL: it is none, and that is answered. */
 static json_t *parse(toni_exchange *exchange, int32_t *result)
 {
@@ -101,8 +111,7 @@ static json_t *parse(toni_exchange *exchange, int32_t *result)
                               JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!json) {
         *result = answer_json(exchange, 400,
-                              json_pack("{s:o, s:i, s:i}", "error",
-                                        json_sprintf("malformed JSON: %s", error.text), "line",
+                              json_pack("{s:o, s:i, s:i}", "error", describe(&error), "line",
                                         error.line, "column", error.column));
     }
     return json;

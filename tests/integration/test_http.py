@@ -160,6 +160,8 @@ class TestChat(HttpTestCase):
             ('{"sender": "a", "message": "b"} x', 1, 33),
             ('{"sender": "a", "sender": "b", "message": "c"}', 1, 25),
             (b'{"sender": "\xff", "message": "b"}', 1, 12),
+            ('{"sender": "\\€", "message": "b"}'.encode(), 1, 13),
+            ('{"sender": "\\u12€", "message": "b"}'.encode(), 1, 16),
         ):
             with self.subTest(body=body):
                 told = self.refused(self.ask("POST", "/chat/x", body, JSON), 400, "malformed JSON")
@@ -343,7 +345,8 @@ class TestRequests(HttpTestCase):
     def test_a_service_that_fails(self):
         for _ in range(3):
             answer = self.ask("POST", "/probe/fail", b"x")
-            self.assertEqual(answer.status, 500)
+            self.assertEqual((answer.status, answer.headers["X-One"]), (500, None))
+            self.assertNotIn(b"well", answer.content)
         line = self.host.wait_log(instance="http_probe", callback="on_request")
         self.assertEqual((line["path"], line["error"]), ("/probe/fail", "TONI_ERR_LIMIT"))
         self.http_goes_on()
@@ -415,6 +418,39 @@ class TestBodies(HttpTestCase):
     def test_broken_chunks(self):
         answer = self.raw(self.chunked(b"/probe/fail", 5, end=b"zz\r\n"))
         self.assertIn(answer.status if answer else 400, (400,))
+        self.http_goes_on()
+
+    def test_heads_that_may_be_taken_for_two_things(self):
+        # whatever the host answers, it must not read on: a request could hide in the body
+        chunked = b"Transfer-Encoding: chunked\r\n"
+        hidden = b"5\r\nhello\r\n0\r\n\r\nGET /probe HTTP/1.1\r\nHost: a\r\n\r\n"
+        length = b"Content-Length: %d\r\n"
+        for fields in (
+            length % 5 + length % 6,
+            length % 0 + length % len(hidden),
+            length % len(hidden) + length % 0,
+            length % len(hidden) + chunked,
+            chunked + length % 0,
+            chunked + b"Transfer-Encoding: identity\r\n",
+            b"Transfer-Encoding: identity\r\n" + chunked,
+            b"Transfer-Encoding: gzip\r\n",
+            b"Transfer-Encoding: gzip, chunked\r\n",
+            b"Transfer-Encoding:\r\n",
+            b"Host: b\r\n" + length % 5,
+            b"Content-Length : 5\r\n",
+            b"X-Probe: a\rb\r\n" + length % 5,
+        ):
+            for path in (b"/probe", b"/nowhere"):
+                with self.subTest(fields=fields, path=path):
+                    head = b"POST %s HTTP/1.1\r\nHost: a\r\n%s\r\n" % (path, fields)
+                    answer = self.raw(head + hidden)
+                    self.assertIn(answer.status, (400, 501))
+                    self.assertNotIn(b"method=", answer.body)
+        for head in (b"GET /probe HTTP/1.1\r\n\r\n", b"POST /probe HTTP/1.0\r\n" + chunked + b"\r\n"):
+            self.assertEqual(self.raw(head + hidden).status, 400)
+        self.assertEqual(self.raw(b"GET /probe HTTP/1.0\r\n\r\n").status, 200)
+        answer = self.raw(self.chunked(b"/probe", 5).replace(b"chunked", b"Chunked"))
+        self.assertEqual(answer.status, 200)
         self.http_goes_on()
 
     def test_heads_that_are_too_large(self):
@@ -619,9 +655,10 @@ class TestShipped(HttpTestCase):
 
 
 class TestStop(HttpTestCase):
-    def start(self, limits=None, **how):
+    def start(self, limits=None, gateways=None):
         # one of its own for each test
-        self.host = Host(configuration(self.gateways, 2, limits, http=self.http)).start()
+        gateways = gateways or self.gateways
+        self.host = Host(configuration(gateways, 2, limits, http=self.http)).start()
         self.addCleanup(self.host.kill)
 
     @classmethod
@@ -642,6 +679,7 @@ class TestStop(HttpTestCase):
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             slow = pool.submit(self.ask, "GET", "/sleeper/wait?until=" + go_on)
             self.host.wait_log(msg="waiting")
+            idle += [self.open() for _ in range(4)]  # these surely are on others
             self.host.process.send_signal(signal.SIGTERM)
             self.host.wait_log(msg="stopping")
             with self.assertRaises(OSError):
@@ -653,10 +691,12 @@ class TestStop(HttpTestCase):
             answer = Response(answered[0].recv(65536))
             self.assertEqual(answer.status, 503)
             self.assertTrue(answer.headers["retry-after"])
+            self.assertEqual(answer.headers["connection"], "close")
             self.assertIsNone(self.host.process.poll())
             with open(go_on, "w", encoding="utf-8"):
                 pass
             self.assertEqual(slow.result().content, b"waited\n")
+            self.assertEqual(slow.result().headers["Connection"], "close")
         self.host.ends_well()
 
     def test_connections_that_wait_hold_nothing_up(self):
@@ -668,6 +708,17 @@ class TestStop(HttpTestCase):
         self.host.stop()
         self.assertLess(time.monotonic() - began, 3 * SLOWNESS)
 
+    def test_clients_that_went_away_hold_nothing_up(self):
+        # what they sent and that they are gone arrives at once
+        self.start({"http_request_ms": 60000, "drain_ms": 60000})
+        for _ in range(50):
+            sock = self.open()
+            sock.sendall(b"POST /probe HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc")
+            sock.close()
+        began = time.monotonic()
+        self.host.stop()
+        self.assertLess(time.monotonic() - began, 5 * SLOWNESS)
+
     def test_a_request_that_does_not_end_is_left_behind_after_drain_ms(self):
         self.start({"drain_ms": 300})
         sock = self.open()
@@ -676,6 +727,44 @@ class TestStop(HttpTestCase):
         self.host.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.host.wait_exit(), 1)
         self.assertEqual(len(self.host.log(level="error", instance="sleeper")), 1)
+
+    def test_no_request_reaches_a_service_that_has_ended(self):
+        # one request stays for ever; while `hanging` takes its time to end, after the services,
+        # the other connections go on asking
+        gateways = (
+            '{ gateway = "hanging"; library = "hanging.so"; options = { hang = "destroy"; }; }',
+            service("greeter", "greeter.so", None),
+            HTTP_PROBE,
+            SLEEPER,
+        )
+        limits = {"drain_ms": 300, "hook_ms": 1500 * SLOWNESS}
+        self.start(limits, gateways)
+        self.host.expect_error(instance="sleeper")
+        self.open().sendall(b"GET /sleeper/sleep?ms=600000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.host.wait_log(msg="asleep")
+        idle, half = self.open(), self.open()  # on other threads than the one that sleeps
+        half.sendall(b"POST /probe/x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+        idle.sendall(b"GET /probe HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertEqual(Response(idle.recv(65536)).status, 200)
+        self.host.process.send_signal(signal.SIGTERM)
+        self.host.wait_log(msg="hanging in destroy")
+        for sock, data in ((half, b"cd"), (idle, b"GET /probe HTTP/1.1\r\nHost: a\r\n\r\n")):
+            sock.sendall(data)
+            self.assertEqual(Response(sock.recv(65536)).status, 503)
+        self.assertEqual(self.host.wait_exit(), 1)
+        self.assertEqual(self.host.faults(), [])
+
+    def test_drain_ms_begins_when_the_hooks_have_returned(self):
+        hanging = '{ gateway = "hanging"; library = "hanging.so"; options = { hang = "stopping"; }; }'
+        limits = {"drain_ms": 1000, "hook_ms": 1200}
+        self.start(limits, (hanging, service("greeter", "greeter.so", None), SLEEPER))
+        self.open().sendall(b"GET /sleeper/sleep?ms=600000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.host.wait_log(msg="asleep")
+        self.host.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.host.wait_exit(), 1)
+        hook = self.host.time_of(hook="stopping", instance="hanging")
+        drain = self.host.time_of(msg="drain_ms is over: the rest is closed at once")
+        self.assertGreater(drain - hook, 0.9)
 
     def test_a_second_signal_ends_at_once(self):
         self.start()

@@ -84,6 +84,23 @@ class TestHanging(unittest.TestCase):
         self.check_end(host)
         self.assertEqual(host.log(msg=lambda text: text.startswith("drain_ms is over")), [])
 
+    def test_what_it_uses_through_another_stays(self):
+        text = (CONFIGURATION % (FIXTURES, 1, "stopping")).replace(
+            '"greeter"; library = "greeter.so"; }',
+            '"greeter"; library = "greeter_needs_chat.so"; },'
+            '{ service = "chat"; library = "plain_service.so"; }',
+        )
+        host = Host(text).launch()
+        self.addCleanup(host.kill)
+        host.wait_log(msg="ready")
+        host.process.send_signal(signal.SIGTERM)
+        self.assertEqual(host.wait_exit(), 1)
+        self.assertEqual(
+            [line["instance"] for line in host.log(
+                msg="an instance is not destroyed: one that uses it is still in a call")],
+            ["greeter", "chat"],
+        )
+
     def test_a_callback_that_hangs(self):
         for workers in (1, 4):
             with self.subTest(workers=workers):

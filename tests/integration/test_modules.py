@@ -142,6 +142,19 @@ class TestModules(unittest.TestCase):
                                       stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
                 self.assertEqual(done.returncode, 1, done.stderr)
 
+    def test_a_reader_that_goes_away_is_no_success(self):
+        folder = os.path.join(self.folder, "copies")
+        os.mkdir(folder)
+        for form in ("text", "json"):
+            reading, writing = os.pipe()
+            os.close(reading)
+            with os.fdopen(writing, "wb") as out:
+                done = subprocess.run([TONI, "check", "--format=" + form, "-c", self.write(GOOD)],
+                                      stdout=out, stderr=subprocess.PIPE, timeout=60, check=False,
+                                      env=dict(os.environ, TMPDIR=folder))
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertEqual(os.listdir(folder), [])
+
     def test_a_service_lives_longer_than_who_uses_it(self):
         host = Host(GOOD).start()
         self.addCleanup(host.kill)

@@ -630,6 +630,15 @@ class TestStop(FolderTestCase):
                     client.expect_close(1001)
                     host.ends_well()
 
+    def test_threads_that_a_library_begins_when_it_is_loaded(self):
+        early = gateway("early", "early_thread.so", "/early")
+        for _ in range(5):
+            host = self.host(configuration([ROOMS, early]))
+            client = self.serves(host.address)
+            host.process.send_signal(signal.SIGTERM)
+            client.expect_close(1001)
+            host.ends_well()
+
     def test_without_clients_it_stops_at_once(self):
         host = self.host(configuration([ROOMS, ECHO, PROBE], workers=4))
         started = time.monotonic()

@@ -75,8 +75,10 @@ def value_text(value):
 
 
 def gateway(name, library, path, limits=None, options=None, kind="gateway"):
-    """One provider, on one line."""
-    fields = {kind: name, "library": library, "path": path}
+    """One provider, on one line. path: None leaves it to the plugin."""
+    fields = {kind: name, "library": library}
+    if path:
+        fields["path"] = path
     if limits:
         fields["limits"] = limits
     if options:

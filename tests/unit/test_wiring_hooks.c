@@ -4,7 +4,9 @@
 #include "wiring/hooks.h"
 
 #include <check.h>
+#include <sched.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +108,41 @@ START_TEST(two_that_hang)
 }
 END_TEST
 
+static void *spin(void *data)
+{
+    while (!atomic_load((atomic_bool *)data))
+        ;
+    return NULL;
+}
+
+/* On one busy processor the thread is slower to take a hook than the limit. */
+START_TEST(one_that_is_left_behind_has_begun)
+{
+    cpu_set_t one;
+    atomic_bool is_over = false;
+    pthread_t busy[4];
+
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_create(&busy[i], NULL, spin, &is_over), 0);
+    hooks_hurry(hooks);
+    for (int i = 0; i < 100; i++) {
+        log_lines[0] = '\0';
+        ck_assert_int_eq(hooks_run(hooks, "rooms", "stopping", 0, wait_to_go_on, NULL), -1);
+        ck_assert_int_eq(hooks_run(hooks, "echo", "stopping", 0, wait_to_go_on, NULL), -1);
+        for (int hook = 0; hook < 2; hook++) {
+            sem_post(&go_on);
+            sem_wait(&over);
+        }
+    }
+    atomic_store(&is_over, true);
+    for (size_t i = 0; i < 4; i++)
+        pthread_join(busy[i], NULL);
+}
+END_TEST
+
 /* Waits for the line that says the limit has passed, then lets the hook go on. */
 static void *let_go_on(void *data)
 {
@@ -169,6 +206,7 @@ int main(void)
     tcase_add_test(cases, hooks_run_on_one_thread_that_is_not_the_caller);
     tcase_add_test(cases, one_that_hangs_is_named_and_left_behind_when_the_host_ends);
     tcase_add_test(cases, two_that_hang);
+    tcase_add_test(cases, one_that_is_left_behind_has_begun);
     tcase_add_test(cases, one_that_is_late_is_waited_for_while_the_host_starts);
     tcase_add_test(cases, a_stop_ends_that_wait);
     tcase_add_test(cases, a_stop_leaves_a_hook_its_time);

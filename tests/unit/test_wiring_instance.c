@@ -449,12 +449,14 @@ START_TEST(waiting_for_the_lock_is_measured)
 
     ck_assert_int_eq(send_message(instance), TONI_OK);
     ck_assert_uint_eq(instance->lock_wait_ns, 0);
-    ck_assert_int_eq(pthread_create(&holder, NULL, hold_lock, instance), 0);
-    while (!atomic_load(&is_holding))
-        sched_yield();
-    ck_assert_int_eq(send_message(instance), TONI_OK);
-    ck_assert_int_eq(pthread_join(holder, NULL), 0);
-    ck_assert_uint_gt(instance->lock_wait_ns, 0);
+    while (instance->lock_wait_ns == 0) { /* on a busy machine the lock may be free again */
+        atomic_store(&is_holding, false);
+        ck_assert_int_eq(pthread_create(&holder, NULL, hold_lock, instance), 0);
+        while (!atomic_load(&is_holding))
+            sched_yield();
+        ck_assert_int_eq(send_message(instance), TONI_OK);
+        ck_assert_int_eq(pthread_join(holder, NULL), 0);
+    }
     instance_destroy(instance);
 }
 END_TEST
