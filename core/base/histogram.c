@@ -3,9 +3,9 @@
 
 #include <pthread.h>
 
-#define US 1000u
-#define MS 1000000u
-#define S 1000000000u
+#define US UINT64_C(1000)
+#define MS (1000 * US)
+#define S (1000 * MS)
 
 const uint64_t histogram_bounds_ns[HISTOGRAM_BOUNDS] = {
     10 * US, 50 * US, 100 * US, 500 * US, 1 * MS, 5 * MS,

@@ -40,8 +40,8 @@ static void append_escaped(struct exposition *exposition, const char *text, cons
         append(exposition, text, plain);
         text += plain;
         if (*text) {
-            const char escape[] = {'\\', *text == '\n' ? 'n' : *text};
-            append(exposition, escape, sizeof escape);
+            append(exposition, "\\", 1);
+            append(exposition, *text == '\n' ? "n" : text, 1);
             text++;
         }
     }

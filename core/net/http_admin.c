@@ -204,10 +204,11 @@ static int start_all(struct http_admin *admin, const struct address_list *addres
         }
         log_info("listening", log_str("protocol", "admin"),
                  log_str("address", listener->socket.name));
-        if (!listen_address_is_local(&addresses->addresses[i]))
+        if (!listen_address_is_local(&addresses->addresses[i])) {
             log_warn("the network may read the host's figures: unless that is meant, choose a "
                      "loopback address in listen.admin",
                      log_str("address", listener->socket.name));
+        }
     }
     return 0;
 }

@@ -212,10 +212,11 @@ static void write_instances(struct exposition *exposition, const struct graph *g
     write_instance_counters(exposition, graph);
     exposition_family(exposition, "toni_lock_wait_seconds_total", "counter",
                       "What callbacks waited for the lock of their instance.");
-    for (size_t i = 0; i < graph->instance_count; i++)
+    for (size_t i = 0; i < graph->instance_count; i++) {
         exposition_seconds(
             exposition, LABELS({"instance", graph->instances[i]->setup.name}),
             atomic_load_explicit(&graph->instances[i]->lock_wait_ns, memory_order_relaxed));
+    }
     exposition_family(exposition, "toni_callback_seconds", "histogram",
                       "How long callbacks took, without the wait for the lock.");
     for (size_t i = 0; i < graph->instance_count; i++) {

@@ -95,11 +95,12 @@ static bool refuse_host(const struct value *at, const char *host, struct fault_l
 {
     const char *remedy = "names are not looked up: write the number, such as 127.0.0.1 or [::1]";
 
-    if (host[0] == '\0' || strcmp(host, "*") == 0)
+    if (host[0] == '\0' || strcmp(host, "*") == 0) {
         remedy = "for this machine alone write 127.0.0.1, for every address of it list 0.0.0.0 and "
                  "[::]";
-    else if (strchr(host, ':') != NULL)
+    } else if (strchr(host, ':') != NULL) {
         remedy = "an IPv6 address stands in brackets, such as [::1]:9000";
+    }
     fault_at(faults, at, "address `%s`: `%s` is no IP address; %s", value_string(at), host, remedy);
     return false;
 }
