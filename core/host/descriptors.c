@@ -43,8 +43,9 @@ int descriptors_raise(uint64_t connections, uint32_t workers)
         return -1;
     }
     if (limit.rlim_cur < connections + OTHER_DESCRIPTORS) {
-        log_warn("fewer files may be open than limits.connections needs: raise the hard limit "
-                 "(`ulimit -Hn`, or LimitNOFILE= in systemd), or lower limits.connections",
+        log_warn("fewer files may be open than limits.connections and limits.http_connections "
+                 "need: raise the hard limit (`ulimit -Hn`, or LimitNOFILE= in systemd), or lower "
+                 "them",
                  log_uint("open_files", limit.rlim_cur), log_uint("connections", connections));
     }
     return 0;

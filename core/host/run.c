@@ -84,6 +84,7 @@ static void on_first_signal(void *data, int number)
 {
     struct host *host = data;
     atomic_store(&host->signal, number);
+    graph_hurry(host->loading.graph);
     uv_async_send(&host->stop);
 }
 
@@ -120,6 +121,12 @@ static int open_loop(struct host *host)
 static uint32_t worker_count(const struct config *config)
 {
     return config->workers > 0 ? config->workers : (uint32_t)uv_available_parallelism();
+}
+
+/* `http_connections` holds for each address. */
+static uint64_t connection_count(const struct config *config)
+{
+    return config->limits.connections + config->http.count * config->limits.http_connections;
 }
 
 static int make(struct host *host)
@@ -184,7 +191,7 @@ static int open_up(struct host *host)
     return 0;
 }
 
-/* Without the thread that a service keeps there is no clean end. */
+/* What never returns goes on using what it was given, so nothing of that may be freed. */
 static void end_at_once(struct host *host)
 {
     http_admin_destroy(host->admin);
@@ -194,11 +201,14 @@ static void end_at_once(struct host *host)
 
 static void unmake(struct host *host)
 {
-    if (host->http && http_server_stop(host->http))
-        end_at_once(host);
+    if (host->http)
+        (void)http_server_stop(host->http);
     if (host->server)
-        server_stop(host->server);
+        (void)server_stop(host->server);
     http_admin_withdraw(host->admin);
+    if (graph_end(host->loading.graph))
+        end_at_once(host);
+    signals_stop(&host->signals); /* they use the graph and the loop */
     finish_drain(host);
     uv_run(&host->loop, UV_RUN_DEFAULT); /* lets go of the handles */
     graph_destroy(host->loading.graph);
@@ -207,7 +217,6 @@ static void unmake(struct host *host)
     server_destroy(host->server);
     connections_destroy(host->connections);
     http_admin_destroy(host->admin);
-    signals_stop(&host->signals);
     uv_loop_close(&host->loop);
 }
 
@@ -220,8 +229,7 @@ enum exit_code host_run(const char *config_path)
         goto finish;
     code = EXIT_FAULT;
     host_table_fill(&host.table);
-    if (descriptors_raise(host.loading.config->limits.connections,
-                          worker_count(host.loading.config)))
+    if (descriptors_raise(connection_count(host.loading.config), worker_count(host.loading.config)))
         goto finish;
     if (open_loop(&host)) {
         log_error("the main loop could not be made: out of memory or descriptors");

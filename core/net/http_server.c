@@ -12,7 +12,7 @@
 /* How late a deadline may be noticed. */
 #define LONGEST_SWEEP_MS 250
 
-struct http_server *http_server_create(const toni_host *host, const struct graph *graph,
+struct http_server *http_server_create(const toni_host *host, struct graph *graph,
                                        const struct limits *limits, uv_async_t *drained)
 {
     struct http_server *server = calloc(1, sizeof *server);
@@ -137,7 +137,7 @@ bool http_server_idle(const struct http_server *server)
     return atomic_load(&server->requests) == 0;
 }
 
-static int report_running(const struct http_server *server)
+static int report_running(struct http_server *server)
 {
     int result = 0;
     for (size_t i = 0; i < server->service_count; i++) {
@@ -147,6 +147,7 @@ static int report_running(const struct http_server *server)
         log_error("a service still has requests after drain_ms: the host ends without it",
                   log_str("instance", server->services[i].instance->setup.name),
                   log_uint("requests", running));
+        graph_leave(server->graph, server->services[i].instance);
         result = -1;
     }
     return result;

@@ -35,8 +35,8 @@ struct http_listener {
 };
 
 struct http_server {
-    const toni_host *host;     /* borrowed */
-    const struct graph *graph; /* borrowed */
+    const toni_host *host; /* borrowed */
+    struct graph *graph;   /* borrowed */
     struct limits limits;
     uv_async_t *drained; /* sent when there is no request any more while draining */
     atomic_bool draining;
@@ -54,7 +54,7 @@ struct http_server {
 /** Makes the server; binds nothing.
  * @param drained  A handle of the main loop.
  * @return NULL on an error, which is logged. */
-struct http_server *http_server_create(const toni_host *host, const struct graph *graph,
+struct http_server *http_server_create(const toni_host *host, struct graph *graph,
                                        const struct limits *limits, uv_async_t *drained);
 
 /** Binds all addresses, or none.
@@ -73,8 +73,8 @@ void http_server_drain(struct http_server *server);
 bool http_server_idle(const struct http_server *server);
 
 /** Closes all connections and joins the threads.
- * @return 0, or -1 if a service still has a request: its thread can't be ended, so the process must
- * be. The log names the service. */
+ * @return 0, or -1 if a service still has a request: its thread can't be ended. The log names the
+ * service, and the graph leaves it behind. */
 int http_server_stop(struct http_server *server);
 
 /** After http_server_stop returned 0, and once the main loop has turned. @param server  NULL is

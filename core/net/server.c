@@ -13,7 +13,7 @@
 /* Sockets beyond limits.connections: of those that are in their handshake, or get a refusal. */
 #define HANDSHAKES_MAX 1024
 
-struct server *server_create(toni_connections *connections, const struct graph *graph,
+struct server *server_create(toni_connections *connections, struct graph *graph,
                              const struct limits *limits, uv_async_t *drained)
 {
     struct server *server = calloc(1, sizeof *server);
@@ -135,14 +135,28 @@ void server_drain(struct server *server)
         worker_drain(&server->workers[i]);
 }
 
-void server_stop(struct server *server)
+static int report_held_up(struct server *server, const struct worker *worker)
 {
+    const struct instance *called = atomic_load_explicit(&worker->called, memory_order_relaxed);
+    log_error("a callback has not returned: the host ends without it",
+              log_str("instance", called ? called->setup.name : ""),
+              log_uint("worker", worker->index));
+    for (size_t i = 0; i < server->graph->gateway_count; i++)
+        graph_leave(server->graph, server->graph->gateways[i].instance);
+    return -1;
+}
+
+int server_stop(struct server *server)
+{
+    int result = 0;
     close_listeners(server);
     atomic_store(&server->draining, true);
     for (uint32_t i = 0; i < server->started; i++)
         worker_stop(&server->workers[i]);
     for (uint32_t i = 0; i < server->started; i++)
-        worker_join(&server->workers[i]);
+        if (worker_join(&server->workers[i], server->limits.hook_ms))
+            result = report_held_up(server, &server->workers[i]);
+    return result;
 }
 
 void server_destroy(struct server *server)

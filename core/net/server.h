@@ -20,7 +20,7 @@ struct worker;
 
 struct server {
     toni_connections *connections; /* borrowed */
-    const struct graph *graph;     /* borrowed; says which gateway answers on a path */
+    struct graph *graph;           /* borrowed; says which gateway answers on a path */
     struct limits limits;          /* of the host */
     struct admission admission;
     atomic_bool draining;
@@ -38,7 +38,7 @@ struct server {
  * @param graph    Created by server_start at the latest.
  * @param drained  A handle of the main loop.
  * @return NULL on an error, which is logged. */
-struct server *server_create(toni_connections *connections, const struct graph *graph,
+struct server *server_create(toni_connections *connections, struct graph *graph,
                              const struct limits *limits, uv_async_t *drained);
 
 /** Binds all addresses, or none.
@@ -55,8 +55,10 @@ int server_accept(struct server *server, uv_loop_t *loop);
 void server_drain(struct server *server);
 
 /** Stops accepting, ends all connections at once, and joins the workers. Callbacks may run until it
- * returns. */
-void server_stop(struct server *server);
+ * returns.
+ * @return 0; -1 if a callback still holds up a worker after `hook_ms`: it is named in the log, and
+ * the graph leaves all gateways behind, since that worker's clients may yet call any. */
+int server_stop(struct server *server);
 
 /** After server_stop, and once the main loop has turned. @param server  NULL is fine. */
 void server_destroy(struct server *server);

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- The loop */
@@ -138,9 +139,12 @@ void worker_stop(struct worker *worker)
     }
 }
 
-void worker_join(struct worker *worker)
+int worker_join(struct worker *worker, uint64_t timeout_ms)
 {
-    pthread_join(worker->thread, NULL);
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline); /* what pthread_timedjoin_np wants */
+    deadline.tv_sec += (time_t)(timeout_ms / 1000 + 1);
+    return pthread_timedjoin_np(worker->thread, NULL, &deadline) ? -1 : 0;
 }
 
 /* --- What others ask of it */

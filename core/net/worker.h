@@ -29,7 +29,8 @@ struct worker {
     struct ws_context *ws;
     struct ws_connection *connections; /* all that libwebsockets has; the worker's own */
     bool kills;                        /* connections were given up since the last turn's end */
-    uint64_t turn_began_ns;            /* 0: nothing has happened since the last turn's end */
+    _Atomic(const struct instance *) called; /* that it last called a callback of */
+    uint64_t turn_began_ns;                  /* 0: nothing has happened since the last turn's end */
     bool stopped;              /* the last call has been made: nothing of the loop may be used */
     atomic_uint_fast64_t load; /* descriptors that were dealt to it and are not closed yet */
     struct worker_figures figures;
@@ -48,8 +49,16 @@ int worker_start(struct worker *worker);
 /** Ends all connections, then the thread; worker_join must follow. @thread Any. */
 void worker_stop(struct worker *worker);
 
-/** Waits for the thread's end. */
-void worker_join(struct worker *worker);
+/** Waits for the thread's end, at most so long. @return 0, or -1 if a callback holds it up. */
+int worker_join(struct worker *worker, uint64_t timeout_ms);
+
+/** To be noted before each callback, so that one that never returns can be named.
+ * @return @p instance. */
+static inline struct instance *worker_calls(struct worker *worker, struct instance *instance)
+{
+    atomic_store_explicit(&worker->called, instance, memory_order_relaxed);
+    return instance;
+}
 
 /** Hands over an accepted socket. @param fd  The worker's from now on. @thread Any. */
 void worker_adopt(struct worker *worker, int fd, const char *address);

@@ -148,6 +148,11 @@ static void count_out(struct server *server)
         uv_async_send(server->drained);
 }
 
+static struct instance *callee(const struct ws_connection *connection)
+{
+    return worker_calls(connection->worker, connection->gateway->instance);
+}
+
 static enum end_cause cause_of(const struct ws_connection *connection, const toni_client *client)
 {
     if (connection->refused)
@@ -187,7 +192,7 @@ static void tell_gateway(struct ws_connection *connection, toni_client *client)
         info.reason = TONI_CLOSED_BY_SERVER;
         info.code = client->close_code;
     }
-    instance_on_disconnect(connection->gateway->instance, client, &info);
+    instance_on_disconnect(callee(connection), client, &info);
 }
 
 /* The end as far as gateway and rooms are concerned; the socket may take a little longer. */
@@ -202,7 +207,7 @@ static void end(struct ws_connection *connection)
     client_discard(client);
     if (!connection->refused)
         tell_gateway(connection, client);
-    instance_client_free(connection->gateway->instance, client->data);
+    instance_client_free(callee(connection), client->data);
     client_finish(client);
     client_unref(client);
     count_out(connection->worker->server);
@@ -263,7 +268,7 @@ int ws_connection_established(struct ws_connection *connection)
 
     ws_request_open_headers(connection);
     connection->request = NULL; /* the client's now */
-    int32_t result = instance_on_connect(connection->gateway->instance, connection->client);
+    int32_t result = instance_on_connect(callee(connection), connection->client);
     ws_request_close_headers(connection, request);
     if (result != TONI_OK)
         refuse(connection, result);
@@ -314,8 +319,7 @@ static void deliver(struct ws_connection *connection, const char *bytes, size_t 
         fail(connection, TONI_CLOSED_BY_SERVER, 1008, "too many messages");
     } else if (!is_binary && !utf8_valid(bytes, size)) {
         fail(connection, TONI_CLOSED_PROTOCOL_ERROR, 1007, "text is not UTF-8");
-    } else if (instance_on_message(connection->gateway->instance, connection->client, &message) !=
-               TONI_OK) {
+    } else if (instance_on_message(callee(connection), connection->client, &message) != TONI_OK) {
         fail(connection, TONI_CLOSED_BY_SERVER, 1011, "the gateway failed");
     }
 }

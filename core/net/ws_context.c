@@ -17,8 +17,15 @@
 /* The longest head of a request; lws ends a connection that sends a longer one. */
 #define HEAD_MAX 16384
 
+/* From 4.3 on each object of lws counts itself in a log context, without a lock: with the common
+ * one, workers lose counts to each other, and lws aborts. */
+#define HAS_LOG_CONTEXTS (LWS_LIBRARY_VERSION_NUMBER >= 4003000)
+
 struct ws_context {
     struct worker *worker;
+#if HAS_LOG_CONTEXTS
+    lws_log_cx_t log;
+#endif
     struct lws_context *lws;
     struct lws_vhost *vhost;
     struct ws_subprotocol subprotocol; /* of the handshake that is going on */
@@ -34,6 +41,17 @@ static void emit(int level, const char *line)
 {
     (void)level;
     log_error("libwebsockets", log_strn("line", line, strcspn(line, "\n")));
+}
+
+static void set_log_level(struct ws_context *context, int level)
+{
+    lws_set_log_level(level, emit);
+#if HAS_LOG_CONTEXTS
+    context->log.u.emit = emit;
+    context->log.lll_flags = (uint32_t)level;
+#else
+    (void)context;
+#endif
 }
 
 struct ws_context *ws_context_create(struct worker *worker)
@@ -67,10 +85,13 @@ struct ws_context *ws_context_create(struct worker *worker)
         .foreign_loops = loops,
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
     };
-    lws_set_log_level(LLL_ERR, emit);
+    set_log_level(context, LLL_ERR);
+#if HAS_LOG_CONTEXTS
+    info.log_cx = &context->log;
+#endif
     context->lws = lws_create_context(&info);
     context->vhost = context->lws ? lws_get_vhost_by_name(context->lws, "default") : NULL;
-    lws_set_log_level(0, emit);
+    set_log_level(context, 0);
     if (!context->vhost) {
         if (context->lws)
             lws_context_destroy(context->lws);

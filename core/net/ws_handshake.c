@@ -145,7 +145,8 @@ static const struct answer *check_request(const struct ws_connection *connection
 static const struct answer *check_guard(struct ws_connection *connection)
 {
     ws_request_open_headers(connection);
-    int32_t result = instance_guard(connection->gateway->instance, connection->request);
+    struct instance *instance = worker_calls(connection->worker, connection->gateway->instance);
+    int32_t result = instance_guard(instance, connection->request);
     ws_request_close_headers(connection, connection->request);
     if (result == TONI_OK)
         return NULL;

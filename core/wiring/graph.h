@@ -8,6 +8,7 @@
 #define WIRING_GRAPH_H
 
 #include "wiring/config.h"
+#include "wiring/hooks.h"
 #include "wiring/instance.h"
 #include "wiring/plugin_loader.h"
 
@@ -32,6 +33,19 @@ struct injection {
     size_t slot; /* number of a slot. Not of INJECTION_CONNECTIONS, and NOBODY if there is none */
 };
 
+/** Where an instance is in its life. The thread that runs a hook of it reads and writes this too,
+ * for as long as the hook runs. */
+struct life {
+    const struct instance_setup *setup;
+    const toni_host *host;
+    void **injected;                            /* one for each need; while it is being made */
+    struct instance *instance;                  /* as soon as it is made */
+    int32_t (*call)(struct instance *instance); /* the running hook, but for `create` */
+    int32_t result;                             /* of the last one */
+    bool is_left; /* it is in a call that the host waits for no more */
+    bool is_used; /* by one that is left */
+};
+
 struct graph {
     const struct config *config;
     struct plugin_set plugins;
@@ -40,9 +54,12 @@ struct graph {
     struct instance **instances;   /* of the same order */
     size_t setup_count;            /* 0 after a fault */
     size_t instance_count;         /* 0 before graph_create(), then setup_count */
-    toni_slot *slots; /* of the same order: what each instance provides, from its `create` to its
-                         `destroy`; then those that stay empty, one for each optional need that
-                         nothing meets. They stay where they are as long as the graph lives. */
+    struct hooks *hooks;
+    struct life *lives; /* of the same order */
+    size_t left;        /* instances that were left behind */
+    toni_slot *slots;   /* of the same order: what each instance provides, from its `create` to its
+                           `destroy`; then those that stay empty, one for each optional need that
+                           nothing meets. They stay where they are as long as the graph lives. */
     struct gateway *gateways;
     size_t gateway_count;
 };
@@ -55,6 +72,8 @@ struct graph {
  * @return The graph, to be destroyed by graph_destroy(), or NULL on no memory, which is a fault. */
 struct graph *graph_check(const struct config *config, struct plugin_loader *loader,
                           struct fault_list *faults);
+
+/* The hooks run on a thread of their own, one at a time; see hooks.h for one that hangs. */
 
 /** Makes all instances, in order. One that fails is named in the log, and those before it are
  * destroyed again, in reverse.
@@ -74,7 +93,21 @@ int graph_ready(struct graph *graph);
 /** Calls `stopping` of all instances, in reverse: whoever uses another hears of it first. */
 void graph_stopping(struct graph *graph);
 
-/** Destroys the instances, in reverse, and frees the graph. @param graph  NULL is fine. */
+/** From now on no hook is waited for beyond its limit. @thread Any. */
+void graph_hurry(struct graph *graph);
+
+/** An instance is in a call that does not end: the host ends without it. */
+void graph_leave(struct graph *graph, const struct instance *instance);
+
+/** Destroys the instances, in reverse; but not those that were left behind, and not what these have
+ * injected: they may still use it.
+ * @return 0; -1 if there are such: then the process must end without freeing what they use, the
+ * graph included. */
+int graph_end(struct graph *graph);
+
+/** Ends the instances, if graph_end() has not, and frees the graph. Not once graph_end() has
+ * failed.
+ * @param graph  NULL is fine. */
 void graph_destroy(struct graph *graph);
 
 /** Finds the slot that holds what an instance provides; whoever had it injected reads it there at

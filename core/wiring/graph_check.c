@@ -303,11 +303,12 @@ static int set_up(struct graph *graph, const struct plan *plan)
     graph->setups = calloc(most, sizeof *graph->setups);
     graph->injections = calloc(most, sizeof(struct injection *));
     graph->instances = calloc(most, sizeof(struct instance *));
+    graph->lives = calloc(most, sizeof *graph->lives);
     graph->slots = calloc(most + needs, sizeof *graph->slots);
     graph->gateways = calloc(most, sizeof *graph->gateways);
     int result = -1;
-    if (position && graph->setups && graph->injections && graph->instances && graph->slots &&
-        graph->gateways)
+    if (position && graph->setups && graph->injections && graph->instances && graph->lives &&
+        graph->slots && graph->gateways)
         result = set_up_in_order(graph, plan, position);
     free(position);
     return result;
@@ -346,6 +347,8 @@ struct graph *graph_check(const struct config *config, struct plugin_loader *loa
     struct graph *graph = calloc(1, sizeof *graph);
     int result = plan_init(&plan, config, faults);
 
+    if (graph && !(graph->hooks = hooks_create()))
+        result = -1;
     if (graph && !result) {
         graph->config = config;
         plugin_set_init(&graph->plugins, loader, &search);

@@ -23,7 +23,8 @@
     X(ERR_TYPE, -9, "the option has another type")                                                 \
     X(ERR_UNAUTHORIZED, -10, "the client has not said who it is")                                  \
     X(ERR_FORBIDDEN, -11, "the client may not do this")                                            \
-    X(ERR_FAILED, -12, "the operation failed")
+    X(ERR_FAILED, -12, "the operation failed")                                                     \
+    X(ERR_TIMEOUT, -13, "it took longer than its limit")
 
 /** The constants: TONI_OK and TONI_ERR_…. They are handed about as int32_t. */
 enum toni_error {

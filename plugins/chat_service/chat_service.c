@@ -6,6 +6,7 @@
 #include <toni/toni.h>
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -41,30 +42,14 @@ static void destroy(void *self)
 
 /* --- The interface */
 
-static char *append(char *to, const char *from, size_t size)
-{
-    return size > 0 ? (char *)memcpy(to, from, size) + size : to;
-}
-
-/* The parts may hold a NUL, at which printf would stop, so the line is put together. */
 static int32_t send_to_channel(void *self, toni_str channel, toni_str sender, toni_str message)
 {
     const struct chat *chat = self;
     if (message.size > (uint64_t)chat->max_length)
         return TONI_ERR_TOO_BIG;
-    char *line = malloc(channel.size + sender.size + message.size + sizeof "[] : ");
-    if (!line)
-        return TONI_ERR_NO_MEMORY;
-    char *end = append(line, "[", 1);
-    end = append(end, channel.data, channel.size);
-    end = append(end, "] ", 2);
-    end = append(end, sender.data, sender.size);
-    end = append(end, ": ", 2);
-    end = append(end, message.data, message.size);
-    toni_message text = toni_text(toni_str_make(line, (size_t)(end - line)));
-    int32_t targeted = toni_broadcast_to_room(chat->connections, channel, &text);
-    free(line);
-    return targeted;
+    return toni_broadcast_to_room_parts(
+        chat->connections, channel,
+        TONI_PARTS(TONI_STR("["), channel, TONI_STR("] "), sender, TONI_STR(": "), message));
 }
 
 static const struct chat_table table = {
@@ -112,8 +97,8 @@ static json_t *parse(toni_exchange *exchange, int32_t *result)
 {
     toni_str body = toni_exchange_body(exchange);
     json_error_t error;
-    json_t *json =
-        json_loadb(body.size > 0 ? body.data : "", body.size, JSON_REJECT_DUPLICATES, &error);
+    json_t *json = json_loadb(body.size > 0 ? body.data : "", body.size,
+                              JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!json) {
         *result = answer_json(exchange, 400,
                               json_pack("{s:o, s:i, s:i}", "error",

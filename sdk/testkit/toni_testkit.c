@@ -363,11 +363,14 @@ static int needs(const toni_plugin *plugin, toni_str interface_name)
 static void *context_inject(toni_context *context, toni_str interface_name)
 {
     toni_fake_host *host = host_of_context(context);
-    if (host->plugin && !needs(host->plugin, interface_name))
-        return NULL;
-    return toni_str_equal(interface_name, toni_str_of(TONI_CONNECTIONS_INTERFACE))
-               ? &host->connections
-               : NULL;
+    static const toni_slot empty_slot;
+    if (toni_str_equal(interface_name, toni_str_of(TONI_CONNECTIONS_INTERFACE)))
+        return host->plugin && !needs(host->plugin, interface_name) ? NULL : &host->connections;
+    for (size_t i = 0; i < host->provision_count; i++) {
+        if (toni_str_equal(host->provisions[i].interface_name, interface_name))
+            return (void *)host->provisions[i].slot;
+    }
+    return host->plugin && needs(host->plugin, interface_name) ? (void *)&empty_slot : NULL;
 }
 
 static void context_log(toni_context *context, uint32_t level, toni_str message,
@@ -437,6 +440,50 @@ static int32_t option_count(toni_context *context, toni_str path, size_t *count)
     return result;
 }
 
+/* --- HTTP */
+
+static toni_fake_exchange *exchange_of(const toni_exchange *exchange)
+{
+    return (toni_fake_exchange *)exchange;
+}
+
+static toni_str exchange_part(const toni_exchange *exchange, uint32_t part)
+{
+    ck_assert_uint_ge(part, TONI_EXCHANGE_METHOD);
+    ck_assert_uint_le(part, TONI_EXCHANGE_ADDRESS);
+    return exchange_of(exchange)->parts[part];
+}
+
+static int32_t exchange_parameter(const toni_exchange *exchange, toni_str name, toni_str *value)
+{
+    const toni_fake_exchange *of = exchange_of(exchange);
+    return get_text(find(of->parameters, of->parameter_count, name, toni_str_equal), value);
+}
+
+static int32_t exchange_header(const toni_exchange *exchange, toni_str name, toni_str *value)
+{
+    const toni_fake_exchange *of = exchange_of(exchange);
+    return get_text(find(of->headers, of->header_count, name, equal_in_any_case), value);
+}
+
+static int32_t exchange_add_header(toni_exchange *exchange, toni_str name, toni_str value)
+{
+    toni_fake_host *host = host_of(exchange);
+    ck_assert_msg(name.size > 0 && value.size > 0, "a header field without a name or value");
+    record(host, "header %.*s: %.*s\n", TONI_STR_ARG(name), TONI_STR_ARG(value));
+    return result_of(host, "header");
+}
+
+static int32_t exchange_answer(toni_exchange *exchange, uint32_t status, toni_str content_type,
+                               toni_str body)
+{
+    toni_fake_host *host = host_of(exchange);
+    ck_assert_msg(status >= 200 && status <= 599, "%u is no status of an answer", status);
+    record(host, "answer %u %.*s %.*s\n", status, TONI_STR_ARG(content_type), TONI_STR_ARG(body));
+    exchange_of(exchange)->status = status;
+    return result_of(host, "answer");
+}
+
 /* --- The host, as tests see it */
 
 static const toni_host table = {
@@ -482,6 +529,11 @@ static const toni_host table = {
     .option_double = option_double,
     .option_str = option_str,
     .option_count = option_count,
+    .exchange_part = exchange_part,
+    .exchange_parameter = exchange_parameter,
+    .exchange_header = exchange_header,
+    .exchange_add_header = exchange_add_header,
+    .exchange_answer = exchange_answer,
 };
 
 void toni_fake_host_init(toni_fake_host *host)
@@ -551,6 +603,14 @@ toni_context *toni_fake_host_context(toni_fake_host *host)
 toni_connections *toni_fake_host_connections(toni_fake_host *host)
 {
     return (toni_connections *)&host->connections;
+}
+
+void toni_fake_host_provide(toni_fake_host *host, const char *interface_name, const void *slot)
+{
+    ck_assert_msg(host->provision_count < TONI_FAKE_MAX, "no room for %s: TONI_FAKE_MAX",
+                  interface_name);
+    host->provisions[host->provision_count++] =
+        (toni_fake_provision){.interface_name = toni_str_of(interface_name), .slot = slot};
 }
 
 void toni_fake_host_clear(toni_fake_host *host)
@@ -667,4 +727,49 @@ void toni_fake_client_disconnect(toni_fake_client *client, uint32_t reason)
     if (host->plugin->on_disconnect)
         host->plugin->on_disconnect(host->self, toni_fake_client_handle(client), &info);
     free_data(host, client);
+}
+
+/* --- HTTP, as tests see it */
+
+void toni_fake_exchange_init(toni_fake_exchange *exchange, toni_fake_host *host, const char *method,
+                             const char *path)
+{
+    const toni_plugin *plugin = host->plugin;
+    toni_str whole = toni_str_of(path);
+    ck_assert_msg(plugin && plugin->on_request, "the plugin answers no HTTP");
+    toni_str own = plugin->path;
+    ck_assert_msg(whole.size >= own.size &&
+                      toni_str_equal(toni_str_make(whole.data, own.size), own),
+                  "%s is not below the service's path", path);
+    toni_str below = toni_str_make(whole.data + own.size, whole.size - own.size);
+    *exchange = (toni_fake_exchange){.host = &host->table};
+    exchange->parts[TONI_EXCHANGE_METHOD] = toni_str_of(method);
+    exchange->parts[TONI_EXCHANGE_PATH] = toni_str_of(path);
+    exchange->parts[TONI_EXCHANGE_SUBPATH] = below;
+    exchange->parts[TONI_EXCHANGE_BODY] = toni_str_of("");
+    exchange->parts[TONI_EXCHANGE_ADDRESS] = toni_str_of("192.0.2.1");
+}
+
+void toni_fake_exchange_set_part(toni_fake_exchange *exchange, uint32_t part, toni_str value)
+{
+    ck_assert_uint_le(part, TONI_EXCHANGE_ADDRESS);
+    exchange->parts[part] = value;
+}
+
+void toni_fake_exchange_set_header(toni_fake_exchange *exchange, const char *name,
+                                   const char *value)
+{
+    add(exchange->headers, &exchange->header_count, name)->text = toni_str_of(value);
+}
+
+void toni_fake_exchange_set_parameter(toni_fake_exchange *exchange, const char *name,
+                                      const char *value)
+{
+    add(exchange->parameters, &exchange->parameter_count, name)->text = toni_str_of(value);
+}
+
+int32_t toni_fake_exchange_run(toni_fake_exchange *exchange)
+{
+    toni_fake_host *host = host_of(exchange);
+    return host->plugin->on_request(host->self, (toni_exchange *)exchange);
 }

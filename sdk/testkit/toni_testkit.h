@@ -25,6 +25,7 @@
  *     client ID              info_destroy
  *     target                 to_room NAME, to_client ID, to_all, except ID
  *     target_send BODY       target_destroy
+ *     header NAME: VALUE     answer STATUS TYPE BODY (of an HTTP request; BODY as it is)
  *     log LEVEL MESSAGE KEY=VALUE…
  *
  * It knows no rooms and delivers nothing. Unlike a host it lets every header be read at any time:
@@ -50,6 +51,12 @@ typedef struct toni_fake_setting {
     toni_str text;
 } toni_fake_setting;
 
+/** What is injected for an interface. Internal to toni_fake_host_provide. */
+typedef struct toni_fake_provision {
+    toni_str interface_name;
+    const void *slot;
+} toni_fake_provision;
+
 /** A host. Its address is in all handles, so it can't be copied. */
 typedef struct toni_fake_host {
     toni_host
@@ -71,6 +78,9 @@ typedef struct toni_fake_host {
 
     toni_fake_setting options[TONI_FAKE_MAX];
     size_t option_count;
+
+    toni_fake_provision provisions[TONI_FAKE_MAX];
+    size_t provision_count;
 
     const toni_plugin *plugin; /**< under test */
     void *self;                /**< its instance */
@@ -94,6 +104,17 @@ typedef struct toni_fake_client {
     void *data;                       /**< the gateway's own pointer */
     toni_fake_request request;
 } toni_fake_client;
+
+/** An HTTP request to a service, and its answer. Serves once. */
+typedef struct toni_fake_exchange {
+    const toni_host *host;
+    toni_str parts[TONI_EXCHANGE_ADDRESS + 1]; /**< by TONI_EXCHANGE_… */
+    toni_fake_setting headers[TONI_FAKE_MAX];
+    size_t header_count;
+    toni_fake_setting parameters[TONI_FAKE_MAX];
+    size_t parameter_count;
+    uint32_t status; /**< of the answer; 0: none yet */
+} toni_fake_exchange;
 
 TONI_BEGIN_DECLS
 
@@ -131,6 +152,13 @@ toni_context *toni_fake_host_context(toni_fake_host *host);
 
 /** @return The handle that a plugin has injected as `toni.connections`. */
 toni_connections *toni_fake_host_connections(toni_fake_host *host);
+
+/** Says what the plugin has injected for an interface that it lists in `needs`. Without it, that is
+ * an empty slot, as for an optional need that nothing meets.
+ * @param interface_name  NUL-terminated.
+ * @param slot            A slot of the interface's own type, such as a `chat_slot`; a test may put
+ *                        another table into it at any time. */
+void toni_fake_host_provide(toni_fake_host *host, const char *interface_name, const void *slot);
 
 /** Forgets the calls. */
 void toni_fake_host_clear(toni_fake_host *host);
@@ -185,6 +213,30 @@ int32_t toni_fake_client_send_text(toni_fake_client *client, const char *text);
 /** Ends the connection: `on_disconnect`, then `client_free` for what the gateway kept.
  * @param reason  One of TONI_CLOSED_…. */
 void toni_fake_client_disconnect(toni_fake_client *client, uint32_t reason);
+
+/* --- HTTP */
+
+/** Makes a request to the service under test, without a body, headers or parameters.
+ * @param host    Its plugin is loaded.
+ * @param method  Such as "POST".
+ * @param path    Percent-decoded, without a query; what follows the descriptor's `path` becomes the
+ *                subpath. */
+void toni_fake_exchange_init(toni_fake_exchange *exchange, toni_fake_host *host, const char *method,
+                             const char *path);
+
+/** Sets one part of the request. @param part  One of TONI_EXCHANGE_…. */
+void toni_fake_exchange_set_part(toni_fake_exchange *exchange, uint32_t part, toni_str value);
+
+/** Adds a header field. */
+void toni_fake_exchange_set_header(toni_fake_exchange *exchange, const char *name,
+                                   const char *value);
+
+/** Adds a query parameter, decoded. */
+void toni_fake_exchange_set_parameter(toni_fake_exchange *exchange, const char *name,
+                                      const char *value);
+
+/** Hands the request to the service. @return What `on_request` returned. */
+int32_t toni_fake_exchange_run(toni_fake_exchange *exchange);
 
 TONI_END_DECLS
 

@@ -1,5 +1,7 @@
 """The connections handle, called by a gateway of our own: rooms, members, targets."""
 
+import threading
+
 from toni_host import (
     ECHO,
     PROBE,
@@ -12,6 +14,7 @@ from toni_host import (
     frame,
     gateway,
     main,
+    open_socket,
 )
 
 
@@ -210,6 +213,25 @@ class TestConnections(FreshHost):
             sorted(stays.read_many(8)), sorted(client.id + " gone" for client in go)
         )
         self.eventually(lambda: stays.ask("members:x") == "members=" + stays.id, "all are out")
+
+
+class TestComingAndGoing(HostTestCase):
+    """Some versions of libwebsockets count connections of all contexts in one place, without a
+    lock, and abort when the count is wrong."""
+
+    workers = 4
+
+    def test_connections_that_come_and_go_on_all_workers_at_once(self):
+        def come_and_go():
+            for _ in range(1500):
+                open_socket(self.host.address).close()
+
+        threads = [threading.Thread(target=come_and_go) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.host_goes_on()
 
 
 @both

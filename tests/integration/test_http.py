@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -495,12 +496,17 @@ class TestDeadlines(HttpTestCase):
         line = self.host.wait_log(instance="sleeper", callback="on_request")
         self.assertGreaterEqual(int(line["took_ms"]), 1400)
 
+
+@both
+class TestTimeOfEachRequest(HttpTestCase):
+    limits = {"http_request_ms": 2000}
+
     def test_each_request_of_a_connection_has_a_time_of_its_own(self):
         connection = self.connection()
         self.ask("GET", "/probe", connection=connection)
         sock = connection.sock
         for _ in range(6):
-            time.sleep(0.2)
+            time.sleep(0.4)
             self.ask("GET", "/probe", connection=connection)
         self.assertIs(connection.sock, sock)
 
@@ -511,8 +517,8 @@ class TestBlocking(HttpTestCase):
 
     def test_a_blocking_service_holds_up_no_websocket_client(self):
         client = self.client("/echo")
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            slow = [pool.submit(self.ask, "GET", "/sleeper/sleep?ms=300") for _ in range(8)]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            slow = [pool.submit(self.ask, "GET", "/sleeper/sleep?ms=1500") for _ in range(2)]
             self.host.wait_log(msg="asleep", instance="sleeper")
             longest, echoes = 0, 0
             while not all(each.done() for each in slow):
@@ -522,7 +528,7 @@ class TestBlocking(HttpTestCase):
                 echoes += 1
         self.assertEqual({each.result().status for each in slow}, {200})
         self.assertGreater(echoes, 20)
-        self.assertLess(longest, 0.25 * SLOWNESS)
+        self.assertLess(longest, 1.2)  # an echo that waits for the service takes longer
 
     def test_callbacks_of_one_service_run_one_at_a_time(self):
         began = time.monotonic()
@@ -626,16 +632,19 @@ class TestStop(HttpTestCase):
         unittest.TestCase.tearDownClass()
 
     def test_a_running_request_is_answered_before_the_end(self):
-        self.start()
-        # some of them are on the thread that sleeps
+        self.start({"drain_ms": 60000})
+        folder = tempfile.mkdtemp(prefix="toni-test-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        go_on = os.path.join(folder, "go-on")
+        # some of them are on the thread that waits
         idle = [self.open() for _ in range(16)]
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            slow = pool.submit(self.ask, "GET", "/sleeper/sleep?ms=1000")
-            self.host.wait_log(msg="asleep")
+            slow = pool.submit(self.ask, "GET", "/sleeper/wait?until=" + go_on)
+            self.host.wait_log(msg="waiting")
             self.host.process.send_signal(signal.SIGTERM)
             self.host.wait_log(msg="stopping")
             with self.assertRaises(OSError):
-                self.eventually(lambda: self.ask("GET", "/probe") and False, "refused", 1)
+                self.eventually(lambda: self.ask("GET", "/probe") and False, "refused")
             for sock in idle:
                 sock.sendall(b"GET /probe HTTP/1.1\r\nHost: a\r\n\r\n")
             answered = select.select(idle, [], [], DEADLINE)[0]
@@ -643,7 +652,10 @@ class TestStop(HttpTestCase):
             answer = Response(answered[0].recv(65536))
             self.assertEqual(answer.status, 503)
             self.assertTrue(answer.headers["retry-after"])
-            self.assertEqual(slow.result().content, b"slept\n")
+            self.assertIsNone(self.host.process.poll())
+            with open(go_on, "w", encoding="utf-8"):
+                pass
+            self.assertEqual(slow.result().content, b"waited\n")
         self.host.ends_well()
 
     def test_connections_that_wait_hold_nothing_up(self):

@@ -583,7 +583,8 @@ class TestListeners(FolderTestCase):
 
     def test_a_hard_limit_below_the_connections_is_said(self):
         host = self.host(
-            configuration([ROOMS], limits={"connections": 5000}),
+            configuration([ROOMS], limits={"connections": 4300, "http_connections": 700},
+                          http="127.0.0.1:0"),
             before_exec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 256)),
         )
         self.assertEqual(resource.prlimit(host.pid, resource.RLIMIT_NOFILE), (256, 256))

@@ -23,16 +23,10 @@ static int32_t send_one(void *who, toni_str channel, toni_str sender, toni_str m
 
 static const struct chat_table chat = {sizeof chat, send_one};
 
-static void *inject(toni_context *context, toni_str interface_name)
-{
-    (void)context;
-    return toni_str_equal(interface_name, toni_str_of(CHAT_INTERFACE)) ? &slot : NULL;
-}
-
 static void start(void)
 {
     toni_fake_host_init(&host);
-    host.table.context_inject = inject;
+    toni_fake_host_provide(&host, CHAT_INTERFACE, &slot);
     slot = (chat_slot){.table = &chat, .self = "first"};
     sent[0] = '\0';
     result = 3;
