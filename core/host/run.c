@@ -2,6 +2,7 @@
  * configuration, graph and listeners; clients are the workers'. */
 #include "host/run.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "host/descriptors.h"
 #include "host/host_table.h"
@@ -21,6 +22,7 @@ struct host {
     toni_host table;
     struct loading loading;
     toni_connections *connections;
+    struct tasks *tasks;
     struct server *server;
     struct http_server *http;
     struct http_admin *admin;
@@ -74,6 +76,7 @@ static void on_stop(uv_async_t *async)
     log_info("stopping", log_str("signal", signal_name(atomic_load(&host->signal))),
              log_uint("clients", atomic_load(&host->server->clients)));
     graph_stopping(host->loading.graph);
+    uv_update_time(&host->loop); /* the hooks took their time, which is not the clients' */
     uv_timer_start(&host->drain_limit, on_drain_limit, host->loading.config->limits.drain_ms, 0);
     http_server_drain(host->http);
     server_drain(host->server);
@@ -146,7 +149,12 @@ static int make(struct host *host)
         http_server_create(&host->table, host->loading.graph, &config->limits, &host->drained);
     if (!host->server || !host->http)
         return -1;
-    return graph_create(host->loading.graph, &host->table, host->connections);
+    host->tasks = tasks_create(clock_now_ns);
+    if (!host->tasks) {
+        log_error("the threads for timers and jobs could not be made: out of memory or threads");
+        return -1;
+    }
+    return graph_create(host->loading.graph, &host->table, host->connections, host->tasks);
 }
 
 static void report_gateways(const struct host *host)
@@ -213,6 +221,7 @@ static void unmake(struct host *host)
     uv_run(&host->loop, UV_RUN_DEFAULT); /* lets go of the handles */
     graph_destroy(host->loading.graph);
     host->loading.graph = NULL;
+    tasks_destroy(host->tasks);
     http_server_destroy(host->http);
     server_destroy(host->server);
     connections_destroy(host->connections);

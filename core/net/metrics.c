@@ -191,18 +191,32 @@ static void write_http(struct exposition *exposition, const struct http_server *
 static void write_instance_counters(struct exposition *exposition, const struct graph *graph)
 {
     static const struct {
-        const char *name, *help;
+        const char *name, *type, *help;
         size_t offset;
     } counters[] = {
-        {"toni_callback_failures_total", "Callbacks that returned an error.",
+        {"toni_callback_failures_total", "counter", "Callbacks that returned an error.",
          offsetof(struct instance, callback_failures)},
-        {"toni_slow_callbacks_total", "Callbacks that took longer than callback_ms.",
+        {"toni_slow_callbacks_total", "counter", "Callbacks that took longer than callback_ms.",
          offsetof(struct instance, slow_callbacks)},
-        {"toni_slow_hooks_total", "Life-cycle hooks that took longer than hook_ms.",
+        {"toni_slow_hooks_total", "counter", "Life-cycle hooks that took longer than hook_ms.",
          offsetof(struct instance, slow_hooks)},
+        {"toni_tasks_run_total", "counter", "Timers, posts and ends of jobs that were run.",
+         offsetof(struct instance, tasks_run)},
+        {"toni_tasks_cancelled_total", "counter",
+         "Tasks that were cancelled, by the plugin or as the instance ended.",
+         offsetof(struct instance, tasks_cancelled)},
+        {"toni_jobs_run_total", "counter", "Jobs that have ended.",
+         offsetof(struct instance, jobs_run)},
+        {"toni_periods_skipped_total", "counter",
+         "Runs of periodic timers that were left out, since they were late.",
+         offsetof(struct instance, periods_skipped)},
+        {"toni_tasks_pending", "gauge", "Tasks that are not over yet, timers included.",
+         offsetof(struct instance, tasks_pending)},
+        {"toni_timers_active", "gauge", "Timers that can be cancelled.",
+         offsetof(struct instance, timers_active)},
     };
     for (size_t c = 0; c < sizeof counters / sizeof counters[0]; c++) {
-        exposition_family(exposition, counters[c].name, "counter", counters[c].help);
+        exposition_family(exposition, counters[c].name, counters[c].type, counters[c].help);
         for (size_t i = 0; i < graph->instance_count; i++) {
             const struct instance *instance = graph->instances[i];
             const void *counted = (const char *)instance + counters[c].offset;

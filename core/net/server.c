@@ -149,13 +149,17 @@ static int report_held_up(struct server *server, const struct worker *worker)
 int server_stop(struct server *server)
 {
     int result = 0;
+    struct timespec deadline; /* one for all of them */
     close_listeners(server);
     atomic_store(&server->draining, true);
     for (uint32_t i = 0; i < server->started; i++)
         worker_stop(&server->workers[i]);
-    for (uint32_t i = 0; i < server->started; i++)
-        if (worker_join(&server->workers[i], server->limits.hook_ms))
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += (time_t)(server->limits.hook_ms / 1000 + 1);
+    for (uint32_t i = 0; i < server->started; i++) {
+        if (worker_join(&server->workers[i], &deadline))
             result = report_held_up(server, &server->workers[i]);
+    }
     return result;
 }
 

@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 /* --- The loop */
@@ -139,12 +138,9 @@ void worker_stop(struct worker *worker)
     }
 }
 
-int worker_join(struct worker *worker, uint64_t timeout_ms)
+int worker_join(struct worker *worker, const struct timespec *deadline)
 {
-    struct timespec deadline;
-    clock_gettime(CLOCK_REALTIME, &deadline); /* what pthread_timedjoin_np wants */
-    deadline.tv_sec += (time_t)(timeout_ms / 1000 + 1);
-    return pthread_timedjoin_np(worker->thread, NULL, &deadline) ? -1 : 0;
+    return pthread_timedjoin_np(worker->thread, NULL, deadline) ? -1 : 0;
 }
 
 /* --- What others ask of it */

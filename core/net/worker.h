@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 #include <uv.h>
 
 struct ws_connection;
@@ -49,8 +50,10 @@ int worker_start(struct worker *worker);
 /** Ends all connections, then the thread; worker_join must follow. @thread Any. */
 void worker_stop(struct worker *worker);
 
-/** Waits for the thread's end, at most so long. @return 0, or -1 if a callback holds it up. */
-int worker_join(struct worker *worker, uint64_t timeout_ms);
+/** Waits for the thread's end.
+ * @param deadline  By CLOCK_REALTIME.
+ * @return 0, or -1 if a callback holds it up until then. */
+int worker_join(struct worker *worker, const struct timespec *deadline);
 
 /** To be noted before each callback, so that one that never returns can be named.
  * @return @p instance. */

@@ -117,10 +117,12 @@ static int32_t create_instance(struct graph *graph, size_t number, const toni_ho
     return TONI_OK;
 }
 
-int graph_create(struct graph *graph, const toni_host *host, toni_connections *connections)
+int graph_create(struct graph *graph, const toni_host *host, toni_connections *connections,
+                 struct tasks *tasks)
 {
     for (size_t i = 0; i < graph->setup_count; i++) {
-        const struct instance_setup *setup = &graph->setups[i];
+        struct instance_setup *setup = &graph->setups[i];
+        setup->tasks = tasks;
         const int32_t result = create_instance(graph, i, host, connections);
 
         if (result != TONI_OK) {

@@ -82,8 +82,10 @@ struct graph *graph_check(const struct config *config, struct plugin_loader *loa
  * @param graph        Checked, without a fault.
  * @param host         The table for the instances; outlives them.
  * @param connections  What they get as `toni.connections`; outlives them.
+ * @param tasks        For their time and work; outlives them. NULL: they get none.
  * @return 0, or -1; then there are no instances. */
-int graph_create(struct graph *graph, const toni_host *host, toni_connections *connections);
+int graph_create(struct graph *graph, const toni_host *host, toni_connections *connections,
+                 struct tasks *tasks);
 
 /** Calls `start` of all instances, in order, up to the first that fails, which is named in the log.
  * @return 0, or -1. */

@@ -82,6 +82,7 @@ static void *serve(void *data)
         if (!call)
             break;
         hooks->asked = NULL;
+        pthread_cond_broadcast(&hooks->changed);
         pthread_mutex_unlock(&hooks->lock);
         call->call(call->data);
         pthread_mutex_lock(&hooks->lock);
@@ -110,11 +111,13 @@ static struct timespec deadline_in(uint64_t ms)
     return at;
 }
 
-/* @return Whether the call ended within the limit. */
+/* The time runs from when the thread has taken the call; one that it has not taken can't be left
+ * behind. @return Whether the call ended within the limit. */
 static bool wait_within(struct hooks *hooks, const struct hook_call *call, uint64_t limit_ms)
 {
+    while (hooks->asked)
+        pthread_cond_wait(&hooks->changed, &hooks->lock);
     const struct timespec deadline = deadline_in(limit_ms);
-
     while (!call->is_over) {
         if (pthread_cond_timedwait(&hooks->changed, &hooks->lock, &deadline) == ETIMEDOUT)
             return call->is_over;

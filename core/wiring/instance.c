@@ -152,6 +152,16 @@ int32_t instance_on_request(struct instance *instance, toni_exchange *exchange)
     return without_count(result);
 }
 
+uint64_t instance_enter(struct instance *instance)
+{
+    return call_begin(instance);
+}
+
+void instance_leave(struct instance *instance, const char *callback, uint64_t entered)
+{
+    callback_end(instance, callback, entered);
+}
+
 void instance_callback_failed(struct instance *instance, const char *callback,
                               const toni_client *client, int32_t error)
 {
@@ -196,6 +206,7 @@ static struct instance *instance_allocate(const struct instance_setup *setup, co
     instance->is_serialised = (descriptor->flags & TONI_CONCURRENT) == 0;
     instance->callback_limit_ns = setup->limits.callback_ms * NS_PER_MS;
     instance->hook_limit_ns = setup->limits.hook_ms * NS_PER_MS;
+    task_list_init(&instance->tasks, setup->tasks);
     return instance;
 }
 
@@ -220,9 +231,11 @@ int32_t instance_create(const struct instance_setup *setup, const toni_host *hos
     const int32_t error = instance->descriptor->create(instance_context(instance), &instance->self);
     hook_end(instance, "create", began);
     if (error < 0) {
+        tasks_cancel(instance);
         instance_free(instance);
         return error;
     }
+    tasks_open(instance);
     *result = instance;
     return TONI_OK;
 }
@@ -261,6 +274,7 @@ void instance_destroy(struct instance *instance)
 {
     if (instance == NULL)
         return;
+    tasks_cancel(instance);
     if (instance->descriptor->destroy != NULL) {
         const uint64_t began = call_begin(instance);
         instance->descriptor->destroy(instance->self);

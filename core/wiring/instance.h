@@ -11,6 +11,7 @@
 #include "base/value.h"
 #include "rooms/limits.h"
 #include "wiring/plugin.h"
+#include "wiring/tasks.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,9 +26,10 @@ struct instance_setup {
     struct plugin *plugin; /* the instance takes a reference of its own */
     const char *name;
     const char *module;
-    toni_str path;               /* of a gateway; empty for a service */
+    toni_str path;               /* where it answers; empty: nowhere */
     const struct value *options; /* a group, or NULL */
     struct limits limits;
+    struct tasks *tasks; /* NULL: it gets no time and no work, as if it were ending */
 };
 
 /** Read-only from instance_create() to instance_destroy(), but for the lock and the counters. */
@@ -47,8 +49,16 @@ struct instance {
     _Atomic uint64_t callback_failures;
     _Atomic uint64_t slow_callbacks;
     _Atomic uint64_t slow_hooks;
-    _Atomic uint64_t lock_wait_ns; /* what callbacks waited for the lock, all together */
+    _Atomic uint64_t lock_wait_ns;    /* what callbacks waited for the lock, all together */
+    _Atomic uint64_t tasks_run;       /* calls of `run` and `done` */
+    _Atomic uint64_t tasks_cancelled; /* by toni_cancel_timer, or as the instance ended */
+    _Atomic uint64_t jobs_run;        /* that have ended */
+    _Atomic uint64_t periods_skipped; /* of toni_every, since the times had passed already */
+    _Atomic uint64_t tasks_pending;   /* now: not over yet, timers included */
+    _Atomic uint64_t timers_active;   /* now: timers that can be cancelled */
+
     struct striped_histogram callback_times;
+    struct task_list tasks; /* the tasks' own */
 };
 
 /* --- Life. Each hook that takes longer than `hook_ms` is named in the log and counted. Not to be
@@ -72,7 +82,8 @@ int32_t instance_ready(struct instance *instance);
 /** Calls `stopping`. */
 void instance_stopping(struct instance *instance);
 
-/** Calls `destroy` and frees the instance. @param instance  NULL is fine. */
+/** Cancels the instance's tasks (tasks_cancel()), calls `destroy` and frees the instance.
+ * @param instance  NULL is fine. */
 void instance_destroy(struct instance *instance);
 
 /* --- Callbacks; any thread. One that the plugin left out does nothing and succeeds. Each that
@@ -105,6 +116,13 @@ int32_t instance_on_request(struct instance *instance, toni_exchange *exchange);
  * @param client    Whose callback it was. */
 void instance_callback_failed(struct instance *instance, const char *callback,
                               const toni_client *client, int32_t error);
+
+/** For callbacks that are not in the descriptor: takes the lock, if the instance is serialised.
+ * @return What instance_leave() needs to know. */
+uint64_t instance_enter(struct instance *instance);
+
+/** Releases the lock again. @param callback  What the callback is called in the log. */
+void instance_leave(struct instance *instance, const char *callback, uint64_t entered);
 
 /* --- Reading */
 

@@ -13,11 +13,11 @@
 #define TONI_ERRORS(X)                                                                             \
     X(OK, 0, "success")                                                                            \
     X(ERR_INVALID, -1, "an argument is not valid")                                                 \
-    X(ERR_NOT_FOUND, -2, "there is no such client, header or option")                              \
+    X(ERR_NOT_FOUND, -2, "there is no such client, header, option or timer")                       \
     X(ERR_NO_MEMORY, -3, "out of memory")                                                          \
     X(ERR_TOO_BIG, -4, "larger than the limit")                                                    \
     X(ERR_LIMIT, -5, "a limit is reached")                                                         \
-    X(ERR_CLOSING, -6, "the client is being closed")                                               \
+    X(ERR_CLOSING, -6, "the client or the instance is being closed")                               \
     X(ERR_FULL, -7, "the client's outbox is full")                                                 \
     X(ERR_BUSY, -8, "too much is waiting to be delivered already")                                 \
     X(ERR_TYPE, -9, "the option has another type")                                                 \

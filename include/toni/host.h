@@ -1,9 +1,9 @@
 /** @file
  * The host's function table: all that a plugin can ask of the host.
  *
- * Plugins call the wrappers of connections.h, client.h, request.h and context.h, which are thin;
- * what each function takes, returns and costs is said there. A test of a plugin fills a table of
- * its own and hands out handles that begin with a pointer to it.
+ * Plugins call the wrappers of connections.h, client.h, request.h, context.h, http.h and task.h,
+ * which are thin; what each function takes, returns and costs is said there. A test of a plugin
+ * fills a table of its own and hands out handles that begin with a pointer to it.
  *
  * The table grows at its end only; `struct_size` says how much of it the host has. What this
  * version declares is all there in every host that accepts the plugin, so no wrapper has to look.
@@ -83,6 +83,17 @@ struct toni_host {
     int32_t (*exchange_add_header)(toni_exchange *exchange, toni_str name, toni_str value);
     int32_t (*exchange_answer)(toni_exchange *exchange, uint32_t status, toni_str content_type,
                                toni_str body);
+
+    /* task.h: time and work of one instance */
+    int64_t (*context_after)(toni_context *context, uint64_t delay_ms, toni_run_fn run, void *data,
+                             toni_release_fn release);
+    int64_t (*context_every)(toni_context *context, uint64_t period_ms, toni_run_fn run, void *data,
+                             toni_release_fn release);
+    int32_t (*context_cancel_timer)(toni_context *context, int64_t timer);
+    int32_t (*context_post)(toni_context *context, toni_run_fn run, void *data,
+                            toni_release_fn release);
+    int32_t (*context_work)(toni_context *context, toni_job_fn job, toni_done_fn done, void *data,
+                            toni_release_fn release);
 };
 
 /** The frozen first member of every handle, read.

@@ -17,6 +17,7 @@
 #include <toni/request.h>
 #include <toni/service.h>
 #include <toni/str.h>
+#include <toni/task.h>
 #include <toni/types.h>
 
 #endif

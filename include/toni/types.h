@@ -78,6 +78,20 @@ typedef struct toni_disconnect_info {
     toni_str text; /**< of the close frame; UTF-8; mostly empty */
 } toni_disconnect_info;
 
+/** A task of an instance, see task.h. @param self  What `create` made. @param data  As it was
+ * given. */
+typedef void (*toni_run_fn)(void *self, void *data);
+
+/** A job beside the callbacks, see toni_work. @param data  As it was given. @return For
+ * toni_done_fn; mostly TONI_OK or an error. */
+typedef int32_t (*toni_job_fn)(void *data);
+
+/** Tells an instance that its job has ended. @param result  What the job returned. */
+typedef void (*toni_done_fn)(void *self, void *data, int32_t result);
+
+/** Releases what a task was given, once the task is over. @param data  As it was given. */
+typedef void (*toni_release_fn)(void *data);
+
 /* Levels of log lines. */
 #define TONI_LOG_DEBUG 0u
 #define TONI_LOG_INFO 1u

@@ -484,6 +484,144 @@ static int32_t exchange_answer(toni_exchange *exchange, uint32_t status, toni_st
     return result_of(host, "answer");
 }
 
+/* --- Tasks */
+
+static int32_t add_task(toni_fake_host *host, const toni_fake_task *wanted, uint64_t delay_ms)
+{
+    if (host->closing)
+        return TONI_ERR_CLOSING;
+    for (size_t i = 0; i < TONI_FAKE_MAX_TASKS; i++) {
+        toni_fake_task *task = &host->tasks[i];
+        if (task->id != 0)
+            continue;
+        *task = *wanted;
+        task->id = ++host->last_task;
+        task->due_ms = host->now_ms + delay_ms;
+        return TONI_OK;
+    }
+    ck_abort_msg("more tasks than the fake host takes: TONI_FAKE_MAX_TASKS");
+    return TONI_ERR_LIMIT;
+}
+
+static int64_t add_timer(toni_fake_host *host, const char *call, const toni_fake_task *timer,
+                         uint64_t delay_ms)
+{
+    int32_t result = result_of(host, call);
+    record(host, "%s %" PRIu64 "\n", call, delay_ms);
+    if (!timer->run || delay_ms > TONI_TASK_MOST_MS)
+        return TONI_ERR_INVALID;
+    if (result >= 0)
+        result = add_task(host, timer, delay_ms);
+    return result < 0 ? result : host->last_task;
+}
+
+static int64_t context_after(toni_context *context, uint64_t delay_ms, toni_run_fn run, void *data,
+                             toni_release_fn release)
+{
+    toni_fake_task timer = {.is_timer = 1, .run = run, .data = data, .release = release};
+    return add_timer(host_of_context(context), "after", &timer, delay_ms);
+}
+
+static int64_t context_every(toni_context *context, uint64_t period_ms, toni_run_fn run, void *data,
+                             toni_release_fn release)
+{
+    toni_fake_task timer = {
+        .is_timer = 1, .run = run, .data = data, .release = release, .period_ms = period_ms};
+    if (period_ms == 0)
+        timer.run = NULL; /* refused as that is */
+    return add_timer(host_of_context(context), "every", &timer, period_ms);
+}
+
+static int32_t context_post(toni_context *context, toni_run_fn run, void *data,
+                            toni_release_fn release)
+{
+    toni_fake_host *host = host_of_context(context);
+    toni_fake_task task = {.run = run, .data = data, .release = release};
+    int32_t result = result_of(host, "post");
+    record(host, "post\n");
+    if (!run)
+        return TONI_ERR_INVALID;
+    return result < 0 ? result : add_task(host, &task, 0);
+}
+
+static int32_t context_work(toni_context *context, toni_job_fn job, toni_done_fn done, void *data,
+                            toni_release_fn release)
+{
+    toni_fake_host *host = host_of_context(context);
+    toni_fake_task task = {.job = job, .done = done, .data = data, .release = release};
+    int32_t result = result_of(host, "work");
+    record(host, "work\n");
+    if (!job)
+        return TONI_ERR_INVALID;
+    return result < 0 ? result : add_task(host, &task, 0);
+}
+
+/* Its place is free before `release` is called, which may look at the host. */
+static void end_task(toni_fake_task *task)
+{
+    toni_fake_task ended = *task;
+    *task = (toni_fake_task){0};
+    if (ended.release)
+        ended.release(ended.data);
+}
+
+/* Is released by the next toni_fake_host_advance: no function of the table calls back. */
+static int32_t context_cancel_timer(toni_context *context, int64_t timer)
+{
+    toni_fake_host *host = host_of_context(context);
+    record(host, "cancel_timer %" PRId64 "\n", timer);
+    for (size_t i = 0; i < TONI_FAKE_MAX_TASKS; i++) {
+        toni_fake_task *task = &host->tasks[i];
+        if (task->id == 0 || task->id != timer || !task->is_timer)
+            continue;
+        task->is_timer = 0;
+        task->run = NULL;
+        task->period_ms = 0;
+        task->due_ms = 0;
+        return TONI_OK;
+    }
+    return TONI_ERR_NOT_FOUND;
+}
+
+/* The first task that is due by then, or waits as a job. */
+static toni_fake_task *first_task(toni_fake_host *host, int is_job, uint64_t until_ms)
+{
+    toni_fake_task *first = NULL;
+    for (size_t i = 0; i < TONI_FAKE_MAX_TASKS; i++) {
+        toni_fake_task *task = &host->tasks[i];
+        if (task->id == 0 || (task->job != NULL) != is_job || task->due_ms > until_ms)
+            continue;
+        if (!first || task->due_ms < first->due_ms ||
+            (task->due_ms == first->due_ms && task->id < first->id))
+            first = task;
+    }
+    return first;
+}
+
+static void run_task(toni_fake_host *host, toni_fake_task *task)
+{
+    toni_fake_task now = *task;
+    if (!now.period_ms)
+        task->is_timer = 0; /* one that has begun can't be cancelled */
+    if (now.run)
+        now.run(host->self, now.data);
+    else if (now.done)
+        now.done(host->self, now.data, now.result);
+    if (task->period_ms) /* it was not cancelled meanwhile */
+        task->due_ms += task->period_ms;
+    else
+        end_task(task);
+}
+
+static void cancel_tasks(toni_fake_host *host)
+{
+    host->closing = 1;
+    for (size_t i = 0; i < TONI_FAKE_MAX_TASKS; i++) {
+        if (host->tasks[i].id != 0)
+            end_task(&host->tasks[i]);
+    }
+}
+
 /* --- The host, as tests see it */
 
 static const toni_host table = {
@@ -534,6 +672,11 @@ static const toni_host table = {
     .exchange_header = exchange_header,
     .exchange_add_header = exchange_add_header,
     .exchange_answer = exchange_answer,
+    .context_after = context_after,
+    .context_every = context_every,
+    .context_cancel_timer = context_cancel_timer,
+    .context_post = context_post,
+    .context_work = context_work,
 };
 
 void toni_fake_host_init(toni_fake_host *host)
@@ -573,15 +716,21 @@ const toni_plugin *toni_fake_host_use(toni_fake_host *host, const toni_plugin *p
 int32_t toni_fake_host_start(toni_fake_host *host)
 {
     const toni_plugin *plugin = host->plugin;
+    host->closing = 0;
     int32_t result = plugin->create(toni_fake_host_context(host), &host->self);
-    if (result != TONI_OK)
+    if (result != TONI_OK) {
+        cancel_tasks(host);
         return result;
+    }
     if (plugin->start)
         result = plugin->start(host->self);
     if (result == TONI_OK && plugin->ready)
         result = plugin->ready(host->self);
-    if (result != TONI_OK && plugin->destroy)
-        plugin->destroy(host->self);
+    if (result != TONI_OK) {
+        cancel_tasks(host);
+        if (plugin->destroy)
+            plugin->destroy(host->self);
+    }
     return result;
 }
 
@@ -589,6 +738,7 @@ void toni_fake_host_stop(toni_fake_host *host)
 {
     if (host->plugin->stopping)
         host->plugin->stopping(host->self, 0);
+    cancel_tasks(host);
     if (host->plugin->destroy)
         host->plugin->destroy(host->self);
     ck_assert_msg(host->handed_out == 0, "%d snapshots or targets were never ended",
@@ -616,6 +766,41 @@ void toni_fake_host_provide(toni_fake_host *host, const char *interface_name, co
 void toni_fake_host_clear(toni_fake_host *host)
 {
     host->calls[0] = '\0';
+}
+
+void toni_fake_host_advance(toni_fake_host *host, uint64_t ms)
+{
+    const uint64_t until = host->now_ms + ms;
+    unsigned most = 1000000;
+    for (toni_fake_task *task = first_task(host, 0, until); task;
+         task = first_task(host, 0, until)) {
+        ck_assert_msg(most-- > 0, "there is no end of tasks that are due");
+        if (task->due_ms > host->now_ms)
+            host->now_ms = task->due_ms;
+        run_task(host, task);
+    }
+    host->now_ms = until;
+}
+
+void toni_fake_host_run_work(toni_fake_host *host)
+{
+    const int64_t last = host->last_task;
+    for (toni_fake_task *task = first_task(host, 1, UINT64_MAX); task && task->id <= last;
+         task = first_task(host, 1, UINT64_MAX)) {
+        const toni_job_fn job = task->job;
+        task->result = job(task->data);
+        task->job = NULL;
+        task->due_ms = host->now_ms;
+    }
+    toni_fake_host_advance(host, 0);
+}
+
+size_t toni_fake_host_task_count(const toni_fake_host *host)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < TONI_FAKE_MAX_TASKS; i++)
+        count += host->tasks[i].id != 0;
+    return count;
 }
 
 static toni_fake_setting *set_option(toni_fake_host *host, const char *path, char type)

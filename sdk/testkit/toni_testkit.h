@@ -27,6 +27,10 @@
  *     target_send BODY       target_destroy
  *     header NAME: VALUE     answer STATUS TYPE BODY (of an HTTP request; BODY as it is)
  *     log LEVEL MESSAGE KEY=VALUE…
+ *     after MS, every MS, cancel_timer ID, post, work
+ *
+ * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in
+ * toni_fake_host_run_work. So what a plugin does later is a matter of the test, and of no clock.
  *
  * It knows no rooms and delivers nothing. Unlike a host it lets every header be read at any time:
  * list those that are needed after `on_connect` in `keep_headers`. Nothing here locks: a fake host
@@ -41,6 +45,23 @@
 
 /** How many options a fake host takes, and how many headers and parameters a request. */
 #define TONI_FAKE_MAX 32
+
+/** How many tasks (task.h) a plugin may have at a time. */
+#define TONI_FAKE_MAX_TASKS 256
+
+/** A task that the plugin asked for. Internal to the fake host. */
+typedef struct toni_fake_task {
+    int64_t id; /**< 0: none */
+    uint64_t due_ms;
+    uint64_t period_ms; /**< of toni_every; else 0 */
+    int is_timer;
+    toni_run_fn run;
+    toni_job_fn job; /**< NULL once it has run */
+    toni_done_fn done;
+    int32_t result; /**< of the job */
+    void *data;
+    toni_release_fn release;
+} toni_fake_task;
 
 /** A name and what it stands for. Internal to the setters. */
 typedef struct toni_fake_setting {
@@ -81,6 +102,11 @@ typedef struct toni_fake_host {
 
     toni_fake_provision provisions[TONI_FAKE_MAX];
     size_t provision_count;
+
+    toni_fake_task tasks[TONI_FAKE_MAX_TASKS]; /**< that are not over */
+    int64_t last_task;                         /**< the id of the last that was asked for */
+    uint64_t now_ms;                           /**< since toni_fake_host_init */
+    int closing;                               /**< it takes no more tasks */
 
     const toni_plugin *plugin; /**< under test */
     void *self;                /**< its instance */
@@ -140,11 +166,12 @@ const toni_plugin *toni_fake_host_use(toni_fake_host *host, const toni_plugin *p
 TONI_EXPORT const toni_plugin *toni_plugin_entry(void);
 
 /** Calls the plugin's `create`, `start` and `ready`, those that it has.
- * @return TONI_OK, or the first error; `destroy` was called then, unless it was that of `create`.
- */
+ * @return TONI_OK, or the first error; tasks were cancelled then and `destroy` called, unless it
+ * was that of `create`. */
 int32_t toni_fake_host_start(toni_fake_host *host);
 
-/** Calls the plugin's `stopping` and `destroy`, and fails the test if `handed_out` is not 0. */
+/** Calls the plugin's `stopping`, cancels and releases its tasks, calls `destroy`, and fails the
+ * test if `handed_out` is not 0. */
 void toni_fake_host_stop(toni_fake_host *host);
 
 /** @return The handle that `create` gets. Its name is "fake". */
@@ -170,6 +197,23 @@ void toni_fake_host_clear(toni_fake_host *host);
         ck_assert_str_eq((host)->calls, (expected));                                               \
         toni_fake_host_clear(host);                                                                \
     } while (0)
+
+/* --- Time and work */
+
+/** Lets time pass, and runs what falls due in it: timers, posts and what jobs have left to be told,
+ * by time, then in the order of the calls; each at its own time, so that nothing is ever late. With
+ * 0 it runs what is due now, such as posts. Fails the test if there is no end of that.
+ * @param ms  In milliseconds. */
+void toni_fake_host_advance(toni_fake_host *host, uint64_t ms);
+
+/** Runs the jobs that toni_work has asked for so far, in that order, then what is due, such as
+ * their `done`. */
+void toni_fake_host_run_work(toni_fake_host *host);
+
+/** @return How many tasks the plugin has: waiting timers, posts and jobs. */
+size_t toni_fake_host_task_count(const toni_fake_host *host);
+
+/* --- Options */
 
 /* Sets an option of the instance, anew or instead of the former one. The path is as in context.h:
  * `servers.[0].name`. */

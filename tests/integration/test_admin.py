@@ -23,6 +23,7 @@ from toni_host import (
     REFUSE,
     ROOMS,
     SLOWNESS,
+    TASKS,
     TEXT,
     Client,
     Host,
@@ -123,6 +124,27 @@ class AdminTestCase(HostTestCase):
             lambda: self.metrics()(name, **labels) == wanted,
             "%s %r is %s, now: %s" % (name, labels, wanted, self.metrics()(name, **labels)),
         )
+
+
+class TestTasks(AdminTestCase):
+    gateways = (TASKS,)
+
+    def test_tasks_are_counted(self):
+        client = self.client("/tasks", greeted=False)
+        before = self.metrics()
+        self.assertEqual(client.ask("after:0"), "after 0")
+        self.assertEqual(client.ask("post"), "post 0")
+        client.send("after:600000")
+        self.shows("timers_active", before("timers_active", instance="tasks") + 1, instance="tasks")
+        now = self.metrics()
+        for name, more in (
+            ("tasks_run_total", 2), ("tasks_cancelled_total", 0), ("jobs_run_total", 0),
+            ("periods_skipped_total", 0), ("tasks_pending", 1),
+        ):
+            with self.subTest(name=name):
+                self.assertEqual(
+                    now(name, instance="tasks") - before(name, instance="tasks"), more
+                )
 
 
 class TestAnswers(AdminTestCase):

@@ -563,6 +563,7 @@ class TestShipped(HttpTestCase):
         for old, new in (
             ("127.0.0.1:9000", "127.0.0.1:0"),
             ("127.0.0.1:9001", "127.0.0.1:0"),
+            ("127.0.0.1:9002", "127.0.0.1:0"),
             ("workers = 0", "workers = %d" % cls.workers),
         ):
             assert old in text, old

@@ -70,6 +70,20 @@ class TestHanging(unittest.TestCase):
                 client.expect_close(1001)
                 self.check_end(host)
 
+    def test_clients_have_all_of_drain_ms_after_a_hook_that_hangs(self):
+        text = CONFIGURATION % (FIXTURES, 1, "stopping")
+        for limit in ("hook_ms", "drain_ms"):
+            text = text.replace(limit + " = 300", limit + " = 1500")
+        host = Host(text).launch()
+        self.addCleanup(host.kill)
+        host.wait_log(msg="ready")
+        client = Client(host.address, "/greeted")
+        self.addCleanup(client.drop)
+        host.process.send_signal(signal.SIGTERM)
+        client.expect_close(1001)
+        self.check_end(host)
+        self.assertEqual(host.log(msg=lambda text: text.startswith("drain_ms is over")), [])
+
     def test_a_callback_that_hangs(self):
         for workers in (1, 4):
             with self.subTest(workers=workers):

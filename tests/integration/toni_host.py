@@ -95,6 +95,7 @@ PROBE = gateway("probe", "probe_gateway.so", "/probe")
 REFUSE = gateway("refuse", "refuse_gateway.so", "/refuse")
 GUARD = gateway("guard", "guard_gateway.so", "/guard")
 CHAT = service("chat", "chat_service.so", "/chat")
+TASKS = gateway("tasks", "tasks_gateway.so", "/tasks")
 ANNOUNCE = gateway("announce", "announce_gateway.so", "/announce")
 
 

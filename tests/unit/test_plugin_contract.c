@@ -116,6 +116,12 @@ START_TEST(the_table_is_frozen)
     AT(context_log, 33);
     AT(option_bool, 34);
     AT(option_count, 38);
+    AT(exchange_answer, 43);
+    AT(context_after, 44);
+    AT(context_every, 45);
+    AT(context_cancel_timer, 46);
+    AT(context_post, 47);
+    AT(context_work, 48);
 #undef AT
 }
 END_TEST
@@ -348,6 +354,146 @@ START_TEST(snapshots_are_handed_out_and_taken_back)
 }
 END_TEST
 
+/* --- Time and work */
+
+static char events[1024]; /* what tasks did: their letters, small when they are released */
+
+static void event(char letter)
+{
+    ck_assert_uint_lt(strlen(events), sizeof events - 1);
+    strncat(events, &letter, 1);
+}
+
+static void expect_events(const char *expected)
+{
+    ck_assert_str_eq(events, expected);
+    events[0] = '\0';
+}
+
+static void run_letter(void *self, void *data)
+{
+    ck_assert_ptr_eq(self, host.self);
+    event(*(const char *)data);
+}
+
+static int32_t work_letter(void *data)
+{
+    event('*');
+    return *(const char *)data;
+}
+
+static void end_letter(void *self, void *data, int32_t result)
+{
+    ck_assert_int_eq(result, *(const char *)data);
+    run_letter(self, data);
+}
+
+static void release_letter(void *data)
+{
+    event((char)(*(const char *)data - 'A' + 'a'));
+}
+
+static int64_t timer_to_cancel;
+
+static void cancel_letter(void *self, void *data)
+{
+    run_letter(self, data);
+    ck_assert_int_eq(toni_cancel_timer(toni_fake_host_context(&host), timer_to_cancel), TONI_OK);
+}
+
+static void post_letter(void *self, void *data)
+{
+    run_letter(self, data);
+    ck_assert_int_eq(toni_post(toni_fake_host_context(&host), run_letter, "P", NULL), TONI_OK);
+}
+
+START_TEST(time_passes_when_the_test_says_so)
+{
+    toni_context *context = toni_fake_host_context(&host);
+
+    ck_assert_int_eq(toni_after(context, 30, run_letter, "C", release_letter), 1);
+    ck_assert_int_eq(toni_every(context, 20, run_letter, "E", release_letter), 2);
+    ck_assert_int_eq(toni_after(context, 20, run_letter, "B", release_letter), 3);
+    ck_assert_int_eq(toni_post(context, post_letter, "A", release_letter), TONI_OK);
+    expect_events("");
+    toni_fake_host_advance(&host, 0);
+    expect_events("AaP");
+    toni_fake_host_advance(&host, 19);
+    expect_events("");
+    toni_fake_host_advance(&host, 41); /* to 60 */
+    expect_events("EBbCcEE");
+    ck_assert_int_eq(toni_cancel_timer(context, 3), TONI_ERR_NOT_FOUND);
+    ck_assert_int_eq(toni_cancel_timer(context, 2), TONI_OK);
+    ck_assert_int_eq(toni_cancel_timer(context, 2), TONI_ERR_NOT_FOUND);
+    expect_events("");
+    ck_assert_uint_eq(toni_fake_host_task_count(&host), 1);
+    toni_fake_host_advance(&host, 100);
+    expect_events("e");
+    ck_assert_uint_eq(toni_fake_host_task_count(&host), 0);
+    toni_fake_host_expect(&host, "after 30\nevery 20\nafter 20\npost\npost\n"
+                                 "cancel_timer 3\ncancel_timer 2\ncancel_timer 2\n");
+
+    timer_to_cancel = toni_every(context, 1, cancel_letter, "S", release_letter);
+    toni_fake_host_advance(&host, 10);
+    expect_events("Ss");
+}
+END_TEST
+
+START_TEST(work_is_done_when_the_test_says_so)
+{
+    toni_context *context = toni_fake_host_context(&host);
+
+    ck_assert_int_eq(toni_work(context, work_letter, end_letter, "A", release_letter), TONI_OK);
+    ck_assert_int_eq(toni_work(context, work_letter, NULL, "B", release_letter), TONI_OK);
+    toni_fake_host_advance(&host, 1000);
+    expect_events("");
+    toni_fake_host_run_work(&host);
+    expect_events("**Aab");
+    toni_fake_host_run_work(&host);
+    expect_events("");
+    toni_fake_host_expect(&host, "work\nwork\n");
+}
+END_TEST
+
+START_TEST(tasks_are_refused_as_by_a_host)
+{
+    toni_context *context = toni_fake_host_context(&host);
+
+    ck_assert_int_eq(toni_after(context, 0, NULL, "A", release_letter), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_every(context, 0, run_letter, "A", release_letter), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_after(context, TONI_TASK_MOST_MS + 1, run_letter, "A", NULL),
+                     TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_post(context, NULL, "A", release_letter), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_work(context, NULL, end_letter, "A", release_letter), TONI_ERR_INVALID);
+    host.result = TONI_ERR_LIMIT;
+    ck_assert_int_eq(toni_after(context, 0, run_letter, "A", release_letter), TONI_ERR_LIMIT);
+    ck_assert_int_eq(toni_every(context, 1, run_letter, "A", release_letter), TONI_ERR_LIMIT);
+    ck_assert_int_eq(toni_post(context, run_letter, "A", release_letter), TONI_ERR_LIMIT);
+    ck_assert_int_eq(toni_work(context, work_letter, end_letter, "A", release_letter),
+                     TONI_ERR_LIMIT);
+    ck_assert_uint_eq(toni_fake_host_task_count(&host), 0);
+    expect_events("");
+}
+END_TEST
+
+START_TEST(a_stop_cancels_tasks)
+{
+    toni_context *context = toni_fake_host_context(&host);
+
+    toni_fake_host_load(&host, TEST_FIXTURES_DIR "/plain_gateway.so");
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    toni_after(context, 1, run_letter, "A", release_letter);
+    toni_every(context, 1, run_letter, "B", release_letter);
+    toni_post(context, run_letter, "C", release_letter);
+    toni_work(context, work_letter, end_letter, "D", release_letter);
+    toni_fake_host_stop(&host);
+    expect_events("abcd");
+    ck_assert_int_eq(toni_post(context, run_letter, "E", release_letter), TONI_ERR_CLOSING);
+    ck_assert_int_eq(toni_after(context, 1, run_letter, "E", release_letter), TONI_ERR_CLOSING);
+    expect_events("");
+}
+END_TEST
+
 START_TEST(parts_are_joined_byte_for_byte)
 {
     static const size_t lengths[] = {0, 1, 1023, 1024, 1025, 5000};
@@ -506,7 +652,12 @@ START_TEST(drives_the_cxx_plugin)
     check_message(plugin, self, toni_text(toni_str_of("world")), 0,
                   "join 7 world\nsend 7 text:hello world\n");
     check_message(plugin, self, toni_binary(toni_str_of("x")), TONI_ERR_TYPE, "");
-    plugin->destroy(self);
+    host.self = self;
+    check_message(plugin, self, toni_text(toni_str_of("later")), 0, "after 50\n");
+    toni_fake_host_advance(&host, 50);
+    toni_fake_host_expect(&host, "send_to 7 text:hello\n");
+    check_message(plugin, self, toni_text(toni_str_of("later")), 0, "after 50\n");
+    toni_fake_host_stop(&host);
 }
 END_TEST
 
@@ -537,6 +688,10 @@ int main(void)
     tcase_add_test(wrappers, formatted_texts_have_any_length);
     tcase_add_test(wrappers, names_are_given_by_value_too);
     tcase_add_test(wrappers, parts_are_joined_byte_for_byte);
+    tcase_add_test(wrappers, time_passes_when_the_test_says_so);
+    tcase_add_test(wrappers, work_is_done_when_the_test_says_so);
+    tcase_add_test(wrappers, tasks_are_refused_as_by_a_host);
+    tcase_add_test(wrappers, a_stop_cancels_tasks);
     tcase_add_test(wrappers, wrappers_of_the_request_reach_the_table);
     tcase_add_test(wrappers, wrappers_of_options_reach_the_table);
     tcase_add_test(wrappers, snapshots_are_handed_out_and_taken_back);

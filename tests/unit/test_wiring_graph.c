@@ -66,7 +66,7 @@ static void check_good(const char *text)
 
 static int create_graph(void)
 {
-    return graph_create(graph, &table, (toni_connections *)&connections);
+    return graph_create(graph, &table, (toni_connections *)&connections, NULL);
 }
 
 /* Two modules, with a provider on each of lines 3 and 5. */

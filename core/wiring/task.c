@@ -1,0 +1,106 @@
+/* Where a task stands; see task.h. */
+#include "wiring/task.h"
+
+#include <stddef.h>
+
+static void discount(_Atomic uint64_t *gauge)
+{
+    atomic_fetch_sub_explicit(gauge, 1, memory_order_relaxed);
+}
+
+void task_enlist(struct task *task)
+{
+    struct task_list *list = &task->instance->tasks;
+
+    task->previous = list->last;
+    if (list->last != NULL)
+        list->last->next = task;
+    else
+        list->first = task;
+    list->last = task;
+    list->tasks->count++;
+    task_count(&task->instance->tasks_pending, 1);
+}
+
+void task_delist(struct task *task)
+{
+    struct task_list *list = &task->instance->tasks;
+
+    if (task->previous != NULL)
+        task->previous->next = task->next;
+    else
+        list->first = task->next;
+    if (task->next != NULL)
+        task->next->previous = task->previous;
+    else
+        list->last = task->previous;
+    list->tasks->count--;
+    discount(&task->instance->tasks_pending);
+}
+
+struct task *task_delist_all(struct instance *instance)
+{
+    struct task_list *list = &instance->tasks;
+    struct task *first = list->first;
+
+    for (const struct task *task = first; task != NULL; task = task->next) {
+        list->tasks->count--;
+        discount(&instance->tasks_pending);
+    }
+    list->first = list->last = NULL;
+    return first;
+}
+
+static bool has_id(const struct hash_node *node, const void *id)
+{
+    return node->hash == *(const uint64_t *)id; /* ids are their own hashes: they are counted up */
+}
+
+int task_remember_timer(struct tasks *tasks, struct task *task)
+{
+    if (hash_table_insert(&tasks->timers, &task->node, task->due.number) != 0)
+        return -1;
+    task_count(&task->instance->timers_active, 1);
+    return 0;
+}
+
+void task_forget_timer(struct tasks *tasks, struct task *task)
+{
+    hash_table_remove(&tasks->timers, &task->node);
+    discount(&task->instance->timers_active);
+}
+
+void task_put(struct tasks *tasks, struct task *task)
+{
+    if (task->instance->tasks.state != TASK_LIST_OPEN) {
+        task->place = TASK_WAITS;
+    } else if (task->kind == TASK_WORK && !task->has_worked) {
+        task->place = TASK_JOB;
+        due_heap_push(&tasks->jobs, &task->due);
+        pthread_cond_signal(&tasks->jobs_waiting);
+    } else {
+        task->place = TASK_DUE;
+        due_heap_push(&tasks->due, &task->due);
+        if (due_heap_first(&tasks->due) == &task->due)
+            pthread_cond_signal(&tasks->due_changed);
+    }
+}
+
+void task_take_back(struct tasks *tasks, struct task *task)
+{
+    if (task->place == TASK_DUE)
+        due_heap_remove(&tasks->due, &task->due);
+    if (task->place == TASK_JOB)
+        due_heap_remove(&tasks->jobs, &task->due);
+}
+
+struct task *task_find_timer(struct tasks *tasks, const struct instance *instance, int64_t timer_id)
+{
+    const uint64_t id = (uint64_t)timer_id;
+    struct hash_node *node = hash_table_find(&tasks->timers, id, has_id, &id);
+
+    if (node == NULL)
+        return NULL;
+    struct task *task = (struct task *)(void *)((char *)node - offsetof(struct task, node));
+    return task->instance == instance ? task : NULL;
+}

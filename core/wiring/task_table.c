@@ -1,0 +1,137 @@
+/* The functions of toni/task.h: asking for tasks and cancelling timers, on any thread. What becomes
+ * of the tasks: tasks.c. */
+#include "wiring/task.h"
+
+#include <stdlib.h>
+
+static int make_room(struct tasks *tasks, const struct task *task)
+{
+    if (due_heap_reserve(&tasks->due, tasks->count + 1) != 0)
+        return -1;
+    return task->kind == TASK_WORK ? due_heap_reserve(&tasks->jobs, tasks->count + 1) : 0;
+}
+
+/* Under the lock. @return TONI_OK, or an error and nothing has changed. */
+static int32_t admit(struct tasks *tasks, struct task *task, uint64_t delay_ns)
+{
+    struct instance *instance = task->instance;
+
+    if (instance->tasks.state == TASK_LIST_CLOSED)
+        return TONI_ERR_CLOSING;
+    if (atomic_load_explicit(&instance->tasks_pending, memory_order_relaxed) >= TASKS_MOST)
+        return TONI_ERR_LIMIT;
+    task->due.at_ns = tasks->now_ns() + delay_ns;
+    task->due.number = tasks->last_number + 1;
+    if (make_room(tasks, task) != 0 ||
+        (task_is_timer(task) && task_remember_timer(tasks, task) != 0))
+        return TONI_ERR_NO_MEMORY;
+    tasks->last_number++;
+    task_enlist(task);
+    task_put(tasks, task);
+    return TONI_OK;
+}
+
+/* @param wanted  Copied. @return The task's number, or an error. */
+static int64_t ask(toni_context *context, const struct task *wanted, uint64_t delay_ms)
+{
+    struct instance *instance = instance_of(context);
+    struct tasks *tasks = instance->tasks.tasks;
+
+    if ((wanted->run == NULL && wanted->job == NULL) || delay_ms > TONI_TASK_MOST_MS)
+        return TONI_ERR_INVALID;
+    if (tasks == NULL)
+        return TONI_ERR_CLOSING;
+    struct task *task = malloc(sizeof *task);
+    if (task == NULL)
+        return TONI_ERR_NO_MEMORY;
+    *task = *wanted;
+    task->instance = instance;
+
+    pthread_mutex_lock(&tasks->lock);
+    const int32_t error = admit(tasks, task, delay_ms * TASK_NS_PER_MS);
+    const int64_t number = (int64_t)tasks->last_number; /* the task may be over after the unlock */
+    pthread_mutex_unlock(&tasks->lock);
+    if (error == TONI_OK)
+        return number;
+    free(task);
+    return error;
+}
+
+static int64_t context_after(toni_context *context, uint64_t delay_ms, toni_run_fn run, void *data,
+                             toni_release_fn release)
+{
+    const struct task task = {.kind = TASK_AFTER, .run = run, .data = data, .release = release};
+
+    return ask(context, &task, delay_ms);
+}
+
+static int64_t context_every(toni_context *context, uint64_t period_ms, toni_run_fn run, void *data,
+                             toni_release_fn release)
+{
+    const struct task task = {.kind = TASK_EVERY,
+                              .run = run,
+                              .data = data,
+                              .release = release,
+                              .period_ns = period_ms * TASK_NS_PER_MS};
+
+    return period_ms > 0 ? ask(context, &task, period_ms) : TONI_ERR_INVALID;
+}
+
+static int32_t without_number(int64_t result)
+{
+    return result > 0 ? TONI_OK : (int32_t)result;
+}
+
+static int32_t context_post(toni_context *context, toni_run_fn run, void *data,
+                            toni_release_fn release)
+{
+    const struct task task = {.kind = TASK_POST, .run = run, .data = data, .release = release};
+
+    return without_number(ask(context, &task, 0));
+}
+
+static int32_t context_work(toni_context *context, toni_job_fn job, toni_done_fn done, void *data,
+                            toni_release_fn release)
+{
+    const struct task task = {
+        .kind = TASK_WORK, .job = job, .done = done, .data = data, .release = release};
+
+    return without_number(ask(context, &task, 0));
+}
+
+/* The tasks' thread releases it: at once, if it was waiting for its time. */
+static void cancel(struct tasks *tasks, struct task *task)
+{
+    task_forget_timer(tasks, task);
+    task_count(&task->instance->tasks_cancelled, 1);
+    task->is_cancelled = true;
+    if (task->place == TASK_TAKEN)
+        return;
+    task_take_back(tasks, task);
+    task->due.at_ns = 0;
+    task_put(tasks, task);
+}
+
+static int32_t context_cancel_timer(toni_context *context, int64_t timer)
+{
+    struct instance *instance = instance_of(context);
+    struct tasks *tasks = instance->tasks.tasks;
+
+    if (tasks == NULL)
+        return TONI_ERR_NOT_FOUND;
+    pthread_mutex_lock(&tasks->lock);
+    struct task *task = task_find_timer(tasks, instance, timer);
+    if (task != NULL)
+        cancel(tasks, task);
+    pthread_mutex_unlock(&tasks->lock);
+    return task != NULL ? TONI_OK : TONI_ERR_NOT_FOUND;
+}
+
+void tasks_fill_table(toni_host *table)
+{
+    table->context_after = context_after;
+    table->context_every = context_every;
+    table->context_cancel_timer = context_cancel_timer;
+    table->context_post = context_post;
+    table->context_work = context_work;
+}

@@ -1,0 +1,329 @@
+/* The threads that run tasks and jobs, and what an instance says to them; see tasks.h. */
+#include "base/clock.h"
+#include "wiring/task.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define NS_PER_S 1000000000u
+
+/* By enum task_kind; how callbacks are called in the log. */
+static const char *const kind_names[] = {"after", "every", "post", "work"};
+
+/* --- Running */
+
+/* Under the lock. @return What is first in a heap, if it is due; or NULL. */
+static struct task *take(struct due_heap *heap, uint64_t now_ns)
+{
+    struct due *first = due_heap_first(heap);
+
+    if (first == NULL || first->at_ns > now_ns)
+        return NULL;
+    struct task *task = (struct task *)first;
+    due_heap_remove(heap, first);
+    task->place = TASK_TAKEN;
+    task->instance->tasks.running++;
+    return task;
+}
+
+/* Under the lock, as the last that a thread does with a task that it took. */
+static void let_go(struct tasks *tasks, struct instance *instance)
+{
+    struct task_list *list = &instance->tasks;
+
+    list->running--;
+    if (list->running == 0 && list->state == TASK_LIST_CLOSED)
+        pthread_cond_broadcast(&tasks->one_ended);
+}
+
+/* The instance's lock is held by now: between taking and this, the task may have been cancelled. */
+static bool may_begin(struct tasks *tasks, struct task *task)
+{
+    pthread_mutex_lock(&tasks->lock);
+    const bool may = !task->is_cancelled && task->instance->tasks.state == TASK_LIST_OPEN;
+    if (may && task->kind == TASK_AFTER)
+        task_forget_timer(tasks, task);
+    pthread_mutex_unlock(&tasks->lock);
+    return may;
+}
+
+static void call(struct task *task)
+{
+    if (task->kind == TASK_WORK && task->done == NULL)
+        return;
+    if (task->kind == TASK_WORK)
+        task->done(task->instance->self, task->data, task->result);
+    else
+        task->run(task->instance->self, task->data);
+    task_count(&task->instance->tasks_run, 1);
+}
+
+/* Times that have passed are left out: a slow plugin finds no heap of them when it is done. */
+static void schedule_next(struct task *task, uint64_t now_ns)
+{
+    uint64_t missed = 0;
+
+    if (now_ns > task->due.at_ns)
+        missed = (now_ns - task->due.at_ns - 1) / task->period_ns;
+    task->due.at_ns += (missed + 1) * task->period_ns;
+    task_count(&task->instance->periods_skipped, missed);
+}
+
+/* Says what becomes of a task that was called, or not.
+ * @return Whether it is over, and the caller's. If not, it must not be touched any more. */
+static bool settle(struct tasks *tasks, struct task *task, bool was_called)
+{
+    bool is_over = task->kind != TASK_EVERY && was_called;
+
+    pthread_mutex_lock(&tasks->lock);
+    if (!is_over && task->instance->tasks.state == TASK_LIST_CLOSED) {
+        task->place = TASK_WAITS; /* for tasks_cancel() */
+    } else if (task->is_cancelled) {
+        is_over = true;
+    } else if (!is_over) {
+        schedule_next(task, tasks->now_ns());
+        task_put(tasks, task);
+    }
+    pthread_mutex_unlock(&tasks->lock);
+    return is_over;
+}
+
+static void run_task(struct tasks *tasks, struct task *task)
+{
+    struct instance *instance = task->instance;
+    const char *name = kind_names[task->kind];
+    const uint64_t entered = instance_enter(instance);
+    const bool may = may_begin(tasks, task);
+
+    if (may)
+        call(task);
+    const bool is_over = settle(tasks, task, may);
+    if (is_over && task->release != NULL)
+        task->release(task->data);
+    instance_leave(instance, name, entered);
+
+    pthread_mutex_lock(&tasks->lock);
+    if (is_over)
+        task_delist(task);
+    let_go(tasks, instance);
+    pthread_mutex_unlock(&tasks->lock);
+    if (is_over)
+        free(task);
+}
+
+/* Under the lock: until something is due, or may be. */
+static void wait_for_due(struct tasks *tasks)
+{
+    const struct due *first = due_heap_first(&tasks->due);
+
+    if (first == NULL) {
+        pthread_cond_wait(&tasks->due_changed, &tasks->lock);
+        return;
+    }
+    const uint64_t now = tasks->now_ns();
+    const uint64_t until = clock_now_ns() + (first->at_ns > now ? first->at_ns - now : 0);
+    const struct timespec time = {.tv_sec = (time_t)(until / NS_PER_S),
+                                  .tv_nsec = (long)(until % NS_PER_S)};
+    pthread_cond_timedwait(&tasks->due_changed, &tasks->lock, &time);
+}
+
+static void *run_tasks(void *data)
+{
+    struct tasks *tasks = data;
+
+    pthread_mutex_lock(&tasks->lock);
+    while (!tasks->is_stopping) {
+        struct task *task = take(&tasks->due, tasks->now_ns());
+        if (task == NULL) {
+            wait_for_due(tasks);
+            continue;
+        }
+        pthread_mutex_unlock(&tasks->lock);
+        run_task(tasks, task);
+        pthread_mutex_lock(&tasks->lock);
+    }
+    pthread_mutex_unlock(&tasks->lock);
+    return NULL;
+}
+
+static void *run_jobs(void *data)
+{
+    struct tasks *tasks = data;
+
+    pthread_mutex_lock(&tasks->lock);
+    while (!tasks->is_stopping) {
+        struct task *task = take(&tasks->jobs, UINT64_MAX);
+        if (task == NULL) {
+            pthread_cond_wait(&tasks->jobs_waiting, &tasks->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&tasks->lock);
+        task->result = task->job(task->data);
+        task_count(&task->instance->jobs_run, 1);
+        pthread_mutex_lock(&tasks->lock);
+        task->has_worked = true;
+        task->due.at_ns = tasks->now_ns();
+        task_put(tasks, task);
+        let_go(tasks, task->instance);
+    }
+    pthread_mutex_unlock(&tasks->lock);
+    return NULL;
+}
+
+/* --- Of one instance */
+
+void task_list_init(struct task_list *list, struct tasks *tasks)
+{
+    *list = (struct task_list){.tasks = tasks};
+}
+
+void tasks_open(struct instance *instance)
+{
+    struct tasks *tasks = instance->tasks.tasks;
+
+    if (tasks == NULL)
+        return;
+    pthread_mutex_lock(&tasks->lock);
+    instance->tasks.state = TASK_LIST_OPEN;
+    for (struct task *task = instance->tasks.first; task != NULL; task = task->next)
+        task_put(tasks, task);
+    pthread_mutex_unlock(&tasks->lock);
+}
+
+static void close_list(struct tasks *tasks, struct task_list *list)
+{
+    list->state = TASK_LIST_CLOSED;
+    for (struct task *task = list->first; task != NULL; task = task->next) {
+        task_take_back(tasks, task);
+        if (task->place != TASK_TAKEN)
+            task->place = TASK_WAITS;
+    }
+    while (list->running > 0)
+        pthread_cond_wait(&tasks->one_ended, &tasks->lock);
+}
+
+/* Under the lock, once nothing is running. @return All tasks, linked by `next`. */
+static struct task *take_all(struct tasks *tasks, struct instance *instance)
+{
+    for (struct task *task = instance->tasks.first; task != NULL; task = task->next) {
+        if (task->is_cancelled)
+            continue; /* and counted, but not released yet */
+        task_count(&instance->tasks_cancelled, 1);
+        if (task_is_timer(task))
+            task_forget_timer(tasks, task);
+    }
+    return task_delist_all(instance);
+}
+
+void tasks_cancel(struct instance *instance)
+{
+    struct tasks *tasks = instance->tasks.tasks;
+
+    if (tasks == NULL)
+        return;
+    pthread_mutex_lock(&tasks->lock);
+    close_list(tasks, &instance->tasks);
+    struct task *task = take_all(tasks, instance);
+    pthread_mutex_unlock(&tasks->lock);
+    if (task == NULL)
+        return;
+
+    const uint64_t entered = instance_enter(instance);
+    while (task != NULL) {
+        struct task *next = task->next;
+        if (task->release != NULL)
+            task->release(task->data);
+        free(task);
+        task = next;
+    }
+    instance_leave(instance, "release", entered);
+}
+
+/* --- Life */
+
+static int init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+
+    if (pthread_condattr_init(&attributes) != 0)
+        return -1;
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* that of clock_now_ns() */
+    const int error = pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return error != 0 ? -1 : 0;
+}
+
+static int init_lock(struct tasks *tasks)
+{
+    if (pthread_mutex_init(&tasks->lock, NULL) != 0)
+        return -1;
+    if (init_condition(&tasks->due_changed) != 0)
+        goto fail_due;
+    if (init_condition(&tasks->jobs_waiting) != 0)
+        goto fail_jobs;
+    if (init_condition(&tasks->one_ended) != 0)
+        goto fail_ended;
+    return 0;
+
+fail_ended:
+    pthread_cond_destroy(&tasks->jobs_waiting);
+fail_jobs:
+    pthread_cond_destroy(&tasks->due_changed);
+fail_due:
+    pthread_mutex_destroy(&tasks->lock);
+    return -1;
+}
+
+struct tasks *tasks_create(uint64_t (*now_ns)(void))
+{
+    struct tasks *tasks = calloc(1, sizeof *tasks);
+
+    if (tasks == NULL)
+        return NULL;
+    tasks->now_ns = now_ns;
+    due_heap_init(&tasks->due);
+    due_heap_init(&tasks->jobs);
+    hash_table_init(&tasks->timers);
+    if (init_lock(tasks) != 0) {
+        free(tasks);
+        return NULL;
+    }
+    /* All at once: a thread that a plugin's call had to make could fail, and would inherit which
+     * signals the caller blocks. */
+    for (; tasks->thread_count < 1 + TASKS_JOB_THREADS; tasks->thread_count++) {
+        if (pthread_create(&tasks->threads[tasks->thread_count], NULL,
+                           tasks->thread_count == 0 ? run_tasks : run_jobs, tasks) != 0) {
+            tasks_destroy(tasks);
+            return NULL;
+        }
+    }
+    return tasks;
+}
+
+void tasks_destroy(struct tasks *tasks)
+{
+    if (tasks == NULL)
+        return;
+    pthread_mutex_lock(&tasks->lock);
+    tasks->is_stopping = true;
+    pthread_cond_broadcast(&tasks->due_changed);
+    pthread_cond_broadcast(&tasks->jobs_waiting);
+    pthread_mutex_unlock(&tasks->lock);
+    for (size_t i = 0; i < tasks->thread_count; i++)
+        pthread_join(tasks->threads[i], NULL);
+    due_heap_finish(&tasks->due);
+    due_heap_finish(&tasks->jobs);
+    hash_table_finish(&tasks->timers, NULL, NULL);
+    pthread_cond_destroy(&tasks->one_ended);
+    pthread_cond_destroy(&tasks->jobs_waiting);
+    pthread_cond_destroy(&tasks->due_changed);
+    pthread_mutex_destroy(&tasks->lock);
+    free(tasks);
+}
+
+void tasks_wake(struct tasks *tasks)
+{
+    pthread_mutex_lock(&tasks->lock);
+    pthread_cond_signal(&tasks->due_changed);
+    pthread_mutex_unlock(&tasks->lock);
+}

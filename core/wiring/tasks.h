@@ -1,0 +1,69 @@
+/* Time and work of instances (toni/task.h): timers, posts and jobs, and the threads that run them.
+ * Not about how a callback is called (instance.h).
+ *
+ * One thread runs the tasks of all instances, a few others the jobs. One lock guards all lists; it
+ * is a leaf: no plugin code runs under it, and nothing is locked under it. So asking and cancelling
+ * never wait for a task, and tasks_cancel() waits for those of its own instance alone.
+ *
+ * A task of an instance that is serialised is run under the instance's lock, and whether it was
+ * cancelled is looked up again once that is held: a callback that has cancelled a timer never sees
+ * it run. */
+#ifndef WIRING_TASKS_H
+#define WIRING_TASKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <toni/host.h>
+
+struct instance;
+struct task;
+struct tasks;
+
+/** How many jobs run at a time. */
+#define TASKS_JOB_THREADS 4
+
+/** How many tasks an instance may have at a time. */
+#define TASKS_MOST 65536
+
+enum task_list_state {
+    TASK_LIST_HELD,   /* `create` has not returned: tasks wait */
+    TASK_LIST_OPEN,   /* they run */
+    TASK_LIST_CLOSED, /* the instance ends: there are no more */
+};
+
+/** The tasks of one instance, which it is embedded in. Guarded by the lock of `tasks`. */
+struct task_list {
+    struct tasks *tasks;
+    enum task_list_state state;
+    unsigned running;          /* that a thread has taken and not put back or ended */
+    struct task *first, *last; /* in the order of asking */
+};
+
+/** Makes the threads.
+ * @param now_ns  The clock: clock_now_ns, or a test's own. Read by any thread, at any time.
+ * @return To be destroyed by tasks_destroy(); NULL if there is no memory or no thread. */
+struct tasks *tasks_create(uint64_t (*now_ns)(void));
+
+/** Ends the threads. There must be no instance any more. @param tasks  NULL is fine. */
+void tasks_destroy(struct tasks *tasks);
+
+/** Has the clock read again, after a test has moved it. @thread Any. */
+void tasks_wake(struct tasks *tasks);
+
+/** Sets the functions of toni/task.h in a table. Their contexts are those of instance_context(). */
+void tasks_fill_table(toni_host *table);
+
+/* --- What an instance says; its own thread */
+
+/** Begins an instance's list, in which tasks wait for tasks_open(). */
+void task_list_init(struct task_list *list, struct tasks *tasks);
+
+/** Lets the tasks run: `create` has returned, and `self` is known. */
+void tasks_open(struct instance *instance);
+
+/** Ends the tasks of an instance: from now on it can ask for none; none begins any more; what is
+ * running is waited for, and all are released. The caller holds no lock, and is not a task of this
+ * instance. Calling it again does nothing. */
+void tasks_cancel(struct instance *instance);
+
+#endif

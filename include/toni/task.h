@@ -1,0 +1,111 @@
+/** @file
+ * Time and work: what an instance has run later, again and again, or beside its callbacks.
+ *
+ * All functions may be called from any thread: in callbacks, in `create`, in tasks, and on threads
+ * of the plugin's own. None calls back into the plugin before it returns, so each may be called
+ * under a lock of the plugin's. One that fails has changed nothing: it runs and releases nothing.
+ *
+ * A task is a callback like any other: it gets `self`, is serialised with the instance's callbacks
+ * unless the descriptor says TONI_CONCURRENT, and must not block. One thread of the host runs the
+ * tasks of all instances, one after the other: by the time at which they are due, and those of the
+ * same time in the order of the calls. So a slow one makes the others late. What blocks belongs
+ * into the job of toni_work, which runs on one of a few threads of its own, beside all callbacks. A
+ * callback must not wait for a task or its job: they may be waiting for the callback.
+ *
+ * `data` belongs to the task until the task is over. Then `release` gets it, exactly once, whatever
+ * happened: after the task has run, or instead if it was cancelled, or when the instance ends. It
+ * is a callback too: serialised, and never called from within the functions below.
+ *
+ * Tasks begin once `create` has returned TONI_OK; those that it asks for wait until then. If it
+ * fails, and before `destroy` is called, the host cancels all that has not begun, waits for what is
+ * running, and releases all: `done` is not called any more, and whoever asks for another task, in
+ * `destroy` too, gets TONI_ERR_CLOSING. An instance may have 65,536 tasks at a time, timers
+ * included.
+ */
+#ifndef TONI_TASK_H
+#define TONI_TASK_H
+
+#include <toni/host.h>
+
+/** The longest delay and period, in milliseconds: 34 years. */
+#define TONI_TASK_MOST_MS ((uint64_t)1 << 40)
+
+/** Runs a task once, after a while.
+ * @param context   The instance's.
+ * @param delay_ms  From now, in milliseconds; 0 is as soon as possible, after what is due already.
+ * @param run       Called once, unless it is cancelled before.
+ * @param data      Handed to @p run and @p release; may be NULL.
+ * @param release   Called once when the task is over; NULL: there is nothing to release.
+ * @return The timer's id, above 0 and never used again; TONI_ERR_INVALID (@p run is NULL, or @p
+ * delay_ms above TONI_TASK_MOST_MS), TONI_ERR_LIMIT (too many tasks), TONI_ERR_CLOSING (the
+ * instance ends), TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int64_t toni_after(toni_context *context, uint64_t delay_ms, toni_run_fn run,
+                                 void *data, toni_release_fn release)
+{
+    return toni_host_of(context)->context_after(context, delay_ms, run, data, release);
+}
+
+/** Runs a task again and again, the first time after one period. It never runs twice at a time. If
+ * it, or what is before it, takes longer than a period, the times that have passed are left out: it
+ * goes on at the next one that is a whole number of periods after the call.
+ * @param context    The instance's.
+ * @param period_ms  In milliseconds; at least 1.
+ * @param run        Called until the timer is cancelled.
+ * @param data       Handed to @p run and @p release; may be NULL.
+ * @param release    Called once, after the timer was cancelled or the instance ends; may be NULL.
+ * @return As toni_after; TONI_ERR_INVALID also for a period of 0.
+ * @thread Any. @since ABI 1.0 */
+static inline int64_t toni_every(toni_context *context, uint64_t period_ms, toni_run_fn run,
+                                 void *data, toni_release_fn release)
+{
+    return toni_host_of(context)->context_every(context, period_ms, run, data, release);
+}
+
+/** Cancels a timer of the same instance, also from within its own `run`. After TONI_OK it does not
+ * begin to run any more. In a callback of an instance that is not TONI_CONCURRENT that means: it is
+ * not running either, unless it is the caller. Elsewhere it may be, and then ends as ever.
+ * `release` is called soon, on the host's thread.
+ * @param context  The instance's.
+ * @param timer    What toni_after or toni_every returned.
+ * @return TONI_OK; TONI_ERR_NOT_FOUND: there is no such timer, it was cancelled before, or it is
+ * one of toni_after that has begun to run.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_cancel_timer(toni_context *context, int64_t timer)
+{
+    return toni_host_of(context)->context_cancel_timer(context, timer);
+}
+
+/** Runs a task on the instance as soon as possible. What one thread posts is run in that order.
+ * @param context  The instance's.
+ * @param run      Called once.
+ * @param data     Handed to @p run and @p release; may be NULL.
+ * @param release  Called once when the task is over; may be NULL.
+ * @return TONI_OK; TONI_ERR_INVALID (@p run is NULL), TONI_ERR_LIMIT, TONI_ERR_CLOSING,
+ * TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_post(toni_context *context, toni_run_fn run, void *data,
+                                toni_release_fn release)
+{
+    return toni_host_of(context)->context_post(context, run, data, release);
+}
+
+/** Runs a job that may block on another thread, then tells the instance. Jobs begin in the order of
+ * the calls, a few at a time, those of one instance too: a job has nothing but @p data, and must
+ * not touch what callbacks use without a lock. One that never ends keeps the instance from ending.
+ * @param context  The instance's.
+ * @param job      Called once, on a thread of the host's, without the instance's lock; @p done gets
+ * what it returns.
+ * @param done     Called once after that, as a task of the instance; NULL: it needs not be told.
+ * @param data     Handed to @p job, @p done and @p release; may be NULL.
+ * @param release  Called once when all that is over; may be NULL.
+ * @return TONI_OK; TONI_ERR_INVALID (@p job is NULL), TONI_ERR_LIMIT, TONI_ERR_CLOSING,
+ * TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_work(toni_context *context, toni_job_fn job, toni_done_fn done,
+                                void *data, toni_release_fn release)
+{
+    return toni_host_of(context)->context_work(context, job, done, data, release);
+}
+
+#endif
