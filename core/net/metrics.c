@@ -93,7 +93,7 @@ static void write_connections(struct exposition *exposition, const struct worker
 
 /* --- Messages */
 
-static void write_dropped(struct exposition *exposition, const struct connections_figures *figures)
+static void write_dropped(struct exposition *exposition, const struct graph *graph)
 {
     static const char *const reasons[] = {
 #define REASON_LABEL(name, label) label,
@@ -101,14 +101,20 @@ static void write_dropped(struct exposition *exposition, const struct connection
 #undef REASON_LABEL
     };
     exposition_family(exposition, "toni_messages_dropped_total", "counter",
-                      "Messages that were accepted for a client and never written, by reason.");
-    for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
-        exposition_number(exposition, LABELS({"reason", reasons[reason]}),
-                          figures->dropped[reason]);
+                      "Messages that were accepted for a client and never written, by gateway and "
+                      "reason.");
+    for (size_t i = 0; i < graph->gateway_count; i++) {
+        const struct gateway *gateway = &graph->gateways[i];
+        for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
+            exposition_number(
+                exposition,
+                LABELS({"gateway", gateway->instance->setup.name}, {"reason", reasons[reason]}),
+                counter_read(&gateway->figures.dropped[reason]));
+    }
 }
 
 static void write_messages(struct exposition *exposition, const struct worker_sums *sums,
-                           const struct connections_figures *figures)
+                           const struct connections_figures *figures, const struct graph *graph)
 {
     write_counter(exposition, "toni_messages_received_total", "Whole messages from clients.",
                   sums->received);
@@ -125,7 +131,7 @@ static void write_messages(struct exposition *exposition, const struct worker_su
     write_counter(exposition, "toni_sent_bytes_total",
                   "Bytes written to sockets from outboxes, with frame heads and close frames.",
                   figures->sent_bytes);
-    write_dropped(exposition, figures);
+    write_dropped(exposition, graph);
 }
 
 static void write_refused(struct exposition *exposition, const toni_connections *connections)
@@ -264,7 +270,7 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     struct connections_figures figures;
     connections_figures(connections, &figures);
     write_connections(exposition, &sums, sources->graph);
-    write_messages(exposition, &sums, &figures);
+    write_messages(exposition, &sums, &figures, sources->graph);
     write_refused(exposition, connections);
     write_rooms(exposition, connections, &figures);
     write_http(exposition, sources->http);

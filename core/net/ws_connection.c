@@ -258,6 +258,7 @@ int ws_connection_established(struct ws_connection *connection)
         log_error("connection refused: out of memory", log_str("address", connection->address));
         return -1;
     }
+    connection->client->gateway_figures = &connection->gateway->figures;
     atomic_fetch_add(&worker->server->clients, 1);
     counter_add(&worker->figures.accepted, 1);
     connection->state = WS_OPEN;

@@ -1,10 +1,12 @@
 /* Batches; see batch.h. */
 #include "rooms/batch.h"
 
+#include "rooms/room.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-struct batch *batch_create(uint64_t first_seq, uint64_t size)
+struct batch *batch_create(uint64_t size)
 {
     if (size > UINT32_MAX)
         return NULL;
@@ -15,10 +17,20 @@ struct batch *batch_create(uint64_t first_seq, uint64_t size)
         .refs = 1,
         .capacity = (uint32_t)size,
         .end_capacity = BATCH_INLINE_ENDS,
-        .first_seq = first_seq,
     };
     batch->ends = batch->inline_ends;
     batch->bytes = batch->inline_bytes;
+    return batch;
+}
+
+struct batch *batch_create_broadcast(struct room *room, uint64_t first_seq, uint64_t size)
+{
+    struct batch *batch = batch_create(size);
+    if (!batch)
+        return NULL;
+    batch->is_broadcast = true;
+    batch->room = room ? room_ref(room) : NULL;
+    batch->first_seq = first_seq;
     return batch;
 }
 
@@ -36,6 +48,7 @@ void batch_unref(struct batch *batch)
         free(batch->ends);
     if (batch->bytes != batch->inline_bytes)
         free(batch->bytes);
+    room_unref(batch->room);
     free(batch);
 }
 

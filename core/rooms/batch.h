@@ -24,15 +24,20 @@
 /* Ends that lie in the batch itself: most batches of a quiet room hold a message or two. */
 #define BATCH_INLINE_ENDS 4
 
+struct room;
+
 struct batch {
     atomic_uint refs;
-    uint32_t count;        /* messages */
-    uint32_t size;         /* bytes */
+    bool is_broadcast; /* a full outbox may drop it; direct sends and closes never */
+    struct room
+        *room;      /* whose messages these are, one reference; NULL if they are of no one room */
+    uint32_t count; /* messages */
+    uint32_t size;  /* bytes */
     uint32_t capacity;     /* bytes */
     uint32_t end_capacity; /* messages */
     uint32_t letters;      /* of its room, not yet delivered; guarded by the room's lock */
     uint32_t charged;      /* bytes counted as pending in its room; guarded by the room's lock */
-    uint64_t first_seq;    /* the room's sequence number of message 0; 0 for direct sends */
+    uint64_t first_seq;    /* the room's sequence number of message 0; 0 if there is no room */
     uint32_t *ends;        /* where message i ends in bytes; inline_ends, or allocated */
     uint8_t *bytes;        /* inline_bytes, or allocated */
     uint32_t inline_ends[BATCH_INLINE_ENDS];
@@ -40,8 +45,14 @@ struct batch {
 };
 
 /** @param size  Of the first messages to come, encoded.
- * @return A batch without messages and with one reference; NULL on no memory. */
-struct batch *batch_create(uint64_t first_seq, uint64_t size);
+ * @return A batch of direct sends, without messages yet and with one reference; NULL on no memory.
+ */
+struct batch *batch_create(uint64_t size);
+
+/** The same for broadcasts.
+ * @param room       The batch takes a reference; NULL: of no one room.
+ * @param first_seq  The room's sequence number of the first message to come. */
+struct batch *batch_create_broadcast(struct room *room, uint64_t first_seq, uint64_t size);
 
 /** @return @p batch. @thread Any. */
 struct batch *batch_ref(struct batch *batch);

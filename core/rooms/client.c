@@ -202,6 +202,7 @@ int32_t client_info(toni_client *client, toni_client_info **info)
         .outbox_messages =
             atomic_load(&client->posted_messages) + atomic_load(&client->left_messages),
         .outbox_bytes = atomic_load(&client->posted_bytes) + atomic_load(&client->left_bytes),
+        .dropped_messages = counter_read(&client->dropped),
     };
     snapshot->path = str_copy(&text, path);
     snapshot->address = str_copy(&text, address);
@@ -262,9 +263,12 @@ static int32_t admit_if_open(toni_client *client, uint64_t bytes)
     return admit(client, bytes) ? TONI_OK : TONI_ERR_FULL;
 }
 
-static void count_dropped(const toni_client *client, enum drop_reason reason, uint64_t messages)
+static void count_dropped(toni_client *client, enum drop_reason reason, uint64_t messages)
 {
     counter_add(&client->lane->figures.dropped[reason], messages);
+    counter_add(&client->dropped, messages);
+    if (client->gateway_figures && messages > 0)
+        counter_add_shared(&client->gateway_figures->dropped[reason], messages);
 }
 
 int32_t client_send(toni_client *client, const toni_message *message)
@@ -366,21 +370,96 @@ static void write_outbox(toni_client *client)
     }
 }
 
+/* --- Outboxes that are full */
+
+static void close_now(toni_client *client, uint16_t code, toni_str reason, enum drop_reason drop);
+
 /* What came this turn is not held against a client: a burst harms nobody who keeps up. What earlier
- * turns left is, once something is added to it. */
-static bool too_slow(const toni_client *client)
+ * turns left is, once something is added to it.
+ * @param messages, bytes  Set to what earlier turns left. @return Whether something was added. */
+static bool see_what_is_old(const toni_client *client, uint64_t *messages, uint64_t *bytes)
 {
     const struct outbox *outbox = &client->outbox;
     if (client->fresh_turn != client->lane->turn || client->fresh_messages == 0 ||
         client->close_queued)
         return false;
-    uint64_t messages =
+    *messages =
         outbox->messages > client->fresh_messages ? outbox->messages - client->fresh_messages : 0;
-    uint64_t bytes = outbox->bytes > client->fresh_bytes ? outbox->bytes - client->fresh_bytes : 0;
-    return messages > client->limits->outbox_messages || bytes > client->limits->outbox_bytes;
+    *bytes = outbox->bytes > client->fresh_bytes ? outbox->bytes - client->fresh_bytes : 0;
+    return true;
 }
 
-static void close_now(toni_client *client, uint16_t code, toni_str reason, enum drop_reason drop);
+static void close_slow_consumer(toni_client *client)
+{
+    log_warn("client closed: slow consumer", log_str("client", client->name),
+             log_uint("outbox_messages", client->outbox.messages),
+             log_uint("outbox_bytes", client->outbox.bytes));
+    client->slow = true;
+    close_now(client, 1008, toni_str_of("slow consumer"), DROP_SLOW_CONSUMER);
+}
+
+struct shedding {
+    toni_client *client;
+    enum drop_reason reason;
+};
+
+static void told_of_dropped(void *data, const struct batch *batch, uint32_t messages)
+{
+    const struct shedding *shedding = data;
+    count_dropped(shedding->client, shedding->reason, messages);
+    if (batch->room)
+        counter_add_shared(&batch->room->dropped, messages);
+}
+
+/* The old have to be within the limits; the fresh come on top of that. */
+static void drop_oldest(toni_client *client, uint64_t old_messages, uint64_t old_bytes)
+{
+    struct shedding shedding = {client, DROP_OLDEST};
+    struct outbox *outbox = &client->outbox;
+    outbox_drop_oldest(outbox, outbox->messages - old_messages, outbox->bytes - old_bytes,
+                       client->limits->outbox_messages, client->limits->outbox_bytes,
+                       told_of_dropped, &shedding);
+}
+
+/* None of the fresh ones is taken; they are not to be looked at again in this turn. */
+static void drop_fresh(toni_client *client)
+{
+    struct shedding shedding = {client, DROP_NEWEST};
+    outbox_drop_newest(&client->outbox, client->fresh_messages, told_of_dropped, &shedding);
+    client->fresh_messages = client->fresh_bytes = 0;
+}
+
+static void keep_latest(toni_client *client)
+{
+    struct shedding shedding = {client, DROP_NOT_LATEST};
+    if (!client->close_queued)
+        outbox_keep_latest(&client->outbox, client->lane->scratch, told_of_dropped, &shedding);
+}
+
+/* After a write was tried: what waits now has to be within the limits. */
+static void apply_policy(toni_client *client)
+{
+    const struct limits *limits = client->limits;
+    const enum outbox_policy policy = limits->outbox_policy;
+    uint64_t messages, bytes;
+    if (client->outbox.count == 0)
+        return;
+    if (policy == OUTBOX_LATEST)
+        keep_latest(client);
+    if (!see_what_is_old(client, &messages, &bytes))
+        return;
+    if (policy == OUTBOX_DROP_NEWEST &&
+        (messages >= limits->outbox_messages || bytes >= limits->outbox_bytes)) {
+        drop_fresh(client);
+        return;
+    }
+    if (messages <= limits->outbox_messages && bytes <= limits->outbox_bytes)
+        return;
+    if (policy == OUTBOX_CLOSE)
+        close_slow_consumer(client);
+    else
+        drop_oldest(client, messages, bytes);
+}
 
 void client_flush(toni_client *client)
 {
@@ -389,12 +468,8 @@ void client_flush(toni_client *client)
     if (client->starved && !client->close_queued && !client->deaf) {
         log_error("client closed: no memory for its outbox", log_str("client", client->name));
         close_now(client, 1011, toni_str_of("out of memory"), DROP_NO_MEMORY);
-    } else if (too_slow(client)) {
-        log_warn("client closed: slow consumer", log_str("client", client->name),
-                 log_uint("outbox_messages", client->outbox.messages),
-                 log_uint("outbox_bytes", client->outbox.bytes));
-        client->slow = true;
-        close_now(client, 1008, toni_str_of("slow consumer"), DROP_SLOW_CONSUMER);
+    } else {
+        apply_policy(client);
     }
     settle(client);
 }
@@ -436,7 +511,7 @@ void client_mute(toni_client *client)
 
 static struct batch *close_batch(uint16_t code, toni_str reason)
 {
-    struct batch *batch = batch_create(0, 2 + FRAME_CONTROL_MAX);
+    struct batch *batch = batch_create(2 + FRAME_CONTROL_MAX);
     if (batch && batch_append_close(batch, code, reason)) {
         batch_unref(batch);
         return NULL;

@@ -54,7 +54,10 @@ struct toni_client {
     atomic_uint_fast64_t posted_messages, posted_bytes;
     atomic_uint_fast64_t left_messages, left_bytes;
 
+    struct counter dropped; /* messages that were accepted for it and dropped; the worker counts */
+
     /* The worker's own. */
+    struct gateway_figures *gateway_figures; /* its gateway's; borrowed; NULL: not counted */
     struct outbox outbox;
     uint64_t fresh_messages, fresh_bytes;         /* that came into the outbox in `fresh_turn` */
     uint64_t fresh_turn;                          /* of the lane */

@@ -119,7 +119,7 @@ int lane_post_message(struct lane *lane, toni_client *client, const toni_message
         return 0;
 
     struct letter *letter = malloc(sizeof *letter);
-    struct batch *batch = batch_create(0, frame_message_size(message->body.size));
+    struct batch *batch = batch_create(frame_message_size(message->body.size));
     if (!letter || !batch ||
         batch_append(batch, message->kind, message->body.data, message->body.size)) {
         batch_unref(batch);
@@ -262,6 +262,8 @@ static void destroy_all(struct letter *letters)
 {
     for (struct letter *next; letters; letters = next) {
         next = letters->next;
+        if (letters->kind == LETTER_ROOM)
+            room_forget(letters->to.room, letters->with.batch);
         letter_destroy(letters);
     }
 }

@@ -10,6 +10,9 @@
     X(DROP_CLOSING, "closing")             /* it came after the client's close had begun */        \
     X(DROP_CLOSED, "closed")               /* it waited when the connection ended */               \
     X(DROP_SLOW_CONSUMER, "slow_consumer") /* it waited when the outbox passed its limit */        \
+    X(DROP_OLDEST, "drop_oldest")          /* by that policy; so are the next two */               \
+    X(DROP_NEWEST, "drop_newest")                                                                  \
+    X(DROP_NOT_LATEST, "latest")                                                                   \
     X(DROP_NO_MEMORY, "no_memory")
 
 enum drop_reason {
@@ -17,6 +20,11 @@ enum drop_reason {
     DROP_REASONS(DROP_NAME)
 #undef DROP_NAME
         DROP_REASON_COUNT
+};
+
+/** What is counted for the clients of one gateway, by all lanes. */
+struct gateway_figures {
+    struct counter dropped[DROP_REASON_COUNT];
 };
 
 struct lane_figures {

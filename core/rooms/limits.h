@@ -34,8 +34,18 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(close_ms, 2000, 1, 3600000, LIMIT_GATEWAY)                                                   \
     X(drain_ms, 10000, 0, 3600000, LIMIT_HOST)
 
-/* What a full outbox does to its client. */
-enum outbox_policy { OUTBOX_CLOSE };
+/* What happens at a full outbox. X(NAME, word in gateways.conf) */
+#define OUTBOX_POLICIES(X)                                                                         \
+    X(OUTBOX_CLOSE, "close")             /* the client is closed, 1008 */                          \
+    X(OUTBOX_DROP_OLDEST, "drop_oldest") /* broadcasts that have waited longest give way */        \
+    X(OUTBOX_DROP_NEWEST, "drop_newest") /* broadcasts that come are not taken */                  \
+    X(OUTBOX_LATEST, "latest")           /* of each room only the newest broadcast waits, ever */
+
+enum outbox_policy {
+#define OUTBOX_POLICY_NAME(name, word) name,
+    OUTBOX_POLICIES(OUTBOX_POLICY_NAME)
+#undef OUTBOX_POLICY_NAME
+};
 
 struct limits {
 #define LIMIT_FIELD(name, standard, lowest, highest, scope) uint64_t name;

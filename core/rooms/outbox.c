@@ -151,3 +151,130 @@ void outbox_consume(struct outbox *outbox, size_t size)
         entry->count--;
     }
 }
+
+/* --- Dropping */
+
+/* One that has begun has a batch of its own: see BATCH_MAX. */
+static bool may_drop(const struct outbox *outbox, uint32_t index)
+{
+    return entry_at(outbox, index)->batch->is_broadcast && (index > 0 || outbox->begun == 0);
+}
+
+/* Drops @p count messages of an entry, from @p first on, which must be one of its ends. An entry
+ * without messages is to be taken out of the ring by the caller. */
+static void drop(struct outbox *outbox, uint32_t index, uint32_t first, uint32_t count,
+                 outbox_told *told, void *data)
+{
+    struct outbox_entry *entry = entry_at(outbox, index);
+    if (count == 0)
+        return;
+    outbox->messages -= count;
+    outbox->bytes -= batch_offset(entry->batch, first + count) - batch_offset(entry->batch, first);
+    if (first == entry->first)
+        entry->first += count;
+    entry->count -= count;
+    told(data, entry->batch, count);
+    if (entry->count == 0)
+        batch_unref(entry->batch);
+}
+
+/* Takes the empty ones of the first @p end entries out; those that stay move behind. */
+static void close_gaps_at_head(struct outbox *outbox, uint32_t end)
+{
+    uint32_t to = end;
+    for (uint32_t i = end; i-- > 0;) {
+        if (entry_at(outbox, i)->count > 0)
+            *entry_at(outbox, --to) = *entry_at(outbox, i);
+    }
+    outbox->head = (outbox->head + to) & (outbox->capacity - 1);
+    outbox->count -= to;
+}
+
+/* Takes the empty ones of the entries from @p begin on out; those behind them move to the front. */
+static void close_gaps_at_tail(struct outbox *outbox, uint32_t begin)
+{
+    uint32_t to = begin;
+    for (uint32_t i = begin; i < outbox->count; i++) {
+        if (entry_at(outbox, i)->count > 0)
+            *entry_at(outbox, to++) = *entry_at(outbox, i);
+    }
+    outbox->count = to;
+}
+
+/* How many of the first @p most messages of an entry are too many. */
+static uint32_t count_excess(const struct outbox *outbox, const struct outbox_entry *entry,
+                             uint64_t most, uint64_t messages, uint64_t bytes)
+{
+    uint32_t excess = 0;
+    while (excess < entry->count && excess < most &&
+           (outbox->messages - excess > messages ||
+            outbox->bytes - (batch_offset(entry->batch, entry->first + excess) -
+                             batch_offset(entry->batch, entry->first)) >
+                bytes))
+        excess++;
+    return excess;
+}
+
+void outbox_drop_oldest(struct outbox *outbox, uint64_t spared, uint64_t spared_bytes,
+                        uint64_t messages, uint64_t bytes, outbox_told *told, void *data)
+{
+    uint32_t i = 0;
+    uint64_t old = outbox->messages - spared; /* of the entries from i on */
+    messages += spared;
+    bytes += spared_bytes;
+    for (; old > 0 && (outbox->messages > messages || outbox->bytes > bytes); i++) {
+        const struct outbox_entry *entry = entry_at(outbox, i);
+        const uint32_t of_this = entry->count < old ? entry->count : (uint32_t)old;
+        if (may_drop(outbox, i))
+            drop(outbox, i, entry->first, count_excess(outbox, entry, of_this, messages, bytes),
+                 told, data);
+        old -= of_this;
+    }
+    close_gaps_at_head(outbox, i);
+}
+
+void outbox_drop_newest(struct outbox *outbox, uint64_t messages, outbox_told *told, void *data)
+{
+    uint32_t i = outbox->count;
+    while (i > 0 && messages > 0) {
+        const struct outbox_entry *entry = entry_at(outbox, --i);
+        uint32_t count = entry->count < messages ? entry->count : (uint32_t)messages;
+        messages -= count;
+        if (may_drop(outbox, i))
+            drop(outbox, i, entry->first + entry->count - count, count, told, data);
+    }
+    close_gaps_at_tail(outbox, i);
+}
+
+/* A set of rooms with open addressing, @p mask + 1 places, never full.
+ * @return Whether it was new. */
+static bool add_room(const struct room **set, size_t mask, const struct room *room)
+{
+    size_t at = ((uintptr_t)room >> 6) & mask; /* an allocation's lowest bits say nothing */
+    while (set[at] && set[at] != room)
+        at = (at + 1) & mask;
+    bool is_new = !set[at];
+    set[at] = room;
+    return is_new;
+}
+
+void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, outbox_told *told, void *data)
+{
+    const struct room **set = (const struct room **)(void *)scratch;
+    size_t places = 2;
+    if (outbox->count < 2 && outbox->messages < 2)
+        return;
+    if (outbox->count > OUTBOX_LATEST_MAX)
+        return;
+    while (places < 2 * (size_t)outbox->count)
+        places *= 2;
+    memset(set, 0, places * sizeof *set);
+    for (uint32_t i = outbox->count; i-- > 0;) {
+        const struct outbox_entry *entry = entry_at(outbox, i);
+        if (!may_drop(outbox, i) || !entry->batch->room)
+            continue;
+        bool is_latest = add_room(set, places - 1, entry->batch->room);
+        drop(outbox, i, entry->first, entry->count - is_latest, told, data);
+    }
+    close_gaps_at_tail(outbox, 0);
+}

@@ -1,6 +1,6 @@
 /* An outbox: what one client has yet to be sent, as references into batches, in order. Belongs to
- * the client's worker; not locked. It only keeps and counts; limits and what happens at them are
- * client.c's. */
+ * the client's worker; not locked. It only keeps, drops and counts; limits and what happens at them
+ * are client.c's. */
 #ifndef ROOMS_OUTBOX_H
 #define ROOMS_OUTBOX_H
 
@@ -42,6 +42,28 @@ int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint
  * @param size     Set to how many bytes there are; 0 for an empty outbox.
  * @return The bytes; valid until the outbox is changed. */
 const uint8_t *outbox_peek(const struct outbox *outbox, uint8_t *scratch, size_t *size);
+
+/* What can be dropped: broadcasts of which no byte is written yet. Each is told of once. */
+
+/** @param messages  That were dropped, all of this batch. */
+typedef void outbox_told(void *data, const struct batch *batch, uint32_t messages);
+
+/** Of all but the newest @p spared messages, drops the oldest broadcasts until no more than @p
+ * messages and @p bytes are left of these, or no broadcast is.
+ * @param spared_bytes  Of the newest messages. */
+void outbox_drop_oldest(struct outbox *outbox, uint64_t spared, uint64_t spared_bytes,
+                        uint64_t messages, uint64_t bytes, outbox_told *told, void *data);
+
+/** Drops the broadcasts among the newest @p messages. */
+void outbox_drop_newest(struct outbox *outbox, uint64_t messages, outbox_told *told, void *data);
+
+/** Drops of each room all broadcasts but the newest. Those that are of no one room stay. With more
+ * than OUTBOX_LATEST_MAX entries it does nothing.
+ * @param scratch  FRAME_MAX bytes. */
+void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, outbox_told *told, void *data);
+
+/* Its set of rooms has to fit into the scratch buffer, half empty. */
+#define OUTBOX_LATEST_MAX (FRAME_MAX / sizeof(void *) / 2)
 
 /** Takes out the first @p size bytes: what outbox_peek found. */
 void outbox_consume(struct outbox *outbox, size_t size);

@@ -183,7 +183,7 @@ static int append_to_open(struct room *room, const toni_message *message, uint64
         room_seal(room);
     if (!room->open) {
         uint64_t slack = encoded + BATCH_SLACK <= BATCH_MAX ? BATCH_SLACK : 0;
-        room->open = batch_create(room->seq + 1, encoded + slack);
+        room->open = batch_create_broadcast(room, room->seq + 1, encoded + slack);
         if (!room->open)
             return -1;
     }
@@ -240,6 +240,14 @@ int32_t room_broadcast(struct room *room, const toni_message *message)
 }
 
 /* --- Delivery */
+
+void room_forget(struct room *room, const struct batch *batch)
+{
+    pthread_mutex_lock(&room->mutex);
+    if (room->open == batch)
+        room_seal(room);
+    pthread_mutex_unlock(&room->mutex);
+}
 
 static void hand_out(const struct shard *shard, struct batch *batch, uint64_t begin, uint64_t end)
 {

@@ -54,11 +54,13 @@ struct room {
     uint32_t members;      /* ghosts not included */
     uint32_t targets;      /* members that are not being closed */
     uint64_t seq;          /* the last that was given out */
-    struct batch *open;    /* takes the next broadcast; one reference, or NULL */
+    struct batch *open;    /* takes the next broadcast; one reference, or NULL. It has one to the
+                              room: who delivers or drops it closes it, or neither would end */
     struct letter *spares; /* so that posting can't fail half-way */
     uint32_t spare_count;
     atomic_uint_fast64_t pending; /* bytes of broadcasts that some lane has not delivered yet */
-    toni_str name; /* lies behind the shards, with a NUL; empty for the room of everyone */
+    struct counter dropped; /* messages that an outbox's policy dropped, once for each client */
+    toni_str name;          /* lies behind the shards, with a NUL; empty for the room of everyone */
     struct shard shards[];
 };
 
@@ -96,6 +98,9 @@ void room_seal(struct room *room);
 void room_taken(struct room *room, uint32_t lane, uint64_t seq);
 
 /* Without the lock. */
+
+/** A letter with this batch is dropped: nothing may be added to it any more. */
+void room_forget(struct room *room, const struct batch *batch);
 
 /** Delivers messages of a batch to the members on one lane. That lane's worker only. */
 void room_deliver(struct room *room, uint32_t lane, struct batch *batch, uint32_t first,

@@ -196,6 +196,13 @@ static int resolve_rooms(struct spread *spread, const toni_target *target)
     return 0;
 }
 
+/* A message for one room, or for everyone, less some clients, is that room's all the same. */
+static void name_room(struct spread *spread, const toni_target *target)
+{
+    if (target->everyone || (spread->room_count == 1 && spread->client_count == 0))
+        spread->batch->room = room_ref(spread->rooms[0].room);
+}
+
 static struct spread *spread_create(const toni_target *target, const toni_message *message)
 {
     struct spread *spread = calloc(1, sizeof *spread);
@@ -204,13 +211,15 @@ static struct spread *spread_create(const toni_target *target, const toni_messag
     spread->connections = target->connections;
     spread->refs = 1;
     spread->id = atomic_fetch_add(&spread->connections->next_spread, 1) + 1;
-    spread->batch = batch_create(0, frame_message_size(message->body.size));
+    spread->batch = batch_create_broadcast(NULL, 0, frame_message_size(message->body.size));
     if (spread->batch &&
         !batch_append(spread->batch, message->kind, message->body.data, message->body.size) &&
         !resolve_clients(spread, &target->except, &spread->except, &spread->except_count) &&
         !resolve_clients(spread, &target->clients, &spread->clients, &spread->client_count) &&
-        !resolve_rooms(spread, target))
+        !resolve_rooms(spread, target)) {
+        name_room(spread, target);
         return spread;
+    }
     spread_unref(spread);
     return NULL;
 }

@@ -63,17 +63,31 @@ static void read_limit(const struct section *section, const struct limit_key *ke
     memcpy((char *)limits + key->offset, &(uint64_t){(uint64_t)number}, sizeof(uint64_t));
 }
 
+static const struct {
+    const char *word;
+    enum outbox_policy policy;
+} policies[] = {
+#define POLICY_WORD(name, word) {word, name},
+    OUTBOX_POLICIES(POLICY_WORD)
+#undef POLICY_WORD
+};
+
 static void read_policy(const struct section *section, struct limits *limits)
 {
     const struct value *setting = section_get(section, POLICY_KEY, VALUE_STRING);
     if (setting == NULL)
         return;
 
-    if (strcmp(value_string(setting), "close") == 0)
-        limits->outbox_policy = OUTBOX_CLOSE;
-    else
-        fault_at(section->faults, setting, "`" POLICY_KEY "` of %s is `%s`, expected `close`",
-                 section->title, value_string(setting));
+    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+        if (strcmp(value_string(setting), policies[i].word) == 0) {
+            limits->outbox_policy = policies[i].policy;
+            return;
+        }
+    }
+    fault_at(section->faults, setting,
+             "`" POLICY_KEY "` of %s is `%s`, expected `close`, `drop_oldest`, `drop_newest` or "
+             "`latest`",
+             section->title, value_string(setting));
 }
 
 void config_limits_read(const struct value *group, enum limit_scope scope, const char *title,

@@ -7,6 +7,7 @@
 #ifndef WIRING_GRAPH_H
 #define WIRING_GRAPH_H
 
+#include "rooms/lane_figures.h"
 #include "wiring/config.h"
 #include "wiring/hooks.h"
 #include "wiring/instance.h"
@@ -19,6 +20,7 @@ struct gateway {
     toni_str path;
     struct instance *instance;
     atomic_uint_fast64_t connections; /* that were let in and are not closed yet; any thread */
+    struct gateway_figures figures;   /* of its clients */
 };
 
 enum injection_kind {

@@ -56,6 +56,8 @@ typedef struct toni_client_info {
     uint64_t outbox_messages; /**< accepted for it and not yet handed to the kernel; broadcasts as
                                  of the last turn */
     uint64_t outbox_bytes;
+    uint64_t dropped_messages; /**< accepted for it and never sent: by the policy of its outbox, or
+                                  since it is being closed */
 } toni_client_info;
 
 /* Why a connection ended. */

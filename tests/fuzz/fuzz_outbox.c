@@ -37,7 +37,7 @@ static struct batch *make_batch(struct script *script)
 {
     static uint8_t payload[3 * FRAME_MAX + 256];
     static const size_t units[] = {1, 1, 300, 3 * FRAME_MAX / 255};
-    struct batch *batch = batch_create(1, 0);
+    struct batch *batch = batch_create(0);
     uint32_t count = 1 + next(script) % 4;
 
     FUZZ_REQUIRE(batch);

@@ -363,7 +363,7 @@ class TestFigures(AdminTestCase):
             client.read()
         self.assertEqual(slow.ask("join:r"), "ok")
         told, answers = 0, 0
-        while not self.metrics()("messages_dropped_total", reason="slow_consumer"):
+        while not self.metrics().total("messages_dropped_total", reason="slow_consumer"):
             for _ in range(20):
                 told += healthy.ask("tell:r:" + "x" * 16000) == "targeted=1"
                 answers += 1
@@ -375,7 +375,7 @@ class TestFigures(AdminTestCase):
 
         def dropped(reason):
             name = "messages_dropped_total"
-            return self.metrics()(name, reason=reason) - self.before(name, reason=reason)
+            return self.metrics().total(name, reason=reason) - self.before.total(name, reason=reason)
 
         waited, late = dropped("slow_consumer"), dropped("closing")
         self.assertGreater(waited, 0)
@@ -387,8 +387,8 @@ class TestFigures(AdminTestCase):
                 self.figure("messages_targeted_total"): told + answers + 3,
                 self.figure("messages_queued_total"): told - late + answers + 3,
                 self.figure("messages_sent_total"): got + answers + 3,
-                self.figure("messages_dropped_total", reason="slow_consumer"): waited,
-                self.figure("messages_dropped_total", reason="closing"): late,
+                self.figure("messages_dropped_total", gateway="slow", reason="slow_consumer"): waited,
+                self.figure("messages_dropped_total", gateway="slow", reason="closing"): late,
             }
         )
         self.shows("outbox_bytes", 0)
@@ -412,7 +412,7 @@ class TestFigures(AdminTestCase):
         self.shows("outbox_bytes", 0)
         self.grew(
             {
-                self.figure("messages_dropped_total", reason="closed"): waited,
+                self.figure("messages_dropped_total", gateway="probe", reason="closed"): waited,
                 self.figure("connections_closed_total", reason="lost"): 1,
             }
         )

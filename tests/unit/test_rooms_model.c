@@ -50,6 +50,8 @@ struct frame {
     size_t text;
     size_t size;
     bool last;
+    bool is_broadcast;
+    uint64_t topic; /* of a broadcast: the one room that it is for; 0: of none */
 };
 
 enum event_kind { EVENT_BROADCAST, EVENT_DIRECT, EVENT_CLOSE };
@@ -58,6 +60,7 @@ struct event {
     enum event_kind kind;
     size_t client;
     size_t text;
+    uint64_t topic;
 };
 
 typedef LIST(struct event) event_list;
@@ -78,6 +81,7 @@ struct double_client {
     uint64_t delivered_messages, delivered_bytes; /* of these: in the outbox since the last flush */
     uint64_t left_messages, left_bytes;
     uint64_t fresh_messages, fresh_bytes; /* that came this turn */
+    uint64_t dropped;
 };
 
 struct world {
@@ -90,6 +94,7 @@ struct world {
     LIST(struct double_client) clients;
     LIST(struct text) texts;
     event_list inbox[FIXTURE_LANES];
+    uint64_t epochs[ROOMS]; /* how often each has ended */
     uint64_t discarded;
 };
 
@@ -147,35 +152,41 @@ static void drop_outbox(struct world *world, struct double_client *client)
 {
     bool close_waits = client->close_queued && client->written < client->frames.count;
     world->discarded += outbox_messages(client) - close_waits;
+    client->dropped += outbox_messages(client) - close_waits;
     client->frames.count = client->written;
 }
 
-static void put(struct world *world, struct double_client *client, size_t index)
+static void put(struct world *world, struct double_client *client, size_t index, bool is_broadcast,
+                uint64_t topic)
 {
     const struct text *text = &world->texts.items[index];
     size_t sizes[64];
     size_t body = text->kind == KIND_CLOSE ? text->size + 2 : text->size;
     size_t count = frames_of(body, sizes);
     for (size_t i = 0; i < count; i++)
-        LIST_ADD(&client->frames,
-                 (struct frame){.text = index, .size = sizes[i], .last = i + 1 == count});
+        LIST_ADD(&client->frames, (struct frame){.text = index,
+                                                 .size = sizes[i],
+                                                 .last = i + 1 == count,
+                                                 .is_broadcast = is_broadcast,
+                                                 .topic = topic});
     client->touched = true;
 }
 
-static void enqueue(struct world *world, struct double_client *client, size_t index)
+static void enqueue(struct world *world, struct double_client *client, const struct event *event)
 {
     if (client->close_queued || client->deaf) {
         world->discarded++;
+        client->dropped++;
         return;
     }
-    put(world, client, index);
+    put(world, client, event->text, event->kind == EVENT_BROADCAST, event->topic);
     client->fresh_messages++;
-    client->fresh_bytes += wire_size(world->texts.items[index].size);
+    client->fresh_bytes += wire_size(world->texts.items[event->text].size);
 }
 
 static void queue_close(struct world *world, struct double_client *client, size_t index)
 {
-    put(world, client, index);
+    put(world, client, index, false, 0);
     client->close_queued = true;
 }
 
@@ -254,11 +265,117 @@ static void write_all(struct world *world, struct double_client *client)
         client->close_written = true;
 }
 
-static bool too_slow(struct world *world, const struct double_client *client)
+/* --- Policies */
+
+/* @return The last frame of the message that begins with this one. */
+static size_t end_of_message(const struct double_client *client, size_t begin)
 {
-    return client->fresh_messages > 0 && !client->close_queued &&
-           (outbox_messages(client) > client->fresh_messages + world->limits.outbox_messages ||
-            outbox_bytes(client) > client->fresh_bytes + world->limits.outbox_bytes);
+    while (!client->frames.items[begin].last)
+        begin++;
+    return begin;
+}
+
+/* Where the first message begins that waits and has not begun to go out. */
+static size_t first_waiting(const struct double_client *client)
+{
+    size_t begin = client->written;
+    bool has_begun =
+        begin > 0 && begin < client->frames.count && !client->frames.items[begin - 1].last;
+    return has_begun ? end_of_message(client, begin) + 1 : begin;
+}
+
+static void remove_message(struct world *world, struct double_client *client, size_t begin)
+{
+    size_t next = end_of_message(client, begin) + 1;
+    memmove(&client->frames.items[begin], &client->frames.items[next],
+            (client->frames.count - next) * sizeof *client->frames.items);
+    client->frames.count -= next - begin;
+    world->discarded++;
+    client->dropped++;
+}
+
+static bool is_superseded(const struct double_client *client, size_t begin)
+{
+    const struct frame *frame = &client->frames.items[begin];
+    for (size_t i = end_of_message(client, begin) + 1; i < client->frames.count; i++) {
+        if (client->frames.items[i].is_broadcast && client->frames.items[i].topic == frame->topic)
+            return true;
+    }
+    return false;
+}
+
+static void keep_latest(struct world *world, struct double_client *client)
+{
+    for (size_t i = first_waiting(client); i < client->frames.count;) {
+        const struct frame *frame = &client->frames.items[i];
+        if (frame->is_broadcast && frame->topic != 0 && is_superseded(client, i))
+            remove_message(world, client, i);
+        else
+            i = end_of_message(client, i) + 1;
+    }
+}
+
+static uint64_t less(uint64_t from, uint64_t what)
+{
+    return from > what ? from - what : 0;
+}
+
+/* Only the old are looked at. */
+static void drop_oldest(struct world *world, struct double_client *client, uint64_t old,
+                        uint64_t old_bytes)
+{
+    uint64_t most_messages = outbox_messages(client) - old + world->limits.outbox_messages;
+    uint64_t most_bytes = outbox_bytes(client) - old_bytes + world->limits.outbox_bytes;
+    for (size_t i = client->written; old > 0; old--) {
+        if (outbox_messages(client) <= most_messages && outbox_bytes(client) <= most_bytes)
+            return;
+        if (client->frames.items[i].is_broadcast && i >= first_waiting(client))
+            remove_message(world, client, i);
+        else
+            i = end_of_message(client, i) + 1;
+    }
+}
+
+static void drop_fresh(struct world *world, struct double_client *client)
+{
+    uint64_t old = less(outbox_messages(client), client->fresh_messages), seen = 0;
+    for (size_t i = client->written; i < client->frames.count; seen++) {
+        bool may_go = client->frames.items[i].is_broadcast && i >= first_waiting(client);
+        if (seen >= old && may_go)
+            remove_message(world, client, i);
+        else
+            i = end_of_message(client, i) + 1;
+    }
+    client->fresh_messages = client->fresh_bytes = 0;
+}
+
+/* What came this turn is not held against a client, until something comes in another. */
+static void apply_policy(struct world *world, struct double_client *client)
+{
+    const struct limits *limits = &world->limits;
+    if (limits->outbox_policy == OUTBOX_LATEST && !client->close_queued)
+        keep_latest(world, client);
+    if (client->fresh_messages == 0 || client->close_queued)
+        return;
+    uint64_t messages = less(outbox_messages(client), client->fresh_messages);
+    uint64_t bytes = less(outbox_bytes(client), client->fresh_bytes);
+    bool is_over = messages > limits->outbox_messages || bytes > limits->outbox_bytes;
+    bool is_full = messages >= limits->outbox_messages || bytes >= limits->outbox_bytes;
+    switch (limits->outbox_policy) {
+    case OUTBOX_CLOSE:
+        if (is_over)
+            close_now(world, client, 1008, "slow consumer");
+        break;
+    case OUTBOX_DROP_NEWEST:
+        if (is_full)
+            drop_fresh(world, client);
+        break;
+    case OUTBOX_DROP_OLDEST:
+    case OUTBOX_LATEST:
+        if (is_over)
+            drop_oldest(world, client, messages, bytes);
+        break;
+    }
 }
 
 static void flush(struct world *world, struct double_client *client)
@@ -266,8 +383,7 @@ static void flush(struct world *world, struct double_client *client)
     client->touched = false;
     if (!client->deaf)
         write_all(world, client);
-    if (too_slow(world, client))
-        close_now(world, client, 1008, "slow consumer");
+    apply_policy(world, client);
     settle(client);
 }
 
@@ -297,7 +413,7 @@ static void deliver(struct world *world, const struct event *event)
             queue_close(world, client, event->text);
         return;
     }
-    enqueue(world, client, event->text);
+    enqueue(world, client, event);
     if (event->kind == EVENT_DIRECT) {
         client->delivered_messages++;
         client->delivered_bytes += wire_size(world->texts.items[event->text].size);
@@ -313,10 +429,45 @@ static void deliver_inbox(struct world *world, uint32_t lane)
     inbox->count = 0;
 }
 
-static void post(struct world *world, enum event_kind kind, size_t client, size_t text)
+static void post_about(struct world *world, enum event_kind kind, size_t client, size_t text,
+                       uint64_t topic)
 {
     uint32_t lane = world->clients.items[client].lane;
-    LIST_ADD(&world->inbox[lane], (struct event){.kind = kind, .client = client, .text = text});
+    LIST_ADD(&world->inbox[lane],
+             (struct event){.kind = kind, .client = client, .text = text, .topic = topic});
+}
+
+static void post(struct world *world, enum event_kind kind, size_t client, size_t text)
+{
+    post_about(world, kind, client, text, 0);
+}
+
+/* A room that ends and is made again is another one. */
+static uint64_t topic_of(const struct world *world, uint32_t room)
+{
+    return world->epochs[room] * (ROOMS + 2) + room + 1;
+}
+
+static const uint64_t topic_of_everyone = ROOMS + 1;
+
+static void count_members(const struct world *world, uint64_t counts[ROOMS])
+{
+    memset(counts, 0, ROOMS * sizeof *counts);
+    for (size_t i = 0; i < world->clients.count; i++) {
+        for (uint32_t r = 0; r < ROOMS; r++)
+            counts[r] += world->clients.items[i].in[r];
+    }
+}
+
+/* A client is in these rooms from now on. */
+static void set_rooms(struct world *world, struct double_client *client, const bool in[ROOMS])
+{
+    uint64_t before[ROOMS], after[ROOMS];
+    count_members(world, before);
+    memcpy(client->in, in, sizeof client->in);
+    count_members(world, after);
+    for (uint32_t r = 0; r < ROOMS; r++)
+        world->epochs[r] += before[r] > 0 && after[r] == 0;
 }
 
 /* --- Operations on both */
@@ -411,7 +562,10 @@ static void leave(struct world *world)
     uint32_t room = any_room(world);
     REQUIRE(toni_leave_room(real(world), client->peer->id, room_name(room)) ==
             (client->state == GONE ? TONI_ERR_NOT_FOUND : TONI_OK));
-    client->in[room] = false;
+    bool in[ROOMS];
+    memcpy(in, client->in, sizeof in);
+    in[room] = false;
+    set_rooms(world, client, in);
 }
 
 static void broadcast(struct world *world)
@@ -424,7 +578,7 @@ static void broadcast(struct world *world)
         const struct double_client *client = &world->clients.items[i];
         if (client->state != OPEN || !client->in[room])
             continue;
-        post(world, EVENT_BROADCAST, i, text);
+        post_about(world, EVENT_BROADCAST, i, text, topic_of(world, room));
         targeted++;
     }
     REQUIRE(toni_broadcast_to_room(real(world), room_name(room), &message) == targeted);
@@ -535,6 +689,27 @@ static bool chosen(const struct choice *choice, const struct double_client *clie
     return named;
 }
 
+/* The one room that a target is about, if it is one. */
+static uint64_t topic_of_target(const struct world *world, const struct choice *choice)
+{
+    uint64_t counts[ROOMS], topic = 0;
+    uint32_t rooms = 0;
+    if (choice->everyone)
+        return topic_of_everyone;
+    count_members(world, counts);
+    for (uint32_t r = 0; r < ROOMS; r++) {
+        if (!choice->rooms[r] || counts[r] == 0)
+            continue;
+        topic = topic_of(world, r);
+        rooms++;
+    }
+    for (size_t i = 0; i < world->clients.count; i++) {
+        if (choice->clients[i] && !choice->except[i] && world->clients.items[i].state == OPEN)
+            return 0;
+    }
+    return rooms == 1 ? topic : 0;
+}
+
 static void send_target(struct world *world)
 {
     struct choice choice = {.clients = calloc(world->clients.count, 1),
@@ -547,10 +722,11 @@ static void send_target(struct world *world)
         toni_target_destroy(target);
     } else {
         int32_t targeted = 0;
+        uint64_t topic = topic_of_target(world, &choice);
         for (size_t i = 0; i < world->clients.count; i++) {
             if (!chosen(&choice, &world->clients.items[i], i))
                 continue;
-            post(world, EVENT_BROADCAST, i, text);
+            post_about(world, EVENT_BROADCAST, i, text, topic);
             targeted++;
         }
         REQUIRE(toni_target_send(target, &message) == targeted);
@@ -613,12 +789,12 @@ static void compare_received(struct world *world, const struct double_client *cl
 
 static void retire(struct world *world, struct double_client *client)
 {
-    (void)world;
+    static const bool nowhere[ROOMS];
     if (client->finished)
         return;
     client_retire(client->peer->client);
     client->state = GONE;
-    memset(client->in, 0, sizeof client->in);
+    set_rooms(world, client, nowhere);
     client->retired = true;
 }
 
@@ -799,6 +975,7 @@ static void compare_info(struct world *world, const struct double_client *client
     REQUIRE(info->room_count == count_rooms(client));
     REQUIRE(info->outbox_messages == client->posted_messages + client->left_messages);
     REQUIRE(info->outbox_bytes == client->posted_bytes + client->left_bytes);
+    REQUIRE(info->dropped_messages == client->dropped);
     toni_client_info_destroy(info);
 }
 
@@ -924,6 +1101,7 @@ static void run(uint64_t seed)
     world->limits.rooms_per_client = 4;
     world->limits.outbox_messages = 1 + dice_below(&world->dice, 60);
     world->limits.outbox_bytes = 100 + dice_below(&world->dice, 200000);
+    world->limits.outbox_policy = (enum outbox_policy)(seed / 4 % 4);
     fixture_init(&world->fixture, &world->limits, world->lanes);
     if (world->attached)
         fixture_attach(&world->fixture);

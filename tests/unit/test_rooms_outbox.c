@@ -12,7 +12,7 @@
 static struct batch *batch_of(uint32_t count, size_t size)
 {
     static char payload[300000];
-    struct batch *batch = batch_create(1, 0);
+    struct batch *batch = batch_create(0);
     REQUIRE(batch && size <= sizeof payload);
     for (uint32_t i = 0; i < count; i++) {
         memset(payload, 'a' + (int)(i % 26), size);
@@ -25,7 +25,7 @@ static struct batch *batch_of(uint32_t count, size_t size)
 
 START_TEST(a_batch_grows)
 {
-    struct batch *batch = batch_create(7, 10);
+    struct batch *batch = batch_create_broadcast(NULL, 7, 10);
     char text[16];
     uint32_t end = 0;
     ck_assert_uint_eq(batch->first_seq, 7);
@@ -67,7 +67,7 @@ START_TEST(a_batch_takes_one_write_and_no_more)
     ck_assert(!batch_has_room(batch, 0) && !batch_has_room(batch, 2));
     ck_assert_uint_eq(batch->capacity, batch->size);
     batch_unref(batch);
-    ck_assert_ptr_null(batch_create(1, (uint64_t)UINT32_MAX + 1));
+    ck_assert_ptr_null(batch_create((uint64_t)UINT32_MAX + 1));
 }
 END_TEST
 

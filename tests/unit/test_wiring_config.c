@@ -288,7 +288,8 @@ START_TEST(bad_limits)
     BAD_TOP("limits = { connections = \"many\"; };", "a string", "an integer");
     BAD_TOP("limits = { connections = -5; };", "is -5", "2147483647", "L");
     BAD_TOP("limits = { connections = 3000000000; };", "`connections`", "1 to 10000000");
-    BAD_TOP("limits = { outbox_policy = \"latest\"; };", "`latest`", "`close`");
+    BAD_TOP("limits = { outbox_policy = \"oldest\"; };", "`oldest`", "`close`", "`drop_oldest`",
+            "`drop_newest`", "`latest`");
     BAD_TOP("limits = { outbox_policy = 1; };", "an integer", "a string");
     BAD_TOP("limits = { zzz = 1; };", "unknown", "`zzz`", "`connections`", "`outbox_policy`");
 }

@@ -1,0 +1,90 @@
+"""A member of a room that reads nothing for a while, under each policy for full outboxes."""
+
+import urllib.request
+
+from toni_host import DEADLINE, PROBE, Client, HostTestCase, both, gateway, main
+
+COUNT, SIZE = 1000, 16000
+MOST = 50
+
+
+def room_of(policy):
+    return gateway(
+        policy, "probe_gateway.so", "/" + policy,
+        limits={"outbox_policy": policy, "outbox_messages": MOST, "outbox_bytes": 10 * MOST * SIZE},
+    )
+
+
+@both
+class TestPolicies(HostTestCase):
+    gateways = (PROBE, room_of("drop_oldest"), room_of("drop_newest"), room_of("latest"))
+    admin = "127.0.0.1:0"
+
+    @staticmethod
+    def number_of(text):
+        return int(text.partition(":")[0])
+
+    def figure(self, name):
+        host, port = self.host.admin_address.split(":")
+        with urllib.request.urlopen("http://%s:%s/metrics" % (host, port), timeout=DEADLINE) as answer:
+            for line in answer.read().decode().splitlines():
+                if line.startswith("toni_%s " % name):
+                    return float(line.split()[1])
+        raise AssertionError("no toni_" + name)
+
+    def stall(self, policy):
+        """Tells a room of two COUNT numbered texts, while one of them does not read; and then what
+        it got, once it reads again, and what the other one got."""
+        slow = Client(self.host.address, "/" + policy, receive_buffer=8192)
+        self.addCleanup(slow.sock.close)
+        quick, teller = self.client("/probe"), self.client("/probe")
+        slow.read()
+        self.assertEqual(slow.ask("join:" + policy), "ok")
+        self.assertEqual(quick.ask("join:" + policy), "ok")
+        got = []
+        for number in range(COUNT):
+            text = "%d:" % number + "x" * SIZE
+            self.assertEqual(teller.ask("tell:%s:%s" % (policy, text)), "targeted=2")
+            got.append(quick.read() == text)
+            if number % 20 == 0:  # no worker lags behind: what it had to catch up with is a burst
+                self.eventually(lambda: self.figure("pending_bytes") == 0, "all are delivered")
+        self.assertEqual(got, [True] * COUNT)
+        numbers = []
+        while self.figure("outbox_messages") > 0:  # a direct send would not be taken
+            numbers.append(self.number_of(slow.read()))
+        slow.send("id")
+        while True:
+            text = slow.read()
+            if text.startswith("id="):
+                break
+            numbers.append(self.number_of(text))
+        self.assertEqual(numbers, sorted(set(numbers)), "out of order, or twice")
+        self.assertEqual(numbers[0], 0)
+        slow.close()
+        return numbers
+
+    def dropped(self, numbers):
+        return [number for number in range(COUNT) if number not in set(numbers)]
+
+    def test_drop_oldest(self):
+        numbers = self.stall("drop_oldest")
+        self.assertEqual(numbers[-MOST:], list(range(COUNT - MOST, COUNT)))
+        dropped = self.dropped(numbers)
+        self.assertGreater(len(dropped), 0)
+        # one gap: between what the kernel had taken and the newest
+        self.assertEqual(dropped, list(range(dropped[0], dropped[0] + len(dropped))))
+
+    def test_drop_newest(self):
+        numbers = self.stall("drop_newest")
+        self.assertLess(len(numbers), COUNT)
+        self.assertEqual(numbers, list(range(len(numbers))))
+
+    def test_latest(self):
+        numbers = self.stall("latest")
+        self.assertLess(len(numbers), COUNT)
+        self.assertEqual(numbers[-1], COUNT - 1)
+        self.assertEqual(numbers[:-1], list(range(len(numbers) - 1)))
+
+
+if __name__ == "__main__":
+    main()
