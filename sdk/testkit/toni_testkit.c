@@ -574,15 +574,14 @@ int32_t toni_fake_host_start(toni_fake_host *host)
 {
     const toni_plugin *plugin = host->plugin;
     int32_t result = plugin->create(toni_fake_host_context(host), &host->self);
-    if (result != TONI_OK)
+    if (result < 0)
         return result;
-    if (plugin->start)
-        result = plugin->start(host->self);
-    if (result == TONI_OK && plugin->ready)
+    result = plugin->start ? plugin->start(host->self) : TONI_OK;
+    if (result >= 0 && plugin->ready)
         result = plugin->ready(host->self);
-    if (result != TONI_OK && plugin->destroy)
+    if (result < 0 && plugin->destroy)
         plugin->destroy(host->self);
-    return result;
+    return result < 0 ? result : TONI_OK; /* a count is a success */
 }
 
 void toni_fake_host_stop(toni_fake_host *host)
