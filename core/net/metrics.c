@@ -105,11 +105,12 @@ static void write_dropped(struct exposition *exposition, const struct graph *gra
                       "reason.");
     for (size_t i = 0; i < graph->gateway_count; i++) {
         const struct gateway *gateway = &graph->gateways[i];
-        for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
+        for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++) {
             exposition_number(
                 exposition,
                 LABELS({"gateway", gateway->instance->setup.name}, {"reason", reasons[reason]}),
                 counter_read(&gateway->figures.dropped[reason]));
+        }
     }
 }
 

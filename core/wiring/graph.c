@@ -98,8 +98,9 @@ static int32_t create_instance(struct graph *graph, size_t number, const toni_ho
     const toni_plugin *descriptor = &setup->plugin->descriptor;
     struct life *life = &graph->lives[number];
 
-    *life = (struct life){
-        .setup = setup, .host = host, .injected = injections_of(graph, number, connections)};
+    life->setup = setup;
+    life->host = host;
+    life->injected = injections_of(graph, number, connections);
     if (!life->injected)
         return TONI_ERR_NO_MEMORY;
     const int32_t result = run_hook(graph, number, "create", make);

@@ -718,19 +718,18 @@ int32_t toni_fake_host_start(toni_fake_host *host)
     const toni_plugin *plugin = host->plugin;
     host->closing = 0;
     int32_t result = plugin->create(toni_fake_host_context(host), &host->self);
-    if (result != TONI_OK) {
+    if (result < 0) {
         cancel_tasks(host);
         return result;
     }
-    if (plugin->start)
-        result = plugin->start(host->self);
-    if (result == TONI_OK && plugin->ready)
+    result = plugin->start ? plugin->start(host->self) : TONI_OK;
+    if (result >= 0 && plugin->ready)
         result = plugin->ready(host->self);
-    if (result != TONI_OK) {
-        cancel_tasks(host);
-        if (plugin->destroy)
-            plugin->destroy(host->self);
-    }
+    if (result >= 0)
+        return TONI_OK; /* a count is a success */
+    cancel_tasks(host);
+    if (plugin->destroy)
+        plugin->destroy(host->self);
     return result;
 }
 
@@ -921,7 +920,8 @@ void toni_fake_exchange_init(toni_fake_exchange *exchange, toni_fake_host *host,
 {
     const toni_plugin *plugin = host->plugin;
     toni_str whole = toni_str_of(path);
-    ck_assert_msg(plugin && plugin->on_request, "the plugin answers no HTTP");
+    ck_assert_msg(plugin != NULL, "no plugin is loaded");
+    ck_assert_msg(plugin->on_request != NULL, "the plugin answers no HTTP");
     toni_str own = plugin->path;
     ck_assert_msg(whole.size >= own.size &&
                       toni_str_equal(toni_str_make(whole.data, own.size), own),

@@ -303,6 +303,15 @@ class TestRequests(HttpTestCase):
         self.assertIn("GET", answer.headers["allow"])
         self.assertEqual(self.ask("OPTIONS", "/nowhere").status, 404)
 
+    def test_answers_that_have_no_body(self):
+        for code in (b"204", b"205", b"304"):
+            answer = self.raw(b"GET /probe/status?code=%s HTTP/1.1\r\nHost: a\r\n\r\n" % code
+                              + b"GET /probe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            self.assertEqual(answer.status, int(code))
+            self.assertNotIn("content-type", answer.headers)
+            self.assertEqual(answer.headers.get("content-length", "0"), "0")
+            self.assertEqual(Response(answer.body).status, 200)
+
     def test_405_of_a_service(self):
         answer = self.ask("GET", "/probe/only_post")
         self.assertEqual((answer.status, answer.headers["Allow"]), (405, "POST"))

@@ -623,6 +623,35 @@ START_TEST(the_testkit_drives_a_plugin)
 }
 END_TEST
 
+static int32_t create_and_count(toni_context *context, void **self)
+{
+    (void)context, (void)self;
+    return 1;
+}
+
+static int32_t count(void *self)
+{
+    (void)self;
+    return 2;
+}
+
+/* Such as the number of clients that a broadcast was for. */
+START_TEST(a_count_is_a_success_to_the_testkit_too)
+{
+    const toni_plugin plugin = {.magic = TONI_ABI_MAGIC,
+                                .abi_major = TONI_ABI_MAJOR,
+                                .size = sizeof plugin,
+                                .kind = TONI_SERVICE,
+                                .create = create_and_count,
+                                .start = count,
+                                .ready = count};
+
+    toni_fake_host_use(&host, &plugin);
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
 START_TEST(what_is_not_needed_is_not_injected)
 {
     toni_context *context = toni_fake_host_context(&host);
@@ -701,6 +730,7 @@ int main(void)
     tcase_add_test(plugins, drives_the_c_plugin_through_its_life);
     tcase_add_test(plugins, drives_the_c_plugin_through_a_connection);
     tcase_add_test(plugins, the_testkit_drives_a_plugin);
+    tcase_add_test(plugins, a_count_is_a_success_to_the_testkit_too);
     tcase_add_test(plugins, what_is_not_needed_is_not_injected);
     tcase_add_test(plugins, drives_the_cxx_plugin);
     suite_add_tcase(suite, plugins);

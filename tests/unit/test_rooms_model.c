@@ -163,12 +163,13 @@ static void put(struct world *world, struct double_client *client, size_t index,
     size_t sizes[64];
     size_t body = text->kind == KIND_CLOSE ? text->size + 2 : text->size;
     size_t count = frames_of(body, sizes);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         LIST_ADD(&client->frames, (struct frame){.text = index,
                                                  .size = sizes[i],
                                                  .last = i + 1 == count,
                                                  .is_broadcast = is_broadcast,
                                                  .topic = topic});
+    }
     client->touched = true;
 }
 

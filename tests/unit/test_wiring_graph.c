@@ -115,6 +115,23 @@ START_TEST(injects_connections_into_who_needs_them)
 }
 END_TEST
 
+#define WANTS "gateway = \"wants\"; library = \"wants_connections.so\"; path = \"/wants\";"
+
+START_TEST(connections_that_are_optional_may_be_missing)
+{
+    const toni_str name = toni_str_of("toni.connections");
+
+    check_good(TWO("", WANTS, IDLE));
+    ck_assert_int_eq(create_graph(), 0);
+    ck_assert_ptr_null(table.context_inject(instance_context(graph->instances[0]), name));
+
+    check_good(TWO(BROADCAST, WANTS, IDLE));
+    ck_assert_int_eq(create_graph(), 0);
+    ck_assert_ptr_eq(table.context_inject(instance_context(graph->instances[0]), name),
+                     &connections);
+}
+END_TEST
+
 START_TEST(goes_through_life)
 {
     check_good(TWO(BROADCAST, PLAIN,
@@ -475,6 +492,7 @@ int main(void)
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, makes_instances_in_order);
     tcase_add_test(cases, injects_connections_into_who_needs_them);
+    tcase_add_test(cases, connections_that_are_optional_may_be_missing);
     tcase_add_test(cases, goes_through_life);
     tcase_add_test(cases, two_instances_share_a_library);
     tcase_add_test(cases, a_failed_create_unwinds);
