@@ -170,6 +170,30 @@ static size_t find_anywhere(const struct question *question)
     return p < question->declarations->provider_count ? p : NOBODY;
 }
 
+/* Nobody has it, or nobody in a version that is high enough. */
+static void report_missing(const struct question *question)
+{
+    const toni_str name = question->need->interface_name;
+    struct buffer list;
+
+    buffer_init(&list);
+    for (size_t p = 0; p < question->declarations->provider_count; p++) {
+        if (has_interface(question, p))
+            list_provider(question, &list, p);
+    }
+    if (list.length > 0) {
+        complain(question,
+                 "needs version %" PRIu32 " of `%.*s`, but there is only %.*s; install a newer one",
+                 question->need->version, TONI_STR_ARG(name), LIST_ARG(list));
+    } else {
+        complain(question,
+                 "needs version %" PRIu32 " of `%.*s`, which nothing provides; add a service that "
+                 "does",
+                 question->need->version, TONI_STR_ARG(name));
+    }
+    buffer_finish(&list);
+}
+
 static void report_unmet(const struct question *question)
 {
     const struct declarations *declarations = question->declarations;
@@ -194,10 +218,7 @@ static void report_unmet(const struct question *question)
                  module_name(question, provider), declarations->providers[provider].self.name,
                  module_name(question, provider));
     } else {
-        complain(question,
-                 "needs version %" PRIu32 " of `%.*s`, which nothing provides; add a service that "
-                 "does",
-                 question->need->version, TONI_STR_ARG(name));
+        report_missing(question);
     }
 }
 

@@ -371,6 +371,18 @@ START_TEST(the_version_must_be_high_enough)
 }
 END_TEST
 
+/* An import would not help, so none is proposed. */
+START_TEST(a_version_that_is_nowhere_is_said_to_be)
+{
+    module("one", NULL, NULL);
+    provider("asker", NULL, chat_from_9);
+    module("two", NULL, NULL);
+    provider("hall", &chat_3, NULL);
+    check_fault_at(2, WORDS("needs version 9 of `chat`, but there is only",
+                            "`hall` (module `two`, version 3)", "install a newer one"));
+}
+END_TEST
+
 START_TEST(several_must_be_chosen_from)
 {
     module("one", NULL, NULL);
@@ -530,6 +542,7 @@ int main(void)
     tcase_add_test(cases, needs_must_not_form_a_ring);
     tcase_add_test(cases, what_is_needed_must_be_provided);
     tcase_add_test(cases, the_version_must_be_high_enough);
+    tcase_add_test(cases, a_version_that_is_nowhere_is_said_to_be);
     tcase_add_test(cases, several_must_be_chosen_from);
     tcase_add_test(cases, a_choice_must_be_possible);
     tcase_add_test(cases, what_did_not_load_may_be_anything);
