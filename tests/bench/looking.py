@@ -1,6 +1,7 @@
 """Looks into toni while it delivers: instruction counts by callgrind, samples by perf, system calls by strace, each over
 exactly the measured window."""
 
+import collections
 import glob
 import os
 import re
@@ -29,7 +30,7 @@ def scaled(scenario, share):
     if "rate" in load:  # valgrind can't keep up with a rate: the next message when the last has come
         del load["rate"]
         load["window"] = 1
-    return ["--%s=%s" % pair for pair in load.items()]
+    return ["--burst", *("--%s=%s" % pair for pair in load.items())]
 
 
 class Callgrind:
@@ -58,27 +59,43 @@ class Callgrind:
             Toni(self.bench.build), scaled(scenario, self.SHARE[scenario.name]), at_gate=self.at_gate, prefix=prefix
         )
         dump = out + ".1"  # the first on request; the last, at the end, has no number
-        with open(dump, encoding="utf-8", errors="replace") as lines:
-            total = next(int(m.group(1)) for m in (re.match(r"(?:summary|totals): (\d+)", line) for line in lines) if m)
-        return total, report, self.top(dump)
-
-    @staticmethod
-    def top(dump):
-        text = subprocess.run(
-            ["callgrind_annotate", "--show-percs=yes", "--auto=no", dump], check=True, capture_output=True, text=True
-        ).stdout
-        rows = re.findall(r"^ *([\d,]+) \( *([\d.]+)%\)  (.*)$", text, re.MULTILINE)
-        named = [(float(share), re.sub(r"\s*\[.*/(.*)\]$", r" [\1]", name)) for _, share, name in rows]
-        named = [(share, re.sub(r"^.*?([^/:]+:)", r"\1", name)) for share, name in named if "PROGRAM TOTALS" not in name]
-        return named[:TOP]
+        costs = self_costs(dump)
+        total = sum(costs.values())
+        top = sorted(((100 * cost / total, name) for name, cost in costs.items()), reverse=True)[:TOP]
+        return total, report, top
 
     def finish(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def self_costs(path):
+    """Instructions by function, without those of what it calls, from a file of callgrind. (callgrind_annotate takes what
+    a thread's first function calls for its own.)"""
+    names, costs = {}, collections.Counter()
+    thing = function = ""
+    skip = False  # the line behind calls= has the cost of the callee
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            key, sign, value = line.rstrip("\n").partition("=")
+            if sign and key in ("ob", "cob", "fn", "cfn"):
+                kind, number, name = key[-2:], *re.match(r"\((\d+)\) ?(.*)", value).groups()
+                name = names.setdefault((kind, number), name)
+                if key == "ob":
+                    thing = os.path.basename(name)
+                elif key == "fn":
+                    function = "%s [%s]" % (name, thing)
+            elif key == "calls":
+                skip = True
+            elif re.match(r"[-+*\d]", line):
+                if not skip:
+                    costs[function] += int(line.split()[-1])
+                skip = False
+    return costs
+
+
 def count_text(bench, wanted):
     """The instruction counts of the four deliveries."""
-    missing = needs("valgrind", "callgrind_control", "callgrind_annotate")
+    missing = needs("valgrind", "callgrind_control")
     if missing:
         return None, "not there: %s (Debian: valgrind)" % ", ".join(missing)
     callgrind = Callgrind(bench)

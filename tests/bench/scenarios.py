@@ -48,7 +48,7 @@ ECHO = Scenario(
 SINGLE = Scenario(
     "single",
     "one room of 1,000; 100 messages a second",
-    {"connections": 1000, "rooms": 1, "publishers": 10, "messages": 300, "rate": 100, "size": 64},
+    {"connections": 1000, "rooms": 1, "publishers": 10, "messages": 250, "rate": 100, "size": 64},
     quick=30,
 )
 DELIVERY = (FAN, ROOMS, ECHO, SINGLE)

@@ -28,6 +28,7 @@ enum key {
     SIZE,
     WINDOW,
     RATE,
+    BURST,
     SETTLE,
     PATIENCE,
     GATE,
@@ -57,6 +58,9 @@ static const struct argp_option known[] = {
     {"warm-up", WARM_UP, "N", 0, "Messages before those, not measured (a tenth)", 3},
     {"size", SIZE, "BYTES", 0, "Of a message (64)", 3},
     {"window", WINDOW, "N", 0, "Deliveries outstanding at most (2000)", 3},
+    {"burst", BURST, 0, 0,
+     "Stop the server, fill the window, let it go on: so it always has as much to do in one turn",
+     3},
     {"rate", RATE, "N", 0, "Messages a second, instead of a window", 3},
     {0, 0, 0, 0, "How to measure", 4},
     {"settle-ms", SETTLE, "MS", 0, "Silence after which all have joined (300)", 4},
@@ -159,6 +163,9 @@ static error_t read_measure(int key, const char *text, struct argp_state *state,
                             struct options *options)
 {
     switch (key) {
+    case BURST:
+        options->burst = true;
+        return 0;
     case RATE:
         options->rate = rate_of(state, text);
         return 0;
@@ -191,6 +198,8 @@ static void check(const struct options *options, struct argp_state *state)
         wrong = "a publisher can't be slow";
     else if (options->size < MARK_SIZE)
         wrong = "a message must have room for its mark";
+    else if (options->burst && !options->pid)
+        wrong = "--burst needs --pid";
     else if (options->idle_share == 0 || options->window == 0)
         wrong = "--idle-share and --window can't be 0";
     if (wrong)

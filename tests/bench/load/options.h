@@ -32,7 +32,8 @@ struct options {
     uint32_t warm_up; /* messages before the window that is measured */
     uint32_t size;
     uint32_t window; /* deliveries outstanding at most */
-    double rate;     /* messages a second; 0: as the window allows */
+    bool burst;  /* publish a whole window while the server stands still, then wait for all of it */
+    double rate; /* messages a second; 0: as the window allows */
 
     uint64_t settle_ms;   /* silence that says that all have joined */
     uint64_t patience_ms; /* silence that says that nothing more will come */

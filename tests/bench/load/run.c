@@ -38,25 +38,59 @@ static bool note(struct window *window, const struct crowd *crowd, uint64_t deli
     return true;
 }
 
+static int publish_next(struct crowd *crowd, struct window *window)
+{
+    struct publisher *publisher = &crowd->publishers[window->sent % crowd->options->publishers];
+    if (crowd_publish(crowd, publisher))
+        return -1;
+    window->sent++;
+    window->expected += crowd->members[publisher->connection->ledger.room];
+    return 0;
+}
+
+/* Fills the window while the server stands still. */
+static int publish_burst(struct crowd *crowd, struct window *window, uint32_t messages)
+{
+    const struct options *options = crowd->options;
+    int result = 0;
+    watched_stop(options->pid);
+    while (result == 0 && window->sent < messages &&
+           window->expected - window->delivered < options->window)
+        result = publish_next(crowd, window);
+    watched_continue(options->pid);
+    return result;
+}
+
+/* Publishes what is due. @return Whether something was, or -1 if a publisher has ended. */
+static int publish_due(struct crowd *crowd, struct window *window, uint32_t messages,
+                       uint64_t start_ns, uint64_t *wait_ns)
+{
+    *wait_ns = NS_PER_S / 100;
+    if (window->sent == messages)
+        return 0;
+    if (crowd->options->burst) {
+        if (window->delivered < window->expected)
+            return 0;
+        return publish_burst(crowd, window, messages) ? -1 : 1;
+    }
+    if (must_wait(crowd, window, start_ns, wait_ns))
+        return 0;
+    return publish_next(crowd, window) ? -1 : 1;
+}
+
 /* Publishes, in turn, and waits until all of it has come or nothing more does. */
 static int publish_all(struct crowd *crowd, struct window *window, uint32_t messages)
 {
-    const struct options *options = crowd->options;
     const uint64_t before = crowd->healthy.delivered, start = clock_now_ns();
-    const uint64_t patience = options->patience_ms * NS_PER_MS;
+    const uint64_t patience = crowd->options->patience_ms * NS_PER_MS;
     uint64_t heard = start;
     while (window->sent < messages || window->delivered < window->expected) {
-        uint64_t wait_ns = options->rate > 0 ? NS_PER_S / 100 : NS_PER_S;
-        if (window->sent < messages && !must_wait(crowd, window, start, &wait_ns)) {
-            struct publisher *publisher = &crowd->publishers[window->sent % options->publishers];
-            if (crowd_publish(crowd, publisher))
-                return -1;
-            window->sent++;
-            window->expected += crowd->members[publisher->connection->ledger.room];
-            wait_ns = 0;
-        }
-        crowd_pump(crowd, wait_ns);
-        if (note(window, crowd, before, start) || wait_ns == 0)
+        uint64_t wait_ns;
+        int published = publish_due(crowd, window, messages, start, &wait_ns);
+        if (published < 0)
+            return -1;
+        crowd_pump(crowd, published ? 0 : wait_ns);
+        if (note(window, crowd, before, start) || published)
             heard = clock_now_ns();
         else if (clock_now_ns() - heard > patience)
             break;

@@ -17,6 +17,10 @@ struct cpu_time {
  * @return 0, or -1 if there is no such process. */
 int watched_cpu(pid_t pid, struct cpu_time *time);
 
+/** Stops a process, and returns once all its threads stand still; or lets it go on. */
+void watched_stop(pid_t pid);
+void watched_continue(pid_t pid);
+
 /** @return The process's share of memory (Pss), in KiB; 0 if it can't be read. */
 uint64_t watched_memory_kib(pid_t pid);
 
