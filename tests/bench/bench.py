@@ -1,4 +1,5 @@
-"""scripts/bench: measures what a delivery costs, toni beside other servers. See docs/performance.md."""
+"""scripts/bench: measures what a delivery costs, toni beside other servers; see
+docs/performance.md."""
 
 import argparse
 import datetime
@@ -24,7 +25,9 @@ def names_of(known, what):
         names = list(known) if text == "all" else [name for name in text.split(",") if name]
         for name in names:
             if name not in known:
-                raise argparse.ArgumentTypeError("no %s `%s`; there are: all, %s" % (what, name, ", ".join(known)))
+                raise argparse.ArgumentTypeError(
+                    "no %s `%s`; there are: all, %s" % (what, name, ", ".join(known))
+                )
         return names
 
     return read
@@ -35,24 +38,62 @@ def read_arguments():
     lines += ["", "others: %s" % ", ".join(OTHERS)]
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Measures toni beside other servers, in turns: the server on one core, the load on another. What"
-        " counts is deliveries per second of the server's processor time.",
+        description="Measures toni beside other servers, in turns: the server on one core, the load"
+        " on another. What counts is deliveries per second of the server's processor time.",
         epilog="\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--scenarios", type=names_of(scenarios.NAMES, "scenario"), default=list(scenarios.NAMES), metavar="NAMES",
-        help="which, with commas between them (all)")
-    add("--with", dest="others", type=names_of(OTHERS, "server"), default=list(ALWAYS), metavar="NAMES",
-        help="what else to measure, or `all` (%s)" % ",".join(ALWAYS))
-    add("--rounds", type=int, default=None, metavar="N", help="medians are of so many (%d)" % DEFAULT_ROUNDS)
+    add(
+        "--scenarios",
+        type=names_of(scenarios.NAMES, "scenario"),
+        default=list(scenarios.NAMES),
+        metavar="NAMES",
+        help="which, with commas between them (all)",
+    )
+    add(
+        "--with",
+        dest="others",
+        type=names_of(OTHERS, "server"),
+        default=list(ALWAYS),
+        metavar="NAMES",
+        help="what else to measure, or `all` (%s)" % ",".join(ALWAYS),
+    )
+    add(
+        "--rounds",
+        type=int,
+        default=None,
+        metavar="N",
+        help="medians are of so many (%d)" % DEFAULT_ROUNDS,
+    )
     add("--json", action="store_true", help="print every run as JSON, instead of tables")
-    add("--count", action="store_true", help="count instructions with callgrind instead of measuring times")
-    add("--profile", action="store_true", help="show where the time goes, with perf and strace, instead")
-    add("--quick", action="store_true", help="one small round, to see that all works: its times mean nothing")
+    add(
+        "--count",
+        action="store_true",
+        help="count instructions with callgrind instead of measuring times",
+    )
+    add(
+        "--profile",
+        action="store_true",
+        help="show where the time goes, with perf and strace, instead",
+    )
+    add(
+        "--quick",
+        action="store_true",
+        help="one small round, to see that all works: its times mean nothing",
+    )
     add("--policy", metavar="NAME", help="outbox_policy of toni (what toni takes by itself)")
-    add("--slow-peers", action="store_true", help="let the peers meet slow readers too; some take gigabytes")
-    add("--build", default="build/release", metavar="DIR", help="where toni was built (build/release)")
+    add(
+        "--slow-peers",
+        action="store_true",
+        help="let the peers meet slow readers too; some take gigabytes",
+    )
+    add(
+        "--build",
+        default="build/release",
+        metavar="DIR",
+        help="where toni was built (build/release)",
+    )
     add("--server-core", default="0", metavar="N", help="(0)")
     add("--load-core", default="1", metavar="N", help="(1)")
     options = parser.parse_args()
@@ -74,8 +115,10 @@ def make_bench(options):
     cores = {str(core) for core in os.sched_getaffinity(0)}
     if shutil.which("taskset") and {options.server_core, options.load_core} <= cores:
         return Bench(os.path.abspath(options.build), options.server_core, options.load_core)
-    say("not pinned: no taskset, or no cores %s and %s; server and load disturb each other"
-        % (options.server_core, options.load_core))
+    say(
+        "not pinned: no taskset, or no cores %s and %s; server and load disturb each other"
+        % (options.server_core, options.load_core)
+    )
     return Bench(os.path.abspath(options.build), None, None)
 
 
@@ -108,12 +151,16 @@ def look(options, bench):
 def measure(options, bench):
     found = machine()
     results = Series(bench, usable_others(options.others, bench.build), options).run_rounds(
-        options.scenarios, options.rounds)
+        options.scenarios, options.rounds
+    )
     if options.json:
         print(json.dumps(tables.series_json(results, options.quick, found), indent=1))
     else:
         print("%(date)s, %(processor)s, %(cores)d cores, Linux %(kernel)s" % found)
-        print("load of the machine before: %.1f; %d rounds, medians\n" % (found["load_average"][0], options.rounds))
+        print(
+            "load of the machine before: %.1f; %d rounds, medians\n"
+            % (found["load_average"][0], options.rounds)
+        )
         print(tables.series_text(results, options.quick))
     for fault in results.faults:
         say("wrong: %s" % fault)

@@ -1,5 +1,5 @@
-"""Looks into toni while it delivers: instruction counts by callgrind, samples by perf, system calls by strace, each over
-exactly the measured window."""
+"""Looks into toni while it delivers: instruction counts by callgrind, samples by perf, system calls
+by strace, each over exactly the measured window."""
 
 import collections
 import glob
@@ -12,7 +12,7 @@ import tempfile
 import time
 
 import scenarios
-from systems import Toni
+from systems import SharedBatches, Toni
 
 TOP = 10
 
@@ -27,7 +27,9 @@ def scaled(scenario, share):
     load["messages"] = max(20, int(load["messages"] * share))
     load["settle-ms"] = 1500
     load["patience-ms"] = 60000
-    if "rate" in load:  # valgrind can't keep up with a rate: the next message when the last has come
+    if (
+        "rate" in load
+    ):  # valgrind can't keep up with a rate: the next message when the last has come
         del load["rate"]
         load["window"] = 1
     return ["--burst", *("--%s=%s" % pair for pair in load.items())]
@@ -51,26 +53,29 @@ class Callgrind:
         elif name == "end":
             self.control("--dump", server.pid)
 
-    def count(self, scenario):
-        """@return Instructions in the window, the generator's report, and the functions that cost most."""
-        out = os.path.join(self.folder, scenario.name)
+    def count(self, system, scenario):
+        """@return Instructions in the window, the generator's report, and whose they are: objects
+        and functions, those that cost most first."""
+        out = os.path.join(self.folder, scenario.name + "-" + system.name)
         prefix = ["valgrind", "--tool=callgrind", "--quiet", "--callgrind-out-file=" + out]
         report = self.bench.run(
-            Toni(self.bench.build), scaled(scenario, self.SHARE[scenario.name]), at_gate=self.at_gate, prefix=prefix
+            system,
+            scaled(scenario, self.SHARE[scenario.name]),
+            at_gate=self.at_gate,
+            prefix=prefix,
         )
         dump = out + ".1"  # the first on request; the last, at the end, has no number
         costs = self_costs(dump)
         total = sum(costs.values())
-        top = sorted(((100 * cost / total, name) for name, cost in costs.items()), reverse=True)[:TOP]
-        return total, report, top
+        return total, report, shares(by_object(costs), total), shares(costs, total)
 
     def finish(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def self_costs(path):
-    """Instructions by function, without those of what it calls, from a file of callgrind. (callgrind_annotate takes what
-    a thread's first function calls for its own.)"""
+    """Instructions by function, without those of what it calls, from a file of callgrind.
+    (callgrind_annotate takes what a thread's first function calls for its own.)"""
     names, costs = {}, collections.Counter()
     thing = function = ""
     skip = False  # the line behind calls= has the cost of the callee
@@ -93,6 +98,46 @@ def self_costs(path):
     return costs
 
 
+def by_object(costs):
+    objects = collections.Counter()
+    for name, cost in costs.items():
+        objects[re.search(r"\[(.*)\]$", name).group(1)] += cost
+    return objects
+
+
+def shares(costs, total):
+    return [(100 * cost / total, name) for name, cost in costs.most_common(TOP)]
+
+
+def count_one(callgrind, system, scenario):
+    total, report, objects, functions = callgrind.count(system, scenario)
+    window = report["window"]
+    return {
+        "instructions_per_delivery": total / window["delivered"],
+        "instructions_per_broadcast": total / window["sent"],
+        "deliveries": window["delivered"],
+        "objects": [{"percent": share, "name": name} for share, name in objects],
+        "functions": [{"percent": share, "name": name} for share, name in functions],
+    }
+
+
+def count_lines(system, scenario, found):
+    lines = [
+        "%-8s %-15s %9.1f instructions per delivery, %12.1f per broadcast"
+        % (
+            scenario.name,
+            system.name,
+            found["instructions_per_delivery"],
+            found["instructions_per_broadcast"],
+        ),
+        "         "
+        + ", ".join("%(name)s %(percent).1f %%" % thing for thing in found["objects"][:6]),
+    ]
+    if isinstance(system, Toni):
+        lines += ["         %(percent)5.1f %%  %(name)s" % thing for thing in found["functions"]]
+    return lines
+
+
 def count_text(bench, wanted):
     """The instruction counts of the four deliveries."""
     missing = needs("valgrind", "callgrind_control")
@@ -102,17 +147,10 @@ def count_text(bench, wanted):
     counts, text = {}, []
     try:
         for scenario in (s for s in scenarios.DELIVERY if s.name in wanted):
-            total, report, top = callgrind.count(scenario)
-            window = report["window"]
-            counts[scenario.name] = {
-                "instructions_per_delivery": total / window["delivered"],
-                "instructions_per_broadcast": total / window["sent"],
-                "deliveries": window["delivered"],
-                "top": [{"percent": share, "function": name} for share, name in top],
-            }
-            text.append("%-8s %9.1f instructions per delivery, %12.1f per broadcast" % (
-                scenario.name, total / window["delivered"], total / window["sent"]))
-            text += ["         %5.1f %%  %s" % pair for pair in top]
+            for system in (Toni(bench.build), SharedBatches(bench.build)):
+                found = count_one(callgrind, system, scenario)
+                counts.setdefault(scenario.name, {})[system.name] = found
+                text += count_lines(system, scenario, found)
     finally:
         callgrind.finish()
     return counts, "\n".join(text)
@@ -128,7 +166,9 @@ class Attached:
     def at_gate(self, name, server):
         if name == "begin":
             self.process = subprocess.Popen(
-                [*self.command, "-p", str(server.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                [*self.command, "-p", str(server.pid)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
             time.sleep(0.5)  # until it has attached to all threads
         elif name == "end":
@@ -144,18 +184,35 @@ def profile(bench, scenario, folder):
     if needs("perf"):
         lines.append("  no perf: not installed (Debian: linux-perf)")
     else:
-        bench.run(Toni(bench.build), arguments, at_gate=Attached(["perf", "record", "-q", "-F", "2000", "-o", data]).at_gate)
-        report = subprocess.run(
-            ["perf", "report", "-q", "--stdio", "--no-children", "-s", "dso,symbol", "-i", data],
-            capture_output=True, text=True, check=False,
-        ).stdout
-        lines += ["  " + re.sub(r"\s{2,}", "  ", line.strip()) for line in report.splitlines() if "%" in line][:TOP]
+        bench.run(
+            Toni(bench.build),
+            arguments,
+            at_gate=Attached(["perf", "record", "-q", "-F", "2000", "-o", data]).at_gate,
+        )
+        lines += ["  %s of the time in %s" % tuple(row) for row in perf_rows(data, "dso")]
+        lines += ["  " + " ".join(row) for row in perf_rows(data, "dso,symbol")]
     if needs("strace"):
         lines.append("  no strace: not installed (Debian: strace)")
     else:
-        report = bench.run(Toni(bench.build), arguments, at_gate=Attached(["strace", "-f", "-c", "-o", calls]).at_gate)
+        report = bench.run(
+            Toni(bench.build),
+            arguments,
+            at_gate=Attached(["strace", "-f", "-c", "-o", calls]).at_gate,
+        )
         lines += call_lines(calls, report["window"])
     return lines
+
+
+def perf_rows(data, keys):
+    """The first rows of a report: share, then the keys."""
+    text = subprocess.run(
+        ["perf", "report", "-q", "--stdio", "--no-children", "-s", keys, "-i", data],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    rows = [line.strip().split() for line in text.splitlines() if "%" in line]
+    return [[word for word in row if word != "-"] for row in rows][:TOP]
 
 
 def call_lines(path, window):
@@ -164,8 +221,15 @@ def call_lines(path, window):
     with open(path, encoding="utf-8") as table:
         for row in (line.split() for line in table):
             if len(row) >= 5 and row[3].isdigit() and row[-1] != "total":
-                lines.append("  %-16s %9s calls, %.4f per delivery, %.3f per broadcast" % (
-                    row[-1], row[3], int(row[3]) / window["delivered"], int(row[3]) / window["sent"]))
+                lines.append(
+                    "  %-16s %9s calls, %.4f per delivery, %.3f per broadcast"
+                    % (
+                        row[-1],
+                        row[3],
+                        int(row[3]) / window["delivered"],
+                        int(row[3]) / window["sent"],
+                    )
+                )
     return lines[:TOP]
 
 

@@ -23,17 +23,27 @@ class Bench:
 
     def load_command(self, server, arguments):
         command = [os.path.join(self.build, "tests", "bench", "load")]
-        command += ["--port=%d" % server.port, "--pid=%d" % server.pid, *server.system.load, *arguments]
+        command += [
+            "--port=%d" % server.port,
+            "--pid=%d" % server.pid,
+            *server.system.load,
+            *arguments,
+        ]
         return ["taskset", "-c", self.load_core, *command] if self.load_core else command
 
     def run(self, system, arguments, cores=None, at_gate=None, prefix=()):
-        """@param at_gate: called with the gate's name and the server before the measured window and behind it."""
+        """@param at_gate: called with the gate's name and the server before the measured window and
+        behind it."""
         with Server(system, cores or self.server_core, prefix) as server:
             command = self.load_command(server, arguments)
             if at_gate:
                 command.append("--gate")
             load = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
             )
             try:
                 return self.read_report(load, server, at_gate)
@@ -51,7 +61,9 @@ class Bench:
             at_gate(report["gate"], server)
             load.stdin.write("\n")
             load.stdin.flush()
-        raise Wrong("%s: %s%s" % (server.system.name, load.stderr.read().strip(), server.log_tail()))
+        raise Wrong(
+            "%s: %s%s" % (server.system.name, load.stderr.read().strip(), server.log_tail())
+        )
 
 
 def faults_of(report, needs_one_order):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class Scenario:
-    """`peer_share` is the part of the messages that peers get, which are slower: figures are per delivery anyway.
-    `quick` is how many messages show that it works."""
+    """`peer_share` is the part of the messages that peers get, which are slower: figures are per
+    delivery anyway. `quick` is how many messages show that it works."""
 
     name: str
     says: str
@@ -27,21 +27,42 @@ class Scenario:
 FAN = Scenario(
     "fan",
     "one room of 1,000; 20 messages outstanding",
-    {"connections": 1000, "rooms": 1, "publishers": 10, "messages": 1500, "window": 20000, "size": 64},
+    {
+        "connections": 1000,
+        "rooms": 1,
+        "publishers": 10,
+        "messages": 1500,
+        "window": 20000,
+        "size": 64,
+    },
     peer_share=0.2,
     quick=500,
 )
 ROOMS = Scenario(
     "rooms",
     "100 rooms of 10; 200 messages outstanding",
-    {"connections": 1000, "rooms": 100, "publishers": 100, "messages": 30000, "window": 2000, "size": 64},
+    {
+        "connections": 1000,
+        "rooms": 100,
+        "publishers": 100,
+        "messages": 30000,
+        "window": 2000,
+        "size": 64,
+    },
     peer_share=0.2,
     quick=2000,
 )
 ECHO = Scenario(
     "echo",
     "1,000 rooms of 1; 100 messages outstanding",
-    {"connections": 1000, "rooms": 1000, "publishers": 1000, "messages": 60000, "window": 100, "size": 64},
+    {
+        "connections": 1000,
+        "rooms": 1000,
+        "publishers": 1000,
+        "messages": 60000,
+        "window": 100,
+        "size": 64,
+    },
     peer_share=0.3,
     quick=3000,
 )
@@ -57,8 +78,17 @@ DELIVERY = (FAN, ROOMS, ECHO, SINGLE)
 SLOW = Scenario(
     "slow",
     "500 of 1,000 members read nothing; 4,000 messages of 4 KiB",
-    {"connections": 1000, "rooms": 1, "slow": 500, "publishers": 10, "messages": 4000, "window": 5000, "size": 4096,
-     "warm-up": 20, "settle-ms": 1000},
+    {
+        "connections": 1000,
+        "rooms": 1,
+        "slow": 500,
+        "publishers": 10,
+        "messages": 4000,
+        "window": 5000,
+        "size": 4096,
+        "warm-up": 20,
+        "settle-ms": 1000,
+    },
     quick=3000,
 )
 SLOW_WITHOUT = replace(SLOW.with_load("slow, none stalled", connections=500, slow=0), quick=300)
@@ -66,22 +96,40 @@ SLOW_WITHOUT = replace(SLOW.with_load("slow, none stalled", connections=500, slo
 LARGE = Scenario(
     "large",
     "1 MiB to 1,000 members, one message at a time",
-    {"connections": 1000, "rooms": 1, "publishers": 1, "messages": 4, "window": 1, "size": 1 << 20, "warm-up": 0},
+    {
+        "connections": 1000,
+        "rooms": 1,
+        "publishers": 1,
+        "messages": 4,
+        "window": 1,
+        "size": 1 << 20,
+        "warm-up": 0,
+    },
     quick=2,
 )
 LARGE_STALLED = LARGE.with_load("large, 500 stalled", slow=500)
 
-# Who stands by must cost nothing: the same load with and without 10,000 connections that are in 100,000 rooms.
+# Who stands by must cost nothing: the same load with and without 10,000 connections that are in
+# 100,000 rooms.
 STANDBY = {"idle": 10000, "idle_joins": 10}
 
-# Memory: of connections, then of what they join. The rooms of the second load have 100 members each.
+# Memory: of connections, then of what they join. The rooms of the second load have 100 members.
 MEMORY_MEMBERS = 100
 MEMORY_ROOMS = Scenario(
     "memory, rooms of one",
     "10,000 connections that join 10 rooms each, of one member",
-    {"connections": 1, "messages": 1, "warm-up": 0, "idle": 10000, "idle-joins": 10, "idle-share": 1},
+    {
+        "connections": 1,
+        "messages": 1,
+        "warm-up": 0,
+        "idle": 10000,
+        "idle-joins": 10,
+        "idle-share": 1,
+    },
 )
-MEMORY_SHARED = MEMORY_ROOMS.with_load("memory, rooms of %d" % MEMORY_MEMBERS, idle_share=MEMORY_MEMBERS)
+MEMORY_SHARED = MEMORY_ROOMS.with_load(
+    "memory, rooms of %d" % MEMORY_MEMBERS, idle_share=MEMORY_MEMBERS
+)
 
 NAMES = ("fan", "rooms", "echo", "single", "slow", "large", "workers", "standby", "memory")
 SAYS = {
@@ -95,7 +143,14 @@ SAYS = {
 def quick(scenario):
     """The same in small, to see that everything works."""
     load = dict(scenario.load)
-    shrink = {"connections": 10, "rooms": 10, "publishers": 10, "slow": 10, "idle": 50, "window": 10}
+    shrink = {
+        "connections": 10,
+        "rooms": 10,
+        "publishers": 10,
+        "slow": 10,
+        "idle": 50,
+        "window": 10,
+    }
     for key, by in shrink.items():
         if key in load and load[key] > 1:
             load[key] = max(1, load[key] // by)

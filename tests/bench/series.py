@@ -96,7 +96,9 @@ class Series:
         return "%s,%s" % (self.bench.server_core, self.bench.load_core)
 
     def slow(self):
-        peers = [system for system in self.others if system.is_peer] if self.options.slow_peers else []
+        peers = (
+            [system for system in self.others if system.is_peer] if self.options.slow_peers else []
+        )
         for system in (self.toni, *peers):
             self.run(scenarios.SLOW_WITHOUT, system)
             self.run(scenarios.SLOW, system)
@@ -122,7 +124,9 @@ class Series:
                 self.delivery(scenario, two)
             elif two:
                 self.run(scenario, self.toni)
-                self.run(scenario, self.toni_two, cores=self.bench.server_core and self.both_cores())
+                self.run(
+                    scenario, self.toni_two, cores=self.bench.server_core and self.both_cores()
+                )
         for name in ("slow", "large", "standby", "memory"):
             if name in wanted:
                 getattr(self, name)()
@@ -135,8 +139,8 @@ class Series:
 
 
 def memory_figures(results, quick):
-    """Bytes per idle connection, membership and idle room. A room of one costs a room and a membership, a room of many
-    the same room and many memberships: two loads, two unknowns."""
+    """Bytes per idle connection, membership and idle room. A room of one costs a room and a
+    membership, a room of many the same room and many memberships: two loads, two unknowns."""
     ones, shared = scenarios.MEMORY_ROOMS, scenarios.MEMORY_SHARED
     if not results.of(ones.name, "toni") or not results.of(shared.name, "toni"):
         return None

@@ -1,5 +1,6 @@
-"""The servers that scripts/bench measures: toni, what is made to be held against it, and what users would pick instead.
-Each knows whether it can be started, how, and how the load generator must speak to it."""
+"""The servers that scripts/bench measures: toni, what is made to be held against it, and what users
+would pick instead. Each knows whether it can be started, how, and how the load generator must speak
+to it."""
 
 import os
 import shutil
@@ -28,6 +29,11 @@ modules = (
 """
 
 
+def which(program):
+    """Also where Debian puts servers, which is not on everybody's PATH."""
+    return shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin")
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -45,7 +51,10 @@ def node_finds(module):
         return False
     script = "require(%r)" % module
     command = ["node", "-e", script]
-    return subprocess.run(command, env=node_environment(), capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run(command, env=node_environment(), capture_output=True, check=False).returncode
+        == 0
+    )
 
 
 def node_environment():
@@ -53,7 +62,7 @@ def node_environment():
 
 
 class System:
-    """One kind of server. `command` gets a port and a folder of its own, and says how to start it."""
+    """One kind of server. `command` gets a port and a folder of its own, and says how to start."""
 
     name = None
     load = ()  # what the generator must be told
@@ -131,7 +140,9 @@ class SocketIo(System):
     )
 
     def missing(self):
-        return None if node_finds("socket.io") else "the node module socket.io (scripts/setup bench)"
+        return (
+            None if node_finds("socket.io") else "the node module socket.io (scripts/setup bench)"
+        )
 
     def command(self, port, folder):
         return ["node", os.path.join(HERE, "peers", "socketio_rooms.js"), str(port)]
@@ -141,7 +152,9 @@ class FromTemplate(System):
     """A peer that wants a file of configuration, from peers/NAME.conf.in."""
 
     def configuration(self, port, folder):
-        with open(os.path.join(HERE, "peers", self.name + ".conf.in"), encoding="utf-8") as template:
+        with open(
+            os.path.join(HERE, "peers", self.name + ".conf.in"), encoding="utf-8"
+        ) as template:
             text = template.read().replace("@PORT@", str(port))
         return write(os.path.join(folder, self.name + ".conf"), text)
 
@@ -158,10 +171,10 @@ class Nats(FromTemplate):
     )
 
     def missing(self):
-        return None if shutil.which("nats-server") else "nats-server (Debian: nats-server)"
+        return None if which("nats-server") else "nats-server (Debian: nats-server)"
 
     def command(self, port, folder):
-        return ["nats-server", "-c", self.configuration(port, folder)]
+        return [which("nats-server"), "-c", self.configuration(port, folder)]
 
 
 class Nchan(FromTemplate):
@@ -171,15 +184,20 @@ class Nchan(FromTemplate):
     worker_is_child = True
 
     def missing(self):
-        if shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin") and os.path.exists(NCHAN_MODULE):
+        if which("nginx") and os.path.exists(NCHAN_MODULE):
             return None
         return "nginx with nchan (Debian: nginx libnginx-mod-nchan)"
 
     def command(self, port, folder):
         os.chmod(folder, 0o755)  # its worker runs as another user
         return [
-            shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin"),
-            "-e", "nchan.log", "-p", folder, "-c", self.configuration(port, folder),
+            which("nginx"),
+            "-e",
+            "nchan.log",
+            "-p",
+            folder,
+            "-c",
+            self.configuration(port, folder),
         ]
 
 
@@ -212,7 +230,9 @@ class Server:
         """Of the process that does the work."""
         if not self.system.worker_is_child:
             return self.process.pid
-        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid), encoding="ascii") as children:
+        with open(
+            "/proc/%d/task/%d/children" % (self.process.pid, self.process.pid), encoding="ascii"
+        ) as children:
             return int(children.read().split()[0])
 
     def __enter__(self):
