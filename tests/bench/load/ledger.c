@@ -72,8 +72,13 @@ static size_t read_carried(struct ledger *ledger, const uint8_t *bytes, size_t s
     ledger->carried = (uint8_t)(ledger->carried + take);
     if (ledger->carried == MARK_SIZE) {
         ledger->carried = 0;
-        if (mark_read(ledger->carry, &ledger->mark))
+        if (mark_read(ledger->carry, &ledger->mark)) {
             begin(ledger);
+        } else { /* a sign that begins none; the mark may begin behind it */
+            uint8_t rest[MARK_SIZE - 1];
+            memcpy(rest, ledger->carry + 1, sizeof rest);
+            ledger_read(ledger, rest, sizeof rest);
+        }
     }
     return take;
 }
