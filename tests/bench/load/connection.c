@@ -1,0 +1,148 @@
+/* Connections; see connection.h. */
+#include "connection.h"
+
+#include "clock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RECEIVE_SIZE (256U << 10)
+
+/* The example key of RFC 6455: a load needs no secret. */
+#define KEY "dGhlIHNhbXBsZSBub25jZQ=="
+
+static int complain(const char *what)
+{
+    (void)fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    return -1;
+}
+
+static int connect_socket(uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return complain("can't make a socket");
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) ||
+        connect(fd, (const struct sockaddr *)&address, sizeof address)) {
+        complain("can't connect");
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int send_request(int fd, uint16_t port, const char *path)
+{
+    char request[1024];
+    int size = snprintf(
+        request, sizeof request,
+        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        path, (unsigned)port);
+    if (size < 0 || (size_t)size >= sizeof request)
+        return -1;
+    return send(fd, request, (size_t)size, MSG_NOSIGNAL) == size
+               ? 0
+               : complain("can't send the handshake");
+}
+
+/* Reads the head of the answer byte by byte, so as to take nothing that follows. */
+static int read_answer(int fd)
+{
+    char head[2048] = "";
+    size_t size = 0;
+    while (size < sizeof head - 1 && !(size >= 4 && memcmp(head + size - 4, "\r\n\r\n", 4) == 0)) {
+        /* Peeked at first, so that it's a call or two and not one for each byte. */
+        ssize_t seen = recv(fd, head + size, sizeof head - 1 - size, MSG_PEEK);
+        if (seen <= 0)
+            return complain("no answer to the handshake");
+        head[size + (size_t)seen] = '\0';
+        const char *end = strstr(head, "\r\n\r\n");
+        size_t take = end ? (size_t)(end + 4 - head) - size : (size_t)seen;
+        if (recv(fd, head + size, take, 0) != (ssize_t)take)
+            return complain("no answer to the handshake");
+        size += take;
+        head[size] = '\0';
+    }
+    if (strncmp(head, "HTTP/1.1 101 ", 13) == 0)
+        return 0;
+    (void)fprintf(stderr, "load: the server does not upgrade: %.*s\n", (int)strcspn(head, "\r"),
+                  head);
+    return -1;
+}
+
+int connection_open(struct connection *connection, uint16_t port, const char *path)
+{
+    connection->fd = connect_socket(port);
+    if (connection->fd < 0)
+        return -1;
+    if (send_request(connection->fd, port, path) == 0 && read_answer(connection->fd) == 0)
+        return 0;
+    connection_close(connection);
+    return -1;
+}
+
+int connection_unblock(struct connection *connection)
+{
+    int flags = fcntl(connection->fd, F_GETFL);
+    return flags < 0 ? -1 : fcntl(connection->fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->fd >= 0)
+        close(connection->fd);
+    connection->fd = -1;
+}
+
+static void on_payload(void *data, const uint8_t *bytes, size_t size)
+{
+    struct connection *connection = data;
+    ledger_read(&connection->ledger, bytes, size);
+}
+
+static void on_control(void *data, enum opcode opcode, const uint8_t *bytes, size_t size)
+{
+    struct connection *connection = data;
+    uint8_t answer[FRAME_HEAD_MAX + CONTROL_MAX];
+    if (opcode == CLOSE) {
+        connection->close_code = size >= 2 ? (uint16_t)(bytes[0] << 8 | bytes[1]) : 1005;
+    } else if (opcode == PING && !connection->sending) { /* a later ping will be answered */
+        size_t answer_size = frame_write(answer, PONG, bytes, size);
+        (void)connection_send(connection, answer, answer_size);
+    }
+}
+
+static const struct frame_sink sink = {.payload = on_payload, .control = on_control};
+
+int connection_receive(struct connection *connection)
+{
+    static uint8_t bytes[RECEIVE_SIZE];
+    ssize_t size = recv(connection->fd, bytes, sizeof bytes, 0);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (size > 0) {
+        connection->ledger.tally->now_ns = clock_now_ns();
+        if (frame_read(&connection->reader, &sink, connection, bytes, (size_t)size) == 0)
+            return 0;
+        connection->broken = true;
+    }
+    connection_close(connection);
+    return -1;
+}
+
+int64_t connection_send(const struct connection *connection, const uint8_t *bytes, size_t size)
+{
+    ssize_t sent = send(connection->fd, bytes, size, MSG_NOSIGNAL);
+    if (sent >= 0)
+        return sent;
+    return errno == EAGAIN || errno == EINTR ? 0 : -1;
+}

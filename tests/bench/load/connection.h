@@ -1,0 +1,38 @@
+/* One connection to the server: its handshake, what is sent on it and what comes. Which connections
+ * there are, and who of them reads when, is crowd.h's. */
+#ifndef LOAD_CONNECTION_H
+#define LOAD_CONNECTION_H
+
+#include "frames.h"
+#include "ledger.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct connection {
+    int fd;              /* -1 once it has ended */
+    bool sending;        /* a frame is half-way out: no other may begin */
+    bool broken;         /* the server broke the protocol */
+    uint16_t close_code; /* of the server's close frame; 0: none came */
+    struct frame_reader reader;
+    struct ledger ledger;
+};
+
+/** Connects to 127.0.0.1 and upgrades. The socket blocks until connection_unblock.
+ * @return 0, or -1 after a line on stderr that says why. */
+int connection_open(struct connection *connection, uint16_t port, const char *path);
+
+/** From now on the socket doesn't block. @return 0, or -1 with errno. */
+int connection_unblock(struct connection *connection);
+
+/** Reads what is there, once. @return 0, or -1 if the connection has ended, which closes it. */
+int connection_receive(struct connection *connection);
+
+/** Sends as much of whole frames as the socket takes.
+ * @return How many bytes; 0 if it takes none now; -1 if the connection has ended. */
+int64_t connection_send(const struct connection *connection, const uint8_t *bytes, size_t size);
+
+/** Closes the socket. */
+void connection_close(struct connection *connection);
+
+#endif

@@ -1,0 +1,297 @@
+/* Crowds; see crowd.h. */
+#include "crowd.h"
+
+#include "clock.h"
+#include "message_text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define EVENTS_MAX 1024
+
+/* After how many connections to look at what the server has answered. */
+#define CONNECT_BURST 64
+
+/* --- Making and ending */
+
+static uint32_t room_of(const struct crowd *crowd, uint32_t index)
+{
+    return index % crowd->options->rooms;
+}
+
+/* The publishers are the last of the active connections. Each room's are numbered.
+ * @param counts  Of publishers by room, all 0. */
+static void number_publishers(struct crowd *crowd, uint32_t *counts)
+{
+    const struct options *options = crowd->options;
+    for (uint32_t i = 0; i < options->publishers; i++) {
+        uint32_t index = options->connections - 1 - i;
+        crowd->publishers[i] = (struct publisher){.connection = &crowd->connections[index],
+                                                  .index = counts[room_of(crowd, index)]++};
+    }
+}
+
+/* Each active connection has a ledger with a number for each publisher of its room. */
+static int open_ledgers(struct crowd *crowd, const uint32_t *counts)
+{
+    const struct options *options = crowd->options;
+    size_t numbers = 0;
+    for (uint32_t i = 0; i < options->connections; i++)
+        numbers += counts[room_of(crowd, i)];
+    crowd->next = calloc(numbers + 1, sizeof *crowd->next);
+    if (!crowd->next)
+        return -1;
+    uint32_t *next = crowd->next;
+    for (uint32_t i = 0; i < crowd->count; i++) {
+        struct tally *tally = i < options->slow ? &crowd->slow : &crowd->healthy;
+        bool active = i < options->connections;
+        uint32_t room = active ? room_of(crowd, i) : MARK_ROOMS_MAX;
+        uint32_t publishers = active ? counts[room] : 0;
+        ledger_init(&crowd->connections[i].ledger, tally, room, publishers, next);
+        next += publishers;
+        if (active && i >= options->slow)
+            crowd->members[room]++;
+    }
+    return 0;
+}
+
+/* As many open files as the system lets it have. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int crowd_init(struct crowd *crowd, const struct options *options)
+{
+    memset(crowd, 0, sizeof *crowd);
+    crowd->options = options;
+    crowd->count = options->connections + options->idle;
+    crowd->healthy.filler = crowd->slow.filler = options->size - MARK_SIZE;
+    crowd->epoll = epoll_create1(EPOLL_CLOEXEC);
+    crowd->connections = calloc(crowd->count, sizeof *crowd->connections);
+    crowd->publishers = calloc(options->publishers, sizeof *crowd->publishers);
+    crowd->members = calloc(options->rooms, sizeof *crowd->members);
+    crowd->message = malloc(options->size);
+    uint32_t *counts = calloc(options->rooms, sizeof *counts);
+    int result = -1;
+    if (crowd->epoll >= 0 && crowd->connections && crowd->publishers && crowd->members &&
+        crowd->message && counts) {
+        memset(crowd->message, LEDGER_FILLER, options->size);
+        for (uint32_t i = 0; i < crowd->count; i++)
+            crowd->connections[i].fd = -1;
+        number_publishers(crowd, counts);
+        result = open_ledgers(crowd, counts);
+    }
+    free(counts);
+    raise_file_limit();
+    return result;
+}
+
+void crowd_finish(struct crowd *crowd)
+{
+    for (uint32_t i = 0; crowd->connections && i < crowd->count; i++)
+        connection_close(&crowd->connections[i]);
+    if (crowd->epoll >= 0)
+        close(crowd->epoll);
+    free(crowd->connections);
+    free(crowd->publishers);
+    free(crowd->members);
+    free(crowd->next);
+    free(crowd->message);
+    free(crowd->frame);
+}
+
+/* --- Reading */
+
+static int listen_to(struct crowd *crowd, struct connection *connection)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+    return epoll_ctl(crowd->epoll, EPOLL_CTL_ADD, connection->fd, &event);
+}
+
+void crowd_pump(struct crowd *crowd, uint64_t timeout_ns)
+{
+    static struct epoll_event events[EVENTS_MAX];
+    struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / NS_PER_S),
+                               .tv_nsec = (long)(timeout_ns % NS_PER_S)};
+    int count = epoll_pwait2(crowd->epoll, events, EVENTS_MAX, &timeout, NULL);
+    for (int i = 0; i < count; i++)
+        (void)connection_receive(events[i].data.ptr); /* one that has ended is seen in the report */
+    if (count > 0)
+        crowd->received++;
+}
+
+void crowd_settle(struct crowd *crowd, uint64_t silence_ms)
+{
+    uint64_t seen = crowd->received - 1;
+    for (uint64_t since = clock_now_ns(); clock_now_ns() - since < silence_ms * NS_PER_MS;) {
+        if (seen != crowd->received) {
+            seen = crowd->received;
+            since = clock_now_ns();
+        }
+        crowd_pump(crowd, 10 * NS_PER_MS);
+    }
+}
+
+void crowd_listen_slow(struct crowd *crowd, bool listen)
+{
+    for (uint32_t i = 0; i < crowd->options->slow; i++) {
+        struct connection *connection = &crowd->connections[i];
+        if (connection->fd < 0)
+            continue;
+        if (listen)
+            (void)listen_to(crowd, connection);
+        else
+            (void)epoll_ctl(crowd->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+    }
+}
+
+/* --- Sending */
+
+/* Reads while the socket takes no more: a server may wait for that before it reads on. */
+static int send_frame(struct crowd *crowd, struct connection *connection, size_t size)
+{
+    const uint8_t *bytes = crowd->frame;
+    while (size > 0 && connection->fd >= 0) {
+        int64_t sent = connection_send(connection, bytes, size);
+        if (sent < 0)
+            return -1;
+        bytes += sent;
+        size -= (size_t)sent;
+        connection->sending = size > 0;
+        if (sent == 0)
+            crowd_pump(crowd, 0);
+    }
+    return size > 0 ? -1 : 0;
+}
+
+static int send_text(struct crowd *crowd, struct connection *connection, const char *pattern,
+                     const struct message_text *text)
+{
+    size_t bound = message_text_bound(pattern, text);
+    size_t capacity = 2 * bound + FRAME_HEAD_MAX; /* the text stands behind the frame */
+    if (crowd->frame_capacity < capacity) {
+        uint8_t *frame = realloc(crowd->frame, capacity);
+        if (!frame)
+            return -1;
+        crowd->frame = frame;
+        crowd->frame_capacity = capacity;
+    }
+    uint8_t *plain = crowd->frame + FRAME_HEAD_MAX + bound;
+    size_t size = message_text_write(plain, pattern, text);
+    enum opcode opcode = crowd->options->binary ? BINARY : TEXT;
+    return send_frame(crowd, connection, frame_write(crowd->frame, opcode, plain, size));
+}
+
+static void name_room(char name[ROOM_NAME_SIZE], uint32_t room)
+{
+    (void)snprintf(name, ROOM_NAME_SIZE, "r%u", room);
+}
+
+int crowd_publish(struct crowd *crowd, struct publisher *publisher)
+{
+    char room[ROOM_NAME_SIZE];
+    struct mark mark = {
+        .sent_ns = clock_now_ns(),
+        .room = publisher->connection->ledger.room,
+        .publisher = publisher->index,
+        .seq = publisher->seq++,
+    };
+    name_room(room, mark.room);
+    mark_write(&mark, crowd->message);
+    const struct message_text text = {
+        .room = room, .message = crowd->message, .size = crowd->options->size};
+    return send_text(crowd, publisher->connection, crowd->options->publish, &text);
+}
+
+/* --- Connecting and joining */
+
+static int join(struct crowd *crowd, struct connection *connection, const char *room)
+{
+    const struct message_text text = {.room = room};
+    return *crowd->options->join ? send_text(crowd, connection, crowd->options->join, &text) : 0;
+}
+
+static int greet(struct crowd *crowd, struct connection *connection)
+{
+    const struct message_text text = {.room = ""};
+    if (!crowd->options->init)
+        return 0;
+    if (send_text(crowd, connection, crowd->options->init, &text))
+        return -1;
+    (void)usleep((useconds_t)(crowd->options->init_ms * 1000));
+    return 0;
+}
+
+static int connect_one(struct crowd *crowd, uint32_t index)
+{
+    struct connection *connection = &crowd->connections[index];
+    bool active = index < crowd->options->connections;
+    char room[ROOM_NAME_SIZE] = "idle";
+    if (active)
+        name_room(room, room_of(crowd, index));
+    const struct message_text text = {.room = room};
+    char path[256] = "";
+    if (message_text_bound(crowd->options->path, &text) >= sizeof path)
+        return -1;
+    (void)message_text_write((uint8_t *)path, crowd->options->path, &text);
+    if (connection_open(connection, crowd->options->port, path))
+        return -1;
+    if (greet(crowd, connection) || connection_unblock(connection) || listen_to(crowd, connection))
+        return -1;
+    return 0;
+}
+
+/* All at once and after everybody is there: so a server that gathers what it sends is soon done
+ * with telling them of each other. */
+static int join_active(struct crowd *crowd)
+{
+    for (uint32_t i = 0; i < crowd->options->connections; i++) {
+        char room[ROOM_NAME_SIZE];
+        name_room(room, room_of(crowd, i));
+        if (join(crowd, &crowd->connections[i], room))
+            return -1;
+    }
+    return 0;
+}
+
+int crowd_connect(struct crowd *crowd)
+{
+    for (uint32_t i = 0; i < crowd->count; i++) {
+        if (connect_one(crowd, i)) {
+            (void)fprintf(stderr, "load: connection %u of %u could not be opened\n", i + 1,
+                          crowd->count);
+            return -1;
+        }
+        if (i % CONNECT_BURST == 0)
+            crowd_pump(crowd, 0);
+    }
+    return join_active(crowd);
+}
+
+int crowd_join_idle(struct crowd *crowd)
+{
+    const struct options *options = crowd->options;
+    for (uint32_t i = 0; i < options->idle; i++) {
+        for (uint32_t k = 0; k < options->idle_joins; k++) {
+            char room[ROOM_NAME_SIZE];
+            (void)snprintf(room, sizeof room, "i%u.%u", i / options->idle_share, k);
+            if (join(crowd, &crowd->connections[options->connections + i], room)) {
+                (void)fprintf(stderr, "load: an idle connection has ended\n");
+                return -1;
+            }
+        }
+        if (i % CONNECT_BURST == 0)
+            crowd_pump(crowd, 0);
+    }
+    return 0;
+}

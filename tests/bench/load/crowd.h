@@ -1,0 +1,59 @@
+/* All connections of a run: active ones that are dealt to the rooms, the first of which may be
+ * slow, and idle ones behind them. One thread and one epoll for all. */
+#ifndef LOAD_CROWD_H
+#define LOAD_CROWD_H
+
+#include "connection.h"
+#include "options.h"
+
+#define ROOM_NAME_SIZE 32U
+
+/* Who publishes, and as which of the publishers of its room. */
+struct publisher {
+    struct connection *connection;
+    uint32_t index;
+    uint32_t seq; /* of its next message */
+};
+
+struct crowd {
+    const struct options *options;
+    int epoll;
+    struct connection *connections; /* active, then idle */
+    uint32_t count;
+    struct publisher *publishers;
+    uint32_t *next;    /* for all ledgers */
+    uint32_t *members; /* of each room, the slow ones not counted */
+    uint8_t *message;  /* what is published, but for the mark at its head */
+    uint8_t *frame;    /* what is being sent */
+    size_t frame_capacity;
+    uint64_t received; /* how often something came */
+    struct tally healthy, slow;
+};
+
+/** Allocates; connects nobody yet. @return 0, or -1 on no memory or an error of the system. */
+int crowd_init(struct crowd *crowd, const struct options *options);
+
+/** Closes all connections and frees what crowd_init made. */
+void crowd_finish(struct crowd *crowd);
+
+/** Connects everybody; the active ones join their rooms. @return 0, or -1 after a line on stderr.
+ */
+int crowd_connect(struct crowd *crowd);
+
+/** Lets the idle ones join theirs. @return 0, or -1 after a line on stderr. */
+int crowd_join_idle(struct crowd *crowd);
+
+/** Waits for something to come, at most @p timeout_ns, and reads it. */
+void crowd_pump(struct crowd *crowd, uint64_t timeout_ns);
+
+/** Reads until nothing has come for @p silence_ms. */
+void crowd_settle(struct crowd *crowd, uint64_t silence_ms);
+
+/** Makes the slow ones stop or begin to read. */
+void crowd_listen_slow(struct crowd *crowd, bool listen);
+
+/** Publishes the next message of a publisher; reads while the socket takes no more.
+ * @return 0, or -1 if the connection has ended. */
+int crowd_publish(struct crowd *crowd, struct publisher *publisher);
+
+#endif

@@ -1,0 +1,159 @@
+"""What is measured: each scenario is a load, as options of the load generator."""
+
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`peer_share` is the part of the messages that peers get, which are slower: figures are per
+    delivery anyway. `quick` is how many messages show that it works."""
+
+    name: str
+    says: str
+    load: dict = field(default_factory=dict)
+    peer_share: float = 1.0
+    quick: int = 100
+
+    def arguments(self, share=1.0):
+        load = dict(self.load)
+        load["messages"] = max(1, int(load["messages"] * share))
+        return ["--%s=%s" % pair for pair in load.items()]
+
+    def with_load(self, name=None, **load):
+        changed = {key.replace("_", "-"): value for key, value in load.items()}
+        return replace(self, name=name or self.name, load={**self.load, **changed})
+
+
+FAN = Scenario(
+    "fan",
+    "one room of 1,000; 20 messages outstanding",
+    {
+        "connections": 1000,
+        "rooms": 1,
+        "publishers": 10,
+        "messages": 1500,
+        "window": 20000,
+        "size": 64,
+    },
+    peer_share=0.2,
+    quick=500,
+)
+ROOMS = Scenario(
+    "rooms",
+    "100 rooms of 10; 200 messages outstanding",
+    {
+        "connections": 1000,
+        "rooms": 100,
+        "publishers": 100,
+        "messages": 30000,
+        "window": 2000,
+        "size": 64,
+    },
+    peer_share=0.2,
+    quick=2000,
+)
+ECHO = Scenario(
+    "echo",
+    "1,000 rooms of 1; 100 messages outstanding",
+    {
+        "connections": 1000,
+        "rooms": 1000,
+        "publishers": 1000,
+        "messages": 60000,
+        "window": 100,
+        "size": 64,
+    },
+    peer_share=0.3,
+    quick=3000,
+)
+SINGLE = Scenario(
+    "single",
+    "one room of 1,000; 100 messages a second",
+    {"connections": 1000, "rooms": 1, "publishers": 10, "messages": 250, "rate": 100, "size": 64},
+    quick=30,
+)
+DELIVERY = (FAN, ROOMS, ECHO, SINGLE)
+
+# Half of the members read nothing; and the same half alone, to compare with.
+SLOW = Scenario(
+    "slow",
+    "500 of 1,000 members read nothing; 4,000 messages of 4 KiB",
+    {
+        "connections": 1000,
+        "rooms": 1,
+        "slow": 500,
+        "publishers": 10,
+        "messages": 4000,
+        "window": 5000,
+        "size": 4096,
+        "warm-up": 20,
+        "settle-ms": 1000,
+    },
+    quick=3000,
+)
+SLOW_WITHOUT = replace(SLOW.with_load("slow, none stalled", connections=500, slow=0), quick=300)
+
+LARGE = Scenario(
+    "large",
+    "1 MiB to 1,000 members, one message at a time",
+    {
+        "connections": 1000,
+        "rooms": 1,
+        "publishers": 1,
+        "messages": 4,
+        "window": 1,
+        "size": 1 << 20,
+        "warm-up": 0,
+    },
+    quick=2,
+)
+LARGE_STALLED = LARGE.with_load("large, 500 stalled", slow=500)
+
+# Who stands by must cost nothing: the same load with and without 10,000 connections that are in
+# 100,000 rooms.
+STANDBY = {"idle": 10000, "idle_joins": 10}
+
+# Memory: of connections, then of what they join. The rooms of the second load have 100 members.
+MEMORY_MEMBERS = 100
+MEMORY_ROOMS = Scenario(
+    "memory, rooms of one",
+    "10,000 connections that join 10 rooms each, of one member",
+    {
+        "connections": 1,
+        "messages": 1,
+        "warm-up": 0,
+        "idle": 10000,
+        "idle-joins": 10,
+        "idle-share": 1,
+    },
+)
+MEMORY_SHARED = MEMORY_ROOMS.with_load(
+    "memory, rooms of %d" % MEMORY_MEMBERS, idle_share=MEMORY_MEMBERS
+)
+
+NAMES = ("fan", "rooms", "echo", "single", "slow", "large", "workers", "standby", "memory")
+SAYS = {
+    **{s.name: s.says for s in (*DELIVERY, SLOW, LARGE)},
+    "workers": "the four deliveries with two workers on two cores",
+    "standby": "fan and rooms while 10,000 connections and 100,000 rooms stand by",
+    "memory": "of an idle connection, a membership and an idle room",
+}
+
+
+def quick(scenario):
+    """The same in small, to see that everything works."""
+    load = dict(scenario.load)
+    shrink = {
+        "connections": 10,
+        "rooms": 10,
+        "publishers": 10,
+        "slow": 10,
+        "idle": 50,
+        "window": 10,
+    }
+    for key, by in shrink.items():
+        if key in load and load[key] > 1:
+            load[key] = max(1, load[key] // by)
+    load["messages"] = min(load["messages"], scenario.quick)
+    load["settle-ms"] = 100
+    return replace(scenario, load=load)

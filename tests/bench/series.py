@@ -1,0 +1,165 @@
+"""Series of runs: systems in turns, several rounds, medians."""
+
+import statistics
+import sys
+import time
+
+import scenarios
+from running import Wrong, faults_of
+from systems import Toni
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def get(report, path):
+    for key in path.split("."):
+        report = report[key]
+    return report
+
+
+class Results:
+    """Reports by (scenario, system), in the order in which they came."""
+
+    def __init__(self):
+        self.reports = {}
+        self.faults = []
+
+    def add(self, scenario, system, report):
+        self.reports.setdefault((scenario, system), []).append(report)
+
+    def of(self, scenario, system):
+        return self.reports.get((scenario, system), [])
+
+    def values(self, scenario, system, path):
+        return [get(report, path) for report in self.of(scenario, system)]
+
+    def median(self, scenario, system, path):
+        values = self.values(scenario, system, path)
+        return statistics.median(values) if values else None
+
+    def cost_ns(self, scenario, system):
+        """Processor time of the server for one delivery; None if it was not measured."""
+        rate = self.median(scenario, system, "window.deliveries_per_cpu_s")
+        return 1e9 / rate if rate else None
+
+    def systems_of(self, scenario):
+        return [system for name, system in self.reports if name == scenario]
+
+    def names(self):
+        return list(dict.fromkeys(name for name, _ in self.reports))
+
+
+class Series:
+    def __init__(self, bench, others, options):
+        self.bench = bench
+        self.options = options
+        self.results = Results()
+        self.others = others
+        limits = {"outbox_policy": options.policy} if options.policy else None
+        self.toni = Toni(bench.build, limits=limits)
+        self.toni_two = Toni(bench.build, workers=2, limits=limits)
+
+    def shape(self, scenario):
+        return scenarios.quick(scenario) if self.options.quick else scenario
+
+    def run(self, scenario, system, label=None, cores=None):
+        """One run; what goes wrong with toni is a fault, with another a remark."""
+        share = scenario.peer_share if system.is_peer and not self.options.quick else 1.0
+        label = label or scenario.name
+        began = time.monotonic()
+        try:
+            report = self.bench.run(system, self.shape(scenario).arguments(share), cores=cores)
+        except (Wrong, RuntimeError) as error:
+            say("  %s, %s: %s" % (label, system.name, error))
+            self.results.faults.append("%s, %s: no result" % (label, system.name))
+            return
+        say("  %s, %s: %.1f s" % (label, system.name, time.monotonic() - began))
+        faults = faults_of(report, needs_one_order=system.name.startswith("toni"))
+        report["remarks"] = faults
+        if faults:
+            say("  %s, %s: %s" % (label, system.name, "; ".join(faults)))
+            if not system.is_peer:
+                self.results.faults.append("%s, %s: %s" % (label, system.name, "; ".join(faults)))
+        self.results.add(label, system.name, report)
+
+    def delivery(self, scenario, with_two_workers):
+        for system in (self.toni, *self.others):
+            if system.scenarios is None or scenario.name in system.scenarios:
+                self.run(scenario, system)
+        if with_two_workers:
+            self.run(scenario, self.toni_two, cores=self.bench.server_core and self.both_cores())
+
+    def both_cores(self):
+        """Two cores for two workers; the load shares one of them where there is no third."""
+        return "%s,%s" % (self.bench.server_core, self.bench.load_core)
+
+    def slow(self):
+        peers = (
+            [system for system in self.others if system.is_peer] if self.options.slow_peers else []
+        )
+        for system in (self.toni, *peers):
+            self.run(scenarios.SLOW_WITHOUT, system)
+            self.run(scenarios.SLOW, system)
+
+    def large(self):
+        self.run(scenarios.LARGE, self.toni)
+        self.run(scenarios.LARGE_STALLED, self.toni)
+
+    def standby(self):
+        for scenario in (scenarios.FAN, scenarios.ROOMS):
+            self.run(scenario, self.toni, "standby: %s, nobody" % scenario.name)
+            crowded = scenario.with_load(**scenarios.STANDBY)
+            self.run(crowded, self.toni, "standby: %s, 10,000 connections" % scenario.name)
+
+    def memory(self):
+        self.run(scenarios.MEMORY_ROOMS, self.toni)
+        self.run(scenarios.MEMORY_SHARED, self.toni)
+
+    def round(self, wanted):
+        two = "workers" in wanted
+        for scenario in scenarios.DELIVERY:
+            if scenario.name in wanted:
+                self.delivery(scenario, two)
+            elif two:
+                self.run(scenario, self.toni)
+                self.run(
+                    scenario, self.toni_two, cores=self.bench.server_core and self.both_cores()
+                )
+        for name in ("slow", "large", "standby", "memory"):
+            if name in wanted:
+                getattr(self, name)()
+
+    def run_rounds(self, wanted, rounds):
+        for number in range(1, rounds + 1):
+            say("round %d of %d" % (number, rounds))
+            self.round(wanted)
+        return self.results
+
+
+def memory_figures(results, quick):
+    """Bytes per idle connection, membership and idle room. A room of one costs a room and a
+    membership, a room of many the same room and many memberships: two loads, two unknowns."""
+    ones, shared = scenarios.MEMORY_ROOMS, scenarios.MEMORY_SHARED
+    if not results.of(ones.name, "toni") or not results.of(shared.name, "toni"):
+        return None
+    load = (scenarios.quick(ones) if quick else ones).load
+    memberships = load["idle"] * load["idle-joins"]
+
+    def growth(scenario, after, before):
+        return statistics.median(
+            (get(r, "memory_kib." + after) - get(r, "memory_kib." + before)) * 1024
+            for r in results.of(scenario.name, "toni")
+        )
+
+    of_ones = growth(ones, "joined", "connected") / memberships  # room + membership
+    of_shared = growth(shared, "joined", "connected") / memberships  # room / members + membership
+    members = scenarios.MEMORY_MEMBERS
+    membership = (of_shared * members - of_ones) / (members - 1)
+    return {
+        "idle_connection_bytes": growth(ones, "connected", "before") / load["idle"],
+        "membership_bytes": membership,
+        "idle_room_bytes": of_ones - membership,
+        "idle_room_with_its_member_bytes": of_ones,
+    }

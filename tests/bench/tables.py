@@ -1,0 +1,208 @@
+"""What a series found, as text for people and as JSON."""
+
+import scenarios
+from series import memory_figures
+
+
+def thousands(number):
+    return "{:,.0f}".format(number)
+
+
+def table(head, rows):
+    """Columns under each other, the first to the left, all others to the right."""
+    rows = [head, *rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(w) if i == 0 else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(row, widths))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "  ".join("-" * w for w in widths))
+    return "\n".join(lines)
+
+
+def rounds_at_limit(results, scenario, system):
+    return sum(results.values(scenario, system, "window.generator_was_the_limit"))
+
+
+def delivery_rows(results, scenario):
+    rows = []
+    toni = results.median(scenario, "toni", "window.deliveries_per_cpu_s")
+    for system in results.systems_of(scenario):
+        rates = results.values(scenario, system, "window.deliveries_per_cpu_s")
+        rate = results.median(scenario, system, "window.deliveries_per_cpu_s")
+        rows.append(
+            [
+                system,
+                thousands(rate),
+                "%s-%s" % (thousands(min(rates)), thousands(max(rates))),
+                "%.3f" % (toni / rate) if toni and rate else "",
+                thousands(results.median(scenario, system, "window.deliveries_per_s")),
+                thousands(results.median(scenario, system, "latency_us.p50")),
+                thousands(results.median(scenario, system, "latency_us.p99")),
+                "%.0f" % (100 * results.median(scenario, system, "window.server_busy")),
+                "%.0f" % (100 * results.median(scenario, system, "window.generator_busy")),
+            ]
+        )
+    return rows
+
+
+DELIVERY_HEAD = [
+    "",
+    "per server cpu s",
+    "lowest-highest",
+    "toni is",
+    "per s",
+    "p50 us",
+    "p99 us",
+    "server %",
+    "load %",
+]
+
+
+def delivery_text(results, scenario, says):
+    text = ["%s: %s" % (scenario, says), table(DELIVERY_HEAD, delivery_rows(results, scenario))]
+    for system in results.systems_of(scenario):
+        rounds = rounds_at_limit(results, scenario, system)
+        if rounds:
+            text.append(
+                "The load generator was the limit for %s in %d of %d rounds: its server had time left."
+                % (system, rounds, len(results.of(scenario, system)))
+            )
+    return "\n".join(text)
+
+
+def workers_lines(results):
+    lines = []
+    for scenario in scenarios.DELIVERY:
+        one = results.cost_ns(scenario.name, "toni")
+        two = results.cost_ns(scenario.name, "toni, 2 workers")
+        if one and two:
+            lines.append(
+                "%-8s %6.0f ns with one worker, %6.0f ns with two: %.3f times"
+                % (scenario.name, one, two, two / one)
+            )
+    return lines
+
+
+def standby_lines(results):
+    lines = []
+    for scenario in (scenarios.FAN, scenarios.ROOMS):
+        alone = results.cost_ns("standby: %s, nobody" % scenario.name, "toni")
+        crowded = results.cost_ns("standby: %s, 10,000 connections" % scenario.name, "toni")
+        if alone and crowded:
+            lines.append(
+                "%-8s %6.0f ns with nobody else, %6.0f ns with 10,000 connections in 100,000 rooms:"
+                " %+.1f %%" % (scenario.name, alone, crowded, 100 * (crowded / alone - 1))
+            )
+    return lines
+
+
+def closed_text(report):
+    closed = report["slow"]["closed"]
+    if not closed:
+        return "none closed"
+    return ", ".join("%d closed with %s" % (count, code) for code, count in closed.items())
+
+
+def slow_lines(results):
+    lines = []
+    slow, without = scenarios.SLOW.name, scenarios.SLOW_WITHOUT.name
+    for system in results.systems_of(slow):
+        last = results.of(slow, system)[-1]
+        lines.append(
+            "%-8s peak resident %s KiB (%s KiB without stalled ones), share of memory at the end"
+            " %s KiB"
+            % (
+                system,
+                thousands(results.median(slow, system, "memory_kib.peak_resident")),
+                thousands(results.median(without, system, "memory_kib.peak_resident") or 0),
+                thousands(results.median(slow, system, "memory_kib.after")),
+            )
+        )
+        lines.append(
+            "         of the %d stalled: %s; they got %s of %s messages"
+            % (
+                last["slow"]["connections"],
+                closed_text(last),
+                thousands(last["slow"]["delivered"]),
+                thousands(last["slow"]["connections"] * last["window"]["sent"]),
+            )
+        )
+        lines.append(
+            "         p99 of the others: %s us, without stalled ones %s us: %.2f times"
+            % (
+                thousands(results.median(slow, system, "latency_us.p99")),
+                thousands(results.median(without, system, "latency_us.p99") or 0),
+                results.median(slow, system, "latency_us.p99")
+                / (results.median(without, system, "latency_us.p99") or 1),
+            )
+        )
+    return lines
+
+
+def large_lines(results):
+    lines = []
+    for scenario in (scenarios.LARGE, scenarios.LARGE_STALLED):
+        if not results.of(scenario.name, "toni"):
+            continue
+        last = results.of(scenario.name, "toni")[-1]
+        joined = results.median(scenario.name, "toni", "memory_kib.joined")
+        lines.append(
+            "%-20s %s deliveries per cpu s, p99 %s us; share of memory %s KiB before, %s KiB behind;"
+            " peak %s KiB; %s"
+            % (
+                scenario.name,
+                thousands(results.median(scenario.name, "toni", "window.deliveries_per_cpu_s")),
+                thousands(results.median(scenario.name, "toni", "latency_us.p99")),
+                thousands(joined),
+                thousands(results.median(scenario.name, "toni", "memory_kib.after")),
+                thousands(results.median(scenario.name, "toni", "memory_kib.peak_resident")),
+                closed_text(last),
+            )
+        )
+    return lines
+
+
+def memory_lines(figures):
+    return [
+        "an idle connection          %7.0f bytes (%.2f KiB)"
+        % (figures["idle_connection_bytes"], figures["idle_connection_bytes"] / 1024),
+        "a membership                %7.0f bytes" % figures["membership_bytes"],
+        "an idle room                %7.0f bytes, and with its one member %.0f"
+        % (figures["idle_room_bytes"], figures["idle_room_with_its_member_bytes"]),
+    ]
+
+
+def series_text(results, quick):
+    """All tables, those without a result left out."""
+    parts = [
+        delivery_text(results, s.name, s.says)
+        for s in scenarios.DELIVERY
+        if s.name in results.names()
+    ]
+    figures = memory_figures(results, quick)
+    blocks = (
+        ("processor time of a delivery, two workers on two cores:", workers_lines(results)),
+        ("processor time of a delivery while others stand by:", standby_lines(results)),
+        (scenarios.SLOW.says + ":", slow_lines(results)),
+        (scenarios.LARGE.says + ":", large_lines(results)),
+        ("memory of the host, kernel not included:", memory_lines(figures) if figures else []),
+    )
+    parts += ["\n".join([title, *lines]) for title, lines in blocks if lines]
+    return "\n\n".join(parts)
+
+
+def series_json(results, quick, machine):
+    return {
+        "machine": machine,
+        "runs": [
+            {"scenario": scenario, "system": system, **report}
+            for (scenario, system), reports in results.reports.items()
+            for report in reports
+        ],
+        "memory": memory_figures(results, quick),
+        "faults": results.faults,
+    }
