@@ -61,11 +61,9 @@ static void want_flush(void *socket)
         lws_callback_on_writable(connection->wsi);
 }
 
-/* Writes ready-made frames; lws passes them through as they are, and keeps what the kernel doesn't
- * take. */
-static int write_frames(void *socket, const uint8_t *bytes, size_t size)
+/* lws passes ready-made frames through as they are, and keeps what the kernel doesn't take. */
+static int write_through_lws(struct ws_connection *connection, const uint8_t *bytes, size_t size)
 {
-    struct ws_connection *connection = socket;
     /* lws takes a pointer that isn't const, but with this kind of write it only reads. */
     if (lws_write(connection->wsi, (unsigned char *)(uintptr_t)bytes, size, LWS_WRITE_HTTP) < 0) {
         give_up(connection, TONI_CLOSED_LOST);
@@ -73,6 +71,25 @@ static int write_frames(void *socket, const uint8_t *bytes, size_t size)
     }
     connection->behind = lws_partial_buffered(connection->wsi);
     return 0;
+}
+
+/* Mostly the kernel takes all of it. Then lws has nothing to know: it holds no rest (see busy()), and
+ * between whole frames its own pongs may come. Its way to the same system call costs several times
+ * the instructions of bringing the message to this client. While a connection closes it may swallow
+ * what is written, so then it is asked. */
+static int write_frames(void *socket, const uint8_t *bytes, size_t size)
+{
+    struct ws_connection *connection = socket;
+    if (connection->state != WS_OPEN)
+        return write_through_lws(connection, bytes, size);
+    ssize_t sent = send(lws_get_socket_fd(connection->wsi), bytes, size, MSG_NOSIGNAL);
+    if (sent == (ssize_t)size) {
+        connection->behind = false;
+        return 0;
+    }
+    if (sent < 0) /* full, or broken: lws finds out which */
+        sent = 0;
+    return write_through_lws(connection, bytes + sent, size - (size_t)sent);
 }
 
 static void close_begun(void *socket)
