@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One recv takes this much of a frame. Every idle connection has such a buffer; larger ones cost
- * system calls on large messages only. */
-#define RECEIVE_BUFFER 1024
+/* One recv takes this much. Every idle connection has such a buffer; smaller ones cost system calls
+ * where much comes from one client. */
+#define RECEIVE_BUFFER 640
 
 /* The longest head of a request; lws ends a connection that sends a longer one. */
 #define HEAD_MAX 16384
