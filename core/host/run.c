@@ -234,10 +234,10 @@ static void unmake(struct host *host)
     uv_run(&host->loop, UV_RUN_DEFAULT); /* lets go of the handles */
     graph_destroy(host->loading.graph);
     host->loading.graph = NULL;
-    tasks_destroy(host->tasks);
     http_server_destroy(host->http);
     server_destroy(host->server);
     connections_destroy(host->connections);
+    tasks_destroy(host->tasks); /* messages that were still on their way had receipts */
     http_admin_destroy(host->admin);
     uv_loop_close(&host->loop);
 }

@@ -305,25 +305,29 @@ static void note_fresh(toni_client *client, uint64_t messages, uint64_t bytes)
     client->fresh_bytes += bytes;
 }
 
-void client_enqueue(toni_client *client, struct batch *batch, uint32_t first, uint32_t count)
+enum outbox_answer client_enqueue(toni_client *client, struct batch *batch, uint32_t first,
+                                  uint32_t count)
 {
+    enum outbox_answer answer = OUTBOX_TOOK;
     if (client->close_queued || client->deaf || client->starved) {
         count_dropped(client, client->starved ? DROP_NO_MEMORY : DROP_CLOSING, count);
-        return;
+        return client->starved ? OUTBOX_NO_MEMORY : OUTBOX_CLOSED;
     }
     if (outbox_push(&client->outbox, batch, first, count)) {
         count_dropped(client, DROP_NO_MEMORY, count);
         client->starved = true;
+        answer = OUTBOX_NO_MEMORY;
     } else {
         counter_add(&client->lane->figures.queued, count);
     }
     note_fresh(client, count, batch_offset(batch, first + count) - batch_offset(batch, first));
     lane_touch(client->lane, client);
+    return answer;
 }
 
 void client_deliver(toni_client *client, struct batch *batch)
 {
-    client_enqueue(client, batch, 0, batch->count);
+    (void)client_enqueue(client, batch, 0, batch->count);
     client->delivered_messages += batch->count;
     client->delivered_bytes += batch->size;
     lane_touch(client->lane, client);

@@ -11,6 +11,7 @@
 #include "rooms/limits.h"
 #include "rooms/memberships.h"
 #include "rooms/outbox.h"
+#include "rooms/receipt.h"
 #include "rooms/request.h"
 #include "rooms/room.h"
 #include "rooms/transport.h"
@@ -134,7 +135,8 @@ void client_retire(toni_client *client);
 void client_finish(toni_client *client);
 
 /** Puts messages of a batch into the outbox. Without the client's lock, mostly under a room's. */
-void client_enqueue(toni_client *client, struct batch *batch, uint32_t first, uint32_t count);
+enum outbox_answer client_enqueue(toni_client *client, struct batch *batch, uint32_t first,
+                                  uint32_t count);
 
 /** Delivers a direct send. */
 void client_deliver(toni_client *client, struct batch *batch);

@@ -256,8 +256,8 @@ static void hand_out(const struct shard *shard, struct batch *batch, uint64_t be
         uint64_t from = member->from >= begin ? member->from + 1 : begin;
         uint64_t to = member->until < end ? member->until : end;
         if (from <= to)
-            client_enqueue(member->client, batch, (uint32_t)(from - batch->first_seq),
-                           (uint32_t)(to - from + 1));
+            (void)client_enqueue(member->client, batch, (uint32_t)(from - batch->first_seq),
+                                 (uint32_t)(to - from + 1));
     }
 }
 

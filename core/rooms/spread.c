@@ -224,10 +224,25 @@ static struct spread *spread_create(const toni_target *target, const toni_messag
     return NULL;
 }
 
+/* Whom no lane has delivered to is as good as closed: the host has ended. */
+static void finish_receipt(struct spread *spread)
+{
+    struct receipt *receipt = spread->receipt;
+    spread->receipt = NULL;
+    if (!receipt)
+        return;
+    uint32_t counted = 0;
+    for (unsigned i = 0; i < OUTBOX_ANSWERS; i++)
+        counted += atomic_load(&receipt->answers[i]);
+    atomic_fetch_add(&receipt->answers[OUTBOX_CLOSED], receipt->targeted - counted);
+    receipt->finished(receipt);
+}
+
 void spread_unref(struct spread *spread)
 {
     if (!spread || atomic_fetch_sub(&spread->refs, 1) != 1)
         return;
+    finish_receipt(spread);
     for (uint32_t i = 0; i < spread->room_count; i++)
         room_unref(spread->rooms[i].room);
     for (uint32_t i = 0; i < spread->client_count; i++)
@@ -406,12 +421,14 @@ static int32_t send_locked(struct spread *spread)
         release(spread, spread->room_count);
         return TONI_ERR_NO_MEMORY;
     }
+    if (spread->receipt)
+        spread->receipt->targeted = targeted;
     post(spread, letters, count);
     counter_add_shared(&spread->connections->spread_targeted, targeted);
     return (int32_t)(targeted <= INT32_MAX ? targeted : INT32_MAX);
 }
 
-static int32_t target_send(toni_target *target, const toni_message *message)
+int32_t spread_send(toni_target *target, const toni_message *message, struct receipt *receipt)
 {
     int32_t result = target->error;
     if (result == TONI_OK)
@@ -420,14 +437,22 @@ static int32_t target_send(toni_target *target, const toni_message *message)
         struct spread *spread = spread_create(target, message);
         result = TONI_ERR_NO_MEMORY;
         if (spread) {
+            spread->receipt = receipt;
             lock_rooms(spread);
             result = send_locked(spread);
             unlock_rooms(spread);
+            if (result < 0)
+                spread->receipt = NULL; /* the caller's again */
             spread_unref(spread);
         }
     }
     target_destroy(target);
     return result;
+}
+
+static int32_t target_send(toni_target *target, const toni_message *message)
+{
+    return spread_send(target, message, NULL);
 }
 
 /* --- Delivery */
@@ -437,7 +462,9 @@ static void deliver_to(struct spread *spread, toni_client *client)
     if (client->mark == spread->id)
         return;
     client->mark = spread->id;
-    client_enqueue(client, spread->batch, 0, 1);
+    const enum outbox_answer answer = client_enqueue(client, spread->batch, 0, 1);
+    if (spread->receipt)
+        atomic_fetch_add(&spread->receipt->answers[answer], 1);
 }
 
 static void deliver_room(struct spread *spread, const struct spread_room *target, uint32_t lane)
@@ -463,8 +490,10 @@ void spread_deliver(struct spread *spread, struct lane *lane)
         if (spread->clients[i]->lane == lane)
             deliver_to(spread, spread->clients[i]);
     }
-    if (atomic_fetch_sub(&spread->undelivered, 1) == 1)
+    if (atomic_fetch_sub(&spread->undelivered, 1) == 1) {
         release(spread, spread->room_count);
+        finish_receipt(spread);
+    }
 }
 
 void spread_fill_table(toni_host *table)

@@ -10,6 +10,7 @@
 
 #include "rooms/batch.h"
 #include "rooms/lane.h"
+#include "rooms/receipt.h"
 #include "rooms/room.h"
 
 #include <toni/host.h>
@@ -32,8 +33,9 @@ struct spread {
     uint32_t room_count;
     uint32_t client_count;
     uint32_t except_count;
-    toni_client **clients; /* references, by address, none twice, none of `except` */
-    toni_client **except;  /* references, by address */
+    toni_client **clients;   /* references, by address, none twice, none of `except` */
+    toni_client **except;    /* references, by address */
+    struct receipt *receipt; /* to be finished by who delivers last, or drops it; or NULL */
 };
 
 /** Delivers a spread to the clients of one lane. That lane's worker only. */

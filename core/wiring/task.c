@@ -56,23 +56,27 @@ static bool has_id(const struct hash_node *node, const void *id)
     return node->hash == *(const uint64_t *)id; /* ids are their own hashes: they are counted up */
 }
 
-int task_remember_timer(struct tasks *tasks, struct task *task)
+int task_remember(struct tasks *tasks, struct task *task)
 {
-    if (hash_table_insert(&tasks->timers, &task->node, task->due.number) != 0)
+    if (hash_table_insert(&tasks->numbered, &task->node, task->due.number) != 0)
         return -1;
-    task_count(&task->instance->timers_active, 1);
+    if (task_is_timer(task))
+        task_count(&task->instance->timers_active, 1);
     return 0;
 }
 
-void task_forget_timer(struct tasks *tasks, struct task *task)
+void task_forget(struct tasks *tasks, struct task *task)
 {
-    hash_table_remove(&tasks->timers, &task->node);
-    discount(&task->instance->timers_active);
+    hash_table_remove(&tasks->numbered, &task->node);
+    if (task_is_timer(task))
+        discount(&task->instance->timers_active);
 }
 
 void task_put(struct tasks *tasks, struct task *task)
 {
-    if (task->instance->tasks.state != TASK_LIST_OPEN) {
+    const bool is_out = task->kind == TASK_RECEIPT && !task->has_worked;
+
+    if (task->instance->tasks.state != TASK_LIST_OPEN || is_out) {
         task->place = TASK_WAITS;
     } else if (task->kind == TASK_WORK && !task->has_worked) {
         task->place = TASK_JOB;
@@ -94,13 +98,9 @@ void task_take_back(struct tasks *tasks, struct task *task)
         due_heap_remove(&tasks->jobs, &task->due);
 }
 
-struct task *task_find_timer(struct tasks *tasks, const struct instance *instance, int64_t timer_id)
+struct task *task_find(struct tasks *tasks, uint64_t number)
 {
-    const uint64_t id = (uint64_t)timer_id;
-    struct hash_node *node = hash_table_find(&tasks->timers, id, has_id, &id);
+    struct hash_node *node = hash_table_find(&tasks->numbered, number, has_id, &number);
 
-    if (node == NULL)
-        return NULL;
-    struct task *task = (struct task *)(void *)((char *)node - offsetof(struct task, node));
-    return task->instance == instance ? task : NULL;
+    return node ? (struct task *)(void *)((char *)node - offsetof(struct task, node)) : NULL;
 }

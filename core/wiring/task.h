@@ -20,7 +20,7 @@
 #define TASK_NS_PER_MS 1000000u
 
 /** Which function of toni/task.h has asked for it. */
-enum task_kind { TASK_AFTER, TASK_EVERY, TASK_POST, TASK_WORK };
+enum task_kind { TASK_AFTER, TASK_EVERY, TASK_POST, TASK_WORK, TASK_RECEIPT };
 
 enum task_place {
     TASK_WAITS, /* in its instance's list alone: for tasks_open(), or for tasks_cancel() */
@@ -31,18 +31,21 @@ enum task_place {
 
 struct task {
     struct due due;        /* first; its number is the timer's id */
-    struct hash_node node; /* of a timer, until it begins for the last time or is cancelled */
+    struct hash_node node; /* of a timer, until it begins for the last time or is cancelled; of a
+                              receipt, until it comes */
     struct task *previous, *next; /* of the instance */
     struct instance *instance;
     enum task_kind kind;
     enum task_place place;
     bool is_cancelled;
-    bool has_worked; /* its job has ended */
+    bool has_worked; /* its job has ended, or its receipt has come */
     uint64_t period_ns;
     toni_run_fn run;
     toni_job_fn job;
     toni_done_fn done;
     int32_t result; /* of the job */
+    toni_receipt_fn told;
+    toni_receipt receipt;
     void *data;
     toni_release_fn release;
 };
@@ -55,8 +58,8 @@ struct tasks {
     pthread_cond_t one_ended; /* a task that was running has ended, and its instance is ending */
     struct due_heap due;      /* both have room for all tasks that could come into them */
     struct due_heap jobs;
-    struct hash_table timers;
-    size_t count; /* of all instances' tasks */
+    struct hash_table numbered; /* timers and receipts, by number */
+    size_t count;               /* of all instances' tasks */
     uint64_t last_number;
     bool is_stopping;
     size_t thread_count;
@@ -78,19 +81,24 @@ void task_put(struct tasks *tasks, struct task *task);
 /** Takes a task out of the heap that it is in, if it is in one. */
 void task_take_back(struct tasks *tasks, struct task *task);
 
-/** Lets a timer be found by its id, its number. @return 0, or -1 on no memory. */
-int task_remember_timer(struct tasks *tasks, struct task *task);
+/** Lets a timer or receipt be found by its number. @return 0, or -1 on no memory. */
+int task_remember(struct tasks *tasks, struct task *task);
 
-/** From now on it can't be cancelled by its id. */
-void task_forget_timer(struct tasks *tasks, struct task *task);
+/** From now on it can't be found. */
+void task_forget(struct tasks *tasks, struct task *task);
 
-/** @return The timer, if it is the instance's and can still be cancelled; or NULL. */
-struct task *task_find_timer(struct tasks *tasks, const struct instance *instance,
-                             int64_t timer_id);
+/** @return The timer or receipt of that number, if it can still be found; or NULL. */
+struct task *task_find(struct tasks *tasks, uint64_t number);
 
 static inline bool task_is_timer(const struct task *task)
 {
     return task->kind == TASK_AFTER || task->kind == TASK_EVERY;
+}
+
+/** @return Whether others know the task by its number, at first. */
+static inline bool task_is_numbered(const struct task *task)
+{
+    return task_is_timer(task) || task->kind == TASK_RECEIPT;
 }
 
 /** Adds to a counter of an instance. They are statistics: no other memory is published by them. */

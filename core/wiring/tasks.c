@@ -8,7 +8,7 @@
 #define NS_PER_S 1000000000u
 
 /* By enum task_kind; how callbacks are called in the log. */
-static const char *const kind_names[] = {"after", "every", "post", "work"};
+static const char *const kind_names[] = {"after", "every", "post", "work", "receipt"};
 
 /* --- Running */
 
@@ -42,7 +42,7 @@ static bool may_begin(struct tasks *tasks, struct task *task)
     pthread_mutex_lock(&tasks->lock);
     const bool may = !task->is_cancelled && task->instance->tasks.state == TASK_LIST_OPEN;
     if (may && task->kind == TASK_AFTER)
-        task_forget_timer(tasks, task);
+        task_forget(tasks, task);
     pthread_mutex_unlock(&tasks->lock);
     return may;
 }
@@ -53,6 +53,8 @@ static void call(struct task *task)
         return;
     if (task->kind == TASK_WORK)
         task->done(task->instance->self, task->data, task->result);
+    else if (task->kind == TASK_RECEIPT)
+        task->told(task->instance->self, task->data, &task->receipt);
     else
         task->run(task->instance->self, task->data);
     task_count(&task->instance->tasks_run, 1);
@@ -209,8 +211,8 @@ static struct task *take_all(struct tasks *tasks, struct instance *instance)
         if (task->is_cancelled)
             continue; /* and counted, but not released yet */
         task_count(&instance->tasks_cancelled, 1);
-        if (task_is_timer(task))
-            task_forget_timer(tasks, task);
+        if (task_is_numbered(task) && !task->has_worked)
+            task_forget(tasks, task);
     }
     return task_delist_all(instance);
 }
@@ -283,7 +285,7 @@ struct tasks *tasks_create(uint64_t (*now_ns)(void))
     tasks->now_ns = now_ns;
     due_heap_init(&tasks->due);
     due_heap_init(&tasks->jobs);
-    hash_table_init(&tasks->timers);
+    hash_table_init(&tasks->numbered);
     if (init_lock(tasks) != 0) {
         free(tasks);
         return NULL;
@@ -313,7 +315,7 @@ void tasks_destroy(struct tasks *tasks)
         pthread_join(tasks->threads[i], NULL);
     due_heap_finish(&tasks->due);
     due_heap_finish(&tasks->jobs);
-    hash_table_finish(&tasks->timers, NULL, NULL);
+    hash_table_finish(&tasks->numbered, NULL, NULL);
     pthread_cond_destroy(&tasks->one_ended);
     pthread_cond_destroy(&tasks->jobs_waiting);
     pthread_cond_destroy(&tasks->due_changed);

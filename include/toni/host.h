@@ -94,6 +94,9 @@ struct toni_host {
                             toni_release_fn release);
     int32_t (*context_work)(toni_context *context, toni_job_fn job, toni_done_fn done, void *data,
                             toni_release_fn release);
+    int32_t (*target_send_with_receipt)(toni_target *target, const toni_message *message,
+                                        toni_context *context, toni_receipt_fn told, void *data,
+                                        toni_release_fn release);
 };
 
 /** The frozen first member of every handle, read.

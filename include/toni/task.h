@@ -25,6 +25,7 @@
 #ifndef TONI_TASK_H
 #define TONI_TASK_H
 
+#include <toni/connections.h>
 #include <toni/host.h>
 
 /** The longest delay and period, in milliseconds: 34 years. */
@@ -106,6 +107,41 @@ static inline int32_t toni_work(toni_context *context, toni_job_fn job, toni_don
                                 void *data, toni_release_fn release)
 {
     return toni_host_of(context)->context_work(context, job, done, data, release);
+}
+
+/** toni_target_send with a receipt: a task tells the instance what became of the message, once all
+ * workers have dealt with it. As with every task, that comes exactly once, or @p release alone if
+ * the instance ends before.
+ * @param target   Owned by the call from now on. NULL gives TONI_ERR_NO_MEMORY.
+ * @param message  Borrowed for the call; its bytes are copied once.
+ * @param context  Of the instance that shall be told: the caller's own.
+ * @param told     Called once.
+ * @param data     Handed to @p told and @p release; may be NULL.
+ * @param release  Called once when the task is over; NULL: there is nothing to release.
+ * @return How many clients were targeted; 0 gives a receipt too. Errors as toni_broadcast_to_room
+ * and toni_post; then neither @p told nor @p release is called.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_target_send_with_receipt(toni_target *target,
+                                                    const toni_message *message,
+                                                    toni_context *context, toni_receipt_fn told,
+                                                    void *data, toni_release_fn release)
+{
+    return target ? toni_host_of(target)->target_send_with_receipt(target, message, context, told,
+                                                                   data, release)
+                  : TONI_ERR_NO_MEMORY;
+}
+
+/** toni_broadcast_to_room with a receipt; see toni_target_send_with_receipt.
+ * @param connections  The injected handle.
+ * @param room         UTF-8, 1 to 255 bytes; borrowed for the call.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t
+toni_broadcast_to_room_with_receipt(toni_connections *connections, toni_str room,
+                                    const toni_message *message, toni_context *context,
+                                    toni_receipt_fn told, void *data, toni_release_fn release)
+{
+    return toni_target_send_with_receipt(toni_to_room(connections, room), message, context, told,
+                                         data, release);
 }
 
 #endif

@@ -92,6 +92,21 @@ typedef void (*toni_done_fn)(void *self, void *data, int32_t result);
 /** Releases what a task was given, once the task is over. @param data  As it was given. */
 typedef void (*toni_release_fn)(void *data);
 
+/** What became of a message that was sent with a receipt, when the last worker has dealt with it.
+ * `targeted` is `queued`, `dropped` and `closed` together. Borrowed for the length of the call. */
+typedef struct toni_receipt {
+    uint32_t struct_size; /**< of what the host filled in */
+    uint32_t targeted;    /**< clients, as the send returned it */
+    uint32_t queued;      /**< of these: whose outboxes took it. What a policy drops later is in the
+                             metrics */
+    uint32_t dropped;     /**< for whom there was no memory; they are closed with 1011 */
+    uint32_t closed;      /**< that were being closed, or were gone */
+    uint32_t reserved;
+} toni_receipt;
+
+/** Tells an instance what became of a message. @param data  As it was given. */
+typedef void (*toni_receipt_fn)(void *self, void *data, const toni_receipt *receipt);
+
 /* Levels of log lines. */
 #define TONI_LOG_DEBUG 0u
 #define TONI_LOG_INFO 1u

@@ -556,6 +556,26 @@ static int32_t context_work(toni_context *context, toni_job_fn job, toni_done_fn
     return result < 0 ? result : add_task(host, &task, 0);
 }
 
+static int32_t target_send_with_receipt(toni_target *target, const toni_message *message,
+                                        toni_context *context, toni_receipt_fn told, void *data,
+                                        toni_release_fn release)
+{
+    toni_fake_host *host = host_of_target(target);
+    (void)host_of_context(context);
+    int32_t result = result_of(host, "target_send_with_receipt");
+    record(host, "target_send_with_receipt");
+    record_message(host, message);
+    host->handed_out--;
+    if (!told)
+        return TONI_ERR_INVALID;
+    toni_fake_task task = {.told = told, .data = data, .release = release};
+    task.receipt = (toni_receipt){.struct_size = sizeof task.receipt,
+                                  .targeted = (uint32_t)result,
+                                  .queued = (uint32_t)result};
+    int32_t added = result < 0 ? result : add_task(host, &task, 0);
+    return added < 0 ? added : result;
+}
+
 /* Its place is free before `release` is called, which may look at the host. */
 static void end_task(toni_fake_task *task)
 {
@@ -605,6 +625,8 @@ static void run_task(toni_fake_host *host, toni_fake_task *task)
         task->is_timer = 0; /* one that has begun can't be cancelled */
     if (now.run)
         now.run(host->self, now.data);
+    else if (now.told)
+        now.told(host->self, now.data, &now.receipt);
     else if (now.done)
         now.done(host->self, now.data, now.result);
     if (task->period_ms) /* it was not cancelled meanwhile */
@@ -677,6 +699,7 @@ static const toni_host table = {
     .context_cancel_timer = context_cancel_timer,
     .context_post = context_post,
     .context_work = context_work,
+    .target_send_with_receipt = target_send_with_receipt,
 };
 
 void toni_fake_host_init(toni_fake_host *host)

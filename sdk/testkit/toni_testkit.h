@@ -25,6 +25,7 @@
  *     client ID              info_destroy
  *     target                 to_room NAME, to_client ID, to_all, except ID
  *     target_send BODY       target_destroy
+ *     target_send_with_receipt BODY: toni_fake_host_advance tells that all targets queued it
  *     header NAME: VALUE     answer STATUS TYPE BODY (of an HTTP request; BODY as it is)
  *     log LEVEL MESSAGE KEY=VALUE…
  *     after MS, every MS, cancel_timer ID, post, work
@@ -59,6 +60,8 @@ typedef struct toni_fake_task {
     toni_job_fn job; /**< NULL once it has run */
     toni_done_fn done;
     int32_t result; /**< of the job */
+    toni_receipt_fn told;
+    toni_receipt receipt;
     void *data;
     toni_release_fn release;
 } toni_fake_task;

@@ -159,6 +159,21 @@ class TestConnections(FreshHost):
         for client in (b, rooms, echo, second):
             client.expect("everyone")
 
+    def test_a_receipt_says_what_became_of_a_broadcast(self):
+        a, b, c = [self.client("/probe") for _ in range(3)]
+        for client in (a, b):
+            self.assertEqual(client.ask("join:r"), "ok")
+        for text, count in (("receipt:r:hi", 2), ("receipt:nobody:hi", 0)):
+            c.send(text)
+            c.expect(
+                "targeted=%d" % count,
+                "receipt targeted=%d queued=%d dropped=0 closed=0" % (count, count),
+            )
+        a.expect("hi")
+        b.expect("hi")
+        self.assertEqual(c.ask("receipt:bad\x01name:hi"), "TONI_ERR_INVALID")
+        self.assertEqual(c.ask("id"), "id=" + c.id)
+
     def test_rooms_are_of_the_whole_host(self):
         (probe,) = self.probes(1)
         page = self.client("/rooms")

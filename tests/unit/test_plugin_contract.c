@@ -69,6 +69,7 @@ START_TEST(the_other_structs_are_frozen)
 {
     ck_assert_uint_eq(sizeof(toni_str), 16);
     ck_assert_uint_eq(sizeof(toni_dependency), 32);
+    ck_assert_uint_eq(sizeof(toni_receipt), 24);
     ck_assert_uint_eq(offsetof(toni_dependency, interface_name), 8);
     ck_assert_uint_eq(sizeof(toni_log_field), 32);
     ck_assert_uint_eq(sizeof(toni_message), 24);
@@ -122,6 +123,7 @@ START_TEST(the_table_is_frozen)
     AT(context_cancel_timer, 46);
     AT(context_post, 47);
     AT(context_work, 48);
+    AT(target_send_with_receipt, 49);
 #undef AT
 }
 END_TEST
@@ -455,6 +457,42 @@ START_TEST(work_is_done_when_the_test_says_so)
 }
 END_TEST
 
+static void note_receipt(void *self, void *data, const toni_receipt *receipt)
+{
+    char text[64];
+
+    (void)self;
+    (void)snprintf(text, sizeof text, "%u of %u", receipt->queued, receipt->targeted);
+    toni_log(toni_fake_host_context(&host), TONI_LOG_INFO, "%s %s", (const char *)data, text);
+}
+
+START_TEST(receipts_come_when_time_passes)
+{
+    toni_connections *connections = toni_fake_host_connections(&host);
+    toni_context *context = toni_fake_host_context(&host);
+    const toni_message message = toni_text(toni_str_of("hi"));
+
+    host.result_of = "target_send_with_receipt";
+    host.result = 3;
+    ck_assert_int_eq(toni_broadcast_to_room_with_receipt(connections, toni_str_of("r"), &message,
+                                                         context, note_receipt, "A",
+                                                         release_letter),
+                     3);
+    toni_fake_host_expect(&host, "target\nto_room r\ntarget_send_with_receipt text:hi\n");
+    expect_events("");
+    toni_fake_host_advance(&host, 0);
+    toni_fake_host_expect(&host, "log 1 A 3 of 3\n");
+    expect_events("a");
+    host.result = TONI_ERR_BUSY;
+    ck_assert_int_eq(toni_target_send_with_receipt(toni_to_all(connections), &message, context,
+                                                   note_receipt, "B", release_letter),
+                     TONI_ERR_BUSY);
+    toni_fake_host_advance(&host, 0);
+    expect_events("");
+    ck_assert_uint_eq(toni_fake_host_task_count(&host), 0);
+}
+END_TEST
+
 START_TEST(tasks_are_refused_as_by_a_host)
 {
     toni_context *context = toni_fake_host_context(&host);
@@ -719,6 +757,7 @@ int main(void)
     tcase_add_test(wrappers, parts_are_joined_byte_for_byte);
     tcase_add_test(wrappers, time_passes_when_the_test_says_so);
     tcase_add_test(wrappers, work_is_done_when_the_test_says_so);
+    tcase_add_test(wrappers, receipts_come_when_time_passes);
     tcase_add_test(wrappers, tasks_are_refused_as_by_a_host);
     tcase_add_test(wrappers, a_stop_cancels_tasks);
     tcase_add_test(wrappers, wrappers_of_the_request_reach_the_table);

@@ -56,11 +56,20 @@ struct frame {
 
 enum event_kind { EVENT_BROADCAST, EVENT_DIRECT, EVENT_CLOSE };
 
+/* A receipt, and what it should say. */
+struct double_receipt {
+    struct receipt real; /* first */
+    bool is_finished;
+    uint32_t targeted;
+    uint32_t answers[OUTBOX_ANSWERS];
+};
+
 struct event {
     enum event_kind kind;
     size_t client;
     size_t text;
     uint64_t topic;
+    struct double_receipt *receipt; /* or NULL */
 };
 
 typedef LIST(struct event) event_list;
@@ -95,6 +104,7 @@ struct world {
     LIST(struct text) texts;
     event_list inbox[FIXTURE_LANES];
     uint64_t epochs[ROOMS]; /* how often each has ended */
+    LIST(struct double_receipt *) receipts;
     uint64_t discarded;
 };
 
@@ -175,7 +185,10 @@ static void put(struct world *world, struct double_client *client, size_t index,
 
 static void enqueue(struct world *world, struct double_client *client, const struct event *event)
 {
-    if (client->close_queued || client->deaf) {
+    bool is_closed = client->close_queued || client->deaf;
+    if (event->receipt)
+        event->receipt->answers[is_closed ? OUTBOX_CLOSED : OUTBOX_TOOK]++;
+    if (is_closed) {
         world->discarded++;
         client->dropped++;
         return;
@@ -431,16 +444,17 @@ static void deliver_inbox(struct world *world, uint32_t lane)
 }
 
 static void post_about(struct world *world, enum event_kind kind, size_t client, size_t text,
-                       uint64_t topic)
+                       uint64_t topic, struct double_receipt *receipt)
 {
     uint32_t lane = world->clients.items[client].lane;
     LIST_ADD(&world->inbox[lane],
-             (struct event){.kind = kind, .client = client, .text = text, .topic = topic});
+             (struct event){
+                 .kind = kind, .client = client, .text = text, .topic = topic, .receipt = receipt});
 }
 
 static void post(struct world *world, enum event_kind kind, size_t client, size_t text)
 {
-    post_about(world, kind, client, text, 0);
+    post_about(world, kind, client, text, 0, NULL);
 }
 
 /* A room that ends and is made again is another one. */
@@ -579,7 +593,7 @@ static void broadcast(struct world *world)
         const struct double_client *client = &world->clients.items[i];
         if (client->state != OPEN || !client->in[room])
             continue;
-        post_about(world, EVENT_BROADCAST, i, text, topic_of(world, room));
+        post_about(world, EVENT_BROADCAST, i, text, topic_of(world, room), NULL);
         targeted++;
     }
     REQUIRE(toni_broadcast_to_room(real(world), room_name(room), &message) == targeted);
@@ -690,6 +704,40 @@ static bool chosen(const struct choice *choice, const struct double_client *clie
     return named;
 }
 
+static void on_finished(struct receipt *real)
+{
+    struct double_receipt *receipt = (struct double_receipt *)real;
+    REQUIRE(!receipt->is_finished);
+    receipt->is_finished = true;
+}
+
+static struct double_receipt *make_receipt(struct world *world)
+{
+    struct double_receipt *receipt = calloc(1, sizeof *receipt);
+    REQUIRE(receipt);
+    receipt->real.finished = on_finished;
+    LIST_ADD(&world->receipts, receipt);
+    return receipt;
+}
+
+/* Each has come once, and says what the reference says. */
+static void compare_receipts(struct world *world)
+{
+    for (size_t i = 0; i < world->receipts.count; i++) {
+        struct double_receipt *receipt = world->receipts.items[i];
+        uint32_t all = 0;
+        REQUIRE(receipt->is_finished);
+        REQUIRE(receipt->real.targeted == receipt->targeted);
+        for (unsigned a = 0; a < OUTBOX_ANSWERS; a++) {
+            REQUIRE(receipt->real.answers[a] == receipt->answers[a]);
+            all += receipt->answers[a];
+        }
+        REQUIRE(all == receipt->targeted);
+        free(receipt);
+    }
+    free(world->receipts.items);
+}
+
 /* The one room that a target is about, if it is one. */
 static uint64_t topic_of_target(const struct world *world, const struct choice *choice)
 {
@@ -724,13 +772,16 @@ static void send_target(struct world *world)
     } else {
         int32_t targeted = 0;
         uint64_t topic = topic_of_target(world, &choice);
+        struct double_receipt *receipt = dice_chance(&world->dice, 40) ? make_receipt(world) : NULL;
         for (size_t i = 0; i < world->clients.count; i++) {
             if (!chosen(&choice, &world->clients.items[i], i))
                 continue;
-            post_about(world, EVENT_BROADCAST, i, text, topic);
+            post_about(world, EVENT_BROADCAST, i, text, topic, receipt);
             targeted++;
         }
-        REQUIRE(toni_target_send(target, &message) == targeted);
+        if (receipt)
+            receipt->targeted = (uint32_t)targeted;
+        REQUIRE(spread_send(target, &message, receipt ? &receipt->real : NULL) == targeted);
     }
     free(choice.clients);
     free(choice.except);
@@ -1080,6 +1131,7 @@ static void finish(struct world *world)
         free(world->clients.items[i].frames.items);
     }
     fixture_finish(&world->fixture);
+    compare_receipts(world);
     for (size_t i = 0; i < world->texts.count; i++)
         free(world->texts.items[i].bytes);
     for (uint32_t lane = 0; lane < world->lanes; lane++) {

@@ -1,0 +1,32 @@
+/* A receipt: what became of one message to a target, for who asked to know. Whoever delivers
+ * counts; who asked for it makes it, and gets it back when the last lane has delivered. */
+#ifndef ROOMS_RECEIPT_H
+#define ROOMS_RECEIPT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <toni/host.h>
+
+/** How an outbox took messages. */
+enum outbox_answer {
+    OUTBOX_TOOK,      /* they wait there, or are written */
+    OUTBOX_CLOSED,    /* the client is being closed, or gone */
+    OUTBOX_NO_MEMORY, /* they are dropped, and the client will be closed */
+};
+
+#define OUTBOX_ANSWERS 3
+
+struct receipt {
+    uint32_t targeted;
+    atomic_uint answers[OUTBOX_ANSWERS]; /* clients, by enum outbox_answer */
+
+    /** Called once, when no more is counted, if the message was sent; on any thread, without locks.
+     * The receipt is the callee's from then on. */
+    void (*finished)(struct receipt *receipt);
+};
+
+/** toni_target_send with a receipt.
+ * @param receipt  All zero but for `finished`, which is called unless this fails. */
+int32_t spread_send(toni_target *target, const toni_message *message, struct receipt *receipt);
+
+#endif
