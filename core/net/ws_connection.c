@@ -73,10 +73,10 @@ static int write_through_lws(struct ws_connection *connection, const uint8_t *by
     return 0;
 }
 
-/* Mostly the kernel takes all of it. Then lws has nothing to know: it holds no rest (see busy()), and
- * between whole frames its own pongs may come. Its way to the same system call costs several times
- * the instructions of bringing the message to this client. While a connection closes it may swallow
- * what is written, so then it is asked. */
+/* Mostly the kernel takes all of it. Then lws has nothing to know: it holds no rest (see busy()),
+ * and between whole frames its own pongs may come. Its way to the same system call costs several
+ * times the instructions of bringing the message to this client. While a connection closes it may
+ * swallow what is written, so then it is asked. */
 static int write_frames(void *socket, const uint8_t *bytes, size_t size)
 {
     struct ws_connection *connection = socket;
