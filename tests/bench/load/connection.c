@@ -114,7 +114,9 @@ static void on_control(void *data, enum opcode opcode, const uint8_t *bytes, siz
     struct connection *connection = data;
     uint8_t answer[FRAME_HEAD_MAX + CONTROL_MAX];
     if (opcode == CLOSE) {
-        connection->close_code = size >= 2 ? (uint16_t)(bytes[0] << 8 | bytes[1]) : 1005;
+        connection->close_code = 1005;
+        if (size >= 2)
+            connection->close_code = (uint16_t)(bytes[0] << 8 | bytes[1]);
     } else if (opcode == PING && !connection->sending) { /* a later ping will be answered */
         size_t answer_size = frame_write(answer, PONG, bytes, size);
         (void)connection_send(connection, answer, answer_size);
