@@ -354,8 +354,6 @@ int main(int argc, char **argv)
         .port = argc == 2 ? (int)strtol(argv[1], NULL, 10) : CONTEXT_PORT_NO_LISTEN,
         .iface = "127.0.0.1",
         .protocols = protocols,
-        .gid = -1,
-        .uid = -1,
         .pt_serv_buf_size = 65536,
         .options = LWS_SERVER_OPTION_DISABLE_IPV6 | LWS_SERVER_OPTION_LIBUV,
         .foreign_loops = loops,
