@@ -261,20 +261,20 @@ static bool add_room(const struct room **set, size_t mask, const struct room *ro
 void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, outbox_told *told, void *data)
 {
     const struct room **set = (const struct room **)(void *)scratch;
-    size_t places = 2;
+    size_t places = 2, rooms = 0;
+    uint32_t i = outbox->count;
     if (outbox->count < 2 && outbox->messages < 2)
         return;
-    if (outbox->count > OUTBOX_LATEST_MAX)
-        return;
-    while (places < 2 * (size_t)outbox->count)
+    while (places < 2 * (size_t)outbox->count && places < 2 * OUTBOX_LATEST_MAX)
         places *= 2;
     memset(set, 0, places * sizeof *set);
-    for (uint32_t i = outbox->count; i-- > 0;) {
-        const struct outbox_entry *entry = entry_at(outbox, i);
+    while (i > 0 && rooms < OUTBOX_LATEST_MAX) {
+        const struct outbox_entry *entry = entry_at(outbox, --i);
         if (!may_drop(outbox, i) || !entry->batch->room)
             continue;
         bool is_latest = add_room(set, places - 1, entry->batch->room);
+        rooms += is_latest;
         drop(outbox, i, entry->first, entry->count - is_latest, told, data);
     }
-    close_gaps_at_tail(outbox, 0);
+    close_gaps_at_tail(outbox, i);
 }

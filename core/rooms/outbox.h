@@ -57,8 +57,8 @@ void outbox_drop_oldest(struct outbox *outbox, uint64_t spared, uint64_t spared_
 /** Drops the broadcasts among the newest @p messages. */
 void outbox_drop_newest(struct outbox *outbox, uint64_t messages, outbox_told *told, void *data);
 
-/** Drops of each room all broadcasts but the newest. Those that are of no one room stay. With more
- * than OUTBOX_LATEST_MAX entries it does nothing.
+/** Drops of each room all broadcasts but the newest. Those that are of no one room stay, and so do
+ * the oldest of an outbox with broadcasts of more than OUTBOX_LATEST_MAX rooms.
  * @param scratch  FRAME_MAX bytes. */
 void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, outbox_told *told, void *data);
 

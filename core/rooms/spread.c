@@ -140,7 +140,7 @@ static bool is_excepted(const struct spread *spread, toni_client *client)
 
 /* Finds the clients of a list, and drops those that are no targets, twice there, or in `except`. */
 static int resolve_clients(struct spread *spread, const struct target_ids *list,
-                           toni_client ***clients, uint32_t *count)
+                           const struct target_ids *except, toni_client ***clients, uint32_t *count)
 {
     if (list->count == 0)
         return 0;
@@ -150,7 +150,9 @@ static int resolve_clients(struct spread *spread, const struct target_ids *list,
     uint32_t found = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         toni_client *client = connections_find_client(spread->connections, list->ids[i]);
-        if (client && client_is_open(client))
+        /* Who is left out is so while it is being closed, too: its rooms may not know of that yet.
+         */
+        if (client && (list == except || client_is_open(client)))
             (*clients)[found++] = client;
         else
             client_unref(client);
@@ -214,8 +216,10 @@ static struct spread *spread_create(const toni_target *target, const toni_messag
     spread->batch = batch_create_broadcast(NULL, 0, frame_message_size(message->body.size));
     if (spread->batch &&
         !batch_append(spread->batch, message->kind, message->body.data, message->body.size) &&
-        !resolve_clients(spread, &target->except, &spread->except, &spread->except_count) &&
-        !resolve_clients(spread, &target->clients, &spread->clients, &spread->client_count) &&
+        !resolve_clients(spread, &target->except, &target->except, &spread->except,
+                         &spread->except_count) &&
+        !resolve_clients(spread, &target->clients, &target->except, &spread->clients,
+                         &spread->client_count) &&
         !resolve_rooms(spread, target)) {
         name_room(spread, target);
         return spread;

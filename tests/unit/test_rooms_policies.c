@@ -264,6 +264,21 @@ START_TEST(latest_keeps_one_of_each_room)
 }
 END_TEST
 
+/* However many entries an outbox has: each of these is one of its own. */
+START_TEST(latest_keeps_one_of_each_room_of_a_large_burst)
+{
+    begin(OUTBOX_LATEST, 100000, 10000000);
+    broadcast_each("1");
+    for (int i = 0; i < 10000; i++)
+        broadcast(i % 2 ? "r" : "s", i < 9998 ? "old" : "new");
+    fixture_turn(&fixture);
+    ck_assert_uint_eq(peer->client->outbox.messages, 2);
+    check_received("1|new|new");
+    ck_assert_uint_eq(dropped(DROP_NOT_LATEST), 9998);
+    finish();
+}
+END_TEST
+
 START_TEST(latest_sends_a_burst_to_who_keeps_up)
 {
     begin(OUTBOX_LATEST, 1000, 100000);
@@ -371,6 +386,7 @@ int main(void)
     tcase_add_test(cases, drop_newest_takes_again_what_comes_once_there_is_room);
     tcase_add_test(cases, drop_newest_leaves_direct_sends);
     tcase_add_test(cases, latest_keeps_one_of_each_room);
+    tcase_add_test(cases, latest_keeps_one_of_each_room_of_a_large_burst);
     tcase_add_test(cases, latest_sends_a_burst_to_who_keeps_up);
     tcase_add_test(cases, latest_counts_a_message_to_everyone_and_one_with_exceptions);
     tcase_add_test(cases, latest_bounds_what_is_of_no_one_room_too);
