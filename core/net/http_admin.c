@@ -7,7 +7,6 @@
 #include "net/http_deadlines.h"
 #include "net/listener.h"
 
-#include <errno.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -181,12 +180,8 @@ static struct MHD_Daemon *start_daemon(struct http_admin *admin, int fd)
 static int bind_all(struct http_admin *admin, const struct address_list *addresses)
 {
     for (size_t i = 0; i < addresses->count; i++) {
-        if (listener_open(&admin->listeners[i].socket, &addresses->addresses[i])) {
-            log_error("can't listen: choose another address in listen.admin, or stop who has it",
-                      log_str("address", listen_address_text(&addresses->addresses[i])),
-                      log_str("error", strerror(errno)));
+        if (listener_open(&admin->listeners[i].socket, &addresses->addresses[i], "listen.admin"))
             return -1;
-        }
         admin->listener_count = i + 1;
     }
     return 0;

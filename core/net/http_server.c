@@ -6,7 +6,6 @@
 #include "net/http_path.h"
 #include "net/http_request.h"
 
-#include <errno.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,10 +38,7 @@ int http_server_bind(struct http_server *server, const struct address_list *addr
         return -1;
     }
     for (size_t i = 0; i < addresses->count; i++) {
-        if (listener_open(&server->listeners[i].socket, &addresses->addresses[i])) {
-            log_error("can't listen: choose another address in listen.http, or stop who has it",
-                      log_str("address", listen_address_text(&addresses->addresses[i])),
-                      log_str("error", strerror(errno)));
+        if (listener_open(&server->listeners[i].socket, &addresses->addresses[i], "listen.http")) {
             while (i-- > 0)
                 listener_close(&server->listeners[i].socket);
             server->listener_count = 0;

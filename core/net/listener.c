@@ -91,7 +91,8 @@ static int bind_inet(int fd, const struct listen_address *address)
     return bind(fd, (const struct sockaddr *)&address->address, address->length);
 }
 
-int listener_open(struct listener *listener, const struct listen_address *address)
+/* @return 0, or -1 with errno set; then nothing stays bound. */
+static int open_socket(struct listener *listener, const struct listen_address *address)
 {
     *listener = (struct listener){.is_unix = address->address.ss_family == AF_UNIX};
     listener->fd =
@@ -112,6 +113,19 @@ int listener_open(struct listener *listener, const struct listen_address *addres
     else
         read_name(listener);
     return 0;
+}
+
+int listener_open(struct listener *listener, const struct listen_address *address,
+                  const char *setting)
+{
+    char message[96];
+    if (!open_socket(listener, address))
+        return 0;
+    const char *error = strerror(errno);
+    (void)snprintf(message, sizeof message,
+                   "can't listen: choose another address in %s, or stop who has it", setting);
+    log_error(message, log_str("address", listen_address_text(address)), log_str("error", error));
+    return -1;
 }
 
 uint16_t listener_port(const struct listener *listener)

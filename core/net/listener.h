@@ -33,8 +33,11 @@ struct listener {
     void *data;
 };
 
-/** Binds and listens. @return 0, or -1 with errno set; then nothing stays bound. */
-int listener_open(struct listener *listener, const struct listen_address *address);
+/** Binds and listens.
+ * @param setting  Where the address comes from, for the log: "listen.http".
+ * @return 0, or -1, which is logged; then nothing stays bound. */
+int listener_open(struct listener *listener, const struct listen_address *address,
+                  const char *setting);
 
 /** @return The port that is really bound; 0 of a Unix socket. */
 uint16_t listener_port(const struct listener *listener);

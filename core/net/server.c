@@ -5,9 +5,7 @@
 #include "net/listener.h"
 #include "net/worker.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* Sockets beyond limits.connections: of those that are in their handshake, or get a refusal. */
@@ -58,11 +56,7 @@ int server_bind(struct server *server, const struct listen_address *addresses, s
         return -1;
     }
     for (size_t i = 0; i < count; i++) {
-        if (listener_open(&server->listeners[i], &addresses[i])) {
-            log_error(
-                "can't listen: choose another address in listen.websocket, or stop who has it",
-                log_str("address", listen_address_text(&addresses[i])),
-                log_str("error", strerror(errno)));
+        if (listener_open(&server->listeners[i], &addresses[i], "listen.websocket")) {
             while (i-- > 0)
                 listener_close(&server->listeners[i]);
             return -1;
