@@ -39,7 +39,6 @@ struct http_admin {
     struct admin_listener *listeners;
     size_t listener_count;
     struct http_deadlines deadlines;
-    uv_timer_t sweep;
 
     /* Held while the sources are read, so that they can't be taken away meanwhile. A leaf. */
     pthread_mutex_t mutex;
@@ -208,20 +207,6 @@ static int start_all(struct http_admin *admin, const struct address_list *addres
     return 0;
 }
 
-static void on_sweep(uv_timer_t *timer)
-{
-    struct http_admin *admin = timer->data;
-    http_deadlines_sweep(&admin->deadlines);
-}
-
-static void start_sweeping(struct http_admin *admin, uv_loop_t *loop)
-{
-    uv_timer_init(loop, &admin->sweep);
-    admin->sweep.data = admin;
-    uv_timer_start(&admin->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
-    uv_unref((uv_handle_t *)&admin->sweep); /* it keeps nobody from stopping */
-}
-
 static struct http_admin *allocate(const struct address_list *addresses)
 {
     struct http_admin *admin = calloc(1, sizeof *admin);
@@ -254,7 +239,7 @@ struct http_admin *http_admin_create(const struct address_list *addresses, uv_lo
         http_admin_destroy(admin);
         return NULL;
     }
-    start_sweeping(admin, loop);
+    http_deadlines_watch(&admin->deadlines, loop, SWEEP_MS);
     return admin;
 }
 
@@ -283,7 +268,7 @@ void http_admin_withdraw(struct http_admin *admin)
     pthread_mutex_lock(&admin->mutex);
     admin->has_sources = false;
     pthread_mutex_unlock(&admin->mutex);
-    uv_close((uv_handle_t *)&admin->sweep, NULL);
+    http_deadlines_unwatch(&admin->deadlines);
 }
 
 void http_admin_destroy(struct http_admin *admin)

@@ -94,3 +94,24 @@ void http_deadlines_sweep(struct http_deadlines *deadlines)
     }
     pthread_mutex_unlock(&deadlines->mutex);
 }
+
+static void on_sweep(uv_timer_t *timer)
+{
+    http_deadlines_sweep(timer->data);
+}
+
+void http_deadlines_watch(struct http_deadlines *deadlines, uv_loop_t *loop, uint64_t every_ms)
+{
+    uv_timer_init(loop, &deadlines->sweep);
+    deadlines->sweep.data = deadlines;
+    deadlines->is_watched = true;
+    uv_timer_start(&deadlines->sweep, on_sweep, every_ms, every_ms);
+    uv_unref((uv_handle_t *)&deadlines->sweep);
+}
+
+void http_deadlines_unwatch(struct http_deadlines *deadlines)
+{
+    if (deadlines->is_watched)
+        uv_close((uv_handle_t *)&deadlines->sweep, NULL);
+    deadlines->is_watched = false;
+}

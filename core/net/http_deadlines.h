@@ -2,13 +2,14 @@
  * now and then could stay for ever; here each step of a connection's life has a time by which it
  * must be over, and the socket of one that is late is shut down, which libmicrohttpd notices.
  *
- * All functions may be called from any thread. */
+ * All functions may be called from any thread, but for http_deadlines_watch and _unwatch. */
 #ifndef NET_HTTP_DEADLINES_H
 #define NET_HTTP_DEADLINES_H
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <uv.h>
 
 enum http_phase {
     HTTP_WAITING, /* for a request, after the last one or at the beginning */
@@ -30,6 +31,9 @@ struct http_deadlines {
     uint64_t limit_ms;     /* for each phase but HTTP_RUNNING */
     pthread_mutex_t mutex; /* a leaf: nothing else is locked under it. Guards the rest */
     struct http_connection *first;
+
+    uv_timer_t sweep; /* the loop's */
+    bool is_watched;
 };
 
 /** @return 0, or -1. */
@@ -48,6 +52,13 @@ void http_deadlines_remove(struct http_deadlines *deadlines, struct http_connect
 /** Begins a phase; its time is counted from now. */
 void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connection *connection,
                           enum http_phase phase);
+
+/** Sweeps now and then from here on; that keeps no loop from ending. The loop's thread only.
+ * @param every_ms  How late a deadline may be noticed. */
+void http_deadlines_watch(struct http_deadlines *deadlines, uv_loop_t *loop, uint64_t every_ms);
+
+/** Ends that, if it has begun; the loop has to turn once more. The loop's thread only. */
+void http_deadlines_unwatch(struct http_deadlines *deadlines);
 
 /** Shuts down the sockets that are late; one in the middle of a request is told 408 before. So it
  * does those whose client is gone in the middle of a request: libmicrohttpd doesn't notice when

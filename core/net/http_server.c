@@ -80,22 +80,12 @@ static int find_services(struct http_server *server)
     return 0;
 }
 
-static void on_sweep(uv_timer_t *timer)
-{
-    struct http_server *server = timer->data;
-    http_deadlines_sweep(&server->deadlines);
-}
-
 static void start_sweeping(struct http_server *server, uv_loop_t *loop)
 {
     uint64_t every_ms = server->limits.http_request_ms / 10 + 1;
     if (every_ms > LONGEST_SWEEP_MS)
         every_ms = LONGEST_SWEEP_MS;
-    uv_timer_init(loop, &server->sweep);
-    server->sweep.data = server;
-    server->sweeping = true;
-    uv_timer_start(&server->sweep, on_sweep, every_ms, every_ms);
-    uv_unref((uv_handle_t *)&server->sweep); /* it keeps nobody from stopping */
+    http_deadlines_watch(&server->deadlines, loop, every_ms);
 }
 
 int http_server_start(struct http_server *server, uv_loop_t *loop)
@@ -216,9 +206,7 @@ int http_server_stop(struct http_server *server)
         server->listeners[i].daemon = NULL;
         listener_close(&server->listeners[i].socket);
     }
-    if (server->sweeping)
-        uv_close((uv_handle_t *)&server->sweep, NULL);
-    server->sweeping = false;
+    http_deadlines_unwatch(&server->deadlines);
     return 0;
 }
 

@@ -52,8 +52,6 @@ struct http_server {
     size_t listener_count;
     struct http_page *page; /* NULL: none */
     struct http_deadlines deadlines;
-    uv_timer_t sweep;
-    bool sweeping;
 };
 
 /** Makes the server; binds nothing.
