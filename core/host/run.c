@@ -21,6 +21,7 @@
 struct host {
     toni_host table;
     struct loading loading;
+    struct slots slots;
     toni_connections *connections;
     struct tasks *tasks;
     struct server *server;
@@ -143,10 +144,8 @@ static int make(struct host *host)
         log_error("the host could not be made: out of memory");
         return -1;
     }
-    host->server =
-        server_create(host->connections, host->loading.graph, &config->limits, &host->drained);
-    host->http =
-        http_server_create(&host->table, host->loading.graph, &config->limits, &host->drained);
+    host->server = server_create(host->connections, &host->slots, &config->limits, &host->drained);
+    host->http = http_server_create(&host->table, &host->slots, &config->limits, &host->drained);
     if (!host->server || !host->http)
         return -1;
     host->tasks = tasks_create(clock_now_ns);
@@ -154,16 +153,19 @@ static int make(struct host *host)
         log_error("the threads for timers and jobs could not be made: out of memory or threads");
         return -1;
     }
-    return graph_create(host->loading.graph, &host->table, host->connections, host->tasks);
+    return graph_create(host->loading.graph, &host->slots, &host->table, host->connections,
+                        host->tasks);
 }
 
 static void report_gateways(const struct host *host)
 {
     const struct graph *graph = host->loading.graph;
-    for (size_t i = 0; i < graph->gateway_count; i++) {
-        const struct instance_setup *setup = &graph->gateways[i].instance->setup;
+    for (size_t i = 0; i < graph->instance_count; i++) {
+        const struct instance_setup *setup = &graph->instances[i]->setup;
+        if (graph->instances[i]->descriptor->kind != TONI_GATEWAY)
+            continue;
         log_info("gateway ready", log_str("gateway", setup->name),
-                 log_strn("path", graph->gateways[i].path.data, graph->gateways[i].path.size),
+                 log_strn("path", setup->path.data, setup->path.size),
                  log_str("module", setup->module), log_str("library", setup->plugin->path));
     }
 }
@@ -203,7 +205,7 @@ static int open_up(struct host *host)
         return -1;
     http_admin_ready(host->admin, &(struct metrics_sources){.server = host->server,
                                                             .http = host->http,
-                                                            .graph = host->loading.graph});
+                                                            .slots = &host->slots});
     report_gateways(host);
     report_services(host);
     log_info("ready", log_uint("workers", host->connections->lane_count), log_int("pid", getpid()));
@@ -238,6 +240,7 @@ static void unmake(struct host *host)
     server_destroy(host->server);
     connections_destroy(host->connections);
     tasks_destroy(host->tasks); /* messages that were still on their way had receipts */
+    slots_finish(&host->slots);
     http_admin_destroy(host->admin);
     uv_loop_close(&host->loop);
 }
@@ -252,6 +255,8 @@ enum exit_code host_run(const char *config_path)
         goto finish;
     code = EXIT_FAULT;
     host_table_fill(&host.table);
+    if (slots_init(&host.slots))
+        goto finish;
     if (descriptors_raise(connection_count(host.loading.config), worker_count(host.loading.config)))
         goto finish;
     if (open_loop(&host)) {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <toni/error.h>
+#include <toni/plugin.h>
 
 #define METHODS "GET, HEAD"
 
@@ -69,18 +70,27 @@ static json_t *ports_to_json(const struct listener *listeners, size_t count)
     return ports;
 }
 
-static json_t *gateways_to_json(const struct graph *graph)
+/* JSON has no way to write a path that is not UTF-8, and a browser none to ask for it. */
+static json_t *gateway_to_json(const char *name, const char *path)
+{
+    json_t *text = json_string(path);
+    return text ? json_pack("{s:s, s:o}", "name", name, "path", text) : json_null();
+}
+
+static json_t *gateways_to_json(struct slots *slots)
 {
     json_t *gateways = json_array();
-    for (size_t i = 0; i < graph->gateway_count; i++) {
-        const struct gateway *gateway = &graph->gateways[i];
-        /* JSON has no way to write a path that is not UTF-8, and a browser none to ask for it. */
-        json_t *path = json_stringn(gateway->path.data, gateway->path.size);
-        if (!path)
+    for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot)) {
+        char *path = NULL;
+        struct slot_facts facts;
+        if (slot->kind != TONI_GATEWAY || !slot_is_open(slot))
             continue;
-        if (json_array_append_new(
-                gateways,
-                json_pack("{s:s, s:o}", "name", gateway->instance->setup.name, "path", path))) {
+        json_t *gateway = slot_read(slot, &path, &facts) ? NULL : gateway_to_json(slot->name, path);
+        free(path);
+        slot_facts_finish(&facts);
+        if (json_is_null(gateway))
+            json_decref(gateway);
+        else if (json_array_append_new(gateways, gateway)) {
             json_decref(gateways);
             return NULL;
         }
@@ -88,10 +98,10 @@ static json_t *gateways_to_json(const struct graph *graph)
     return gateways;
 }
 
-char *http_page_describe(const struct listener *listeners, size_t count, const struct graph *graph)
+char *http_page_describe(const struct listener *listeners, size_t count, struct slots *slots)
 {
     json_t *page = json_pack("{s:s, s:o, s:o}", "version", TONI_VERSION, "websocket",
-                             ports_to_json(listeners, count), "gateways", gateways_to_json(graph));
+                             ports_to_json(listeners, count), "gateways", gateways_to_json(slots));
     char *text = page ? json_dumps(page, 0) : NULL;
     json_decref(page);
     return text;

@@ -5,7 +5,7 @@
 #define NET_HTTP_PAGE_H
 
 #include "net/listener.h"
-#include "wiring/graph.h"
+#include "wiring/slot.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ struct http_page;
  * each once; Unix sockets are left out, as no browser can reach them.
  * @param listeners  Bound, for WebSocket.
  * @return Allocated; NULL on no memory. */
-char *http_page_describe(const struct listener *listeners, size_t count, const struct graph *graph);
+char *http_page_describe(const struct listener *listeners, size_t count, struct slots *slots);
 
 /** Reads the files.
  * @param folder       Where they are.

@@ -9,7 +9,8 @@
 #include "net/admission.h"
 #include "rooms/connections.h"
 #include "rooms/limits.h"
-#include "wiring/graph.h"
+#include "wiring/listen_address.h"
+#include "wiring/slot.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -20,7 +21,7 @@ struct worker;
 
 struct server {
     toni_connections *connections; /* borrowed */
-    struct graph *graph;           /* borrowed; says which gateway answers on a path */
+    struct slots *slots;           /* borrowed; say which gateway answers on a path */
     struct limits limits;          /* of the host */
     struct admission admission;
     atomic_bool draining;
@@ -35,10 +36,10 @@ struct server {
 
 /** Makes the server and its workers, one for each lane of @p connections; binds nothing.
  * @param connections  Its lanes are initialised here.
- * @param graph    Created by server_start at the latest.
+ * @param slots    Outlive the server.
  * @param drained  A handle of the main loop.
  * @return NULL on an error, which is logged. */
-struct server *server_create(toni_connections *connections, struct graph *graph,
+struct server *server_create(toni_connections *connections, struct slots *slots,
                              const struct limits *limits, uv_async_t *drained);
 
 /** Binds all addresses, or none.
@@ -57,7 +58,7 @@ void server_drain(struct server *server);
 /** Stops accepting, ends all connections at once, and joins the workers. Callbacks may run until it
  * returns.
  * @return 0; -1 if a callback still holds up a worker after `hook_ms`: it is named in the log, and
- * the graph leaves all gateways behind, since that worker's clients may yet call any. */
+ * all gateways are abandoned, since that worker's clients may yet call any. */
 int server_stop(struct server *server);
 
 /** After server_stop, and once the main loop has turned. @param server  NULL is fine. */

@@ -4,6 +4,7 @@
 #ifndef ROOMS_LIMITS_H
 #define ROOMS_LIMITS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Where a limit may be set: for the whole host, or (also) in a provider's own group `limits`. */
@@ -63,6 +64,14 @@ static inline struct limits limits_default(void)
 #undef LIMIT_DEFAULT
             .outbox_policy = OUTBOX_CLOSE,
     };
+}
+
+/** @return Whether all are the same. */
+static inline bool limits_equal(const struct limits *a, const struct limits *b)
+{
+#define LIMIT_EQUAL(name, standard, lowest, highest, scope) a->name == b->name &&
+    return LIMITS(LIMIT_EQUAL) a->outbox_policy == b->outbox_policy;
+#undef LIMIT_EQUAL
 }
 
 #endif

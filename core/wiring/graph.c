@@ -17,23 +17,32 @@ static void report_failure(const struct instance_setup *setup, const char *hook,
               log_str("reason", toni_strerror(error)));
 }
 
-static void *injected(struct graph *graph, const struct injection *injection,
-                      toni_connections *connections)
-{
-    if (injection->kind == INJECTION_CONNECTIONS)
-        return connections;
-    return injection->slot != NOBODY ? &graph->slots[injection->slot] : NULL;
-}
-
 static void **injections_of(struct graph *graph, size_t number, toni_connections *connections)
 {
-    const toni_plugin *descriptor = &graph->setups[number].plugin->descriptor;
-    const size_t count = needs_count(descriptor->needs);
+    const struct injection *injections = graph->injections[number];
+    const size_t count = needs_count(graph->setups[number].plugin->descriptor.needs);
     void **pointers = calloc(count + 1, sizeof *pointers);
 
-    for (size_t i = 0; pointers && i < count; i++)
-        pointers[i] = injected(graph, &graph->injections[number][i], connections);
+    for (size_t i = 0; pointers && i < count; i++) {
+        if (injections[i].kind == INJECTION_CONNECTIONS)
+            pointers[i] = connections;
+        else if (injections[i].kind != INJECTION_NOTHING)
+            pointers[i] = &graph->injected[number][i];
+    }
     return pointers;
+}
+
+void graph_provide(struct graph *graph, size_t number, toni_slot provided)
+{
+    for (size_t user = 0; user < graph->setup_count; user++) {
+        const struct injection *injections = graph->injections[user];
+        const size_t needs = needs_count(graph->setups[user].plugin->descriptor.needs);
+
+        for (size_t i = 0; i < needs; i++) {
+            if (injections[i].kind == INJECTION_INSTANCE && injections[i].provider == number)
+                graph->injected[user][i] = provided;
+        }
+    }
 }
 
 /* --- Hooks, on their thread */
@@ -59,10 +68,10 @@ static void mark_used(struct graph *graph, size_t number)
     for (size_t i = 0; i < needs; i++) {
         const struct injection *injection = &graph->injections[number][i];
         const bool is_instance = injection->kind == INJECTION_INSTANCE;
-        if (!is_instance || graph->lives[injection->slot].is_used)
+        if (!is_instance || graph->lives[injection->provider].is_used)
             continue;
-        graph->lives[injection->slot].is_used = true;
-        mark_used(graph, injection->slot);
+        graph->lives[injection->provider].is_used = true;
+        mark_used(graph, injection->provider);
     }
 }
 
@@ -90,7 +99,7 @@ static int32_t run_hook(struct graph *graph, size_t number, const char *hook, vo
 
 /* --- Life */
 
-/* Its slot is filled as soon as it is made: those who have it injected are made after it. */
+/* What it provides is there as soon as it is made: those who have it injected are made after it. */
 static int32_t create_instance(struct graph *graph, size_t number, const toni_host *host,
                                toni_connections *connections)
 {
@@ -111,29 +120,45 @@ static int32_t create_instance(struct graph *graph, size_t number, const toni_ho
     if (result != TONI_OK)
         return result;
     graph->instances[graph->instance_count++] = life->instance;
-    if (descriptor->provides) {
-        graph->slots[number] =
-            (toni_slot){.table = descriptor->provides->table, .self = life->instance->self};
-    }
+    if (descriptor->provides)
+        graph_provide(graph, number,
+                      (toni_slot){descriptor->provides->table, life->instance->self});
     return TONI_OK;
 }
 
-int graph_create(struct graph *graph, const toni_host *host, toni_connections *connections,
-                 struct tasks *tasks)
+/* Its slot is there before it is made, and it is in it as soon as it is. */
+static int32_t make_in_slot(struct graph *graph, size_t number, const toni_host *host,
+                            toni_connections *connections)
 {
+    struct instance_setup *setup = &graph->setups[number];
+
+    setup->slot = slots_make(graph->slots, setup->plugin->descriptor.kind, setup->name);
+    if (!setup->slot || slot_set_limits(setup->slot, &setup->limits))
+        return TONI_ERR_NO_MEMORY;
+    const int32_t result = create_instance(graph, number, host, connections);
+    if (result != TONI_OK)
+        return result;
+    struct arrival arrival;
+    if (arrival_init(&arrival, graph->instances[number]))
+        return TONI_ERR_NO_MEMORY;
+    slot_settle(setup->slot, &arrival);
+    arrival_finish(&arrival);
+    return TONI_OK;
+}
+
+int graph_create(struct graph *graph, struct slots *slots, const toni_host *host,
+                 toni_connections *connections, struct tasks *tasks)
+{
+    graph->slots = slots;
     for (size_t i = 0; i < graph->setup_count; i++) {
-        struct instance_setup *setup = &graph->setups[i];
-        setup->tasks = tasks;
-        const int32_t result = create_instance(graph, i, host, connections);
+        graph->setups[i].tasks = tasks;
+        const int32_t result = make_in_slot(graph, i, host, connections);
 
         if (result != TONI_OK) {
-            report_failure(setup, "create", result);
+            report_failure(&graph->setups[i], "create", result);
             (void)graph_end(graph);
             return -1;
         }
-        if (setup->plugin->descriptor.kind == TONI_GATEWAY)
-            graph->gateways[graph->gateway_count++] =
-                (struct gateway){.path = setup->path, .instance = graph->instances[i]};
     }
     return 0;
 }
@@ -182,14 +207,6 @@ void graph_hurry(struct graph *graph)
     hooks_hurry(graph->hooks);
 }
 
-void graph_leave(struct graph *graph, const struct instance *instance)
-{
-    for (size_t i = 0; i < graph->instance_count; i++) {
-        if (graph->instances[i] == instance && !graph->lives[i].is_left)
-            leave(graph, i);
-    }
-}
-
 /* --- The end */
 
 static int32_t destroy(struct instance *instance)
@@ -212,13 +229,25 @@ static void end_instance(struct graph *graph, size_t number)
     life->call = destroy;
     (void)run_hook(graph, number, "destroy", call);
     if (!life->is_left)
-        graph->slots[number] = (toni_slot){0};
+        graph_provide(graph, number, (toni_slot){0});
+}
+
+/* Nothing new comes to the instances. Some may be in a call that does not end. */
+static void vacate(struct graph *graph)
+{
+    for (size_t i = 0; i < graph->instance_count; i++) {
+        struct slot *slot = graph->setups[i].slot;
+
+        if (atomic_load(&slot->is_abandoned) && !graph->lives[i].is_left)
+            leave(graph, i);
+        slot_vacate(slot);
+    }
 }
 
 int graph_end(struct graph *graph)
 {
     graph_hurry(graph);
-    graph->gateway_count = 0;
+    vacate(graph);
     while (graph->instance_count > 0)
         end_instance(graph, --graph->instance_count);
     return graph->left > 0 ? -1 : 0;
@@ -233,31 +262,13 @@ void graph_destroy(struct graph *graph)
     plugin_set_finish(&graph->plugins);
     for (size_t i = 0; i < graph->setup_count; i++)
         free(graph->injections[i]);
+    for (size_t i = 0; graph->injected && i < graph->setup_count; i++)
+        free(graph->injected[i]);
     free((void *)graph->injections);
+    free((void *)graph->injected);
     free(graph->setups);
     free((void *)graph->instances);
     free(graph->lives);
-    free(graph->slots);
-    free(graph->gateways);
+    gateways_conf_destroy(graph->config);
     free(graph);
-}
-
-toni_slot *graph_find_slot(const struct graph *graph, const char *instance)
-{
-    for (size_t i = 0; i < graph->setup_count; i++) {
-        const struct instance_setup *setup = &graph->setups[i];
-
-        if (strcmp(setup->name, instance) == 0)
-            return setup->plugin->descriptor.provides ? &graph->slots[i] : NULL;
-    }
-    return NULL;
-}
-
-struct gateway *graph_find_gateway(const struct graph *graph, toni_str path)
-{
-    for (size_t i = 0; i < graph->gateway_count; i++) {
-        if (toni_str_equal(graph->gateways[i].path, path))
-            return &graph->gateways[i];
-    }
-    return NULL;
 }

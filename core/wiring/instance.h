@@ -7,10 +7,11 @@
 #ifndef WIRING_INSTANCE_H
 #define WIRING_INSTANCE_H
 
-#include "base/histogram.h"
 #include "base/value.h"
 #include "rooms/limits.h"
+#include "wiring/config.h"
 #include "wiring/plugin.h"
+#include "wiring/slot.h"
 #include "wiring/tasks.h"
 
 #include <pthread.h>
@@ -23,6 +24,8 @@
 /** What instance_create() needs to know; all but the injections is borrowed and must outlive the
  * instance. */
 struct instance_setup {
+    struct config *config; /* what the rest is borrowed from: the instance takes a reference */
+    struct slot *slot;     /* where it is, or will be */
     struct plugin *plugin; /* the instance takes a reference of its own */
     const char *name;
     const char *module;
@@ -45,20 +48,8 @@ struct instance {
     struct instance_setup setup;
     void **injected; /* one for each of the descriptor's `needs`, in their order */
 
-    /* Any thread adds, any thread reads. */
-    _Atomic uint64_t callback_failures;
-    _Atomic uint64_t slow_callbacks;
-    _Atomic uint64_t slow_hooks;
-    _Atomic uint64_t lock_wait_ns;    /* what callbacks waited for the lock, all together */
-    _Atomic uint64_t tasks_run;       /* calls of `run` and `done` */
-    _Atomic uint64_t tasks_cancelled; /* by toni_cancel_timer, or as the instance ended */
-    _Atomic uint64_t jobs_run;        /* that have ended */
-    _Atomic uint64_t periods_skipped; /* of toni_every, since the times had passed already */
-    _Atomic uint64_t tasks_pending;   /* now: not over yet, timers included */
-    _Atomic uint64_t timers_active;   /* now: timers that can be cancelled */
-
-    struct striped_histogram callback_times;
-    struct task_list tasks; /* the tasks' own */
+    struct instance_figures *figures; /* the slot's */
+    struct task_list tasks;           /* the tasks' own */
 };
 
 /* --- Life. Each hook that takes longer than `hook_ms` is named in the log and counted. Not to be
@@ -95,6 +86,10 @@ int32_t instance_guard(struct instance *instance, const toni_request *request);
 /** @return TONI_OK, or why the client is refused. A refusal may be intended: only the caller knows
  * whether a close code was chosen, so it reports with instance_callback_failed() what was not. */
 int32_t instance_on_connect(struct instance *instance, toni_client *client);
+
+/** Tells a new instance of a client that its predecessor had. A failure is logged and counted here.
+ * @return TONI_OK, or an error that ends the client. */
+int32_t instance_on_adopt(struct instance *instance, toni_client *client);
 
 /** A failure is logged and counted here.
  * @return TONI_OK, or an error that ends the client. */
