@@ -11,6 +11,7 @@
 #include "wiring/config.h"
 #include "wiring/hooks.h"
 #include "wiring/instance.h"
+#include "wiring/life.h"
 #include "wiring/plugin_loader.h"
 #include "wiring/slot.h"
 
@@ -27,26 +28,16 @@ struct injection {
     size_t provider; /* of INJECTION_INSTANCE: the number of that instance */
 };
 
-/** Where an instance is in its life. The thread that runs a hook of it reads and writes this too,
- * for as long as the hook runs. */
-struct life {
-    const struct instance_setup *setup;
-    const toni_host *host;
-    void **injected;                            /* one for each need; while it is being made */
-    struct instance *instance;                  /* as soon as it is made */
-    int32_t (*call)(struct instance *instance); /* the running hook, but for `create` */
-    int32_t result;                             /* of the last one */
-    bool is_left; /* it is in a call that the host waits for no more */
-    bool is_used; /* by one that is left */
-};
-
 struct graph {
     struct config *config; /* one reference */
-    struct slots *slots;   /* NULL before graph_create() */
+    struct slots *slots;   /* NULL before graph_create(), as the next three */
+    const toni_host *host;
+    toni_connections *connections;
+    struct tasks *tasks;
     struct plugin_set plugins;
     struct instance_setup *setups; /* in the order of creation; they borrow from the config */
     struct injection **injections; /* of the same order; each by need */
-    struct instance **instances;   /* of the same order */
+    struct instance **instances;   /* of the same order; NULL: it is not made, or over */
     size_t setup_count;            /* 0 after a fault */
     size_t instance_count;         /* 0 before graph_create(), then setup_count */
     struct hooks *hooks;

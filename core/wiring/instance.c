@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "wiring/state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,15 +61,18 @@ static void callback_end(struct instance *instance, const char *callback, uint64
     }
 }
 
+static void report_slow_hook(struct instance *instance, const char *hook, uint64_t took_ns)
+{
+    if (took_ns <= instance->hook_limit_ns)
+        return;
+    counter_add_shared(&instance->figures->slow_hooks, 1);
+    report_slow(instance, "a life-cycle hook took longer than its limit", log_str("hook", hook),
+                took_ns, instance->hook_limit_ns);
+}
+
 static void hook_end(struct instance *instance, const char *hook, uint64_t began)
 {
-    const uint64_t took = call_end(instance, began);
-
-    if (took > instance->hook_limit_ns) {
-        counter_add_shared(&instance->figures->slow_hooks, 1);
-        report_slow(instance, "a life-cycle hook took longer than its limit", log_str("hook", hook),
-                    took, instance->hook_limit_ns);
-    }
+    report_slow_hook(instance, hook, call_end(instance, began));
 }
 
 /* Plugins may hand on a count, such as that of a broadcast: it is a success. */
@@ -177,6 +181,50 @@ void instance_callback_failed(struct instance *instance, const char *callback,
              log_str("error", toni_error_name(error)));
 }
 
+/* --- A swap */
+
+bool instance_can_export(const struct instance *instance)
+{
+    return instance->descriptor->export_state != NULL;
+}
+
+bool instance_can_import(const struct instance *instance)
+{
+    return instance->descriptor->import_state != NULL;
+}
+
+int32_t instance_export(struct instance *instance, toni_state_writer *writer)
+{
+    const uint64_t began = clock_now_ns();
+    const int32_t result = instance->descriptor->export_state(instance->self, writer);
+    report_slow_hook(instance, "export_state", clock_now_ns() - began);
+    return result < 0 ? result : writer->error;
+}
+
+int32_t instance_import(struct instance *instance, const toni_state *state)
+{
+    const uint64_t began = clock_now_ns();
+    const int32_t result = instance->descriptor->import_state(instance->self, state);
+    report_slow_hook(instance, "import_state", clock_now_ns() - began);
+    return without_count(result);
+}
+
+void instance_set_limits(struct instance *instance, const struct limits *limits)
+{
+    instance->setup.limits = *limits;
+    instance->callback_limit_ns = limits->callback_ms * NS_PER_MS;
+    instance->hook_limit_ns = limits->hook_ms * NS_PER_MS;
+}
+
+toni_slot instance_provides(const struct instance *instance)
+{
+    const toni_interface *provides = instance->descriptor->provides;
+
+    if (provides == NULL)
+        return (toni_slot){0};
+    return (toni_slot){.table = provides->table, .self = instance->self};
+}
+
 /* --- Life */
 
 static size_t count_needs(const toni_plugin *descriptor)
@@ -213,8 +261,7 @@ static struct instance *instance_allocate(const struct instance_setup *setup, co
     if (setup->config)
         gateways_conf_ref(setup->config);
     instance->is_serialised = (descriptor->flags & TONI_CONCURRENT) == 0;
-    instance->callback_limit_ns = setup->limits.callback_ms * NS_PER_MS;
-    instance->hook_limit_ns = setup->limits.hook_ms * NS_PER_MS;
+    instance_set_limits(instance, &setup->limits);
     task_list_init(&instance->tasks, setup->tasks);
     return instance;
 }
@@ -245,7 +292,8 @@ int32_t instance_create(const struct instance_setup *setup, const toni_host *hos
         instance_free(instance);
         return error;
     }
-    tasks_open(instance);
+    if (!setup->is_held)
+        tasks_open(instance);
     *result = instance;
     return TONI_OK;
 }

@@ -33,6 +33,7 @@ struct instance_setup {
     const struct value *options; /* a group, or NULL */
     struct limits limits;
     struct tasks *tasks; /* NULL: it gets no time and no work, as if it were ending */
+    bool is_held;        /* its tasks wait for tasks_open(), also after `create` */
 };
 
 /** Read-only from instance_create() to instance_destroy(), but for the lock and the counters. */
@@ -119,7 +120,27 @@ uint64_t instance_enter(struct instance *instance);
 /** Releases the lock again. @param callback  What the callback is called in the log. */
 void instance_leave(struct instance *instance, const char *callback, uint64_t entered);
 
+/* --- A swap: the instance is at rest, so the lock is not taken. Otherwise as hooks. */
+
+/** @return Whether it has a state to give away. */
+bool instance_can_export(const struct instance *instance);
+
+/** @return Whether it wants a state. */
+bool instance_can_import(const struct instance *instance);
+
+/** Calls `export_state`. @return TONI_OK, what it returned, or what a write met. */
+int32_t instance_export(struct instance *instance, toni_state_writer *writer);
+
+/** Calls `import_state`. @return TONI_OK, or what it returned. */
+int32_t instance_import(struct instance *instance, const toni_state *state);
+
+/** Gives it other limits for callbacks and hooks. It is at rest. */
+void instance_set_limits(struct instance *instance, const struct limits *limits);
+
 /* --- Reading */
+
+/** @return What others get who have it injected; empty if it provides nothing. */
+toni_slot instance_provides(const struct instance *instance);
 
 /** @return The instance as its plugin knows it. */
 static inline toni_context *instance_context(struct instance *instance)

@@ -195,6 +195,7 @@ void tasks_open(struct instance *instance)
     pthread_mutex_unlock(&tasks->lock);
 }
 
+/* Under the lock. */
 static void close_list(struct tasks *tasks, struct task_list *list)
 {
     list->state = TASK_LIST_CLOSED;
@@ -203,8 +204,17 @@ static void close_list(struct tasks *tasks, struct task_list *list)
         if (task->place != TASK_TAKEN)
             task->place = TASK_WAITS;
     }
-    while (list->running > 0)
-        pthread_cond_wait(&tasks->one_ended, &tasks->lock);
+}
+
+void tasks_close(struct instance *instance)
+{
+    struct tasks *tasks = instance->tasks.tasks;
+
+    if (tasks == NULL)
+        return;
+    pthread_mutex_lock(&tasks->lock);
+    close_list(tasks, &instance->tasks);
+    pthread_mutex_unlock(&tasks->lock);
 }
 
 /* Under the lock, once nothing is running. @return All tasks, linked by `next`. */
@@ -228,6 +238,8 @@ void tasks_cancel(struct instance *instance)
         return;
     pthread_mutex_lock(&tasks->lock);
     close_list(tasks, &instance->tasks);
+    while (instance->tasks.running > 0)
+        pthread_cond_wait(&tasks->one_ended, &tasks->lock);
     struct task *task = take_all(tasks, instance);
     pthread_mutex_unlock(&tasks->lock);
     if (task == NULL)
