@@ -29,6 +29,7 @@ struct injection {
 };
 
 struct graph {
+    struct graph *next;    /* of what is left of swaps: see swap.h */
     struct config *config; /* one reference */
     struct slots *slots;   /* NULL before graph_create(), as the next three */
     const toni_host *host;
@@ -52,10 +53,11 @@ struct graph {
  * who gets what from whom.
  * @param config  The graph takes a reference. May have faults; what is left of it is checked.
  * @param loader  Borrowed, and outliving the graph.
+ * @param before  That runs, or NULL: what has not changed of its plugins is used again.
  * @param faults  Told of all that is wrong; after that the graph must not be created.
  * @return The graph, to be destroyed by graph_destroy(), or NULL on no memory, which is a fault. */
 struct graph *graph_check(struct config *config, struct plugin_loader *loader,
-                          struct fault_list *faults);
+                          const struct graph *before, struct fault_list *faults);
 
 /* The hooks run on a thread of their own, one at a time; see hooks.h for one that hangs. */
 

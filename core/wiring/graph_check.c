@@ -279,6 +279,7 @@ static int set_up_in_order(struct graph *graph, const struct plan *plan, size_t 
         const int result = set_up_injections(graph, plan, provider, position);
         graph->setups[graph->setup_count++] = (struct instance_setup){
             .config = graph->config,
+            .at = candidate->provider->at,
             .plugin = candidate->plugin,
             .name = candidate->provider->name,
             .module = candidate->module->name,
@@ -331,7 +332,7 @@ static void plan_finish(struct plan *plan)
 }
 
 struct graph *graph_check(struct config *config, struct plugin_loader *loader,
-                          struct fault_list *faults)
+                          const struct graph *before, struct fault_list *faults)
 {
     const struct plugin_search search = {
         .config_folder = config->folder,
@@ -346,7 +347,7 @@ struct graph *graph_check(struct config *config, struct plugin_loader *loader,
         result = -1;
     if (graph && !result) {
         graph->config = gateways_conf_ref(config);
-        plugin_set_init(&graph->plugins, loader, &search);
+        plugin_set_init(&graph->plugins, loader, &search, before ? &before->plugins : NULL);
         load_all(&plan, &graph->plugins);
         result = resolve(&plan);
         if (!result && fault_list_empty(faults))

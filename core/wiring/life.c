@@ -52,7 +52,7 @@ static int32_t destroy(struct instance *instance, void *data)
 
 /* --- What is left behind */
 
-static void mark_used(struct graph *graph, size_t number)
+void life_keep_used(struct graph *graph, size_t number)
 {
     const size_t needs = needs_count(graph->setups[number].plugin->descriptor.needs);
 
@@ -62,7 +62,7 @@ static void mark_used(struct graph *graph, size_t number)
         if (!is_instance || graph->lives[injection->provider].is_used)
             continue;
         graph->lives[injection->provider].is_used = true;
-        mark_used(graph, injection->provider);
+        life_keep_used(graph, injection->provider);
     }
 }
 
@@ -72,7 +72,7 @@ void life_leave(struct graph *graph, size_t number)
         return;
     graph->lives[number].is_left = true;
     graph->left++;
-    mark_used(graph, number);
+    life_keep_used(graph, number);
 }
 
 /* --- Calling them */

@@ -48,6 +48,9 @@ void life_end(struct graph *graph, size_t number);
 /** The instance is in a call that does not end. */
 void life_leave(struct graph *graph, size_t number);
 
+/** What the instance has injected is not to be ended before it. */
+void life_keep_used(struct graph *graph, size_t number);
+
 /* The hooks that others call by name, for life_call(). */
 
 int32_t life_start(struct instance *instance, void *data);

@@ -57,7 +57,7 @@ static void check_text(const char *text)
     forget();
     config = gateways_conf_read(testing_write_text("gateways.conf", text), &faults);
     ck_assert_ptr_nonnull(config);
-    graph = graph_check(config, &loader, &faults);
+    graph = graph_check(config, &loader, NULL, &faults);
     ck_assert_ptr_nonnull(graph);
 }
 
@@ -483,7 +483,7 @@ START_TEST(the_shipped_file_fits_the_shipped_plugins)
     plugin_loader_init(&shipped, TEST_PLUGINS_DIR);
     config = gateways_conf_read(TEST_SOURCE_DIR "/gateways.conf", &faults);
     ck_assert_ptr_nonnull(config);
-    graph = graph_check(config, &shipped, &faults);
+    graph = graph_check(config, &shipped, NULL, &faults);
     testing_check_no_faults();
     ck_assert_int_eq(create_graph(), 0);
     ck_assert_ptr_nonnull(gateway_on("/rooms"));

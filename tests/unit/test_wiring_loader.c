@@ -23,7 +23,7 @@ static void setup(void)
     plugin_set_init(&set, &loader,
                     &(struct plugin_search){.config_folder = test_folder,
                                             .plugin_path = plugin_path,
-                                            .plugin_path_count = 1});
+                                            .plugin_path_count = 1}, NULL);
 }
 
 static void teardown(void)
@@ -271,7 +271,7 @@ START_TEST(loads_a_file_once_per_set)
     ck_assert_ptr_eq(load_good(TEST_FIXTURES_DIR "/../fixtures/idle_gateway.so"), first);
     ck_assert_uint_eq(set.count, 1);
 
-    plugin_set_init(&other, &loader, &set.search);
+    plugin_set_init(&other, &loader, &set.search, NULL);
     struct plugin *second = plugin_set_load(&other, "idle_gateway.so", tree, &faults);
     ck_assert_ptr_nonnull(second);
     ck_assert_ptr_ne(second, first);
