@@ -200,6 +200,7 @@ static struct instance *instance_allocate(const struct instance_setup *setup, co
     if (needs > 0)
         memcpy(instance->injected, injected, needs * sizeof *injected);
     instance->host = host;
+    instance->created_ms = clock_wall_ms();
     instance->descriptor = descriptor;
     instance->setup = *setup;
     instance->setup.plugin = plugin_ref(setup->plugin);
