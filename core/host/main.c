@@ -1,5 +1,6 @@
 /* The program: its command line. */
 #include "base/log.h"
+#include "host/control_client.h"
 #include "host/graph_report.h"
 #include "host/loading.h"
 #include "host/run.h"
@@ -11,12 +12,18 @@
 
 static const char default_config[] = "./gateways.conf";
 
+/* How long a host may take to tell its status. */
+#define STATUS_MS 10000
+
 static const char overview[] =
     "Usage: toni COMMAND [OPTION...]\n"
     "A host for WebSocket gateways and services that are loaded as shared objects.\n"
     "\n"
     "  run      reads gateways.conf and serves until SIGINT or SIGTERM\n"
     "  check    reads gateways.conf, loads its plugins, prints all faults, starts nothing\n"
+    "  status   shows what the running host does\n"
+    "  reload   has the running host read gateways.conf again\n"
+    "  restart  has the running host replaced by a new one\n"
     "  version  prints the version\n"
     "\n"
     "`toni COMMAND --help` tells more.\n"
@@ -25,11 +32,9 @@ static const char overview[] =
 
 /* --- Commands */
 
-typedef int graph_printer(const struct graph *graph, FILE *out);
-
 struct arguments {
     const char *config_path;
-    graph_printer *print;
+    const char *format;
 };
 
 static error_t set_log_level(const char *name, struct argp_state *state)
@@ -45,14 +50,11 @@ static error_t set_log_level(const char *name, struct argp_state *state)
 
 static error_t set_format(const char *name, struct arguments *arguments, struct argp_state *state)
 {
-    if (strcmp(name, "text") == 0) {
-        arguments->print = graph_print_text;
-    } else if (strcmp(name, "json") == 0) {
-        arguments->print = graph_print_json;
-    } else {
+    if (strcmp(name, "text") != 0 && strcmp(name, "json") != 0) {
         argp_error(state, "unknown format: %s; it is one of text, json", name);
         return EINVAL;
     }
+    arguments->format = name;
     return 0;
 }
 
@@ -82,6 +84,12 @@ static error_t parse_no_option(int key, char *value, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
+#define FORMAT_OPTION                                                                              \
+    {                                                                                              \
+        .name = "format", .key = 'f', .arg = "FORMAT",                                             \
+        .doc = "How to print what came out: text (the default) or json"                            \
+    }
+
 #define CONFIG_OPTION                                                                              \
     {                                                                                              \
         .name = "config", .key = 'c', .arg = "FILE",                                               \
@@ -99,16 +107,24 @@ static const struct argp_option run_options[] = {
 
 static const struct argp_option check_options[] = {
     CONFIG_OPTION,
-    {.name = "format",
-     .key = 'f',
-     .arg = "FORMAT",
-     .doc = "How to print what came out: text (the default) or json"},
+    FORMAT_OPTION,
+    {0},
+};
+
+static const struct argp_option config_option[] = {
+    CONFIG_OPTION,
     {0},
 };
 
 static enum exit_code run(const struct arguments *arguments)
 {
     return host_run(arguments->config_path);
+}
+
+static int print_graph(const struct graph *graph, const char *format)
+{
+    return strcmp(format, "json") == 0 ? graph_print_json(graph, stdout)
+                                       : graph_print_text(graph, stdout);
 }
 
 static enum exit_code check(const struct arguments *arguments)
@@ -118,13 +134,31 @@ static enum exit_code check(const struct arguments *arguments)
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not leave the copies behind */
     if (!loading_init(&loading, arguments->config_path)) {
         code = EXIT_CLEAN;
-        if (arguments->print(loading.graph, stdout)) {
+        if (print_graph(loading.graph, arguments->format)) {
             (void)fputs("toni check: what was found could not be printed\n", stderr);
             code = EXIT_FAULT;
         }
     }
     loading_finish(&loading);
     return code;
+}
+
+static enum exit_code status(const struct arguments *arguments)
+{
+    char request[32];
+    (void)snprintf(request, sizeof request, "status %s", arguments->format);
+    return control_ask(arguments->config_path, request, STATUS_MS);
+}
+
+/* These take as long as the hooks of the plugins do. */
+static enum exit_code reload(const struct arguments *arguments)
+{
+    return control_ask(arguments->config_path, "reload", -1);
+}
+
+static enum exit_code restart(const struct arguments *arguments)
+{
+    return control_ask(arguments->config_path, "restart", -1);
 }
 
 static enum exit_code version(const struct arguments *arguments)
@@ -155,6 +189,24 @@ static const struct command commands[] = {
           "if there is none, what came out: modules, instances in the order in which they "
           "start, and who gets what from whom. Starts nothing."},
      check},
+    {"status",
+     {.options = check_options,
+      .parser = parse_option,
+      .doc = "Asks the host that runs with that configuration what it does: state, workers, "
+             "clients, and each instance."},
+     status},
+    {"reload",
+     {.options = config_option,
+      .parser = parse_option,
+      .doc = "Has the host that runs with that configuration read it again, and waits for what "
+             "comes of it. With a fault nothing changes, and the host goes on."},
+     reload},
+    {"restart",
+     {.options = config_option,
+      .parser = parse_option,
+      .doc = "Has the host that runs with that configuration replaced by a new one, which gets its "
+             "listening sockets, and waits until that is ready. If it fails, the host goes on."},
+     restart},
     {"version", {.parser = parse_no_option, .doc = "Prints the version."}, version},
 };
 
@@ -187,7 +239,7 @@ int main(int count, char **arguments)
     (void)snprintf(program, sizeof program, "toni %s", command->name);
     arguments[1] = program; /* what argp calls the program in its messages */
     argp_err_exit_status = EXIT_USAGE;
-    struct arguments parsed = {.config_path = default_config, .print = graph_print_text};
+    struct arguments parsed = {.config_path = default_config, .format = "text"};
     argp_parse(&command->argp, count - 1, arguments + 1, 0, NULL, &parsed);
     return (int)command->call(&parsed);
 }

@@ -4,10 +4,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "host/control.h"
 #include "host/descriptors.h"
 #include "host/host_table.h"
 #include "host/loading.h"
 #include "host/signals.h"
+#include "host/status.h"
 #include "net/http_admin.h"
 #include "net/http_server.h"
 #include "net/server.h"
@@ -22,11 +24,15 @@ struct host {
     toni_host table;
     struct loading loading;
     struct slots slots;
+    char *real_path; /* of the configuration: who asks for the status may be in another folder */
     toni_connections *connections;
     struct tasks *tasks;
     struct server *server;
     struct http_server *http;
     struct http_admin *admin;
+    struct status_sources status;
+    struct control_command commands[2]; /* and one without a name */
+    struct control *control;
     uv_loop_t loop;
     uv_async_t stop;
     uv_async_t drained;
@@ -43,6 +49,7 @@ static void finish_drain(struct host *host)
 {
     if (uv_is_closing((uv_handle_t *)&host->drained))
         return;
+    control_close(host->control);
     uv_close((uv_handle_t *)&host->stop, NULL);
     uv_close((uv_handle_t *)&host->drained, NULL);
     uv_close((uv_handle_t *)&host->drain_limit, NULL);
@@ -72,7 +79,7 @@ static const char *signal_name(int number)
 static void on_stop(uv_async_t *async)
 {
     struct host *host = async->data;
-    host->stopping = true;
+    host->stopping = host->status.is_draining = true;
     http_admin_drain(host->admin); /* who deals out clients shall hear of it first */
     log_info("stopping", log_str("signal", signal_name(atomic_load(&host->signal))),
              log_uint("clients", atomic_load(&host->server->clients)));
@@ -114,7 +121,9 @@ static int open_loop(struct host *host)
     uv_async_init(&host->loop, &host->stop, on_stop); /* only the first can fail */
     uv_timer_init(&host->loop, &host->drain_limit);
     host->stop.data = host->drained.data = host->drain_limit.data = host;
-    if (!signals_start(&host->signals, on_first_signal, on_second_signal, host))
+    if (!signals_start(&host->signals, &(struct signal_handlers){.on_first = on_first_signal,
+                                                                 .on_second = on_second_signal,
+                                                                 .data = host}))
         return 0;
     finish_drain(host);
     uv_run(&host->loop, UV_RUN_DEFAULT);
@@ -133,11 +142,24 @@ static uint64_t connection_count(const struct config *config)
     return config->limits.connections + config->http.count * config->limits.http_connections;
 }
 
+/* Who asks something before the main loop turns waits for it. */
+static int open_control(struct host *host)
+{
+    host->commands[0] = (struct control_command){"status", status_handle, &host->status};
+    host->control = control_create(host->commands, &host->loop);
+    if (!host->control)
+        return -1;
+    return control_open(host->control, &host->loading.config->control) ||
+                   control_claim(host->control, 0)
+               ? -1
+               : 0;
+}
+
 static int make(struct host *host)
 {
     const struct config *config = host->loading.config;
     host->admin = http_admin_create(&config->admin, &host->loop);
-    if (!host->admin)
+    if (!host->admin || open_control(host))
         return -1;
     host->connections = connections_create(&host->table, &config->limits, worker_count(config));
     if (!host->connections) {
@@ -210,6 +232,8 @@ static int open_up(struct host *host)
     report_services(host);
     log_info("ready", log_uint("workers", host->connections->lane_count), log_int("pid", getpid()));
     http_server_report_page(host->http);
+    host->status.server = host->server;
+    host->status.slots = &host->slots;
     return 0;
 }
 
@@ -224,6 +248,7 @@ static void end_at_once(struct host *host)
 
 static void unmake(struct host *host)
 {
+    control_close(host->control);
     if (host->http)
         (void)http_server_stop(host->http);
     if (host->server)
@@ -242,17 +267,20 @@ static void unmake(struct host *host)
     tasks_destroy(host->tasks); /* messages that were still on their way had receipts */
     slots_finish(&host->slots);
     http_admin_destroy(host->admin);
+    control_destroy(host->control);
     uv_loop_close(&host->loop);
 }
 
 enum exit_code host_run(const char *config_path)
 {
-    struct host host = {0};
+    struct host host = {.status = {.started_ms = clock_wall_ms()}};
     enum exit_code code = EXIT_USAGE;
     (void)signal(SIGPIPE, SIG_IGN); /* a log that nobody reads must not end the host */
     signals_block();
     if (loading_init(&host.loading, config_path))
         goto finish;
+    host.real_path = realpath(config_path, NULL);
+    host.status.config_path = host.real_path ? host.real_path : config_path;
     code = EXIT_FAULT;
     host_table_fill(&host.table);
     if (slots_init(&host.slots))
@@ -272,5 +300,6 @@ enum exit_code host_run(const char *config_path)
 
 finish:
     loading_finish(&host.loading);
+    free(host.real_path);
     return code;
 }

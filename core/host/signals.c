@@ -2,9 +2,44 @@
  * middle of anything, and no system call of a hook ends with EINTR. */
 #include "host/signals.h"
 
+#include "base/log.h"
+
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+static void end(struct signals *signals, int number)
+{
+    const struct signal_handlers *handlers = &signals->handlers;
+    signals->ends++;
+    if (signals->ends == 1)
+        handlers->on_first(handlers->data, number);
+    else if (signals->ends == 2)
+        handlers->on_second(handlers->data, number);
+}
+
+static void ask(const struct signals *signals, void (*handler)(void *data), const char *name)
+{
+    if (handler)
+        handler(signals->handlers.data);
+    else
+        log_warn("a signal is ignored: this host can't do what it asks for",
+                 log_str("signal", name));
+}
+
+static void on_signal(struct signals *signals, int number)
+{
+    switch (number) {
+    case SIGHUP:
+        ask(signals, signals->handlers.on_reload, "SIGHUP");
+        break;
+    case SIGUSR2:
+        ask(signals, signals->handlers.on_restart, "SIGUSR2");
+        break;
+    default:
+        end(signals, number);
+    }
+}
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
@@ -12,13 +47,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     struct signalfd_siginfo info;
     (void)status;
     (void)events;
-    while (read(signals->descriptor, &info, sizeof info) == (ssize_t)sizeof info) {
-        signals->count++;
-        if (signals->count == 1)
-            signals->first(signals->data, (int)info.ssi_signo);
-        else if (signals->count == 2)
-            signals->second(signals->data, (int)info.ssi_signo);
-    }
+    while (read(signals->descriptor, &info, sizeof info) == (ssize_t)sizeof info)
+        on_signal(signals, (int)info.ssi_signo);
 }
 
 static void close_handles(struct signals *signals)
@@ -45,6 +75,8 @@ static sigset_t awaited(void)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR2);
     return set;
 }
 
@@ -72,11 +104,10 @@ void signals_block(void)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-int signals_start(struct signals *signals, void (*first)(void *data, int number),
-                  void (*second)(void *data, int number), void *data)
+int signals_start(struct signals *signals, const struct signal_handlers *handlers)
 {
     sigset_t set = awaited();
-    *signals = (struct signals){.first = first, .second = second, .data = data};
+    *signals = (struct signals){.handlers = *handlers};
     signals->descriptor = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (signals->descriptor < 0)
         return -1;

@@ -1,10 +1,22 @@
-/* SIGINT and SIGTERM. They have a thread of their own, so that a second one ends the process even
- * while a plugin's hook holds up the main thread. */
+/* The signals that the host listens to: SIGINT and SIGTERM end it, SIGHUP reloads its
+ * configuration, SIGUSR2 restarts it. They have a thread of their own, so that a second one that
+ * ends it does so even while a plugin's hook holds up the main thread. */
 #ifndef HOST_SIGNALS_H
 #define HOST_SIGNALS_H
 
 #include <pthread.h>
 #include <uv.h>
+
+/** What is called when one has come, on the signals' thread. */
+struct signal_handlers {
+    void (*on_first)(void *data, int number);  /* SIGINT or SIGTERM */
+    void (*on_second)(void *data, int number); /* another of these; later ones are not told of */
+    void (*on_reload)(void *data); /* each SIGHUP, also while the host starts or stops; several that
+                                      come at once may be one. NULL: the log says that nothing is
+                                      done. */
+    void (*on_restart)(void *data); /* each SIGUSR2, the same */
+    void *data;
+};
 
 struct signals {
     uv_loop_t loop;
@@ -12,23 +24,19 @@ struct signals {
     uv_async_t end;
     pthread_t thread;
     int descriptor; /* a signalfd */
-    void (*first)(void *data, int number);
-    void (*second)(void *data, int number);
-    void *data;
-    unsigned count; /* that have come; the thread's own */
+    struct signal_handlers handlers;
+    unsigned ends; /* SIGINT and SIGTERM that have come; the thread's own */
 };
 
-/** Blocks both signals for this thread and all that it makes from now on, to the end of the
+/** Blocks the signals for this thread and all that it makes from now on, to the end of the
  * process: before the first library is loaded, since a signal ends the process where one thread
  * lets it through, and libraries may begin threads of their own. What comes before signals_start
  * waits. */
 void signals_block(void);
 
-/** Begins to listen, after signals_block. @p first and @p second are called on the thread;
- * others that follow are not told of.
+/** Begins to listen, after signals_block. @param handlers  Copied.
  * @return 0, or -1 on no memory or descriptors. */
-int signals_start(struct signals *signals, void (*first)(void *data, int number),
-                  void (*second)(void *data, int number), void *data);
+int signals_start(struct signals *signals, const struct signal_handlers *handlers);
 
 /** Ends that; no call runs any more once it has returned. */
 void signals_stop(struct signals *signals);

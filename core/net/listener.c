@@ -2,6 +2,7 @@
 #include "net/listener.h"
 
 #include "base/log.h"
+#include "net/unix_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -42,43 +42,6 @@ static void read_name(struct listener *listener)
                    is_inet6 ? "]" : "", port);
 }
 
-static const char *unix_path(const struct listen_address *address)
-{
-    return ((const struct sockaddr_un *)&address->address)->sun_path;
-}
-
-/* A socket file that nobody listens on was left behind by a host that crashed. Any other file is
- * refused as well, but it isn't ours to remove. */
-static bool is_left_over(const struct listen_address *address)
-{
-    struct stat file;
-    if (lstat(unix_path(address), &file) || !S_ISSOCK(file.st_mode))
-        return false;
-    /* Not to wait, should the queue of who listens there be full. */
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return false;
-    bool refused = connect(fd, (const struct sockaddr *)&address->address, address->length) < 0 &&
-                   errno == ECONNREFUSED;
-    close(fd);
-    return refused;
-}
-
-static int bind_unix(int fd, const struct listen_address *address)
-{
-    const struct sockaddr *name = (const struct sockaddr *)&address->address;
-    if (bind(fd, name, address->length) == 0)
-        return 0;
-    if (errno != EADDRINUSE)
-        return -1;
-    if (!is_left_over(address)) {
-        errno = EADDRINUSE;
-        return -1;
-    }
-    unlink(unix_path(address));
-    return bind(fd, name, address->length);
-}
-
 static int bind_inet(int fd, const struct listen_address *address)
 {
     int on = 1;
@@ -99,8 +62,9 @@ static int open_socket(struct listener *listener, const struct listen_address *a
         socket(address->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (listener->fd < 0)
         return -1;
-    int bound =
-        listener->is_unix ? bind_unix(listener->fd, address) : bind_inet(listener->fd, address);
+    int bound = listener->is_unix
+                    ? unix_socket_bind(listener->fd, (const struct sockaddr_un *)&address->address)
+                    : bind_inet(listener->fd, address);
     if (bound || listen(listener->fd, BACKLOG)) {
         int error = errno;
         close(listener->fd);

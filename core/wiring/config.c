@@ -13,7 +13,8 @@
 #define MOST_WORKERS 256
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static const char *const top_keys[] = {"listen", "workers", "plugin_path", "limits", "modules"};
+static const char *const top_keys[] = {"listen",      "control", "workers",
+                                       "plugin_path", "limits",  "modules"};
 static const char *const listen_keys[] = {"websocket", "http", "page", "admin"};
 
 /* --- listen */
@@ -173,7 +174,9 @@ static int read_top(struct config *config, const struct section *top)
     if (limits != NULL)
         config_limits_read(limits, LIMIT_HOST, "`limits`", &config->limits, top->faults);
 
-    if (read_listen(config, top) != 0 || read_plugin_path(config, top) != 0)
+    if (read_listen(config, top) != 0 ||
+        config_control_read(top, config->folder, &config->control) != 0 ||
+        read_plugin_path(config, top) != 0)
         return -1;
     return read_modules(config, top);
 }
@@ -221,6 +224,7 @@ void gateways_conf_destroy(struct config *config)
     free(config->websocket.addresses);
     free(config->http.addresses);
     free(config->admin.addresses);
+    config_control_finish(&config->control);
     free(config->folder);
     value_destroy(config->tree);
     free(config);

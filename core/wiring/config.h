@@ -4,6 +4,7 @@
 #define WIRING_CONFIG_H
 
 #include "rooms/limits.h"
+#include "wiring/config_control.h"
 #include "wiring/declarations.h"
 #include "wiring/fault.h"
 #include "wiring/listen_address.h"
@@ -56,8 +57,9 @@ struct config {
     struct address_list http;      /* maybe none */
     struct address_list admin;     /* maybe none */
     bool page;                     /* whether the first page for people is served there */
-    unsigned workers;              /* 0: one per core */
-    char **plugin_path;            /* folders */
+    struct config_control control;
+    unsigned workers;   /* 0: one per core */
+    char **plugin_path; /* folders */
     size_t plugin_path_count;
     struct limits limits; /* the host's, and the defaults of its gateways */
     struct config_module *modules;

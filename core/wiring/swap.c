@@ -387,6 +387,16 @@ static void call_ready(struct swap *swap, size_t number)
                   log_str("error", toni_error_name(error)));
 }
 
+/* From then on nobody refers to the old instance any more. */
+static void hand_over(struct swap *swap, size_t number)
+{
+    struct slot *slot = swap->next->setups[number].slot;
+
+    if (slot->kind == TONI_GATEWAY && swap->world->adopt(swap->world->data, slot))
+        return;
+    slot->retired = NULL;
+}
+
 static void go_on(struct swap *swap)
 {
     for (size_t i = 0; i < swap->next->setup_count; i++) {
@@ -397,16 +407,6 @@ static void go_on(struct swap *swap)
         call_ready(swap, i);
         hand_over(swap, i);
     }
-}
-
-/* From then on nobody refers to the old instance any more. */
-static void hand_over(struct swap *swap, size_t number)
-{
-    struct slot *slot = swap->next->setups[number].slot;
-
-    if (slot->kind == TONI_GATEWAY && swap->world->adopt(swap->world->data, slot))
-        return;
-    slot->retired = NULL;
 }
 
 /* Its clients are gone, or it keeps them for good. */

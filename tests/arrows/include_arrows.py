@@ -19,8 +19,8 @@ ONE_PLACE = {
     "microhttpd.h": (re.compile(r"core/net/http[^/]*"), "core/net/http*", None),
     "libconfig.h": (re.compile(r"core/wiring/[^/]*"), "one file in core/wiring", 1),
     "jansson.h": (
-        re.compile(r"core/(host/graph_json|net/http_page)\.c|plugins/.*"),
-        "core/host/graph_json.c, core/net/http_page.c and plugins",
+        re.compile(r"core/(host/(graph|status)_json|net/http_page)\.c|plugins/.*"),
+        "core/host/graph_json.c, core/host/status_json.c, core/net/http_page.c and plugins",
         None,
     ),
 }

@@ -1,0 +1,114 @@
+/* Collects what there is to show; see status.h. */
+#include "host/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <toni/plugin.h>
+#include <unistd.h>
+
+/* @return 0, or -1 on no memory. */
+static int read_instance(struct slot *slot, struct status_instance *shown)
+{
+    *shown = (struct status_instance){
+        .kind = slot->kind == TONI_GATEWAY ? "gateway" : "service",
+        .name = slot->name,
+        .is_gateway = slot->kind == TONI_GATEWAY,
+        .clients = atomic_load(&slot->connections),
+    };
+    return slot_read(slot, &shown->own_path, &shown->facts);
+}
+
+static void forget_instance(struct status_instance *shown)
+{
+    free(shown->own_path);
+    slot_facts_finish(&shown->facts);
+}
+
+static size_t count_slots(struct slots *slots)
+{
+    size_t count = 0;
+    for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot))
+        count++;
+    return count;
+}
+
+/* What is shown borrows from what was read. */
+static void show(struct status_instance *shown)
+{
+    shown->module = shown->facts.module;
+    shown->path = toni_str_of(shown->own_path);
+    shown->version = toni_str_of(shown->facts.version);
+    shown->generation = shown->facts.generation;
+    shown->since_ms = shown->facts.since;
+    shown->library = shown->facts.library;
+}
+
+/* Vacant slots are left out: what was removed, or is not made yet. */
+static int collect_instances(struct slots *slots, struct status_report *report)
+{
+    const size_t most = count_slots(slots); /* those that are made meanwhile are left out */
+    report->instances = calloc(most + 1, sizeof *report->instances);
+    if (!report->instances)
+        return -1;
+    for (struct slot *slot = slots_first(slots); slot && report->instance_count < most;
+         slot = slot_next(slot)) {
+        struct status_instance *shown = &report->instances[report->instance_count];
+        if (read_instance(slot, shown))
+            return -1;
+        if (shown->facts.generation == 0) {
+            forget_instance(shown);
+            continue;
+        }
+        show(shown);
+        report->clients += shown->clients; /* a sum, so that the figures fit together */
+        report->instance_count++;
+    }
+    return 0;
+}
+
+/* @return 0, or -1 on no memory; to be ended by forget() in both cases. */
+static int collect(const struct status_sources *sources, struct status_report *report)
+{
+    *report = (struct status_report){
+        .version = TONI_VERSION,
+        .pid = getpid(),
+        .state = sources->is_draining ? "draining" : "serving",
+        .since_ms = sources->started_ms,
+        .config_path = sources->config_path,
+        .workers = sources->server->worker_count,
+    };
+    return collect_instances(sources->slots, report);
+}
+
+static void forget(struct status_report *report)
+{
+    for (size_t i = 0; i < report->instance_count; i++)
+        forget_instance(&report->instances[i]);
+    free(report->instances);
+}
+
+static int write_report(const struct status_sources *sources, bool as_json, struct buffer *out)
+{
+    struct status_report report;
+    int result = collect(sources, &report);
+    if (!result)
+        result = as_json ? status_write_json(&report, out) : status_write_text(&report, out);
+    forget(&report);
+    return result ? result : buffer_append(out, "", 1); /* the NUL at its end */
+}
+
+void status_handle(void *data, struct control_request *request, const char *arguments)
+{
+    const bool as_json = strcmp(arguments, "json") == 0;
+    if (!as_json && strcmp(arguments, "text") != 0) {
+        control_answer(request, EXIT_USAGE, "status comes as `text` or as `json`\n");
+        return;
+    }
+    struct buffer text;
+    buffer_init(&text);
+    if (write_report(data, as_json, &text))
+        control_answer(request, EXIT_FAULT, "the host has no memory to tell its status\n");
+    else
+        control_answer(request, EXIT_CLEAN, text.bytes);
+    buffer_finish(&text);
+}

@@ -1,0 +1,65 @@
+/* What `toni status` shows: the host, and each instance. Collected on the main thread out of what
+ * the slots tell, so the workers go on meanwhile, and a reload too. */
+#ifndef HOST_STATUS_H
+#define HOST_STATUS_H
+
+#include "base/buffer.h"
+#include "host/control.h"
+#include "net/server.h"
+#include "wiring/slot.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Where it comes from; all borrowed. */
+struct status_sources {
+    const char *config_path;
+    int64_t started_ms; /* wall clock */
+    const struct server *server;
+    struct slots *slots;
+    bool is_draining;
+};
+
+struct status_instance {
+    const char *kind;
+    const char *name;
+    const char *module;
+    toni_str path;    /* empty: it answers nowhere */
+    toni_str version; /* of the plugin; empty if that tells none. Any bytes, as the library */
+    uint64_t generation;
+    int64_t since_ms;
+    const char *library;
+    bool is_gateway;
+    uint64_t clients; /* of a gateway */
+
+    /* What the strings above are borrowed from. */
+    char *own_path;
+    struct slot_facts facts;
+};
+
+struct status_report {
+    const char *version; /* of the host */
+    int64_t pid;
+    const char *state;
+    int64_t since_ms;
+    const char *config_path;
+    uint64_t workers;
+    uint64_t clients;
+    struct status_instance *instances; /* in the order in which they start */
+    size_t instance_count;
+};
+
+/** A handler of the control socket (control.h).
+ * @param data       A struct status_sources.
+ * @param arguments  `text` or `json`. */
+void status_handle(void *data, struct control_request *request, const char *arguments);
+
+/** Appends it for people, 80 columns wide if names and paths are not too long.
+ * @return 0, or -1 on no memory. */
+int status_write_text(const struct status_report *report, struct buffer *out);
+
+/** Appends one JSON object (RFC 8259), documented where it is made. @return 0, or -1 on no memory.
+ */
+int status_write_json(const struct status_report *report, struct buffer *out);
+
+#endif

@@ -1,0 +1,81 @@
+/* The status as JSON; see status.h.
+ *
+ *   { "version", "pid", "state": "serving" or "draining", "since", "config", "workers", "clients",
+ *     "instances": [ { "name", "kind": "gateway" or "service", "module",
+ *                      "path": null if it answers nowhere,
+ *                      "version": null if the plugin tells none,
+ *                      "generation", "since", "library",
+ *                      "clients": null of a service } ] }
+ *
+ * Times are ISO 8601, in UTC. A text that is not UTF-8 is null, but for the `version` of a plugin
+ * and paths of files nothing can be. jansson's functions take a NULL for an argument and then fail,
+ * so a lack of memory shows at the end of each object. */
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "host/status.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static json_t *time_to_json(int64_t wall_ms)
+{
+    char text[CLOCK_TEXT_SIZE];
+
+    clock_format(wall_ms, text);
+    return json_string(text);
+}
+
+/* @return JSON's null if it is empty or not UTF-8. */
+static json_t *text_or_null(const char *bytes, size_t size)
+{
+    if (size == 0 || !utf8_valid(bytes, size))
+        return json_null();
+    return json_stringn(bytes, size);
+}
+
+static json_t *instance_to_json(const struct status_instance *instance)
+{
+    return json_pack(
+        "{s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "name", instance->name, "kind",
+        instance->kind, "module", instance->module, "path",
+        text_or_null(instance->path.data, instance->path.size), "version",
+        text_or_null(instance->version.data, instance->version.size), "generation",
+        (json_int_t)instance->generation, "since", time_to_json(instance->since_ms), "library",
+        text_or_null(instance->library, strlen(instance->library)), "clients",
+        instance->is_gateway ? json_integer((json_int_t)instance->clients) : json_null());
+}
+
+static json_t *report_to_json(const struct status_report *report)
+{
+    json_t *instances = json_array();
+    int result = 0;
+
+    for (size_t i = 0; i < report->instance_count; i++)
+        result |= json_array_append_new(instances, instance_to_json(&report->instances[i]));
+    json_t *whole = json_pack("{s:s, s:I, s:s, s:o, s:o, s:I, s:I, s:o}", "version",
+                              report->version, "pid", (json_int_t)report->pid, "state",
+                              report->state, "since", time_to_json(report->since_ms), "config",
+                              text_or_null(report->config_path, strlen(report->config_path)),
+                              "workers", (json_int_t)report->workers, "clients",
+                              (json_int_t)report->clients, "instances", instances);
+    if (!result)
+        return whole;
+    json_decref(whole);
+    return NULL;
+}
+
+static int append(const char *bytes, size_t size, void *out)
+{
+    return buffer_append(out, bytes, size);
+}
+
+int status_write_json(const struct status_report *report, struct buffer *out)
+{
+    json_t *whole = report_to_json(report);
+    int result = -1;
+
+    if (whole)
+        result = json_dump_callback(whole, append, out, JSON_INDENT(2));
+    json_decref(whole);
+    return result ? -1 : buffer_append(out, "\n", 1);
+}

@@ -1,0 +1,127 @@
+/* The status as text; see status.h. */
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "host/status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum column { NAME, MODULE, PATH, CLIENTS, VERSION, GENERATION, COLUMNS };
+
+static const char *const titles[COLUMNS] = {"NAME", "MODULE", "PATH", "CLIENTS", "VERSION", "GEN"};
+
+/* One row; its cells are borrowed but for the numbers. */
+struct row {
+    toni_str cells[COLUMNS];
+    char clients[24];
+    char generation[24];
+};
+
+static toni_str str(const char *text)
+{
+    return (toni_str){.data = text, .size = strlen(text)};
+}
+
+/* What a plugin calls its version, and what a file is called, may be any bytes. */
+static toni_str printable(toni_str text)
+{
+    if (text.size == 0)
+        return str("-");
+    if (!utf8_valid(text.data, text.size) || utf8_has_control(text.data, text.size))
+        return str("?");
+    return text;
+}
+
+static size_t width(toni_str text)
+{
+    size_t characters = 0;
+    for (size_t i = 0; i < text.size; i++)
+        characters += ((unsigned char)text.data[i] & 0xc0u) != 0x80u;
+    return characters;
+}
+
+static void fill_row(struct row *row, const struct status_instance *instance)
+{
+    (void)snprintf(row->clients, sizeof row->clients, "%" PRIu64, instance->clients);
+    (void)snprintf(row->generation, sizeof row->generation, "%" PRIu64, instance->generation);
+    row->cells[NAME] = str(instance->name);
+    row->cells[MODULE] = str(instance->module);
+    row->cells[PATH] = printable(instance->path);
+    row->cells[CLIENTS] = str(instance->is_gateway ? row->clients : "-");
+    row->cells[VERSION] = printable(instance->version);
+    row->cells[GENERATION] = str(row->generation);
+}
+
+static void fill_titles(struct row *row)
+{
+    for (size_t i = 0; i < COLUMNS; i++)
+        row->cells[i] = str(titles[i]);
+}
+
+static void widen(size_t widths[COLUMNS], const struct row *row)
+{
+    for (size_t i = 0; i < COLUMNS; i++) {
+        const size_t needed = width(row->cells[i]);
+        if (needed > widths[i])
+            widths[i] = needed;
+    }
+}
+
+static int write_row(const struct row *row, const char *kind, const size_t widths[COLUMNS],
+                     struct buffer *out)
+{
+    int result = buffer_appendf(out, "%-7s", kind);
+    for (size_t i = 0; i < COLUMNS; i++) {
+        const int padding = (int)(widths[i] - width(row->cells[i]));
+        const bool is_number = i == CLIENTS || i == GENERATION;
+        result |= buffer_appendf(out, "  %*s%.*s%*s", is_number ? padding : 0, "",
+                                 TONI_STR_ARG(row->cells[i]),
+                                 is_number || i == COLUMNS - 1 ? 0 : padding, "");
+    }
+    return result | buffer_append(out, "\n", 1);
+}
+
+static int write_instance(const struct status_instance *instance, const size_t widths[COLUMNS],
+                          struct buffer *out)
+{
+    struct row row;
+    char since[CLOCK_TEXT_SIZE];
+    fill_row(&row, instance);
+    clock_format(instance->since_ms, since);
+    return write_row(&row, instance->kind, widths, out) |
+           buffer_appendf(out, "         since %s\n         %.*s\n", since,
+                          TONI_STR_ARG(printable(str(instance->library))));
+}
+
+static int write_host(const struct status_report *report, struct buffer *out)
+{
+    char since[CLOCK_TEXT_SIZE];
+    clock_format(report->since_ms, since);
+    return buffer_appendf(out,
+                          "toni %s, pid %" PRId64 ", %s, since %s\n"
+                          "configuration  %.*s\n"
+                          "workers        %" PRIu64 "\n"
+                          "clients        %" PRIu64 "\n",
+                          report->version, report->pid, report->state, since,
+                          TONI_STR_ARG(printable(str(report->config_path))), report->workers,
+                          report->clients);
+}
+
+int status_write_text(const struct status_report *report, struct buffer *out)
+{
+    struct row row;
+    size_t widths[COLUMNS] = {0};
+    fill_titles(&row);
+    widen(widths, &row);
+    for (size_t i = 0; i < report->instance_count; i++) {
+        fill_row(&row, &report->instances[i]);
+        widen(widths, &row);
+    }
+    fill_titles(&row);
+    int result = write_host(report, out) | buffer_append(out, "\n", 1) |
+                 write_row(&row, "KIND", widths, out);
+    for (size_t i = 0; i < report->instance_count; i++)
+        result |= write_instance(&report->instances[i], widths, out);
+    return result ? -1 : 0;
+}
