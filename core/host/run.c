@@ -8,6 +8,7 @@
 #include "host/descriptors.h"
 #include "host/host_table.h"
 #include "host/loading.h"
+#include "host/reload.h"
 #include "host/signals.h"
 #include "host/status.h"
 #include "net/http_admin.h"
@@ -31,12 +32,15 @@ struct host {
     struct http_server *http;
     struct http_admin *admin;
     struct status_sources status;
-    struct control_command commands[2]; /* and one without a name */
+    struct reload reload;
+    struct control_command commands[3]; /* and one without a name */
     struct control *control;
     uv_loop_t loop;
     uv_async_t stop;
+    uv_async_t reload_asked; /* by SIGHUP */
     uv_async_t drained;
     uv_timer_t drain_limit;
+    bool stop_asked; /* but a reload runs still */
     bool stopping;
     struct signals signals;
     atomic_int signal; /* the first that came */
@@ -51,6 +55,7 @@ static void finish_drain(struct host *host)
         return;
     control_close(host->control);
     uv_close((uv_handle_t *)&host->stop, NULL);
+    uv_close((uv_handle_t *)&host->reload_asked, NULL);
     uv_close((uv_handle_t *)&host->drained, NULL);
     uv_close((uv_handle_t *)&host->drain_limit, NULL);
 }
@@ -76,9 +81,8 @@ static const char *signal_name(int number)
     return number == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
-static void on_stop(uv_async_t *async)
+static void stop(struct host *host)
 {
-    struct host *host = async->data;
     host->stopping = host->status.is_draining = true;
     http_admin_drain(host->admin); /* who deals out clients shall hear of it first */
     log_info("stopping", log_str("signal", signal_name(atomic_load(&host->signal))),
@@ -90,12 +94,21 @@ static void on_stop(uv_async_t *async)
     server_drain(host->server);
 }
 
+/* A reload that runs is waited for: what it has is the graph's. */
+static void on_stop(uv_async_t *async)
+{
+    struct host *host = async->data;
+    host->stop_asked = true;
+    if (!reload_refuse(&host->reload))
+        stop(host);
+}
+
 /* On the signals' thread. */
 static void on_first_signal(void *data, int number)
 {
     struct host *host = data;
     atomic_store(&host->signal, number);
-    graph_hurry(host->loading.graph);
+    reload_hurry(&host->reload);
     uv_async_send(&host->stop);
 }
 
@@ -106,6 +119,47 @@ static void on_second_signal(void *data, int number)
     log_warn("stopped at once, by a second signal", log_str("signal", signal_name(number)));
     plugin_loader_finish(&host->loading.loader);
     _exit(EXIT_FAULT);
+}
+
+/* On the signals' thread. */
+static void on_hangup(void *data)
+{
+    struct host *host = data;
+    uv_async_send(&host->reload_asked);
+}
+
+/* --- Reloading */
+
+static void on_reload_asked(uv_async_t *async)
+{
+    struct host *host = async->data;
+    reload_ask(&host->reload, NULL, NULL);
+}
+
+static void answer_reload(void *data, enum exit_code code, const char *text)
+{
+    control_answer(data, code, text);
+}
+
+static void handle_reload(void *data, struct control_request *request, const char *arguments)
+{
+    struct host *host = data;
+    if (arguments[0] != '\0')
+        control_answer(request, EXIT_USAGE, "reload takes no arguments\n");
+    else
+        reload_ask(&host->reload, answer_reload, request);
+}
+
+static void on_reload_begins(void *data)
+{
+    (void)data;
+}
+
+static void on_reload_over(void *data)
+{
+    struct host *host = data;
+    if (host->stop_asked && !host->stopping)
+        stop(host);
 }
 
 /* --- Starting */
@@ -119,10 +173,12 @@ static int open_loop(struct host *host)
         return -1;
     }
     uv_async_init(&host->loop, &host->stop, on_stop); /* only the first can fail */
+    uv_async_init(&host->loop, &host->reload_asked, on_reload_asked);
     uv_timer_init(&host->loop, &host->drain_limit);
-    host->stop.data = host->drained.data = host->drain_limit.data = host;
+    host->stop.data = host->reload_asked.data = host->drained.data = host->drain_limit.data = host;
     if (!signals_start(&host->signals, &(struct signal_handlers){.on_first = on_first_signal,
                                                                  .on_second = on_second_signal,
+                                                                 .on_reload = on_hangup,
                                                                  .data = host}))
         return 0;
     finish_drain(host);
@@ -146,6 +202,7 @@ static uint64_t connection_count(const struct config *config)
 static int open_control(struct host *host)
 {
     host->commands[0] = (struct control_command){"status", status_handle, &host->status};
+    host->commands[1] = (struct control_command){"reload", handle_reload, host};
     host->control = control_create(host->commands, &host->loop);
     if (!host->control)
         return -1;
@@ -232,6 +289,8 @@ static int open_up(struct host *host)
     report_services(host);
     log_info("ready", log_uint("workers", host->connections->lane_count), log_int("pid", getpid()));
     http_server_report_page(host->http);
+    host->reload.server = host->server;
+    host->reload.http = host->http;
     host->status.server = host->server;
     host->status.slots = &host->slots;
     return 0;
@@ -254,7 +313,8 @@ static void unmake(struct host *host)
     if (host->server)
         (void)server_stop(host->server);
     http_admin_withdraw(host->admin);
-    if (graph_end(host->loading.graph))
+    const int remains = reload_end(&host->reload);
+    if (graph_end(host->loading.graph) || remains)
         end_at_once(host);
     signals_stop(&host->signals); /* they use the graph and the loop */
     finish_drain(host);
@@ -273,7 +333,12 @@ static void unmake(struct host *host)
 
 enum exit_code host_run(const char *config_path)
 {
-    struct host host = {.status = {.started_ms = clock_wall_ms()}};
+    struct host host = {
+        .status = {.started_ms = clock_wall_ms()},
+        .reload = {.config_path = config_path,
+                   .loading = &host.loading,
+                   .notices = {on_reload_begins, on_reload_over, &host}},
+    };
     enum exit_code code = EXIT_USAGE;
     (void)signal(SIGPIPE, SIG_IGN); /* a log that nobody reads must not end the host */
     signals_block();
@@ -287,6 +352,8 @@ enum exit_code host_run(const char *config_path)
         goto finish;
     if (descriptors_raise(connection_count(host.loading.config), worker_count(host.loading.config)))
         goto finish;
+    if (reload_init(&host.reload, &host.loop))
+        goto finish;
     if (open_loop(&host)) {
         log_error("the main loop could not be made: out of memory or descriptors");
         goto finish;
@@ -296,6 +363,7 @@ enum exit_code host_run(const char *config_path)
         code = EXIT_CLEAN;
     }
     unmake(&host);
+    reload_finish(&host.reload);
     log_info("stopped");
 
 finish:

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ struct page_file {
 };
 
 struct http_page {
+    pthread_mutex_t lock;                 /* guards what is changed: the description */
     struct page_file files[COUNT(kinds)]; /* in the order of `kinds` */
 };
 
@@ -165,6 +167,7 @@ struct http_page *http_page_create(const char *folder, const char *description)
         log_warn("there is no page at `/` of listen.http: out of memory");
         return NULL;
     }
+    pthread_mutex_init(&page->lock, NULL);
     for (size_t i = 0; i < COUNT(kinds); i++) {
         struct buffer *content = &page->files[i].content;
         if (kinds[i].file ? read_file(folder, kinds[i].file, content)
@@ -177,12 +180,36 @@ struct http_page *http_page_create(const char *folder, const char *description)
     return page;
 }
 
+static struct page_file *description_of(struct http_page *page)
+{
+    size_t i = 0;
+    while (kinds[i].file)
+        i++;
+    return &page->files[i];
+}
+
+int http_page_describe_again(struct http_page *page, const char *description)
+{
+    struct page_file *file = description_of(page);
+    struct buffer content;
+    buffer_init(&content);
+    if (!description || buffer_append(&content, description, strlen(description)))
+        return -1;
+    pthread_mutex_lock(&page->lock);
+    buffer_finish(&file->content);
+    file->content = content;
+    make_etag(file);
+    pthread_mutex_unlock(&page->lock);
+    return 0;
+}
+
 void http_page_destroy(struct http_page *page)
 {
     if (!page)
         return;
     for (size_t i = 0; i < COUNT(kinds); i++)
         buffer_finish(&page->files[i].content);
+    pthread_mutex_destroy(&page->lock);
     free(page);
 }
 
@@ -263,12 +290,14 @@ static void answer_with(toni_exchange *exchange, const struct page_file *file, c
         http_exchange_refuse(exchange, 500, "Out of memory.\n", NULL, NULL);
 }
 
-bool http_page_answer(const struct http_page *page, toni_exchange *exchange)
+bool http_page_answer(struct http_page *page, toni_exchange *exchange)
 {
     toni_str path = toni_exchange_path(exchange);
     for (size_t i = 0; page && i < COUNT(kinds); i++) {
         if (toni_str_equal(path, toni_str_of(kinds[i].path))) {
+            pthread_mutex_lock(&page->lock); /* the answer has a copy */
             answer_with(exchange, &page->files[i], kinds[i].content_type);
+            pthread_mutex_unlock(&page->lock);
             return true;
         }
     }

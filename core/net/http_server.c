@@ -102,6 +102,17 @@ void http_server_offer_page(struct http_server *server, const char *folder,
     free(description);
 }
 
+void http_server_describe_again(struct http_server *server, const struct listener *websocket,
+                                size_t websocket_count)
+{
+    if (!server->page)
+        return;
+    char *description = http_page_describe(websocket, websocket_count, server->slots);
+    if (http_page_describe_again(server->page, description))
+        log_warn("the page does not know of changed gateways: out of memory");
+    free(description);
+}
+
 static size_t fit_root(toni_str path, void *data)
 {
     toni_str rest;

@@ -57,6 +57,10 @@ int http_server_bind(struct http_server *server, const struct address_list *addr
 void http_server_offer_page(struct http_server *server, const char *folder,
                             const struct listener *websocket, size_t websocket_count);
 
+/** Tells the page, if there is one, which gateways there are now. @thread Any one. */
+void http_server_describe_again(struct http_server *server, const struct listener *websocket,
+                                size_t websocket_count);
+
 /** Says in the log where the page is, if a browser can reach it; after http_server_start. */
 void http_server_report_page(const struct http_server *server);
 

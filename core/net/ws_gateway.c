@@ -25,8 +25,8 @@ static void release(struct instance *retired, toni_client *client)
     client->data = NULL;
 }
 
-/* Inside the slot. A client of an instance that is not there any more is the new one's from now on;
- * the limits may be others, too. */
+/* Inside the slot. A client of an instance that is not there any more is the new one's from now on.
+ */
 static void hand_on(struct ws_connection *connection, toni_client *client,
                     struct instance *instance)
 {
@@ -34,7 +34,6 @@ static void hand_on(struct ws_connection *connection, toni_client *client,
     if (connection->generation == slot->generation)
         return;
     connection->generation = slot->generation;
-    connection->limits = client->limits = slot_limits(slot);
     release(slot->retired, client);
     if (instance && instance_on_adopt(instance, client) != TONI_OK && client_is_open(client))
         ws_connection_fault(connection);
@@ -95,6 +94,7 @@ void ws_gateway_adopt(struct ws_connection *connection)
 {
     if (!connection->client)
         return;
+    connection->limits = connection->client->limits = slot_limits(connection->gateway);
     struct instance *instance = enter(connection);
     hand_on(connection, connection->client, instance);
     leave(connection);

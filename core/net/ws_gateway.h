@@ -26,7 +26,7 @@ int32_t ws_gateway_on_message(struct ws_connection *connection, const toni_messa
 void ws_gateway_on_disconnect(struct ws_connection *connection, toni_client *client,
                               const toni_disconnect_info *info);
 
-/** Hands the client on, if that is due. */
+/** Hands the client on, if that is due, and gives it the limits of the moment. */
 void ws_gateway_adopt(struct ws_connection *connection);
 
 #endif

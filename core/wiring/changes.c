@@ -95,9 +95,8 @@ static bool gets_other(const struct changes *changes, const struct graph *now, s
     for (size_t i = 0; i < needs; i++) {
         const struct injection *had = &now->injections[before][i];
         const struct injection *has = &next->injections[number][i];
-        const size_t source = has->kind == INJECTION_INSTANCE
-                                  ? changes->next[has->provider].before
-                                  : NOBODY;
+        const size_t source =
+            has->kind == INJECTION_INSTANCE ? changes->next[has->provider].before : NOBODY;
 
         if (had->kind != has->kind || (had->kind == INJECTION_INSTANCE && had->provider != source))
             return true;
@@ -125,8 +124,7 @@ static void find_resting(struct changes *changes, const struct graph *now, const
     for (size_t i = 0; i < now->setup_count; i++) {
         const size_t after = changes->after[i];
 
-        changes->rests[i] = after == NOBODY ||
-                            changes->next[after].change != CHANGE_NOTHING ||
+        changes->rests[i] = after == NOBODY || changes->next[after].change != CHANGE_NOTHING ||
                             gets_other(changes, now, i, next, after) ||
                             uses_resting(changes, now, i);
     }
@@ -173,7 +171,8 @@ static void check_addresses(const struct address_list *now, const struct address
     bool same = now->count == next->count;
 
     for (size_t i = 0; same && i < now->count; i++)
-        same = listen_address_equal(&now->addresses[i], &next->addresses[i]);
+        same = strcmp(listen_address_text(&now->addresses[i]),
+                      listen_address_text(&next->addresses[i])) == 0;
     if (same)
         return;
     const struct value *at = value_get(config->tree, "listen");

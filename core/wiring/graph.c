@@ -18,6 +18,8 @@ static void report_failure(const struct instance_setup *setup, const char *hook,
 void graph_provide(struct graph *graph, size_t number, toni_slot provided)
 {
     for (size_t user = 0; user < graph->setup_count; user++) {
+        if (!graph->injected[user])
+            continue; /* it has moved to another graph */
         const struct injection *injections = graph->injections[user];
         const size_t needs = needs_count(graph->setups[user].plugin->descriptor.needs);
 
@@ -108,7 +110,7 @@ void graph_stopping(struct graph *graph)
 
 void graph_hurry(struct graph *graph)
 {
-    hooks_hurry(graph->hooks);
+    hooks_hurry(graph->hooks, PATIENCE_ENDS);
 }
 
 /* --- The end */

@@ -46,7 +46,7 @@ struct graph {
     size_t left;          /* instances that were left behind */
     toni_slot **injected; /* of the same order; each by need: what it has injected of others. The
                              plugin reads that at each call; it stays where it is as long as the
-                             instance lives */
+                             instance lives. NULL: the instance has gone over to another graph */
 };
 
 /** Loads the plugins of a configuration, checks that they fit (kinds, paths, needs), and finds out

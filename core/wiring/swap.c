@@ -34,10 +34,11 @@ static void fail_hook(struct swap *swap, const struct instance_setup *setup, con
                       int32_t error)
 {
     if (error == TONI_ERR_TIMEOUT) {
-        fault_at(swap->faults, setup->at,
-                 "module `%s`: %s `%s`: %s of the new version did not return within hook_ms (%" PRIu64
-                 "): it is given up, and what ran before goes on",
-                 setup->module, kind_name(setup), setup->name, hook, setup->limits.hook_ms);
+        fault_at(
+            swap->faults, setup->at,
+            "module `%s`: %s `%s`: %s of the new version did not return within hook_ms (%" PRIu64
+            "): it is given up, and what ran before goes on",
+            setup->module, kind_name(setup), setup->name, hook, setup->limits.hook_ms);
         return;
     }
     fault_at(swap->faults, setup->at,
@@ -51,10 +52,11 @@ static void fail_export(struct swap *swap, const struct instance_setup *setup, i
                         const toni_state_writer *writer)
 {
     if (error == TONI_ERR_TIMEOUT) {
-        fault_at(swap->faults, setup->at,
-                 "module `%s`: %s `%s`: export_state of the version that runs did not return within "
-                 "hook_ms (%" PRIu64 "): the swap is given up, and that version goes on",
-                 setup->module, kind_name(setup), setup->name, setup->limits.hook_ms);
+        fault_at(
+            swap->faults, setup->at,
+            "module `%s`: %s `%s`: export_state of the version that runs did not return within "
+            "hook_ms (%" PRIu64 "): the swap is given up, and that version goes on",
+            setup->module, kind_name(setup), setup->name, setup->limits.hook_ms);
     } else if (writer->error == TONI_ERR_TOO_BIG) {
         fault_at(swap->faults, setup->at,
                  "module `%s`: %s `%s`: its state has at least %" PRIu64
@@ -197,8 +199,8 @@ static int come_to_rest(struct swap *swap)
             gate_wait_empty(&setup->slot->gate, swap->closed_ns + swap_ms * NS_PER_MS))
             continue;
         fault_at(swap->faults, setup->at,
-                 "module `%s`: %s `%s` did not come to rest within swap_ms (%" PRIu64
-                 "): %" PRIu64 " of its calls still run; nothing is changed; try again, or raise "
+                 "module `%s`: %s `%s` did not come to rest within swap_ms (%" PRIu64 "): %" PRIu64
+                 " of its calls still run; nothing is changed; try again, or raise "
                  "swap_ms",
                  setup->module, kind_name(setup), setup->name, swap_ms,
                  gate_count(&setup->slot->gate));
@@ -244,8 +246,7 @@ static int32_t transfer_between(struct swap *swap, size_t number, struct transfe
     const struct instance_setup *setup = &swap->next->setups[number];
 
     state_writer_init(&transfer->writer, swap->now->host, setup->limits.state_bytes);
-    const int32_t error =
-        life_call(swap->now, before, "export_state", export, &transfer->writer);
+    const int32_t error = life_call(swap->now, before, "export_state", export, &transfer->writer);
     if (error == TONI_OK)
         return import_from(swap, number, transfer);
     fail_export(swap, setup, error, &transfer->writer);
@@ -370,7 +371,8 @@ static void report_place(const struct swap *swap, size_t number)
     const struct instance_change *change = &swap->changes.next[number];
     const struct instance_setup *setup = &swap->next->setups[number];
 
-    log_info(change->change == CHANGE_SWAP ? "swapped" : "added", log_str(kind_name(setup), setup->name),
+    log_info(change->change == CHANGE_SWAP ? "swapped" : "added",
+             log_str(kind_name(setup), setup->name),
              log_uint("generation", setup->slot->generation),
              log_strn("path", setup->path.data, setup->path.size),
              log_str("library", setup->plugin->path),
@@ -418,8 +420,8 @@ static bool clear_out(struct swap *swap, size_t number)
     if (slot->kind == TONI_GATEWAY)
         is_empty = swap->world->close_clients(swap->world->data, slot) == 0;
     gate_close(&slot->gate);
-    is_empty = gate_wait_empty(&slot->gate, clock_now_ns() + swap->next->config->limits.swap_ms *
-                                                                 NS_PER_MS) &&
+    is_empty = gate_wait_empty(&slot->gate,
+                               clock_now_ns() + swap->next->config->limits.swap_ms * NS_PER_MS) &&
                is_empty;
     if (is_empty)
         slot_vacate(slot);
@@ -530,8 +532,8 @@ int swap_run(struct graph *now, struct graph *next, const struct swap_world *wor
         .now = now, .next = next, .world = world, .faults = faults, .report = report};
 
     *report = (struct swap_report){0};
-    graph_hurry(now); /* a reload waits for no hook beyond its limit */
-    graph_hurry(next);
+    hooks_hurry(now->hooks, PATIENCE_GIVES_UP);
+    hooks_hurry(next->hooks, PATIENCE_GIVES_UP);
     swap.arrivals = calloc(next->setup_count + 1, sizeof *swap.arrivals);
     if (changes_init(&swap.changes, now, next) || !swap.arrivals) {
         fault_at(faults, next->config->tree, "out of memory while reloading");
@@ -550,7 +552,22 @@ int swap_run(struct graph *now, struct graph *next, const struct swap_world *wor
     return -1;
 }
 
-int swap_remains_end(struct swap_remains *remains)
+/* Services that stayed belong to the graph that runs now. */
+static void keep_used(const struct graph *left, struct graph *now)
+{
+    for (size_t i = 0; i < left->setup_count; i++) {
+        if (!left->lives[i].is_used)
+            continue;
+        for (size_t n = 0; n < now->setup_count; n++) {
+            if (now->setups[n].slot != left->setups[i].slot)
+                continue;
+            now->lives[n].is_used = true;
+            life_keep_used(now, n);
+        }
+    }
+}
+
+int swap_remains_end(struct swap_remains *remains, struct graph *now)
 {
     int result = 0;
     struct graph *graph = remains->first;
@@ -562,6 +579,7 @@ int swap_remains_end(struct swap_remains *remains)
         for (size_t i = 0; graph->left == 0 && i < graph->setup_count; i++)
             graph->lives[i].is_used = false; /* those who used it are ended now */
         if (graph_end(graph)) {
+            keep_used(graph, now);
             graph->next = remains->first;
             remains->first = graph;
             result = -1;

@@ -49,8 +49,9 @@ struct swap_remains {
 int swap_run(struct graph *now, struct graph *next, const struct swap_world *world,
              struct swap_remains *remains, struct fault_list *faults, struct swap_report *report);
 
-/** Tries once more to end what is left. @return 0; -1 if something of it is in a call that does not
- * return: then the process must end without freeing it. */
-int swap_remains_end(struct swap_remains *remains);
+/** Ends what is left, before the graph that runs is ended.
+ * @param now  That runs: what a call that does not return may use of it is not to be destroyed.
+ * @return 0; -1 if there is such a call: then the process must end without freeing what is left. */
+int swap_remains_end(struct swap_remains *remains, struct graph *now);
 
 #endif

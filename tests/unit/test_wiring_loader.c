@@ -23,7 +23,8 @@ static void setup(void)
     plugin_set_init(&set, &loader,
                     &(struct plugin_search){.config_folder = test_folder,
                                             .plugin_path = plugin_path,
-                                            .plugin_path_count = 1}, NULL);
+                                            .plugin_path_count = 1},
+                    NULL);
 }
 
 static void teardown(void)
@@ -326,8 +327,10 @@ START_TEST(removes_its_copies)
     ck_assert_int_eq(stat(loader.copies.folder, &status), 0);
     ck_assert_uint_eq(status.st_mode & 0777u, 0700u);
 
-    plugin_set_finish(&set); /* of the used one the copy stays, as it stays mapped */
-    ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 1);
+    ck_assert_uint_eq(loader.retired, 0);
+    plugin_set_finish(&set); /* the used one stays mapped, and needs no file for that */
+    ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 0);
+    ck_assert_uint_eq(loader.retired, 1);
     plugin_loader_finish(&loader);
     ck_assert_uint_eq(count_entries(test_folder, "toni-"), 0);
 }
