@@ -1,13 +1,18 @@
-/* The life of the host; see run.h. Main thread only, but for the two calls of signals.h: it owns
+/* The life of the host; see run.h. Main thread only, but for the calls of signals.h: it owns
  * configuration, graph and listeners; clients are the workers'. */
 #include "host/run.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "host/activation.h"
 #include "host/control.h"
 #include "host/descriptors.h"
+#include "host/handover.h"
 #include "host/host_table.h"
 #include "host/loading.h"
+#include "host/program.h"
+#include "host/restart.h"
+#include "host/service_notify.h"
 #include "host/signals.h"
 #include "host/status.h"
 #include "net/http_admin.h"
@@ -16,9 +21,15 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
+
+/* How long a host that leaves waits at least, for a connection that libmicrohttpd was about to
+ * accept in the last moment. */
+#define LEAST_LEAVE_MS 250
 
 struct host {
     toni_host table;
@@ -30,13 +41,20 @@ struct host {
     struct http_server *http;
     struct http_admin *admin;
     struct status_sources status;
-    struct control_command commands[2]; /* and one without a name */
+    struct control_command commands[3]; /* and one without a name */
     struct control *control;
     uv_loop_t loop;
+    struct program program;
+    struct inherited inherited; /* until the host serves */
+    int predecessor;            /* this end of the pair with the host before this one, or -1 */
+    struct restart *restart;    /* that is under way, or NULL */
+    struct control_request *restart_request; /* that asked for it, or NULL */
+    uv_async_t restart_signal;
+    uv_timer_t settling; /* while it leaves: see LEAST_LEAVE_MS */
     uv_async_t stop;
     uv_async_t drained;
     uv_timer_t drain_limit;
-    bool stopping;
+    bool stopping; /* or leaving */
     struct signals signals;
     atomic_int signal; /* the first that came */
 };
@@ -49,6 +67,8 @@ static void finish_drain(struct host *host)
     if (uv_is_closing((uv_handle_t *)&host->drained))
         return;
     control_close(host->control);
+    uv_close((uv_handle_t *)&host->restart_signal, NULL);
+    uv_close((uv_handle_t *)&host->settling, NULL);
     uv_close((uv_handle_t *)&host->stop, NULL);
     uv_close((uv_handle_t *)&host->drained, NULL);
     uv_close((uv_handle_t *)&host->drain_limit, NULL);
@@ -57,7 +77,8 @@ static void finish_drain(struct host *host)
 static void on_drained(uv_async_t *async)
 {
     struct host *host = async->data;
-    if (host->stopping && atomic_load(&host->server->clients) == 0 && http_server_idle(host->http))
+    if (host->stopping && !uv_is_active((uv_handle_t *)&host->settling) &&
+        server_is_drained(host->server) && http_server_idle(host->http))
         finish_drain(host);
 }
 
@@ -75,16 +96,30 @@ static const char *signal_name(int number)
     return number == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
+/* What a stop and a restart have in common, before the clients are told. */
+static void begin_drain(struct host *host)
+{
+    graph_stopping(host->loading.graph);
+    uv_update_time(&host->loop); /* the hooks took their time, which is not the clients' */
+    uv_timer_start(&host->drain_limit, on_drain_limit, host->loading.config->limits.drain_ms, 0);
+}
+
+/* A host that leaves already doesn't take its time any more. */
 static void on_stop(uv_async_t *async)
 {
     struct host *host = async->data;
+    bool is_leaving = host->stopping;
     host->stopping = host->status.is_draining = true;
     http_admin_drain(host->admin); /* who deals out clients shall hear of it first */
     log_info("stopping", log_str("signal", signal_name(atomic_load(&host->signal))),
              log_uint("clients", atomic_load(&host->server->clients)));
-    graph_stopping(host->loading.graph);
-    uv_update_time(&host->loop); /* the hooks took their time, which is not the clients' */
-    uv_timer_start(&host->drain_limit, on_drain_limit, host->loading.config->limits.drain_ms, 0);
+    if (host->restart)
+        restart_cancel(host->restart);
+    if (!is_leaving) {
+        service_notify_stopping();
+        begin_drain(host);
+    }
+    uv_timer_stop(&host->settling);
     http_server_drain(host->http);
     server_drain(host->server);
 }
@@ -107,6 +142,200 @@ static void on_second_signal(void *data, int number)
     _exit(EXIT_FAULT);
 }
 
+/* --- Restarting: what the host does that is replaced */
+
+static void on_settled(uv_timer_t *timer)
+{
+    struct host *host = timer->data;
+    on_drained(&host->drained);
+}
+
+/* The successor serves. Who connects from now on is its; who is here stays for a while. */
+static void leave(struct host *host, pid_t successor)
+{
+    uint64_t drain_ms = host->loading.config->limits.drain_ms;
+    host->stopping = host->status.is_draining = true;
+    http_admin_leave(host->admin);
+    http_server_leave(host->http);
+    server_leave(host->server);
+    log_info("restart: the successor is ready, this host drains", log_int("successor", successor),
+             log_uint("clients", atomic_load(&host->server->clients)));
+    service_notify_successor(successor);
+    graph_hurry(host->loading.graph); /* a hook that hangs must not keep two hosts running */
+    begin_drain(host);
+    uv_timer_start(&host->settling, on_settled,
+                   drain_ms < LEAST_LEAVE_MS ? drain_ms : LEAST_LEAVE_MS, 0);
+    server_take_leave(host->server);
+}
+
+static void answer_restart(struct host *host, enum exit_code code, const char *text)
+{
+    char line[HANDOVER_TEXT_SIZE + 64];
+    if (!host->restart_request)
+        return;
+    (void)snprintf(line, sizeof line, "%s\n", text);
+    control_answer(host->restart_request, code, line);
+    host->restart_request = NULL;
+}
+
+static void on_restart_over(void *data, const struct restart_end *end)
+{
+    struct host *host = data;
+    host->restart = NULL;
+    answer_restart(host, (enum exit_code)end->exit_code, end->text);
+    if (end->is_ready)
+        leave(host, end->pid);
+}
+
+/* @return To be freed; NULL on no memory. */
+static struct listener **list_listeners(struct host *host, size_t *count)
+{
+    size_t most = host->server->listener_count + host->http->listener_count +
+                  host->loading.config->admin.count;
+    struct listener **list = calloc(most + 1, sizeof(struct listener *));
+    struct listener *admin;
+    *count = 0;
+    if (!list)
+        return NULL;
+    for (size_t i = 0; i < host->server->listener_count; i++)
+        list[(*count)++] = &host->server->listeners[i];
+    for (size_t i = 0; i < host->http->listener_count; i++)
+        list[(*count)++] = &host->http->listeners[i].socket;
+    for (size_t i = 0; (admin = http_admin_listener(host->admin, i)); i++)
+        list[(*count)++] = admin;
+    return list;
+}
+
+static int start_successor(struct host *host, char *why, size_t why_size)
+{
+    struct restart_plan plan = {
+        .program = &host->program,
+        .limit_ms = host->loading.config->limits.restart_ms,
+        .loop = &host->loop,
+        .over = on_restart_over,
+        .data = host,
+    };
+    struct listener **list = list_listeners(host, &plan.listener_count);
+    if (!list) {
+        (void)snprintf(why, why_size, "out of memory");
+        return -1;
+    }
+    plan.listeners = list;
+    host->restart = restart_begin(&plan, why, why_size);
+    free(list);
+    return host->restart ? 0 : -1;
+}
+
+/* @param request  NULL: it was a signal. */
+static void restart(struct host *host, struct control_request *request)
+{
+    char why[512];
+    if (host->stopping)
+        (void)snprintf(why, sizeof why, "this host stops already");
+    else if (host->restart)
+        (void)snprintf(why, sizeof why, "a restart is under way already");
+    else if (!start_successor(host, why, sizeof why)) {
+        host->restart_request = request;
+        return;
+    }
+    log_error("restart: refused, this host goes on as before", log_str("reason", why));
+    if (!request)
+        return;
+    char answer[sizeof why + 1];
+    (void)snprintf(answer, sizeof answer, "%s\n", why);
+    control_answer(request, EXIT_FAULT, answer);
+}
+
+static void on_restart_signal(uv_async_t *async)
+{
+    restart(async->data, NULL);
+}
+
+static void handle_restart(void *data, struct control_request *request, const char *arguments)
+{
+    (void)arguments;
+    restart(data, request);
+}
+
+/* On the signals' thread. */
+static void on_restart_asked(void *data)
+{
+    struct host *host = data;
+    uv_async_send(&host->restart_signal);
+}
+
+/* --- Restarting: what the host does that replaces another */
+
+/* While it starts, what goes wrong is told to the host that goes on then. */
+static void tell_predecessor(void *data, enum log_level level, const char *line, size_t length)
+{
+    const struct host *host = data;
+    log_to_stderr(NULL, level, line, length);
+    if (level == LOG_LEVEL_ERROR)
+        handover_tell_fault(host->predecessor, line, length);
+}
+
+/* Takes the listening sockets that came from outside. Before other threads begin. */
+static int inherit(struct host *host)
+{
+    host->predecessor = handover_find();
+    if (host->predecessor < 0)
+        return activation_receive(&host->inherited);
+    log_set_sink(tell_predecessor, host);
+    return handover_receive(host->predecessor, &host->inherited);
+}
+
+static pid_t predecessor_pid(const struct host *host)
+{
+    struct ucred who = {0};
+    socklen_t length = sizeof who;
+    if (host->predecessor >= 0)
+        (void)getsockopt(host->predecessor, SOL_SOCKET, SO_PEERCRED, &who, &length);
+    return who.pid;
+}
+
+static void tell_faults(struct host *host, char *text, size_t size)
+{
+    if (host->predecessor >= 0 && size > 0)
+        handover_tell_fault(host->predecessor, text, size);
+    free(text);
+}
+
+static int load(struct host *host, const char *config_path)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *faults = open_memstream(&text, &size);
+    int result = loading_init(&host->loading, config_path, faults);
+    if (faults)
+        (void)fclose(faults);
+    tell_faults(host, text, size);
+    return result;
+}
+
+static void end_inheritance(struct host *host, bool is_serving)
+{
+    inherited_finish(&host->inherited, is_serving);
+    log_set_sink(NULL, NULL);
+    if (host->predecessor >= 0)
+        close(host->predecessor);
+    host->predecessor = -1;
+}
+
+/* From here on the sockets are this host's alone, whatever becomes of the one before it. */
+static void take_over(struct host *host)
+{
+    size_t count = 0;
+    struct listener **list = list_listeners(host, &count);
+    service_notify_ready();
+    if (host->predecessor >= 0 && handover_tell_ready(host->predecessor))
+        log_warn("restart: the host before this one has ended already, this one serves");
+    for (size_t i = 0; list && i < count; i++)
+        list[i]->is_shared = false;
+    free(list);
+    end_inheritance(host, true);
+}
+
 /* --- Starting */
 
 static int open_loop(struct host *host)
@@ -118,10 +347,14 @@ static int open_loop(struct host *host)
         return -1;
     }
     uv_async_init(&host->loop, &host->stop, on_stop); /* only the first can fail */
+    uv_async_init(&host->loop, &host->restart_signal, on_restart_signal);
     uv_timer_init(&host->loop, &host->drain_limit);
+    uv_timer_init(&host->loop, &host->settling);
     host->stop.data = host->drained.data = host->drain_limit.data = host;
+    host->restart_signal.data = host->settling.data = host;
     if (!signals_start(&host->signals, &(struct signal_handlers){.on_first = on_first_signal,
                                                                  .on_second = on_second_signal,
+                                                                 .on_restart = on_restart_asked,
                                                                  .data = host}))
         return 0;
     finish_drain(host);
@@ -141,23 +374,24 @@ static uint64_t connection_count(const struct config *config)
     return config->limits.connections + config->http.count * config->limits.http_connections;
 }
 
-/* Who asks something before the main loop turns waits for it. */
+/* Who asks something before the main loop turns waits for it. While there is a host before this one
+ * it is that one's to answer. */
 static int open_control(struct host *host)
 {
     host->commands[0] = (struct control_command){"status", status_handle, &host->status};
+    host->commands[1] = (struct control_command){"restart", handle_restart, host};
     host->control = control_create(host->commands, &host->loop);
     if (!host->control)
         return -1;
-    return control_open(host->control, &host->loading.config->control) ||
-                   control_claim(host->control, 0)
-               ? -1
-               : 0;
+    if (control_open(host->control, &host->loading.config->control))
+        return -1;
+    return host->predecessor < 0 ? control_claim(host->control, 0) : 0;
 }
 
 static int make(struct host *host)
 {
     const struct config *config = host->loading.config;
-    host->admin = http_admin_create(&config->admin, &host->loop);
+    host->admin = http_admin_create(&config->admin, &host->inherited, &host->loop);
     if (!host->admin || open_control(host))
         return -1;
     host->connections = connections_create(&host->table, &config->limits, worker_count(config));
@@ -216,12 +450,16 @@ static int open_up(struct host *host)
 {
     const struct config *config = host->loading.config;
     if (graph_start(host->loading.graph) ||
-        server_bind(host->server, config->websocket.addresses, config->websocket.count) ||
-        http_server_bind(host->http, &config->http))
+        server_bind(host->server, config->websocket.addresses, config->websocket.count,
+                    &host->inherited) ||
+        http_server_bind(host->http, &config->http, &host->inherited))
         return -1;
     offer_page(host);
     if (server_start(host->server) || graph_ready(host->loading.graph) ||
-        server_accept(host->server, &host->loop) || http_server_start(host->http, &host->loop))
+        server_accept(host->server, &host->loop) || http_server_start(host->http, &host->loop) ||
+        http_admin_start(host->admin))
+        return -1;
+    if (host->predecessor >= 0 && control_claim(host->control, predecessor_pid(host)))
         return -1;
     http_admin_ready(host->admin, &(struct metrics_sources){.server = host->server,
                                                             .http = host->http,
@@ -247,6 +485,7 @@ static void end_at_once(struct host *host)
 static void unmake(struct host *host)
 {
     control_close(host->control);
+    restart_finish(host->restart);
     if (host->http)
         (void)http_server_stop(host->http);
     if (host->server)
@@ -271,10 +510,14 @@ static void unmake(struct host *host)
 enum exit_code host_run(const char *config_path)
 {
     struct host host = {.status = {.started_ms = clock_wall_ms()}};
-    enum exit_code code = EXIT_USAGE;
+    enum exit_code code = EXIT_FAULT;
     (void)signal(SIGPIPE, SIG_IGN); /* a log that nobody reads must not end the host */
     signals_block();
-    if (loading_init(&host.loading, config_path))
+    if (inherit(&host))
+        goto finish;
+    (void)program_init(&host.program); /* if that fails, a restart will say so */
+    code = EXIT_USAGE;
+    if (load(&host, config_path))
         goto finish;
     host.real_path = realpath(config_path, NULL);
     host.status.config_path = host.real_path ? host.real_path : config_path;
@@ -287,6 +530,7 @@ enum exit_code host_run(const char *config_path)
         goto finish;
     }
     if (!make(&host) && !open_up(&host)) {
+        take_over(&host);
         uv_run(&host.loop, UV_RUN_DEFAULT);
         code = EXIT_CLEAN;
     }
@@ -294,7 +538,9 @@ enum exit_code host_run(const char *config_path)
     log_info("stopped");
 
 finish:
+    end_inheritance(&host, false);
     loading_finish(&host.loading);
+    program_finish(&host.program);
     free(host.real_path);
     return code;
 }

@@ -1,0 +1,48 @@
+/* Listening sockets that this process has not opened itself: from the host before it, at a restart,
+ * or from a service manager. Whoever is about to bind an address asks here first. Not about how
+ * they come here; host/handover.h and host/activation.h are. */
+#ifndef NET_INHERITED_H
+#define NET_INHERITED_H
+
+#include "wiring/listen_address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Enough for "listen.websocket" and any address. */
+#define INHERITED_SETTING_SIZE 32
+#define INHERITED_ADDRESS_SIZE 128
+
+struct inherited_socket {
+    int fd;                               /* -1: taken */
+    bool is_shared;                       /* another host still accepts from it */
+    bool owns_file;                       /* who has the socket removes its file in the end */
+    char setting[INHERITED_SETTING_SIZE]; /* that it was bound for; empty: not known */
+    char address[INHERITED_ADDRESS_SIZE]; /* as it was written there; empty: not known */
+};
+
+/* Zero is none. */
+struct inherited {
+    struct inherited_socket *sockets;
+    size_t count;
+};
+
+/** Adds a socket.
+ * @param socket  Its descriptor is the list's from now on, whatever is returned.
+ * @return 0, or -1 on no memory. */
+int inherited_add(struct inherited *inherited, const struct inherited_socket *socket);
+
+/** Looks for a socket that is bound to an address; for a free port (`127.0.0.1:0`) that is one that
+ * was bound for the same setting by the same words.
+ * @param inherited  NULL is fine.
+ * @param taken      Filled in; its descriptor is the caller's.
+ * @return Whether there was one. */
+bool inherited_take(struct inherited *inherited, const struct listen_address *address,
+                    const char *setting, struct inherited_socket *taken);
+
+/** Closes what nobody took, and frees the list. Each is named in the log.
+ * @param removes_files  Whether the files of those that own one are removed too: nobody accepts
+ *                       from them any more. */
+void inherited_finish(struct inherited *inherited, bool removes_files);
+
+#endif
