@@ -59,6 +59,17 @@ struct host {
     atomic_int signal; /* the first that came */
 };
 
+/* Tells who asked for the restart that is under way, if it was not a signal. */
+static void answer_restart(struct host *host, enum exit_code code, const char *text)
+{
+    char line[HANDOVER_TEXT_SIZE + 64];
+    if (!host->restart_request)
+        return;
+    (void)snprintf(line, sizeof line, "%s\n", text);
+    control_answer(host->restart_request, code, line);
+    host->restart_request = NULL;
+}
+
 /* --- Stopping */
 
 /* Everybody is gone, or had `drain_ms` to go. */
@@ -113,8 +124,10 @@ static void on_stop(uv_async_t *async)
     http_admin_drain(host->admin); /* who deals out clients shall hear of it first */
     log_info("stopping", log_str("signal", signal_name(atomic_load(&host->signal))),
              log_uint("clients", atomic_load(&host->server->clients)));
-    if (host->restart)
+    if (host->restart) {
+        answer_restart(host, EXIT_FAULT, "the host stops");
         restart_cancel(host->restart);
+    }
     if (!is_leaving) {
         service_notify_stopping();
         begin_drain(host);
@@ -168,16 +181,6 @@ static void leave(struct host *host, pid_t successor)
     server_take_leave(host->server);
 }
 
-static void answer_restart(struct host *host, enum exit_code code, const char *text)
-{
-    char line[HANDOVER_TEXT_SIZE + 64];
-    if (!host->restart_request)
-        return;
-    (void)snprintf(line, sizeof line, "%s\n", text);
-    control_answer(host->restart_request, code, line);
-    host->restart_request = NULL;
-}
-
 static void on_restart_over(void *data, const struct restart_end *end)
 {
     struct host *host = data;
@@ -226,24 +229,29 @@ static int start_successor(struct host *host, char *why, size_t why_size)
     return host->restart ? 0 : -1;
 }
 
+static void refuse_restart(struct control_request *request, const char *why)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text, "%s\n", why);
+    if (request)
+        control_answer(request, EXIT_FAULT, text);
+}
+
 /* @param request  NULL: it was a signal. */
 static void restart(struct host *host, struct control_request *request)
 {
-    char why[512];
-    if (host->stopping)
-        (void)snprintf(why, sizeof why, "this host stops already");
-    else if (host->restart)
-        (void)snprintf(why, sizeof why, "a restart is under way already");
-    else if (!start_successor(host, why, sizeof why)) {
+    char why[500];
+    if (host->stopping || host->restart) {
+        const char *meanwhile =
+            host->stopping ? "this host stops already" : "a restart is under way already";
+        log_warn("restart: refused", log_str("reason", meanwhile));
+        refuse_restart(request, meanwhile);
+    } else if (start_successor(host, why, sizeof why)) {
+        log_error("restart: failed, this host goes on as before", log_str("reason", why));
+        refuse_restart(request, why);
+    } else {
         host->restart_request = request;
-        return;
     }
-    log_error("restart: refused, this host goes on as before", log_str("reason", why));
-    if (!request)
-        return;
-    char answer[sizeof why + 1];
-    (void)snprintf(answer, sizeof answer, "%s\n", why);
-    control_answer(request, EXIT_FAULT, answer);
 }
 
 static void on_restart_signal(uv_async_t *async)
@@ -313,15 +321,6 @@ static int load(struct host *host, const char *config_path)
     return result;
 }
 
-static void end_inheritance(struct host *host, bool is_serving)
-{
-    inherited_finish(&host->inherited, is_serving);
-    log_set_sink(NULL, NULL);
-    if (host->predecessor >= 0)
-        close(host->predecessor);
-    host->predecessor = -1;
-}
-
 /* From here on the sockets are this host's alone, whatever becomes of the one before it. */
 static void take_over(struct host *host)
 {
@@ -333,7 +332,19 @@ static void take_over(struct host *host)
     for (size_t i = 0; list && i < count; i++)
         list[i]->is_shared = false;
     free(list);
-    end_inheritance(host, true);
+    inherited_finish(&host->inherited, true);
+    log_set_sink(NULL, NULL);
+    if (host->predecessor >= 0)
+        close(host->predecessor);
+    host->predecessor = -1;
+}
+
+/* What is left of it where the host has not come to serve. The pair stays open until the process
+ * ends: that is how the host before this one sees the end. */
+static void give_back(struct host *host)
+{
+    inherited_finish(&host->inherited, false);
+    log_set_sink(NULL, NULL);
 }
 
 /* --- Starting */
@@ -538,7 +549,7 @@ enum exit_code host_run(const char *config_path)
     log_info("stopped");
 
 finish:
-    end_inheritance(&host, false);
+    give_back(&host);
     loading_finish(&host.loading);
     program_finish(&host.program);
     free(host.real_path);
