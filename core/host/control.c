@@ -16,7 +16,7 @@
 
 /* At once; the next one waits in the queue. */
 #define REQUESTS_MAX 16
-#define BACKLOG 16
+#define BACKLOG 128
 
 /* How long a request may take to come, and an answer to be taken. */
 #define PEER_MS 5000

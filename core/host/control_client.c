@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -24,7 +25,8 @@ struct conversation {
     const char *command; /* for messages */
     const char *path;    /* of the socket */
     int fd;
-    uint64_t due_ms; /* 0: never */
+    int limit_ms; /* -1: none */
+    uint64_t due_ms;
     struct buffer answer;
 };
 
@@ -40,10 +42,21 @@ static const char *remedy(int error)
 {
     if (error == EACCES || error == EPERM)
         return "only the user who runs the host, and root, may ask it something";
+    if (error == EAGAIN)
+        return "too many ask it already";
     if (error == ENOENT || error == ECONNREFUSED)
         return "none runs with that configuration: name its file with -c, or start it with `toni "
                "run`";
     return "is that the control socket of a host?";
+}
+
+/* Where a queue is full, connecting waits. */
+static void set_limit(const struct conversation *with)
+{
+    const struct timeval limit = {.tv_sec = with->limit_ms / 1000,
+                                  .tv_usec = with->limit_ms % 1000 * 1000};
+    if (with->limit_ms >= 0)
+        (void)setsockopt(with->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
 /* @return 0, or -1, which was printed. */
@@ -59,6 +72,7 @@ static int connect_to_host(struct conversation *with)
     }
     (void)snprintf(name.sun_path, sizeof name.sun_path, "%s", with->path);
     with->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    set_limit(with);
     if (with->fd >= 0 && connect(with->fd, (const struct sockaddr *)&name, sizeof name) == 0)
         return 0;
     const int error = errno;
@@ -85,7 +99,7 @@ static bool wait_readable(const struct conversation *with)
     struct pollfd readable = {.fd = with->fd, .events = POLLIN};
     for (;;) {
         int left_ms = -1;
-        if (with->due_ms) {
+        if (with->limit_ms >= 0) {
             const uint64_t now = clock_now_ms();
             left_ms = now < with->due_ms ? (int)(with->due_ms - now) : 0;
         }
@@ -166,6 +180,7 @@ static enum exit_code ask_at(const struct config_control *control, const char *c
         .command = command,
         .path = control->path,
         .fd = -1,
+        .limit_ms = limit_ms,
         .due_ms = limit_ms >= 0 ? clock_now_ms() + (uint64_t)limit_ms : 0,
     };
     buffer_init(&with.answer);

@@ -246,6 +246,73 @@ START_TEST(workers)
 }
 END_TEST
 
+START_TEST(control)
+{
+    const struct config *read = read_good(LISTEN MODULES);
+    ck_assert(read->control.is_default);
+    ck_assert_str_eq(read->control.path, testing_path(".toni.sock"));
+    read = read_good(LISTEN MODULES "control = \"run/host.sock\";");
+    ck_assert(!read->control.is_default);
+    ck_assert_str_eq(read->control.path, testing_path("run/host.sock"));
+    ck_assert_str_eq(read_good(LISTEN MODULES "control = \"/run/toni.sock\";")->control.path,
+                     "/run/toni.sock");
+    read = read_good(LISTEN MODULES "control = \"\";");
+    ck_assert(!read->control.is_default);
+    ck_assert_ptr_null(read->control.path);
+    BAD_TOP("control = true;", "`control` of the file is true or false", "expected a string");
+    BAD_TOP("contrl = \"\";", "did you mean `control`?");
+}
+END_TEST
+
+/* 99 bytes, so that there is room for a dot and the longest pid in the 107 of an address. */
+START_TEST(the_longest_control)
+{
+    char path[101], text[512];
+
+    (void)snprintf(path, sizeof path, "/%0*d", 98, 0);
+    (void)snprintf(text, sizeof text, LISTEN MODULES "control = \"%s\";", path);
+    ck_assert_str_eq(read_good(text)->control.path, path);
+    (void)snprintf(path, sizeof path, "/%0*d", 99, 0);
+    (void)snprintf(text, sizeof text, LISTEN MODULES "control = \"%s\";", path);
+    read_bad(text, 3, WORDS("`control`", "100 bytes", path, "at most 99"));
+    (void)snprintf(text, sizeof text, LISTEN MODULES "control = \"%s\";", path + 1);
+    read_bad(text, 3, WORDS("`control`", testing_path(path + 1))); /* the folder counts too */
+}
+END_TEST
+
+/* Whoever asks a host to reload a file with faults must reach that host. */
+START_TEST(control_of_a_file_with_faults)
+{
+    static const struct {
+        const char *text;
+        const char *path;
+    } files[] = {
+        {"control = \"mine.sock\"; nonsense = 1; workers = \"two\";", "mine.sock"},
+        {"control = \"mine.sock\"; workers = ;", ".toni.sock"},
+        {"control = 7;", ".toni.sock"},
+        {"", ".toni.sock"},
+    };
+    struct config_control found;
+
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        ck_assert_int_eq(
+            config_control_find(testing_write_text("gateways.conf", files[i].text), &found), 0);
+        ck_assert_str_eq(found.path, testing_path(files[i].path));
+        config_control_finish(&found);
+    }
+    ck_assert_int_eq(config_control_find(testing_path("nowhere.conf"), &found), 0);
+    ck_assert_str_eq(found.path, testing_path(".toni.sock"));
+    config_control_finish(&found);
+    ck_assert_int_eq(config_control_find("nowhere.conf", &found), 0);
+    ck_assert_str_eq(found.path, "./.toni.sock");
+    config_control_finish(&found);
+    testing_write_text("gateways.conf", "control = \"\"; nonsense = 1;");
+    ck_assert_int_eq(config_control_find(testing_path("gateways.conf"), &found), 0);
+    ck_assert_ptr_null(found.path);
+    config_control_finish(&found);
+}
+END_TEST
+
 START_TEST(plugin_path)
 {
     const struct config *good = read_good(LISTEN MODULES "plugin_path = [ \"a/b\", \"/c\" ];");
@@ -502,6 +569,9 @@ int main(void)
     tcase_add_test(cases, the_page_can_be_turned_off);
     tcase_add_test(cases, bad_listen);
     tcase_add_test(cases, workers);
+    tcase_add_test(cases, control);
+    tcase_add_test(cases, the_longest_control);
+    tcase_add_test(cases, control_of_a_file_with_faults);
     tcase_add_test(cases, plugin_path);
     tcase_add_test(cases, limits);
     tcase_add_test(cases, bad_limits);
