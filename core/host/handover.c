@@ -28,8 +28,8 @@ int handover_open(int ends[2])
 
 static int describe(struct buffer *text, const struct listener *listener)
 {
-    return buffer_appendf(text, "socket\nsetting=%s\naddress=%s\nowns_file=%d\n",
-                          listener->setting, listener->written, listener->owns_file);
+    return buffer_appendf(text, "socket\nsetting=%s\naddress=%s\nis_ours=%d\n",
+                          listener->setting, listener->written, listener->is_ours);
 }
 
 /* Room for the descriptors, aligned as the kernel wants it. */
@@ -124,7 +124,7 @@ static int add_sockets(struct inherited *inherited, char *text, const int *fds, 
     size_t number = 0;
     int failed = 0;
     for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
-        char owns[2] = "";
+        char ours[2] = "";
         if (strcmp(line, "socket") == 0) {
             if (socket.fd >= 0)
                 failed |= inherited_add(inherited, &socket);
@@ -134,8 +134,8 @@ static int add_sockets(struct inherited *inherited, char *text, const int *fds, 
         }
         copy_value(line, "setting=", socket.setting, sizeof socket.setting);
         copy_value(line, "address=", socket.address, sizeof socket.address);
-        copy_value(line, "owns_file=", owns, sizeof owns);
-        socket.owns_file |= *owns == '1';
+        copy_value(line, "is_ours=", ours, sizeof ours);
+        socket.is_ours |= *ours == '1';
     }
     if (socket.fd >= 0)
         failed |= inherited_add(inherited, &socket);

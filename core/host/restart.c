@@ -243,6 +243,11 @@ static int watch(struct restart *restart, uv_loop_t *loop)
 /* Sends the sockets before there is anybody to read them: what can't be sent starts nothing. */
 static int open_pair(const struct restart_plan *plan, int ends[2], char *why, size_t why_size)
 {
+    if (getpid() == 1) {
+        (void)snprintf(why, why_size, "this host is process 1, as in a container: when it ends, its "
+                                      "successor does, too; start a new container");
+        return -1;
+    }
     if (!plan->program->path) {
         (void)snprintf(why, why_size, "where the program lies is not known: is /proc there?");
         return -1;

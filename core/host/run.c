@@ -193,10 +193,11 @@ static void on_restart_over(void *data, const struct restart_end *end)
 /* @return To be freed; NULL on no memory. */
 static struct listener **list_listeners(struct host *host, size_t *count)
 {
-    size_t most = host->server->listener_count + host->http->listener_count +
-                  host->loading.config->admin.count;
-    struct listener **list = calloc(most + 1, sizeof(struct listener *));
     struct listener *admin;
+    size_t most = host->server->listener_count + host->http->listener_count;
+    for (size_t i = 0; http_admin_listener(host->admin, i); i++)
+        most++;
+    struct listener **list = calloc(most + 1, sizeof(struct listener *));
     *count = 0;
     if (!list)
         return NULL;

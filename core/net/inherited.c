@@ -59,7 +59,7 @@ static void remove_file(const struct inherited_socket *socket)
 {
     struct sockaddr_un name = {0};
     socklen_t length = sizeof name;
-    if (socket->owns_file &&
+    if (socket->is_ours &&
         getsockname(socket->fd, (struct sockaddr *)(void *)&name, &length) == 0 &&
         name.sun_family == AF_UNIX)
         unlink(name.sun_path);
@@ -71,13 +71,13 @@ static void report(const struct inherited_socket *socket)
              log_str("name", socket->setting), log_str("address", socket->address));
 }
 
-void inherited_finish(struct inherited *inherited, bool removes_files)
+void inherited_finish(struct inherited *inherited, bool is_last)
 {
     for (size_t i = 0; i < inherited->count; i++) {
         struct inherited_socket *socket = &inherited->sockets[i];
         if (socket->fd < 0)
             continue;
-        if (removes_files) {
+        if (is_last) {
             report(socket);
             remove_file(socket);
         }

@@ -16,7 +16,8 @@
 struct inherited_socket {
     int fd;                               /* -1: taken */
     bool is_shared;                       /* another host still accepts from it */
-    bool owns_file;                       /* who has the socket removes its file in the end */
+    bool is_ours;                         /* toni has opened it: in the end it is shut down, and the
+                                             file of a Unix socket removed. Others stay */
     char setting[INHERITED_SETTING_SIZE]; /* that it was bound for; empty: not known */
     char address[INHERITED_ADDRESS_SIZE]; /* as it was written there; empty: not known */
 };
@@ -40,9 +41,10 @@ int inherited_add(struct inherited *inherited, const struct inherited_socket *so
 bool inherited_take(struct inherited *inherited, const struct listen_address *address,
                     const char *setting, struct inherited_socket *taken);
 
-/** Closes what nobody took, and frees the list. Each is named in the log.
- * @param removes_files  Whether the files of those that own one are removed too: nobody accepts
- *                       from them any more. */
-void inherited_finish(struct inherited *inherited, bool removes_files);
+/** Closes what nobody took, and frees the list. If it is the last to have them, each is named in
+ * the log.
+ * @param is_last  Nobody else accepts from them any more: the files of Unix sockets are removed, too.
+ */
+void inherited_finish(struct inherited *inherited, bool is_last);
 
 #endif

@@ -90,18 +90,19 @@ static int report_unbound(const struct listen_address *address, const char *sett
 int listener_open(struct listener *listener, const struct listen_address *address,
                   const char *setting, struct inherited *inherited)
 {
-    struct inherited_socket taken = {.owns_file = true};
+    struct inherited_socket taken = {.is_ours = true};
     if (!inherited_take(inherited, address, setting, &taken))
         taken.fd = open_socket(address);
     *listener = (struct listener){
         .fd = taken.fd,
         .is_unix = address->address.ss_family == AF_UNIX,
         .is_shared = taken.is_shared,
+        .is_ours = taken.is_ours,
         .setting = setting,
     };
     if (taken.fd < 0)
         return report_unbound(address, setting);
-    listener->owns_file = listener->is_unix && taken.owns_file;
+    listener->owns_file = listener->is_unix && taken.is_ours;
     listener_describe(listener->fd, listener->name);
     (void)snprintf(listener->written, sizeof listener->written, "%s", listen_address_text(address));
     return 0;
@@ -224,7 +225,7 @@ void listener_refuse(struct listener *listener)
     if (listener->fd < 0 || listener->is_left)
         return;
     remove_file(listener);
-    if (!listener->is_shared)
+    if (listener->is_ours && !listener->is_shared)
         shutdown(listener->fd, SHUT_RDWR);
 }
 

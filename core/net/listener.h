@@ -28,6 +28,7 @@ struct listener {
     bool polling;
     bool is_unix;
     bool is_shared;                /* the host before this one accepts from it, too */
+    bool is_ours;                  /* toni has opened it, not a service manager that keeps it */
     bool owns_file;                /* of a Unix socket: it is removed in the end */
     bool is_left;                  /* to a successor, see listener_leave */
     uint64_t warned_ms;            /* of the loop's clock: when it last said that it pauses */
@@ -57,7 +58,8 @@ int listener_start(struct listener *listener, uv_loop_t *loop, listener_accepted
                    listener_has_room *has_room, void *data);
 
 /** Refuses who connects from now on, but keeps the socket open, for other threads that may still
- * have it; listener_close must follow. Does nothing after listener_leave. */
+ * have it; listener_close must follow. Does nothing if somebody else goes on with the socket: after
+ * listener_leave, or a service manager. */
 void listener_refuse(struct listener *listener);
 
 /** Stops accepting, and leaves the socket and its file to a successor that has it as well: who is

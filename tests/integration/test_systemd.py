@@ -203,9 +203,12 @@ class TestActivation(SystemdTestCase):
         with open("/proc/%d/environ" % host.serving(), "rb") as environ:
             self.assertNotIn(b"LISTEN_", environ.read())
         host.stop()
-        # they are the manager's: it still listens, and its file is there
+        # they are the manager's: who connects waits for the next host, and the file is there
         self.assertTrue(os.path.exists(path))
-        socket.create_connection(ipv4.getsockname(), DEADLINE).close()
+        for sock in (ipv4, ipv6, http):
+            socket.create_connection(sock.getsockname()[:2], DEADLINE).close()
+            select.select([sock], [], [], DEADLINE)
+            sock.accept()[0].close()
 
     def test_those_of_another_process(self):
         sock = self.listening(socket.AF_INET, ("127.0.0.1", 0))

@@ -122,7 +122,7 @@ START_TEST(test_sockets_come_with_what_they_are_for)
         ck_assert(is_same_socket(inherited.sockets[i].fd, all[i]->fd));
         ck_assert_str_eq(inherited.sockets[i].setting, all[i]->setting);
         ck_assert_str_eq(inherited.sockets[i].address, all[i]->written);
-        ck_assert_int_eq(inherited.sockets[i].owns_file, i == 3);
+        ck_assert(inherited.sockets[i].is_ours);
         ck_assert(inherited.sockets[i].is_shared);
         ck_assert_int_eq(fcntl(inherited.sockets[i].fd, F_GETFD), FD_CLOEXEC);
     }
@@ -196,6 +196,22 @@ START_TEST(test_a_successor_that_fails_disturbs_nobody)
     listener_close(&old);
     listener_close(&other);
     ck_assert(!is_accepted_from(unix_address("a")));
+}
+END_TEST
+
+/* Such as those of a service manager, which goes on listening. */
+START_TEST(test_sockets_of_others_stay)
+{
+    struct listener others = open_listener(unix_address("a"), "listen.http");
+    others.is_ours = false;
+    struct listener *one = &others;
+    hand_over(&one, 1);
+    struct listener ours = open_listener(unix_address("a"), "listen.http");
+    ours.is_shared = false;
+    listener_refuse(&ours);
+    listener_close(&ours);
+    ck_assert(is_accepted_from(unix_address("a")));
+    listener_close(&others);
 }
 END_TEST
 
@@ -310,6 +326,7 @@ int main(void)
     tcase_add_test(tests, test_one_is_taken_once);
     tcase_add_test(tests, test_who_leaves_disturbs_nobody);
     tcase_add_test(tests, test_a_successor_that_fails_disturbs_nobody);
+    tcase_add_test(tests, test_sockets_of_others_stay);
     tcase_add_test(tests, test_what_nobody_takes_ends_with_its_file);
     tcase_add_test(tests, test_none);
     tcase_add_test(tests, test_many);
