@@ -37,7 +37,7 @@ struct instance {
     const toni_host *host; /* first: a toni_context points to an instance */
     void *self;
     const toni_plugin *descriptor; /* the plugin's */
-    int64_t created_ms; /* wall clock */
+    int64_t created_ms;            /* wall clock */
     bool is_serialised;
     uint64_t callback_limit_ns;
     uint64_t hook_limit_ns;
