@@ -28,8 +28,8 @@ int handover_open(int ends[2])
 
 static int describe(struct buffer *text, const struct listener *listener)
 {
-    return buffer_appendf(text, "socket\nsetting=%s\naddress=%s\nis_ours=%d\n",
-                          listener->setting, listener->written, listener->is_ours);
+    return buffer_appendf(text, "socket\nsetting=%s\naddress=%s\nis_ours=%d\n", listener->setting,
+                          listener->written, listener->is_ours);
 }
 
 /* Room for the descriptors, aligned as the kernel wants it. */

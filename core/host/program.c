@@ -59,8 +59,7 @@ static bool read_file(const char *path, struct buffer *text)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    while ((size = read(fd, part, sizeof part)) > 0 &&
-           !buffer_append(text, part, (size_t)size))
+    while ((size = read(fd, part, sizeof part)) > 0 && !buffer_append(text, part, (size_t)size))
         continue;
     close(fd);
     return size == 0;

@@ -70,8 +70,8 @@ static int prepare(posix_spawn_file_actions_t *files, posix_spawnattr_t *attribu
     if (!error)
         error = posix_spawnattr_setsigdefault(attributes, &pipe_alone);
     if (!error)
-        error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK |
-                                                         POSIX_SPAWN_SETSIGDEF);
+        error =
+            posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     return error;
 }
 
@@ -95,8 +95,8 @@ static int start(const struct program *program, int fd, pid_t *pid)
         goto destroy_files;
     error = prepare(&files, &attributes, fd);
     if (!error)
-        error = posix_spawn(pid, program->path, &files, &attributes, program->arguments,
-                            environment);
+        error =
+            posix_spawn(pid, program->path, &files, &attributes, program->arguments, environment);
     posix_spawnattr_destroy(&attributes);
 destroy_files:
     posix_spawn_file_actions_destroy(&files);
@@ -150,23 +150,37 @@ static int reap(const struct restart *restart)
     return status;
 }
 
-static void fail(struct restart *restart)
+static void report_failure(const struct restart *restart, const char *reason)
 {
-    char reason[128];
-    int status = reap(restart);
-    describe_end(restart, status, reason, sizeof reason);
     if (restart->is_ending && !restart->is_late)
         log_info("restart: given up, the successor has ended", log_int("pid", restart->pid));
     else
         log_error("restart: failed, this host goes on as before", log_str("reason", reason),
                   log_int("pid", restart->pid));
-    int code = WIFEXITED(status) && WEXITSTATUS(status) == 2 && !restart->is_ending ? 2 : 1;
-    const char *text = buffer_appendf(&restart->faults, "%s", reason) ||
-                               buffer_append(&restart->faults, "", 1)
-                           ? reason
-                           : restart->faults.bytes;
-    restart->over(restart->data, &(struct restart_end){.pid = restart->pid, .exit_code = code,
-                                                       .text = text});
+}
+
+/* What the successor said, then how it ended. */
+static const char *sum_up(struct restart *restart, const char *reason)
+{
+    if (buffer_append(&restart->faults, reason, strlen(reason) + 1))
+        return reason; /* out of memory */
+    return restart->faults.bytes;
+}
+
+/* Who asked for the restart gets the successor's code where that is about the configuration. */
+static void fail(struct restart *restart)
+{
+    char reason[128];
+    int status = reap(restart);
+    bool is_usage = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_USAGE && !restart->is_ending;
+    describe_end(restart, status, reason, sizeof reason);
+    report_failure(restart, reason);
+    const struct restart_end end = {
+        .pid = restart->pid,
+        .exit_code = is_usage ? EXIT_USAGE : EXIT_FAULT,
+        .text = sum_up(restart, reason),
+    };
+    restart->over(restart->data, &end);
     close_all(restart);
 }
 
@@ -174,8 +188,13 @@ static void succeed(struct restart *restart)
 {
     char text[64];
     (void)snprintf(text, sizeof text, "the successor is ready, pid %d", (int)restart->pid);
-    restart->over(restart->data,
-                  &(struct restart_end){.is_ready = true, .pid = restart->pid, .text = text});
+    const struct restart_end end = {
+        .is_ready = true,
+        .pid = restart->pid,
+        .exit_code = EXIT_CLEAN,
+        .text = text,
+    };
+    restart->over(restart->data, &end);
     close_all(restart);
 }
 
@@ -244,8 +263,9 @@ static int watch(struct restart *restart, uv_loop_t *loop)
 static int open_pair(const struct restart_plan *plan, int ends[2], char *why, size_t why_size)
 {
     if (getpid() == 1) {
-        (void)snprintf(why, why_size, "this host is process 1, as in a container: when it ends, its "
-                                      "successor does, too; start a new container");
+        (void)snprintf(why, why_size,
+                       "this host is process 1, as in a container: when it ends, its "
+                       "successor does, too; start a new container");
         return -1;
     }
     if (!plan->program->path) {

@@ -7,6 +7,7 @@
 #define HOST_RESTART_H
 
 #include "host/program.h"
+#include "host/run.h"
 #include "net/listener.h"
 
 #include <stdbool.h>
@@ -18,10 +19,10 @@ struct restart;
 
 /* How it ended. */
 struct restart_end {
-    bool is_ready;    /* the successor serves: this host is to leave */
-    pid_t pid;        /* of the successor */
-    int exit_code;    /* for who asked for the restart */
-    const char *text; /* for people: if not ready, what was wrong; borrowed for the call */
+    bool is_ready;            /* the successor serves: this host is to leave */
+    pid_t pid;                /* of the successor */
+    enum exit_code exit_code; /* for who asked for the restart */
+    const char *text;         /* for people: if not ready, what was wrong; borrowed for the call */
 };
 
 struct restart_plan {

@@ -185,7 +185,7 @@ static void on_restart_over(void *data, const struct restart_end *end)
 {
     struct host *host = data;
     host->restart = NULL;
-    answer_restart(host, (enum exit_code)end->exit_code, end->text);
+    answer_restart(host, end->exit_code, end->text);
     if (end->is_ready)
         leave(host, end->pid);
 }

@@ -44,7 +44,7 @@ struct http_server {
     uv_async_t *drained;  /* sent while draining, when http_server_idle may have changed */
     atomic_bool draining; /* nobody is accepted any more, and answers end their connection */
     atomic_bool refusing; /* and new requests get 503 */
-    atomic_bool ended; /* services are not called any more: they are about to be destroyed */
+    atomic_bool ended;    /* services are not called any more: they are about to be destroyed */
     atomic_uint_fast64_t requests;  /* begun, and not answered to the end yet */
     atomic_uint_fast64_t newcomers; /* connections whose first request has not begun */
     struct http_service *services;
@@ -85,8 +85,8 @@ int http_server_start(struct http_server *server, uv_loop_t *loop);
  * last request is over. */
 void http_server_drain(struct http_server *server);
 
-/** Leaves the listening sockets to a successor that has them too. Requests on connections that there
- * are go on being answered; each answer ends its connection. */
+/** Leaves the listening sockets to a successor that has them too. Requests on connections that
+ * there are go on being answered; each answer ends its connection. */
 void http_server_leave(struct http_server *server);
 
 /** @return Whether no request is under way; after http_server_leave, nor the first one of a

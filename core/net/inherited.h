@@ -43,7 +43,8 @@ bool inherited_take(struct inherited *inherited, const struct listen_address *ad
 
 /** Closes what nobody took, and frees the list. If it is the last to have them, each is named in
  * the log.
- * @param is_last  Nobody else accepts from them any more: the files of Unix sockets are removed, too.
+ * @param is_last  Nobody else accepts from them any more: the files of Unix sockets are removed,
+ * too.
  */
 void inherited_finish(struct inherited *inherited, bool is_last);
 

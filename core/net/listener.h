@@ -27,13 +27,13 @@ struct listener {
     int fd;
     bool polling;
     bool is_unix;
-    bool is_shared;                /* the host before this one accepts from it, too */
-    bool is_ours;                  /* toni has opened it, not a service manager that keeps it */
-    bool owns_file;                /* of a Unix socket: it is removed in the end */
-    bool is_left;                  /* to a successor, see listener_leave */
-    uint64_t warned_ms;            /* of the loop's clock: when it last said that it pauses */
-    char name[LISTENER_NAME_SIZE]; /* the bound address, with the real port */
-    const char *setting;           /* where the address comes from; constant */
+    bool is_shared;                   /* the host before this one accepts from it, too */
+    bool is_ours;                     /* toni has opened it, not a service manager that keeps it */
+    bool owns_file;                   /* of a Unix socket: it is removed in the end */
+    bool is_left;                     /* to a successor, see listener_leave */
+    uint64_t warned_ms;               /* of the loop's clock: when it last said that it pauses */
+    char name[LISTENER_NAME_SIZE];    /* the bound address, with the real port */
+    const char *setting;              /* where the address comes from; constant */
     char written[LISTENER_NAME_SIZE]; /* the address as it stands there */
     listener_accepted *accepted;
     listener_has_room *has_room;

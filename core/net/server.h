@@ -24,8 +24,8 @@ struct server {
     struct graph *graph;           /* borrowed; says which gateway answers on a path */
     struct limits limits;          /* of the host */
     struct admission admission;
-    atomic_bool draining; /* nobody is accepted any more */
-    atomic_bool refusing; /* and who is still in the handshake gets 503 */
+    atomic_bool draining;         /* nobody is accepted any more */
+    atomic_bool refusing;         /* and who is still in the handshake gets 503 */
     atomic_uint_fast64_t clients; /* that `on_disconnect` is still owed to */
     uv_async_t *drained;          /* sent while draining, when server_is_drained may have changed */
     struct worker *workers;
