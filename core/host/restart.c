@@ -127,17 +127,18 @@ static void close_all(struct restart *restart)
 /* What is said of a successor that has ended. */
 static void describe_end(const struct restart *restart, int status, char *text, size_t size)
 {
-    if (restart->is_late)
+    if (restart->is_late) {
         (void)snprintf(text, size, "the successor was not ready within %llu ms (restart_ms)",
                        (unsigned long long)restart->limit_ms);
-    else if (restart->is_ending)
+    } else if (restart->is_ending) {
         (void)snprintf(text, size, "the host stops");
-    else if (WIFEXITED(status))
+    } else if (WIFEXITED(status)) {
         (void)snprintf(text, size, "the successor ended with exit code %d before it was ready",
                        WEXITSTATUS(status));
-    else
+    } else {
         (void)snprintf(text, size, "the successor was ended by signal %d (%s) before it was ready",
                        WTERMSIG(status), strsignal(WTERMSIG(status)));
+    }
 }
 
 /* Has no effect on one that is ending already, so the status stays what it was. */

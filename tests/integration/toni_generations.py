@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from toni_host import DEADLINE, SLOWNESS, TONI, Host, _libc
+from toni_host import DEADLINE, TONI, Host, _libc
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -53,6 +53,8 @@ class Generations(Host):
                 "toni restart ended with %d, expected %d: %s%s; the log:\n%s"
                 % (asked.returncode, code, out, err, self.text())
             )
+        if code == 0:  # its log may still be on the way
+            self.wait_log(msg="ready", pid=out.split()[-1])
         return out if code == 0 else err
 
     def successors(self):
@@ -61,6 +63,7 @@ class Generations(Host):
 
     def serving(self):
         """The pid of the newest host that is ready."""
+        self.wait_log(msg="ready")
         return int(self.log(msg="ready")[-1]["pid"])
 
     def wait_gone(self, pid, deadline=None):
@@ -105,8 +108,7 @@ class Generations(Host):
 
     def kill(self):
         """Ends all that are left; for after a failure."""
-        super_running = self.process and self.process.poll() is None
-        if super_running:
+        if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         for pid in self.successors():
