@@ -3,6 +3,7 @@
 #ifndef BASE_COUNTER_H
 #define BASE_COUNTER_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -14,6 +15,10 @@ struct counter {
 /** What lies around the counters of one thread, so that no other thread's writes share a cache line
  * with them. Two lines: processors fetch them in pairs. */
 #define COUNTER_PADDING 128
+
+/** What many threads count is striped: each counts in the stripe that its number leads to, so that
+ * they seldom write to the same cache line. */
+#define COUNTER_STRIPES 8
 
 /** Adds to a counter that nobody else adds to at the same time: only its owner, or whoever holds
  * its lock. Costs no more than adding to a plain variable. */
@@ -29,10 +34,25 @@ static inline void counter_add_shared(struct counter *counter, uint64_t more)
     atomic_fetch_add_explicit(&counter->value, more, memory_order_relaxed);
 }
 
+/** Takes back, of what is there now, what any thread may add to. */
+static inline void counter_sub_shared(struct counter *counter, uint64_t less)
+{
+    atomic_fetch_sub_explicit(&counter->value, less, memory_order_relaxed);
+}
+
 /** @thread Any. */
 static inline uint64_t counter_read(const struct counter *counter)
 {
     return atomic_load_explicit(&counter->value, memory_order_relaxed);
 }
+
+/** Threads' stacks, and what lies beside them, differ in their higher bits; a multiplication brings
+ * these to the top (Fibonacci hashing).
+ * @return The number of the calling thread's stripe. */
+static inline unsigned counter_stripe(void)
+{
+    return (unsigned)(((uint64_t)pthread_self() * 0x9e3779b97f4a7c15u) >> 61);
+}
+_Static_assert(COUNTER_STRIPES == 1 << (64 - 61), "the shift gives a number of a stripe");
 
 #endif

@@ -1,8 +1,6 @@
 /* Histograms of times; see histogram.h. */
 #include "base/histogram.h"
 
-#include <pthread.h>
-
 #define US UINT64_C(1000)
 #define MS (1000 * US)
 #define S (1000 * MS)
@@ -21,14 +19,6 @@ static unsigned bucket_of(uint64_t took_ns)
     return bucket;
 }
 
-/* A number of the calling thread. Threads' stacks, and what lies beside them, differ in their
- * higher bits; a multiplication brings these to the top (Fibonacci hashing). */
-static unsigned stripe_of_thread(void)
-{
-    return (unsigned)(((uint64_t)pthread_self() * 0x9e3779b97f4a7c15u) >> 61);
-}
-_Static_assert(HISTOGRAM_STRIPES == 1 << (64 - 61), "the shift gives a number of a stripe");
-
 void histogram_add(struct histogram *histogram, uint64_t took_ns)
 {
     counter_add(&histogram->buckets[bucket_of(took_ns)], 1);
@@ -37,7 +27,7 @@ void histogram_add(struct histogram *histogram, uint64_t took_ns)
 
 void striped_histogram_add(struct striped_histogram *histogram, uint64_t took_ns)
 {
-    struct histogram *stripe = &histogram->stripes[stripe_of_thread()].histogram;
+    struct histogram *stripe = &histogram->stripes[counter_stripe()].histogram;
     counter_add_shared(&stripe->buckets[bucket_of(took_ns)], 1);
     counter_add_shared(&stripe->sum_ns, took_ns);
 }
@@ -52,6 +42,6 @@ void histogram_read(const struct histogram *histogram, struct histogram_figures 
 void striped_histogram_read(const struct striped_histogram *histogram,
                             struct histogram_figures *figures)
 {
-    for (unsigned i = 0; i < HISTOGRAM_STRIPES; i++)
+    for (unsigned i = 0; i < COUNTER_STRIPES; i++)
         histogram_read(&histogram->stripes[i].histogram, figures);
 }

@@ -20,15 +20,12 @@ struct histogram {
     struct counter sum_ns;
 };
 
-/** A histogram that many threads count in: each in the stripe that its number leads to, so that
- * they seldom write to the same cache line. */
-#define HISTOGRAM_STRIPES 8
-
+/** A histogram that many threads count in. */
 struct striped_histogram {
     struct {
         struct histogram histogram;
         uint8_t padding[COUNTER_PADDING];
-    } stripes[HISTOGRAM_STRIPES];
+    } stripes[COUNTER_STRIPES];
 };
 
 /** Counts one duration. Its owner only. */

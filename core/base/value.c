@@ -278,3 +278,40 @@ const struct value *value_find(const struct value *group, const char *path)
         path += length + 1;
     }
 }
+
+static bool children_equal(const struct value *a, const struct value *b)
+{
+    const struct value *other = b->first;
+
+    if (a->count != b->count)
+        return false;
+    for (const struct value *child = a->first; child != NULL; child = child->next) {
+        if (a->type == VALUE_GROUP)
+            other = value_get(b, child->name);
+        if (other == NULL || !value_equal(child, other))
+            return false;
+        other = other->next;
+    }
+    return true;
+}
+
+/* As deep as a file is nested, which is bounded when it is read. */
+bool value_equal(const struct value *a, const struct value *b)
+{
+    if (a->type != b->type)
+        return false;
+    switch (a->type) {
+    case VALUE_BOOL:
+        return a->as.boolean == b->as.boolean;
+    case VALUE_INT:
+        return a->as.integer == b->as.integer;
+    case VALUE_DOUBLE:
+        return memcmp(&a->as.real, &b->as.real, sizeof a->as.real) == 0;
+    case VALUE_STRING:
+        return strcmp(a->as.string, b->as.string) == 0;
+    case VALUE_LIST:
+    case VALUE_GROUP:
+        break;
+    }
+    return children_equal(a, b);
+}

@@ -76,6 +76,10 @@ int64_t value_int(const struct value *value);
 double value_double(const struct value *value);
 const char *value_string(const struct value *value);
 
+/** @return Whether both are the same: type, what they hold, and names below them; in groups the
+ * order makes no difference. Where they came from does not count. */
+bool value_equal(const struct value *a, const struct value *b);
+
 /* Reading children. Values that can have none have none. */
 
 size_t value_count(const struct value *value);

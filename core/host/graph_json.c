@@ -50,11 +50,11 @@ static json_t *built_in_to_json(void)
 
 static json_t *source_to_json(const struct graph *graph, const struct injection *injection)
 {
-    if (injection->kind == INJECTION_NOTHING)
+    if (injection->kind == INJECTION_NOTHING || injection->kind == INJECTION_EMPTY)
         return json_null();
     if (injection->kind == INJECTION_CONNECTIONS)
         return json_pack("{s:s, s:n, s:i}", "module", BROADCAST_MODULE, "instance", "version", 1);
-    const struct instance_setup *from = &graph->setups[injection->slot];
+    const struct instance_setup *from = &graph->setups[injection->provider];
     return json_pack("{s:s, s:s, s:I}", "module", from->module, "instance", from->name, "version",
                      (json_int_t)from->plugin->descriptor.provides->version);
 }

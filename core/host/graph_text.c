@@ -26,7 +26,7 @@ static void print_injection(const struct graph *graph, const struct injection *i
     if (injection->kind == INJECTION_CONNECTIONS) {
         (void)fputs(" from the module " BROADCAST_MODULE "\n", out);
     } else if (injection->kind == INJECTION_INSTANCE) {
-        const struct instance_setup *from = &graph->setups[injection->slot];
+        const struct instance_setup *from = &graph->setups[injection->provider];
         (void)fprintf(out, " from %s (version %" PRIu32 ")\n", from->name,
                       from->plugin->descriptor.provides->version);
     } else {

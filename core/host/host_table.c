@@ -4,6 +4,7 @@
 #include "net/http_exchange.h"
 #include "rooms/connections.h"
 #include "wiring/context.h"
+#include "wiring/state.h"
 #include "wiring/tasks.h"
 
 void host_table_fill(toni_host *table)
@@ -17,4 +18,5 @@ void host_table_fill(toni_host *table)
     context_fill_table(table);
     http_exchange_fill_table(table);
     tasks_fill_table(table);
+    state_fill_table(table);
 }

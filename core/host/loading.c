@@ -41,7 +41,7 @@ int loading_init(struct loading *loading, const char *config_path, FILE *also)
     plugin_loader_init(&loading->loader, loading->plugin_folder ? loading->plugin_folder : "");
     loading->config = gateways_conf_read(config_path, &faults);
     if (loading->config)
-        loading->graph = graph_check(loading->config, &loading->loader, &faults);
+        loading->graph = graph_check(loading->config, &loading->loader, NULL, &faults);
     fault_list_sort(&faults);
     fault_list_print(&faults, stderr);
     if (also)

@@ -11,6 +11,7 @@
 #include "host/host_table.h"
 #include "host/loading.h"
 #include "host/program.h"
+#include "host/reload.h"
 #include "host/restart.h"
 #include "host/service_notify.h"
 #include "host/signals.h"
@@ -34,6 +35,7 @@
 struct host {
     toni_host table;
     struct loading loading;
+    struct slots slots;
     char *real_path; /* of the configuration: who asks for the status may be in another folder */
     toni_connections *connections;
     struct tasks *tasks;
@@ -41,7 +43,8 @@ struct host {
     struct http_server *http;
     struct http_admin *admin;
     struct status_sources status;
-    struct control_command commands[3]; /* and one without a name */
+    struct reload reload;
+    struct control_command commands[4]; /* and one without a name */
     struct control *control;
     uv_loop_t loop;
     struct program program;
@@ -52,9 +55,11 @@ struct host {
     uv_async_t restart_signal;
     uv_timer_t settling; /* while it leaves: see LEAST_LEAVE_MS */
     uv_async_t stop;
+    uv_async_t reload_asked; /* by SIGHUP */
     uv_async_t drained;
     uv_timer_t drain_limit;
-    bool stopping; /* or leaving */
+    bool stop_asked; /* but a reload runs still */
+    bool stopping;   /* or leaving */
     struct signals signals;
     atomic_int signal; /* the first that came */
 };
@@ -81,6 +86,7 @@ static void finish_drain(struct host *host)
     uv_close((uv_handle_t *)&host->restart_signal, NULL);
     uv_close((uv_handle_t *)&host->settling, NULL);
     uv_close((uv_handle_t *)&host->stop, NULL);
+    uv_close((uv_handle_t *)&host->reload_asked, NULL);
     uv_close((uv_handle_t *)&host->drained, NULL);
     uv_close((uv_handle_t *)&host->drain_limit, NULL);
 }
@@ -116,18 +122,13 @@ static void begin_drain(struct host *host)
 }
 
 /* A host that leaves already doesn't take its time any more. */
-static void on_stop(uv_async_t *async)
+static void stop(struct host *host)
 {
-    struct host *host = async->data;
     bool is_leaving = host->stopping;
     host->stopping = host->status.is_draining = true;
     http_admin_drain(host->admin); /* who deals out clients shall hear of it first */
     log_info("stopping", log_str("signal", signal_name(atomic_load(&host->signal))),
              log_uint("clients", atomic_load(&host->server->clients)));
-    if (host->restart) {
-        answer_restart(host, EXIT_FAULT, "the host stops");
-        restart_cancel(host->restart);
-    }
     if (!is_leaving) {
         service_notify_stopping();
         begin_drain(host);
@@ -137,12 +138,25 @@ static void on_stop(uv_async_t *async)
     server_drain(host->server);
 }
 
+/* A reload that runs is waited for: what it has is the graph's. */
+static void on_stop(uv_async_t *async)
+{
+    struct host *host = async->data;
+    host->stop_asked = true;
+    if (host->restart) {
+        answer_restart(host, EXIT_FAULT, "the host stops");
+        restart_cancel(host->restart);
+    }
+    if (!reload_refuse(&host->reload))
+        stop(host);
+}
+
 /* On the signals' thread. */
 static void on_first_signal(void *data, int number)
 {
     struct host *host = data;
     atomic_store(&host->signal, number);
-    graph_hurry(host->loading.graph);
+    reload_hurry(&host->reload);
     uv_async_send(&host->stop);
 }
 
@@ -153,6 +167,13 @@ static void on_second_signal(void *data, int number)
     log_warn("stopped at once, by a second signal", log_str("signal", signal_name(number)));
     plugin_loader_finish(&host->loading.loader);
     _exit(EXIT_FAULT);
+}
+
+/* On the signals' thread. */
+static void on_hangup(void *data)
+{
+    struct host *host = data;
+    uv_async_send(&host->reload_asked);
 }
 
 /* --- Restarting: what the host does that is replaced */
@@ -174,11 +195,12 @@ static void leave(struct host *host, pid_t successor)
     log_info("restart: the successor is ready, this host drains", log_int("successor", successor),
              log_uint("clients", atomic_load(&host->server->clients)));
     service_notify_successor(successor);
-    graph_hurry(host->loading.graph); /* a hook that hangs must not keep two hosts running */
+    (void)reload_refuse(&host->reload); /* none runs: see ask_reload() and restart() */
+    reload_hurry(&host->reload);        /* a hook that hangs must not keep two hosts running */
     begin_drain(host);
     uv_timer_start(&host->settling, on_settled,
                    drain_ms < LEAST_LEAVE_MS ? drain_ms : LEAST_LEAVE_MS, 0);
-    server_take_leave(host->server);
+    server_take_leave(host->server, drain_ms);
 }
 
 static void on_restart_over(void *data, const struct restart_end *end)
@@ -238,13 +260,23 @@ static void refuse_restart(struct control_request *request, const char *why)
         control_answer(request, EXIT_FAULT, text);
 }
 
+/* A reload and a restart are not for the same moment: either takes the place of what the other
+ * works on. @return NULL, or why there can't be a restart. */
+static const char *what_goes_on(const struct host *host)
+{
+    if (host->stop_asked || host->stopping)
+        return "this host stops already";
+    if (host->restart)
+        return "a restart is under way already";
+    return host->reload.is_running ? "a reload is under way: ask again when it is over" : NULL;
+}
+
 /* @param request  NULL: it was a signal. */
 static void restart(struct host *host, struct control_request *request)
 {
     char why[500];
-    if (host->stopping || host->restart) {
-        const char *meanwhile =
-            host->stopping ? "this host stops already" : "a restart is under way already";
+    const char *meanwhile = what_goes_on(host);
+    if (meanwhile) {
         log_warn("restart: refused", log_str("reason", meanwhile));
         refuse_restart(request, meanwhile);
     } else if (start_successor(host, why, sizeof why)) {
@@ -271,6 +303,56 @@ static void on_restart_asked(void *data)
 {
     struct host *host = data;
     uv_async_send(&host->restart_signal);
+}
+
+/* --- Reloading */
+
+static void answer_reload(void *data, enum exit_code code, const char *text)
+{
+    control_answer(data, code, text);
+}
+
+/* @param request  NULL: it was a signal. */
+static void ask_reload(struct host *host, struct control_request *request)
+{
+    static const char meanwhile[] = "a restart is under way, which reads the configuration as well";
+    if (!host->restart) {
+        reload_ask(&host->reload, request ? answer_reload : NULL, request);
+        return;
+    }
+    log_warn("reload refused", log_str("reason", meanwhile));
+    if (request)
+        control_answer(request, EXIT_FAULT,
+                       "a restart is under way, which reads the configuration "
+                       "as well\n");
+}
+
+static void on_reload_asked(uv_async_t *async)
+{
+    ask_reload(async->data, NULL);
+}
+
+static void handle_reload(void *data, struct control_request *request, const char *arguments)
+{
+    struct host *host = data;
+    if (arguments[0] != '\0')
+        control_answer(request, EXIT_USAGE, "reload takes no arguments\n");
+    else
+        ask_reload(host, request);
+}
+
+static void on_reload_begins(void *data)
+{
+    (void)data;
+    service_notify_reloading();
+}
+
+static void on_reload_over(void *data)
+{
+    struct host *host = data;
+    service_notify_ready();
+    if (host->stop_asked && !host->stopping)
+        stop(host);
 }
 
 /* --- Restarting: what the host does that replaces another */
@@ -359,13 +441,15 @@ static int open_loop(struct host *host)
         return -1;
     }
     uv_async_init(&host->loop, &host->stop, on_stop); /* only the first can fail */
+    uv_async_init(&host->loop, &host->reload_asked, on_reload_asked);
     uv_async_init(&host->loop, &host->restart_signal, on_restart_signal);
     uv_timer_init(&host->loop, &host->drain_limit);
     uv_timer_init(&host->loop, &host->settling);
-    host->stop.data = host->drained.data = host->drain_limit.data = host;
+    host->stop.data = host->reload_asked.data = host->drained.data = host->drain_limit.data = host;
     host->restart_signal.data = host->settling.data = host;
     if (!signals_start(&host->signals, &(struct signal_handlers){.on_first = on_first_signal,
                                                                  .on_second = on_second_signal,
+                                                                 .on_reload = on_hangup,
                                                                  .on_restart = on_restart_asked,
                                                                  .data = host}))
         return 0;
@@ -391,7 +475,8 @@ static uint64_t connection_count(const struct config *config)
 static int open_control(struct host *host)
 {
     host->commands[0] = (struct control_command){"status", status_handle, &host->status};
-    host->commands[1] = (struct control_command){"restart", handle_restart, host};
+    host->commands[1] = (struct control_command){"reload", handle_reload, host};
+    host->commands[2] = (struct control_command){"restart", handle_restart, host};
     host->control = control_create(host->commands, &host->loop);
     if (!host->control)
         return -1;
@@ -411,10 +496,8 @@ static int make(struct host *host)
         log_error("the host could not be made: out of memory");
         return -1;
     }
-    host->server =
-        server_create(host->connections, host->loading.graph, &config->limits, &host->drained);
-    host->http =
-        http_server_create(&host->table, host->loading.graph, &config->limits, &host->drained);
+    host->server = server_create(host->connections, &host->slots, &config->limits, &host->drained);
+    host->http = http_server_create(&host->table, &host->slots, &config->limits, &host->drained);
     if (!host->server || !host->http)
         return -1;
     host->tasks = tasks_create(clock_now_ns);
@@ -422,16 +505,19 @@ static int make(struct host *host)
         log_error("the threads for timers and jobs could not be made: out of memory or threads");
         return -1;
     }
-    return graph_create(host->loading.graph, &host->table, host->connections, host->tasks);
+    return graph_create(host->loading.graph, &host->slots, &host->table, host->connections,
+                        host->tasks);
 }
 
 static void report_gateways(const struct host *host)
 {
     const struct graph *graph = host->loading.graph;
-    for (size_t i = 0; i < graph->gateway_count; i++) {
-        const struct instance_setup *setup = &graph->gateways[i].instance->setup;
+    for (size_t i = 0; i < graph->instance_count; i++) {
+        const struct instance_setup *setup = &graph->instances[i]->setup;
+        if (graph->instances[i]->descriptor->kind != TONI_GATEWAY)
+            continue;
         log_info("gateway ready", log_str("gateway", setup->name),
-                 log_strn("path", graph->gateways[i].path.data, graph->gateways[i].path.size),
+                 log_strn("path", setup->path.data, setup->path.size),
                  log_str("module", setup->module), log_str("library", setup->plugin->path));
     }
 }
@@ -475,13 +561,15 @@ static int open_up(struct host *host)
         return -1;
     http_admin_ready(host->admin, &(struct metrics_sources){.server = host->server,
                                                             .http = host->http,
-                                                            .graph = host->loading.graph});
+                                                            .slots = &host->slots});
     report_gateways(host);
     report_services(host);
     log_info("ready", log_uint("workers", host->connections->lane_count), log_int("pid", getpid()));
     http_server_report_page(host->http);
+    host->reload.server = host->server;
+    host->reload.http = host->http;
     host->status.server = host->server;
-    host->status.graph = host->loading.graph;
+    host->status.slots = &host->slots;
     return 0;
 }
 
@@ -503,7 +591,8 @@ static void unmake(struct host *host)
     if (host->server)
         (void)server_stop(host->server);
     http_admin_withdraw(host->admin);
-    if (graph_end(host->loading.graph))
+    const int remains = reload_end(&host->reload);
+    if (graph_end(host->loading.graph) || remains)
         end_at_once(host);
     signals_stop(&host->signals); /* they use the graph and the loop */
     finish_drain(host);
@@ -514,6 +603,7 @@ static void unmake(struct host *host)
     server_destroy(host->server);
     connections_destroy(host->connections);
     tasks_destroy(host->tasks); /* messages that were still on their way had receipts */
+    slots_finish(&host->slots);
     http_admin_destroy(host->admin);
     control_destroy(host->control);
     uv_loop_close(&host->loop);
@@ -521,7 +611,12 @@ static void unmake(struct host *host)
 
 enum exit_code host_run(const char *config_path)
 {
-    struct host host = {.status = {.started_ms = clock_wall_ms()}};
+    struct host host = {
+        .status = {.started_ms = clock_wall_ms()},
+        .reload = {.config_path = config_path,
+                   .loading = &host.loading,
+                   .notices = {on_reload_begins, on_reload_over, &host}},
+    };
     enum exit_code code = EXIT_FAULT;
     (void)signal(SIGPIPE, SIG_IGN); /* a log that nobody reads must not end the host */
     signals_block();
@@ -535,7 +630,11 @@ enum exit_code host_run(const char *config_path)
     host.status.config_path = host.real_path ? host.real_path : config_path;
     code = EXIT_FAULT;
     host_table_fill(&host.table);
+    if (slots_init(&host.slots))
+        goto finish;
     if (descriptors_raise(connection_count(host.loading.config), worker_count(host.loading.config)))
+        goto finish;
+    if (reload_init(&host.reload, &host.loop))
         goto finish;
     if (open_loop(&host)) {
         log_error("the main loop could not be made: out of memory or descriptors");
@@ -547,6 +646,7 @@ enum exit_code host_run(const char *config_path)
         code = EXIT_CLEAN;
     }
     unmake(&host);
+    reload_finish(&host.reload);
     log_info("stopped");
 
 finish:

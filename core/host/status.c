@@ -3,38 +3,72 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <toni/plugin.h>
 #include <unistd.h>
 
-static void read_instance(const struct instance *instance, struct status_instance *shown)
+/* @return 0, or -1 on no memory. */
+static int read_instance(struct slot *slot, struct status_instance *shown)
 {
-    const struct instance_setup *setup = &instance->setup;
-    const bool is_gateway = instance->descriptor->kind == TONI_GATEWAY;
     *shown = (struct status_instance){
-        .kind = is_gateway ? "gateway" : "service",
-        .name = setup->name,
-        .module = setup->module,
-        .path = setup->path,
-        .version = instance->descriptor->version,
-        .generation = 1,
-        .since_ms = instance->created_ms,
-        .library = setup->plugin->path,
-        .is_gateway = is_gateway,
+        .kind = slot->kind == TONI_GATEWAY ? "gateway" : "service",
+        .name = slot->name,
+        .is_gateway = slot->kind == TONI_GATEWAY,
+        .clients = atomic_load(&slot->connections),
     };
+    return slot_read(slot, &shown->own_path, &shown->facts);
 }
 
-static uint64_t count_clients(const struct graph *graph, const struct instance *instance)
+static void forget_instance(struct status_instance *shown)
 {
-    for (size_t i = 0; i < graph->gateway_count; i++) {
-        if (graph->gateways[i].instance == instance)
-            return atomic_load(&graph->gateways[i].connections);
+    free(shown->own_path);
+    slot_facts_finish(&shown->facts);
+}
+
+static size_t count_slots(struct slots *slots)
+{
+    size_t count = 0;
+    for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot))
+        count++;
+    return count;
+}
+
+/* What is shown borrows from what was read. */
+static void show(struct status_instance *shown)
+{
+    shown->module = shown->facts.module;
+    shown->path = toni_str_of(shown->own_path);
+    shown->version = toni_str_of(shown->facts.version);
+    shown->generation = shown->facts.generation;
+    shown->since_ms = shown->facts.since;
+    shown->library = shown->facts.library;
+}
+
+/* Vacant slots are left out: what was removed, or is not made yet. */
+static int collect_instances(struct slots *slots, struct status_report *report)
+{
+    const size_t most = count_slots(slots); /* those that are made meanwhile are left out */
+    report->instances = calloc(most + 1, sizeof *report->instances);
+    if (!report->instances)
+        return -1;
+    for (struct slot *slot = slots_first(slots); slot && report->instance_count < most;
+         slot = slot_next(slot)) {
+        struct status_instance *shown = &report->instances[report->instance_count];
+        if (read_instance(slot, shown))
+            return -1;
+        if (shown->facts.generation == 0) {
+            forget_instance(shown);
+            continue;
+        }
+        show(shown);
+        report->clients += shown->clients; /* a sum, so that the figures fit together */
+        report->instance_count++;
     }
     return 0;
 }
 
-/* @return 0, or -1 on no memory. */
+/* @return 0, or -1 on no memory; to be ended by forget() in both cases. */
 static int collect(const struct status_sources *sources, struct status_report *report)
 {
-    const struct graph *graph = sources->graph;
     *report = (struct status_report){
         .version = TONI_VERSION,
         .pid = getpid(),
@@ -43,17 +77,14 @@ static int collect(const struct status_sources *sources, struct status_report *r
         .config_path = sources->config_path,
         .workers = sources->server->worker_count,
     };
-    report->instances = calloc(graph->instance_count + 1, sizeof *report->instances);
-    if (!report->instances)
-        return -1;
-    report->instance_count = graph->instance_count;
-    for (size_t i = 0; i < graph->instance_count; i++) {
-        struct status_instance *shown = &report->instances[i];
-        read_instance(graph->instances[i], shown);
-        shown->clients = count_clients(graph, graph->instances[i]);
-        report->clients += shown->clients; /* a sum, so that the figures fit together */
-    }
-    return 0;
+    return collect_instances(sources->slots, report);
+}
+
+static void forget(struct status_report *report)
+{
+    for (size_t i = 0; i < report->instance_count; i++)
+        forget_instance(&report->instances[i]);
+    free(report->instances);
 }
 
 static int write_report(const struct status_sources *sources, bool as_json, struct buffer *out)
@@ -62,7 +93,7 @@ static int write_report(const struct status_sources *sources, bool as_json, stru
     int result = collect(sources, &report);
     if (!result)
         result = as_json ? status_write_json(&report, out) : status_write_text(&report, out);
-    free(report.instances);
+    forget(&report);
     return result ? result : buffer_append(out, "", 1); /* the NUL at its end */
 }
 

@@ -1,21 +1,22 @@
 /* What `toni status` shows: the host, and each instance. Collected on the main thread out of what
- * that owns and of atomics, so the workers go on meanwhile. */
+ * the slots tell, so the workers go on meanwhile, and a reload too. */
 #ifndef HOST_STATUS_H
 #define HOST_STATUS_H
 
 #include "base/buffer.h"
 #include "host/control.h"
 #include "net/server.h"
+#include "wiring/slot.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Where it comes from; all borrowed, and the main thread's. */
+/** Where it comes from; all borrowed. */
 struct status_sources {
     const char *config_path;
     int64_t started_ms; /* wall clock */
     const struct server *server;
-    const struct graph *graph;
+    struct slots *slots;
     bool is_draining;
 };
 
@@ -30,6 +31,10 @@ struct status_instance {
     const char *library;
     bool is_gateway;
     uint64_t clients; /* of a gateway */
+
+    /* What the strings above are borrowed from. */
+    char *own_path;
+    struct slot_facts facts;
 };
 
 struct status_report {

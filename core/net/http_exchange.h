@@ -11,13 +11,13 @@
 
 struct MHD_Connection;
 struct http_connection;
-struct http_service;
+struct slot;
 
 struct toni_exchange {
     const toni_host *host; /* first, for ever */
     struct MHD_Connection *mhd;
     struct http_connection *connection; /* of the deadlines */
-    struct http_service *service;       /* NULL until it is known */
+    struct slot *service;               /* NULL until it is known */
     const char *method;                 /* NULL until the head is whole; never "HEAD" */
     bool is_asterisk;                   /* `OPTIONS *`: about the server as a whole */
     bool path_is_bad;

@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <toni/error.h>
+#include <toni/plugin.h>
 
 #define METHODS "GET, HEAD"
 
@@ -39,6 +41,7 @@ struct page_file {
 };
 
 struct http_page {
+    pthread_mutex_t lock;                 /* guards what is changed: the description */
     struct page_file files[COUNT(kinds)]; /* in the order of `kinds` */
 };
 
@@ -69,18 +72,27 @@ static json_t *ports_to_json(const struct listener *listeners, size_t count)
     return ports;
 }
 
-static json_t *gateways_to_json(const struct graph *graph)
+/* JSON has no way to write a path that is not UTF-8, and a browser none to ask for it. */
+static json_t *gateway_to_json(const char *name, const char *path)
+{
+    json_t *text = json_string(path);
+    return text ? json_pack("{s:s, s:o}", "name", name, "path", text) : json_null();
+}
+
+static json_t *gateways_to_json(struct slots *slots)
 {
     json_t *gateways = json_array();
-    for (size_t i = 0; i < graph->gateway_count; i++) {
-        const struct gateway *gateway = &graph->gateways[i];
-        /* JSON has no way to write a path that is not UTF-8, and a browser none to ask for it. */
-        json_t *path = json_stringn(gateway->path.data, gateway->path.size);
-        if (!path)
+    for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot)) {
+        char *path = NULL;
+        struct slot_facts facts;
+        if (slot->kind != TONI_GATEWAY || !slot_is_open(slot))
             continue;
-        if (json_array_append_new(
-                gateways,
-                json_pack("{s:s, s:o}", "name", gateway->instance->setup.name, "path", path))) {
+        json_t *gateway = slot_read(slot, &path, &facts) ? NULL : gateway_to_json(slot->name, path);
+        free(path);
+        slot_facts_finish(&facts);
+        if (json_is_null(gateway))
+            json_decref(gateway);
+        else if (json_array_append_new(gateways, gateway)) {
             json_decref(gateways);
             return NULL;
         }
@@ -88,10 +100,10 @@ static json_t *gateways_to_json(const struct graph *graph)
     return gateways;
 }
 
-char *http_page_describe(const struct listener *listeners, size_t count, const struct graph *graph)
+char *http_page_describe(const struct listener *listeners, size_t count, struct slots *slots)
 {
     json_t *page = json_pack("{s:s, s:o, s:o}", "version", TONI_VERSION, "websocket",
-                             ports_to_json(listeners, count), "gateways", gateways_to_json(graph));
+                             ports_to_json(listeners, count), "gateways", gateways_to_json(slots));
     char *text = page ? json_dumps(page, 0) : NULL;
     json_decref(page);
     return text;
@@ -155,6 +167,7 @@ struct http_page *http_page_create(const char *folder, const char *description)
         log_warn("there is no page at `/` of listen.http: out of memory");
         return NULL;
     }
+    pthread_mutex_init(&page->lock, NULL);
     for (size_t i = 0; i < COUNT(kinds); i++) {
         struct buffer *content = &page->files[i].content;
         if (kinds[i].file ? read_file(folder, kinds[i].file, content)
@@ -167,12 +180,36 @@ struct http_page *http_page_create(const char *folder, const char *description)
     return page;
 }
 
+static struct page_file *description_of(struct http_page *page)
+{
+    size_t i = 0;
+    while (kinds[i].file)
+        i++;
+    return &page->files[i];
+}
+
+int http_page_describe_again(struct http_page *page, const char *description)
+{
+    struct page_file *file = description_of(page);
+    struct buffer content;
+    buffer_init(&content);
+    if (!description || buffer_append(&content, description, strlen(description)))
+        return -1;
+    pthread_mutex_lock(&page->lock);
+    buffer_finish(&file->content);
+    file->content = content;
+    make_etag(file);
+    pthread_mutex_unlock(&page->lock);
+    return 0;
+}
+
 void http_page_destroy(struct http_page *page)
 {
     if (!page)
         return;
     for (size_t i = 0; i < COUNT(kinds); i++)
         buffer_finish(&page->files[i].content);
+    pthread_mutex_destroy(&page->lock);
     free(page);
 }
 
@@ -253,12 +290,14 @@ static void answer_with(toni_exchange *exchange, const struct page_file *file, c
         http_exchange_refuse(exchange, 500, "Out of memory.\n", NULL, NULL);
 }
 
-bool http_page_answer(const struct http_page *page, toni_exchange *exchange)
+bool http_page_answer(struct http_page *page, toni_exchange *exchange)
 {
     toni_str path = toni_exchange_path(exchange);
     for (size_t i = 0; page && i < COUNT(kinds); i++) {
         if (toni_str_equal(path, toni_str_of(kinds[i].path))) {
+            pthread_mutex_lock(&page->lock); /* the answer has a copy */
             answer_with(exchange, &page->files[i], kinds[i].content_type);
+            pthread_mutex_unlock(&page->lock);
             return true;
         }
     }

@@ -5,13 +5,13 @@
 #define NET_HTTP_PAGE_H
 
 #include "net/listener.h"
-#include "wiring/graph.h"
+#include "wiring/slot.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <toni/http.h>
 
-/** Read-only once it is made, for all threads. */
+/** Read by all threads; what is changed has a lock, a leaf. */
 struct http_page;
 
 /** Writes what /toni.json holds: `{"version": "0.1.0", "websocket": [{"port": 9000}],
@@ -19,7 +19,7 @@ struct http_page;
  * each once; Unix sockets are left out, as no browser can reach them.
  * @param listeners  Bound, for WebSocket.
  * @return Allocated; NULL on no memory. */
-char *http_page_describe(const struct listener *listeners, size_t count, const struct graph *graph);
+char *http_page_describe(const struct listener *listeners, size_t count, struct slots *slots);
 
 /** Reads the files.
  * @param folder       Where they are.
@@ -27,12 +27,16 @@ char *http_page_describe(const struct listener *listeners, size_t count, const s
  * @return NULL if there is no page; the log says why. */
 struct http_page *http_page_create(const char *folder, const char *description);
 
+/** Changes the description. @param description  As for http_page_create().
+ * @return 0, or -1 on no memory; then it is as it was. @thread Any. */
+int http_page_describe_again(struct http_page *page, const char *description);
+
 /** @param page  NULL is fine. */
 void http_page_destroy(struct http_page *page);
 
 /** Answers a request, if its path is one of the page's.
  * @param page  NULL: there is no page.
  * @return Whether it is answered. */
-bool http_page_answer(const struct http_page *page, toni_exchange *exchange);
+bool http_page_answer(struct http_page *page, toni_exchange *exchange);
 
 #endif

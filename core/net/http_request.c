@@ -8,6 +8,7 @@
 #include "net/http_page.h"
 #include "net/http_path.h"
 #include "net/http_server.h"
+#include "wiring/instance.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -38,20 +39,11 @@ static bool method_is_known(const char *method)
 
 /* --- The service */
 
-static struct http_service *find_service(const struct http_server *server, toni_exchange *exchange)
+/* The longest that fits: "/chat/admin" before "/chat". */
+static size_t fit_below(toni_str base, void *data)
 {
-    struct http_service *best = NULL;
-    size_t longest = 0;
     toni_str rest;
-    for (size_t i = 0; i < server->service_count; i++) {
-        toni_str base = server->services[i].path;
-        if (base.size > longest && http_path_below(exchange->path, base, &rest)) {
-            best = &server->services[i];
-            longest = base.size;
-            exchange->subpath = rest;
-        }
-    }
-    return best;
+    return http_path_below(((const toni_exchange *)data)->path, base, &rest) ? base.size : 0;
 }
 
 /* OPTIONS is answered from what the service says of every method that it doesn't have. */
@@ -81,17 +73,30 @@ static void refuse_at_the_end(toni_exchange *exchange)
                          RETRY_AFTER);
 }
 
+/* The service may have been exchanged since it was found: then its successor answers, unless that
+ * answers none any more. */
+static void call_instance_of(struct slot *service, toni_exchange *exchange)
+{
+    struct instance *instance = slot_enter(service);
+    if (instance && instance->descriptor->on_request &&
+        http_path_below(exchange->path, instance->setup.path, &exchange->subpath))
+        call_instance(instance, exchange);
+    else
+        http_exchange_refuse(exchange, 404, "No service answers on this path.\n", NULL, NULL);
+    slot_exit(service);
+}
+
 /* Counted before it is asked whether services have ended: http_server_stop does it the other way
  * round, so it sees the call, or the call sees it. */
 static void call_service(struct http_server *server, toni_exchange *exchange)
 {
-    struct http_service *service = exchange->service;
-    atomic_fetch_add(&service->running, 1);
+    struct slot *service = exchange->service;
+    atomic_fetch_add(&service->requests, 1);
     if (atomic_load(&server->ended))
         refuse_at_the_end(exchange);
     else
-        call_instance(service->instance, exchange);
-    atomic_fetch_sub(&service->running, 1);
+        call_instance_of(service, exchange);
+    atomic_fetch_sub(&service->requests, 1);
 }
 
 /* --- The steps of a request */
@@ -116,7 +121,8 @@ static bool announces_too_much(const toni_exchange *exchange)
         MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     errno = 0;
     return length &&
-           (strtoull(length, NULL, 10) > exchange->service->body_limit || errno == ERANGE);
+           (strtoull(length, NULL, 10) > slot_limits(exchange->service)->http_body_bytes ||
+            errno == ERANGE);
 }
 
 static bool has_body(const toni_exchange *exchange)
@@ -144,7 +150,8 @@ static bool judge_framing(toni_exchange *exchange, const char *version)
 static void judge_head(const struct http_server *server, toni_exchange *exchange,
                        const char *method)
 {
-    exchange->service = exchange->path_is_bad ? NULL : find_service(server, exchange);
+    exchange->service =
+        exchange->path_is_bad ? NULL : slots_find(server->slots, TONI_SERVICE, fit_below, exchange);
     if (atomic_load(&server->refusing)) {
         refuse_at_the_end(exchange);
     } else if (!method_is_known(method)) {
@@ -178,7 +185,7 @@ static void take_body(toni_exchange *exchange, const char *bytes, size_t size)
 {
     if (exchange->is_too_big)
         return;
-    if (exchange->body.length + size > exchange->service->body_limit ||
+    if (exchange->body.length + size > slot_limits(exchange->service)->http_body_bytes ||
         buffer_append(&exchange->body, bytes, size)) {
         exchange->is_too_big = true;
         buffer_finish(&exchange->body);

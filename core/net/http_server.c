@@ -14,7 +14,7 @@
 /* How late a deadline may be noticed. */
 #define LONGEST_SWEEP_MS 250
 
-struct http_server *http_server_create(const toni_host *host, struct graph *graph,
+struct http_server *http_server_create(const toni_host *host, struct slots *slots,
                                        const struct limits *limits, uv_async_t *drained)
 {
     struct http_server *server = calloc(1, sizeof *server);
@@ -24,7 +24,7 @@ struct http_server *http_server_create(const toni_host *host, struct graph *grap
         return NULL;
     }
     server->host = host;
-    server->graph = graph;
+    server->slots = slots;
     server->limits = *limits;
     server->drained = drained;
     return server;
@@ -53,33 +53,16 @@ int http_server_bind(struct http_server *server, const struct address_list *addr
 
 /* --- Starting */
 
-static bool answers_http(const struct instance *instance)
+static void warn_if_unreachable(const struct http_server *server)
 {
-    return instance->descriptor->kind == TONI_SERVICE && instance->descriptor->on_request &&
-           instance->setup.path.size > 0;
-}
-
-static int find_services(struct http_server *server)
-{
-    const struct graph *graph = server->graph;
-    server->services = calloc(graph->instance_count + 1, sizeof *server->services);
-    if (!server->services) {
-        log_error("the HTTP server could not be started: out of memory");
-        return -1;
+    uint64_t services = 0;
+    for (struct slot *slot = slots_first(server->slots); slot; slot = slot_next(slot)) {
+        if (slot->kind == TONI_SERVICE && slot_has_path(slot))
+            services++;
     }
-    for (size_t i = 0; i < graph->instance_count; i++) {
-        struct instance *instance = graph->instances[i];
-        if (!answers_http(instance))
-            continue;
-        struct http_service *service = &server->services[server->service_count++];
-        service->instance = instance;
-        service->path = instance->setup.path;
-        service->body_limit = instance->setup.limits.http_body_bytes;
-    }
-    if (server->service_count > 0 && server->listener_count == 0)
+    if (services > 0 && server->listener_count == 0)
         log_warn("services have HTTP paths, but nobody can reach them: set listen.http",
-                 log_uint("services", server->service_count));
-    return 0;
+                 log_uint("services", services));
 }
 
 static void start_sweeping(struct http_server *server, uv_loop_t *loop)
@@ -92,8 +75,7 @@ static void start_sweeping(struct http_server *server, uv_loop_t *loop)
 
 int http_server_start(struct http_server *server, uv_loop_t *loop)
 {
-    if (find_services(server))
-        return -1;
+    warn_if_unreachable(server);
     if (server->listener_count > 0)
         start_sweeping(server, loop);
     for (size_t i = 0; i < server->listener_count; i++) {
@@ -117,19 +99,32 @@ void http_server_offer_page(struct http_server *server, const char *folder,
 {
     if (server->listener_count == 0)
         return;
-    char *description = http_page_describe(websocket, websocket_count, server->graph);
+    char *description = http_page_describe(websocket, websocket_count, server->slots);
     server->page = http_page_create(folder, description);
     free(description);
 }
 
-static bool page_is_covered(const struct http_server *server)
+void http_server_describe_again(struct http_server *server, const struct listener *websocket,
+                                size_t websocket_count)
+{
+    if (!server->page)
+        return;
+    char *description = http_page_describe(websocket, websocket_count, server->slots);
+    if (http_page_describe_again(server->page, description))
+        log_warn("the page does not know of changed gateways: out of memory");
+    free(description);
+}
+
+static size_t fit_root(toni_str path, void *data)
 {
     toni_str rest;
-    for (size_t i = 0; i < server->service_count; i++) {
-        if (http_path_below(toni_str_of("/"), server->services[i].instance->setup.path, &rest))
-            return true;
-    }
-    return false;
+    (void)data;
+    return http_path_below(toni_str_of("/"), path, &rest) ? 1 : 0;
+}
+
+static bool page_is_covered(const struct http_server *server)
+{
+    return slots_find(server->slots, TONI_SERVICE, fit_root, NULL) != NULL;
 }
 
 /* What listens on all addresses is reached on that of this machine. */
@@ -197,14 +192,13 @@ bool http_server_idle(const struct http_server *server)
 static int report_running(struct http_server *server)
 {
     int result = 0;
-    for (size_t i = 0; i < server->service_count; i++) {
-        uint64_t running = atomic_load(&server->services[i].running);
-        if (running == 0)
+    for (struct slot *slot = slots_first(server->slots); slot; slot = slot_next(slot)) {
+        uint64_t requests = atomic_load(&slot->requests);
+        if (requests == 0)
             continue;
         log_error("a service still has requests after drain_ms: the host ends without it",
-                  log_str("instance", server->services[i].instance->setup.name),
-                  log_uint("requests", running));
-        graph_leave(server->graph, server->services[i].instance);
+                  log_str("instance", slot->name), log_uint("requests", requests));
+        slot_abandon(slot);
         result = -1;
     }
     return result;
@@ -232,7 +226,6 @@ void http_server_destroy(struct http_server *server)
         return;
     http_deadlines_finish(&server->deadlines);
     http_page_destroy(server->page);
-    free(server->services);
     free(server->listeners);
     free(server);
 }

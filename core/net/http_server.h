@@ -10,7 +10,7 @@
 #include "net/http_deadlines.h"
 #include "net/listener.h"
 #include "wiring/config.h"
-#include "wiring/graph.h"
+#include "wiring/slot.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,18 +18,6 @@
 
 struct MHD_Daemon;
 struct http_page;
-
-/* Answers by the class of their status: 1xx to 5xx. */
-#define HTTP_CLASSES 5
-
-/* A service that answers HTTP. */
-struct http_service {
-    struct instance *instance; /* only while `running` counts who looks at it */
-    toni_str path;
-    uint64_t body_limit;
-    atomic_uint_fast64_t running; /* requests inside its on_request */
-    struct counter answers[HTTP_CLASSES];
-};
 
 /* One address. */
 struct http_listener {
@@ -39,7 +27,7 @@ struct http_listener {
 
 struct http_server {
     const toni_host *host; /* borrowed */
-    struct graph *graph;   /* borrowed */
+    struct slots *slots;   /* borrowed; say which service answers on a path */
     struct limits limits;
     uv_async_t *drained;  /* sent while draining, when http_server_idle may have changed */
     atomic_bool draining; /* nobody is accepted any more, and answers end their connection */
@@ -47,8 +35,6 @@ struct http_server {
     atomic_bool ended;    /* services are not called any more: they are about to be destroyed */
     atomic_uint_fast64_t requests;  /* begun, and not answered to the end yet */
     atomic_uint_fast64_t newcomers; /* connections whose first request has not begun */
-    struct http_service *services;
-    size_t service_count;
     struct counter answers[HTTP_CLASSES]; /* to requests for no service */
     struct http_listener *listeners;
     size_t listener_count;
@@ -59,7 +45,7 @@ struct http_server {
 /** Makes the server; binds nothing.
  * @param drained  A handle of the main loop.
  * @return NULL on an error, which is logged. */
-struct http_server *http_server_create(const toni_host *host, struct graph *graph,
+struct http_server *http_server_create(const toni_host *host, struct slots *slots,
                                        const struct limits *limits, uv_async_t *drained);
 
 /** Binds all addresses, or none; those that @p inherited has are taken from there.
@@ -74,10 +60,14 @@ int http_server_bind(struct http_server *server, const struct address_list *addr
 void http_server_offer_page(struct http_server *server, const char *folder,
                             const struct listener *websocket, size_t websocket_count);
 
+/** Tells the page, if there is one, which gateways there are now. @thread Any one. */
+void http_server_describe_again(struct http_server *server, const struct listener *websocket,
+                                size_t websocket_count);
+
 /** Says in the log where the page is, if a browser can reach it; after http_server_start. */
 void http_server_report_page(const struct http_server *server);
 
-/** Starts the threads, and accepts. The graph is ready. @param loop  The main thread's.
+/** Starts the threads, and accepts. @param loop  The main thread's.
  * @return 0, or -1, which is logged. */
 int http_server_start(struct http_server *server, uv_loop_t *loop);
 
@@ -95,7 +85,7 @@ bool http_server_idle(const struct http_server *server);
 
 /** Closes all connections and joins the threads.
  * @return 0, or -1 if a service still has a request: its thread can't be ended. The log names the
- * service, and the graph leaves it behind. */
+ * service, which is abandoned. */
 int http_server_stop(struct http_server *server);
 
 /** After http_server_stop returned 0, and once the main loop has turned. @param server  NULL is

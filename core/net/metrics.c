@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <toni/plugin.h>
 
 /* One metric without labels. */
 static void write_counter(struct exposition *exposition, const char *name, const char *help,
@@ -22,6 +23,25 @@ static void write_gauge(struct exposition *exposition, const char *name, const c
 {
     exposition_family(exposition, name, "gauge", help);
     exposition_number(exposition, NO_LABELS, value);
+}
+
+/* --- Slots of one kind */
+
+static struct slot *skip_others(struct slot *slot, uint32_t kind)
+{
+    while (slot && slot->kind != kind)
+        slot = slot_next(slot);
+    return slot;
+}
+
+static struct slot *first_of(const struct slots *slots, uint32_t kind)
+{
+    return skip_others(slots_first(slots), kind);
+}
+
+static struct slot *next_of(const struct slot *slot)
+{
+    return skip_others(slot_next(slot), slot->kind);
 }
 
 /* --- Connections */
@@ -56,7 +76,7 @@ static struct worker_sums add_up(const struct server *server)
 }
 
 static void write_connections(struct exposition *exposition, const struct worker_sums *sums,
-                              const struct graph *graph)
+                              const struct slots *slots)
 {
     static const char *const causes[] = {
 #define CAUSE_LABEL(name, label) label,
@@ -70,9 +90,9 @@ static void write_connections(struct exposition *exposition, const struct worker
     };
     exposition_family(exposition, "toni_connections", "gauge",
                       "WebSocket connections that were let in and are not closed yet.");
-    for (size_t i = 0; i < graph->gateway_count; i++) {
-        exposition_number(exposition, LABELS({"gateway", graph->gateways[i].instance->setup.name}),
-                          atomic_load(&graph->gateways[i].connections));
+    for (struct slot *slot = first_of(slots, TONI_GATEWAY); slot; slot = next_of(slot)) {
+        exposition_number(exposition, LABELS({"gateway", slot->name}),
+                          atomic_load(&slot->connections));
     }
     write_gauge(exposition, "toni_sockets",
                 "Open sockets of WebSocket clients, those in their handshake included.",
@@ -93,7 +113,7 @@ static void write_connections(struct exposition *exposition, const struct worker
 
 /* --- Messages */
 
-static void write_dropped(struct exposition *exposition, const struct graph *graph)
+static void write_dropped(struct exposition *exposition, const struct slots *slots)
 {
     static const char *const reasons[] = {
 #define REASON_LABEL(name, label) label,
@@ -103,19 +123,17 @@ static void write_dropped(struct exposition *exposition, const struct graph *gra
     exposition_family(exposition, "toni_messages_dropped_total", "counter",
                       "Messages that were accepted for a client and never written, by gateway and "
                       "reason.");
-    for (size_t i = 0; i < graph->gateway_count; i++) {
-        const struct gateway *gateway = &graph->gateways[i];
+    for (struct slot *slot = first_of(slots, TONI_GATEWAY); slot; slot = next_of(slot)) {
         for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++) {
-            exposition_number(
-                exposition,
-                LABELS({"gateway", gateway->instance->setup.name}, {"reason", reasons[reason]}),
-                counter_read(&gateway->figures.dropped[reason]));
+            exposition_number(exposition,
+                              LABELS({"gateway", slot->name}, {"reason", reasons[reason]}),
+                              counter_read(&slot->dropped.dropped[reason]));
         }
     }
 }
 
 static void write_messages(struct exposition *exposition, const struct worker_sums *sums,
-                           const struct connections_figures *figures, const struct graph *graph)
+                           const struct connections_figures *figures, const struct slots *slots)
 {
     write_counter(exposition, "toni_messages_received_total", "Whole messages from clients.",
                   sums->received);
@@ -132,7 +150,7 @@ static void write_messages(struct exposition *exposition, const struct worker_su
     write_counter(exposition, "toni_sent_bytes_total",
                   "Bytes written to sockets from outboxes, with frame heads and close frames.",
                   figures->sent_bytes);
-    write_dropped(exposition, graph);
+    write_dropped(exposition, slots);
 }
 
 static void write_refused(struct exposition *exposition, const toni_connections *connections)
@@ -178,9 +196,10 @@ static void write_http(struct exposition *exposition, const struct http_server *
 {
     exposition_family(exposition, "toni_http_requests_total", "counter",
                       "Answered HTTP requests, by service and by the class of the status.");
-    for (size_t i = 0; i < http->service_count; i++)
-        write_answers(exposition, http->services[i].instance->setup.name,
-                      http->services[i].answers);
+    for (struct slot *slot = first_of(http->slots, TONI_SERVICE); slot; slot = next_of(slot)) {
+        if (slot_has_path(slot))
+            write_answers(exposition, slot->name, slot->answers);
+    }
     write_answers(exposition, "", http->answers);
     write_gauge(exposition, "toni_http_requests_running",
                 "HTTP requests that have begun and are not answered to the end.",
@@ -189,62 +208,58 @@ static void write_http(struct exposition *exposition, const struct http_server *
 
 /* --- Instances */
 
-static void write_instance_counters(struct exposition *exposition, const struct graph *graph)
+static void write_instance_counters(struct exposition *exposition, const struct slots *slots)
 {
     static const struct {
         const char *name, *type, *help;
         size_t offset;
     } counters[] = {
         {"toni_callback_failures_total", "counter", "Callbacks that returned an error.",
-         offsetof(struct instance, callback_failures)},
+         offsetof(struct instance_figures, callback_failures)},
         {"toni_slow_callbacks_total", "counter", "Callbacks that took longer than callback_ms.",
-         offsetof(struct instance, slow_callbacks)},
+         offsetof(struct instance_figures, slow_callbacks)},
         {"toni_slow_hooks_total", "counter", "Life-cycle hooks that took longer than hook_ms.",
-         offsetof(struct instance, slow_hooks)},
+         offsetof(struct instance_figures, slow_hooks)},
         {"toni_tasks_run_total", "counter", "Timers, posts and ends of jobs that were run.",
-         offsetof(struct instance, tasks_run)},
+         offsetof(struct instance_figures, tasks_run)},
         {"toni_tasks_cancelled_total", "counter",
          "Tasks that were cancelled, by the plugin or as the instance ended.",
-         offsetof(struct instance, tasks_cancelled)},
+         offsetof(struct instance_figures, tasks_cancelled)},
         {"toni_jobs_run_total", "counter", "Jobs that have ended.",
-         offsetof(struct instance, jobs_run)},
+         offsetof(struct instance_figures, jobs_run)},
         {"toni_periods_skipped_total", "counter",
          "Runs of periodic timers that were left out, since they were late.",
-         offsetof(struct instance, periods_skipped)},
+         offsetof(struct instance_figures, periods_skipped)},
         {"toni_tasks_pending", "gauge", "Tasks that are not over yet, timers included.",
-         offsetof(struct instance, tasks_pending)},
+         offsetof(struct instance_figures, tasks_pending)},
         {"toni_timers_active", "gauge", "Timers that can be cancelled.",
-         offsetof(struct instance, timers_active)},
+         offsetof(struct instance_figures, timers_active)},
     };
     for (size_t c = 0; c < sizeof counters / sizeof counters[0]; c++) {
         exposition_family(exposition, counters[c].name, counters[c].type, counters[c].help);
-        for (size_t i = 0; i < graph->instance_count; i++) {
-            const struct instance *instance = graph->instances[i];
-            const void *counted = (const char *)instance + counters[c].offset;
-            exposition_number(
-                exposition, LABELS({"instance", instance->setup.name}),
-                atomic_load_explicit((const _Atomic uint64_t *)counted, memory_order_relaxed));
+        for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot)) {
+            const void *counted = (const char *)&slot->figures + counters[c].offset;
+            exposition_number(exposition, LABELS({"instance", slot->name}),
+                              counter_read((const struct counter *)counted));
         }
     }
 }
 
-static void write_instances(struct exposition *exposition, const struct graph *graph)
+static void write_instances(struct exposition *exposition, const struct slots *slots)
 {
-    write_instance_counters(exposition, graph);
+    write_instance_counters(exposition, slots);
     exposition_family(exposition, "toni_lock_wait_seconds_total", "counter",
                       "What callbacks waited for the lock of their instance.");
-    for (size_t i = 0; i < graph->instance_count; i++) {
-        exposition_seconds(
-            exposition, LABELS({"instance", graph->instances[i]->setup.name}),
-            atomic_load_explicit(&graph->instances[i]->lock_wait_ns, memory_order_relaxed));
+    for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot)) {
+        exposition_seconds(exposition, LABELS({"instance", slot->name}),
+                           counter_read(&slot->figures.lock_wait_ns));
     }
     exposition_family(exposition, "toni_callback_seconds", "histogram",
                       "How long callbacks took, without the wait for the lock.");
-    for (size_t i = 0; i < graph->instance_count; i++) {
+    for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot)) {
         struct histogram_figures figures = {0};
-        striped_histogram_read(&graph->instances[i]->callback_times, &figures);
-        exposition_histogram(exposition, LABELS({"instance", graph->instances[i]->setup.name}),
-                             &figures);
+        striped_histogram_read(&slot->figures.callback_times, &figures);
+        exposition_histogram(exposition, LABELS({"instance", slot->name}), &figures);
     }
 }
 
@@ -270,11 +285,11 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     const struct worker_sums sums = add_up(sources->server);
     struct connections_figures figures;
     connections_figures(connections, &figures);
-    write_connections(exposition, &sums, sources->graph);
-    write_messages(exposition, &sums, &figures, sources->graph);
+    write_connections(exposition, &sums, sources->slots);
+    write_messages(exposition, &sums, &figures, sources->slots);
     write_refused(exposition, connections);
     write_rooms(exposition, connections, &figures);
     write_http(exposition, sources->http);
-    write_instances(exposition, sources->graph);
+    write_instances(exposition, sources->slots);
     write_turns(exposition, sources->server);
 }

@@ -4,7 +4,7 @@
 #define NET_METRICS_H
 
 #include "net/exposition.h"
-#include "wiring/graph.h"
+#include "wiring/slot.h"
 
 #include <stdbool.h>
 
@@ -15,7 +15,7 @@ struct server;
 struct metrics_sources {
     const struct server *server;
     const struct http_server *http;
-    const struct graph *graph;
+    const struct slots *slots;
 };
 
 /** What there is to say of the process itself. */

@@ -6,19 +6,20 @@
 #include "net/worker.h"
 
 #include <stdlib.h>
+#include <toni/plugin.h>
 #include <unistd.h>
 
 /* Sockets beyond limits.connections: of those that are in their handshake, or get a refusal. */
 #define HANDSHAKES_MAX 1024
 
-struct server *server_create(toni_connections *connections, struct graph *graph,
+struct server *server_create(toni_connections *connections, struct slots *slots,
                              const struct limits *limits, uv_async_t *drained)
 {
     struct server *server = calloc(1, sizeof *server);
     if (!server)
         goto fail;
     server->connections = connections;
-    server->graph = graph;
+    server->slots = slots;
     server->limits = *limits;
     server->drained = drained;
     if (admission_init(&server->admission, &server->limits))
@@ -144,15 +145,11 @@ void server_leave(struct server *server)
     atomic_store(&server->draining, true);
 }
 
-void server_take_leave(struct server *server)
+void server_take_leave(struct server *server, uint64_t drain_ms)
 {
+    server->farewell_ms = drain_ms / 5 * 4;
     for (uint32_t i = 0; i < server->started; i++)
         worker_take_leave(&server->workers[i]);
-}
-
-uint64_t server_farewell_ms(const struct server *server)
-{
-    return server->limits.drain_ms / 5 * 4;
 }
 
 /* After server_leave those are waited for, too, whose handshake is not answered yet. */
@@ -164,12 +161,13 @@ bool server_is_drained(const struct server *server)
 
 static int report_held_up(struct server *server, const struct worker *worker)
 {
-    const struct instance *called = atomic_load_explicit(&worker->called, memory_order_relaxed);
+    const struct slot *called = atomic_load_explicit(&worker->called, memory_order_relaxed);
     log_error("a callback has not returned: the host ends without it",
-              log_str("instance", called ? called->setup.name : ""),
-              log_uint("worker", worker->index));
-    for (size_t i = 0; i < server->graph->gateway_count; i++)
-        graph_leave(server->graph, server->graph->gateways[i].instance);
+              log_str("instance", called ? called->name : ""), log_uint("worker", worker->index));
+    for (struct slot *slot = slots_first(server->slots); slot; slot = slot_next(slot)) {
+        if (slot->kind == TONI_GATEWAY)
+            slot_abandon(slot);
+    }
     return -1;
 }
 

@@ -9,7 +9,8 @@
 #include "net/admission.h"
 #include "rooms/connections.h"
 #include "rooms/limits.h"
-#include "wiring/graph.h"
+#include "wiring/listen_address.h"
+#include "wiring/slot.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,12 +22,13 @@ struct worker;
 
 struct server {
     toni_connections *connections; /* borrowed */
-    struct graph *graph;           /* borrowed; says which gateway answers on a path */
+    struct slots *slots;           /* borrowed; say which gateway answers on a path */
     struct limits limits;          /* of the host */
     struct admission admission;
     atomic_bool draining;         /* nobody is accepted any more */
     atomic_bool refusing;         /* and who is still in the handshake gets 503 */
     atomic_uint_fast64_t clients; /* that `on_disconnect` is still owed to */
+    uint64_t farewell_ms;         /* that the workers take to tell their clients; see farewell.h */
     uv_async_t *drained;          /* sent while draining, when server_is_drained may have changed */
     struct worker *workers;
     uint32_t worker_count;
@@ -37,10 +39,10 @@ struct server {
 
 /** Makes the server and its workers, one for each lane of @p connections; binds nothing.
  * @param connections  Its lanes are initialised here.
- * @param graph    Created by server_start at the latest.
+ * @param slots    Outlive the server.
  * @param drained  A handle of the main loop.
  * @return NULL on an error, which is logged. */
-struct server *server_create(toni_connections *connections, struct graph *graph,
+struct server *server_create(toni_connections *connections, struct slots *slots,
                              const struct limits *limits, uv_async_t *drained);
 
 /** Binds all addresses, or none; those that @p inherited has are taken from there.
@@ -61,12 +63,9 @@ void server_drain(struct server *server);
  * answered, and served until its turn comes: server_take_leave must follow. */
 void server_leave(struct server *server);
 
-/** Tells the clients 1001, spread over most of `drain_ms`; `drained` is sent when nobody is left.
- */
-void server_take_leave(struct server *server);
-
-/** @return How long that takes: what is left of `drain_ms` is for those that were told last. */
-uint64_t server_farewell_ms(const struct server *server);
+/** Tells the clients 1001, spread over most of @p drain_ms: the rest is for those that were told
+ * last. `drained` is sent when nobody is left. */
+void server_take_leave(struct server *server, uint64_t drain_ms);
 
 /** @return Whether, while draining, nobody is left who is waited for. */
 bool server_is_drained(const struct server *server);
@@ -74,7 +73,7 @@ bool server_is_drained(const struct server *server);
 /** Stops accepting, ends all connections at once, and joins the workers. Callbacks may run until it
  * returns.
  * @return 0; -1 if a callback still holds up a worker after `hook_ms`: it is named in the log, and
- * the graph leaves all gateways behind, since that worker's clients may yet call any. */
+ * all gateways are abandoned, since that worker's clients may yet call any. */
 int server_stop(struct server *server);
 
 /** After server_stop, and once the main loop has turned. @param server  NULL is fine. */

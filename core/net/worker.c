@@ -204,7 +204,7 @@ void worker_drain(struct worker *worker)
 static void take_leave(void *data)
 {
     struct worker *worker = data;
-    farewell_begin(worker, server_farewell_ms(worker->server));
+    farewell_begin(worker, worker->server->farewell_ms);
     if (worker_load(worker) == 0)
         uv_async_send(worker->server->drained);
 }

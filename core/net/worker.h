@@ -30,10 +30,10 @@ struct worker {
     struct timeouts timeouts;
     struct farewell farewell;
     struct ws_context *ws;
-    struct ws_connection *connections; /* all that libwebsockets has; the worker's own */
-    bool kills;                        /* connections were given up since the last turn's end */
-    _Atomic(const struct instance *) called; /* that it last called a callback of */
-    uint64_t turn_began_ns;                  /* 0: nothing has happened since the last turn's end */
+    struct ws_connection *connections;   /* all that libwebsockets has; the worker's own */
+    bool kills;                          /* connections were given up since the last turn's end */
+    _Atomic(const struct slot *) called; /* that it last called a callback of */
+    uint64_t turn_began_ns;              /* 0: nothing has happened since the last turn's end */
     bool stopped;              /* the last call has been made: nothing of the loop may be used */
     atomic_uint_fast64_t load; /* descriptors that were dealt to it and are not closed yet */
     struct worker_figures figures;
@@ -57,12 +57,10 @@ void worker_stop(struct worker *worker);
  * @return 0, or -1 if a callback holds it up until then. */
 int worker_join(struct worker *worker, const struct timespec *deadline);
 
-/** To be noted before each callback, so that one that never returns can be named.
- * @return @p instance. */
-static inline struct instance *worker_calls(struct worker *worker, struct instance *instance)
+/** To be noted before each callback, so that one that never returns can be named. */
+static inline void worker_calls(struct worker *worker, const struct slot *slot)
 {
-    atomic_store_explicit(&worker->called, instance, memory_order_relaxed);
-    return instance;
+    atomic_store_explicit(&worker->called, slot, memory_order_relaxed);
 }
 
 /** Hands over an accepted socket. @param fd  The worker's from now on. @thread Any. */

@@ -3,9 +3,9 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "net/ws_gateway.h"
 #include "net/ws_request.h"
 #include "rooms/frame.h"
-#include "wiring/instance.h"
 
 #include <errno.h>
 #include <libwebsockets.h>
@@ -166,11 +166,6 @@ static void count_out(struct server *server)
         uv_async_send(server->drained);
 }
 
-static struct instance *callee(const struct ws_connection *connection)
-{
-    return worker_calls(connection->worker, connection->gateway->instance);
-}
-
 static enum end_cause cause_of(const struct ws_connection *connection, const toni_client *client)
 {
     if (connection->refused)
@@ -210,7 +205,7 @@ static void tell_gateway(struct ws_connection *connection, toni_client *client)
         info.reason = TONI_CLOSED_BY_SERVER;
         info.code = client->close_code;
     }
-    instance_on_disconnect(callee(connection), client, &info);
+    ws_gateway_on_disconnect(connection, client, &info);
 }
 
 /* The end as far as gateway and rooms are concerned; the socket may take a little longer. */
@@ -224,9 +219,10 @@ static void end(struct ws_connection *connection)
     counter_add(&connection->worker->figures.ended[cause_of(connection, client)], 1);
     client_mute(client);
     client_discard(client);
-    if (!connection->refused)
+    if (connection->refused)
+        ws_gateway_on_disconnect(connection, client, NULL);
+    else
         tell_gateway(connection, client);
-    instance_client_free(callee(connection), client->data);
     client_finish(client);
     client_unref(client);
     count_out(connection->worker->server);
@@ -258,7 +254,7 @@ static void refuse(struct ws_connection *connection, int32_t error)
     if (client_is_open(client)) {
         uint16_t code = refusal_code(error);
         if (code == 1011)
-            instance_callback_failed(connection->gateway->instance, "on_connect", client, error);
+            ws_gateway_refused(connection, error);
         if (client_close(client, code, toni_str_of(toni_strerror(error))) != TONI_OK)
             give_up(connection, TONI_CLOSED_BY_SERVER);
     }
@@ -277,7 +273,7 @@ int ws_connection_established(struct ws_connection *connection)
         log_error("connection refused: out of memory", log_str("address", connection->address));
         return -1;
     }
-    connection->client->gateway_figures = &connection->gateway->figures;
+    connection->client->gateway_figures = &connection->gateway->dropped;
     atomic_fetch_add(&worker->server->clients, 1);
     farewell_expect(connection);
     counter_add(&worker->figures.accepted, 1);
@@ -289,10 +285,12 @@ int ws_connection_established(struct ws_connection *connection)
 
     ws_request_open_headers(connection);
     connection->request = NULL; /* the client's now */
-    int32_t result = instance_on_connect(callee(connection), connection->client);
+    int32_t result = ws_gateway_on_connect(connection);
     ws_request_close_headers(connection, request);
     if (result != TONI_OK)
         refuse(connection, result);
+    else if (!slot_is_open(connection->gateway)) /* it was removed since the handshake began */
+        ws_connection_drain(connection);
     return 0;
 }
 
@@ -304,6 +302,11 @@ static void fail(struct ws_connection *connection, uint32_t reason, uint16_t cod
         end_because(connection, reason, code);
     buffer_finish(&connection->message);
     client_close_now(connection->client, code, toni_str_of(text));
+}
+
+void ws_connection_fault(struct ws_connection *connection)
+{
+    fail(connection, TONI_CLOSED_BY_SERVER, 1011, "the gateway failed");
 }
 
 /* A token bucket: `message_burst` tokens at most, `messages_per_second` more each second, one for
@@ -340,8 +343,8 @@ static void deliver(struct ws_connection *connection, const char *bytes, size_t 
         fail(connection, TONI_CLOSED_BY_SERVER, 1008, "too many messages");
     } else if (!is_binary && !utf8_valid(bytes, size)) {
         fail(connection, TONI_CLOSED_PROTOCOL_ERROR, 1007, "text is not UTF-8");
-    } else if (instance_on_message(callee(connection), connection->client, &message) != TONI_OK) {
-        fail(connection, TONI_CLOSED_BY_SERVER, 1011, "the gateway failed");
+    } else if (ws_gateway_on_message(connection, &message) != TONI_OK) {
+        ws_connection_fault(connection);
     }
 }
 

@@ -11,7 +11,7 @@
 #include "net/worker.h"
 #include "rooms/client.h"
 #include "rooms/request.h"
-#include "wiring/graph.h"
+#include "wiring/slot.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -33,13 +33,14 @@ struct ws_connection {
     struct ws_connection **link;
     struct timeout timeout; /* the handshake's, the next look at whether it lives, or the close's */
     enum ws_state state;
-    bool admitted;           /* counted in the server's admission */
-    bool refused;            /* by `on_connect`: it gets no `on_disconnect` */
-    bool behind;             /* libwebsockets holds a rest of the last write */
-    bool pinged;             /* and nothing came since */
-    bool ping_waits;         /* it could not be written yet */
-    bool is_served;          /* it has a client that was not told 1001; see farewell.h */
-    struct gateway *gateway; /* NULL before the handshake */
+    bool admitted;        /* counted in the server's admission */
+    bool refused;         /* by `on_connect`: it gets no `on_disconnect` */
+    bool behind;          /* libwebsockets holds a rest of the last write */
+    bool pinged;          /* and nothing came since */
+    bool ping_waits;      /* it could not be written yet */
+    bool is_served;       /* it has a client that was not told 1001; see farewell.h */
+    struct slot *gateway; /* NULL before the handshake */
+    uint32_t generation;  /* of the instance that the client is known to */
     const struct limits *limits;
     toni_request *request;       /* the client's, once there is one */
     toni_client *client;         /* NULL before the handshake and after the end */
@@ -87,6 +88,9 @@ void ws_connection_expired(struct timeout *timeout);
 
 /** The host drains: tells the client 1001. */
 void ws_connection_drain(struct ws_connection *connection);
+
+/** A callback failed: ends the client with 1011. */
+void ws_connection_fault(struct ws_connection *connection);
 
 /** The worker stops: ends the connection as far as the gateway and the rooms are concerned. */
 void ws_connection_abandon(struct ws_connection *connection);

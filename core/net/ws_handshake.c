@@ -1,6 +1,7 @@
 /* The opening handshake; see ws_handshake.h. */
 #include "net/ws_handshake.h"
 
+#include "net/ws_gateway.h"
 #include "net/ws_request.h"
 #include "wiring/instance.h"
 
@@ -122,7 +123,7 @@ static const struct answer *check_request(const struct ws_connection *connection
     toni_str path = ws_request_path(wsi, &method);
     if (path.size == 0 || path.data[0] != '/')
         return &answer_bad_request;
-    if (!graph_find_gateway(connection->worker->server->graph, path))
+    if (!slots_find_gateway(connection->worker->server->slots, path))
         return &answer_not_found;
     if (method != METHOD_GET)
         return &answer_not_allowed;
@@ -145,8 +146,7 @@ static const struct answer *check_request(const struct ws_connection *connection
 static const struct answer *check_guard(struct ws_connection *connection)
 {
     ws_request_open_headers(connection);
-    struct instance *instance = worker_calls(connection->worker, connection->gateway->instance);
-    int32_t result = instance_guard(instance, connection->request);
+    int32_t result = ws_gateway_guard(connection);
     ws_request_close_headers(connection, connection->request);
     if (result == TONI_OK)
         return NULL;
@@ -163,8 +163,10 @@ static const struct answer *decide(struct ws_connection *connection, toni_str su
         return answer;
     int method;
     toni_str path = ws_request_path(connection->wsi, &method);
-    connection->gateway = graph_find_gateway(server->graph, path);
-    connection->limits = &connection->gateway->instance->setup.limits;
+    connection->gateway = slots_find_gateway(server->slots, path);
+    if (!connection->gateway)
+        return &answer_not_found;
+    connection->limits = slot_limits(connection->gateway);
     if (!admission_enter(&server->admission, &connection->gateway->connections,
                          connection->limits->connections, connection->address))
         return &answer_full;
@@ -190,7 +192,7 @@ int ws_handshake_answer_plain(struct ws_connection *connection)
         return refuse(connection, &answer_draining);
     if (path.size == 0 || path.data[0] != '/')
         return refuse(connection, &answer_bad_request);
-    if (!graph_find_gateway(connection->worker->server->graph, path))
+    if (!slots_find_gateway(connection->worker->server->slots, path))
         return refuse(connection, &answer_not_found);
     return refuse(connection, method == METHOD_GET ? &answer_not_upgrade : &answer_not_allowed);
 }
@@ -263,8 +265,14 @@ int ws_handshake_confirm(struct ws_connection *connection, const char *upgrade,
         return refuse(connection, &answer_bad_request);
     if (length == 0)
         return 0;
-    struct gateway *gateway = graph_find_gateway(connection->worker->server->graph,
-                                                 ws_request_path(connection->wsi, &method));
-    choose(gateway ? gateway->instance->descriptor : NULL, offer, subprotocol);
+    struct slot *gateway = slots_find_gateway(connection->worker->server->slots,
+                                              ws_request_path(connection->wsi, &method));
+    if (!gateway) {
+        choose(NULL, offer, subprotocol);
+        return 0;
+    }
+    const struct instance *instance = slot_enter(gateway);
+    choose(instance ? instance->descriptor : NULL, offer, subprotocol);
+    slot_exit(gateway);
     return 0;
 }

@@ -1,6 +1,8 @@
 /* Requests; see ws_request.h. */
 #include "net/ws_request.h"
 
+#include "wiring/instance.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -167,10 +169,11 @@ static size_t read_kept(struct ws_connection *connection, const toni_str *const 
     return count;
 }
 
-int ws_request_read(struct ws_connection *connection, toni_str subprotocol)
+/* @param names  Of the headers that the gateway keeps. */
+static int read_request(struct ws_connection *connection, toni_str subprotocol,
+                        const toni_str *const *names)
 {
     struct lws *wsi = connection->wsi;
-    const toni_str *const *names = connection->gateway->instance->descriptor->keep_headers;
     /* The lane gathers writes here, but not during a handshake. */
     struct scratch scratch = {(char *)connection->worker->lane->scratch, FRAME_MAX};
     toni_str parameters[PARAMETERS_MAX];
@@ -193,4 +196,13 @@ int ws_request_read(struct ws_connection *connection, toni_str subprotocol)
     free_headers(connection);
     free(kept);
     return connection->request ? 0 : -1;
+}
+
+int ws_request_read(struct ws_connection *connection, toni_str subprotocol)
+{
+    const struct instance *instance = slot_enter(connection->gateway);
+    int result =
+        read_request(connection, subprotocol, instance ? instance->descriptor->keep_headers : NULL);
+    slot_exit(connection->gateway);
+    return result;
 }

@@ -35,12 +35,12 @@ struct toni_client {
     toni_connections *connections;
     struct lane *lane;
     const struct transport *transport;
-    void *socket; /* for the transport; the worker's */
-    const struct limits *limits;
-    toni_request *request;   /* owned */
-    void *gateway;           /* whoever made the client knows what this is */
-    void *data;              /* the plugin's */
-    int64_t connected_since; /* wall clock, milliseconds */
+    void *socket;                        /* for the transport; the worker's */
+    const struct limits *_Atomic limits; /* the worker may give it others */
+    toni_request *request;               /* owned */
+    void *gateway;                       /* whoever made the client knows what this is */
+    void *data;                          /* the plugin's */
+    int64_t connected_since;             /* wall clock, milliseconds */
     toni_client_id id;
     char name[TONI_CLIENT_NAME_SIZE];
     atomic_uint refs;

@@ -4,6 +4,7 @@
 #ifndef ROOMS_LIMITS_H
 #define ROOMS_LIMITS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Where a limit may be set: for the whole host, or (also) in a provider's own group `limits`. */
@@ -31,6 +32,8 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(http_body_bytes, 1048576, 0, 1073741824, LIMIT_GATEWAY) /* of a service, too */              \
     X(http_request_ms, 10000, 1, 3600000, LIMIT_HOST)                                              \
     X(http_connections, 1000, 1, 1000000, LIMIT_HOST)                                              \
+    X(state_bytes, 67108864, 0, 1099511627776, LIMIT_GATEWAY) /* that export_state may write */   \
+    X(swap_ms, 1000, 1, 3600000, LIMIT_HOST)                                                       \
     X(close_ms, 2000, 1, 3600000, LIMIT_GATEWAY)                                                   \
     X(drain_ms, 10000, 0, 3600000, LIMIT_HOST)                                                     \
     X(restart_ms, 30000, 1, 3600000, LIMIT_HOST)
@@ -64,6 +67,14 @@ static inline struct limits limits_default(void)
 #undef LIMIT_DEFAULT
             .outbox_policy = OUTBOX_CLOSE,
     };
+}
+
+/** @return Whether all are the same. */
+static inline bool limits_equal(const struct limits *a, const struct limits *b)
+{
+#define LIMIT_EQUAL(name, standard, lowest, highest, scope) a->name == b->name &&
+    return LIMITS(LIMIT_EQUAL) a->outbox_policy == b->outbox_policy;
+#undef LIMIT_EQUAL
 }
 
 #endif

@@ -192,6 +192,7 @@ struct config *gateways_conf_read(const char *path, struct fault_list *faults)
         value_destroy(tree);
         goto out_of_memory;
     }
+    config->references = 1;
     config->tree = tree;
     config->limits = limits_default();
     config->folder = config_file_folder(path);
@@ -206,9 +207,15 @@ out_of_memory:
     return NULL;
 }
 
+struct config *gateways_conf_ref(struct config *config)
+{
+    config->references++;
+    return config;
+}
+
 void gateways_conf_destroy(struct config *config)
 {
-    if (config == NULL)
+    if (config == NULL || --config->references > 0)
         return;
     config_modules_finish(config);
     for (size_t i = 0; i < config->plugin_path_count; i++)

@@ -46,8 +46,10 @@ struct address_list {
     size_t count;
 };
 
-/** Read-only once it is made, for all threads. */
+/** Read-only once it is made, for all threads, but for the references: they are taken and given
+ * back by one thread at a time, as the graph is (graph.h). */
 struct config {
+    unsigned references;
     struct value *tree;
     char *folder; /* of the file: what paths in it are relative to */
 
@@ -71,10 +73,13 @@ struct config {
  * @param faults  Told of all that is wrong.
  * @return The configuration, to be given to gateways_conf_destroy(). NULL if the file could not be
  *         read. If faults were added it must not be run, but holds what was good, for looking at
- *         the rest. */
+ *         the rest. It has one reference. */
 struct config *gateways_conf_read(const char *path, struct fault_list *faults);
 
-/** @param config  NULL is fine. */
+/** @return @p config, with one more reference. */
+struct config *gateways_conf_ref(struct config *config);
+
+/** Gives a reference back; frees the configuration with the last. @param config  NULL is fine. */
 void gateways_conf_destroy(struct config *config);
 
 #endif

@@ -25,6 +25,18 @@ static void *context_inject(toni_context *context, toni_str interface_name)
     return NULL;
 }
 
+/* --- Calling services outside of callbacks */
+
+static int32_t context_acquire(toni_context *context)
+{
+    return slot_acquire(instance_of(context)->setup.slot) ? TONI_ERR_LIMIT : TONI_OK;
+}
+
+static int32_t context_release(toni_context *context)
+{
+    return slot_release(instance_of(context)->setup.slot) ? TONI_ERR_INVALID : TONI_OK;
+}
+
 /* --- Log */
 
 #define MOST_FIELDS 24
@@ -212,6 +224,8 @@ void context_fill_table(toni_host *table)
     table->context_name = context_name;
     table->context_inject = context_inject;
     table->context_log = context_log;
+    table->context_acquire = context_acquire;
+    table->context_release = context_release;
     table->option_bool = option_bool;
     table->option_int = option_int;
     table->option_double = option_double;

@@ -1,12 +1,10 @@
-/* The life of the instances that graph_check() has planned. The hooks run on the hooks' thread, the
- * rest on the main thread, which waits for them. */
+/* The life of all instances that graph_check() has planned, in order. */
 #include "wiring/graph.h"
 
 #include "base/log.h"
 #include "wiring/resolver.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <toni/error.h>
 
 static void report_failure(const struct instance_setup *setup, const char *hook, int32_t error)
@@ -17,135 +15,76 @@ static void report_failure(const struct instance_setup *setup, const char *hook,
               log_str("reason", toni_strerror(error)));
 }
 
-static void *injected(struct graph *graph, const struct injection *injection,
-                      toni_connections *connections)
+void graph_provide(struct graph *graph, size_t number, toni_slot provided)
 {
-    if (injection->kind == INJECTION_CONNECTIONS)
-        return connections;
-    return injection->slot != NOBODY ? &graph->slots[injection->slot] : NULL;
-}
+    for (size_t user = 0; user < graph->setup_count; user++) {
+        if (!graph->injected[user])
+            continue; /* it has moved to another graph */
+        const struct injection *injections = graph->injections[user];
+        const size_t needs = needs_count(graph->setups[user].plugin->descriptor.needs);
 
-static void **injections_of(struct graph *graph, size_t number, toni_connections *connections)
-{
-    const toni_plugin *descriptor = &graph->setups[number].plugin->descriptor;
-    const size_t count = needs_count(descriptor->needs);
-    void **pointers = calloc(count + 1, sizeof *pointers);
-
-    for (size_t i = 0; pointers && i < count; i++)
-        pointers[i] = injected(graph, &graph->injections[number][i], connections);
-    return pointers;
-}
-
-/* --- Hooks, on their thread */
-
-static void make(void *data)
-{
-    struct life *life = data;
-
-    life->result = instance_create(life->setup, life->host, life->injected, &life->instance);
-}
-
-static void call(void *data)
-{
-    struct life *life = data;
-
-    life->result = life->call(life->instance);
-}
-
-static void mark_used(struct graph *graph, size_t number)
-{
-    const size_t needs = needs_count(graph->setups[number].plugin->descriptor.needs);
-
-    for (size_t i = 0; i < needs; i++) {
-        const struct injection *injection = &graph->injections[number][i];
-        const bool is_instance = injection->kind == INJECTION_INSTANCE;
-        if (!is_instance || graph->lives[injection->slot].is_used)
-            continue;
-        graph->lives[injection->slot].is_used = true;
-        mark_used(graph, injection->slot);
+        for (size_t i = 0; i < needs; i++) {
+            if (injections[i].kind == INJECTION_INSTANCE && injections[i].provider == number)
+                graph->injected[user][i] = provided;
+        }
     }
-}
-
-static void leave(struct graph *graph, size_t number)
-{
-    graph->lives[number].is_left = true;
-    graph->left++;
-    mark_used(graph, number);
-}
-
-/* @param run  make(), or call() with the life's `call` set.
- * @return TONI_OK, what the hook returned, or TONI_ERR_TIMEOUT: then the instance is left. */
-static int32_t run_hook(struct graph *graph, size_t number, const char *hook, void (*run)(void *))
-{
-    struct life *life = &graph->lives[number];
-    const struct instance_setup *setup = &graph->setups[number];
-
-    if (life->is_left)
-        return TONI_ERR_TIMEOUT;
-    if (!hooks_run(graph->hooks, setup->name, hook, setup->limits.hook_ms, run, life))
-        return life->result;
-    leave(graph, number);
-    return TONI_ERR_TIMEOUT;
 }
 
 /* --- Life */
 
-/* Its slot is filled as soon as it is made: those who have it injected are made after it. */
-static int32_t create_instance(struct graph *graph, size_t number, const toni_host *host,
-                               toni_connections *connections)
+static int32_t settle(struct instance *instance)
 {
-    const struct instance_setup *setup = &graph->setups[number];
-    const toni_plugin *descriptor = &setup->plugin->descriptor;
-    struct life *life = &graph->lives[number];
+    struct arrival arrival;
 
-    life->setup = setup;
-    life->host = host;
-    life->injected = injections_of(graph, number, connections);
-    if (!life->injected)
+    if (arrival_init(&arrival, instance))
         return TONI_ERR_NO_MEMORY;
-    const int32_t result = run_hook(graph, number, "create", make);
-    if (life->is_left)
-        return result;
-    free((void *)life->injected);
-    life->injected = NULL;
-    if (result != TONI_OK)
-        return result;
-    graph->instances[graph->instance_count++] = life->instance;
-    if (descriptor->provides) {
-        graph->slots[number] =
-            (toni_slot){.table = descriptor->provides->table, .self = life->instance->self};
-    }
+    slot_settle(instance->setup.slot, &arrival);
+    arrival_finish(&arrival);
     return TONI_OK;
 }
 
-int graph_create(struct graph *graph, const toni_host *host, toni_connections *connections,
-                 struct tasks *tasks)
+/* Its slot is there before it is made, and it is in it as soon as it is. */
+static int32_t make_in_slot(struct graph *graph, size_t number)
 {
+    struct instance_setup *setup = &graph->setups[number];
+
+    setup->tasks = graph->tasks;
+    setup->slot = slots_make(graph->slots, setup->plugin->descriptor.kind, setup->name);
+    if (!setup->slot || slot_set_limits(setup->slot, &setup->limits))
+        return TONI_ERR_NO_MEMORY;
+    const int32_t result = life_create(graph, number);
+    if (result != TONI_OK)
+        return result;
+    graph->instance_count = number + 1;
+    return settle(graph->instances[number]);
+}
+
+int graph_create(struct graph *graph, struct slots *slots, const toni_host *host,
+                 toni_connections *connections, struct tasks *tasks)
+{
+    graph->slots = slots;
+    graph->host = host;
+    graph->connections = connections;
+    graph->tasks = tasks;
     for (size_t i = 0; i < graph->setup_count; i++) {
-        struct instance_setup *setup = &graph->setups[i];
-        setup->tasks = tasks;
-        const int32_t result = create_instance(graph, i, host, connections);
+        const int32_t result = make_in_slot(graph, i);
 
         if (result != TONI_OK) {
-            report_failure(setup, "create", result);
+            report_failure(&graph->setups[i], "create", result);
             (void)graph_end(graph);
             return -1;
         }
-        if (setup->plugin->descriptor.kind == TONI_GATEWAY)
-            graph->gateways[graph->gateway_count++] =
-                (struct gateway){.path = setup->path, .instance = graph->instances[i]};
     }
     return 0;
 }
 
-static int call_all(struct graph *graph, const char *hook, int32_t (*function)(struct instance *))
+static int call_all(struct graph *graph, const char *name, life_hook *hook)
 {
     for (size_t i = 0; i < graph->instance_count; i++) {
-        graph->lives[i].call = function;
-        const int32_t result = run_hook(graph, i, hook, call);
+        const int32_t result = life_call(graph, i, name, hook, NULL);
 
         if (result != TONI_OK) {
-            report_failure(&graph->setups[i], hook, result);
+            report_failure(&graph->setups[i], name, result);
             return -1;
         }
     }
@@ -154,73 +93,49 @@ static int call_all(struct graph *graph, const char *hook, int32_t (*function)(s
 
 int graph_start(struct graph *graph)
 {
-    return call_all(graph, "start", instance_start);
+    return call_all(graph, "start", life_start);
 }
 
 int graph_ready(struct graph *graph)
 {
-    return call_all(graph, "ready", instance_ready);
-}
-
-static int32_t stopping(struct instance *instance)
-{
-    instance_stopping(instance);
-    return TONI_OK;
+    return call_all(graph, "ready", life_ready);
 }
 
 void graph_stopping(struct graph *graph)
 {
     graph_hurry(graph);
-    for (size_t i = graph->instance_count; i-- > 0;) {
-        graph->lives[i].call = stopping;
-        (void)run_hook(graph, i, "stopping", call);
-    }
+    for (size_t i = graph->instance_count; i-- > 0;)
+        (void)life_call(graph, i, "stopping", life_stopping, NULL);
 }
 
 void graph_hurry(struct graph *graph)
 {
-    hooks_hurry(graph->hooks);
-}
-
-void graph_leave(struct graph *graph, const struct instance *instance)
-{
-    for (size_t i = 0; i < graph->instance_count; i++) {
-        if (graph->instances[i] == instance && !graph->lives[i].is_left)
-            leave(graph, i);
-    }
+    hooks_hurry(graph->hooks, PATIENCE_ENDS);
 }
 
 /* --- The end */
 
-static int32_t destroy(struct instance *instance)
+/* Nothing new comes to the instances. Some may be in a call that does not end. */
+static void vacate(struct graph *graph)
 {
-    instance_destroy(instance);
-    return TONI_OK;
-}
+    for (size_t i = 0; i < graph->instance_count; i++) {
+        struct slot *slot = graph->setups[i].slot;
 
-static void end_instance(struct graph *graph, size_t number)
-{
-    struct life *life = &graph->lives[number];
-
-    if (life->is_left)
-        return;
-    if (life->is_used) {
-        log_warn("an instance is not destroyed: one that uses it is still in a call",
-                 log_str("instance", graph->setups[number].name));
-        return;
+        if (!graph->instances[i])
+            continue;
+        if (atomic_load(&slot->is_abandoned))
+            life_leave(graph, i);
+        if (atomic_load(&slot->instance) == graph->instances[i])
+            slot_vacate(slot);
     }
-    life->call = destroy;
-    (void)run_hook(graph, number, "destroy", call);
-    if (!life->is_left)
-        graph->slots[number] = (toni_slot){0};
 }
 
 int graph_end(struct graph *graph)
 {
     graph_hurry(graph);
-    graph->gateway_count = 0;
+    vacate(graph);
     while (graph->instance_count > 0)
-        end_instance(graph, --graph->instance_count);
+        life_end(graph, --graph->instance_count);
     return graph->left > 0 ? -1 : 0;
 }
 
@@ -231,33 +146,15 @@ void graph_destroy(struct graph *graph)
     (void)graph_end(graph);
     hooks_destroy(graph->hooks);
     plugin_set_finish(&graph->plugins);
-    for (size_t i = 0; i < graph->setup_count; i++)
+    for (size_t i = 0; i < graph->setup_count; i++) {
         free(graph->injections[i]);
+        free(graph->injected[i]);
+    }
     free((void *)graph->injections);
+    free((void *)graph->injected);
     free(graph->setups);
     free((void *)graph->instances);
     free(graph->lives);
-    free(graph->slots);
-    free(graph->gateways);
+    gateways_conf_destroy(graph->config);
     free(graph);
-}
-
-toni_slot *graph_find_slot(const struct graph *graph, const char *instance)
-{
-    for (size_t i = 0; i < graph->setup_count; i++) {
-        const struct instance_setup *setup = &graph->setups[i];
-
-        if (strcmp(setup->name, instance) == 0)
-            return setup->plugin->descriptor.provides ? &graph->slots[i] : NULL;
-    }
-    return NULL;
-}
-
-struct gateway *graph_find_gateway(const struct graph *graph, toni_str path)
-{
-    for (size_t i = 0; i < graph->gateway_count; i++) {
-        if (toni_str_equal(graph->gateways[i].path, path))
-            return &graph->gateways[i];
-    }
-    return NULL;
 }

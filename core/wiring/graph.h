@@ -1,91 +1,76 @@
 /* What a configuration becomes: plugins that fit together, then instances in the order in which
- * they are made, each after all that it has injected. Not about sockets and clients; net/ asks here
- * which gateway answers on a path.
+ * they are made, each after all that it has injected. Not about sockets and clients; net/ asks the
+ * slots (slot.h) which gateway answers on a path.
  *
  * graph_check() does all that can be done without running plugins' hooks; the rest follows in the
- * order of the functions below. One thread, the host's main thread; graph_find_gateway() any. */
+ * order of the functions below. One thread at a time: the host's main thread, or that of a reload
+ * (swap.h). */
 #ifndef WIRING_GRAPH_H
 #define WIRING_GRAPH_H
 
-#include "rooms/lane_figures.h"
 #include "wiring/config.h"
 #include "wiring/hooks.h"
 #include "wiring/instance.h"
+#include "wiring/life.h"
 #include "wiring/plugin_loader.h"
-
-#include <stdatomic.h>
-
-/** Where clients connect. They refer to a gateway, and only through it to the instance. */
-struct gateway {
-    toni_str path;
-    struct instance *instance;
-    atomic_uint_fast64_t connections; /* that were let in and are not closed yet; any thread */
-    struct gateway_figures figures;   /* of its clients */
-};
+#include "wiring/slot.h"
 
 enum injection_kind {
-    INJECTION_NOTHING,     /* optional, and nothing provides it */
+    INJECTION_NOTHING,     /* optional connections, which it does not import: NULL */
+    INJECTION_EMPTY,       /* an optional interface that nothing provides: an empty slot */
     INJECTION_CONNECTIONS, /* the shared handle */
-    INJECTION_INSTANCE,
+    INJECTION_INSTANCE,    /* what another instance provides */
 };
 
 /** What an instance gets for one of its needs. */
 struct injection {
     enum injection_kind kind;
-    size_t slot; /* number of a slot. Not of INJECTION_CONNECTIONS, and NOBODY if there is none */
-};
-
-/** Where an instance is in its life. The thread that runs a hook of it reads and writes this too,
- * for as long as the hook runs. */
-struct life {
-    const struct instance_setup *setup;
-    const toni_host *host;
-    void **injected;                            /* one for each need; while it is being made */
-    struct instance *instance;                  /* as soon as it is made */
-    int32_t (*call)(struct instance *instance); /* the running hook, but for `create` */
-    int32_t result;                             /* of the last one */
-    bool is_left; /* it is in a call that the host waits for no more */
-    bool is_used; /* by one that is left */
+    size_t provider; /* of INJECTION_INSTANCE: the number of that instance */
 };
 
 struct graph {
-    const struct config *config;
+    struct graph *next;    /* of what is left of swaps: see swap.h */
+    struct config *config; /* one reference */
+    struct slots *slots;   /* NULL before graph_create(), as the next three */
+    const toni_host *host;
+    toni_connections *connections;
+    struct tasks *tasks;
     struct plugin_set plugins;
     struct instance_setup *setups; /* in the order of creation; they borrow from the config */
     struct injection **injections; /* of the same order; each by need */
-    struct instance **instances;   /* of the same order */
+    struct instance **instances;   /* of the same order; NULL: it is not made, or over */
     size_t setup_count;            /* 0 after a fault */
     size_t instance_count;         /* 0 before graph_create(), then setup_count */
     struct hooks *hooks;
-    struct life *lives; /* of the same order */
-    size_t left;        /* instances that were left behind */
-    toni_slot *slots;   /* of the same order: what each instance provides, from its `create` to its
-                           `destroy`; then those that stay empty, one for each optional need that
-                           nothing meets. They stay where they are as long as the graph lives. */
-    struct gateway *gateways;
-    size_t gateway_count;
+    struct life *lives;   /* of the same order */
+    size_t left;          /* instances that were left behind */
+    toni_slot **injected; /* of the same order; each by need: what it has injected of others. The
+                             plugin reads that at each call; it stays where it is as long as the
+                             instance lives. NULL: the instance has gone over to another graph */
 };
 
 /** Loads the plugins of a configuration, checks that they fit (kinds, paths, needs), and finds out
  * who gets what from whom.
- * @param config  Borrowed, and outliving the graph. May have faults; what is left of it is checked.
+ * @param config  The graph takes a reference. May have faults; what is left of it is checked.
  * @param loader  Borrowed, and outliving the graph.
+ * @param before  That runs, or NULL: what has not changed of its plugins is used again.
  * @param faults  Told of all that is wrong; after that the graph must not be created.
  * @return The graph, to be destroyed by graph_destroy(), or NULL on no memory, which is a fault. */
-struct graph *graph_check(const struct config *config, struct plugin_loader *loader,
-                          struct fault_list *faults);
+struct graph *graph_check(struct config *config, struct plugin_loader *loader,
+                          const struct graph *before, struct fault_list *faults);
 
 /* The hooks run on a thread of their own, one at a time; see hooks.h for one that hangs. */
 
 /** Makes all instances, in order. One that fails is named in the log, and those before it are
  * destroyed again, in reverse.
  * @param graph        Checked, without a fault.
+ * @param slots        Where the instances come; outlives the graph.
  * @param host         The table for the instances; outlives them.
  * @param connections  What they get as `toni.connections`; outlives them.
  * @param tasks        For their time and work; outlives them. NULL: they get none.
  * @return 0, or -1; then there are no instances. */
-int graph_create(struct graph *graph, const toni_host *host, toni_connections *connections,
-                 struct tasks *tasks);
+int graph_create(struct graph *graph, struct slots *slots, const toni_host *host,
+                 toni_connections *connections, struct tasks *tasks);
 
 /** Calls `start` of all instances, in order, up to the first that fails, which is named in the log.
  * @return 0, or -1. */
@@ -100,11 +85,8 @@ void graph_stopping(struct graph *graph);
 /** From now on no hook is waited for beyond its limit. @thread Any. */
 void graph_hurry(struct graph *graph);
 
-/** An instance is in a call that does not end: the host ends without it. */
-void graph_leave(struct graph *graph, const struct instance *instance);
-
-/** Destroys the instances, in reverse; but not those that were left behind, and not what these have
- * injected: they may still use it.
+/** Destroys the instances, in reverse; but not those that were left behind (by a hook, or by
+ * slot_abandon()), and not what these have injected: they may still use it.
  * @return 0; -1 if there are such: then the process must end without freeing what they use, the
  * graph included. */
 int graph_end(struct graph *graph);
@@ -114,13 +96,9 @@ int graph_end(struct graph *graph);
  * @param graph  NULL is fine. */
 void graph_destroy(struct graph *graph);
 
-/** Finds the slot that holds what an instance provides; whoever had it injected reads it there at
- * each call, its two members one after the other: change them only while no hook and no callback
- * runs.
- * @return It, or NULL if there is no such instance, or it provides nothing. */
-toni_slot *graph_find_slot(const struct graph *graph, const char *instance);
-
-/** @return The gateway on exactly this path, or NULL. @thread Any, once the graph is created. */
-struct gateway *graph_find_gateway(const struct graph *graph, toni_str path);
+/** Says what those get who have an instance injected. They read the two members one after the
+ * other: only while no hook and no callback of them runs.
+ * @param number  Of the instance. @param provided  Empty: nothing any more. */
+void graph_provide(struct graph *graph, size_t number, toni_slot provided);
 
 #endif

@@ -242,35 +242,33 @@ static int resolve(struct plan *plan)
 
 /* @param position  By provider: its number in the order. */
 static int set_up_injections(struct graph *graph, const struct plan *plan, size_t provider,
-                             const size_t *position, size_t *empty_slots)
+                             const size_t *position)
 {
     const toni_dependency *const *needs = plan->providers[provider].needs;
     const size_t count = needs_count(needs);
     struct injection *injections = calloc(count + 1, sizeof *injections);
 
-    if (!injections)
+    graph->injections[graph->setup_count] = injections;
+    graph->injected[graph->setup_count] = calloc(count + 1, sizeof(toni_slot));
+    if (!injections || !graph->injected[graph->setup_count])
         return -1;
     for (size_t n = 0; n < count; n++) {
         const size_t source = plan->resolution.sources[provider][n];
 
         if (source == CONNECTIONS)
-            injections[n] = (struct injection){INJECTION_CONNECTIONS, NOBODY};
+            injections[n].kind = INJECTION_CONNECTIONS;
         else if (source != NOBODY)
             injections[n] = (struct injection){INJECTION_INSTANCE, position[source]};
         else if (toni_str_equal(needs[n]->interface_name, connections_interface.name))
-            injections[n] = (struct injection){INJECTION_NOTHING, NOBODY}; /* it has no slot */
+            injections[n].kind = INJECTION_NOTHING;
         else
-            injections[n] =
-                (struct injection){INJECTION_NOTHING, plan->candidate_count + (*empty_slots)++};
+            injections[n].kind = INJECTION_EMPTY;
     }
-    graph->injections[graph->setup_count] = injections;
     return 0;
 }
 
 static int set_up_in_order(struct graph *graph, const struct plan *plan, size_t *position)
 {
-    size_t empty_slots = 0;
-
     for (size_t i = 0; i < plan->resolution.provider_count; i++) {
         const size_t provider = plan->resolution.order[i];
         if (provider == CONNECTIONS)
@@ -278,9 +276,10 @@ static int set_up_in_order(struct graph *graph, const struct plan *plan, size_t 
 
         const struct candidate *candidate = &plan->candidates[provider - 1];
         position[provider] = graph->setup_count;
-        if (set_up_injections(graph, plan, provider, position, &empty_slots))
-            return -1;
+        const int result = set_up_injections(graph, plan, provider, position);
         graph->setups[graph->setup_count++] = (struct instance_setup){
+            .config = graph->config,
+            .at = candidate->provider->at,
             .plugin = candidate->plugin,
             .name = candidate->provider->name,
             .module = candidate->module->name,
@@ -288,6 +287,8 @@ static int set_up_in_order(struct graph *graph, const struct plan *plan, size_t 
             .options = candidate->provider->options,
             .limits = candidate->provider->limits,
         };
+        if (result)
+            return -1;
     }
     return 0;
 }
@@ -295,20 +296,15 @@ static int set_up_in_order(struct graph *graph, const struct plan *plan, size_t 
 static int set_up(struct graph *graph, const struct plan *plan)
 {
     const size_t most = plan->candidate_count + 1; /* calloc(0) may return NULL */
-    size_t needs = 0;
-    for (size_t i = 0; i <= plan->candidate_count; i++)
-        needs += needs_count(plan->providers[i].needs);
-
     size_t *position = calloc(most, sizeof *position);
     graph->setups = calloc(most, sizeof *graph->setups);
     graph->injections = calloc(most, sizeof(struct injection *));
     graph->instances = calloc(most, sizeof(struct instance *));
     graph->lives = calloc(most, sizeof *graph->lives);
-    graph->slots = calloc(most + needs, sizeof *graph->slots);
-    graph->gateways = calloc(most, sizeof *graph->gateways);
+    graph->injected = calloc(most, sizeof(toni_slot *));
     int result = -1;
     if (position && graph->setups && graph->injections && graph->instances && graph->lives &&
-        graph->slots && graph->gateways)
+        graph->injected)
         result = set_up_in_order(graph, plan, position);
     free(position);
     return result;
@@ -335,8 +331,8 @@ static void plan_finish(struct plan *plan)
     free(plan->providers);
 }
 
-struct graph *graph_check(const struct config *config, struct plugin_loader *loader,
-                          struct fault_list *faults)
+struct graph *graph_check(struct config *config, struct plugin_loader *loader,
+                          const struct graph *before, struct fault_list *faults)
 {
     const struct plugin_search search = {
         .config_folder = config->folder,
@@ -350,8 +346,8 @@ struct graph *graph_check(const struct config *config, struct plugin_loader *loa
     if (graph && !(graph->hooks = hooks_create()))
         result = -1;
     if (graph && !result) {
-        graph->config = config;
-        plugin_set_init(&graph->plugins, loader, &search);
+        graph->config = gateways_conf_ref(config);
+        plugin_set_init(&graph->plugins, loader, &search, before ? &before->plugins : NULL);
         load_all(&plan, &graph->plugins);
         result = resolve(&plan);
         if (!result && fault_list_empty(faults))

@@ -129,16 +129,19 @@ static bool wait_within(struct hooks *hooks, const struct hook_call *call, uint6
 static bool wait_longer(struct hooks *hooks, const struct hook_call *call, const char *instance,
                         const char *hook, uint64_t limit_ms)
 {
-    log_warn(hooks->hurried ? "a life-cycle hook has not returned: the host ends without it"
-                            : "a life-cycle hook has not returned yet: the host waits for it",
-             log_str("instance", instance), log_str("hook", hook), log_uint("limit_ms", limit_ms));
-    if (hooks->hurried)
+    static const char *const lines[] = {
+        [PATIENCE_WAITS] = "a life-cycle hook has not returned yet: the host waits for it",
+        [PATIENCE_GIVES_UP] = "a life-cycle hook has not returned: it is given up",
+        [PATIENCE_ENDS] = "a life-cycle hook has not returned: the host ends without it",
+    };
+    log_warn(lines[hooks->patience], log_str("instance", instance), log_str("hook", hook),
+             log_uint("limit_ms", limit_ms));
+    if (hooks->patience != PATIENCE_WAITS)
         return false;
-    while (!call->is_over && !hooks->hurried)
+    while (!call->is_over && hooks->patience == PATIENCE_WAITS)
         pthread_cond_wait(&hooks->changed, &hooks->lock);
     if (!call->is_over)
-        log_warn("a life-cycle hook has not returned: the host ends without it",
-                 log_str("instance", instance), log_str("hook", hook));
+        log_warn(lines[hooks->patience], log_str("instance", instance), log_str("hook", hook));
     return call->is_over;
 }
 
@@ -178,10 +181,11 @@ int hooks_run(struct hooks *hooks, const char *instance, const char *hook, uint6
     return is_over ? 0 : -1;
 }
 
-void hooks_hurry(struct hooks *hooks)
+void hooks_hurry(struct hooks *hooks, enum patience patience)
 {
     pthread_mutex_lock(&hooks->lock);
-    hooks->hurried = true;
+    if (patience > hooks->patience)
+        hooks->patience = patience;
     pthread_cond_broadcast(&hooks->changed);
     pthread_mutex_unlock(&hooks->lock);
 }

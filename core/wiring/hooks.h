@@ -12,13 +12,20 @@
 
 struct hook_call;
 
+/* What becomes of a hook that takes longer than its limit. Only ever rises. */
+enum patience {
+    PATIENCE_WAITS,    /* it is waited for: the host starts */
+    PATIENCE_GIVES_UP, /* it is left behind: a reload is given up */
+    PATIENCE_ENDS,     /* it is left behind: the host ends */
+};
+
 struct hooks {
     pthread_mutex_t lock; /* a leaf: guards all below */
     pthread_cond_t changed;
     struct hook_call *asked; /* that the thread has to take; NULL: nothing to do */
     bool has_thread;
     bool ending;
-    bool hurried;
+    enum patience patience;
     pthread_t thread;
     size_t left;    /* calls that were left behind and still run */
     bool is_orphan; /* the last of them frees this */
@@ -42,7 +49,8 @@ void hooks_destroy(struct hooks *hooks);
 int hooks_run(struct hooks *hooks, const char *instance, const char *hook, uint64_t limit_ms,
               void (*call)(void *data), void *data);
 
-/** The host shall end: no hook is waited for beyond its limit any more. @thread Any. */
-void hooks_hurry(struct hooks *hooks);
+/** No hook is waited for beyond its limit any more.
+ * @param patience  Why: PATIENCE_GIVES_UP or PATIENCE_ENDS. @thread Any. */
+void hooks_hurry(struct hooks *hooks, enum patience patience);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "wiring/state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,6 @@
 #include <toni/http.h>
 
 #define NS_PER_MS 1000000u
-
-/* Counters are statistics: no other memory is published by them. */
-static void count(_Atomic uint64_t *counter, uint64_t more)
-{
-    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
-}
 
 /* --- Around every call */
 
@@ -32,7 +27,7 @@ static uint64_t call_begin(struct instance *instance)
     asked = clock_now_ns();
     pthread_mutex_lock(&instance->lock);
     began = clock_now_ns();
-    count(&instance->lock_wait_ns, began - asked);
+    counter_add_shared(&instance->figures->lock_wait_ns, began - asked);
     return began;
 }
 
@@ -58,23 +53,26 @@ static void callback_end(struct instance *instance, const char *callback, uint64
 {
     const uint64_t took = call_end(instance, began);
 
-    striped_histogram_add(&instance->callback_times, took);
+    striped_histogram_add(&instance->figures->callback_times, took);
     if (took > instance->callback_limit_ns) {
-        count(&instance->slow_callbacks, 1);
+        counter_add_shared(&instance->figures->slow_callbacks, 1);
         report_slow(instance, "a callback was slow and made its thread wait",
                     log_str("callback", callback), took, instance->callback_limit_ns);
     }
 }
 
+static void report_slow_hook(struct instance *instance, const char *hook, uint64_t took_ns)
+{
+    if (took_ns <= instance->hook_limit_ns)
+        return;
+    counter_add_shared(&instance->figures->slow_hooks, 1);
+    report_slow(instance, "a life-cycle hook took longer than its limit", log_str("hook", hook),
+                took_ns, instance->hook_limit_ns);
+}
+
 static void hook_end(struct instance *instance, const char *hook, uint64_t began)
 {
-    const uint64_t took = call_end(instance, began);
-
-    if (took > instance->hook_limit_ns) {
-        count(&instance->slow_hooks, 1);
-        report_slow(instance, "a life-cycle hook took longer than its limit", log_str("hook", hook),
-                    took, instance->hook_limit_ns);
-    }
+    report_slow_hook(instance, hook, call_end(instance, began));
 }
 
 /* Plugins may hand on a count, such as that of a broadcast: it is a success. */
@@ -102,6 +100,18 @@ int32_t instance_on_connect(struct instance *instance, toni_client *client)
     const uint64_t began = call_begin(instance);
     const int32_t result = instance->descriptor->on_connect(instance->self, client);
     callback_end(instance, "on_connect", began);
+    return without_count(result);
+}
+
+int32_t instance_on_adopt(struct instance *instance, toni_client *client)
+{
+    if (instance->descriptor->on_adopt == NULL)
+        return TONI_OK;
+    const uint64_t began = call_begin(instance);
+    const int32_t result = instance->descriptor->on_adopt(instance->self, client);
+    callback_end(instance, "on_adopt", began);
+    if (result < 0)
+        instance_callback_failed(instance, "on_adopt", client, result);
     return without_count(result);
 }
 
@@ -143,7 +153,7 @@ int32_t instance_on_request(struct instance *instance, toni_exchange *exchange)
     if (result < 0) {
         const toni_str method = toni_exchange_method(exchange), path = toni_exchange_path(exchange);
 
-        count(&instance->callback_failures, 1);
+        counter_add_shared(&instance->figures->callback_failures, 1);
         log_warn("a callback failed, its request is answered with 500",
                  log_str("instance", instance->setup.name), log_str("callback", "on_request"),
                  log_strn("method", method.data, method.size),
@@ -165,10 +175,54 @@ void instance_leave(struct instance *instance, const char *callback, uint64_t en
 void instance_callback_failed(struct instance *instance, const char *callback,
                               const toni_client *client, int32_t error)
 {
-    count(&instance->callback_failures, 1);
+    counter_add_shared(&instance->figures->callback_failures, 1);
     log_warn("a callback failed, its client is closed", log_str("instance", instance->setup.name),
              log_str("callback", callback), log_str("client", toni_client_name(client)),
              log_str("error", toni_error_name(error)));
+}
+
+/* --- A swap */
+
+bool instance_can_export(const struct instance *instance)
+{
+    return instance->descriptor->export_state != NULL;
+}
+
+bool instance_can_import(const struct instance *instance)
+{
+    return instance->descriptor->import_state != NULL;
+}
+
+int32_t instance_export(struct instance *instance, toni_state_writer *writer)
+{
+    const uint64_t began = clock_now_ns();
+    const int32_t result = instance->descriptor->export_state(instance->self, writer);
+    report_slow_hook(instance, "export_state", clock_now_ns() - began);
+    return result < 0 ? result : writer->error;
+}
+
+int32_t instance_import(struct instance *instance, const toni_state *state)
+{
+    const uint64_t began = clock_now_ns();
+    const int32_t result = instance->descriptor->import_state(instance->self, state);
+    report_slow_hook(instance, "import_state", clock_now_ns() - began);
+    return without_count(result);
+}
+
+void instance_set_limits(struct instance *instance, const struct limits *limits)
+{
+    instance->setup.limits = *limits;
+    instance->callback_limit_ns = limits->callback_ms * NS_PER_MS;
+    instance->hook_limit_ns = limits->hook_ms * NS_PER_MS;
+}
+
+toni_slot instance_provides(const struct instance *instance)
+{
+    const toni_interface *provides = instance->descriptor->provides;
+
+    if (provides == NULL)
+        return (toni_slot){0};
+    return (toni_slot){.table = provides->table, .self = instance->self};
 }
 
 /* --- Life */
@@ -200,13 +254,14 @@ static struct instance *instance_allocate(const struct instance_setup *setup, co
     if (needs > 0)
         memcpy(instance->injected, injected, needs * sizeof *injected);
     instance->host = host;
-    instance->created_ms = clock_wall_ms();
+    instance->figures = &setup->slot->figures;
     instance->descriptor = descriptor;
     instance->setup = *setup;
     instance->setup.plugin = plugin_ref(setup->plugin);
+    if (setup->config)
+        gateways_conf_ref(setup->config);
     instance->is_serialised = (descriptor->flags & TONI_CONCURRENT) == 0;
-    instance->callback_limit_ns = setup->limits.callback_ms * NS_PER_MS;
-    instance->hook_limit_ns = setup->limits.hook_ms * NS_PER_MS;
+    instance_set_limits(instance, &setup->limits);
     task_list_init(&instance->tasks, setup->tasks);
     return instance;
 }
@@ -215,6 +270,7 @@ static void instance_free(struct instance *instance)
 {
     pthread_mutex_destroy(&instance->lock);
     plugin_unref(instance->setup.plugin);
+    gateways_conf_destroy(instance->setup.config);
     free(instance->injected);
     free(instance);
 }
@@ -236,7 +292,8 @@ int32_t instance_create(const struct instance_setup *setup, const toni_host *hos
         instance_free(instance);
         return error;
     }
-    tasks_open(instance);
+    if (!setup->is_held)
+        tasks_open(instance);
     *result = instance;
     return TONI_OK;
 }

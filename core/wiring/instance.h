@@ -7,10 +7,11 @@
 #ifndef WIRING_INSTANCE_H
 #define WIRING_INSTANCE_H
 
-#include "base/histogram.h"
 #include "base/value.h"
 #include "rooms/limits.h"
+#include "wiring/config.h"
 #include "wiring/plugin.h"
+#include "wiring/slot.h"
 #include "wiring/tasks.h"
 
 #include <pthread.h>
@@ -23,13 +24,17 @@
 /** What instance_create() needs to know; all but the injections is borrowed and must outlive the
  * instance. */
 struct instance_setup {
+    struct config *config; /* what the rest is borrowed from: the instance takes a reference */
+    struct slot *slot;     /* where it is, or will be */
     struct plugin *plugin; /* the instance takes a reference of its own */
+    const struct value *at; /* its provider in gateways.conf, for faults */
     const char *name;
     const char *module;
     toni_str path;               /* where it answers; empty: nowhere */
     const struct value *options; /* a group, or NULL */
     struct limits limits;
     struct tasks *tasks; /* NULL: it gets no time and no work, as if it were ending */
+    bool is_held;        /* its tasks wait for tasks_open(), also after `create` */
 };
 
 /** Read-only from instance_create() to instance_destroy(), but for the lock and the counters. */
@@ -37,7 +42,6 @@ struct instance {
     const toni_host *host; /* first: a toni_context points to an instance */
     void *self;
     const toni_plugin *descriptor; /* the plugin's */
-    int64_t created_ms;            /* wall clock */
     bool is_serialised;
     uint64_t callback_limit_ns;
     uint64_t hook_limit_ns;
@@ -46,20 +50,8 @@ struct instance {
     struct instance_setup setup;
     void **injected; /* one for each of the descriptor's `needs`, in their order */
 
-    /* Any thread adds, any thread reads. */
-    _Atomic uint64_t callback_failures;
-    _Atomic uint64_t slow_callbacks;
-    _Atomic uint64_t slow_hooks;
-    _Atomic uint64_t lock_wait_ns;    /* what callbacks waited for the lock, all together */
-    _Atomic uint64_t tasks_run;       /* calls of `run` and `done` */
-    _Atomic uint64_t tasks_cancelled; /* by toni_cancel_timer, or as the instance ended */
-    _Atomic uint64_t jobs_run;        /* that have ended */
-    _Atomic uint64_t periods_skipped; /* of toni_every, since the times had passed already */
-    _Atomic uint64_t tasks_pending;   /* now: not over yet, timers included */
-    _Atomic uint64_t timers_active;   /* now: timers that can be cancelled */
-
-    struct striped_histogram callback_times;
-    struct task_list tasks; /* the tasks' own */
+    struct instance_figures *figures; /* the slot's */
+    struct task_list tasks;           /* the tasks' own */
 };
 
 /* --- Life. Each hook that takes longer than `hook_ms` is named in the log and counted. Not to be
@@ -97,6 +89,10 @@ int32_t instance_guard(struct instance *instance, const toni_request *request);
  * whether a close code was chosen, so it reports with instance_callback_failed() what was not. */
 int32_t instance_on_connect(struct instance *instance, toni_client *client);
 
+/** Tells a new instance of a client that its predecessor had. A failure is logged and counted here.
+ * @return TONI_OK, or an error that ends the client. */
+int32_t instance_on_adopt(struct instance *instance, toni_client *client);
+
 /** A failure is logged and counted here.
  * @return TONI_OK, or an error that ends the client. */
 int32_t instance_on_message(struct instance *instance, toni_client *client,
@@ -125,7 +121,27 @@ uint64_t instance_enter(struct instance *instance);
 /** Releases the lock again. @param callback  What the callback is called in the log. */
 void instance_leave(struct instance *instance, const char *callback, uint64_t entered);
 
+/* --- A swap: the instance is at rest, so the lock is not taken. Otherwise as hooks. */
+
+/** @return Whether it has a state to give away. */
+bool instance_can_export(const struct instance *instance);
+
+/** @return Whether it wants a state. */
+bool instance_can_import(const struct instance *instance);
+
+/** Calls `export_state`. @return TONI_OK, what it returned, or what a write met. */
+int32_t instance_export(struct instance *instance, toni_state_writer *writer);
+
+/** Calls `import_state`. @return TONI_OK, or what it returned. */
+int32_t instance_import(struct instance *instance, const toni_state *state);
+
+/** Gives it other limits for callbacks and hooks. It is at rest. */
+void instance_set_limits(struct instance *instance, const struct limits *limits);
+
 /* --- Reading */
+
+/** @return What others get who have it injected; empty if it provides nothing. */
+toni_slot instance_provides(const struct instance *instance);
 
 /** @return The instance as its plugin knows it. */
 static inline toni_context *instance_context(struct instance *instance)

@@ -19,6 +19,7 @@
 
 /* What a plugin is to the loader. */
 struct plugin_library {
+    struct plugin_loader *loader;
     void *handle; /* dlopen's; NULL before */
     char *path;   /* of the original */
     char *copy;   /* of the copy that is mapped */
@@ -29,6 +30,7 @@ struct plugin_library {
 void plugin_loader_init(struct plugin_loader *loader, const char *host_folder)
 {
     loader->host_folder = host_folder;
+    loader->retired = 0;
     copy_store_init(&loader->copies);
 }
 
@@ -38,9 +40,9 @@ void plugin_loader_finish(struct plugin_loader *loader)
 }
 
 void plugin_set_init(struct plugin_set *set, struct plugin_loader *loader,
-                     const struct plugin_search *search)
+                     const struct plugin_search *search, const struct plugin_set *before)
 {
-    *set = (struct plugin_set){.loader = loader, .search = *search};
+    *set = (struct plugin_set){.loader = loader, .before = before, .search = *search};
 }
 
 void plugin_set_finish(struct plugin_set *set)
@@ -54,11 +56,14 @@ void plugin_set_finish(struct plugin_set *set)
 
 /* --- A library's end */
 
+/* What stays mapped needs its file no more. */
 static void library_destroy(struct plugin_library *library, bool unload)
 {
     if (unload && library->handle != NULL)
         dlclose(library->handle);
-    if (unload && library->copy != NULL)
+    else if (library->handle != NULL)
+        library->loader->retired++;
+    if (library->copy != NULL)
         copy_store_remove(library->copy);
     free(library->copy);
     free(library->path);
@@ -265,17 +270,58 @@ static struct plugin *loaded_before(const struct plugin_set *set,
     return NULL;
 }
 
-/* Takes the library over, whatever is returned. */
-static struct plugin *load_into(struct plugin_set *set, struct plugin_library *library, int fd,
-                                const struct value *at, struct fault_list *faults)
+/* @return Whether both files hold the same bytes; the first from its beginning. */
+static bool same_content(int fd, const char *path)
 {
-    struct plugin *plugin = calloc(1, sizeof *plugin);
+    char here[65536], there[65536];
+    const int other = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = -1;
+
+    for (off_t at = 0; other >= 0; at += size) {
+        size = pread(fd, here, sizeof here, at);
+        if (size < 0 || pread(other, there, sizeof there, at) != size ||
+            memcmp(here, there, (size_t)size) != 0) {
+            size = -1;
+            break;
+        }
+        if (size == 0)
+            break;
+    }
+    if (other >= 0)
+        close(other);
+    return size == 0;
+}
+
+/* @return What the running configuration has loaded from this file, if that is as it was. */
+static struct plugin *running(const struct plugin_set *set, const struct plugin_library *library,
+                              int fd)
+{
+    for (size_t i = 0; set->before != NULL && i < set->before->count; i++) {
+        struct plugin *plugin = set->before->plugins[i];
+
+        if (strcmp(plugin->path, library->path) == 0 && same_content(fd, plugin->library->copy))
+            return plugin;
+    }
+    return NULL;
+}
+
+static bool make_room(struct plugin_set *set)
+{
     struct plugin **plugins = realloc(
         set->plugins, (set->count + 1) * sizeof(struct plugin *)); /* few: one by one will do */
 
     if (plugins != NULL)
         set->plugins = plugins;
-    if (plugin == NULL || plugins == NULL) {
+    return plugins != NULL;
+}
+
+/* Takes the library over, whatever is returned. */
+static struct plugin *load_into(struct plugin_set *set, struct plugin_library *library, int fd,
+                                const struct value *at, struct fault_list *faults)
+{
+    struct plugin *plugin = calloc(1, sizeof *plugin);
+
+    if (plugin == NULL) {
         out_of_memory(at, faults);
         goto fail;
     }
@@ -303,6 +349,7 @@ struct plugin *plugin_set_load(struct plugin_set *set, const char *name, const s
         out_of_memory(at, faults);
         return NULL;
     }
+    library->loader = set->loader;
     library->path = find_library(set, name, at, faults);
     const int fd = library->path != NULL ? open_library(library, at, faults) : -1;
     if (fd < 0) {
@@ -310,10 +357,16 @@ struct plugin *plugin_set_load(struct plugin_set *set, const char *name, const s
         return NULL;
     }
     plugin = loaded_before(set, library);
-    if (plugin != NULL)
-        library_destroy(library, true);
-    else
+    if (plugin == NULL && !make_room(set)) {
+        out_of_memory(at, faults);
+    } else if (plugin == NULL && (plugin = running(set, library, fd)) != NULL) {
+        set->plugins[set->count++] = plugin_ref(plugin);
+    } else if (plugin == NULL) {
         plugin = load_into(set, library, fd, at, faults);
+        library = NULL;
+    }
+    if (library != NULL)
+        library_destroy(library, true);
     close(fd);
     return plugin;
 }

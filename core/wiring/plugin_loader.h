@@ -3,7 +3,8 @@
  *
  * A loader is the host's, and outlives all plugins. A set is what one configuration loads: each
  * file once, however many providers name it; the next configuration, with a set of its own, loads
- * anew what changed meanwhile. One thread at a time, the host's main thread. */
+ * anew what changed meanwhile, and shares with the set before it what did not. One thread at a
+ * time: the host's main thread, or that of a reload. */
 #ifndef WIRING_PLUGIN_LOADER_H
 #define WIRING_PLUGIN_LOADER_H
 
@@ -13,6 +14,7 @@
 
 struct plugin_loader {
     const char *host_folder; /* of the plugins that come with the host; searched last */
+    size_t retired;          /* plugins that nothing refers to any more, and are mapped still */
     struct copy_store copies;
 };
 
@@ -25,6 +27,7 @@ struct plugin_search {
 
 struct plugin_set {
     struct plugin_loader *loader;
+    const struct plugin_set *before; /* that of the configuration that runs; NULL: none */
     struct plugin_search search;
     struct plugin **plugins; /* one reference to each is the set's */
     size_t count;
@@ -37,9 +40,12 @@ void plugin_loader_init(struct plugin_loader *loader, const char *host_folder);
 /** Removes the private copies. Of plugins that are still mapped nothing else changes. */
 void plugin_loader_finish(struct plugin_loader *loader);
 
-/** Makes an empty set. @param loader  Borrowed, and outliving the set and its plugins. */
+/** Makes an empty set.
+ * @param loader  Borrowed, and outliving the set and its plugins.
+ * @param before  Of the configuration that runs: a library of it whose path and content are the
+ *                same is shared. Borrowed, until the last plugin_set_load(). NULL: none. */
 void plugin_set_init(struct plugin_set *set, struct plugin_loader *loader,
-                     const struct plugin_search *search);
+                     const struct plugin_search *search, const struct plugin_set *before);
 
 /** Gives back the set's references and empties it. */
 void plugin_set_finish(struct plugin_set *set);

@@ -3,11 +3,6 @@
 
 #include <stddef.h>
 
-static void discount(_Atomic uint64_t *gauge)
-{
-    atomic_fetch_sub_explicit(gauge, 1, memory_order_relaxed);
-}
-
 void task_enlist(struct task *task)
 {
     struct task_list *list = &task->instance->tasks;
@@ -19,7 +14,7 @@ void task_enlist(struct task *task)
         list->first = task;
     list->last = task;
     list->tasks->count++;
-    task_count(&task->instance->tasks_pending, 1);
+    counter_add_shared(&task->instance->figures->tasks_pending, 1);
 }
 
 void task_delist(struct task *task)
@@ -35,7 +30,7 @@ void task_delist(struct task *task)
     else
         list->last = task->previous;
     list->tasks->count--;
-    discount(&task->instance->tasks_pending);
+    counter_sub_shared(&task->instance->figures->tasks_pending, 1);
 }
 
 struct task *task_delist_all(struct instance *instance)
@@ -45,7 +40,7 @@ struct task *task_delist_all(struct instance *instance)
 
     for (const struct task *task = first; task != NULL; task = task->next) {
         list->tasks->count--;
-        discount(&instance->tasks_pending);
+        counter_sub_shared(&instance->figures->tasks_pending, 1);
     }
     list->first = list->last = NULL;
     return first;
@@ -61,7 +56,7 @@ int task_remember(struct tasks *tasks, struct task *task)
     if (hash_table_insert(&tasks->numbered, &task->node, task->due.number) != 0)
         return -1;
     if (task_is_timer(task))
-        task_count(&task->instance->timers_active, 1);
+        counter_add_shared(&task->instance->figures->timers_active, 1);
     return 0;
 }
 
@@ -69,7 +64,7 @@ void task_forget(struct tasks *tasks, struct task *task)
 {
     hash_table_remove(&tasks->numbered, &task->node);
     if (task_is_timer(task))
-        discount(&task->instance->timers_active);
+        counter_sub_shared(&task->instance->figures->timers_active, 1);
 }
 
 void task_put(struct tasks *tasks, struct task *task)

@@ -101,10 +101,4 @@ static inline bool task_is_numbered(const struct task *task)
     return task_is_timer(task) || task->kind == TASK_RECEIPT;
 }
 
-/** Adds to a counter of an instance. They are statistics: no other memory is published by them. */
-static inline void task_count(_Atomic uint64_t *counter, uint64_t more)
-{
-    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
-}
-
 #endif

@@ -20,7 +20,7 @@ static int32_t admit(struct tasks *tasks, struct task *task, uint64_t delay_ns)
 
     if (instance->tasks.state == TASK_LIST_CLOSED)
         return TONI_ERR_CLOSING;
-    if (atomic_load_explicit(&instance->tasks_pending, memory_order_relaxed) >= TASKS_MOST)
+    if (counter_read(&instance->figures->tasks_pending) >= TASKS_MOST)
         return TONI_ERR_LIMIT;
     task->due.at_ns = tasks->now_ns() + delay_ns;
     task->due.number = tasks->last_number + 1;
@@ -105,7 +105,7 @@ static int32_t context_work(toni_context *context, toni_job_fn job, toni_done_fn
 static void cancel(struct tasks *tasks, struct task *task)
 {
     task_forget(tasks, task);
-    task_count(&task->instance->tasks_cancelled, 1);
+    counter_add_shared(&task->instance->figures->tasks_cancelled, 1);
     task->is_cancelled = true;
     if (task->place == TASK_TAKEN)
         return;

@@ -57,7 +57,7 @@ static void call(struct task *task)
         task->told(task->instance->self, task->data, &task->receipt);
     else
         task->run(task->instance->self, task->data);
-    task_count(&task->instance->tasks_run, 1);
+    counter_add_shared(&task->instance->figures->tasks_run, 1);
 }
 
 /* Times that have passed are left out: a slow plugin finds no heap of them when it is done. */
@@ -68,7 +68,7 @@ static void schedule_next(struct task *task, uint64_t now_ns)
     if (now_ns > task->due.at_ns)
         missed = (now_ns - task->due.at_ns - 1) / task->period_ns;
     task->due.at_ns += (missed + 1) * task->period_ns;
-    task_count(&task->instance->periods_skipped, missed);
+    counter_add_shared(&task->instance->figures->periods_skipped, missed);
 }
 
 /* Says what becomes of a task that was called, or not.
@@ -93,7 +93,9 @@ static bool settle(struct tasks *tasks, struct task *task, bool was_called)
 static void run_task(struct tasks *tasks, struct task *task)
 {
     struct instance *instance = task->instance;
+    struct slot *slot = instance->setup.slot;
     const char *name = kind_names[task->kind];
+    (void)slot_enter(slot); /* waits while it is exchanged; then the task may be over */
     const uint64_t entered = instance_enter(instance);
     const bool may = may_begin(tasks, task);
 
@@ -103,6 +105,7 @@ static void run_task(struct tasks *tasks, struct task *task)
     if (is_over && task->release != NULL)
         task->release(task->data);
     instance_leave(instance, name, entered);
+    slot_exit(slot);
 
     pthread_mutex_lock(&tasks->lock);
     if (is_over)
@@ -161,7 +164,7 @@ static void *run_jobs(void *data)
         }
         pthread_mutex_unlock(&tasks->lock);
         task->result = task->job(task->data);
-        task_count(&task->instance->jobs_run, 1);
+        counter_add_shared(&task->instance->figures->jobs_run, 1);
         pthread_mutex_lock(&tasks->lock);
         task->has_worked = true;
         task->due.at_ns = tasks->now_ns();
@@ -192,6 +195,7 @@ void tasks_open(struct instance *instance)
     pthread_mutex_unlock(&tasks->lock);
 }
 
+/* Under the lock. */
 static void close_list(struct tasks *tasks, struct task_list *list)
 {
     list->state = TASK_LIST_CLOSED;
@@ -200,8 +204,17 @@ static void close_list(struct tasks *tasks, struct task_list *list)
         if (task->place != TASK_TAKEN)
             task->place = TASK_WAITS;
     }
-    while (list->running > 0)
-        pthread_cond_wait(&tasks->one_ended, &tasks->lock);
+}
+
+void tasks_close(struct instance *instance)
+{
+    struct tasks *tasks = instance->tasks.tasks;
+
+    if (tasks == NULL)
+        return;
+    pthread_mutex_lock(&tasks->lock);
+    close_list(tasks, &instance->tasks);
+    pthread_mutex_unlock(&tasks->lock);
 }
 
 /* Under the lock, once nothing is running. @return All tasks, linked by `next`. */
@@ -210,7 +223,7 @@ static struct task *take_all(struct tasks *tasks, struct instance *instance)
     for (struct task *task = instance->tasks.first; task != NULL; task = task->next) {
         if (task->is_cancelled)
             continue; /* and counted, but not released yet */
-        task_count(&instance->tasks_cancelled, 1);
+        counter_add_shared(&instance->figures->tasks_cancelled, 1);
         if (task_is_numbered(task) && !task->has_worked)
             task_forget(tasks, task);
     }
@@ -225,6 +238,8 @@ void tasks_cancel(struct instance *instance)
         return;
     pthread_mutex_lock(&tasks->lock);
     close_list(tasks, &instance->tasks);
+    while (instance->tasks.running > 0)
+        pthread_cond_wait(&tasks->one_ended, &tasks->lock);
     struct task *task = take_all(tasks, instance);
     pthread_mutex_unlock(&tasks->lock);
     if (task == NULL)

@@ -61,6 +61,10 @@ void task_list_init(struct task_list *list, struct tasks *tasks);
 /** Lets the tasks run: `create` has returned, and `self` is known. */
 void tasks_open(struct instance *instance);
 
+/** From now on the instance can ask for no tasks, and none of it begins any more: its slot is about
+ * to be another's. Waits for nothing; tasks_cancel() follows. */
+void tasks_close(struct instance *instance);
+
 /** Ends the tasks of an instance: from now on it can ask for none; none begins any more; what is
  * running is waited for, and all are released. The caller holds no lock, and is not a task of this
  * instance. Calling it again does nothing. */

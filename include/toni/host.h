@@ -1,7 +1,8 @@
 /** @file
  * The host's function table: all that a plugin can ask of the host.
  *
- * Plugins call the wrappers of connections.h, client.h, request.h, context.h, http.h and task.h,
+ * Plugins call the wrappers of connections.h, client.h, request.h, context.h, http.h, task.h and
+ * state.h,
  * which are thin; what each function takes, returns and costs is said there. A test of a plugin
  * fills a table of its own and hands out handles that begin with a pointer to it.
  *
@@ -97,6 +98,13 @@ struct toni_host {
     int32_t (*target_send_with_receipt)(toni_target *target, const toni_message *message,
                                         toni_context *context, toni_receipt_fn told, void *data,
                                         toni_release_fn release);
+
+#if TONI_ABI_NEEDED >= 1
+    /* state.h: what goes along when an instance is swapped. Since ABI 1.1 */
+    int32_t (*state_write)(toni_state_writer *writer, const void *bytes, size_t size);
+    int32_t (*context_acquire)(toni_context *context);
+    int32_t (*context_release)(toni_context *context);
+#endif
 };
 
 /** The frozen first member of every handle, read.

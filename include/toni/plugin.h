@@ -76,7 +76,8 @@ typedef struct toni_plugin {
     /** Makes an instance.
      * @param context  Valid until `destroy` has returned.
      * @param self     Set to the instance's state; NULL is fine.
-     * @return TONI_OK, or an error: the host doesn't start, and `destroy` is not called. */
+     * @return TONI_OK, or an error: the host doesn't start (or the swap is given up), and `destroy`
+     * is not called. */
     int32_t (*create)(toni_context *context, void **self);
 
     /** All instances are made, nothing is bound yet. @return TONI_OK, or an error: the host doesn't
@@ -84,10 +85,11 @@ typedef struct toni_plugin {
     int32_t (*start)(void *self);
 
     /** The sockets are bound; clients may come at any moment. @return TONI_OK, or an error: the
-     * host stops. */
+     * host stops. After a swap (state.h) an error is only logged: the instance serves already. */
     int32_t (*ready)(void *self);
 
-    /** The host has been asked to stop and still serves. @param why  Reserved; 0. */
+    /** The host has been asked to stop and still serves; or the instance was swapped or removed.
+     * @param why  Reserved; 0. */
     void (*stopping)(void *self, uint32_t why);
 
     /** Ends an instance: the last call that it gets. Releases `self`; no thread or timer of the
@@ -127,6 +129,30 @@ typedef struct toni_plugin {
      * without holding up WebSocket clients.
      * @return TONI_OK if it was answered; an error answers 500, and is logged. */
     int32_t (*on_request)(void *self, toni_exchange *exchange);
+
+#if TONI_ABI_NEEDED >= 1
+    /* Since ABI 1.1: what goes along when the instance is swapped; see state.h. */
+
+    uint32_t state_version; /**< of the bytes that `export_state` writes: the plugin's own number */
+    uint32_t reserved_1_1;
+
+    /** Writes what the successor has to know. The instance is at rest: none of its callbacks runs.
+     * It may be called after this as if nothing had been, if the swap is given up.
+     * @param writer  For toni_state_write.
+     * @return TONI_OK, or an error: the swap is given up. */
+    int32_t (*export_state)(void *self, toni_state_writer *writer);
+
+    /** Takes over what the predecessor has written; not called if that has no `export_state`. After
+     * `start`, and before any other callback.
+     * @param state  Of the predecessor, which may be of any version: look at `version` first.
+     * @return TONI_OK, or an error: the swap is given up, and the predecessor goes on. */
+    int32_t (*import_state)(void *self, const toni_state *state);
+
+    /** A client of the predecessor is this instance's now: called before its first callback for
+     * that client, instead of `on_connect`.
+     * @return TONI_OK; an error ends the client with 1011, and `on_disconnect` is called. */
+    int32_t (*on_adopt)(void *self, toni_client *client);
+#endif
 } toni_plugin;
 
 /** The size of the descriptor in ABI 1.0: no accepted plugin has a smaller one. Later minors keep

@@ -16,6 +16,7 @@
 #include <toni/plugin.h>
 #include <toni/request.h>
 #include <toni/service.h>
+#include <toni/state.h>
 #include <toni/str.h>
 #include <toni/task.h>
 #include <toni/types.h>

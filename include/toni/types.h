@@ -4,6 +4,7 @@
 #ifndef TONI_TYPES_H
 #define TONI_TYPES_H
 
+#include <toni/abi.h>
 #include <toni/error.h>
 #include <toni/message.h>
 #include <toni/str.h>
@@ -20,6 +21,18 @@ typedef struct toni_exchange toni_exchange; /**< an HTTP request and its answer 
 typedef struct toni_context toni_context;   /**< what the host gives to one instance */
 typedef struct toni_target
     toni_target; /**< whom a broadcast goes to, while it is being put together */
+
+#if TONI_ABI_NEEDED >= 1
+typedef struct toni_state_writer toni_state_writer; /**< takes what an instance exports */
+
+/** What an instance exported, for its successor: state.h. Borrowed for the length of the call.
+ * @since ABI 1.1 */
+typedef struct toni_state {
+    uint32_t struct_size; /**< of what the host filled in */
+    uint32_t version;     /**< `state_version` of who exported it */
+    toni_str bytes;       /**< as they were written, one after the other; any bytes */
+} toni_state;
+#endif
 
 /** A client's id: never 0, never reused while the host runs, another one after a restart and on
  * another node. */

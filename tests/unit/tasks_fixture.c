@@ -122,6 +122,7 @@ void fixture_init(struct fixture *fixture)
     tasks_fill_table(&fixture->table);
     fixture->tasks = tasks_create(fixture_now_ns);
     ck_assert_ptr_nonnull(fixture->tasks);
+    ck_assert_int_eq(slots_init(&fixture->slots), 0);
     fixture->setup.plugin = &fixture->plugin;
     fixture->setup.tasks = fixture->tasks;
 }
@@ -130,12 +131,23 @@ void fixture_finish(struct fixture *fixture)
 {
     ck_assert_uint_eq(fixture->plugin.references, 1);
     tasks_destroy(fixture->tasks);
+    slots_finish(&fixture->slots);
+}
+
+void fixture_prepare(struct fixture *fixture)
+{
+    char name[16];
+
+    (void)snprintf(name, sizeof name, "slot%u", fixture->slot_count++);
+    fixture->setup.slot = slots_make(&fixture->slots, TONI_GATEWAY, name);
+    ck_assert_ptr_nonnull(fixture->setup.slot);
 }
 
 struct instance *fixture_make(struct fixture *fixture)
 {
     struct instance *instance;
 
+    fixture_prepare(fixture);
     ck_assert_int_eq(instance_create(&fixture->setup, &fixture->table, NULL, &instance), TONI_OK);
     return instance;
 }

@@ -14,6 +14,8 @@
 struct fixture {
     toni_host table;
     struct plugin plugin;
+    struct slots slots; /* each instance has one of its own */
+    unsigned slot_count;
     struct instance_setup setup;
     struct tasks *tasks;
 };
@@ -24,6 +26,9 @@ void fixture_init(struct fixture *fixture);
 
 /** Ends the threads; there must be no instance any more. */
 void fixture_finish(struct fixture *fixture);
+
+/** Prepares the setup for one more instance. */
+void fixture_prepare(struct fixture *fixture);
 
 /** @return A new instance; `create` must succeed. */
 struct instance *fixture_make(struct fixture *fixture);

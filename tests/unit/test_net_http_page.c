@@ -5,6 +5,7 @@
 #include "wiring_testing.h"
 
 #include <toni/error.h>
+#include <toni/plugin.h>
 
 #define DESCRIPTION "{\"a\": 1}"
 
@@ -259,26 +260,30 @@ START_TEST(a_large_file_is_whole)
 }
 END_TEST
 
-static void check_description(const struct listener *listeners, size_t count,
-                              const struct graph *graph, const char *expected)
+static void check_description(const struct listener *listeners, size_t count, struct slots *slots,
+                              const char *expected)
 {
-    char *text = http_page_describe(listeners, count, graph);
+    char *text = http_page_describe(listeners, count, slots);
 
     ck_assert_ptr_nonnull(text);
     ck_assert_str_eq(text, expected);
     free(text);
 }
 
+static struct slot *add_slot(struct slots *slots, uint32_t kind, const char *name, const char *path)
+{
+    struct arrival arrival = {.path = strdup(path)};
+    struct slot *slot = slots_make(slots, kind, name);
+
+    ck_assert_ptr_nonnull(slot);
+    slot_settle(slot, &arrival);
+    arrival_finish(&arrival);
+    return slot;
+}
+
 START_TEST(describes_the_host)
 {
-    struct instance instances[] = {{.setup.name = "rooms"}, {.setup.name = "odd"}};
-    struct gateway gateways[] = {
-        {.path = TONI_STR("/rooms"), .instance = &instances[0]},
-        {.path = TONI_STR("/\"\xc3\xb6"), .instance = &instances[1]},
-        {.path = TONI_STR("/\xff"), .instance = &instances[1]}, /* no UTF-8: left out */
-    };
-    const struct graph graph = {.gateways = gateways, .gateway_count = 3};
-    const struct graph empty = {0};
+    struct slots slots, empty;
     const struct listener listeners[] = {
         {.name = "unix:/run/toni:80", .is_unix = true},
         {.name = "127.0.0.1:9000"},
@@ -286,12 +291,22 @@ START_TEST(describes_the_host)
         {.name = "[fe80::1%eth0]:65535"},
     };
 
-    check_description(listeners, 4, &graph,
+    ck_assert_int_eq(slots_init(&slots), 0);
+    ck_assert_int_eq(slots_init(&empty), 0);
+    add_slot(&slots, TONI_GATEWAY, "rooms", "/rooms");
+    add_slot(&slots, TONI_GATEWAY, "odd", "/\"\xc3\xb6");
+    add_slot(&slots, TONI_GATEWAY, "bytes", "/\xff"); /* no UTF-8: left out */
+    add_slot(&slots, TONI_SERVICE, "chat", "/chat");  /* nothing for WebSocket */
+    slot_vacate(add_slot(&slots, TONI_GATEWAY, "gone", "/gone"));
+
+    check_description(listeners, 4, &slots,
                       "{\"version\": \"" TONI_VERSION "\", \"websocket\": [{\"port\": 9000}, "
                       "{\"port\": 65535}], \"gateways\": [{\"name\": \"rooms\", \"path\": "
                       "\"/rooms\"}, {\"name\": \"odd\", \"path\": \"/\\\"\xc3\xb6\"}]}");
     check_description(listeners, 1, &empty,
                       "{\"version\": \"" TONI_VERSION "\", \"websocket\": [], \"gateways\": []}");
+    slots_finish(&slots);
+    slots_finish(&empty);
 }
 END_TEST
 

@@ -11,6 +11,7 @@
 static struct plugin_loader loader;
 static struct config *config;
 static struct graph *graph;
+static struct slots slots;
 static toni_host table;
 static char log_lines[16384];
 static int connections; /* stands for the handle; nobody looks into it */
@@ -28,6 +29,7 @@ static void set_up(void)
     log_lines[0] = '\0';
     ck_assert_int_eq(setenv("TMPDIR", test_folder, 1), 0);
     plugin_loader_init(&loader, TEST_FIXTURES_DIR);
+    ck_assert_int_eq(slots_init(&slots), 0);
     table = (toni_host){.struct_size = sizeof table};
     context_fill_table(&table);
     log_set_sink(keep_line, NULL);
@@ -44,6 +46,7 @@ static void forget(void)
 static void tear_down(void)
 {
     forget();
+    slots_finish(&slots);
     plugin_loader_finish(&loader);
     log_set_sink(NULL, NULL);
     testing_teardown();
@@ -54,7 +57,7 @@ static void check_text(const char *text)
     forget();
     config = gateways_conf_read(testing_write_text("gateways.conf", text), &faults);
     ck_assert_ptr_nonnull(config);
-    graph = graph_check(config, &loader, &faults);
+    graph = graph_check(config, &loader, NULL, &faults);
     ck_assert_ptr_nonnull(graph);
 }
 
@@ -66,7 +69,25 @@ static void check_good(const char *text)
 
 static int create_graph(void)
 {
-    return graph_create(graph, &table, (toni_connections *)&connections, NULL);
+    return graph_create(graph, &slots, &table, (toni_connections *)&connections, NULL);
+}
+
+/* @return Who answers there, or NULL. */
+static struct instance *gateway_on(const char *path)
+{
+    struct slot *slot = slots_find_gateway(&slots, toni_str_of(path));
+
+    if (!slot)
+        return NULL;
+    struct instance *instance = slot_enter(slot);
+    slot_exit(slot);
+    return instance;
+}
+
+static size_t any_path(toni_str path, void *data)
+{
+    (void)path, (void)data;
+    return 1;
 }
 
 /* Two modules, with a provider on each of lines 3 and 5. */
@@ -82,24 +103,21 @@ START_TEST(makes_instances_in_order)
     check_good(TWO(BROADCAST, PLAIN " options = { size = 12; };", IDLE " path = \"/other\";"));
     ck_assert_uint_eq(graph->setup_count, 2);
     ck_assert_uint_eq(graph->instance_count, 0);
-    ck_assert_ptr_null(graph_find_gateway(graph, toni_str_of("/plain")));
+    ck_assert_ptr_null(gateway_on("/plain"));
 
     ck_assert_int_eq(create_graph(), 0);
     ck_assert_uint_eq(graph->instance_count, 2);
-    ck_assert_uint_eq(graph->gateway_count, 2);
     ck_assert_str_eq(graph->instances[0]->setup.name, "plain");
     ck_assert_str_eq(graph->instances[0]->setup.module, "one");
     ck_assert_int_eq(value_int(value_get(graph->instances[0]->setup.options, "size")), 12);
     ck_assert_str_eq(graph->instances[1]->setup.name, "idle");
     ck_assert_str_eq(graph->instances[1]->setup.module, "two");
 
-    const struct gateway *plain = graph_find_gateway(graph, toni_str_of("/plain"));
-    ck_assert_ptr_eq(plain->instance, graph->instances[0]); /* the plugin's own path */
-    ck_assert_ptr_eq(graph_find_gateway(graph, toni_str_of("/other"))->instance,
-                     graph->instances[1]); /* instead of it */
-    ck_assert_ptr_null(graph_find_gateway(graph, toni_str_of("/idle")));
-    ck_assert_ptr_null(graph_find_gateway(graph, toni_str_of("/plain/")));
-    ck_assert_ptr_null(graph_find_gateway(graph, toni_str_of("")));
+    ck_assert_ptr_eq(gateway_on("/plain"), graph->instances[0]); /* the plugin's own path */
+    ck_assert_ptr_eq(gateway_on("/other"), graph->instances[1]); /* instead of it */
+    ck_assert_ptr_null(gateway_on("/idle"));
+    ck_assert_ptr_null(gateway_on("/plain/"));
+    ck_assert_ptr_null(gateway_on(""));
 }
 END_TEST
 
@@ -170,7 +188,7 @@ START_TEST(a_failed_create_unwinds)
     check_good(TWO(BROADCAST, PLAIN, "gateway = \"fails\"; library = \"create_fails.so\";"));
     ck_assert_int_eq(create_graph(), -1);
     ck_assert_uint_eq(graph->instance_count, 0);
-    ck_assert_uint_eq(graph->gateway_count, 0);
+    ck_assert_ptr_null(slots_find(&slots, TONI_GATEWAY, any_path, NULL));
     ck_assert_ptr_nonnull(strstr(log_lines, "level=error"));
     ck_assert_ptr_nonnull(strstr(log_lines, "instance=fails module=two library=" TEST_FIXTURES_DIR
                                             "/create_fails.so hook=create error=TONI_ERR_LIMIT"));
@@ -183,7 +201,8 @@ START_TEST(a_service_is_made_and_answers_nowhere)
     check_good(TWO(BROADCAST, "service = \"chat\"; library = \"plain_service.so\";", IDLE));
     ck_assert_int_eq(create_graph(), 0);
     ck_assert_uint_eq(graph->instance_count, 2);
-    ck_assert_uint_eq(graph->gateway_count, 1);
+    ck_assert_ptr_nonnull(slots_get(&slots, TONI_SERVICE, "chat"));
+    ck_assert_ptr_null(slots_find(&slots, TONI_SERVICE, any_path, NULL));
 }
 END_TEST
 
@@ -253,26 +272,16 @@ START_TEST(what_is_in_a_slot_can_be_replaced)
     check_log(
         WORDS("create: greeted by 1\" instance=greeted", "create: greeted by 1\" instance=other"));
 
-    toni_slot *slot = graph_find_slot(graph, "greeter");
-    const toni_slot before = *slot;
-    *slot = (toni_slot){.table = &other_table, .self = &other_self};
+    ck_assert_str_eq(graph->setups[0].name, "greeter");
+    const toni_slot before = graph->injected[1][0];
+    graph_provide(graph, 0, (toni_slot){.table = &other_table, .self = &other_self});
     ck_assert_int_eq(graph_ready(graph), 0);
     check_log(
         WORDS("ready: greeted by 99\" instance=greeted", "ready: greeted by 99\" instance=other"));
 
-    *slot = before;
+    graph_provide(graph, 0, before);
     ck_assert_int_eq(graph_ready(graph), 0);
     check_log(WORDS("ready: greeted by 1\"", "ready: greeted by 1\""));
-}
-END_TEST
-
-START_TEST(only_who_provides_has_a_slot)
-{
-    check_good(FRONT_AND_BACK("{ " GREETED " }", "{ " GREETER " }"));
-    ck_assert_ptr_nonnull(graph_find_slot(graph, "greeter"));
-    ck_assert_ptr_null(graph_find_slot(graph, "greeter")->table); /* not made yet */
-    ck_assert_ptr_null(graph_find_slot(graph, "greeted"));
-    ck_assert_ptr_null(graph_find_slot(graph, "nobody"));
 }
 END_TEST
 
@@ -285,11 +294,11 @@ START_TEST(an_optional_need_gets_an_empty_slot)
     ck_assert_int_eq(create_graph(), 0);
     check_log(WORDS("create: nobody greets"));
 
-    ck_assert_int_eq(graph->injections[0][0].kind, INJECTION_NOTHING);
-    graph->slots[graph->injections[0][0].slot] = (toni_slot){&late_table, &late_self};
+    ck_assert_int_eq(graph->injections[0][0].kind, INJECTION_EMPTY);
+    graph->injected[0][0] = (toni_slot){&late_table, &late_self};
     ck_assert_int_eq(graph_ready(graph), 0);
     check_log(WORDS("ready: greeted by 5"));
-    graph->slots[graph->injections[0][0].slot] = (toni_slot){0};
+    graph->injected[0][0] = (toni_slot){0};
     forget();
     check_log(WORDS("destroy: nobody greets"));
 
@@ -474,11 +483,11 @@ START_TEST(the_shipped_file_fits_the_shipped_plugins)
     plugin_loader_init(&shipped, TEST_PLUGINS_DIR);
     config = gateways_conf_read(TEST_SOURCE_DIR "/gateways.conf", &faults);
     ck_assert_ptr_nonnull(config);
-    graph = graph_check(config, &shipped, &faults);
+    graph = graph_check(config, &shipped, NULL, &faults);
     testing_check_no_faults();
     ck_assert_int_eq(create_graph(), 0);
-    ck_assert_ptr_nonnull(graph_find_gateway(graph, toni_str_of("/rooms")));
-    ck_assert_ptr_nonnull(graph_find_gateway(graph, toni_str_of("/echo")));
+    ck_assert_ptr_nonnull(gateway_on("/rooms"));
+    ck_assert_ptr_nonnull(gateway_on("/echo"));
     forget();
     plugin_loader_finish(&shipped);
 }
@@ -500,7 +509,6 @@ int main(void)
     tcase_add_test(cases, a_failed_start_names_who_failed);
     tcase_add_test(cases, a_service_lives_longer_than_who_needs_it);
     tcase_add_test(cases, what_is_in_a_slot_can_be_replaced);
-    tcase_add_test(cases, only_who_provides_has_a_slot);
     tcase_add_test(cases, an_optional_need_gets_an_empty_slot);
     tcase_add_test(cases, inject_chooses);
     tcase_add_test(cases, kinds_must_fit);

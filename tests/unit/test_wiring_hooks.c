@@ -80,7 +80,7 @@ START_TEST(one_that_hangs_is_named_and_left_behind_when_the_host_ends)
 {
     pthread_t thread;
 
-    hooks_hurry(hooks);
+    hooks_hurry(hooks, PATIENCE_ENDS);
     ck_assert_int_eq(hooks_run(hooks, "rooms", "stopping", 1, wait_to_go_on, NULL), -1);
     ck_assert(has_logged("the host ends without it"));
     ck_assert(has_logged("instance=rooms hook=stopping limit_ms=1"));
@@ -97,7 +97,7 @@ START_TEST(two_that_hang)
 {
     pthread_t thread;
 
-    hooks_hurry(hooks);
+    hooks_hurry(hooks, PATIENCE_ENDS);
     ck_assert_int_eq(hooks_run(hooks, "rooms", "stopping", 1, wait_to_go_on, NULL), -1);
     ck_assert_int_eq(hooks_run(hooks, "echo", "stopping", 1, wait_to_go_on, NULL), -1);
     ck_assert_int_eq(hooks_run(hooks, "chat", "stopping", LONG_MS, note_thread, &thread), 0);
@@ -127,7 +127,7 @@ START_TEST(one_that_is_left_behind_has_begun)
     ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
     for (size_t i = 0; i < 4; i++)
         ck_assert_int_eq(pthread_create(&busy[i], NULL, spin, &is_over), 0);
-    hooks_hurry(hooks);
+    hooks_hurry(hooks, PATIENCE_ENDS);
     for (int i = 0; i < 100; i++) {
         log_lines[0] = '\0';
         ck_assert_int_eq(hooks_run(hooks, "rooms", "stopping", 0, wait_to_go_on, NULL), -1);
@@ -170,7 +170,7 @@ static void *hurry(void *data)
 {
     (void)data;
     sem_wait(&logged);
-    hooks_hurry(hooks);
+    hooks_hurry(hooks, PATIENCE_ENDS);
     return NULL;
 }
 
@@ -189,7 +189,7 @@ END_TEST
 
 START_TEST(a_stop_leaves_a_hook_its_time)
 {
-    hooks_hurry(hooks);
+    hooks_hurry(hooks, PATIENCE_ENDS);
     sem_post(&go_on);
     ck_assert_int_eq(hooks_run(hooks, "rooms", "start", LONG_MS, wait_to_go_on, NULL), 0);
     ck_assert_str_eq(log_lines, "");

@@ -13,6 +13,7 @@
 static toni_host table;
 static struct plugin plugin;
 static struct value *options;
+static struct slots slots;
 static struct instance_setup setup;
 static char log_lines[16384];
 
@@ -165,7 +166,9 @@ static void set_up(void)
     client.host = &table;
     options = value_group_create((struct value_place){.file = "x.conf", .line = 1});
     plugin = (struct plugin){.descriptor = full, .path = "/x.so", .references = 1};
-    setup = (struct instance_setup){.plugin = &plugin,
+    ck_assert_int_eq(slots_init(&slots), 0);
+    setup = (struct instance_setup){.slot = slots_make(&slots, TONI_GATEWAY, "inst"),
+                                    .plugin = &plugin,
                                     .name = "inst",
                                     .module = "mod",
                                     .path = TONI_STR("/x"),
@@ -177,6 +180,7 @@ static void tear_down(void)
 {
     ck_assert_uint_eq(plugin.references, 1); /* each instance gave its own back */
     value_destroy(options);
+    slots_finish(&slots);
     log_set_sink(NULL, NULL);
     testing_teardown();
 }
@@ -274,7 +278,8 @@ START_TEST(results_go_through)
     behaviour.result = TONI_ERR_UNAUTHORIZED;
     ck_assert_int_eq(instance_guard(instance, NULL), TONI_ERR_UNAUTHORIZED);
     ck_assert_int_eq(instance_on_connect(instance, handle()), TONI_ERR_UNAUTHORIZED);
-    ck_assert_uint_eq(instance->callback_failures, 0); /* that may be intended */
+    ck_assert_uint_eq(counter_read(&instance->figures->callback_failures),
+                      0); /* that may be intended */
     ck_assert_str_eq(log_lines, "");
 
     behaviour.result = 5; /* a count is a success, but to a guard that lets in only for 0 */
@@ -292,7 +297,7 @@ START_TEST(a_failed_message_is_logged_and_counted)
 
     behaviour.result = TONI_ERR_FAILED;
     ck_assert_int_eq(send_message(instance), TONI_ERR_FAILED);
-    ck_assert_uint_eq(instance->callback_failures, 1);
+    ck_assert_uint_eq(counter_read(&instance->figures->callback_failures), 1);
     check_log(WORDS("level=warn", "instance=inst", "callback=on_message", "client=cafe",
                     "error=TONI_ERR_FAILED"));
     instance_destroy(instance);
@@ -320,10 +325,10 @@ START_TEST(slow_callbacks_are_logged_and_counted)
 
     ck_assert_int_eq(send_message(instance), TONI_OK);
     log_lines[0] = '\0'; /* a busy machine may have made it slow */
-    const uint64_t before = instance->slow_callbacks;
+    const uint64_t before = counter_read(&instance->figures->slow_callbacks);
     behaviour.busy_ms = 3;
     ck_assert_int_eq(send_message(instance), TONI_OK);
-    ck_assert_uint_eq(instance->slow_callbacks, before + 1);
+    ck_assert_uint_eq(counter_read(&instance->figures->slow_callbacks), before + 1);
     check_log(
         WORDS("level=warn", "instance=inst", "callback=on_message", "took_ms=", "limit_ms=1"));
 
@@ -335,7 +340,7 @@ START_TEST(slow_callbacks_are_logged_and_counted)
     check_log(WORDS("callback=on_disconnect"));
     instance_client_free(instance, &client);
     check_log(WORDS("callback=client_free"));
-    ck_assert_uint_eq(instance->slow_callbacks, before + 5);
+    ck_assert_uint_eq(counter_read(&instance->figures->slow_callbacks), before + 5);
     behaviour.busy_ms = 0;
     instance_destroy(instance);
 }
@@ -352,7 +357,7 @@ START_TEST(the_times_of_callbacks_are_counted)
     behaviour.busy_ms = 0;
     for (int i = 0; i < 9; i++)
         ck_assert_int_eq(send_message(instance), TONI_OK);
-    striped_histogram_read(&instance->callback_times, &times);
+    striped_histogram_read(&instance->figures->callback_times, &times);
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         count += times.buckets[i];
     ck_assert_uint_eq(count, 10); /* hooks don't count */
@@ -375,8 +380,8 @@ START_TEST(slow_hooks_are_logged_and_counted)
     check_log(WORDS("hook=ready"));
     instance_stopping(instance);
     check_log(WORDS("hook=stopping"));
-    ck_assert_uint_eq(instance->slow_hooks, 4);
-    ck_assert_uint_eq(instance->slow_callbacks, 0);
+    ck_assert_uint_eq(counter_read(&instance->figures->slow_hooks), 4);
+    ck_assert_uint_eq(counter_read(&instance->figures->slow_callbacks), 0);
     instance_destroy(instance);
     check_log(WORDS("hook=destroy"));
 }
@@ -422,7 +427,7 @@ START_TEST(concurrent_callbacks_run_together)
     behaviour.wait_for = 2; /* or forever, if they did not */
     send_from_threads(instance);
     ck_assert_int_ge(behaviour.most_inside, 2);
-    ck_assert_uint_eq(instance->lock_wait_ns, 0);
+    ck_assert_uint_eq(counter_read(&instance->figures->lock_wait_ns), 0);
     instance_destroy(instance);
 }
 END_TEST
@@ -448,8 +453,9 @@ START_TEST(waiting_for_the_lock_is_measured)
     pthread_t holder;
 
     ck_assert_int_eq(send_message(instance), TONI_OK);
-    ck_assert_uint_eq(instance->lock_wait_ns, 0);
-    while (instance->lock_wait_ns == 0) { /* on a busy machine the lock may be free again */
+    ck_assert_uint_eq(counter_read(&instance->figures->lock_wait_ns), 0);
+    while (counter_read(&instance->figures->lock_wait_ns) ==
+           0) { /* on a busy machine the lock may be free again */
         atomic_store(&is_holding, false);
         ck_assert_int_eq(pthread_create(&holder, NULL, hold_lock, instance), 0);
         while (!atomic_load(&is_holding))

@@ -23,7 +23,8 @@ static void setup(void)
     plugin_set_init(&set, &loader,
                     &(struct plugin_search){.config_folder = test_folder,
                                             .plugin_path = plugin_path,
-                                            .plugin_path_count = 1});
+                                            .plugin_path_count = 1},
+                    NULL);
 }
 
 static void teardown(void)
@@ -196,8 +197,8 @@ START_TEST(refused_descriptors)
     refused("no_symbol.so", WORDS("no symbol `toni_plugin_entry`", "TONI_PLUGIN"));
     refused("null_descriptor.so", WORDS("returned NULL", "TONI_PLUGIN"));
     refused("bad_magic.so", WORDS("0x12345678", "magic", "0x696e6f74"));
-    refused("bad_major.so", WORDS("ABI 2.0", "1.0", "major"));
-    refused("newer_minor.so", WORDS("ABI 1.9", "1.0", "newer toni"));
+    refused("bad_major.so", WORDS("ABI 2.0", "1.1", "major"));
+    refused("newer_minor.so", WORDS("ABI 1.9", "1.1", "newer toni"));
     refused("short_size.so", WORDS("64 bytes", "at least 192"));
     refused("bad_kind.so", WORDS("kind 7", "TONI_GATEWAY", "TONI_SERVICE"));
     refused("no_name.so", WORDS("no name", ".name"));
@@ -271,7 +272,7 @@ START_TEST(loads_a_file_once_per_set)
     ck_assert_ptr_eq(load_good(TEST_FIXTURES_DIR "/../fixtures/idle_gateway.so"), first);
     ck_assert_uint_eq(set.count, 1);
 
-    plugin_set_init(&other, &loader, &set.search);
+    plugin_set_init(&other, &loader, &set.search, NULL);
     struct plugin *second = plugin_set_load(&other, "idle_gateway.so", tree, &faults);
     ck_assert_ptr_nonnull(second);
     ck_assert_ptr_ne(second, first);
@@ -326,8 +327,10 @@ START_TEST(removes_its_copies)
     ck_assert_int_eq(stat(loader.copies.folder, &status), 0);
     ck_assert_uint_eq(status.st_mode & 0777u, 0700u);
 
-    plugin_set_finish(&set); /* of the used one the copy stays, as it stays mapped */
-    ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 1);
+    ck_assert_uint_eq(loader.retired, 0);
+    plugin_set_finish(&set); /* the used one stays mapped, and needs no file for that */
+    ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 0);
+    ck_assert_uint_eq(loader.retired, 1);
     plugin_loader_finish(&loader);
     ck_assert_uint_eq(count_entries(test_folder, "toni-"), 0);
 }

@@ -106,7 +106,7 @@ static int32_t send_to(struct instance *instance, const char *room, const char *
 /* A fence has run when it is known; that it is over is counted a moment later. */
 static void await_pending(const struct instance *instance, uint64_t count)
 {
-    while (instance->tasks_pending != count)
+    while (counter_read(&instance->figures->tasks_pending) != count)
         sched_yield();
 }
 
@@ -124,7 +124,7 @@ START_TEST(it_comes_once_all_workers_have_delivered)
     expect_record("a:1,1,0,0 b:1,1,0,0 ");
     ck_assert_uint_eq(released, 2);
     await_pending(instance, 0);
-    ck_assert_uint_eq(instance->timers_active, 0);
+    ck_assert_uint_eq(counter_read(&instance->figures->timers_active), 0);
     instance_destroy(instance);
 }
 END_TEST
@@ -197,7 +197,7 @@ START_TEST(what_fails_tells_and_releases_nothing)
                                                          instance_context(instance), NULL, NULL,
                                                          let_go),
                      TONI_ERR_INVALID);
-    ck_assert_uint_eq(instance->tasks_pending, 0);
+    ck_assert_uint_eq(counter_read(&instance->figures->tasks_pending), 0);
     tasks_cancel(instance);
     ck_assert_int_eq(send_to(instance, "r", "a"), TONI_ERR_CLOSING);
     ck_assert_uint_eq(released, 0);

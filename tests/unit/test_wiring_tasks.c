@@ -101,8 +101,8 @@ START_TEST(posts_run_in_order)
     fixture_fence(instance);
     expect_record("a b c ");
     ck_assert_uint_eq(released, 3);
-    ck_assert_uint_eq(instance->tasks_run, 4); /* and the fence */
-    ck_assert_uint_eq(instance->tasks_cancelled, 0);
+    ck_assert_uint_eq(counter_read(&instance->figures->tasks_run), 4); /* and the fence */
+    ck_assert_uint_eq(counter_read(&instance->figures->tasks_cancelled), 0);
     instance_destroy(instance);
 }
 END_TEST
@@ -117,7 +117,7 @@ START_TEST(timers_run_by_time_then_by_call)
     ck_assert_int_gt(after(instance, 0, "a"), 0);
     fixture_fence(instance);
     expect_record("a ");
-    ck_assert_uint_eq(instance->timers_active, 3);
+    ck_assert_uint_eq(counter_read(&instance->figures->timers_active), 3);
     advance(instance, 9);
     expect_record("");
     advance(instance, 1);
@@ -126,7 +126,7 @@ START_TEST(timers_run_by_time_then_by_call)
     advance(instance, 1000);
     expect_record("now d ");
     ck_assert_uint_eq(released, 5);
-    ck_assert_uint_eq(instance->timers_active, 0);
+    ck_assert_uint_eq(counter_read(&instance->figures->timers_active), 0);
     instance_destroy(instance);
 }
 END_TEST
@@ -144,7 +144,7 @@ START_TEST(every_runs_again_and_again)
     expect_record("");
     advance(instance, 1);
     expect_record("e ");
-    ck_assert_uint_eq(instance->periods_skipped, 0);
+    ck_assert_uint_eq(counter_read(&instance->figures->periods_skipped), 0);
     ck_assert_uint_eq(released, 0);
     instance_destroy(instance);
     ck_assert_uint_eq(released, 1);
@@ -158,12 +158,12 @@ START_TEST(every_leaves_out_what_has_passed)
     every(instance, 10, "e");
     advance(instance, 55); /* 10, then 20, 30, 40 and 50 have passed */
     expect_record("e ");
-    ck_assert_uint_eq(instance->periods_skipped, 4);
+    ck_assert_uint_eq(counter_read(&instance->figures->periods_skipped), 4);
     advance(instance, 4);
     expect_record("");
     advance(instance, 1); /* 60 */
     expect_record("e ");
-    ck_assert_uint_eq(instance->periods_skipped, 4);
+    ck_assert_uint_eq(counter_read(&instance->figures->periods_skipped), 4);
     instance_destroy(instance);
 }
 END_TEST
@@ -184,10 +184,10 @@ START_TEST(a_slow_every_does_not_pile_up)
     await_words(1); /* it has the clock at 45 */
     fixture_fence(instance);
     expect_record("slow ");
-    ck_assert_uint_eq(instance->periods_skipped, 3);
+    ck_assert_uint_eq(counter_read(&instance->figures->periods_skipped), 3);
     advance(instance, 5); /* 50, and then 85 */
     expect_record("slow ");
-    ck_assert_uint_eq(instance->periods_skipped, 6);
+    ck_assert_uint_eq(counter_read(&instance->figures->periods_skipped), 6);
     instance_destroy(instance);
 }
 END_TEST
@@ -202,7 +202,7 @@ START_TEST(work_is_done_then_told)
     fixture_fence(instance);
     expect_record("job done ");
     ck_assert_uint_eq(released, 1);
-    ck_assert_uint_eq(instance->jobs_run, 1);
+    ck_assert_uint_eq(counter_read(&instance->figures->jobs_run), 1);
     ck_assert_int_eq(toni_work(context, work, NULL, "quiet", let_go), TONI_OK);
     ck_assert_int_eq(toni_work(context, work, say_done, "loud", NULL), TONI_OK);
     while (atomic_load(&released) < 2)
@@ -269,7 +269,7 @@ START_TEST(work_is_told_in_its_turn)
     ck_assert_int_eq(post(instance, "post"), TONI_OK);
     fixture_advance(&fixture, 1);
     may_end = true;
-    while (instance->jobs_run < 1)
+    while (counter_read(&instance->figures->jobs_run) < 1)
         sched_yield();
     set_gate(true);
     await_words(5);
@@ -296,12 +296,12 @@ START_TEST(a_cancelled_timer_does_not_run)
     advance(instance, 10);
     expect_record("again ");
     ck_assert_int_eq(cancel(instance, again), TONI_OK);
-    ck_assert_uint_eq(instance->timers_active, 0);
+    ck_assert_uint_eq(counter_read(&instance->figures->timers_active), 0);
     advance(instance, 100);
     expect_record("");
     ck_assert_uint_eq(released, 2);
-    ck_assert_uint_eq(instance->tasks_cancelled, 2);
-    while (instance->tasks_pending > 0) /* the fence is over soon */
+    ck_assert_uint_eq(counter_read(&instance->figures->tasks_cancelled), 2);
+    while (counter_read(&instance->figures->tasks_pending) > 0) /* the fence is over soon */
         sched_yield();
     ck_assert_int_eq(cancel(instance, 0), TONI_ERR_NOT_FOUND);
     ck_assert_int_eq(cancel(instance, -1), TONI_ERR_NOT_FOUND);
@@ -340,7 +340,7 @@ START_TEST(a_timer_cancels_itself)
     expect_record("once ");
     ck_assert_int_eq(own_result, TONI_ERR_NOT_FOUND); /* it has begun */
     ck_assert_uint_eq(released, 1);
-    ck_assert_uint_eq(instance->tasks_cancelled, 1);
+    ck_assert_uint_eq(counter_read(&instance->figures->tasks_cancelled), 1);
     instance_destroy(instance);
 }
 END_TEST
@@ -587,8 +587,8 @@ START_TEST(what_create_asks_for_waits_until_it_has_returned)
     while (atomic_load(&released) < 4) /* what `never` was for, too; not `every` */
         sched_yield();
     expect_record("created post zero every ");
-    ck_assert_uint_eq(instance->jobs_run, 1);
-    ck_assert_uint_eq(instance->periods_skipped, 2);
+    ck_assert_uint_eq(counter_read(&instance->figures->jobs_run), 1);
+    ck_assert_uint_eq(counter_read(&instance->figures->periods_skipped), 2);
     instance_destroy(instance);
     ck_assert_uint_eq(released, 5);
     instance_destroy(bystander);
@@ -602,6 +602,7 @@ START_TEST(what_a_failed_create_asked_for_is_released)
     bystander = fixture_make(&fixture);
     fixture.plugin.descriptor.create = ask_in_create;
     create_result = TONI_ERR_FAILED;
+    fixture_prepare(&fixture);
     ck_assert_int_eq(instance_create(&fixture.setup, &fixture.table, NULL, &instance),
                      TONI_ERR_FAILED);
     ck_assert_uint_eq(released, 5);
@@ -759,7 +760,7 @@ START_TEST(an_instance_has_so_many_tasks_at_most)
     ck_assert_int_eq(post(other, "other"), TONI_OK);
     fixture_fence(other);
     expect_record("other ");
-    ck_assert_uint_eq(instance->tasks_pending, TASKS_MOST);
+    ck_assert_uint_eq(counter_read(&instance->figures->tasks_pending), TASKS_MOST);
     instance_destroy(instance);
     ck_assert_uint_eq(released, TASKS_MOST + 1);
     instance_destroy(other);
@@ -795,7 +796,7 @@ START_TEST(slow_tasks_are_logged_and_counted)
 
     toni_after(instance_context(instance), 0, spin, NULL, NULL);
     fixture_fence(instance);
-    ck_assert_uint_ge(instance->slow_callbacks, 1);
+    ck_assert_uint_ge(counter_read(&instance->figures->slow_callbacks), 1);
     instance_destroy(instance);
     ck_assert_ptr_nonnull(strstr(log_lines, "instance=inst"));
     ck_assert_ptr_nonnull(strstr(log_lines, "callback=after"));

@@ -106,8 +106,8 @@ static void fail_each_allocation(int64_t (*ask)(toni_context *context), unsigned
         struct instance *instance = fixture_make(&fixture);
         WITH_ALLOCATIONS(i, result = ask(instance_context(instance)));
         ck_assert_int_eq(result, TONI_ERR_NO_MEMORY);
-        ck_assert_uint_eq(instance->tasks_pending, 0);
-        ck_assert_uint_eq(instance->timers_active, 0);
+        ck_assert_uint_eq(counter_read(&instance->figures->tasks_pending), 0);
+        ck_assert_uint_eq(counter_read(&instance->figures->timers_active), 0);
         fixture_fence(instance);
         expect_record("");
         WITH_ALLOCATIONS(allocations, result = ask(instance_context(instance)));

@@ -1,0 +1,105 @@
+/* Gates; see gate.h.
+ *
+ * Who goes in counts itself first and then looks whether the gate is closed; who closes it does so
+ * first and then looks at the counts. Both in the one order of sequentially consistent operations:
+ * so either the closer sees the thread, or the thread sees that the gate is closed. */
+#include "base/gate.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define NS_PER_S 1000000000u
+
+int gate_init(struct gate *gate)
+{
+    pthread_condattr_t attributes;
+
+    *gate = (struct gate){0};
+    if (pthread_condattr_init(&attributes) != 0)
+        return -1;
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* that of clock_now_ns() */
+    const int error = pthread_cond_init(&gate->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (error != 0)
+        return -1;
+    if (pthread_mutex_init(&gate->lock, NULL) == 0)
+        return 0;
+    pthread_cond_destroy(&gate->changed);
+    return -1;
+}
+
+void gate_finish(struct gate *gate)
+{
+    pthread_mutex_destroy(&gate->lock);
+    pthread_cond_destroy(&gate->changed);
+}
+
+/* Under the lock, so that whoever waits for the gate to be empty or open misses nothing. */
+static void go_out(struct gate *gate)
+{
+    atomic_fetch_sub(&gate->stripes[counter_stripe()].inside, 1);
+    pthread_cond_broadcast(&gate->changed);
+}
+
+void gate_enter(struct gate *gate)
+{
+    atomic_fetch_add(&gate->stripes[counter_stripe()].inside, 1);
+    if (!atomic_load(&gate->is_closed))
+        return;
+    pthread_mutex_lock(&gate->lock);
+    while (atomic_load(&gate->is_closed)) {
+        go_out(gate);
+        while (atomic_load(&gate->is_closed))
+            pthread_cond_wait(&gate->changed, &gate->lock);
+        atomic_fetch_add(&gate->stripes[counter_stripe()].inside, 1);
+    }
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_leave(struct gate *gate)
+{
+    atomic_fetch_sub(&gate->stripes[counter_stripe()].inside, 1);
+    if (!atomic_load(&gate->is_closed))
+        return;
+    pthread_mutex_lock(&gate->lock);
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_close(struct gate *gate)
+{
+    atomic_store(&gate->is_closed, true);
+}
+
+bool gate_wait_empty(struct gate *gate, uint64_t until_ns)
+{
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+                                   .tv_nsec = (long)(until_ns % NS_PER_S)};
+    int result = 0;
+
+    pthread_mutex_lock(&gate->lock);
+    while (gate_count(gate) > 0 && result != ETIMEDOUT)
+        result = pthread_cond_timedwait(&gate->changed, &gate->lock, &until);
+    const bool is_empty = gate_count(gate) == 0;
+    pthread_mutex_unlock(&gate->lock);
+    return is_empty;
+}
+
+void gate_open(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    atomic_store(&gate->is_closed, false);
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+uint64_t gate_count(const struct gate *gate)
+{
+    uint64_t inside = 0;
+
+    for (unsigned i = 0; i < COUNTER_STRIPES; i++)
+        inside += atomic_load(&gate->stripes[i].inside);
+    return inside;
+}

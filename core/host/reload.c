@@ -1,0 +1,265 @@
+/* Reloads; see reload.h. */
+#include "host/reload.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/sweep.h"
+#include "net/ws_connection.h"
+#include "net/ws_gateway.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_MS 1000000u
+
+/* How often to look whether the clients of a removed gateway are gone. */
+#define LOOK_EVERY_MS 5
+
+/* The peer has `close_ms`; then its connection is given up, which takes a moment. */
+#define GIVE_UP_MS 1000
+
+struct reload_ask {
+    struct reload_ask *next;
+    reload_done *done;
+    void *data;
+};
+
+int reload_init(struct reload *reload, uv_loop_t *loop)
+{
+    reload->loop = loop;
+    reload->work.data = reload;
+    return pthread_mutex_init(&reload->lock, NULL) ? -1 : 0;
+}
+
+void reload_finish(struct reload *reload)
+{
+    pthread_mutex_destroy(&reload->lock);
+    free(reload->last_text);
+}
+
+/* --- The world of a swap; on the reload's thread */
+
+static uint64_t within(uint64_t ms)
+{
+    return clock_now_ns() + ms * NS_PER_MS;
+}
+
+static int adopt(void *data, struct slot *slot)
+{
+    const struct reload *reload = data;
+    return sweep_gateway(reload->server, slot, ws_gateway_adopt,
+                         within(slot_limits(slot)->hook_ms));
+}
+
+static bool is_deserted(struct slot *slot, uint64_t until_ns)
+{
+    const struct timespec pause = {.tv_nsec = (long)LOOK_EVERY_MS * NS_PER_MS};
+    while (atomic_load(&slot->connections) > 0) {
+        if (clock_now_ns() >= until_ns)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+static int close_clients(void *data, struct slot *slot)
+{
+    const struct reload *reload = data;
+    const uint64_t until_ns = within(slot_limits(slot)->close_ms + GIVE_UP_MS);
+    if (sweep_gateway(reload->server, slot, ws_connection_drain, until_ns))
+        return -1;
+    return is_deserted(slot, until_ns) ? 0 : -1;
+}
+
+/* --- The reload's thread */
+
+static void tell_faults(struct reload *reload, struct fault_list *faults)
+{
+    fault_list_sort(faults);
+    for (size_t i = 0; i < faults->count; i++) {
+        const struct fault *fault = &faults->faults[i];
+        log_error("reload refused", log_str("file", fault->file), log_uint("line", fault->line),
+                  log_str("fault", fault->text));
+    }
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (stream) {
+        fault_list_print(faults, stream);
+        if (!fclose(stream))
+            (void)buffer_append(&reload->text, text, size); /* without memory it is the log's */
+    }
+    free(text);
+}
+
+static void tell_success(struct reload *reload, const struct swap_report *report)
+{
+    log_info("reloaded", log_uint("swapped", report->swapped), log_uint("added", report->added),
+             log_uint("removed", report->removed), log_uint("limits", report->limited),
+             log_uint("paused_us", report->paused_ns / 1000),
+             log_uint("plugins_us", report->plugins_ns / 1000));
+    (void)buffer_appendf(&reload->text,
+                         "reloaded: %zu swapped, %zu added, %zu removed, %zu with other limits; "
+                         "paused for %.3f ms\n",
+                         report->swapped, report->added, report->removed, report->limited,
+                         (double)report->paused_ns / NS_PER_MS);
+    if (report->unfinished > 0)
+        (void)buffer_appendf(&reload->text,
+                             "%zu old instances could not be ended yet; the log names them\n",
+                             report->unfinished);
+}
+
+/* @return A graph without faults, or NULL. */
+static struct graph *read_next(struct reload *reload, struct fault_list *faults)
+{
+    const struct graph *now = reload->loading->graph;
+    struct config *config = gateways_conf_read(reload->config_path, faults);
+    struct graph *next = NULL;
+    if (config) {
+        changes_check_host(now->config, config, faults);
+        next = graph_check(config, &reload->loading->loader, now, faults);
+    }
+    gateways_conf_destroy(config); /* the graph has its own reference */
+    if (next && fault_list_empty(faults))
+        return next;
+    graph_destroy(next);
+    return NULL;
+}
+
+static void swap(struct reload *reload, struct graph *next, struct fault_list *faults)
+{
+    const struct swap_world world = {
+        .data = reload, .adopt = adopt, .close_clients = close_clients};
+    struct swap_report report;
+    if (swap_run(reload->loading->graph, next, &world, &reload->remains, faults, &report))
+        return;
+    reload->next = next;
+    reload->code = EXIT_CLEAN;
+    tell_success(reload, &report);
+}
+
+static void work(uv_work_t *asked)
+{
+    struct reload *reload = asked->data;
+    struct fault_list faults;
+    fault_list_init(&faults);
+    buffer_init(&reload->text);
+    reload->next = NULL;
+    reload->code = EXIT_USAGE;
+    struct graph *next = read_next(reload, &faults);
+    if (next) {
+        reload->code = EXIT_FAULT;
+        swap(reload, next, &faults);
+    }
+    if (!reload->next)
+        tell_faults(reload, &faults);
+    fault_list_finish(&faults);
+}
+
+/* --- The main thread */
+
+static void take_over(struct reload *reload)
+{
+    struct loading *loading = reload->loading;
+    if (!reload->next)
+        return;
+    gateways_conf_destroy(loading->config);
+    loading->graph = reload->next;
+    loading->config = gateways_conf_ref(reload->next->config);
+    reload->server->limits.hook_ms = loading->config->limits.hook_ms;
+    http_server_describe_again(reload->http, reload->server->listeners,
+                               reload->server->listener_count);
+}
+
+static void remember(struct reload *reload, const char *text)
+{
+    reload->count++;
+    reload->last_ms = clock_wall_ms();
+    free(reload->last_text);
+    reload->last_text = strdup(text);
+}
+
+static void answer(struct reload_ask *asks, enum exit_code code, const char *text)
+{
+    for (struct reload_ask *ask = asks, *next; ask; ask = next) {
+        next = ask->next;
+        if (ask->done)
+            ask->done(ask->data, code, text);
+        free(ask);
+    }
+}
+
+static void begin(struct reload *reload);
+
+static void on_worked(uv_work_t *asked, int status)
+{
+    (void)status; /* nobody cancels it */
+    struct reload *reload = asked->data;
+    struct reload_ask *asks = reload->answered;
+    pthread_mutex_lock(&reload->lock);
+    take_over(reload);
+    reload->is_running = false;
+    pthread_mutex_unlock(&reload->lock);
+    reload->answered = NULL;
+    const char *text = buffer_append(&reload->text, "", 1) ? "out of memory\n" : reload->text.bytes;
+    remember(reload, text);
+    answer(asks, reload->code, text);
+    buffer_finish(&reload->text);
+    if (reload->waiting && !reload->is_refused) {
+        begin(reload);
+        return;
+    }
+    answer(reload->waiting, EXIT_FAULT, "the host stops: it does not reload any more\n");
+    reload->waiting = NULL;
+    reload->notices.is_over(reload->notices.data);
+}
+
+static void begin(struct reload *reload)
+{
+    reload->answered = reload->waiting;
+    reload->waiting = NULL;
+    pthread_mutex_lock(&reload->lock);
+    reload->is_running = true;
+    pthread_mutex_unlock(&reload->lock);
+    reload->notices.begins(reload->notices.data);
+    uv_queue_work(reload->loop, &reload->work, work, on_worked); /* can't fail with a function */
+}
+
+void reload_ask(struct reload *reload, reload_done *done, void *data)
+{
+    struct reload_ask *ask = calloc(1, sizeof *ask);
+    if (!ask || reload->is_refused) {
+        const char *why = ask ? "the host stops: it does not reload any more\n" : "out of memory\n";
+        log_warn("reload refused", log_str("reason", ask ? "the host stops" : "out of memory"));
+        if (done)
+            done(data, EXIT_FAULT, why);
+        free(ask);
+        return;
+    }
+    *ask = (struct reload_ask){.next = reload->waiting, .done = done, .data = data};
+    reload->waiting = ask;
+    if (!reload->is_running)
+        begin(reload);
+}
+
+bool reload_refuse(struct reload *reload)
+{
+    reload->is_refused = true;
+    return reload->is_running;
+}
+
+/* A swap hurries by itself, and may be about to free the graph. */
+void reload_hurry(struct reload *reload)
+{
+    pthread_mutex_lock(&reload->lock);
+    if (!reload->is_running)
+        graph_hurry(reload->loading->graph);
+    pthread_mutex_unlock(&reload->lock);
+}
+
+int reload_end(struct reload *reload)
+{
+    return swap_remains_end(&reload->remains, reload->loading->graph);
+}

@@ -1,0 +1,79 @@
+/* Reloads: gateways.conf is read again, and what has changed takes its place (wiring/swap.h). On a
+ * thread of its own, one at a time; meanwhile the host serves, and accepts, as ever.
+ *
+ * All functions on the host's main thread, unless said otherwise. */
+#ifndef HOST_RELOAD_H
+#define HOST_RELOAD_H
+
+#include "base/buffer.h"
+#include "host/loading.h"
+#include "host/run.h"
+#include "net/http_server.h"
+#include "net/server.h"
+#include "wiring/swap.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <uv.h>
+
+/** Tells who asked what came of it. @param text  What people are told, lines; borrowed. */
+typedef void reload_done(void *data, enum exit_code code, const char *text);
+
+/** What the host does before and after. */
+struct reload_notices {
+    void (*begins)(void *data);
+    void (*is_over)(void *data); /* nothing runs any more, and nothing waits */
+    void *data;
+};
+
+struct reload_ask;
+
+struct reload {
+    /* Borrowed. */
+    const char *config_path;
+    struct loading *loading;
+    struct server *server;
+    struct http_server *http;
+    struct reload_notices notices;
+
+    pthread_mutex_t lock; /* a leaf; guards the next */
+    bool is_running;
+    bool is_refused; /* the host stops */
+    uv_loop_t *loop;
+    uv_work_t work;
+    struct reload_ask *answered; /* by the one that runs */
+    struct reload_ask *waiting;  /* for the next */
+    struct swap_remains remains;
+
+    /* Of the one that runs; its thread's. */
+    struct graph *next;
+    enum exit_code code;
+    struct buffer text;
+
+    /* Of the last; for `toni status`. */
+    uint64_t count;
+    int64_t last_ms; /* wall clock */
+    char *last_text;
+};
+
+/** @param reload  Its borrowed members are set. @return 0, or -1. */
+int reload_init(struct reload *reload, uv_loop_t *loop);
+
+/** None may run. */
+void reload_finish(struct reload *reload);
+
+/** Asks for a reload. One that runs goes on, and another follows.
+ * @param done  Called once, later or at once; NULL: the log tells it anyway. */
+void reload_ask(struct reload *reload, reload_done *done, void *data);
+
+/** From now on all are refused: the host stops.
+ * @return Whether one runs still: `is_over` follows. */
+bool reload_refuse(struct reload *reload);
+
+/** No hook is waited for beyond its limit any more. @thread Any. */
+void reload_hurry(struct reload *reload);
+
+/** Ends what old instances are left; all clients are gone. @return See swap_remains_end(). */
+int reload_end(struct reload *reload);
+
+#endif

@@ -1,0 +1,592 @@
+/* Swaps; see swap.h. */
+#include "wiring/swap.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "wiring/resolver.h"
+#include "wiring/state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <toni/error.h>
+
+#define NS_PER_MS 1000000u
+
+struct swap {
+    struct graph *now;
+    struct graph *next;
+    const struct swap_world *world;
+    struct fault_list *faults;
+    struct swap_report *report;
+    struct changes changes;
+    struct arrival *arrivals; /* by number in `next`; of those that take a place */
+    uint64_t closed_ns;       /* when the gates were closed */
+};
+
+/* --- What is wrong */
+
+static const char *kind_name(const struct instance_setup *setup)
+{
+    return setup->plugin->descriptor.kind == TONI_GATEWAY ? "gateway" : "service";
+}
+
+static void fail_hook(struct swap *swap, const struct instance_setup *setup, const char *hook,
+                      int32_t error)
+{
+    if (error == TONI_ERR_TIMEOUT) {
+        fault_at(
+            swap->faults, setup->at,
+            "module `%s`: %s `%s`: %s of the new version did not return within hook_ms (%" PRIu64
+            "): it is given up, and what ran before goes on",
+            setup->module, kind_name(setup), setup->name, hook, setup->limits.hook_ms);
+        return;
+    }
+    fault_at(swap->faults, setup->at,
+             "module `%s`: %s `%s`: %s of the new version returned %s (%s): what ran before goes "
+             "on; mend the plugin, or bring back the version that ran",
+             setup->module, kind_name(setup), setup->name, hook, toni_error_name(error),
+             toni_strerror(error));
+}
+
+static void fail_export(struct swap *swap, const struct instance_setup *setup, int32_t error,
+                        const toni_state_writer *writer)
+{
+    if (error == TONI_ERR_TIMEOUT) {
+        fault_at(
+            swap->faults, setup->at,
+            "module `%s`: %s `%s`: export_state of the version that runs did not return within "
+            "hook_ms (%" PRIu64 "): the swap is given up, and that version goes on",
+            setup->module, kind_name(setup), setup->name, setup->limits.hook_ms);
+    } else if (writer->error == TONI_ERR_TOO_BIG) {
+        fault_at(swap->faults, setup->at,
+                 "module `%s`: %s `%s`: its state has at least %" PRIu64
+                 " bytes, allowed are %" PRIu64 "; raise state_bytes, and it goes along",
+                 setup->module, kind_name(setup), setup->name, writer->wanted, writer->most);
+    } else {
+        fault_at(swap->faults, setup->at,
+                 "module `%s`: %s `%s`: export_state of the version that runs returned %s (%s): "
+                 "that version goes on",
+                 setup->module, kind_name(setup), setup->name, toni_error_name(error),
+                 toni_strerror(error));
+    }
+}
+
+/* --- 1. The new ones are made beside the old */
+
+static bool takes_a_place(const struct swap *swap, size_t number)
+{
+    const enum change change = swap->changes.next[number].change;
+
+    return change == CHANGE_SWAP || change == CHANGE_ADD;
+}
+
+static struct instance *instance_before(const struct swap *swap, size_t number)
+{
+    return swap->now->instances[swap->changes.next[number].before];
+}
+
+/* One that stays is known to those that are made, by what it provides. */
+static int32_t keep(struct swap *swap, size_t number)
+{
+    graph_provide(swap->next, number, instance_provides(instance_before(swap, number)));
+    return TONI_OK;
+}
+
+/* @return Which hook failed, or NULL. @param error  Set if one did. */
+static const char *make(struct swap *swap, size_t number, int32_t *error)
+{
+    struct graph *next = swap->next;
+
+    *error = life_create(next, number);
+    if (*error != TONI_OK)
+        return "create";
+    *error = life_call(next, number, "start", life_start, NULL);
+    if (*error != TONI_OK)
+        return "start";
+    if (arrival_init(&swap->arrivals[number], next->instances[number]))
+        *error = TONI_ERR_NO_MEMORY;
+    return *error == TONI_OK ? NULL : "start";
+}
+
+/* The last swap of a slot may still wait for a worker that does not come back. */
+static int check_place(struct swap *swap, size_t number)
+{
+    const struct instance_setup *setup = &swap->next->setups[number];
+    const struct slot *slot = setup->slot;
+    const bool is_vacant = !atomic_load(&slot->instance);
+
+    if (!slot->retired && (is_vacant || swap->changes.next[number].change != CHANGE_ADD))
+        return 0;
+    fault_at(swap->faults, setup->at,
+             "module `%s`: %s `%s`: its last change is not over: a callback does not return, or a "
+             "client does not go; try later, or `toni restart`",
+             setup->module, kind_name(setup), setup->name);
+    return -1;
+}
+
+static int find_places(struct swap *swap)
+{
+    struct graph *now = swap->now, *next = swap->next;
+    int result = 0;
+
+    next->slots = now->slots;
+    next->host = now->host;
+    next->connections = now->connections;
+    next->tasks = now->tasks;
+    for (size_t i = 0; i < next->setup_count; i++) {
+        struct instance_setup *setup = &next->setups[i];
+
+        setup->tasks = next->tasks;
+        setup->is_held = true;
+        setup->slot = slots_make(next->slots, setup->plugin->descriptor.kind, setup->name);
+        if (!setup->slot) {
+            fault_at(swap->faults, setup->at, "out of memory while reloading");
+            return -1;
+        }
+        if (takes_a_place(swap, i))
+            result |= check_place(swap, i);
+    }
+    return result;
+}
+
+static int make_all(struct swap *swap)
+{
+    for (size_t i = 0; i < swap->next->setup_count; i++) {
+        int32_t error = TONI_OK;
+        const char *hook = takes_a_place(swap, i) ? make(swap, i, &error) : NULL;
+
+        if (hook) {
+            fail_hook(swap, &swap->next->setups[i], hook, error);
+            return -1;
+        }
+        if (!takes_a_place(swap, i))
+            keep(swap, i);
+    }
+    return 0;
+}
+
+/* --- 2. The old ones come to rest */
+
+static void each_gate(struct swap *swap, void (*call)(struct gate *gate))
+{
+    for (size_t i = 0; i < swap->now->setup_count; i++) {
+        if (swap->changes.rests[i])
+            call(&swap->now->setups[i].slot->gate);
+    }
+    for (size_t i = 0; i < swap->next->setup_count; i++) {
+        if (swap->changes.next[i].change == CHANGE_ADD)
+            call(&swap->next->setups[i].slot->gate);
+    }
+}
+
+static void open_gates(struct swap *swap)
+{
+    each_gate(swap, gate_open);
+    swap->report->paused_ns = clock_now_ns() - swap->closed_ns;
+}
+
+static int come_to_rest(struct swap *swap)
+{
+    const uint64_t swap_ms = swap->next->config->limits.swap_ms;
+    int result = 0;
+
+    swap->closed_ns = clock_now_ns();
+    each_gate(swap, gate_close);
+    for (size_t i = 0; i < swap->now->setup_count; i++) {
+        const struct instance_setup *setup = &swap->now->setups[i];
+
+        if (!swap->changes.rests[i] ||
+            gate_wait_empty(&setup->slot->gate, swap->closed_ns + swap_ms * NS_PER_MS))
+            continue;
+        fault_at(swap->faults, setup->at,
+                 "module `%s`: %s `%s` did not come to rest within swap_ms (%" PRIu64 "): %" PRIu64
+                 " of its calls still run; nothing is changed; try again, or raise "
+                 "swap_ms",
+                 setup->module, kind_name(setup), setup->name, swap_ms,
+                 gate_count(&setup->slot->gate));
+        result = -1;
+    }
+    return result;
+}
+
+/* --- 3. The state goes over */
+
+static int32_t export(struct instance *instance, void *data)
+{
+    return instance_export(instance, data);
+}
+
+static int32_t import(struct instance *instance, void *data)
+{
+    return instance_import(instance, data);
+}
+
+/* What the two hooks use, for as long as they run: one that is left behind keeps it. */
+struct transfer {
+    toni_state_writer writer;
+    toni_state state;
+};
+
+static int32_t import_from(struct swap *swap, size_t number, struct transfer *transfer)
+{
+    transfer->state = (toni_state){
+        .struct_size = sizeof transfer->state,
+        .version = instance_before(swap, number)->descriptor->state_version,
+        .bytes = toni_str_make(transfer->writer.bytes.bytes, transfer->writer.bytes.length),
+    };
+    const int32_t error = life_call(swap->next, number, "import_state", import, &transfer->state);
+    if (error != TONI_OK)
+        fail_hook(swap, &swap->next->setups[number], "import_state", error);
+    return error;
+}
+
+static int32_t transfer_between(struct swap *swap, size_t number, struct transfer *transfer)
+{
+    const size_t before = swap->changes.next[number].before;
+    const struct instance_setup *setup = &swap->next->setups[number];
+
+    state_writer_init(&transfer->writer, swap->now->host, setup->limits.state_bytes);
+    const int32_t error = life_call(swap->now, before, "export_state", export, &transfer->writer);
+    if (error == TONI_OK)
+        return import_from(swap, number, transfer);
+    fail_export(swap, setup, error, &transfer->writer);
+    return error;
+}
+
+static int transfer_state(struct swap *swap, size_t number)
+{
+    struct transfer *transfer = calloc(1, sizeof *transfer);
+
+    if (!transfer) {
+        fault_at(swap->faults, swap->next->setups[number].at, "out of memory while reloading");
+        return -1;
+    }
+    const int32_t error = transfer_between(swap, number, transfer);
+    if (error != TONI_ERR_TIMEOUT) {
+        state_writer_finish(&transfer->writer);
+        free(transfer);
+    }
+    return error == TONI_OK ? 0 : -1;
+}
+
+static int transfer_all(struct swap *swap)
+{
+    const uint64_t began = clock_now_ns();
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < swap->next->setup_count; i++) {
+        if (swap->changes.next[i].change == CHANGE_SWAP &&
+            instance_can_export(instance_before(swap, i)) &&
+            instance_can_import(swap->next->instances[i]))
+            result = transfer_state(swap, i);
+    }
+    swap->report->plugins_ns = clock_now_ns() - began;
+    return result;
+}
+
+/* Memory for the limits is the last thing that can be lacking. */
+static int set_limits(struct swap *swap)
+{
+    for (size_t i = 0; i < swap->next->setup_count; i++) {
+        struct instance_setup *setup = &swap->next->setups[i];
+
+        if (swap->changes.next[i].change == CHANGE_NOTHING ||
+            !slot_set_limits(setup->slot, &setup->limits))
+            continue;
+        fault_at(swap->faults, setup->at, "out of memory while reloading");
+        while (i-- > 0) {
+            if (swap->changes.next[i].change == CHANGE_SWAP ||
+                swap->changes.next[i].change == CHANGE_LIMITS)
+                (void)slot_set_limits(swap->next->setups[i].slot,
+                                      &instance_before(swap, i)->setup.limits); /* it is there */
+        }
+        return -1;
+    }
+    return 0;
+}
+
+/* --- 4. The places are exchanged. From here on nothing fails. */
+
+/* The plugin of one that stays goes on reading where it always did. */
+static void move_over(struct swap *swap, size_t number)
+{
+    struct graph *now = swap->now, *next = swap->next;
+    const size_t before = swap->changes.next[number].before;
+    const size_t needs = needs_count(next->setups[number].plugin->descriptor.needs);
+    toni_slot *injected = now->injected[before];
+
+    for (size_t i = 0; i < needs; i++)
+        injected[i] = next->injected[number][i];
+    free(next->injected[number]);
+    next->injected[number] = injected;
+    now->injected[before] = NULL;
+
+    next->instances[number] = now->instances[before];
+    now->instances[before] = NULL;
+    if (now->lives[before].is_left) {
+        now->lives[before].is_left = false;
+        now->left--;
+        life_leave(next, number);
+    }
+    instance_set_limits(next->instances[number], &next->setups[number].limits);
+}
+
+static void take_place(struct swap *swap, size_t number)
+{
+    struct slot *slot = swap->next->setups[number].slot;
+
+    slot->retired = NULL;
+    if (swap->changes.next[number].change == CHANGE_SWAP) {
+        slot->retired = instance_before(swap, number);
+        tasks_close(slot->retired);
+    }
+    slot_settle(slot, &swap->arrivals[number]);
+}
+
+static void exchange(struct swap *swap)
+{
+    for (size_t i = 0; i < swap->next->setup_count; i++) {
+        if (takes_a_place(swap, i))
+            take_place(swap, i);
+        else
+            move_over(swap, i);
+    }
+    for (size_t i = 0; i < swap->now->setup_count; i++) {
+        struct slot *slot = swap->now->setups[i].slot;
+
+        if (swap->changes.after[i] != NOBODY)
+            continue;
+        if (slot->kind == TONI_GATEWAY)
+            slot_close(slot); /* its clients are still there */
+        else
+            slot_vacate(slot);
+    }
+    swap->next->instance_count = swap->next->setup_count;
+}
+
+/* --- 5. The new ones go on, the old ones end */
+
+static void report_place(const struct swap *swap, size_t number)
+{
+    const struct instance_change *change = &swap->changes.next[number];
+    const struct instance_setup *setup = &swap->next->setups[number];
+
+    log_info(change->change == CHANGE_SWAP ? "swapped" : "added",
+             log_str(kind_name(setup), setup->name),
+             log_uint("generation", setup->slot->generation),
+             log_strn("path", setup->path.data, setup->path.size),
+             log_str("library", setup->plugin->path),
+             log_str("because", change->why ? change->why : "it is new"));
+}
+
+static void call_ready(struct swap *swap, size_t number)
+{
+    const int32_t error = life_call(swap->next, number, "ready", life_ready, NULL);
+
+    if (error != TONI_OK)
+        log_error("`ready` of a new version failed; it serves all the same",
+                  log_str("instance", swap->next->setups[number].name),
+                  log_str("error", toni_error_name(error)));
+}
+
+/* From then on nobody refers to the old instance any more. */
+static void hand_over(struct swap *swap, size_t number)
+{
+    struct slot *slot = swap->next->setups[number].slot;
+
+    if (slot->kind == TONI_GATEWAY && swap->world->adopt(swap->world->data, slot))
+        return;
+    slot->retired = NULL;
+}
+
+static void go_on(struct swap *swap)
+{
+    for (size_t i = 0; i < swap->next->setup_count; i++) {
+        if (!takes_a_place(swap, i))
+            continue;
+        report_place(swap, i);
+        tasks_open(swap->next->instances[i]);
+        call_ready(swap, i);
+        hand_over(swap, i);
+    }
+}
+
+/* Its clients are gone, or it keeps them for good. */
+static bool clear_out(struct swap *swap, size_t number)
+{
+    struct slot *slot = swap->now->setups[number].slot;
+    bool is_empty = true;
+
+    if (slot->kind == TONI_GATEWAY)
+        is_empty = swap->world->close_clients(swap->world->data, slot) == 0;
+    gate_close(&slot->gate);
+    is_empty = gate_wait_empty(&slot->gate,
+                               clock_now_ns() + swap->next->config->limits.swap_ms * NS_PER_MS) &&
+               is_empty;
+    if (is_empty)
+        slot_vacate(slot);
+    gate_open(&slot->gate);
+    return is_empty;
+}
+
+static void end_one(struct swap *swap, size_t number)
+{
+    struct graph *now = swap->now;
+    const size_t after = swap->changes.after[number];
+
+    (void)life_call(now, number, "stopping", life_stopping, NULL);
+    if (after != NOBODY ? !swap->next->setups[after].slot->retired : clear_out(swap, number))
+        life_end(now, number);
+    if (after == NOBODY)
+        log_info("removed", log_str(kind_name(&now->setups[number]), now->setups[number].name));
+    if (!now->instances[number])
+        return;
+    life_keep_used(now, number);
+    swap->report->unfinished++;
+    log_warn("an old instance can't be ended yet: a call of it has not returned, or clients of it "
+             "are still there; it is ended with the host",
+             log_str("instance", now->setups[number].name));
+}
+
+/* In reverse: whoever uses another hears of it first. */
+static void end_old(struct swap *swap)
+{
+    for (size_t i = swap->now->setup_count; i-- > 0;) {
+        if (swap->now->instances[i])
+            end_one(swap, i);
+    }
+}
+
+static void tell_limits(struct swap *swap)
+{
+    for (size_t i = 0; i < swap->next->setup_count; i++) {
+        struct slot *slot = swap->next->setups[i].slot;
+
+        if (swap->changes.next[i].change != CHANGE_LIMITS)
+            continue;
+        log_info("limits changed", log_str("instance", slot->name));
+        if (slot->kind == TONI_GATEWAY)
+            (void)swap->world->adopt(swap->world->data, slot); /* later ones have them anyway */
+    }
+}
+
+/* --- The whole */
+
+static void bury(struct graph *graph, struct swap_remains *remains)
+{
+    bool is_over = graph->left == 0;
+
+    for (size_t i = 0; i < graph->setup_count; i++)
+        is_over = is_over && !graph->instances[i];
+    if (is_over) {
+        graph->instance_count = 0;
+        graph_destroy(graph);
+        return;
+    }
+    graph->next = remains->first;
+    remains->first = graph;
+}
+
+/* The new ones are ended again; the old go on. */
+static void roll_back(struct swap *swap, struct swap_remains *remains)
+{
+    for (size_t i = swap->next->setup_count; i-- > 0;)
+        life_end(swap->next, i);
+    bury(swap->next, remains);
+}
+
+/* @return 0: the gates are closed, all is ready to be exchanged. -1: they are open. */
+static int prepare(struct swap *swap)
+{
+    if (find_places(swap) || make_all(swap))
+        return -1;
+    if (!come_to_rest(swap) && !transfer_all(swap) && !set_limits(swap))
+        return 0;
+    open_gates(swap);
+    return -1;
+}
+
+static void finish(struct swap *swap)
+{
+    for (size_t i = 0; swap->arrivals && i < swap->next->setup_count; i++)
+        arrival_finish(&swap->arrivals[i]);
+    free(swap->arrivals);
+    changes_finish(&swap->changes);
+}
+
+static void swap_over(struct swap *swap, struct swap_remains *remains)
+{
+    exchange(swap);
+    open_gates(swap);
+    go_on(swap);
+    tell_limits(swap);
+    end_old(swap);
+    finish(swap);
+    bury(swap->now, remains);
+}
+
+int swap_run(struct graph *now, struct graph *next, const struct swap_world *world,
+             struct swap_remains *remains, struct fault_list *faults, struct swap_report *report)
+{
+    struct swap swap = {
+        .now = now, .next = next, .world = world, .faults = faults, .report = report};
+
+    *report = (struct swap_report){0};
+    hooks_hurry(now->hooks, PATIENCE_GIVES_UP);
+    hooks_hurry(next->hooks, PATIENCE_GIVES_UP);
+    swap.arrivals = calloc(next->setup_count + 1, sizeof *swap.arrivals);
+    if (changes_init(&swap.changes, now, next) || !swap.arrivals) {
+        fault_at(faults, next->config->tree, "out of memory while reloading");
+    } else {
+        report->swapped = swap.changes.swapped;
+        report->added = swap.changes.added;
+        report->removed = swap.changes.removed;
+        report->limited = swap.changes.limited;
+        if (!prepare(&swap)) {
+            swap_over(&swap, remains);
+            return 0;
+        }
+    }
+    finish(&swap);
+    roll_back(&swap, remains);
+    return -1;
+}
+
+/* Services that stayed belong to the graph that runs now. */
+static void keep_used(const struct graph *left, struct graph *now)
+{
+    for (size_t i = 0; i < left->setup_count; i++) {
+        if (!left->lives[i].is_used)
+            continue;
+        for (size_t n = 0; n < now->setup_count; n++) {
+            if (now->setups[n].slot != left->setups[i].slot)
+                continue;
+            now->lives[n].is_used = true;
+            life_keep_used(now, n);
+        }
+    }
+}
+
+int swap_remains_end(struct swap_remains *remains, struct graph *now)
+{
+    int result = 0;
+    struct graph *graph = remains->first;
+
+    remains->first = NULL;
+    while (graph) {
+        struct graph *next = graph->next;
+        graph->instance_count = graph->setup_count;
+        for (size_t i = 0; graph->left == 0 && i < graph->setup_count; i++)
+            graph->lives[i].is_used = false; /* those who used it are ended now */
+        if (graph_end(graph)) {
+            keep_used(graph, now);
+            graph->next = remains->first;
+            remains->first = graph;
+            result = -1;
+        } else {
+            graph_destroy(graph);
+        }
+        graph = next;
+    }
+    return result;
+}
