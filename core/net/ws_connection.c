@@ -140,6 +140,7 @@ void ws_connection_unlink(struct ws_connection *connection)
     connection->state = WS_DEAD;
     if (!connection->link)
         return;
+    farewell_forget(connection);
     *connection->link = connection->next;
     if (connection->next)
         connection->next->link = connection->link;
@@ -214,6 +215,7 @@ static void end(struct ws_connection *connection)
     if (!client)
         return;
     connection->client = NULL;
+    farewell_done(connection);
     counter_add(&connection->worker->figures.ended[cause_of(connection, client)], 1);
     client_mute(client);
     client_discard(client);
@@ -273,6 +275,7 @@ int ws_connection_established(struct ws_connection *connection)
     }
     connection->client->gateway_figures = &connection->gateway->dropped;
     atomic_fetch_add(&worker->server->clients, 1);
+    farewell_expect(connection);
     counter_add(&worker->figures.accepted, 1);
     connection->state = WS_OPEN;
     connection->last_heard_ms = connection->last_message_ms = now_ms(connection);
@@ -474,6 +477,7 @@ void ws_connection_expired(struct timeout *timeout)
 
 void ws_connection_drain(struct ws_connection *connection)
 {
+    farewell_done(connection);
     if (connection->state != WS_OPEN || !client_is_open(connection->client))
         return;
     end_because(connection, TONI_CLOSED_DRAIN, 1001);

@@ -38,6 +38,7 @@ struct ws_connection {
     bool behind;          /* libwebsockets holds a rest of the last write */
     bool pinged;          /* and nothing came since */
     bool ping_waits;      /* it could not be written yet */
+    bool is_served;       /* it has a client that was not told 1001; see farewell.h */
     struct slot *gateway; /* NULL before the handshake */
     uint32_t generation;  /* of the instance that the client is known to */
     const struct limits *limits;

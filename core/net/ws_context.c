@@ -152,9 +152,10 @@ void ws_context_service(struct ws_context *context)
 static void destroy(struct lws *wsi, struct ws_connection *connection)
 {
     lws_set_opaque_user_data(wsi, NULL);
-    atomic_fetch_sub_explicit(&connection->worker->load, 1, memory_order_relaxed);
+    struct worker *worker = connection->worker;
     ws_connection_unlink(connection);
     ws_connection_destroy(connection);
+    worker_release(worker);
 }
 
 /* The order of a connection's events, in every path: (…), WS_SERVER_DROP_PROTOCOL if it was

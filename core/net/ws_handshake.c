@@ -156,7 +156,7 @@ static const struct answer *check_guard(struct ws_connection *connection)
 static const struct answer *decide(struct ws_connection *connection, toni_str subprotocol)
 {
     struct server *server = connection->worker->server;
-    if (atomic_load(&server->draining))
+    if (atomic_load(&server->refusing))
         return &answer_draining;
     const struct answer *answer = check_request(connection);
     if (answer)
@@ -188,7 +188,7 @@ int ws_handshake_answer_plain(struct ws_connection *connection)
 {
     int method;
     toni_str path = ws_request_path(connection->wsi, &method);
-    if (atomic_load(&connection->worker->server->draining))
+    if (atomic_load(&connection->worker->server->refusing))
         return refuse(connection, &answer_draining);
     if (path.size == 0 || path.data[0] != '/')
         return refuse(connection, &answer_bad_request);

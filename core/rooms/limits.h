@@ -35,7 +35,8 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(state_bytes, 67108864, 0, 1099511627776, LIMIT_GATEWAY) /* that export_state may write */   \
     X(swap_ms, 1000, 1, 3600000, LIMIT_HOST)                                                       \
     X(close_ms, 2000, 1, 3600000, LIMIT_GATEWAY)                                                   \
-    X(drain_ms, 10000, 0, 3600000, LIMIT_HOST)
+    X(drain_ms, 10000, 0, 3600000, LIMIT_HOST)                                                     \
+    X(restart_ms, 30000, 1, 3600000, LIMIT_HOST)
 
 /* What happens at a full outbox. X(NAME, word in gateways.conf) */
 #define OUTBOX_POLICIES(X)                                                                         \

@@ -348,7 +348,6 @@ class TestStatusWhileItStartsAndStops(ControlTestCase):
         sock.sendall(b"status json\n")
         for _ in range(3):
             host.process.send_signal(signal.SIGHUP)
-            host.process.send_signal(signal.SIGUSR2)
         with open(until, "w", encoding="ascii"):
             pass
         code, text = parse(read_all(sock))
@@ -418,10 +417,8 @@ class TestStatusWhileItStartsAndStops(ControlTestCase):
         host = self.launch()
         self.wait_until_blocked(host, signal.SIGHUP)
         host.process.send_signal(signal.SIGHUP)
-        host.process.send_signal(signal.SIGUSR2)
-        host.wait_log(signal="SIGHUP")
-        host.wait_log(signal="SIGUSR2")
         host.wait_log(msg="ready")
+        host.wait_log(msg="reloaded")
         host.stop()
 
     def wait_until_blocked(self, host, number):
@@ -649,32 +646,6 @@ class TestPeers(ControlTestCase):
         host = Host(self.conf(), folder=inside, before_exec=become_nobody).launch()
         self.addCleanup(host.kill)
         host.wait_log(msg="ready")
-        self.answers(host)
-        host.stop()
-
-
-class TestSignals(ControlTestCase):
-    """Of a host that can't do what they ask for."""
-
-    def test_they_are_ignored_and_the_host_serves(self):
-        host = self.start()
-        client = Client(host.address, "/echo")
-        self.addCleanup(client.drop)
-        for name in ("SIGHUP", "SIGUSR2"):
-            for _ in range(3):
-                host.process.send_signal(getattr(signal, name))
-                self.assertEqual(client.ask("hello"), "hello")
-            line = host.wait_log(signal=name)
-            self.assertEqual(line["msg"], "a signal is ignored: this host can't do what it asks for")
-        host.stop()  # by the first signal that counts
-
-    def test_reload_and_restart_without_a_handler(self):
-        host = self.start()
-        for command in ("reload", "restart"):
-            self.assertEqual(
-                self.fails(command, "-c", host.conf, code=2),
-                "this host does not know `%s`\n" % command,
-            )
         self.answers(host)
         host.stop()
 

@@ -173,6 +173,7 @@ class Host:
     """One `toni run`, its log and its folder."""
 
     program = TONI
+    pass_fds = ()
 
     def __init__(self, conf, folder=None, before_exec=None):
         self.own_folder = folder is None
@@ -203,6 +204,7 @@ class Host:
             stderr=subprocess.PIPE,
             cwd=self.folder,
             preexec_fn=prepare,
+            pass_fds=self.pass_fds,
         )
         _running.add(self)
         self.reader = threading.Thread(target=self._read, daemon=True)
