@@ -6,6 +6,7 @@
 #include "net/server.h"
 #include "net/timeouts.h"
 #include "net/worker_figures.h"
+#include "rooms/deflate.h"
 #include "rooms/lane.h"
 
 #include <pthread.h>
@@ -28,6 +29,7 @@ struct worker {
     uv_idle_t again; /* active while the loop must not block */
     struct timeouts timeouts;
     struct ws_context *ws;
+    struct inflater *inflater; /* for all of them; NULL before the first compressed message */
     struct ws_connection *connections; /* all that libwebsockets has; the worker's own */
     bool kills;                        /* connections were given up since the last turn's end */
     _Atomic(const struct instance *) called; /* that it last called a callback of */

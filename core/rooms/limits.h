@@ -4,6 +4,7 @@
 #ifndef ROOMS_LIMITS_H
 #define ROOMS_LIMITS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Where a limit may be set: for the whole host, or (also) in a provider's own group `limits`. */
@@ -52,6 +53,9 @@ struct limits {
     LIMITS(LIMIT_FIELD)
 #undef LIMIT_FIELD
     enum outbox_policy outbox_policy;
+    /* Not limits, but as much a gateway's own; keys of the provider itself. */
+    bool deflate;           /* permessage-deflate is agreed on with clients that offer it */
+    uint32_t deflate_above; /* only messages longer than this are compressed */
 };
 
 /* The defaults of contract and documentation. */
@@ -62,6 +66,7 @@ static inline struct limits limits_default(void)
         LIMITS(LIMIT_DEFAULT)
 #undef LIMIT_DEFAULT
             .outbox_policy = OUTBOX_CLOSE,
+        .deflate_above = 1024,
     };
 }
 

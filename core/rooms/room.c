@@ -27,6 +27,7 @@ struct room *room_create(toni_connections *connections, uint64_t id, toni_str na
     room->connections = connections;
     room->refs = 1;
     room->lane_count = lane_count;
+    room->deflate_above = DEFLATE_NEVER;
     room->id = id;
     room->name = toni_str_make(copy, name.size);
     return room;
@@ -87,6 +88,24 @@ static void take_out(struct shard *shard, uint32_t index)
     shrink(shard);
 }
 
+static void set_deflate_above(struct room *room, uint32_t size)
+{
+    atomic_store_explicit(&room->deflate_above, size, memory_order_relaxed);
+}
+
+static void begin_deflating(struct room *room, const toni_client *client)
+{
+    room->deflating++;
+    if (client->limits->deflate_above < room->deflate_above)
+        set_deflate_above(room, client->limits->deflate_above);
+}
+
+static void end_deflating(struct room *room)
+{
+    if (--room->deflating == 0)
+        set_deflate_above(room, DEFLATE_NEVER);
+}
+
 int room_add(struct room *room, toni_client *client, struct membership *membership)
 {
     struct shard *shard = &room->shards[client->lane->index];
@@ -108,6 +127,8 @@ int room_add(struct room *room, toni_client *client, struct membership *membersh
     shard->targets++;
     room->targets++;
     room->members++;
+    if (client->deflates)
+        begin_deflating(room, client);
     return 0;
 }
 
@@ -120,6 +141,8 @@ void room_mute(struct room *room, const struct membership *membership, uint32_t 
     member->until = room->seq;
     shard->targets--;
     room->targets--;
+    if (member->client->deflates)
+        end_deflating(room);
 }
 
 void room_remove(struct room *room, const struct membership *membership, uint32_t lane)
@@ -177,17 +200,28 @@ void room_seal(struct room *room)
     room->open = NULL;
 }
 
-static int append_to_open(struct room *room, const toni_message *message, uint64_t encoded)
+/* @param twin  How much of the message its twin takes; 0: it needs none. */
+static int open_batch(struct room *room, uint64_t encoded, uint64_t twin)
 {
-    if (room->open && !batch_has_room(room->open, encoded))
+    uint64_t slack = encoded + BATCH_SLACK <= BATCH_MAX ? BATCH_SLACK : 0;
+    room->open = batch_create_broadcast(room, room->seq + 1, encoded + slack);
+    if (!room->open)
+        return -1;
+    if (twin == 0 || !batch_add_twin(room->open, twin + slack))
+        return 0;
+    room_seal(room);
+    return -1;
+}
+
+static int append_to_open(struct room *room, const toni_message *message, uint64_t encoded,
+                          const toni_message *deflated, uint64_t twin)
+{
+    if (room->open &&
+        (!batch_has_room(room->open, encoded) || (room->open->deflated != NULL) != (twin > 0)))
         room_seal(room);
-    if (!room->open) {
-        uint64_t slack = encoded + BATCH_SLACK <= BATCH_MAX ? BATCH_SLACK : 0;
-        room->open = batch_create_broadcast(room, room->seq + 1, encoded + slack);
-        if (!room->open)
-            return -1;
-    }
-    return batch_append(room->open, message->kind, message->body.data, message->body.size);
+    if (!room->open && open_batch(room, encoded, twin))
+        return -1;
+    return batch_append_both(room->open, message, deflated);
 }
 
 static void post(struct room *room, uint32_t index)
@@ -221,20 +255,34 @@ static void release(struct room *room, uint64_t bytes)
     pending_release(&room->pending, bytes);
 }
 
-int32_t room_broadcast(struct room *room, const toni_message *message)
+/* What the batch's twin will take of a message; 0: the batch needs none. */
+static uint64_t twin_size(const struct room *room, uint64_t encoded, const toni_message *deflated)
+{
+    if (deflated)
+        return frame_message_size(deflated->body.size);
+    bool stays_open = room->open && batch_has_room(room->open, encoded);
+    return stays_open && room->open->deflated ? encoded : 0;
+}
+
+int32_t room_broadcast(struct room *room, const toni_message *message, const toni_message *deflated)
 {
     if (room->targets == 0)
         return 0;
     uint64_t encoded = frame_message_size(message->body.size);
+    uint64_t twin = twin_size(room, encoded, deflated);
     if (!charge(room, encoded)) {
         counter_add_shared(&room->connections->refused_busy, 1);
         return TONI_ERR_BUSY;
     }
-    if (fill_spares(room) || append_to_open(room, message, encoded)) {
-        release(room, encoded);
+    if (twin > 0 && !charge(room, twin)) { /* not both: then all get it as it is */
+        twin = 0;
+        deflated = NULL;
+    }
+    if (fill_spares(room) || append_to_open(room, message, encoded, deflated, twin)) {
+        release(room, encoded + twin);
         return TONI_ERR_NO_MEMORY;
     }
-    room->open->charged += (uint32_t)encoded;
+    room->open->charged += (uint32_t)(encoded + twin);
     post(room, room->open->count - 1);
     return (int32_t)(room->targets <= INT32_MAX ? room->targets : INT32_MAX);
 }
