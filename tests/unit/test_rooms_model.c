@@ -104,7 +104,8 @@ struct world {
     struct limits limits;
     uint32_t lanes;
     bool attached;
-    bool narrow; /* all of an operation is about few clients and one room */
+    bool deflates; /* some clients do */
+    bool narrow;   /* all of an operation is about few clients and one room */
     LIST(struct double_client) clients;
     LIST(struct text) texts;
     event_list inbox[FIXTURE_LANES];
@@ -241,7 +242,7 @@ static size_t make_text(struct world *world, uint32_t kind, unsigned code, const
     if (size > 0)
         memcpy(text.bytes, bytes, size);
     toni_message message = toni_text(toni_str_make(text.bytes, size));
-    toni_message *shrunk = kind != KIND_CLOSE && is_longer(world, size)
+    toni_message *shrunk = world->deflates && kind != KIND_CLOSE && is_longer(world, size)
                                ? deflaters_shrink(&world->deflaters, &message)
                                : NULL;
     if (shrunk)
@@ -538,7 +539,7 @@ static size_t random_text(struct world *world)
     else if (choice >= 900)
         more = 100 + dice_below(&world->dice, 5000);
     memset(bytes + size, 'a' + (int)(world->texts.count % 26), more);
-    if (dice_chance(&world->dice, 40)) { /* else it shrinks to nothing */
+    if (world->deflates && dice_chance(&world->dice, 10)) { /* else it shrinks to nothing */
         for (size_t i = size; i < size + more; i++)
             bytes[i] = (char)('a' + dice_below(&world->dice, 16));
     }
@@ -562,7 +563,7 @@ static void connect_one(struct world *world)
         return;
     uint32_t lane = dice_below(&world->dice, world->lanes);
     struct double_client client = {.lane = lane, .window = WINDOW_OPEN};
-    client.deflates = dice_chance(&world->dice, 40);
+    client.deflates = world->deflates && dice_chance(&world->dice, 40);
     client.peer = client.deflates ? peer_connect_deflating(&world->fixture, lane, &world->limits)
                                   : peer_connect_limited(&world->fixture, lane, &world->limits);
     if (dice_chance(&world->dice, 50)) {
@@ -1230,6 +1231,7 @@ static void run(uint64_t seed)
     world->limits.outbox_policy = (enum outbox_policy)(seed / 4 % 4);
     world->limits.deflate_above =
         dice_below(&world->dice, dice_chance(&world->dice, 50) ? 20 : 6000);
+    world->deflates = seed / 16 % 2 == 0;
     REQUIRE(!deflaters_init(&world->deflaters));
     fixture_init(&world->fixture, &world->limits, world->lanes);
     if (world->attached)
