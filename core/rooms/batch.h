@@ -89,12 +89,6 @@ int batch_append_both(struct batch *batch, const toni_message *message,
  * @return 0, or -1 on no memory; then nothing is changed. */
 int batch_append_close(struct batch *batch, uint16_t code, toni_str reason);
 
-/** @return The batch that such a client gets. */
-static inline struct batch *batch_for(struct batch *batch, bool deflates)
-{
-    return batch->deflated && deflates ? batch->deflated : batch;
-}
-
 /** @return How many bytes it holds, its twin included. */
 static inline uint64_t batch_bytes(const struct batch *batch)
 {

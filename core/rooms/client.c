@@ -324,7 +324,6 @@ enum outbox_answer client_enqueue(toni_client *client, struct batch *batch, uint
         count_dropped(client, client->starved ? DROP_NO_MEMORY : DROP_CLOSING, count);
         return client->starved ? OUTBOX_NO_MEMORY : OUTBOX_CLOSED;
     }
-    batch = batch_for(batch, client->deflates);
     if (outbox_push(&client->outbox, batch, first, count)) {
         count_dropped(client, DROP_NO_MEMORY, count);
         client->starved = true;

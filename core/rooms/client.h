@@ -135,7 +135,14 @@ void client_retire(toni_client *client);
  * remain. */
 void client_finish(toni_client *client);
 
-/** Puts messages of a batch into the outbox. Without the client's lock, mostly under a room's. */
+/** @return What such a client gets: the batch, or its twin. */
+static inline struct batch *client_batch(const toni_client *client, struct batch *batch)
+{
+    return client->deflates && batch->deflated ? batch->deflated : batch;
+}
+
+/** Puts messages of a batch, as client_batch chose it, into the outbox. Without the client's lock,
+ * mostly under a room's. */
 enum outbox_answer client_enqueue(toni_client *client, struct batch *batch, uint32_t first,
                                   uint32_t count);
 

@@ -297,15 +297,26 @@ void room_forget(struct room *room, const struct batch *batch)
     pthread_mutex_unlock(&room->mutex);
 }
 
+static inline void hand_to(const struct member *member, struct batch *batch, uint64_t begin,
+                           uint64_t end)
+{
+    uint64_t from = member->from >= begin ? member->from + 1 : begin;
+    uint64_t to = member->until < end ? member->until : end;
+    if (from <= to)
+        (void)client_enqueue(member->client, batch, (uint32_t)(from - batch->first_seq),
+                             (uint32_t)(to - from + 1));
+}
+
 static void hand_out(const struct shard *shard, struct batch *batch, uint64_t begin, uint64_t end)
 {
+    if (!batch->deflated) { /* nobody is asked what he takes */
+        for (uint32_t i = 0; i < shard->count; i++)
+            hand_to(&shard->members[i], batch, begin, end);
+        return;
+    }
     for (uint32_t i = 0; i < shard->count; i++) {
         const struct member *member = &shard->members[i];
-        uint64_t from = member->from >= begin ? member->from + 1 : begin;
-        uint64_t to = member->until < end ? member->until : end;
-        if (from <= to)
-            (void)client_enqueue(member->client, batch, (uint32_t)(from - batch->first_seq),
-                                 (uint32_t)(to - from + 1));
+        hand_to(member, client_batch(member->client, batch), begin, end);
     }
 }
 

@@ -510,7 +510,8 @@ static void deliver_to(struct spread *spread, toni_client *client)
     if (client->mark == spread->id)
         return;
     client->mark = spread->id;
-    const enum outbox_answer answer = client_enqueue(client, spread->batch, 0, 1);
+    const enum outbox_answer answer =
+        client_enqueue(client, client_batch(client, spread->batch), 0, 1);
     if (spread->receipt)
         atomic_fetch_add(&spread->receipt->answers[answer], 1);
 }
