@@ -398,7 +398,7 @@ static bool note_compression(struct ws_connection *connection, bool frame_ends)
 
 /* --- Receiving */
 
-static void deliver_whole(struct ws_connection *connection, const void *bytes, size_t size)
+static inline void deliver_whole(struct ws_connection *connection, const void *bytes, size_t size)
 {
     if (connection->compressed)
         inflate_and_deliver(connection, bytes, size);

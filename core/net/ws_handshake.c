@@ -233,13 +233,13 @@ void ws_handshake_add_terms(struct ws_connection *connection, const struct ws_ex
                             char **p)
 {
     static const char written[] = "Sec-WebSocket-Extensions: " DEFLATE_EXTENSION "\r\n";
-    char *end = *p - 2;
     if (!extension->terms.agreed || extension->offers > 0 ||
         memcmp(*p - (sizeof written - 1), written, sizeof written - 1) != 0)
         return;
-    end += deflate_terms_write(&extension->terms, end);
-    memcpy(end, "\r\n", 2);
-    *p = end + 2;
+    *p -= 2; /* the line's end: it goes on */
+    *p += deflate_terms_write(&extension->terms, *p);
+    *(*p)++ = '\r';
+    *(*p)++ = '\n';
     connection->inflates = true;
     connection->request->deflates = deflate_terms_allow_sending(&extension->terms);
 }

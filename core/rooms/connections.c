@@ -292,24 +292,6 @@ static int32_t leave_room(toni_connections *connections, toni_client_id id, toni
     return result;
 }
 
-static int32_t broadcast(struct room *room, const toni_message *message,
-                         const toni_message *deflated)
-{
-    pthread_mutex_lock(&room->mutex);
-    int32_t result = room_broadcast(room, message, deflated);
-    pthread_mutex_unlock(&room->mutex);
-    return result;
-}
-
-/* Compresses once, whoever gets it, and before the room is locked. */
-static int32_t broadcast_deflated(struct room *room, const toni_message *message)
-{
-    toni_message *deflated = deflaters_shrink(&room->connections->deflaters, message);
-    int32_t result = broadcast(room, message, deflated);
-    free(deflated);
-    return result;
-}
-
 static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
                                  const toni_message *message)
 {
@@ -321,9 +303,15 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
     struct room *room = connections_find_room(connections, name);
     if (!room)
         return 0;
-    result = room_deflates(room, message->body.size) ? broadcast_deflated(room, message)
-                                                     : broadcast(room, message, NULL);
+    /* Once, whoever gets it, and before the room is locked. */
+    toni_message *deflated = NULL;
+    if (room_deflates(room, message->body.size))
+        deflated = deflaters_shrink(&connections->deflaters, message);
+    pthread_mutex_lock(&room->mutex);
+    result = room_broadcast(room, message, deflated);
+    pthread_mutex_unlock(&room->mutex);
     room_unref(room);
+    free(deflated);
     return result;
 }
 
