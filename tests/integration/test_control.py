@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -595,8 +596,9 @@ class TestPeers(ControlTestCase):
         stuck = [connect(self.path) for _ in range(AT_ONCE)]
         for sock in stuck:
             sock.sendall(b"status json\n")
-        self.answers(host)  # once they have had their time
+        self.answers(host)  # once the first of them has had its time
         for sock in stuck:
+            self.hung_up(sock)
             self.assertLess(len(read_all(sock)), len(whole))
         stuck = connect(self.path)
         self.addCleanup(stuck.close)
@@ -605,6 +607,12 @@ class TestPeers(ControlTestCase):
         began = time.monotonic()
         host.stop()  # does not wait for it
         self.assertLess(time.monotonic() - began, DEADLINE)
+
+    def hung_up(self, sock):
+        """Waits for the end of a connection without reading."""
+        poll = select.poll()
+        poll.register(sock, 0)  # POLLHUP comes unasked
+        self.assertTrue(poll.poll((PEER_SECONDS + DEADLINE) * 1000), "it is still open")
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
     def test_another_user(self):
