@@ -52,22 +52,26 @@ static uint64_t call_end(struct instance *instance, uint64_t began)
 static void callback_end(struct instance *instance, const char *callback, uint64_t began)
 {
     const uint64_t took = call_end(instance, began);
+    const uint64_t limit_ns =
+        atomic_load_explicit(&instance->callback_limit_ns, memory_order_relaxed);
 
     striped_histogram_add(&instance->figures->callback_times, took);
-    if (took > instance->callback_limit_ns) {
+    if (took > limit_ns) {
         counter_add_shared(&instance->figures->slow_callbacks, 1);
         report_slow(instance, "a callback was slow and made its thread wait",
-                    log_str("callback", callback), took, instance->callback_limit_ns);
+                    log_str("callback", callback), took, limit_ns);
     }
 }
 
 static void report_slow_hook(struct instance *instance, const char *hook, uint64_t took_ns)
 {
-    if (took_ns <= instance->hook_limit_ns)
+    const uint64_t limit_ns = atomic_load_explicit(&instance->hook_limit_ns, memory_order_relaxed);
+
+    if (took_ns <= limit_ns)
         return;
     counter_add_shared(&instance->figures->slow_hooks, 1);
     report_slow(instance, "a life-cycle hook took longer than its limit", log_str("hook", hook),
-                took_ns, instance->hook_limit_ns);
+                took_ns, limit_ns);
 }
 
 static void hook_end(struct instance *instance, const char *hook, uint64_t began)
@@ -212,8 +216,10 @@ int32_t instance_import(struct instance *instance, const toni_state *state)
 void instance_set_limits(struct instance *instance, const struct limits *limits)
 {
     instance->setup.limits = *limits;
-    instance->callback_limit_ns = limits->callback_ms * NS_PER_MS;
-    instance->hook_limit_ns = limits->hook_ms * NS_PER_MS;
+    atomic_store_explicit(&instance->callback_limit_ns, limits->callback_ms * NS_PER_MS,
+                          memory_order_relaxed);
+    atomic_store_explicit(&instance->hook_limit_ns, limits->hook_ms * NS_PER_MS,
+                          memory_order_relaxed);
 }
 
 toni_slot instance_provides(const struct instance *instance)

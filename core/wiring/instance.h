@@ -43,8 +43,8 @@ struct instance {
     void *self;
     const toni_plugin *descriptor; /* the plugin's */
     bool is_serialised;
-    uint64_t callback_limit_ns;
-    uint64_t hook_limit_ns;
+    _Atomic uint64_t callback_limit_ns; /* a reload may change both while callbacks run */
+    _Atomic uint64_t hook_limit_ns;
     pthread_mutex_t lock; /* held around callbacks if is_serialised */
 
     struct instance_setup setup;
