@@ -328,7 +328,8 @@ static void move_over(struct swap *swap, size_t number)
         now->left--;
         life_leave(next, number);
     }
-    instance_set_limits(next->instances[number], &next->setups[number].limits);
+    if (swap->changes.next[number].change == CHANGE_LIMITS)
+        instance_set_limits(next->instances[number], &next->setups[number].limits);
 }
 
 static void take_place(struct swap *swap, size_t number)
