@@ -570,6 +570,7 @@ static int open_up(struct host *host)
     host->reload.http = host->http;
     host->status.server = host->server;
     host->status.slots = &host->slots;
+    host->status.reload = &host->reload;
     return 0;
 }
 

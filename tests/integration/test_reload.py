@@ -418,9 +418,9 @@ class TestServices(ReloadTestCase):
             self.assertIn("1 swapped", self.reload())
         client = self.client()
         self.assertEqual(self.ask(client, "greet"), str(scaled(30, 8) - 1))
-        self.configure(gateway("swapped", "swap_2.so", "/swap", options={"thread": True}), self.greeter(number=7))
+        self.configure(gateway("swapped", "swap_2.so", "/swap", options={"thread": True}), self.greeter(number=100))
         self.assertIn("2 swapped", self.reload())  # the old one's thread ends with it
-        self.assertEqual(self.ask(client, "greet"), "7")
+        self.assertEqual(self.ask(client, "greet"), "100")
         client.close()
         host.stop()
 
