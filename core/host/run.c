@@ -4,12 +4,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "host/activation.h"
 #include "host/control.h"
 #include "host/descriptors.h"
 #include "host/handover.h"
 #include "host/host_table.h"
 #include "host/loading.h"
+#include "host/predecessor.h"
 #include "host/program.h"
 #include "host/reload.h"
 #include "host/restart.h"
@@ -24,7 +24,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -48,9 +47,8 @@ struct host {
     struct control *control;
     uv_loop_t loop;
     struct program program;
-    struct inherited inherited; /* until the host serves */
-    int predecessor;            /* this end of the pair with the host before this one, or -1 */
-    struct restart *restart;    /* that is under way, or NULL */
+    struct predecessor predecessor;
+    struct restart *restart;                 /* that is under way, or NULL */
     struct control_request *restart_request; /* that asked for it, or NULL */
     uv_async_t restart_signal;
     uv_timer_t settling; /* while it leaves: see LEAST_LEAVE_MS */
@@ -315,16 +313,14 @@ static void answer_reload(void *data, enum exit_code code, const char *text)
 /* @param request  NULL: it was a signal. */
 static void ask_reload(struct host *host, struct control_request *request)
 {
-    static const char meanwhile[] = "a restart is under way, which reads the configuration as well";
+    const char *meanwhile = "a restart is under way, which reads the configuration as well\n";
     if (!host->restart) {
         reload_ask(&host->reload, request ? answer_reload : NULL, request);
         return;
     }
-    log_warn("reload refused", log_str("reason", meanwhile));
+    log_warn("reload refused", log_str("reason", "a restart is under way"));
     if (request)
-        control_answer(request, EXIT_FAULT,
-                       "a restart is under way, which reads the configuration "
-                       "as well\n");
+        control_answer(request, EXIT_FAULT, meanwhile);
 }
 
 static void on_reload_asked(uv_async_t *async)
@@ -357,41 +353,6 @@ static void on_reload_over(void *data)
 
 /* --- Restarting: what the host does that replaces another */
 
-/* While it starts, what goes wrong is told to the host that goes on then. */
-static void tell_predecessor(void *data, enum log_level level, const char *line, size_t length)
-{
-    const struct host *host = data;
-    log_to_stderr(NULL, level, line, length);
-    if (level == LOG_LEVEL_ERROR)
-        handover_tell_fault(host->predecessor, line, length);
-}
-
-/* Takes the listening sockets that came from outside. Before other threads begin. */
-static int inherit(struct host *host)
-{
-    host->predecessor = handover_find();
-    if (host->predecessor < 0)
-        return activation_receive(&host->inherited);
-    log_set_sink(tell_predecessor, host);
-    return handover_receive(host->predecessor, &host->inherited);
-}
-
-static pid_t predecessor_pid(const struct host *host)
-{
-    struct ucred who = {0};
-    socklen_t length = sizeof who;
-    if (host->predecessor >= 0)
-        (void)getsockopt(host->predecessor, SOL_SOCKET, SO_PEERCRED, &who, &length);
-    return who.pid;
-}
-
-static void tell_faults(struct host *host, char *text, size_t size)
-{
-    if (host->predecessor >= 0 && size > 0)
-        handover_tell_fault(host->predecessor, text, size);
-    free(text);
-}
-
 static int load(struct host *host, const char *config_path)
 {
     char *text = NULL;
@@ -400,7 +361,8 @@ static int load(struct host *host, const char *config_path)
     int result = loading_init(&host->loading, config_path, faults);
     if (faults)
         (void)fclose(faults);
-    tell_faults(host, text, size);
+    predecessor_tell_faults(&host->predecessor, text, size);
+    free(text);
     return result;
 }
 
@@ -410,24 +372,10 @@ static void take_over(struct host *host)
     size_t count = 0;
     struct listener **list = list_listeners(host, &count);
     service_notify_ready();
-    if (host->predecessor >= 0 && handover_tell_ready(host->predecessor))
-        log_warn("restart: the host before this one has ended already, this one serves");
+    predecessor_relieve(&host->predecessor);
     for (size_t i = 0; list && i < count; i++)
         list[i]->is_shared = false;
     free(list);
-    inherited_finish(&host->inherited, true);
-    log_set_sink(NULL, NULL);
-    if (host->predecessor >= 0)
-        close(host->predecessor);
-    host->predecessor = -1;
-}
-
-/* What is left of it where the host has not come to serve. The pair stays open until the process
- * ends: that is how the host before this one sees the end. */
-static void give_back(struct host *host)
-{
-    inherited_finish(&host->inherited, false);
-    log_set_sink(NULL, NULL);
 }
 
 /* --- Starting */
@@ -482,13 +430,13 @@ static int open_control(struct host *host)
         return -1;
     if (control_open(host->control, &host->loading.config->control))
         return -1;
-    return host->predecessor < 0 ? control_claim(host->control, 0) : 0;
+    return predecessor_is_there(&host->predecessor) ? 0 : control_claim(host->control, 0);
 }
 
 static int make(struct host *host)
 {
     const struct config *config = host->loading.config;
-    host->admin = http_admin_create(&config->admin, &host->inherited, &host->loop);
+    host->admin = http_admin_create(&config->admin, &host->predecessor.inherited, &host->loop);
     if (!host->admin || open_control(host))
         return -1;
     host->connections = connections_create(&host->table, &config->limits, worker_count(config));
@@ -549,15 +497,16 @@ static int open_up(struct host *host)
     const struct config *config = host->loading.config;
     if (graph_start(host->loading.graph) ||
         server_bind(host->server, config->websocket.addresses, config->websocket.count,
-                    &host->inherited) ||
-        http_server_bind(host->http, &config->http, &host->inherited))
+                    &host->predecessor.inherited) ||
+        http_server_bind(host->http, &config->http, &host->predecessor.inherited))
         return -1;
     offer_page(host);
     if (server_start(host->server) || graph_ready(host->loading.graph) ||
         server_accept(host->server, &host->loop) || http_server_start(host->http, &host->loop) ||
         http_admin_start(host->admin))
         return -1;
-    if (host->predecessor >= 0 && control_claim(host->control, predecessor_pid(host)))
+    if (predecessor_is_there(&host->predecessor) &&
+        control_claim(host->control, predecessor_pid(&host->predecessor)))
         return -1;
     http_admin_ready(host->admin, &(struct metrics_sources){.server = host->server,
                                                             .http = host->http,
@@ -621,7 +570,7 @@ enum exit_code host_run(const char *config_path)
     enum exit_code code = EXIT_FAULT;
     (void)signal(SIGPIPE, SIG_IGN); /* a log that nobody reads must not end the host */
     signals_block();
-    if (inherit(&host))
+    if (predecessor_meet(&host.predecessor))
         goto finish;
     (void)program_init(&host.program); /* if that fails, a restart will say so */
     code = EXIT_USAGE;
@@ -651,7 +600,8 @@ enum exit_code host_run(const char *config_path)
     log_info("stopped");
 
 finish:
-    give_back(&host);
+    if (code != EXIT_CLEAN)
+        predecessor_keep(&host.predecessor);
     loading_finish(&host.loading);
     program_finish(&host.program);
     free(host.real_path);

@@ -351,7 +351,7 @@ class TestHttp(RestartTestCase):
         until = os.path.join(host.folder, "go on")
         host.configure(self.text(gateway("waiting", "waiting_gateway.so", "/waiting",
                                          options={"hook": "ready", "until": until})))
-        asked = host.ask_restart()
+        asked = host.ask("restart")
         host.wait_log(msg="waiting")
         self.assertEqual({self.ask(host.admin_address, "/readyz").status for _ in range(20)}, {200})
         with open(until, "w", encoding="utf-8"):
@@ -438,7 +438,7 @@ class TestFailures(RestartTestCase):
     def test_a_crash(self):
         host = self.start_it()
         host.configure(self.text(service("greeter", "greeter.so", None), hanging("start")))
-        asked = host.ask_restart()
+        asked = host.ask("restart")
         host.wait_log(msg="hanging in start")
         os.kill(host.successors()[-1], signal.SIGKILL)
         self.assertIn("ended by signal 9", host.answer_of(asked, 1))
@@ -447,7 +447,7 @@ class TestFailures(RestartTestCase):
     def test_a_second_restart_and_a_stop_meanwhile(self):
         host = self.start_it()
         host.configure(self.text(service("greeter", "greeter.so", None), hanging("start")))
-        asked = host.ask_restart()
+        asked = host.ask("restart")
         host.wait_log(msg="hanging in start")
         host.expect_error(msg="an instance could not be made ready", hook="start")
         self.assertIn("under way already", host.restart(code=1))
@@ -458,6 +458,38 @@ class TestFailures(RestartTestCase):
         self.assertIn("the host stops", host.answer_of(asked, 1))
         host.ends_well()
         self.assertFalse(os.path.exists("/proc/%d" % successor))
+
+    def waiting(self, host, hook):
+        """A gateway that waits in its hook until the test calls what comes along."""
+        until = os.path.join(host.folder, "go on")
+
+        def go_on():
+            with open(until, "w", encoding="utf-8"):
+                pass
+
+        return go_on, gateway("waiting", "waiting_gateway.so", "/waiting",
+                              options={"hook": hook, "until": until})
+
+    def test_a_reload_meanwhile_and_the_other_way_round(self):
+        host = self.start((ECHO,), {"drain_ms": 300})
+        go_on, waiting = self.waiting(host, "create")
+        host.configure(self.text(waiting))
+        reload = host.ask("reload")
+        host.wait_log(msg="waiting")
+        self.assertIn("a reload is under way", host.restart(code=1))
+        go_on()
+        self.assertIn("1 added", host.answer_of(reload, 0))
+        os.unlink(os.path.join(host.folder, "go on"))
+        restart = host.ask("restart")
+        host.wait_lines(2, msg="waiting")
+        self.assertIn("a restart is under way", host.answer_of(host.ask("reload"), 1))
+        os.kill(host.pid, signal.SIGHUP)
+        host.wait_lines(2, msg="reload refused")
+        go_on()
+        host.answer_of(restart, 0)
+        self.assertIn("0 added", host.answer_of(host.ask("reload"), 0))
+        self.check_serves(host)
+        host.stop()
 
     def test_a_restart_while_the_host_stops(self):
         host = self.start((ECHO,), {"drain_ms": 60000, "close_ms": 60000})
@@ -471,18 +503,16 @@ class TestFailures(RestartTestCase):
 
     def test_the_old_host_dies_while_the_successor_starts(self):
         host = self.start((ECHO,))
-        until = os.path.join(host.folder, "go on")
-        host.configure(self.text(gateway("waiting", "waiting_gateway.so", "/waiting",
-                                         options={"hook": "start", "until": until})))
-        asked = host.ask_restart()
+        go_on, waiting = self.waiting(host, "start")
+        host.configure(self.text(waiting))
+        asked = host.ask("restart")
         host.wait_log(msg="waiting")
         host.process.kill()
         host.process.wait()
         asked.communicate(timeout=DEADLINE)
         self.assertNotEqual(asked.returncode, 0)
         with socket.create_connection(host.address.split(":"), DEADLINE) as early:
-            with open(until, "w", encoding="utf-8"):
-                pass
+            go_on()
             host.wait_log(msg="restart: the host before this one has ended already, this one serves")
             early.sendall(request("/echo"))
             self.assertTrue(early.recv(100).startswith(b"HTTP/1.1 101"))

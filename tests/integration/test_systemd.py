@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 import unittest
 
 from toni_generations import Generations
@@ -144,6 +145,22 @@ class TestNotes(SystemdTestCase):
         os.kill(successor, signal.SIGTERM)
         self.manager.expect(self, successor, STOPPING="1")
         self.assertEqual(host.wait_gone(successor), 0)
+
+    def test_a_reload(self):
+        host = self.start(self.text())
+        self.manager.expect(self, host.pid, READY="1")
+        host.wait_log(msg="ready")
+        for gateways, code in (([gateway("more", "echo_gateway.so", "/more")], 0),
+                               ([gateway("lost", "lost.so", "/lost")], 2)):
+            host.expect_error(msg="reload refused")
+            host.configure(self.text(*gateways))
+            before = time.monotonic_ns() // 1000
+            host.answer_of(host.ask("reload"), code)
+            fields = self.manager.expect(self, host.pid, RELOADING="1")
+            self.assertGreaterEqual(int(fields["MONOTONIC_USEC"]), before)
+            self.assertLess(int(fields["MONOTONIC_USEC"]), time.monotonic_ns() // 1000)
+            self.manager.expect(self, host.pid, READY="1", STATUS="Serving")
+        host.stop()
 
     def test_a_restart_that_fails_tells_nothing(self):
         host = self.start(self.text())

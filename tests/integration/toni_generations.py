@@ -30,10 +30,10 @@ class Generations(Host):
         with open(self.conf, "w", encoding="utf-8") as out:
             out.write(conf)
 
-    def ask_restart(self):
-        """Begins `toni restart`."""
+    def ask(self, command):
+        """Begins `toni COMMAND`."""
         return subprocess.Popen(
-            [TONI, "restart", "-c", self.conf],
+            [TONI, command, "-c", self.conf],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -43,19 +43,27 @@ class Generations(Host):
 
     def restart(self, code=0):
         """`toni restart`, to its end: what it printed."""
-        asked = self.ask_restart()
-        return self.answer_of(asked, code)
+        out = self.answer_of(self.ask("restart"), code)
+        if code == 0:  # its log may still be on the way
+            self.wait_log(msg="ready", pid=out.split()[-1])
+        return out
 
     def answer_of(self, asked, code):
         out, err = asked.communicate(timeout=DEADLINE)
         if asked.returncode != code:
             raise AssertionError(
-                "toni restart ended with %d, expected %d: %s%s; the log:\n%s"
-                % (asked.returncode, code, out, err, self.text())
+                "toni %s ended with %d, expected %d: %s%s; the log:\n%s"
+                % (asked.args[1], asked.returncode, code, out, err, self.text())
             )
-        if code == 0:  # its log may still be on the way
-            self.wait_log(msg="ready", pid=out.split()[-1])
         return out if code == 0 else err
+
+    def wait_lines(self, count, **wanted):
+        """So many lines that match, waited for."""
+        end = time.monotonic() + DEADLINE
+        while len(self.log(**wanted)) < count:
+            if time.monotonic() > end:
+                raise AssertionError("not %d lines %r; the log:\n%s" % (count, wanted, self.text()))
+            time.sleep(0.01)
 
     def successors(self):
         """The pids of all successors so far."""
