@@ -164,6 +164,14 @@ bool changes_empty(const struct changes *changes)
 
 /* --- The host itself */
 
+/* @return Where a setting stands; what is not there is the file's as a whole. */
+static const struct value *place_of(const struct config *config, const char *setting)
+{
+    const struct value *at = value_find(config->tree, setting);
+
+    return at ? at : config->tree;
+}
+
 static void check_addresses(const struct address_list *now, const struct address_list *next,
                             const char *setting, const struct config *config,
                             struct fault_list *faults)
@@ -175,8 +183,7 @@ static void check_addresses(const struct address_list *now, const struct address
                       listen_address_text(&next->addresses[i])) == 0;
     if (same)
         return;
-    const struct value *at = value_get(config->tree, "listen");
-    fault_at(faults, at ? at : config->tree,
+    fault_at(faults, place_of(config, "listen"),
              "listen.%s is not what the host listens on; a reload can't change it: `toni restart`",
              setting);
 }
@@ -193,10 +200,10 @@ static void check_limits(const struct limits *now, const struct limits *next,
     X(pending_bytes)                                                                               \
     X(http_request_ms)                                                                             \
     X(http_connections)
-    const struct value *at = value_get(config->tree, "limits");
+    const struct value *at = place_of(config, "limits");
 #define CHECK_LIMIT(name)                                                                          \
     if (now->name != next->name)                                                                   \
-        fault_at(faults, at ? at : config->tree,                                                   \
+        fault_at(faults, at,                                                                       \
                  "limits." #name " is %" PRIu64 ", and the host runs with %" PRIu64                \
                  "; a reload can't change it: `toni restart`",                                     \
                  next->name, now->name);
@@ -212,11 +219,11 @@ void changes_check_host(const struct config *now, const struct config *next,
     check_addresses(&now->http, &next->http, "http", next, faults);
     check_addresses(&now->admin, &next->admin, "admin", next, faults);
     if (now->page != next->page)
-        fault_at(faults, next->tree,
+        fault_at(faults, place_of(next, "listen.page"),
                  "listen.page is not what the host started with; a reload can't change it: `toni "
                  "restart`");
     if (now->workers != next->workers)
-        fault_at(faults, next->tree,
+        fault_at(faults, place_of(next, "workers"),
                  "workers is %u, and the host runs with %u; a reload can't change it: `toni "
                  "restart`",
                  next->workers, now->workers);

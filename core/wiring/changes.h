@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-
 enum change {
     CHANGE_NOTHING,
     CHANGE_LIMITS, /* the same instance, with other limits */

@@ -24,9 +24,9 @@
 /** What instance_create() needs to know; all but the injections is borrowed and must outlive the
  * instance. */
 struct instance_setup {
-    struct config *config; /* what the rest is borrowed from: the instance takes a reference */
-    struct slot *slot;     /* where it is, or will be */
-    struct plugin *plugin; /* the instance takes a reference of its own */
+    struct config *config;  /* what the rest is borrowed from: the instance takes a reference */
+    struct slot *slot;      /* where it is, or will be */
+    struct plugin *plugin;  /* the instance takes a reference of its own */
     const struct value *at; /* its provider in gateways.conf, for faults */
     const char *name;
     const char *module;

@@ -52,17 +52,23 @@ static int32_t destroy(struct instance *instance, void *data)
 
 /* --- What is left behind */
 
+void life_keep(struct graph *graph, size_t number)
+{
+    if (graph->lives[number].is_used)
+        return;
+    graph->lives[number].is_used = true;
+    life_keep_used(graph, number);
+}
+
 void life_keep_used(struct graph *graph, size_t number)
 {
     const size_t needs = needs_count(graph->setups[number].plugin->descriptor.needs);
 
     for (size_t i = 0; i < needs; i++) {
         const struct injection *injection = &graph->injections[number][i];
-        const bool is_instance = injection->kind == INJECTION_INSTANCE;
-        if (!is_instance || graph->lives[injection->provider].is_used)
-            continue;
-        graph->lives[injection->provider].is_used = true;
-        life_keep_used(graph, injection->provider);
+
+        if (injection->kind == INJECTION_INSTANCE)
+            life_keep(graph, injection->provider);
     }
 }
 

@@ -27,12 +27,13 @@ struct life {
     void *data;
     int32_t result; /* of the last one */
     bool is_left;   /* it is in a call that the host waits for no more */
-    bool is_used;   /* by one that is left */
+    bool is_used;   /* by one that is not over, and maybe of another graph: see swap.h */
 };
 
 /** Calls `create`. What the instance provides is there at once for those who have it injected: they
  * are made after it.
- * @return TONI_OK, what it returned, TONI_ERR_NO_MEMORY, or TONI_ERR_TIMEOUT: it was left behind. */
+ * @return TONI_OK, what it returned, TONI_ERR_NO_MEMORY, or TONI_ERR_TIMEOUT: it was left behind.
+ */
 int32_t life_create(struct graph *graph, size_t number);
 
 /** Calls another hook.
@@ -47,6 +48,9 @@ void life_end(struct graph *graph, size_t number);
 
 /** The instance is in a call that does not end. */
 void life_leave(struct graph *graph, size_t number);
+
+/** One that is not over uses the instance: it is not to be ended, nor what it uses itself. */
+void life_keep(struct graph *graph, size_t number);
 
 /** What the instance has injected is not to be ended before it. */
 void life_keep_used(struct graph *graph, size_t number);

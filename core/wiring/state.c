@@ -21,13 +21,13 @@ static int32_t append(toni_state_writer *writer, const void *bytes, size_t size)
     return buffer_append(&writer->bytes, bytes, size) ? TONI_ERR_NO_MEMORY : TONI_OK;
 }
 
+/* Nothing follows a gap: after an error nothing is taken any more. */
 static int32_t state_write(toni_state_writer *writer, const void *bytes, size_t size)
 {
     writer->wanted = size > UINT64_MAX - writer->wanted ? UINT64_MAX : writer->wanted + size;
-    const int32_t error = size > 0 ? append(writer, bytes, size) : TONI_OK;
-    if (writer->error == TONI_OK)
-        writer->error = error;
-    return error;
+    if (writer->error == TONI_OK && size > 0)
+        writer->error = append(writer, bytes, size);
+    return writer->error;
 }
 
 void state_fill_table(toni_host *table)

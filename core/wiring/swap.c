@@ -436,7 +436,9 @@ static void end_one(struct swap *swap, size_t number)
     const size_t after = swap->changes.after[number];
 
     (void)life_call(now, number, "stopping", life_stopping, NULL);
-    if (after != NOBODY ? !swap->next->setups[after].slot->retired : clear_out(swap, number))
+    const bool may_end =
+        after != NOBODY ? !swap->next->setups[after].slot->retired : clear_out(swap, number);
+    if (may_end)
         life_end(now, number);
     if (after == NOBODY)
         log_info("removed", log_str(kind_name(&now->setups[number]), now->setups[number].name));
@@ -444,17 +446,24 @@ static void end_one(struct swap *swap, size_t number)
         return;
     life_keep_used(now, number);
     swap->report->unfinished++;
+    if (may_end && now->lives[number].is_used)
+        return; /* which was said */
     log_warn("an old instance can't be ended yet: a call of it has not returned, or clients of it "
              "are still there; it is ended with the host",
              log_str("instance", now->setups[number].name));
 }
 
-/* In reverse: whoever uses another hears of it first. */
+/* In reverse: whoever uses another hears of it first. One that is not over may use some that stay.
+ */
 static void end_old(struct swap *swap)
 {
     for (size_t i = swap->now->setup_count; i-- > 0;) {
+        const size_t after = swap->changes.after[i];
+
         if (swap->now->instances[i])
             end_one(swap, i);
+        else if (swap->now->lives[i].is_used && after != NOBODY)
+            life_keep(swap->next, after);
     }
 }
 
@@ -473,27 +482,41 @@ static void tell_limits(struct swap *swap)
 
 /* --- The whole */
 
+static bool is_over(const struct graph *graph)
+{
+    for (size_t i = 0; i < graph->setup_count; i++) {
+        if (graph->instances[i])
+            return false;
+    }
+    return graph->left == 0;
+}
+
+/* What is left of the oldest comes first: it may use what is left of others, which stayed longer.
+ */
 static void bury(struct graph *graph, struct swap_remains *remains)
 {
-    bool is_over = graph->left == 0;
+    struct graph **last = &remains->first;
 
-    for (size_t i = 0; i < graph->setup_count; i++)
-        is_over = is_over && !graph->instances[i];
-    if (is_over) {
+    if (is_over(graph)) {
         graph->instance_count = 0;
         graph_destroy(graph);
         return;
     }
-    graph->next = remains->first;
-    remains->first = graph;
+    while (*last)
+        last = &(*last)->next;
+    *last = graph;
 }
 
-/* The new ones are ended again; the old go on. */
-static void roll_back(struct swap *swap, struct swap_remains *remains)
+/* The new ones are ended again; the old go on. One that hangs may use some of these. */
+static void roll_back(struct swap *swap)
 {
-    for (size_t i = swap->next->setup_count; i-- > 0;)
-        life_end(swap->next, i);
-    bury(swap->next, remains);
+    struct graph *next = swap->next;
+
+    for (size_t i = next->setup_count; i-- > 0;) {
+        life_end(next, i);
+        if (next->lives[i].is_used && !takes_a_place(swap, i))
+            life_keep(swap->now, swap->changes.next[i].before);
+    }
 }
 
 /* @return 0: the gates are closed, all is ready to be exchanged. -1: they are open. */
@@ -515,15 +538,13 @@ static void finish(struct swap *swap)
     changes_finish(&swap->changes);
 }
 
-static void swap_over(struct swap *swap, struct swap_remains *remains)
+static void swap_over(struct swap *swap)
 {
     exchange(swap);
     open_gates(swap);
     go_on(swap);
     tell_limits(swap);
     end_old(swap);
-    finish(swap);
-    bury(swap->now, remains);
 }
 
 int swap_run(struct graph *now, struct graph *next, const struct swap_world *world,
@@ -531,6 +552,7 @@ int swap_run(struct graph *now, struct graph *next, const struct swap_world *wor
 {
     struct swap swap = {
         .now = now, .next = next, .world = world, .faults = faults, .report = report};
+    int result = -1;
 
     *report = (struct swap_report){0};
     hooks_hurry(now->hooks, PATIENCE_GIVES_UP);
@@ -543,51 +565,54 @@ int swap_run(struct graph *now, struct graph *next, const struct swap_world *wor
         report->added = swap.changes.added;
         report->removed = swap.changes.removed;
         report->limited = swap.changes.limited;
-        if (!prepare(&swap)) {
-            swap_over(&swap, remains);
-            return 0;
-        }
+        result = prepare(&swap);
+        if (!result)
+            swap_over(&swap);
+        else
+            roll_back(&swap);
     }
     finish(&swap);
-    roll_back(&swap, remains);
-    return -1;
+    bury(result ? next : now, remains);
+    return result;
 }
 
-/* Services that stayed belong to the graph that runs now. */
-static void keep_used(const struct graph *left, struct graph *now)
+/* Those who used what is in a graph are over. */
+static void forget_used(struct graph *graph)
 {
-    for (size_t i = 0; i < left->setup_count; i++) {
-        if (!left->lives[i].is_used)
-            continue;
-        for (size_t n = 0; n < now->setup_count; n++) {
-            if (now->setups[n].slot != left->setups[i].slot)
-                continue;
-            now->lives[n].is_used = true;
-            life_keep_used(now, n);
-        }
-    }
+    for (size_t i = 0; i < graph->setup_count; i++)
+        graph->lives[i].is_used = false;
+}
+
+static bool is_any_left(const struct swap_remains *remains, const struct graph *now)
+{
+    size_t left = now->left;
+
+    for (const struct graph *graph = remains->first; graph; graph = graph->next)
+        left += graph->left;
+    return left > 0;
 }
 
 int swap_remains_end(struct swap_remains *remains, struct graph *now)
 {
-    int result = 0;
-    struct graph *graph = remains->first;
+    bool all_over = !is_any_left(remains, now);
+    struct graph **place = &remains->first;
 
-    remains->first = NULL;
-    while (graph) {
-        struct graph *next = graph->next;
+    while (*place) {
+        struct graph *graph = *place;
+
+        if (all_over)
+            forget_used(graph);
         graph->instance_count = graph->setup_count;
-        for (size_t i = 0; graph->left == 0 && i < graph->setup_count; i++)
-            graph->lives[i].is_used = false; /* those who used it are ended now */
-        if (graph_end(graph)) {
-            keep_used(graph, now);
-            graph->next = remains->first;
-            remains->first = graph;
-            result = -1;
-        } else {
-            graph_destroy(graph);
+        (void)graph_end(graph);
+        all_over = all_over && is_over(graph);
+        if (!is_over(graph)) {
+            place = &graph->next;
+            continue;
         }
-        graph = next;
+        *place = graph->next;
+        graph_destroy(graph);
     }
-    return result;
+    if (all_over)
+        forget_used(now);
+    return remains->first ? -1 : 0;
 }

@@ -33,9 +33,9 @@ struct swap_report {
 };
 
 /** Graphs whose instances could not all be ended: a call of one does not return, or a client of one
- * does not go. They wait for the host's end. */
+ * does not go. They wait for the host's end, and so does what they use of later graphs. */
 struct swap_remains {
-    struct graph *first; /* linked by `next` */
+    struct graph *first; /* the oldest; linked by `next` */
 };
 
 /** Puts the next graph in the place of the one that runs.

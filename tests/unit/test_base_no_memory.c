@@ -1,59 +1,12 @@
-/* Tests of all of base that allocates, with an allocator that fails when it is told to. To be
- * linked with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc; exits with 77 (skipped) if it was
- * not. */
+/* Tests of all of base that allocates, with an allocator that fails when it is told to. */
 #include <check.h>
-#include <limits.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buffer.h"
 #include "base/hash_table.h"
 #include "base/value.h"
-
-/* The linker makes these names; weak, so that a build without the option can say what is missing.
- * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
-void *__real_malloc(size_t size) __attribute__((weak));
-void *__real_calloc(size_t count, size_t size) __attribute__((weak));
-void *__real_realloc(void *old, size_t size) __attribute__((weak));
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-/* How many allocations still succeed before all others fail. */
-static unsigned allocations_left = UINT_MAX;
-
-/* Check allocates too, and its library may be a static one: so no assertion within. */
-#define WITH_ALLOCATIONS(count, statement)                                                         \
-    do {                                                                                           \
-        allocations_left = (count);                                                                \
-        statement;                                                                                 \
-        allocations_left = UINT_MAX;                                                               \
-    } while (0)
-
-static bool may_allocate(void)
-{
-    if (allocations_left == UINT_MAX)
-        return true;
-    return allocations_left > 0 && allocations_left-- > 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return may_allocate() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return may_allocate() ? __real_calloc(count, size) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return may_allocate() ? __real_realloc(old, size) : NULL;
-}
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+#include "no_memory.h"
 
 START_TEST(an_empty_buffer_is_unchanged)
 {
@@ -213,10 +166,8 @@ END_TEST
 
 int main(void)
 {
-    if (__real_malloc == NULL) {
-        (void)fputs("skipped: linked without --wrap\n", stderr);
-        return 77;
-    }
+    if (!no_memory_works())
+        return NO_MEMORY_SKIPPED;
 
     Suite *suite = suite_create("base/no_memory");
     TCase *cases = tcase_create("all");

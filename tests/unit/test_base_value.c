@@ -1,6 +1,7 @@
 /* Tests of base/value. What happens without memory: test_base_no_memory.c. */
 #include <check.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,6 +168,152 @@ START_TEST(destroying_nothing_and_the_deepest_tree_works)
 }
 END_TEST
 
+/* --- Comparing */
+
+enum {
+    BOOL_TRUE,
+    INT_1,
+    DOUBLE_1,
+    STRING_1,
+    LIST_OF_1,
+    GROUP_OF_1,
+    EMPTY_LIST,
+    EMPTY_GROUP,
+    KINDS
+};
+
+/* One of each kind, at some line of some file. */
+static const struct value *add_one(struct value *parent, const char *name, int kind)
+{
+    const struct value_place place = {"other.conf", (unsigned)kind + 50};
+    struct value *made = NULL;
+
+    switch (kind) {
+    case BOOL_TRUE:
+        return value_add_bool(parent, name, place, true);
+    case INT_1:
+        return value_add_int(parent, name, place, 1);
+    case DOUBLE_1:
+        return value_add_double(parent, name, place, 1.0);
+    case STRING_1:
+        return value_add_string(parent, name, place, "1");
+    case LIST_OF_1:
+    case EMPTY_LIST:
+        made = value_add_list(parent, name, place);
+        break;
+    default:
+        made = value_add_group(parent, name, place);
+        break;
+    }
+    if (kind == LIST_OF_1)
+        (void)value_add_int(made, NULL, place, 1);
+    else if (kind == GROUP_OF_1)
+        (void)value_add_int(made, "1", place, 1);
+    return made;
+}
+
+START_TEST(values_equal_only_what_has_their_type_and_holds_the_same)
+{
+    char name[8];
+
+    for (int i = 0; i < KINDS; i++) {
+        (void)snprintf(name, sizeof name, "k%d", i);
+        const struct value *one = add_one(root, name, i);
+        ck_assert(value_equal(one, one));
+        for (int j = 0; j < KINDS; j++) {
+            (void)snprintf(name, sizeof name, "k%d_%d", i, j);
+            const struct value *other = add_one(root, name, j);
+            ck_assert_msg(value_equal(one, other) == (i == j), "%d and %d", i, j);
+            ck_assert_msg(value_equal(other, one) == (i == j), "%d and %d", j, i);
+        }
+    }
+}
+END_TEST
+
+START_TEST(plain_values_differ_in_what_they_hold)
+{
+    const struct value *values[] = {
+        value_add_bool(root, "p1", at_line(1), true), value_add_bool(root, "p2", at_line(1), false),
+        value_add_int(root, "p3", at_line(1), 1),     value_add_int(root, "p4", at_line(1), -1),
+        value_add_double(root, "p5", at_line(1), .5), value_add_double(root, "p6", at_line(1), .6),
+        value_add_string(root, "p7", at_line(1), ""), value_add_string(root, "p8", at_line(1), "x"),
+        value_add_string(root, "p9", at_line(1), "X")};
+
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        for (size_t j = 0; j < sizeof values / sizeof values[0]; j++)
+            ck_assert_msg(value_equal(values[i], values[j]) == (i == j), "%zu and %zu", i, j);
+    }
+}
+END_TEST
+
+/* @param order  The names of integers, each its place in the alphabet. */
+static struct value *add_letters(struct value *parent, const char *name, const char *order)
+{
+    struct value *group = value_add_group(parent, name, at_line(1));
+
+    for (; *order; order++)
+        ck_assert_ptr_nonnull(
+            value_add_int(group, (char[]){*order, '\0'}, at_line(1), *order - 'a'));
+    return group;
+}
+
+START_TEST(members_of_groups_have_no_order)
+{
+    const struct value *abc = add_letters(root, "l1", "abc");
+
+    ck_assert(value_equal(abc, add_letters(root, "l2", "cab")));
+    ck_assert(!value_equal(abc, add_letters(root, "l3", "ab")));
+    ck_assert(!value_equal(add_letters(root, "l4", "ab"), abc));
+    ck_assert(!value_equal(abc, add_letters(root, "l5", "abd")));
+    ck_assert(!value_equal(abc, add_letters(root, "l6", "abcd")));
+    ck_assert(!value_equal(abc, add_letters(root, "l7", "")));
+
+    struct value *other = add_letters(root, "l8", "ab");
+    ck_assert_ptr_nonnull(value_add_int(other, "c", at_line(1), 'b' - 'a')); /* of another value */
+    ck_assert(!value_equal(abc, other));
+}
+END_TEST
+
+static struct value *add_numbers(const char *name, int first, int second)
+{
+    struct value *list = value_add_list(root, name, at_line(1));
+
+    ck_assert_ptr_nonnull(value_add_int(list, NULL, at_line(1), first));
+    ck_assert_ptr_nonnull(value_add_int(list, NULL, at_line(2), second));
+    return list;
+}
+
+START_TEST(lists_have_an_order)
+{
+    struct value *list = add_numbers("n1", 1, 2), *longer = add_numbers("n4", 1, 2);
+
+    ck_assert(value_equal(list, add_numbers("n2", 1, 2)));
+    ck_assert(!value_equal(list, add_numbers("n3", 2, 1)));
+    ck_assert_ptr_nonnull(value_add_int(longer, NULL, at_line(1), 3));
+    ck_assert(!value_equal(list, longer));
+    ck_assert(!value_equal(longer, list));
+}
+END_TEST
+
+/* A list of a group of what add_letters() makes. */
+static const struct value *add_nested(const char *name, const char *order)
+{
+    struct value *list = value_add_list(root, name, at_line(1));
+    struct value *group = value_add_group(list, NULL, at_line(1));
+
+    add_letters(group, "in", order);
+    return list;
+}
+
+START_TEST(what_is_nested_counts)
+{
+    const struct value *nested = add_nested("d1", "xyz");
+
+    ck_assert(value_equal(nested, add_nested("d2", "zyx")));
+    ck_assert(!value_equal(nested, add_nested("d3", "xyw")));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base/value");
@@ -183,6 +330,11 @@ int main(void)
     tcase_add_test(cases, a_name_is_not_found_by_its_beginning);
     tcase_add_test(cases, an_integer_can_be_read_as_a_double);
     tcase_add_test(cases, destroying_nothing_and_the_deepest_tree_works);
+    tcase_add_test(cases, values_equal_only_what_has_their_type_and_holds_the_same);
+    tcase_add_test(cases, plain_values_differ_in_what_they_hold);
+    tcase_add_test(cases, members_of_groups_have_no_order);
+    tcase_add_test(cases, lists_have_an_order);
+    tcase_add_test(cases, what_is_nested_counts);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);

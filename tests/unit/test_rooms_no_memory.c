@@ -1,65 +1,11 @@
 /* Every allocation of the rooms, made to fail in turn: then nothing has changed, nothing leaks, and
- * nobody gets what was refused. To be linked with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc;
- * exits with 77 (skipped) if it was not. */
+ * nobody gets what was refused. */
+#include "no_memory.h"
 #include "rooms_fixture.h"
 
 #include <check.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The linker makes these names; weak, so that a build without the option can say what is missing.
- * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
-void *__real_malloc(size_t size) __attribute__((weak));
-void *__real_calloc(size_t count, size_t size) __attribute__((weak));
-void *__real_realloc(void *old, size_t size) __attribute__((weak));
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-/* How many allocations still succeed before all others fail. */
-static unsigned allocations_left = UINT_MAX;
-
-/* Called once, with memory, when an allocation is about to fail: what another thread does then. */
-static void (*meanwhile)(void);
-
-static bool may_allocate(void)
-{
-    if (allocations_left == UINT_MAX)
-        return true;
-    if (allocations_left == 0 && meanwhile) {
-        void (*call)(void) = meanwhile;
-        meanwhile = NULL;
-        allocations_left = UINT_MAX;
-        call();
-        allocations_left = 0;
-    }
-    return allocations_left > 0 && allocations_left-- > 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return may_allocate() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return may_allocate() ? __real_calloc(count, size) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return may_allocate() ? __real_realloc(old, size) : NULL;
-}
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
-
-#define WITH_ALLOCATIONS(count, statement)                                                         \
-    do {                                                                                           \
-        allocations_left = (count);                                                                \
-        statement;                                                                                 \
-        allocations_left = UINT_MAX;                                                               \
-    } while (0)
 
 enum { PEERS = 4 };
 
@@ -292,7 +238,7 @@ START_TEST(a_client_that_could_not_be_made_has_no_socket)
     toni_request *request = peer_request(&fixture.host);
     toni_client *client;
     targeted = 0;
-    meanwhile = send_to_all_meanwhile;
+    no_memory_meanwhile = send_to_all_meanwhile;
     /* The client and its place among everyone; the table's buckets are what there is no memory for.
      */
     WITH_ALLOCATIONS(2, client = client_create(connections, &connections->lanes[0], request,
@@ -510,10 +456,8 @@ END_TEST
 
 int main(void)
 {
-    if (__real_malloc == NULL) {
-        (void)fputs("skipped: linked without --wrap\n", stderr);
-        return 77;
-    }
+    if (!no_memory_works())
+        return NO_MEMORY_SKIPPED;
 
     Suite *suite = suite_create("rooms/no_memory");
     TCase *cases = tcase_create("all");

@@ -1,53 +1,9 @@
 /* Every allocation of the tasks, made to fail in turn: then nothing has changed, and nothing is run
- * or released. To be linked with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc; exits with 77
- * (skipped) if it was not. */
+ * or released. */
+#include "no_memory.h"
 #include "tasks_fixture.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-/* The linker makes these names; weak, so that a build without the option can say what is missing.
- * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
-void *__real_malloc(size_t size) __attribute__((weak));
-void *__real_calloc(size_t count, size_t size) __attribute__((weak));
-void *__real_realloc(void *old, size_t size) __attribute__((weak));
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-/* How many allocations of this thread still succeed before all others fail. */
-static _Thread_local unsigned allocations_left = UINT_MAX;
-
-static bool may_allocate(void)
-{
-    if (allocations_left == UINT_MAX)
-        return true;
-    return allocations_left > 0 && allocations_left-- > 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return may_allocate() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return may_allocate() ? __real_calloc(count, size) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return may_allocate() ? __real_realloc(old, size) : NULL;
-}
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
-
-#define WITH_ALLOCATIONS(count, statement)                                                         \
-    do {                                                                                           \
-        allocations_left = (count);                                                                \
-        statement;                                                                                 \
-        allocations_left = UINT_MAX;                                                               \
-    } while (0)
 
 static void run(void *self, void *data)
 {
@@ -140,10 +96,8 @@ END_TEST
 
 int main(void)
 {
-    if (__real_malloc == NULL) {
-        (void)fputs("skipped: linked without --wrap\n", stderr);
-        return 77;
-    }
+    if (!no_memory_works())
+        return NO_MEMORY_SKIPPED;
 
     Suite *suite = suite_create("wiring/tasks_no_memory");
     TCase *cases = tcase_create("all");
