@@ -7,9 +7,12 @@
 
 #include <stdlib.h>
 
+/* The lane that the calling thread runs; NULL: none. */
+static _Thread_local struct lane *own;
+
 int lane_init(struct lane *lane, uint32_t index, void (*wake)(void *data), void *wake_data)
 {
-    *lane = (struct lane){.index = index, .wake = wake, .wake_data = wake_data};
+    *lane = (struct lane){.index = index, .wake = wake, .wake_data = wake_data, .asleep = true};
     lane->scratch = malloc(FRAME_MAX);
     if (!lane->scratch)
         return -1;
@@ -23,6 +26,7 @@ int lane_init(struct lane *lane, uint32_t index, void (*wake)(void *data), void 
 
 void lane_attach(struct lane *lane)
 {
+    own = lane;
     lane->thread = pthread_self();
     atomic_store_explicit(&lane->attached, true, memory_order_release);
 }
@@ -52,33 +56,50 @@ static bool is_empty(const struct lane *lane)
     return !lane->first_letter && !lane->first_call;
 }
 
-/* The worker flushes at the end of its turn anyway; others have to make it turn, once: with the
- * first letter. */
-static void unlock_and_wake(struct lane *lane, bool was_empty)
+static bool is_asleep(const struct lane *lane)
 {
+    return atomic_load_explicit(&lane->asleep, memory_order_relaxed);
+}
+
+static void set_asleep(struct lane *lane, bool asleep)
+{
+    atomic_store_explicit(&lane->asleep, asleep, memory_order_relaxed);
+}
+
+/* The worker takes what is there at the end of its turn anyway. While it sleeps, the first who
+ * posts has to make it turn. */
+static void unlock_and_wake(struct lane *lane)
+{
+    bool wakes = is_asleep(lane) && !lane_is_mine(lane);
+    if (wakes)
+        set_asleep(lane, false);
     pthread_mutex_unlock(&lane->mutex);
-    if (was_empty && !lane_is_mine(lane))
+    if (!wakes)
+        return;
+    if (own) {
+        own->to_wake[lane->index / 64] |= UINT64_C(1) << lane->index % 64;
+        own->wakes = true;
+    } else {
         lane->wake(lane->wake_data);
+    }
 }
 
 void lane_post(struct lane *lane, struct letter *letter)
 {
     pthread_mutex_lock(&lane->mutex);
-    bool was_empty = is_empty(lane);
     if (letter->kind == LETTER_CALL)
         append(&lane->first_call, &lane->last_call, letter);
     else
         append(&lane->first_letter, &lane->last_letter, letter);
     if (letter->kind == LETTER_CLIENT)
         counter_add(&lane->targeted, 1);
-    unlock_and_wake(lane, was_empty);
+    unlock_and_wake(lane);
 }
 
 bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, uint32_t index,
                     struct letter **spares)
 {
     pthread_mutex_lock(&lane->mutex);
-    bool was_empty = is_empty(lane);
     struct letter *last = lane->last_letter;
     bool same = last && last->kind == LETTER_ROOM && last->with.batch == batch &&
                 last->first + last->count == index;
@@ -95,7 +116,7 @@ bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, u
         append(&lane->first_letter, &lane->last_letter, letter);
     }
     counter_add(&lane->targeted, room->shards[lane->index].targets);
-    unlock_and_wake(lane, was_empty);
+    unlock_and_wake(lane);
     return !same;
 }
 
@@ -162,12 +183,36 @@ static struct letter *take_calls(struct lane *lane)
     return take_all(lane, &lane->first_call, &lane->last_call);
 }
 
+/* Without the lock: who sees it too late wakes a loop that is awake, and that is all. */
+void lane_rouse(struct lane *lane)
+{
+    set_asleep(lane, false);
+}
+
+/* Those whom this worker has posted to. */
+static void wake_others(struct lane *lane)
+{
+    if (!lane->wakes)
+        return;
+    lane->wakes = false;
+    struct lane *lanes = lane - lane->index;
+    for (uint32_t word = 0; word < LANES_MAX / 64; word++) {
+        for (uint64_t bits = lane->to_wake[word]; bits; bits &= bits - 1) {
+            const struct lane *other = &lanes[word * 64 + (uint32_t)__builtin_ctzll(bits)];
+            other->wake(other->wake_data);
+        }
+        lane->to_wake[word] = 0;
+    }
+}
+
 bool lane_pending(struct lane *lane)
 {
+    wake_others(lane);
     pthread_mutex_lock(&lane->mutex);
-    bool pending = !is_empty(lane);
+    bool pending = !is_empty(lane) || lane->first_touched;
+    set_asleep(lane, !pending);
     pthread_mutex_unlock(&lane->mutex);
-    return pending || lane->first_touched;
+    return pending;
 }
 
 /* --- The turn */
@@ -277,12 +322,15 @@ void lane_flush(struct lane *lane)
 void lane_turn(struct lane *lane)
 {
     deliver_all(lane, take_calls(lane));
+    wake_others(lane); /* now, so that they write while this one does */
     lane_flush(lane);
     lane->turn++;
 }
 
 void lane_finish(struct lane *lane)
 {
+    if (own == lane)
+        own = NULL;
     destroy_all(take_calls(lane));
     destroy_all(take_letters(lane));
     while (lane->first_touched)
