@@ -48,17 +48,24 @@ static void give_up(struct ws_connection *connection, uint32_t reason)
 
 /* --- The transport: how the rooms reach the socket */
 
+/* A client that is behind is so until libwebsockets says that the socket takes more: it says that
+ * after its own pongs, which would wait for ever if a rest that it has sent were followed by more
+ * at once. */
 static bool busy(void *socket)
 {
     const struct ws_connection *connection = socket;
-    return connection->state == WS_DEAD || lws_partial_buffered(connection->wsi);
+    return connection->behind || connection->state == WS_DEAD ||
+           lws_partial_buffered(connection->wsi);
 }
 
+/* Once is enough, and each time is a system call. */
 static void want_flush(void *socket)
 {
-    const struct ws_connection *connection = socket;
-    if (connection->state != WS_DEAD)
-        lws_callback_on_writable(connection->wsi);
+    struct ws_connection *connection = socket;
+    if (connection->state == WS_DEAD || connection->flush_asked)
+        return;
+    connection->flush_asked = true;
+    lws_callback_on_writable(connection->wsi);
 }
 
 /* lws passes ready-made frames through as they are, and keeps what the kernel doesn't take. */
@@ -73,23 +80,38 @@ static int write_through_lws(struct ws_connection *connection, const uint8_t *by
     return 0;
 }
 
+static bool is_full(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+/* The kernel has taken the first @p sent bytes. What is begun lws ends: it must not put a pong in
+ * between. All else waits in the outbox, where it is shared and may still be dropped. */
+static ssize_t write_begun(struct ws_connection *connection, const uint8_t *bytes, size_t sent)
+{
+    size_t whole = frame_boundary(bytes, sent);
+    if (whole > sent && write_through_lws(connection, bytes + sent, whole - sent))
+        return -1;
+    connection->behind = true;
+    return (ssize_t)whole;
+}
+
 /* Mostly the kernel takes all of it. Then lws has nothing to know: it holds no rest (see busy()),
  * and between whole frames its own pongs may come. Its way to the same system call costs several
  * times the instructions of bringing the message to this client. While a connection closes it may
  * swallow what is written, so then it is asked. */
-static int write_frames(void *socket, const uint8_t *bytes, size_t size)
+static ssize_t write_frames(void *socket, const uint8_t *bytes, size_t size)
 {
     struct ws_connection *connection = socket;
     if (connection->state != WS_OPEN)
-        return write_through_lws(connection, bytes, size);
+        return write_through_lws(connection, bytes, size) ? -1 : (ssize_t)size;
     ssize_t sent = send(lws_get_socket_fd(connection->wsi), bytes, size, MSG_NOSIGNAL);
-    if (sent == (ssize_t)size) {
-        connection->behind = false;
-        return 0;
-    }
-    if (sent < 0) /* full, or broken: lws finds out which */
-        sent = 0;
-    return write_through_lws(connection, bytes + sent, size - (size_t)sent);
+    if (sent == (ssize_t)size)
+        return sent;
+    if (sent >= 0 || is_full(errno))
+        return write_begun(connection, bytes, sent > 0 ? (size_t)sent : 0);
+    give_up(connection, TONI_CLOSED_LOST);
+    return -1;
 }
 
 static void close_begun(void *socket)
@@ -387,18 +409,17 @@ static void ping(struct ws_connection *connection)
     uint8_t frame[2 + sizeof payload];
     connection->pinged = true;
     connection->pinged_ms = now_ms(connection);
-    connection->ping_waits = busy(connection);
-    if (connection->ping_waits) { /* it is told later, but must show soon that it lives */
+    size_t size = frame_encode_control(frame, FRAME_PING, payload, sizeof payload - 1);
+    /* One that is behind is told later, but must show soon that it lives. */
+    connection->ping_waits = busy(connection) || write_frames(connection, frame, size) == 0;
+    if (connection->ping_waits)
         want_flush(connection);
-        return;
-    }
-    write_frames(connection, frame,
-                 frame_encode_control(frame, FRAME_PING, payload, sizeof payload - 1));
 }
 
 int ws_connection_writable(struct ws_connection *connection)
 {
     connection->behind = lws_partial_buffered(connection->wsi);
+    connection->flush_asked = false;
     if (connection->ping_waits && connection->state == WS_OPEN)
         ping(connection); /* it takes what it gets: from now on it has the whole time */
     if (connection->client)

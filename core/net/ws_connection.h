@@ -35,7 +35,8 @@ struct ws_connection {
     enum ws_state state;
     bool admitted;           /* counted in the server's admission */
     bool refused;            /* by `on_connect`: it gets no `on_disconnect` */
-    bool behind;             /* libwebsockets holds a rest of the last write */
+    bool behind;             /* the socket has not taken all of the last write yet */
+    bool flush_asked;        /* libwebsockets will say when it takes more */
     bool pinged;             /* and nothing came since */
     bool ping_waits;         /* it could not be written yet */
     struct gateway *gateway; /* NULL before the handshake */

@@ -361,12 +361,13 @@ static void write_outbox(toni_client *client)
             return;
         }
         const uint8_t *bytes = outbox_peek(&client->outbox, client->lane->scratch, &size);
-        if (transport->write(client->socket, bytes, size)) {
+        ssize_t taken = transport->write(client->socket, bytes, size);
+        if (taken < 0) {
             client_mute(client);
             client_discard(client);
             return;
         }
-        consume(client, size);
+        consume(client, (size_t)taken);
     }
     if (client->close_queued && !client->close_written) {
         client->close_written = true;

@@ -116,6 +116,25 @@ START_TEST(drop_oldest_keeps_the_newest)
 }
 END_TEST
 
+/* A socket that is full keeps nothing but the rest of what it has begun to take. */
+START_TEST(what_a_full_socket_has_not_begun_may_be_dropped)
+{
+    static const struct {
+        uint64_t window;
+        const char *received;
+        uint64_t dropped;
+    } cases[] = {{0, "6|7|8|9", 5}, {1, "1|6|7|8|9", 4}, {3, "1|6|7|8|9", 4}, {4, "1|2|6|7|8|9", 3}};
+
+    begin(OUTBOX_DROP_OLDEST, 3, 1000);
+    peer->socket.sips = true;
+    peer->socket.window = cases[_i].window;
+    broadcast_each("123456789");
+    check_received(cases[_i].received);
+    ck_assert_uint_eq(dropped(DROP_OLDEST), cases[_i].dropped);
+    finish();
+}
+END_TEST
+
 START_TEST(drop_oldest_by_bytes)
 {
     begin(OUTBOX_DROP_OLDEST, 1000, 3 * 3); /* a text of one byte is a frame of three */
@@ -376,6 +395,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
 
     tcase_add_test(cases, drop_oldest_keeps_the_newest);
+    tcase_add_loop_test(cases, what_a_full_socket_has_not_begun_may_be_dropped, 0, 4);
     tcase_add_test(cases, drop_oldest_by_bytes);
     tcase_add_test(cases, drop_oldest_goes_by_age_whatever_the_room);
     tcase_add_test(cases, direct_sends_are_never_dropped_and_fail_to_their_caller);

@@ -339,6 +339,7 @@ static void connect_fleeting(struct worker *worker, uint32_t which)
         (struct connection){.peer = peer_connect(worker->arena->fixture, worker->lane->index)};
     if (dice_chance(&worker->sender.dice, 40))
         connection->peer->socket.window = 0;
+    connection->peer->socket.sips = dice_chance(&worker->sender.dice, 50);
     worker->arena->fleeting_ids[worker->lane->index][which] = connection->peer->id;
 }
 
