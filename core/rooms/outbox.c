@@ -7,7 +7,7 @@
 #define OUTBOX_FIRST_CAPACITY 4
 
 /* An empty outbox keeps no more than this: a burst must not cost an idle client memory for ever. */
-#define OUTBOX_KEPT_CAPACITY 16
+#define OUTBOX_KEPT_CAPACITY 8
 
 static struct outbox_entry *entry_at(const struct outbox *outbox, uint32_t index)
 {

@@ -91,7 +91,7 @@ int room_add(struct room *room, toni_client *client, struct membership *membersh
 {
     struct shard *shard = &room->shards[client->lane->index];
     if (shard->count == shard->capacity) {
-        uint32_t capacity = shard->capacity + shard->capacity / 4 + 1;
+        uint32_t capacity = shard->capacity + shard->capacity / 8 + 1;
         struct member *members = realloc(shard->members, capacity * sizeof *members);
         if (!members)
             return -1;
