@@ -47,6 +47,7 @@ toni_client *client_create(toni_connections *connections, struct lane *lane, ton
     client->connected_since = clock_wall_ms();
     client->refs = 1;
     outbox_init(&client->outbox);
+    client->outbox.refs = &lane->refs;
     if (pthread_mutex_init(&client->mutex, NULL))
         goto fail_mutex;
     if (!enter_everyone(client))
@@ -613,4 +614,7 @@ void client_finish(toni_client *client)
 {
     client_retire(client);
     client_discard(client);
+    if (client->touched && !client->finished)
+        client_ref(client); /* see lane_touch */
+    client->finished = true;
 }

@@ -66,6 +66,7 @@ struct toni_client {
     uint64_t mark; /* the last spread that reached it: see spread.h */
     toni_client *next_touched;
     bool touched;
+    bool finished;
     bool retired;
     bool close_queued;  /* the close frame is in the outbox: nothing may follow it */
     bool close_written; /* and has gone out */

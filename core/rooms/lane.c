@@ -27,6 +27,7 @@ int lane_init(struct lane *lane, uint32_t index, void (*wake)(void *data), void 
 void lane_attach(struct lane *lane)
 {
     own = lane;
+    spares_attach(&lane->spares);
     lane->thread = pthread_self();
     atomic_store_explicit(&lane->attached, true, memory_order_release);
 }
@@ -111,13 +112,18 @@ bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, u
         letter->kind = LETTER_ROOM;
         letter->first = index;
         letter->count = 1;
-        letter->to.room = room_ref(room);
+        letter->to.room = room;
         letter->with.batch = batch_ref(batch);
         append(&lane->first_letter, &lane->last_letter, letter);
     }
     counter_add(&lane->targeted, room->shards[lane->index].targets);
     unlock_and_wake(lane);
     return !same;
+}
+
+struct letter *letter_create(void)
+{
+    return spare_take(SPARE_LETTER, sizeof(struct letter));
 }
 
 /* Several sends to one client in a row, such as an answer in parts, become one batch. */
@@ -139,7 +145,7 @@ int lane_post_message(struct lane *lane, toni_client *client, const toni_message
     if (appended)
         return 0;
 
-    struct letter *letter = malloc(sizeof *letter);
+    struct letter *letter = letter_create();
     struct batch *batch = batch_create(frame_message_size(message->body.size));
     if (!letter || !batch ||
         batch_append(batch, message->kind, message->body.data, message->body.size)) {
@@ -243,7 +249,6 @@ static void letter_destroy(struct letter *letter)
 {
     switch (letter->kind) {
     case LETTER_ROOM:
-        room_unref(letter->to.room);
         batch_unref(letter->with.batch);
         break;
     case LETTER_SPREAD:
@@ -257,7 +262,7 @@ static void letter_destroy(struct letter *letter)
     case LETTER_CALL:
         break;
     }
-    free(letter);
+    spare_give(SPARE_LETTER, letter);
 }
 
 void lane_touch(struct lane *lane, toni_client *client)
@@ -266,7 +271,8 @@ void lane_touch(struct lane *lane, toni_client *client)
         return;
     client->touched = true;
     client->next_touched = NULL;
-    client_ref(client);
+    if (client->finished)
+        client_ref(client);
     if (lane->last_touched)
         lane->last_touched->next_touched = client;
     else
@@ -274,7 +280,7 @@ void lane_touch(struct lane *lane, toni_client *client)
     lane->last_touched = client;
 }
 
-/* @return The first of those to flush, with the reference of the list. */
+/* @return The first of those to flush. */
 static toni_client *next_touched(struct lane *lane)
 {
     toni_client *client = lane->first_touched;
@@ -285,12 +291,19 @@ static toni_client *next_touched(struct lane *lane)
     return client;
 }
 
+/* Drops the list's reference. */
+static void let_go(toni_client *client)
+{
+    if (client->finished)
+        client_unref(client);
+}
+
 static void flush_touched(struct lane *lane)
 {
     while (lane->first_touched) {
         toni_client *client = next_touched(lane);
         client_flush(client);
-        client_unref(client);
+        let_go(client);
     }
 }
 
@@ -317,6 +330,7 @@ void lane_flush(struct lane *lane)
 {
     deliver_all(lane, take_letters(lane));
     flush_touched(lane);
+    batch_refs_drop(&lane->refs);
 }
 
 void lane_turn(struct lane *lane)
@@ -329,12 +343,16 @@ void lane_turn(struct lane *lane)
 
 void lane_finish(struct lane *lane)
 {
-    if (own == lane)
+    if (own == lane) {
         own = NULL;
+        spares_attach(NULL);
+    }
     destroy_all(take_calls(lane));
     destroy_all(take_letters(lane));
     while (lane->first_touched)
-        client_unref(next_touched(lane));
+        let_go(next_touched(lane));
+    batch_refs_drop(&lane->refs);
+    spares_finish(&lane->spares);
     pthread_mutex_destroy(&lane->mutex);
     free(lane->scratch);
 }

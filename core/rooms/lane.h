@@ -9,6 +9,7 @@
 
 #include "rooms/batch.h"
 #include "rooms/lane_figures.h"
+#include "rooms/spares.h"
 
 #include <toni/types.h>
 
@@ -37,7 +38,7 @@ struct letter {
     uint32_t first; /* LETTER_ROOM: message of the batch */
     uint32_t count; /* LETTER_ROOM: messages */
     union {
-        struct room *room;     /* one reference */
+        struct room *room;     /* the batch's */
         struct spread *spread; /* one reference */
         toni_client *client;   /* one reference */
         void (*call)(void *data);
@@ -75,6 +76,8 @@ struct lane {
     bool wakes;                       /* there is one */
     toni_client *first_touched; /* clients to flush, in the order in which they were touched */
     toni_client *last_touched;
+    struct spares spares;
+    struct batch_refs refs;
     uint8_t *scratch; /* FRAME_MAX bytes, for gathering a write */
     struct lane_figures figures;
     uint8_t padding_to_the_next[COUNTER_PADDING];
@@ -96,6 +99,9 @@ bool lane_is_mine(const struct lane *lane);
 /* What a worker posts to another's lane wakes that one when the worker's own turn ends, and before
  * its loop blocks: so the other finds all of it at once, and writes once to each client, as the
  * first does to its own. What any other thread posts wakes at once. */
+
+/** @return A letter to be filled in, and posted or freed; NULL on no memory. @thread Any. */
+struct letter *letter_create(void);
 
 /** Posts a letter. @param letter  The lane's from now on. @thread Any. */
 void lane_post(struct lane *lane, struct letter *letter);
@@ -130,7 +136,8 @@ void lane_flush(struct lane *lane);
  * block. If there is not, what comes from now on wakes it. The worker's only. */
 bool lane_pending(struct lane *lane);
 
-/** Puts a client on the list of those to flush at the end of this turn. The worker's only. */
+/** Puts a client on the list of those to flush at the end of this turn. The list has a reference to
+ * a client that is finished; until then its connection has one. The worker's only. */
 void lane_touch(struct lane *lane, toni_client *client);
 
 #endif

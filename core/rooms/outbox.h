@@ -18,6 +18,7 @@ struct outbox_entry {
 };
 
 struct outbox {
+    struct batch_refs *refs;      /* its worker's, borrowed, or NULL: see batch_take */
     struct outbox_entry *entries; /* a ring; NULL as long as nothing was put in */
     uint32_t head;
     uint32_t count;

@@ -161,7 +161,7 @@ void room_taken(struct room *room, uint32_t lane, uint64_t seq)
 static int fill_spares(struct room *room)
 {
     while (room->spare_count < room->lane_count) {
-        struct letter *letter = malloc(sizeof *letter);
+        struct letter *letter = letter_create();
         if (!letter)
             return -1;
         letter->next = room->spares;
