@@ -105,7 +105,7 @@ static ssize_t write_frames(void *socket, const uint8_t *bytes, size_t size)
     struct ws_connection *connection = socket;
     if (connection->state != WS_OPEN)
         return write_through_lws(connection, bytes, size) ? -1 : (ssize_t)size;
-    ssize_t sent = send(lws_get_socket_fd(connection->wsi), bytes, size, MSG_NOSIGNAL);
+    ssize_t sent = send(connection->fd, bytes, size, MSG_NOSIGNAL);
     if (sent == (ssize_t)size)
         return sent;
     if (sent >= 0 || is_full(errno))
@@ -139,12 +139,13 @@ static const struct transport ws_transport = {
 
 /* --- Making and ending */
 
-struct ws_connection *ws_connection_create(struct worker *worker, const char *address)
+struct ws_connection *ws_connection_create(struct worker *worker, int fd, const char *address)
 {
     struct ws_connection *connection = calloc(1, sizeof *connection);
     if (!connection)
         return NULL;
     connection->worker = worker;
+    connection->fd = fd;
     buffer_init(&connection->message);
     memcpy(connection->address, address, strnlen(address, sizeof connection->address - 1));
     connection->next = worker->connections;
@@ -561,10 +562,10 @@ int ws_connection_peer_close(struct ws_connection *connection, const uint8_t *bo
 }
 
 /* Whether the peer's end of the connection is gone. */
-static bool peer_is_gone(struct lws *wsi)
+static bool peer_is_gone(int fd)
 {
     char byte;
-    ssize_t size = recv(lws_get_socket_fd(wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t size = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
 }
 
@@ -574,8 +575,7 @@ static void answer_protocol_error(struct ws_connection *connection)
     static const uint8_t close_1002[] = {0x80 | FRAME_CLOSE, 2, 1002 >> 8, 1002 & 0xff};
     end_because(connection, TONI_CLOSED_PROTOCOL_ERROR, 1002);
     if (connection->behind) { /* lws has flushed, and writes nothing any more */
-        send(lws_get_socket_fd(connection->wsi), close_1002, sizeof close_1002,
-             MSG_NOSIGNAL | MSG_DONTWAIT);
+        send(connection->fd, close_1002, sizeof close_1002, MSG_NOSIGNAL | MSG_DONTWAIT);
     } else if (lws_get_close_length(connection->wsi) == 0) {
         lws_close_reason(connection->wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, NULL, 0);
     }
@@ -584,7 +584,7 @@ static void answer_protocol_error(struct ws_connection *connection)
 void ws_connection_dropped(struct ws_connection *connection)
 {
     if (connection->state == WS_OPEN) { /* not by us, and without a close frame that we have seen */
-        if (peer_is_gone(connection->wsi))
+        if (peer_is_gone(connection->fd))
             end_because(connection, TONI_CLOSED_LOST, 0);
         else if (lws_partial_buffered(connection->wsi)) /* lws didn't show us the peer's close */
             end_because(connection, TONI_CLOSED_BY_CLIENT, 0);

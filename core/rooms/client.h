@@ -33,10 +33,6 @@ struct toni_client {
     const toni_host *host; /* first, for ever: see toni/abi.h */
     struct hash_node node; /* of the table of clients */
     toni_connections *connections;
-    struct lane *lane;
-    const struct transport *transport;
-    void *socket; /* for the transport; the worker's */
-    const struct limits *limits;
     toni_request *request;   /* owned */
     void *gateway;           /* whoever made the client knows what this is */
     void *data;              /* the plugin's */
@@ -50,21 +46,20 @@ struct toni_client {
     _Atomic enum client_state state; /* changed under the lock, read without */
     uint16_t close_code;             /* of the server's close; 0 if it was not the server's */
 
-    /* Direct sends that came since the last flush, and what that left: these decide who is told
-     * that the outbox is full. */
+    /* Direct sends that came since the last flush; with what that left (below) these decide who is
+     * told that the outbox is full. */
     atomic_uint_fast64_t posted_messages, posted_bytes;
-    atomic_uint_fast64_t left_messages, left_bytes;
 
     struct counter dropped; /* messages that were accepted for it and dropped; the worker counts */
-
-    /* The worker's own. */
     struct gateway_figures *gateway_figures; /* its gateway's; borrowed; NULL: not counted */
-    struct outbox outbox;
-    uint64_t fresh_messages, fresh_bytes;         /* that came into the outbox in `fresh_turn` */
-    uint64_t fresh_turn;                          /* of the lane */
-    uint64_t delivered_messages, delivered_bytes; /* of `posted`: delivered since the last flush */
-    uint64_t mark; /* the last spread that reached it: see spread.h */
-    toni_client *next_touched;
+
+    /* What the worker reads and writes for each message lies together, in three cache lines: with
+     * many clients each line is one to wait for. */
+    struct lane *lane;
+    const struct transport *transport;
+    void *socket; /* for the transport; the worker's */
+    const struct limits *limits;
+    toni_client *next_touched; /* the worker's, as all that follows */
     bool touched;
     bool finished;
     bool retired;
@@ -73,6 +68,12 @@ struct toni_client {
     bool deaf;          /* nothing can be written any more */
     bool starved;       /* something could not be put into the outbox for want of memory */
     bool slow;          /* it was closed as a slow consumer */
+    struct outbox outbox;
+    uint64_t fresh_messages, fresh_bytes;           /* that came into it in `fresh_turn` */
+    uint64_t fresh_turn;                            /* of the lane */
+    uint64_t delivered_messages, delivered_bytes;   /* of `posted`, since the last flush */
+    atomic_uint_fast64_t left_messages, left_bytes; /* in the outbox, by the last flush */
+    uint64_t mark; /* the last spread that reached it: see spread.h */
 };
 
 /** Makes a client, and puts it into the table and the room of everyone. The lane's worker only.
