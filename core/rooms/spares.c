@@ -1,20 +1,18 @@
 /* Spares; see spares.h. */
 #include "rooms/spares.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* AddressSanitizer finds uses of freed memory, so it must see it freed. gcc and clang say
  * differently that it is there. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KEPT 0u
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define KEPT 0u
-#endif
-#ifndef KEPT
-#define KEPT SPARES_MAX
+#if defined(__SANITIZE_ADDRESS__)
+enum { KEEPS = false };
+#elif defined(__has_feature)
+enum { KEEPS = !__has_feature(address_sanitizer) };
+#else
+enum { KEEPS = true };
 #endif
 
 /* The calling thread's. */
@@ -50,7 +48,7 @@ void *spare_take(enum spare kind, size_t size)
 
 void spare_give(enum spare kind, void *memory)
 {
-    if (!memory || !own || own->lists[kind].count >= KEPT) {
+    if (!memory || !own || !KEEPS || own->lists[kind].count >= SPARES_MAX) {
         free(memory);
         return;
     }
