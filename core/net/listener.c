@@ -26,9 +26,9 @@
 /* How often to say so at most. */
 #define WARN_EVERY_MS 10000
 
-/* What the kernel holds for a client beyond what is on its way: one write, see FRAME_MAX. More waits
- * in the outbox, where it is held once for all, counts against the limits and may be dropped; by
- * itself the kernel takes megabytes for each client that reads nothing. */
+/* What the kernel holds for a client beyond what is on its way: one write, see FRAME_MAX. More
+ * waits in the outbox, where it is held once for all, counts against the limits and may be dropped;
+ * by itself the kernel takes megabytes for each client that reads nothing. */
 #define UNSENT_MAX 65536
 
 /* --- Binding */

@@ -439,7 +439,8 @@ static void keep_latest(toni_client *client)
 {
     struct shedding shedding = {client, DROP_NOT_LATEST};
     if (!client->close_queued)
-        outbox_keep_latest(&client->outbox, client->lane->scratch, told_of_dropped, &shedding);
+        outbox_keep_latest(&client->outbox, client->lane->scratch, &client->fresh_messages,
+                           &client->fresh_bytes, told_of_dropped, &shedding);
 }
 
 /* After a write was tried: what waits now has to be within the limits. */

@@ -62,8 +62,8 @@ int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint
     } else {
         if (outbox->count == outbox->capacity && grow(outbox))
             return -1;
-        *entry_at(outbox, outbox->count) =
-            (struct outbox_entry){.batch = batch_take(outbox->refs, batch), .first = first, .count = count};
+        *entry_at(outbox, outbox->count) = (struct outbox_entry){
+            .batch = batch_take(outbox->refs, batch), .first = first, .count = count};
         outbox->count++;
     }
     outbox->messages += count;
@@ -279,9 +279,11 @@ static bool add_room(const struct room **set, size_t mask, const struct room *ro
     return is_new;
 }
 
-void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, outbox_told *told, void *data)
+void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, uint64_t *newest,
+                        uint64_t *newest_bytes, outbox_told *told, void *data)
 {
     const struct room **set = (const struct room **)(void *)scratch;
+    uint64_t apart = *newest; /* of the entries before i */
     size_t places = 2, rooms = 0;
     uint32_t i = outbox->count;
     if (outbox->count < 2 && outbox->messages < 2)
@@ -291,10 +293,18 @@ void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, outbox_told *to
     memset(set, 0, places * sizeof *set);
     while (i > 0 && rooms < OUTBOX_LATEST_MAX) {
         const struct outbox_entry *entry = entry_at(outbox, --i);
+        const uint32_t of_newest = entry->count < apart ? entry->count : (uint32_t)apart;
+        apart -= of_newest;
         if (!may_drop(outbox, i) || !entry->batch->room)
             continue;
         bool is_latest = add_room(set, places - 1, entry->batch->room);
         rooms += is_latest;
+        const uint32_t end = entry->first + entry->count;
+        if (of_newest > is_latest) {
+            *newest -= of_newest - is_latest;
+            *newest_bytes -= batch_offset(entry->batch, end - is_latest) -
+                             batch_offset(entry->batch, end - of_newest);
+        }
         drop(outbox, i, entry->first, entry->count - is_latest, told, data);
     }
     close_gaps_at_tail(outbox, i);

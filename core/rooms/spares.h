@@ -25,7 +25,8 @@ struct spares {
     struct spare_list lists[SPARE_KINDS];
 };
 
-/** The calling thread takes from these and gives to them, from now on. @param spares  NULL: none. */
+/** The calling thread takes from these and gives to them, from now on. @param spares  NULL: none.
+ */
 void spares_attach(struct spares *spares);
 
 /** Frees what is kept; nobody may be attached any more. */
@@ -35,7 +36,8 @@ void spares_finish(struct spares *spares);
  * @return Memory with anything in it, or NULL if there is none. @thread Any. */
 void *spare_take(enum spare kind, size_t size);
 
-/** @param memory  From spare_take, or malloc, with the size of this kind; NULL is fine. @thread Any.
+/** @param memory  From spare_take, or malloc, with the size of this kind; NULL is fine. @thread
+ * Any.
  */
 void spare_give(enum spare kind, void *memory);
 

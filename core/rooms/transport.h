@@ -12,7 +12,8 @@
 /* All are called on the client's worker only, never from within each other, and must not call back
  * into the rooms. */
 struct transport {
-    /** Whether the socket has not taken all of an earlier write yet: then nothing may be written. */
+    /** Whether the socket has not taken all of an earlier write yet: then nothing may be written.
+     */
     bool (*busy)(void *socket);
 
     /** Asks for client_flush to be called once the socket is not busy any more. */
