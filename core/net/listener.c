@@ -26,6 +26,11 @@
 /* How often to say so at most. */
 #define WARN_EVERY_MS 10000
 
+/* What the kernel holds for a client beyond what is on its way: one write, see FRAME_MAX. More
+ * waits in the outbox, where it is held once for all, counts against the limits and may be dropped;
+ * by itself the kernel takes megabytes for each client that reads nothing. */
+#define UNSENT_MAX 65536
+
 /* --- Binding */
 
 /* With the port that the kernel chose if none was given. */
@@ -152,6 +157,14 @@ static void peer_address(const struct sockaddr_storage *peer, char text[INET6_AD
                   INET6_ADDRSTRLEN);
 }
 
+static void set_options(int fd)
+{
+    int on = 1, unsent = UNSENT_MAX;
+    /* A lone answer must not wait for a delayed acknowledgement. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     (void)status;
@@ -175,9 +188,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
             }
             return;
         }
-        int on = 1;
-        if (!listener->is_unix) /* a lone answer must not wait for a delayed acknowledgement */
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        if (!listener->is_unix)
+            set_options(fd);
         char address[INET6_ADDRSTRLEN];
         peer_address(&peer, address);
         listener->accepted(listener->data, fd, address);

@@ -32,8 +32,10 @@ static void on_again(uv_idle_t *idle)
 
 void worker_notice_turn(struct worker *worker)
 {
-    if (worker->turn_began_ns == 0)
-        worker->turn_began_ns = clock_now_ns();
+    if (worker->turn_began_ns != 0)
+        return;
+    worker->turn_began_ns = clock_now_ns();
+    lane_rouse(worker->lane);
 }
 
 static void count_turn(struct worker *worker)

@@ -138,7 +138,7 @@ void ws_context_destroy(struct ws_context *context)
 
 int ws_context_adopt(struct ws_context *context, int fd, const char *address)
 {
-    struct ws_connection *connection = ws_connection_create(context->worker, address);
+    struct ws_connection *connection = ws_connection_create(context->worker, fd, address);
     if (!connection) {
         close(fd);
         return -1;

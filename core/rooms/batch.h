@@ -21,6 +21,9 @@
  */
 #define BATCH_MAX FRAME_MAX
 
+/* Most batches are as small as this, or smaller: their memory is used again, see spares.h. */
+#define BATCH_SMALL 192
+
 /* Ends that lie in the batch itself: most batches of a quiet room hold a message or two. */
 #define BATCH_INLINE_ENDS 4
 
@@ -29,6 +32,7 @@ struct room;
 struct batch {
     atomic_uint refs;
     bool is_broadcast; /* a full outbox may drop it; direct sends and closes never */
+    bool is_small;     /* it was made with BATCH_SMALL bytes */
     struct room
         *room;      /* whose messages these are, one reference; NULL if they are of no one room */
     uint32_t count; /* messages */
@@ -70,6 +74,24 @@ struct batch *batch_ref(struct batch *batch);
 /** Drops one reference, and frees the batch with the last. @param batch  NULL is fine. @thread Any.
  */
 void batch_unref(struct batch *batch);
+
+/* References to one batch that a worker has at hand: the batch that a turn brings is referenced by
+ * many clients one after the other, and each of these would be a locked instruction, on a cache
+ * line that other workers want at the same time. Zero is none. */
+struct batch_refs {
+    struct batch *batch;
+    uint32_t count;
+};
+
+/** As batch_ref, with one of the references at hand.
+ * @param refs  The calling worker's; NULL: there are none. */
+struct batch *batch_take(struct batch_refs *refs, struct batch *batch);
+
+/** As batch_unref: puts one reference to those at hand. @param refs  As with batch_take. */
+void batch_give(struct batch_refs *refs, struct batch *batch);
+
+/** Drops those that are at hand: at the end of a turn, so that batches end. */
+void batch_refs_drop(struct batch_refs *refs);
 
 /** @return Whether one more message of @p encoded_size bytes belongs into this batch. */
 bool batch_has_room(const struct batch *batch, uint64_t encoded_size);

@@ -48,6 +48,7 @@ toni_client *client_create(toni_connections *connections, struct lane *lane, ton
     client->refs = 1;
     client->deflates = request->deflates;
     outbox_init(&client->outbox);
+    client->outbox.refs = &lane->refs;
     if (pthread_mutex_init(&client->mutex, NULL))
         goto fail_mutex;
     if (!enter_everyone(client))
@@ -372,12 +373,13 @@ static void write_outbox(toni_client *client)
             return;
         }
         const uint8_t *bytes = outbox_peek(&client->outbox, client->lane->scratch, &size);
-        if (transport->write(client->socket, bytes, size)) {
+        ssize_t taken = transport->write(client->socket, bytes, size);
+        if (taken < 0) {
             client_mute(client);
             client_discard(client);
             return;
         }
-        consume(client, size);
+        consume(client, (size_t)taken);
     }
     if (client->close_queued && !client->close_written) {
         client->close_written = true;
@@ -448,7 +450,8 @@ static void keep_latest(toni_client *client)
 {
     struct shedding shedding = {client, DROP_NOT_LATEST};
     if (!client->close_queued)
-        outbox_keep_latest(&client->outbox, client->lane->scratch, told_of_dropped, &shedding);
+        outbox_keep_latest(&client->outbox, client->lane->scratch, &client->fresh_messages,
+                           &client->fresh_bytes, told_of_dropped, &shedding);
 }
 
 /* After a write was tried: what waits now has to be within the limits. */
@@ -623,4 +626,7 @@ void client_finish(toni_client *client)
 {
     client_retire(client);
     client_discard(client);
+    if (client->touched && !client->finished)
+        client_ref(client); /* see lane_touch */
+    client->finished = true;
 }

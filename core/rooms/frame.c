@@ -61,6 +61,16 @@ size_t frame_encode_control(uint8_t *out, enum frame_opcode opcode, const void *
     return (size_t)(body - out) + size;
 }
 
+size_t frame_boundary(const uint8_t *frames, size_t at)
+{
+    size_t boundary = 0;
+    while (boundary < at) {
+        const uint8_t *head = frames + boundary;
+        boundary += head[1] < 126 ? 2u + head[1] : 4u + ((size_t)head[2] << 8 | head[3]);
+    }
+    return boundary;
+}
+
 size_t frame_encode_close(uint8_t *out, uint16_t code, const void *reason, size_t size)
 {
     uint8_t body[FRAME_CONTROL_MAX];

@@ -1,5 +1,5 @@
 /* Frames from server to client (RFC 6455, section 5.2): how a message looks on the wire. Knows
- * neither batches nor sockets, and reads no frames: what comes in is the library's. */
+ * neither batches nor sockets, and reads no frames but ours: what comes in is the library's. */
 #ifndef ROOMS_FRAME_H
 #define ROOMS_FRAME_H
 
@@ -45,6 +45,11 @@ void frame_encode_message(uint8_t *out, unsigned kind, const void *payload, size
  * @return How many bytes were written. */
 size_t frame_encode_control(uint8_t *out, enum frame_opcode opcode, const void *payload,
                             size_t size);
+
+/** @param frames  Whole frames as they are encoded here.
+ * @param at      A place in them, or their end.
+ * @return Where the first frame begins that lies at @p at or behind it. */
+size_t frame_boundary(const uint8_t *frames, size_t at);
 
 /** Encodes a close frame.
  * @param out     At least 2 + FRAME_CONTROL_MAX bytes.

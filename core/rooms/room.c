@@ -110,7 +110,7 @@ int room_add(struct room *room, toni_client *client, struct membership *membersh
 {
     struct shard *shard = &room->shards[client->lane->index];
     if (shard->count == shard->capacity) {
-        uint32_t capacity = shard->capacity + shard->capacity / 4 + 1;
+        uint32_t capacity = shard->capacity + shard->capacity / 8 + 1;
         struct member *members = realloc(shard->members, capacity * sizeof *members);
         if (!members)
             return -1;
@@ -184,7 +184,7 @@ void room_taken(struct room *room, uint32_t lane, uint64_t seq)
 static int fill_spares(struct room *room)
 {
     while (room->spare_count < room->lane_count) {
-        struct letter *letter = malloc(sizeof *letter);
+        struct letter *letter = letter_create();
         if (!letter)
             return -1;
         letter->next = room->spares;

@@ -423,7 +423,7 @@ static int make_letters(struct spread *spread, struct letter **letters, uint32_t
             needed = spread->clients[i]->lane->index == lane;
         if (!needed)
             continue;
-        struct letter *letter = malloc(sizeof *letter);
+        struct letter *letter = letter_create();
         if (!letter)
             return -1;
         *letter = (struct letter){

@@ -1,6 +1,7 @@
 /* The top of gateways.conf; modules and limits are read in files of their own. */
 #include "wiring/config.h"
 
+#include "rooms/lane.h"
 #include "wiring/config_file.h"
 #include "wiring/config_limits.h"
 #include "wiring/config_modules.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MOST_WORKERS 256
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const char *const top_keys[] = {"listen",      "control", "workers",
@@ -114,9 +114,9 @@ static void read_workers(struct config *config, const struct section *top)
         return;
 
     const int64_t workers = value_int(setting);
-    if (workers < 0 || workers > MOST_WORKERS) {
+    if (workers < 0 || workers > LANES_MAX) {
         fault_at(top->faults, setting, "`workers` is %" PRId64 ", expected 0 (one per core) to %d",
-                 workers, MOST_WORKERS);
+                 workers, LANES_MAX);
     } else {
         config->workers = (unsigned)workers;
     }

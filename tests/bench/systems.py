@@ -2,6 +2,7 @@
 would pick instead. Each knows whether it can be started, how, and how the load generator must speak
 to it."""
 
+import json
 import os
 import shutil
 import signal
@@ -94,7 +95,7 @@ class Toni(System):
             self.name = "toni, %d workers" % workers
 
     def command(self, port, folder):
-        limits = " ".join('%s = "%s";' % pair for pair in self.limits.items())
+        limits = " ".join("%s = %s;" % (key, json.dumps(value)) for key, value in self.limits.items())
         text = TONI_CONF.format(
             port=port, workers=self.workers, limits=limits, provider=self.provider
         )

@@ -125,7 +125,7 @@ void fixture_attach(struct fixture *fixture)
 static bool fake_busy(void *data)
 {
     const struct fake_socket *socket = data;
-    return socket->rest.length > 0;
+    return socket->rest.length > 0 || socket->full;
 }
 
 static void fake_want_flush(void *data)
@@ -135,7 +135,7 @@ static void fake_want_flush(void *data)
     socket->wants_flush = true;
 }
 
-static int fake_write(void *data, const uint8_t *bytes, size_t size)
+static ssize_t fake_write(void *data, const uint8_t *bytes, size_t size)
 {
     struct fake_socket *socket = data;
     REQUIRE(!fake_busy(socket));
@@ -146,10 +146,13 @@ static int fake_write(void *data, const uint8_t *bytes, size_t size)
         return -1;
     size_t taken = socket->window < size ? (size_t)socket->window : size;
     REQUIRE(!buffer_append(&socket->wire, bytes, taken));
-    REQUIRE(!buffer_append(&socket->rest, bytes + taken, size - taken));
+    size_t kept = socket->sips ? frame_boundary(bytes, taken) : size;
+    REQUIRE(kept <= size);
+    REQUIRE(!buffer_append(&socket->rest, bytes + taken, kept - taken));
+    socket->full = kept < size;
     if (socket->window != WINDOW_OPEN)
         socket->window -= taken;
-    return 0;
+    return (ssize_t)kept;
 }
 
 static void fake_close_begun(void *data)
@@ -185,6 +188,8 @@ bool fake_socket_take(struct fake_socket *socket, uint64_t bytes)
         if (socket->window != WINDOW_OPEN)
             socket->window -= taken;
     }
+    if (socket->window > 0)
+        socket->full = false;
     if (!socket->wants_flush || fake_busy(socket))
         return false;
     socket->wants_flush = false;

@@ -76,11 +76,14 @@ void fixture_attach(struct fixture *fixture);
 
 #define WINDOW_OPEN UINT64_MAX
 
-/* A socket in memory: what it doesn't take at once is its rest, and makes it busy. */
+/* A socket in memory: what it doesn't take at once is its rest, and makes it busy. One that sips
+ * keeps no more of it than belongs to the frame that it has begun to take. */
 struct fake_socket {
     struct buffer wire;    /* what the other side got */
     struct buffer rest;    /* what was written and waits for the window */
     uint64_t window;       /* bytes that it still takes */
+    bool sips;             /* set by a test */
+    bool full;             /* it sips, and has not taken all of the last write */
     bool wants_flush;      /* want_flush was called */
     bool broken;           /* the next write fails */
     uint32_t writes;       /* that were made */

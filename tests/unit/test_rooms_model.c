@@ -349,14 +349,30 @@ static bool is_superseded(const struct double_client *client, size_t begin)
     return false;
 }
 
+/* A fresh message that goes is fresh no more: what is old does not count less for it. */
+static void note_not_fresh(struct double_client *client, size_t begin)
+{
+    uint64_t behind = 0, bytes = 0;
+    for (size_t i = begin; i < client->frames.count; i++)
+        behind += client->frames.items[i].last;
+    if (behind > client->fresh_messages)
+        return;
+    for (size_t i = begin; i <= end_of_message(client, begin); i++)
+        bytes += client->frames.items[i].size;
+    client->fresh_messages--;
+    client->fresh_bytes -= bytes;
+}
+
 static void keep_latest(struct world *world, struct double_client *client)
 {
     for (size_t i = first_waiting(client); i < client->frames.count;) {
         const struct frame *frame = &client->frames.items[i];
-        if (frame->is_broadcast && frame->topic != 0 && is_superseded(client, i))
+        if (frame->is_broadcast && frame->topic != 0 && is_superseded(client, i)) {
+            note_not_fresh(client, i);
             remove_message(world, client, i);
-        else
+        } else {
             i = end_of_message(client, i) + 1;
+        }
     }
 }
 

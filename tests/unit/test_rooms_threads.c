@@ -351,6 +351,7 @@ static void connect_fleeting(struct worker *worker, uint32_t which)
     *connection = (struct connection){.peer = connect_peer(worker)};
     if (dice_chance(&worker->sender.dice, 40))
         connection->peer->socket.window = 0;
+    connection->peer->socket.sips = dice_chance(&worker->sender.dice, 50);
     worker->arena->fleeting_ids[worker->lane->index][which] = connection->peer->id;
 }
 
