@@ -199,11 +199,9 @@ static int come_to_rest(struct swap *swap)
             gate_wait_empty(&setup->slot->gate, swap->closed_ns + swap_ms * NS_PER_MS))
             continue;
         fault_at(swap->faults, setup->at,
-                 "module `%s`: %s `%s` did not come to rest within swap_ms (%" PRIu64 "): %" PRIu64
-                 " of its calls still run; nothing is changed; try again, or raise "
-                 "swap_ms",
-                 setup->module, kind_name(setup), setup->name, swap_ms,
-                 gate_count(&setup->slot->gate));
+                 "module `%s`: %s `%s` did not come to rest within swap_ms (%" PRIu64
+                 "): a call of it has not returned; nothing is changed; try again, or raise swap_ms",
+                 setup->module, kind_name(setup), setup->name, swap_ms);
         result = -1;
     }
     return result;
