@@ -204,6 +204,11 @@ class TestSwap(ReloadTestCase):
         self.workers += 1
         self.configure(self.swapped())
         self.refused("listen.websocket", "workers", "toni restart", code=2)
+        with open(host.conf, "a", encoding="utf-8") as out:
+            out.write('control = "elsewhere.sock";\n')
+        host.expect_error(msg="reload refused")
+        host.process.send_signal(signal.SIGHUP)
+        host.wait_log(msg="reload refused", fault=lambda f: "elsewhere.sock" in f)
         host.stop()
 
     def test_faults_are_all_shown_and_nothing_changes(self):
