@@ -214,7 +214,7 @@ static int open_batch(struct room *room, uint64_t encoded, uint64_t twin)
 }
 
 static int append_to_open(struct room *room, const toni_message *message, uint64_t encoded,
-                                 const toni_message *deflated, uint64_t twin)
+                          const toni_message *deflated, uint64_t twin)
 {
     if (room->open &&
         (!batch_has_room(room->open, encoded) || (room->open->deflated != NULL) != (twin > 0)))
@@ -307,8 +307,8 @@ static inline void hand_to(const struct member *member, struct batch *batch, uin
                              (uint32_t)(to - from + 1));
 }
 
-/* Two loops, each a function of its own: so the first, which most messages take, asks nobody what he
- * takes, and has all it needs in registers. */
+/* Two loops, each a function of its own: so the first, which most messages take, asks nobody what
+ * he takes, and has all it needs in registers. */
 
 __attribute__((noinline)) static void hand_out(const struct shard *shard, struct batch *batch,
                                                uint64_t begin, uint64_t end)
