@@ -124,6 +124,7 @@ void worker_finish(struct worker *worker)
         uv_run(&worker->loop, UV_RUN_DEFAULT);
     }
     ws_context_destroy(worker->ws);
+    inflater_destroy(worker->inflater);
     uv_loop_close(&worker->loop);
 }
 

@@ -7,6 +7,7 @@
 #include "net/server.h"
 #include "net/timeouts.h"
 #include "net/worker_figures.h"
+#include "rooms/deflate.h"
 #include "rooms/lane.h"
 
 #include <pthread.h>
@@ -30,6 +31,7 @@ struct worker {
     struct timeouts timeouts;
     struct farewell farewell;
     struct ws_context *ws;
+    struct inflater *inflater; /* for all of them; NULL before the first compressed message */
     struct ws_connection *connections;   /* all that libwebsockets has; the worker's own */
     bool kills;                          /* connections were given up since the last turn's end */
     _Atomic(const struct slot *) called; /* that it last called a callback of */

@@ -294,7 +294,7 @@ int ws_connection_established(struct ws_connection *connection)
     return 0;
 }
 
-/* --- Receiving */
+/* --- Messages */
 
 static void fail(struct ws_connection *connection, uint32_t reason, uint16_t code, const char *text)
 {
@@ -307,6 +307,11 @@ static void fail(struct ws_connection *connection, uint32_t reason, uint16_t cod
 void ws_connection_fault(struct ws_connection *connection)
 {
     fail(connection, TONI_CLOSED_BY_SERVER, 1011, "the gateway failed");
+}
+
+static void fail_too_big(struct ws_connection *connection)
+{
+    fail(connection, TONI_CLOSED_BY_SERVER, 1009, "message too big");
 }
 
 /* A token bucket: `message_burst` tokens at most, `messages_per_second` more each second, one for
@@ -348,6 +353,72 @@ static void deliver(struct ws_connection *connection, const char *bytes, size_t 
     }
 }
 
+/* --- Compressed messages */
+
+static struct inflater *inflater(struct worker *worker)
+{
+    if (!worker->inflater)
+        worker->inflater = inflater_create();
+    return worker->inflater;
+}
+
+/* The whole message is there: so one inflater serves all connections, and stops at the limit. */
+static void inflate_and_deliver(struct ws_connection *connection, const void *bytes, size_t size)
+{
+    struct inflater *shared = inflater(connection->worker);
+    struct buffer message;
+    buffer_init(&message);
+    enum inflated result = INFLATED_NO_MEMORY;
+    if (shared)
+        result = inflater_inflate(shared, bytes, size, connection->limits->message_bytes, &message);
+    switch (result) {
+    case INFLATED:
+        deliver(connection, message.length > 0 ? message.bytes : "", message.length);
+        break;
+    case INFLATED_INVALID:
+        fail(connection, TONI_CLOSED_PROTOCOL_ERROR, 1007, "not compressed as agreed");
+        break;
+    case INFLATED_TOO_BIG:
+        fail_too_big(connection);
+        break;
+    case INFLATED_NO_MEMORY:
+        fail(connection, TONI_CLOSED_BY_SERVER, 1011, "out of memory");
+        break;
+    }
+    buffer_finish(&message);
+}
+
+/* RFC 7692, section 6: a message's first frame says whether it is compressed; the others must not.
+ * lws accepts that of any frame.
+ * @return Whether it is as it must be. */
+static bool note_compression(struct ws_connection *connection, bool frame_ends)
+{
+    bool says_so = lws_get_reserved_bits(connection->wsi) & FRAME_COMPRESSED;
+    bool is_first = lws_is_first_fragment(connection->wsi);
+    if (is_first)
+        connection->compressed = says_so;
+    bool is_valid = is_first || !says_so || !connection->frame_ended;
+    connection->frame_ended = frame_ends;
+    return is_valid;
+}
+
+/* --- Receiving */
+
+static inline void deliver_whole(struct ws_connection *connection, const void *bytes, size_t size)
+{
+    if (connection->compressed)
+        inflate_and_deliver(connection, bytes, size);
+    else
+        deliver(connection, bytes, size);
+}
+
+/* How many bytes of a message are taken, as they come. */
+static uint64_t most_bytes(const struct ws_connection *connection)
+{
+    uint64_t most = connection->limits->message_bytes;
+    return connection->compressed ? inflater_most(most) : most;
+}
+
 int ws_connection_receive(struct ws_connection *connection, const void *bytes, size_t size)
 {
     struct lws *wsi = connection->wsi;
@@ -357,13 +428,17 @@ int ws_connection_receive(struct ws_connection *connection, const void *bytes, s
     if (!connection->client || !client_is_open(connection->client))
         return 0;
     size_t rest = lws_remaining_packet_payload(wsi);
-    if (message->length + size + rest > connection->limits->message_bytes) {
-        fail(connection, TONI_CLOSED_BY_SERVER, 1009, "message too big");
+    if (connection->inflates && !note_compression(connection, rest == 0)) {
+        fail(connection, TONI_CLOSED_PROTOCOL_ERROR, 1002, "RSV1 in a later frame");
+        return 0;
+    }
+    if (message->length + size + rest > most_bytes(connection)) {
+        fail_too_big(connection);
         return 0;
     }
     bool whole = rest == 0 && lws_is_final_fragment(wsi);
     if (whole && message->length == 0) {
-        deliver(connection, bytes, size);
+        deliver_whole(connection, bytes, size);
         return 0;
     }
     if (buffer_append(message, bytes, size)) {
@@ -373,7 +448,7 @@ int ws_connection_receive(struct ws_connection *connection, const void *bytes, s
     if (whole) {
         struct buffer complete = *message;
         buffer_init(message);
-        deliver(connection, complete.bytes, complete.length);
+        deliver_whole(connection, complete.bytes, complete.length);
         buffer_finish(&complete);
     }
     return 0;

@@ -34,6 +34,9 @@ struct ws_connection {
     struct timeout timeout; /* the handshake's, the next look at whether it lives, or the close's */
     enum ws_state state;
     bool admitted;        /* counted in the server's admission */
+    bool inflates;        /* permessage-deflate is agreed on */
+    bool compressed;      /* the message that is coming is */
+    bool frame_ended;     /* and another frame of it follows */
     bool refused;         /* by `on_connect`: it gets no `on_disconnect` */
     bool behind;          /* libwebsockets holds a rest of the last write */
     bool pinged;          /* and nothing came since */

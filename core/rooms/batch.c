@@ -48,8 +48,21 @@ void batch_unref(struct batch *batch)
         free(batch->ends);
     if (batch->bytes != batch->inline_bytes)
         free(batch->bytes);
+    batch_unref(batch->deflated);
     room_unref(batch->room);
     free(batch);
+}
+
+int batch_add_twin(struct batch *batch, uint64_t size)
+{
+    batch->deflated = batch_create_broadcast(batch->room, batch->first_seq, size);
+    return batch->deflated ? 0 : -1;
+}
+
+void batch_drop_twin(struct batch *batch)
+{
+    batch_unref(batch->deflated);
+    batch->deflated = NULL;
 }
 
 bool batch_has_room(const struct batch *batch, uint64_t encoded_size)
@@ -106,9 +119,32 @@ int batch_append(struct batch *batch, uint32_t kind, const void *payload, size_t
     uint64_t encoded = frame_message_size(size);
     if (reserve(batch, encoded))
         return -1;
-    frame_encode_message(batch->bytes + batch->size, (enum frame_opcode)kind, payload, size);
+    frame_encode_message(batch->bytes + batch->size, kind, payload, size);
     commit(batch, encoded);
     return 0;
+}
+
+static int append_message(struct batch *batch, const toni_message *message)
+{
+    return batch_append(batch, message->kind, message->body.data, message->body.size);
+}
+
+/* Takes the last message out again. */
+static void undo(struct batch *batch)
+{
+    batch->count--;
+    batch->size = batch_offset(batch, batch->count);
+}
+
+int batch_append_both(struct batch *batch, const toni_message *message,
+                      const toni_message *deflated)
+{
+    if (append_message(batch, message))
+        return -1;
+    if (!batch->deflated || !append_message(batch->deflated, deflated ? deflated : message))
+        return 0;
+    undo(batch);
+    return -1;
 }
 
 int batch_append_close(struct batch *batch, uint16_t code, toni_str reason)

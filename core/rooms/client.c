@@ -46,6 +46,7 @@ toni_client *client_create(toni_connections *connections, struct lane *lane, ton
     client->limits = limits;
     client->connected_since = clock_wall_ms();
     client->refs = 1;
+    client->deflates = request->deflates;
     outbox_init(&client->outbox);
     if (pthread_mutex_init(&client->mutex, NULL))
         goto fail_mutex;
@@ -271,13 +272,10 @@ static void count_dropped(toni_client *client, enum drop_reason reason, uint64_t
         counter_add_shared(&client->gateway_figures->dropped[reason], messages);
 }
 
-int32_t client_send(toni_client *client, const toni_message *message)
+static int32_t send_checked(toni_client *client, const toni_message *message)
 {
-    int32_t result = message_check(message, client->limits->outbox_bytes);
-    if (result != TONI_OK)
-        return result;
     uint64_t bytes = frame_message_size(message->body.size);
-    result = admit_if_open(client, bytes);
+    int32_t result = admit_if_open(client, bytes);
     if (result == TONI_ERR_FULL && lane_is_mine(client->lane)) {
         /* The limit judges what is left after a write was tried; the worker itself can try. */
         lane_flush(client->lane);
@@ -292,6 +290,19 @@ int32_t client_send(toni_client *client, const toni_message *message)
         return TONI_ERR_NO_MEMORY;
     }
     return TONI_OK;
+}
+
+int32_t client_send(toni_client *client, const toni_message *message)
+{
+    int32_t result = message_check(message, client->limits->outbox_bytes);
+    if (result != TONI_OK)
+        return result;
+    if (!client->deflates || message->body.size <= client->limits->deflate_above)
+        return send_checked(client, message);
+    toni_message *deflated = deflaters_shrink(&client->connections->deflaters, message);
+    result = send_checked(client, deflated ? deflated : message);
+    free(deflated);
+    return result;
 }
 
 /* Counts what came in the turn that runs, however often that flushes. */

@@ -57,7 +57,7 @@ struct toni_client {
 
     struct counter dropped; /* messages that were accepted for it and dropped; the worker counts */
 
-    /* The worker's own. */
+    /* The worker's own, but for `deflates`. */
     struct gateway_figures *gateway_figures; /* its gateway's; borrowed; NULL: not counted */
     struct outbox outbox;
     uint64_t fresh_messages, fresh_bytes;         /* that came into the outbox in `fresh_turn` */
@@ -65,6 +65,7 @@ struct toni_client {
     uint64_t delivered_messages, delivered_bytes; /* of `posted`: delivered since the last flush */
     uint64_t mark; /* the last spread that reached it: see spread.h */
     toni_client *next_touched;
+    bool deflates; /* takes compressed messages; never changes */
     bool touched;
     bool retired;
     bool close_queued;  /* the close frame is in the outbox: nothing may follow it */
@@ -134,7 +135,14 @@ void client_retire(toni_client *client);
  * remain. */
 void client_finish(toni_client *client);
 
-/** Puts messages of a batch into the outbox. Without the client's lock, mostly under a room's. */
+/** @return What such a client gets: the batch, or its twin. */
+static inline struct batch *client_batch(const toni_client *client, struct batch *batch)
+{
+    return client->deflates && batch->deflated ? batch->deflated : batch;
+}
+
+/** Puts messages of a batch, as client_batch chose it, into the outbox. Without the client's lock,
+ * mostly under a room's. */
 enum outbox_answer client_enqueue(toni_client *client, struct batch *batch, uint32_t first,
                                   uint32_t count);
 

@@ -35,7 +35,7 @@ uint64_t frame_message_size(uint64_t size)
     return full * FRAME_MAX + head_size((size_t)rest) + rest;
 }
 
-void frame_encode_message(uint8_t *out, enum frame_opcode kind, const void *payload, size_t size)
+void frame_encode_message(uint8_t *out, unsigned kind, const void *payload, size_t size)
 {
     const uint8_t *from = payload;
     unsigned opcode = kind;

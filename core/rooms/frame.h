@@ -16,6 +16,10 @@ enum frame_opcode {
     FRAME_PONG = 0xa,
 };
 
+/* RSV1: the message is compressed (RFC 7692, section 6). May be added to the opcode of a text or a
+ * binary message. */
+#define FRAME_COMPRESSED 0x40u
+
 /* No frame is larger than this, head included, and every fragment but a message's last has exactly
  * this size: so a multiple of it, counted from a message's beginning, is a frame boundary. */
 #define FRAME_MAX 65536u
@@ -31,8 +35,9 @@ uint64_t frame_message_size(uint64_t size);
 
 /** Encodes a whole message, in fragments if it is large.
  * @param out   At least frame_message_size(size) bytes.
- * @param kind  FRAME_TEXT or FRAME_BINARY. */
-void frame_encode_message(uint8_t *out, enum frame_opcode kind, const void *payload, size_t size);
+ * @param kind  FRAME_TEXT or FRAME_BINARY; with FRAME_COMPRESSED if the payload is, which only the
+ *              first frame says. */
+void frame_encode_message(uint8_t *out, unsigned kind, const void *payload, size_t size);
 
 /** Encodes one control frame.
  * @param out   At least 2 + size bytes.

@@ -56,6 +56,9 @@ struct limits {
     LIMITS(LIMIT_FIELD)
 #undef LIMIT_FIELD
     enum outbox_policy outbox_policy;
+    /* Not limits, but as much a gateway's own; keys of the provider itself. */
+    bool deflate;           /* permessage-deflate is agreed on with clients that offer it */
+    uint32_t deflate_above; /* only messages longer than this are compressed */
 };
 
 /* The defaults of contract and documentation. */
@@ -66,6 +69,7 @@ static inline struct limits limits_default(void)
         LIMITS(LIMIT_DEFAULT)
 #undef LIMIT_DEFAULT
             .outbox_policy = OUTBOX_CLOSE,
+        .deflate_above = 1024,
     };
 }
 
@@ -73,7 +77,8 @@ static inline struct limits limits_default(void)
 static inline bool limits_equal(const struct limits *a, const struct limits *b)
 {
 #define LIMIT_EQUAL(name, standard, lowest, highest, scope) a->name == b->name &&
-    return LIMITS(LIMIT_EQUAL) a->outbox_policy == b->outbox_policy;
+    return LIMITS(LIMIT_EQUAL) a->outbox_policy == b->outbox_policy && a->deflate == b->deflate &&
+           a->deflate_above == b->deflate_above;
 #undef LIMIT_EQUAL
 }
 

@@ -24,7 +24,7 @@ limits = {{ connections = 16000; message_bytes = 4194304; {limits} }};
 modules = (
   {{ name = "chat";
     imports = [ "broadcast" ];
-    providers = ( {{ gateway = "rooms"; library = "rooms_gateway.so"; path = "/rooms"; }} ); }}
+    providers = ( {{ gateway = "rooms"; library = "rooms_gateway.so"; path = "/rooms"; {provider} }} ); }}
 );
 """
 
@@ -85,8 +85,9 @@ class System:
 class Toni(System):
     name = "toni"
 
-    def __init__(self, build, workers=1, limits=None):
+    def __init__(self, build, workers=1, limits=None, provider=""):
         super().__init__(build)
+        self.provider = provider
         self.workers = workers
         self.limits = limits or {}
         if workers != 1:
@@ -94,7 +95,9 @@ class Toni(System):
 
     def command(self, port, folder):
         limits = " ".join('%s = "%s";' % pair for pair in self.limits.items())
-        text = TONI_CONF.format(port=port, workers=self.workers, limits=limits)
+        text = TONI_CONF.format(
+            port=port, workers=self.workers, limits=limits, provider=self.provider
+        )
         conf = write(os.path.join(folder, "gateways.conf"), text)
         return [os.path.join(self.build, "bin", "toni"), "run", "-l", "error", "-c", conf]
 

@@ -496,6 +496,8 @@ class TestStatus(ControlTestCase):
                 "configuration  %s\n"
                 "workers        %d\n"
                 "clients        1\n"
+                "last reload    none\n"
+                "old libraries  0 mapped still\n"
                 "\n"
                 "KIND     NAME   MODULE  PATH    CLIENTS  VERSION  GEN\n"
                 "gateway  rooms  main    /rooms        1  -          1\n"

@@ -1,5 +1,6 @@
 """`toni reload`: what changed takes its place while clients stay connected, or nothing does and the reason is shown."""
 
+import json
 import os
 import shutil
 import signal
@@ -109,7 +110,17 @@ class TestSwap(ReloadTestCase):
         self.assertEqual(len(host.log(msg="destroying version 1")), 1)
         client.close()
         late.close()
+        self.check_status()
         host.stop()
+
+    def check_status(self):
+        """What `toni status` tells of it."""
+        status = json.loads(run_toni("status", "-c", self.host.conf, "--format=json").stdout)
+        self.assertEqual((status["reloads"], status["old_libraries"]), (1, 1))
+        self.assertIn("1 swapped", status["last_reload"]["text"])
+        (instance,) = status["instances"]
+        self.assertEqual((instance["generation"], instance["version"]), (2, "0.2"))
+        self.assertGreater(instance["since"], status["since"])
 
     def test_nothing_changed_changes_nothing(self):
         host = self.start()
