@@ -236,6 +236,26 @@ START_TEST(takes_what_is_good)
 }
 END_TEST
 
+/* Built for 1.0, and for 1.1: what the first is too old to have is zero. */
+START_TEST(takes_every_minor_up_to_its_own)
+{
+    const toni_plugin *plain = &load_good("plain_gateway.so")->descriptor;
+    const toni_plugin *swap = &load_good("swap_2.so")->descriptor;
+    const toni_plugin *cxx = &load_good("cxx_swap_gateway.so")->descriptor;
+
+    ck_assert_uint_eq(plain->abi_minor, 0);
+    ck_assert_uint_eq(plain->size, TONI_PLUGIN_SIZE_1_0);
+    ck_assert_uint_eq(plain->state_version, 0);
+    ck_assert(!plain->export_state && !plain->import_state && !plain->on_adopt);
+    ck_assert_uint_eq(swap->abi_minor, 1);
+    ck_assert_uint_eq(swap->size, sizeof *swap);
+    ck_assert_uint_eq(swap->state_version, 2);
+    ck_assert(swap->export_state && swap->import_state && swap->on_adopt);
+    ck_assert_uint_eq(cxx->size, sizeof *cxx);
+    ck_assert(cxx->export_state && cxx->import_state && cxx->on_adopt);
+}
+END_TEST
+
 START_TEST(ignores_flags_that_it_does_not_know)
 {
     ck_assert_uint_eq(load_good("odd_flags.so")->descriptor.flags, 0xfffffffdu);
@@ -576,6 +596,7 @@ int main(void)
 
     tcase_add_checked_fixture(loading, setup, teardown);
     tcase_add_test(loading, takes_what_is_good);
+    tcase_add_test(loading, takes_every_minor_up_to_its_own);
     tcase_add_test(loading, ignores_flags_that_it_does_not_know);
     tcase_add_test(loading, finds_by_path);
     tcase_add_test(loading, loads_a_file_once_per_set);
