@@ -196,10 +196,11 @@ static void check_control(const struct config *now, const struct config *next,
     if (here && there ? strcmp(here, there) == 0 : here == there)
         return;
     const struct value *at = value_get(next->tree, "control");
-    fault_at(faults, at ? at : next->tree,
-             "control is `%s`, and the host has its socket at `%s`; a reload can't change it: `toni "
-             "restart`",
-             there ? there : "", here ? here : "");
+    fault_at(
+        faults, at ? at : next->tree,
+        "control is `%s`, and the host has its socket at `%s`; a reload can't change it: `toni "
+        "restart`",
+        there ? there : "", here ? here : "");
 }
 
 /* The limits that the host reads for itself when it starts. */
