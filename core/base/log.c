@@ -26,8 +26,6 @@ struct line {
     size_t length;
 };
 
-static void write_stderr(void *data, enum log_level level, const char *line, size_t length);
-
 /* The program's only global mutable state. The lock keeps a sink from being replaced while it is
  * being called; lines themselves don't exclude each other. */
 static struct {
@@ -38,7 +36,7 @@ static struct {
 } output = {
     .threshold = LOG_LEVEL_INFO,
     .lock = PTHREAD_RWLOCK_INITIALIZER,
-    .sink = write_stderr,
+    .sink = log_to_stderr,
 };
 
 static const char *const level_names[] = {
@@ -48,7 +46,7 @@ static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",
 };
 
-static void write_stderr(void *data, enum log_level level, const char *line, size_t length)
+void log_to_stderr(void *data, enum log_level level, const char *line, size_t length)
 {
     (void)data;
     (void)level;
@@ -268,7 +266,7 @@ int log_level_parse(const char *name)
 void log_set_sink(log_sink *sink, void *data)
 {
     (void)pthread_rwlock_wrlock(&output.lock);
-    output.sink = sink != NULL ? sink : write_stderr;
+    output.sink = sink != NULL ? sink : log_to_stderr;
     output.data = data;
     (void)pthread_rwlock_unlock(&output.lock);
 }

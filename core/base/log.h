@@ -128,6 +128,9 @@ int log_level_parse(const char *name);
  * @param length  With the newline. */
 typedef void log_sink(void *data, enum log_level level, const char *line, size_t length);
 
+/** The sink at the beginning; @p data is not used. */
+void log_to_stderr(void *data, enum log_level level, const char *line, size_t length);
+
 /** Replaces the sink. When it returns, the sink before is no longer being called.
  * @param sink  NULL is stderr again.
  * @param data  For the sink; must live until the sink is replaced. */

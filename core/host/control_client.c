@@ -54,7 +54,7 @@ static const char *remedy(int error)
 static void set_limit(const struct conversation *with)
 {
     const struct timeval limit = {.tv_sec = with->limit_ms / 1000,
-                                  .tv_usec = with->limit_ms % 1000 * 1000};
+                                  .tv_usec = with->limit_ms % 1000 * 1000L};
     if (with->limit_ms >= 0)
         (void)setsockopt(with->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }

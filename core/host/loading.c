@@ -30,7 +30,7 @@ static char *find_folder(const char *relative)
     return real;
 }
 
-int loading_init(struct loading *loading, const char *config_path)
+int loading_init(struct loading *loading, const char *config_path, FILE *also)
 {
     *loading = (struct loading){
         .plugin_folder = find_folder(PLUGIN_FOLDER),
@@ -44,6 +44,8 @@ int loading_init(struct loading *loading, const char *config_path)
         loading->graph = graph_check(loading->config, &loading->loader, NULL, &faults);
     fault_list_sort(&faults);
     fault_list_print(&faults, stderr);
+    if (also)
+        fault_list_print(&faults, also);
     bool good = loading->graph && fault_list_empty(&faults);
     fault_list_finish(&faults);
     return good ? 0 : -1;

@@ -5,6 +5,8 @@
 #include "wiring/config.h"
 #include "wiring/graph.h"
 
+#include <stdio.h>
+
 struct loading {
     char *plugin_folder; /* of the plugins that come with the host */
     char *www_folder;    /* of the page that comes with the host */
@@ -14,8 +16,9 @@ struct loading {
 };
 
 /** Reads, loads and checks. All faults are printed to stderr at once.
+ * @param also  They are printed there, too; NULL is fine.
  * @return 0, or -1; loading_finish must follow in both cases. */
-int loading_init(struct loading *loading, const char *config_path);
+int loading_init(struct loading *loading, const char *config_path, FILE *also);
 
 /** Destroys what was made. */
 void loading_finish(struct loading *loading);

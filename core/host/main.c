@@ -132,7 +132,7 @@ static enum exit_code check(const struct arguments *arguments)
     struct loading loading;
     enum exit_code code = EXIT_USAGE;
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not leave the copies behind */
-    if (!loading_init(&loading, arguments->config_path)) {
+    if (!loading_init(&loading, arguments->config_path, NULL)) {
         code = EXIT_CLEAN;
         if (print_graph(loading.graph, arguments->format)) {
             (void)fputs("toni check: what was found could not be printed\n", stderr);

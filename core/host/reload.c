@@ -179,6 +179,7 @@ static void remember(struct reload *reload, const char *text)
     reload->last_ms = clock_wall_ms();
     free(reload->last_text);
     reload->last_text = strdup(text);
+    reload->old_libraries = reload->loading->loader.retired;
 }
 
 static void answer(struct reload_ask *asks, enum exit_code code, const char *text)

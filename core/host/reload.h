@@ -54,6 +54,7 @@ struct reload {
     uint64_t count;
     int64_t last_ms; /* wall clock */
     char *last_text;
+    uint64_t old_libraries; /* see plugin_loader.h, `retired` */
 };
 
 /** @param reload  Its borrowed members are set. @return 0, or -1. */

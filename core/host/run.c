@@ -1,4 +1,4 @@
-/* The life of the host; see run.h. Main thread only, but for the two calls of signals.h: it owns
+/* The life of the host; see run.h. Main thread only, but for the calls of signals.h: it owns
  * configuration, graph and listeners; clients are the workers'. */
 #include "host/run.h"
 
@@ -6,9 +6,14 @@
 #include "base/log.h"
 #include "host/control.h"
 #include "host/descriptors.h"
+#include "host/handover.h"
 #include "host/host_table.h"
 #include "host/loading.h"
+#include "host/predecessor.h"
+#include "host/program.h"
 #include "host/reload.h"
+#include "host/restart.h"
+#include "host/service_notify.h"
 #include "host/signals.h"
 #include "host/status.h"
 #include "net/http_admin.h"
@@ -17,9 +22,14 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
+
+/* How long a host that leaves waits at least, for a connection that libmicrohttpd was about to
+ * accept in the last moment. */
+#define LEAST_LEAVE_MS 250
 
 struct host {
     toni_host table;
@@ -33,18 +43,35 @@ struct host {
     struct http_admin *admin;
     struct status_sources status;
     struct reload reload;
-    struct control_command commands[3]; /* and one without a name */
+    struct control_command commands[4]; /* and one without a name */
     struct control *control;
     uv_loop_t loop;
+    struct program program;
+    struct predecessor predecessor;
+    struct restart *restart;                 /* that is under way, or NULL */
+    struct control_request *restart_request; /* that asked for it, or NULL */
+    uv_async_t restart_signal;
+    uv_timer_t settling; /* while it leaves: see LEAST_LEAVE_MS */
     uv_async_t stop;
     uv_async_t reload_asked; /* by SIGHUP */
     uv_async_t drained;
     uv_timer_t drain_limit;
     bool stop_asked; /* but a reload runs still */
-    bool stopping;
+    bool stopping;   /* or leaving */
     struct signals signals;
     atomic_int signal; /* the first that came */
 };
+
+/* Tells who asked for the restart that is under way, if it was not a signal. */
+static void answer_restart(struct host *host, enum exit_code code, const char *text)
+{
+    char line[HANDOVER_TEXT_SIZE + 64];
+    if (!host->restart_request)
+        return;
+    (void)snprintf(line, sizeof line, "%s\n", text);
+    control_answer(host->restart_request, code, line);
+    host->restart_request = NULL;
+}
 
 /* --- Stopping */
 
@@ -54,6 +81,8 @@ static void finish_drain(struct host *host)
     if (uv_is_closing((uv_handle_t *)&host->drained))
         return;
     control_close(host->control);
+    uv_close((uv_handle_t *)&host->restart_signal, NULL);
+    uv_close((uv_handle_t *)&host->settling, NULL);
     uv_close((uv_handle_t *)&host->stop, NULL);
     uv_close((uv_handle_t *)&host->reload_asked, NULL);
     uv_close((uv_handle_t *)&host->drained, NULL);
@@ -63,7 +92,8 @@ static void finish_drain(struct host *host)
 static void on_drained(uv_async_t *async)
 {
     struct host *host = async->data;
-    if (host->stopping && atomic_load(&host->server->clients) == 0 && http_server_idle(host->http))
+    if (host->stopping && !uv_is_active((uv_handle_t *)&host->settling) &&
+        server_is_drained(host->server) && http_server_idle(host->http))
         finish_drain(host);
 }
 
@@ -81,15 +111,27 @@ static const char *signal_name(int number)
     return number == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
+/* What a stop and a restart have in common, before the clients are told. */
+static void begin_drain(struct host *host)
+{
+    graph_stopping(host->loading.graph);
+    uv_update_time(&host->loop); /* the hooks took their time, which is not the clients' */
+    uv_timer_start(&host->drain_limit, on_drain_limit, host->loading.config->limits.drain_ms, 0);
+}
+
+/* A host that leaves already doesn't take its time any more. */
 static void stop(struct host *host)
 {
+    bool is_leaving = host->stopping;
     host->stopping = host->status.is_draining = true;
     http_admin_drain(host->admin); /* who deals out clients shall hear of it first */
     log_info("stopping", log_str("signal", signal_name(atomic_load(&host->signal))),
              log_uint("clients", atomic_load(&host->server->clients)));
-    graph_stopping(host->loading.graph);
-    uv_update_time(&host->loop); /* the hooks took their time, which is not the clients' */
-    uv_timer_start(&host->drain_limit, on_drain_limit, host->loading.config->limits.drain_ms, 0);
+    if (!is_leaving) {
+        service_notify_stopping();
+        begin_drain(host);
+    }
+    uv_timer_stop(&host->settling);
     http_server_drain(host->http);
     server_drain(host->server);
 }
@@ -99,6 +141,10 @@ static void on_stop(uv_async_t *async)
 {
     struct host *host = async->data;
     host->stop_asked = true;
+    if (host->restart) {
+        answer_restart(host, EXIT_FAULT, "the host stops");
+        restart_cancel(host->restart);
+    }
     if (!reload_refuse(&host->reload))
         stop(host);
 }
@@ -128,17 +174,158 @@ static void on_hangup(void *data)
     uv_async_send(&host->reload_asked);
 }
 
-/* --- Reloading */
+/* --- Restarting: what the host does that is replaced */
 
-static void on_reload_asked(uv_async_t *async)
+static void on_settled(uv_timer_t *timer)
 {
-    struct host *host = async->data;
-    reload_ask(&host->reload, NULL, NULL);
+    struct host *host = timer->data;
+    on_drained(&host->drained);
 }
+
+/* The successor serves. Who connects from now on is its; who is here stays for a while. */
+static void leave(struct host *host, pid_t successor)
+{
+    uint64_t drain_ms = host->loading.config->limits.drain_ms;
+    host->stopping = host->status.is_draining = true;
+    http_admin_leave(host->admin);
+    http_server_leave(host->http);
+    server_leave(host->server);
+    log_info("restart: the successor is ready, this host drains", log_int("successor", successor),
+             log_uint("clients", atomic_load(&host->server->clients)));
+    service_notify_successor(successor);
+    (void)reload_refuse(&host->reload); /* none runs: see ask_reload() and restart() */
+    reload_hurry(&host->reload);        /* a hook that hangs must not keep two hosts running */
+    begin_drain(host);
+    uv_timer_start(&host->settling, on_settled,
+                   drain_ms < LEAST_LEAVE_MS ? drain_ms : LEAST_LEAVE_MS, 0);
+    server_take_leave(host->server, drain_ms);
+}
+
+static void on_restart_over(void *data, const struct restart_end *end)
+{
+    struct host *host = data;
+    host->restart = NULL;
+    answer_restart(host, end->exit_code, end->text);
+    if (end->is_ready)
+        leave(host, end->pid);
+}
+
+/* @return To be freed; NULL on no memory. */
+static struct listener **list_listeners(struct host *host, size_t *count)
+{
+    struct listener *admin;
+    size_t most = host->server->listener_count + host->http->listener_count;
+    for (size_t i = 0; http_admin_listener(host->admin, i); i++)
+        most++;
+    struct listener **list = calloc(most + 1, sizeof(struct listener *));
+    *count = 0;
+    if (!list)
+        return NULL;
+    for (size_t i = 0; i < host->server->listener_count; i++)
+        list[(*count)++] = &host->server->listeners[i];
+    for (size_t i = 0; i < host->http->listener_count; i++)
+        list[(*count)++] = &host->http->listeners[i].socket;
+    for (size_t i = 0; (admin = http_admin_listener(host->admin, i)); i++)
+        list[(*count)++] = admin;
+    return list;
+}
+
+static int start_successor(struct host *host, char *why, size_t why_size)
+{
+    struct restart_plan plan = {
+        .program = &host->program,
+        .limit_ms = host->loading.config->limits.restart_ms,
+        .loop = &host->loop,
+        .over = on_restart_over,
+        .data = host,
+    };
+    struct listener **list = list_listeners(host, &plan.listener_count);
+    if (!list) {
+        (void)snprintf(why, why_size, "out of memory");
+        return -1;
+    }
+    plan.listeners = list;
+    host->restart = restart_begin(&plan, why, why_size);
+    free(list);
+    return host->restart ? 0 : -1;
+}
+
+static void refuse_restart(struct control_request *request, const char *why)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text, "%s\n", why);
+    if (request)
+        control_answer(request, EXIT_FAULT, text);
+}
+
+/* A reload and a restart are not for the same moment: either takes the place of what the other
+ * works on. @return NULL, or why there can't be a restart. */
+static const char *what_goes_on(const struct host *host)
+{
+    if (host->stop_asked || host->stopping)
+        return "this host stops already";
+    if (host->restart)
+        return "a restart is under way already";
+    return host->reload.is_running ? "a reload is under way: ask again when it is over" : NULL;
+}
+
+/* @param request  NULL: it was a signal. */
+static void restart(struct host *host, struct control_request *request)
+{
+    char why[500];
+    const char *meanwhile = what_goes_on(host);
+    if (meanwhile) {
+        log_warn("restart: refused", log_str("reason", meanwhile));
+        refuse_restart(request, meanwhile);
+    } else if (start_successor(host, why, sizeof why)) {
+        log_error("restart: failed, this host goes on as before", log_str("reason", why));
+        refuse_restart(request, why);
+    } else {
+        host->restart_request = request;
+    }
+}
+
+static void on_restart_signal(uv_async_t *async)
+{
+    restart(async->data, NULL);
+}
+
+static void handle_restart(void *data, struct control_request *request, const char *arguments)
+{
+    (void)arguments;
+    restart(data, request);
+}
+
+/* On the signals' thread. */
+static void on_restart_asked(void *data)
+{
+    struct host *host = data;
+    uv_async_send(&host->restart_signal);
+}
+
+/* --- Reloading */
 
 static void answer_reload(void *data, enum exit_code code, const char *text)
 {
     control_answer(data, code, text);
+}
+
+/* @param request  NULL: it was a signal. */
+static void ask_reload(struct host *host, struct control_request *request)
+{
+    const char *meanwhile = "a restart is under way, which reads the configuration as well\n";
+    if (!host->restart) {
+        reload_ask(&host->reload, request ? answer_reload : NULL, request);
+        return;
+    }
+    log_warn("reload refused", log_str("reason", "a restart is under way"));
+    if (request)
+        control_answer(request, EXIT_FAULT, meanwhile);
+}
+
+static void on_reload_asked(uv_async_t *async)
+{
+    ask_reload(async->data, NULL);
 }
 
 static void handle_reload(void *data, struct control_request *request, const char *arguments)
@@ -147,19 +334,48 @@ static void handle_reload(void *data, struct control_request *request, const cha
     if (arguments[0] != '\0')
         control_answer(request, EXIT_USAGE, "reload takes no arguments\n");
     else
-        reload_ask(&host->reload, answer_reload, request);
+        ask_reload(host, request);
 }
 
 static void on_reload_begins(void *data)
 {
     (void)data;
+    service_notify_reloading();
 }
 
 static void on_reload_over(void *data)
 {
     struct host *host = data;
+    service_notify_ready();
     if (host->stop_asked && !host->stopping)
         stop(host);
+}
+
+/* --- Restarting: what the host does that replaces another */
+
+static int load(struct host *host, const char *config_path)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *faults = open_memstream(&text, &size);
+    int result = loading_init(&host->loading, config_path, faults);
+    if (faults)
+        (void)fclose(faults);
+    predecessor_tell_faults(&host->predecessor, text, size);
+    free(text);
+    return result;
+}
+
+/* From here on the sockets are this host's alone, whatever becomes of the one before it. */
+static void take_over(struct host *host)
+{
+    size_t count = 0;
+    struct listener **list = list_listeners(host, &count);
+    service_notify_ready();
+    predecessor_relieve(&host->predecessor);
+    for (size_t i = 0; list && i < count; i++)
+        list[i]->is_shared = false;
+    free(list);
 }
 
 /* --- Starting */
@@ -174,11 +390,15 @@ static int open_loop(struct host *host)
     }
     uv_async_init(&host->loop, &host->stop, on_stop); /* only the first can fail */
     uv_async_init(&host->loop, &host->reload_asked, on_reload_asked);
+    uv_async_init(&host->loop, &host->restart_signal, on_restart_signal);
     uv_timer_init(&host->loop, &host->drain_limit);
+    uv_timer_init(&host->loop, &host->settling);
     host->stop.data = host->reload_asked.data = host->drained.data = host->drain_limit.data = host;
+    host->restart_signal.data = host->settling.data = host;
     if (!signals_start(&host->signals, &(struct signal_handlers){.on_first = on_first_signal,
                                                                  .on_second = on_second_signal,
                                                                  .on_reload = on_hangup,
+                                                                 .on_restart = on_restart_asked,
                                                                  .data = host}))
         return 0;
     finish_drain(host);
@@ -198,24 +418,25 @@ static uint64_t connection_count(const struct config *config)
     return config->limits.connections + config->http.count * config->limits.http_connections;
 }
 
-/* Who asks something before the main loop turns waits for it. */
+/* Who asks something before the main loop turns waits for it. While there is a host before this one
+ * it is that one's to answer. */
 static int open_control(struct host *host)
 {
     host->commands[0] = (struct control_command){"status", status_handle, &host->status};
     host->commands[1] = (struct control_command){"reload", handle_reload, host};
+    host->commands[2] = (struct control_command){"restart", handle_restart, host};
     host->control = control_create(host->commands, &host->loop);
     if (!host->control)
         return -1;
-    return control_open(host->control, &host->loading.config->control) ||
-                   control_claim(host->control, 0)
-               ? -1
-               : 0;
+    if (control_open(host->control, &host->loading.config->control))
+        return -1;
+    return predecessor_is_there(&host->predecessor) ? 0 : control_claim(host->control, 0);
 }
 
 static int make(struct host *host)
 {
     const struct config *config = host->loading.config;
-    host->admin = http_admin_create(&config->admin, &host->loop);
+    host->admin = http_admin_create(&config->admin, &host->predecessor.inherited, &host->loop);
     if (!host->admin || open_control(host))
         return -1;
     host->connections = connections_create(&host->table, &config->limits, worker_count(config));
@@ -275,12 +496,17 @@ static int open_up(struct host *host)
 {
     const struct config *config = host->loading.config;
     if (graph_start(host->loading.graph) ||
-        server_bind(host->server, config->websocket.addresses, config->websocket.count) ||
-        http_server_bind(host->http, &config->http))
+        server_bind(host->server, config->websocket.addresses, config->websocket.count,
+                    &host->predecessor.inherited) ||
+        http_server_bind(host->http, &config->http, &host->predecessor.inherited))
         return -1;
     offer_page(host);
     if (server_start(host->server) || graph_ready(host->loading.graph) ||
-        server_accept(host->server, &host->loop) || http_server_start(host->http, &host->loop))
+        server_accept(host->server, &host->loop) || http_server_start(host->http, &host->loop) ||
+        http_admin_start(host->admin))
+        return -1;
+    if (predecessor_is_there(&host->predecessor) &&
+        control_claim(host->control, predecessor_pid(&host->predecessor)))
         return -1;
     http_admin_ready(host->admin, &(struct metrics_sources){.server = host->server,
                                                             .http = host->http,
@@ -293,6 +519,7 @@ static int open_up(struct host *host)
     host->reload.http = host->http;
     host->status.server = host->server;
     host->status.slots = &host->slots;
+    host->status.reload = &host->reload;
     return 0;
 }
 
@@ -308,6 +535,7 @@ static void end_at_once(struct host *host)
 static void unmake(struct host *host)
 {
     control_close(host->control);
+    restart_finish(host->restart);
     if (host->http)
         (void)http_server_stop(host->http);
     if (host->server)
@@ -339,10 +567,14 @@ enum exit_code host_run(const char *config_path)
                    .loading = &host.loading,
                    .notices = {on_reload_begins, on_reload_over, &host}},
     };
-    enum exit_code code = EXIT_USAGE;
+    enum exit_code code = EXIT_FAULT;
     (void)signal(SIGPIPE, SIG_IGN); /* a log that nobody reads must not end the host */
     signals_block();
-    if (loading_init(&host.loading, config_path))
+    if (predecessor_meet(&host.predecessor))
+        goto finish;
+    (void)program_init(&host.program); /* if that fails, a restart will say so */
+    code = EXIT_USAGE;
+    if (load(&host, config_path))
         goto finish;
     host.real_path = realpath(config_path, NULL);
     host.status.config_path = host.real_path ? host.real_path : config_path;
@@ -359,6 +591,7 @@ enum exit_code host_run(const char *config_path)
         goto finish;
     }
     if (!make(&host) && !open_up(&host)) {
+        take_over(&host);
         uv_run(&host.loop, UV_RUN_DEFAULT);
         code = EXIT_CLEAN;
     }
@@ -367,7 +600,10 @@ enum exit_code host_run(const char *config_path)
     log_info("stopped");
 
 finish:
+    if (code != EXIT_CLEAN)
+        predecessor_keep(&host.predecessor);
     loading_finish(&host.loading);
+    program_finish(&host.program);
     free(host.real_path);
     return code;
 }

@@ -76,6 +76,10 @@ static int collect(const struct status_sources *sources, struct status_report *r
         .since_ms = sources->started_ms,
         .config_path = sources->config_path,
         .workers = sources->server->worker_count,
+        .reloads = sources->reload->count,
+        .last_reload_ms = sources->reload->last_ms,
+        .last_reload = sources->reload->last_text,
+        .old_libraries = sources->reload->old_libraries,
     };
     return collect_instances(sources->slots, report);
 }

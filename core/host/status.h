@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "host/control.h"
+#include "host/reload.h"
 #include "net/server.h"
 #include "wiring/slot.h"
 
@@ -17,6 +18,7 @@ struct status_sources {
     int64_t started_ms; /* wall clock */
     const struct server *server;
     struct slots *slots;
+    const struct reload *reload;
     bool is_draining;
 };
 
@@ -45,6 +47,10 @@ struct status_report {
     const char *config_path;
     uint64_t workers;
     uint64_t clients;
+    uint64_t reloads; /* that were tried */
+    int64_t last_reload_ms;
+    const char *last_reload;           /* what it told, lines; NULL: there was none */
+    uint64_t old_libraries;            /* of instances that were swapped or removed, mapped still */
     struct status_instance *instances; /* in the order in which they start */
     size_t instance_count;
 };

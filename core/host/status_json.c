@@ -1,6 +1,8 @@
 /* The status as JSON; see status.h.
  *
  *   { "version", "pid", "state": "serving" or "draining", "since", "config", "workers", "clients",
+ *     "reloads": how many were tried, "last_reload": null or { "time", "text" },
+ *     "old_libraries": of instances that were swapped or removed, mapped still,
  *     "instances": [ { "name", "kind": "gateway" or "service", "module",
  *                      "path": null if it answers nowhere,
  *                      "version": null if the plugin tells none,
@@ -45,6 +47,14 @@ static json_t *instance_to_json(const struct status_instance *instance)
         instance->is_gateway ? json_integer((json_int_t)instance->clients) : json_null());
 }
 
+static json_t *reload_to_json(const struct status_report *report)
+{
+    if (!report->last_reload)
+        return json_null();
+    return json_pack("{s:o, s:o}", "time", time_to_json(report->last_reload_ms), "text",
+                     text_or_null(report->last_reload, strlen(report->last_reload)));
+}
+
 static json_t *report_to_json(const struct status_report *report)
 {
     json_t *instances = json_array();
@@ -52,12 +62,14 @@ static json_t *report_to_json(const struct status_report *report)
 
     for (size_t i = 0; i < report->instance_count; i++)
         result |= json_array_append_new(instances, instance_to_json(&report->instances[i]));
-    json_t *whole = json_pack("{s:s, s:I, s:s, s:o, s:o, s:I, s:I, s:o}", "version",
-                              report->version, "pid", (json_int_t)report->pid, "state",
-                              report->state, "since", time_to_json(report->since_ms), "config",
-                              text_or_null(report->config_path, strlen(report->config_path)),
-                              "workers", (json_int_t)report->workers, "clients",
-                              (json_int_t)report->clients, "instances", instances);
+    json_t *whole =
+        json_pack("{s:s, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:o}", "version",
+                  report->version, "pid", (json_int_t)report->pid, "state", report->state, "since",
+                  time_to_json(report->since_ms), "config",
+                  text_or_null(report->config_path, strlen(report->config_path)), "workers",
+                  (json_int_t)report->workers, "clients", (json_int_t)report->clients, "reloads",
+                  (json_int_t)report->reloads, "last_reload", reload_to_json(report),
+                  "old_libraries", (json_int_t)report->old_libraries, "instances", instances);
     if (!result)
         return whole;
     json_decref(whole);

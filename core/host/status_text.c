@@ -108,6 +108,29 @@ static int write_host(const struct status_report *report, struct buffer *out)
                           report->clients);
 }
 
+/* What it told are lines: the first stands beside its time, the others below. */
+static int write_reload(const struct status_report *report, struct buffer *out)
+{
+    char time[CLOCK_TEXT_SIZE];
+    int result = 0;
+    if (!report->last_reload)
+        return buffer_appendf(out, "last reload    none\n");
+    clock_format(report->last_reload_ms, time);
+    result |= buffer_appendf(out, "last reload    %s\n", time);
+    for (const char *line = report->last_reload; *line;) {
+        const size_t size = strcspn(line, "\n");
+        result |= buffer_appendf(out, "               %.*s\n", (int)size, line);
+        line += size + (line[size] == '\n');
+    }
+    return result;
+}
+
+static int write_reloads(const struct status_report *report, struct buffer *out)
+{
+    return write_reload(report, out) |
+           buffer_appendf(out, "old libraries  %" PRIu64 " mapped still\n", report->old_libraries);
+}
+
 int status_write_text(const struct status_report *report, struct buffer *out)
 {
     struct row row;
@@ -119,8 +142,8 @@ int status_write_text(const struct status_report *report, struct buffer *out)
         widen(widths, &row);
     }
     fill_titles(&row);
-    int result = write_host(report, out) | buffer_append(out, "\n", 1) |
-                 write_row(&row, "KIND", widths, out);
+    int result = write_host(report, out) | write_reloads(report, out) |
+                 buffer_append(out, "\n", 1) | write_row(&row, "KIND", widths, out);
     for (size_t i = 0; i < report->instance_count; i++)
         result |= write_instance(&report->instances[i], widths, out);
     return result ? -1 : 0;

@@ -30,6 +30,7 @@ enum admin_state { ADMIN_STARTING, ADMIN_READY, ADMIN_DRAINING };
 /* One address. */
 struct admin_listener {
     struct listener socket;
+    bool is_local;             /* only this machine can reach it */
     struct MHD_Daemon *daemon; /* NULL until it accepts */
 };
 
@@ -176,35 +177,57 @@ static struct MHD_Daemon *start_daemon(struct http_admin *admin, int fd)
                             on_connection, admin, MHD_OPTION_END);
 }
 
-static int bind_all(struct http_admin *admin, const struct address_list *addresses)
+static int bind_all(struct http_admin *admin, const struct address_list *addresses,
+                    struct inherited *inherited)
 {
     for (size_t i = 0; i < addresses->count; i++) {
-        if (listener_open(&admin->listeners[i].socket, &addresses->addresses[i], "listen.admin"))
+        struct admin_listener *listener = &admin->listeners[i];
+        if (listener_open(&listener->socket, &addresses->addresses[i], "listen.admin", inherited))
             return -1;
+        listener->is_local = listen_address_is_local(&addresses->addresses[i]);
         admin->listener_count = i + 1;
     }
     return 0;
 }
 
-static int start_all(struct http_admin *admin, const struct address_list *addresses)
+static int start(struct http_admin *admin, struct admin_listener *listener)
 {
-    for (size_t i = 0; i < admin->listener_count; i++) {
-        struct admin_listener *listener = &admin->listeners[i];
-        listener->daemon = start_daemon(admin, listener->socket.fd);
-        if (!listener->daemon) {
-            log_error("can't accept: out of memory, threads or descriptors",
-                      log_str("address", listener->socket.name));
-            return -1;
-        }
-        log_info("listening", log_str("protocol", "admin"),
+    listener->daemon = start_daemon(admin, listener->socket.fd);
+    if (!listener->daemon) {
+        log_error("can't accept: out of memory, threads or descriptors",
+                  log_str("address", listener->socket.name));
+        return -1;
+    }
+    log_info("listening", log_str("protocol", "admin"), log_str("address", listener->socket.name));
+    if (!listener->is_local) {
+        log_warn("the network may read the host's figures: unless that is meant, choose a loopback "
+                 "address in listen.admin",
                  log_str("address", listener->socket.name));
-        if (!listen_address_is_local(&addresses->addresses[i])) {
-            log_warn("the network may read the host's figures: unless that is meant, choose a "
-                     "loopback address in listen.admin",
-                     log_str("address", listener->socket.name));
-        }
     }
     return 0;
+}
+
+static int start_unshared(struct http_admin *admin)
+{
+    for (size_t i = 0; i < admin->listener_count; i++) {
+        if (!admin->listeners[i].socket.is_shared && start(admin, &admin->listeners[i]))
+            return -1;
+    }
+    return 0;
+}
+
+int http_admin_start(struct http_admin *admin)
+{
+    for (size_t i = 0; i < admin->listener_count; i++) {
+        if (!admin->listeners[i].daemon && start(admin, &admin->listeners[i]))
+            return -1;
+    }
+    return 0;
+}
+
+struct listener *http_admin_listener(struct http_admin *admin, size_t number)
+{
+    return admin && number < admin->listener_count ? &admin->listeners[number].socket : NULL;
 }
 
 static struct http_admin *allocate(const struct address_list *addresses)
@@ -228,14 +251,15 @@ fail:
     return NULL;
 }
 
-struct http_admin *http_admin_create(const struct address_list *addresses, uv_loop_t *loop)
+struct http_admin *http_admin_create(const struct address_list *addresses,
+                                     struct inherited *inherited, uv_loop_t *loop)
 {
     struct http_admin *admin = allocate(addresses);
     if (!admin) {
         log_error("what answers on listen.admin could not be made: out of memory");
         return NULL;
     }
-    if (bind_all(admin, addresses) || start_all(admin, addresses)) {
+    if (bind_all(admin, addresses, inherited) || start_unshared(admin)) {
         http_admin_destroy(admin);
         return NULL;
     }
@@ -252,6 +276,17 @@ void http_admin_ready(struct http_admin *admin, const struct metrics_sources *so
     admin->has_sources = true;
     pthread_mutex_unlock(&admin->mutex);
     atomic_store(&admin->state, ADMIN_READY);
+}
+
+void http_admin_leave(struct http_admin *admin)
+{
+    for (size_t i = 0; i < admin->listener_count; i++) {
+        struct admin_listener *listener = &admin->listeners[i];
+        if (listener->daemon)
+            MHD_quiesce_daemon(listener->daemon);
+        listener_leave(&listener->socket);
+    }
+    http_admin_drain(admin);
 }
 
 void http_admin_drain(struct http_admin *admin)

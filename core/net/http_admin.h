@@ -6,6 +6,7 @@
 #ifndef NET_HTTP_ADMIN_H
 #define NET_HTTP_ADMIN_H
 
+#include "net/listener.h"
 #include "net/metrics.h"
 #include "wiring/config.h"
 
@@ -13,15 +14,27 @@
 
 struct http_admin;
 
-/** Binds all addresses, or none, and answers: not ready, and of metrics those of the process.
+/** Binds all addresses, or none, and answers: not ready, and of metrics those of the process. On
+ * sockets that another host still accepts from, it does not answer yet: that host is ready.
  * @param addresses  May be none: then there is nothing that answers.
+ * @param inherited  Sockets that came from outside.
  * @param loop       The main thread's.
  * @return NULL on an error, which is logged. */
-struct http_admin *http_admin_create(const struct address_list *addresses, uv_loop_t *loop);
+struct http_admin *http_admin_create(const struct address_list *addresses,
+                                     struct inherited *inherited, uv_loop_t *loop);
+
+/** Answers on the sockets that http_admin_create did not. @return 0, or -1, which is logged. */
+int http_admin_start(struct http_admin *admin);
+
+/** @return Its listener of this number, or NULL if there are fewer. */
+struct listener *http_admin_listener(struct http_admin *admin, size_t number);
 
 /** The host is ready: /readyz says so, and /metrics tells all.
  * @param sources  What they lead to stays as it is until http_admin_withdraw. */
 void http_admin_ready(struct http_admin *admin, const struct metrics_sources *sources);
+
+/** Leaves the listening sockets to a successor that has them too. */
+void http_admin_leave(struct http_admin *admin);
 
 /** The host stops: /readyz says so. @param admin  NULL is fine. */
 void http_admin_drain(struct http_admin *admin);

@@ -23,6 +23,7 @@ struct http_connection {
     struct http_connection **link; /* what points here */
     int fd;
     enum http_phase phase;
+    bool has_asked;  /* its first request has begun; its own thread's */
     bool was_at_end; /* of what the client sends, in the middle of a request, at the last sweep */
     uint64_t due_ms;
 };

@@ -152,7 +152,7 @@ static void judge_head(const struct http_server *server, toni_exchange *exchange
 {
     exchange->service =
         exchange->path_is_bad ? NULL : slots_find(server->slots, TONI_SERVICE, fit_below, exchange);
-    if (atomic_load(&server->draining)) {
+    if (atomic_load(&server->refusing)) {
         refuse_at_the_end(exchange);
     } else if (!method_is_known(method)) {
         http_exchange_refuse(exchange, 405, "Method not known here.\n", "Allow", METHODS);
@@ -226,6 +226,21 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *mhd, const c
 
 /* --- The ends of a request and of a connection */
 
+/* While draining the last one tells the host. */
+static void count_down(struct http_server *server, atomic_uint_fast64_t *count)
+{
+    if (atomic_fetch_sub(count, 1) == 1 && atomic_load(&server->draining))
+        uv_async_send(server->drained);
+}
+
+/* It is waited for until its first request has begun, or it is gone. */
+static void end_newcomer(struct http_server *server, struct http_connection *connection)
+{
+    if (!connection->has_asked)
+        count_down(server, &server->newcomers);
+    connection->has_asked = true;
+}
+
 static void *on_request_line(void *data, const char *target, struct MHD_Connection *mhd)
 {
     struct http_server *server = data;
@@ -239,6 +254,7 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
         return NULL;
     http_deadlines_enter(&server->deadlines, connection, HTTP_READING);
     atomic_fetch_add(&server->requests, 1);
+    end_newcomer(server, connection);
     return exchange;
 }
 
@@ -253,8 +269,7 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **state,
         return;
     http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_WAITING);
     http_exchange_destroy(exchange);
-    if (atomic_fetch_sub(&server->requests, 1) == 1 && atomic_load(&server->draining))
-        uv_async_send(server->drained);
+    count_down(server, &server->requests);
 }
 
 static void on_connection(void *data, struct MHD_Connection *mhd, void **state,
@@ -262,12 +277,16 @@ static void on_connection(void *data, struct MHD_Connection *mhd, void **state,
 {
     struct http_server *server = data;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (*state)
+            end_newcomer(server, *state);
         http_deadlines_remove(&server->deadlines, *state);
         return;
     }
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     *state = info ? http_deadlines_add(&server->deadlines, info->connect_fd) : NULL;
+    if (*state)
+        atomic_fetch_add(&server->newcomers, 1);
 }
 
 /* --- libmicrohttpd */

@@ -30,7 +30,8 @@ struct http_server *http_server_create(const toni_host *host, struct slots *slot
     return server;
 }
 
-int http_server_bind(struct http_server *server, const struct address_list *addresses)
+int http_server_bind(struct http_server *server, const struct address_list *addresses,
+                     struct inherited *inherited)
 {
     server->listeners = calloc(addresses->count + 1, sizeof *server->listeners);
     if (!server->listeners) {
@@ -38,7 +39,8 @@ int http_server_bind(struct http_server *server, const struct address_list *addr
         return -1;
     }
     for (size_t i = 0; i < addresses->count; i++) {
-        if (listener_open(&server->listeners[i].socket, &addresses->addresses[i], "listen.http")) {
+        if (listener_open(&server->listeners[i].socket, &addresses->addresses[i], "listen.http",
+                          inherited)) {
             while (i-- > 0)
                 listener_close(&server->listeners[i].socket);
             server->listener_count = 0;
@@ -162,15 +164,29 @@ static void close_off(struct http_listener *listener)
 
 void http_server_drain(struct http_server *server)
 {
+    atomic_store(&server->refusing, true);
     if (atomic_exchange(&server->draining, true))
         return;
     for (size_t i = 0; i < server->listener_count; i++)
         close_off(&server->listeners[i]);
 }
 
+void http_server_leave(struct http_server *server)
+{
+    if (atomic_exchange(&server->draining, true))
+        return;
+    for (size_t i = 0; i < server->listener_count; i++) {
+        struct http_listener *listener = &server->listeners[i];
+        if (listener->daemon)
+            MHD_quiesce_daemon(listener->daemon);
+        listener_leave(&listener->socket);
+    }
+}
+
 bool http_server_idle(const struct http_server *server)
 {
-    return atomic_load(&server->requests) == 0;
+    return atomic_load(&server->requests) == 0 &&
+           (atomic_load(&server->refusing) || atomic_load(&server->newcomers) == 0);
 }
 
 static int report_running(struct http_server *server)

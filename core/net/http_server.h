@@ -1,8 +1,8 @@
 /* The HTTP side of the host: requests on `listen.http`, answered by services. It has threads of its
  * own, so that a service may take its time without holding up a WebSocket client.
  *
- * In this order: http_server_create, http_server_bind, http_server_start; then http_server_drain,
- * http_server_stop, http_server_destroy. All on the host's main thread. */
+ * In this order: http_server_create, http_server_bind, http_server_start; then http_server_drain or
+ * http_server_leave, http_server_stop, http_server_destroy. All on the host's main thread. */
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
 
@@ -29,10 +29,12 @@ struct http_server {
     const toni_host *host; /* borrowed */
     struct slots *slots;   /* borrowed; say which service answers on a path */
     struct limits limits;
-    uv_async_t *drained; /* sent when there is no request any more while draining */
-    atomic_bool draining;
-    atomic_bool ended; /* services are not called any more: they are about to be destroyed */
+    uv_async_t *drained;  /* sent while draining, when http_server_idle may have changed */
+    atomic_bool draining; /* nobody is accepted any more, and answers end their connection */
+    atomic_bool refusing; /* and new requests get 503 */
+    atomic_bool ended;    /* services are not called any more: they are about to be destroyed */
     atomic_uint_fast64_t requests;        /* begun, and not answered to the end yet */
+    atomic_uint_fast64_t newcomers;       /* connections whose first request has not begun */
     struct counter answers[HTTP_CLASSES]; /* to requests for no service */
     struct http_listener *listeners;
     size_t listener_count;
@@ -46,9 +48,10 @@ struct http_server {
 struct http_server *http_server_create(const toni_host *host, struct slots *slots,
                                        const struct limits *limits, uv_async_t *drained);
 
-/** Binds all addresses, or none.
+/** Binds all addresses, or none; those that @p inherited has are taken from there.
  * @return 0, or -1; then the log says which address it was, and why. */
-int http_server_bind(struct http_server *server, const struct address_list *addresses);
+int http_server_bind(struct http_server *server, const struct address_list *addresses,
+                     struct inherited *inherited);
 
 /** Offers the first page for people, where no service has its paths; before http_server_start. If
  * it can't be read the log says so, and the server does without.
@@ -72,7 +75,12 @@ int http_server_start(struct http_server *server, uv_loop_t *loop);
  * last request is over. */
 void http_server_drain(struct http_server *server);
 
-/** @return Whether no request is under way. @thread Any. */
+/** Leaves the listening sockets to a successor that has them too. Requests on connections that
+ * there are go on being answered; each answer ends its connection. */
+void http_server_leave(struct http_server *server);
+
+/** @return Whether no request is under way; after http_server_leave, nor the first one of a
+ * connection awaited. @thread Any. */
 bool http_server_idle(const struct http_server *server);
 
 /** Closes all connections and joins the threads.

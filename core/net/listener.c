@@ -26,19 +26,29 @@
 /* How often to say so at most. */
 #define WARN_EVERY_MS 10000
 
+/* What the kernel holds for a client beyond what is on its way: one write, see FRAME_MAX. More
+ * waits in the outbox, where it is held once for all, counts against the limits and may be dropped;
+ * by itself the kernel takes megabytes for each client that reads nothing. */
+#define UNSENT_MAX 65536
+
 /* --- Binding */
 
-/* Finds out the bound address, with the port that the kernel chose if none was given. */
-static void read_name(struct listener *listener)
+/* With the port that the kernel chose if none was given. */
+void listener_describe(int fd, char name[LISTENER_NAME_SIZE])
 {
     struct sockaddr_storage real = {0};
     socklen_t length = sizeof real;
     char host[INET6_ADDRSTRLEN] = "?", port[8] = "?";
-    getsockname(listener->fd, (struct sockaddr *)&real, &length);
+    getsockname(fd, (struct sockaddr *)&real, &length);
+    if (real.ss_family == AF_UNIX) {
+        (void)snprintf(name, LISTENER_NAME_SIZE, "unix:%.108s",
+                       ((const struct sockaddr_un *)(const void *)&real)->sun_path);
+        return;
+    }
     getnameinfo((const struct sockaddr *)&real, length, host, sizeof host, port, sizeof port,
                 NI_NUMERICHOST | NI_NUMERICSERV);
     bool is_inet6 = real.ss_family == AF_INET6;
-    (void)snprintf(listener->name, sizeof listener->name, "%s%s%s:%s", is_inet6 ? "[" : "", host,
+    (void)snprintf(name, LISTENER_NAME_SIZE, "%s%s%s:%s", is_inet6 ? "[" : "", host,
                    is_inet6 ? "]" : "", port);
 }
 
@@ -54,42 +64,53 @@ static int bind_inet(int fd, const struct listen_address *address)
     return bind(fd, (const struct sockaddr *)&address->address, address->length);
 }
 
-/* @return 0, or -1 with errno set; then nothing stays bound. */
-static int open_socket(struct listener *listener, const struct listen_address *address)
+/* @return The socket, or -1 with errno set; then nothing stays bound. */
+static int open_socket(const struct listen_address *address)
 {
-    *listener = (struct listener){.is_unix = address->address.ss_family == AF_UNIX};
-    listener->fd =
-        socket(address->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (listener->fd < 0)
+    bool is_unix = address->address.ss_family == AF_UNIX;
+    int fd = socket(address->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
         return -1;
-    int bound = listener->is_unix
-                    ? unix_socket_bind(listener->fd, (const struct sockaddr_un *)&address->address)
-                    : bind_inet(listener->fd, address);
-    if (bound || listen(listener->fd, BACKLOG)) {
+    int bound = is_unix ? unix_socket_bind(fd, (const struct sockaddr_un *)&address->address)
+                        : bind_inet(fd, address);
+    if (bound || listen(fd, BACKLOG)) {
         int error = errno;
-        close(listener->fd);
-        listener->fd = -1;
+        close(fd);
         errno = error;
         return -1;
     }
-    if (listener->is_unix)
-        (void)snprintf(listener->name, sizeof listener->name, "%s", listen_address_text(address));
-    else
-        read_name(listener);
-    return 0;
+    return fd;
 }
 
-int listener_open(struct listener *listener, const struct listen_address *address,
-                  const char *setting)
+static int report_unbound(const struct listen_address *address, const char *setting)
 {
     char message[96];
-    if (!open_socket(listener, address))
-        return 0;
     const char *error = strerror(errno);
     (void)snprintf(message, sizeof message,
                    "can't listen: choose another address in %s, or stop who has it", setting);
     log_error(message, log_str("address", listen_address_text(address)), log_str("error", error));
     return -1;
+}
+
+int listener_open(struct listener *listener, const struct listen_address *address,
+                  const char *setting, struct inherited *inherited)
+{
+    struct inherited_socket taken = {.is_ours = true};
+    if (!inherited_take(inherited, address, setting, &taken))
+        taken.fd = open_socket(address);
+    *listener = (struct listener){
+        .fd = taken.fd,
+        .is_unix = address->address.ss_family == AF_UNIX,
+        .is_shared = taken.is_shared,
+        .is_ours = taken.is_ours,
+        .setting = setting,
+    };
+    if (taken.fd < 0)
+        return report_unbound(address, setting);
+    listener->owns_file = listener->is_unix && taken.is_ours;
+    listener_describe(listener->fd, listener->name);
+    (void)snprintf(listener->written, sizeof listener->written, "%s", listen_address_text(address));
+    return 0;
 }
 
 uint16_t listener_port(const struct listener *listener)
@@ -136,6 +157,14 @@ static void peer_address(const struct sockaddr_storage *peer, char text[INET6_AD
                   INET6_ADDRSTRLEN);
 }
 
+static void set_options(int fd)
+{
+    int on = 1, unsent = UNSENT_MAX;
+    /* A lone answer must not wait for a delayed acknowledgement. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     (void)status;
@@ -159,9 +188,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
             }
             return;
         }
-        int on = 1;
-        if (!listener->is_unix) /* a lone answer must not wait for a delayed acknowledgement */
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        if (!listener->is_unix)
+            set_options(fd);
         char address[INET6_ADDRSTRLEN];
         peer_address(&peer, address);
         listener->accepted(listener->data, fd, address);
@@ -183,33 +211,48 @@ int listener_start(struct listener *listener, uv_loop_t *loop, listener_accepted
     return uv_poll_start(&listener->poll, UV_READABLE, on_readable);
 }
 
-/* Before the socket is closed, so that no successor's file is taken away. */
+static void stop_polling(struct listener *listener)
+{
+    if (listener->polling) {
+        uv_close((uv_handle_t *)&listener->poll, NULL);
+        uv_close((uv_handle_t *)&listener->pause, NULL);
+    }
+    listener->polling = false;
+}
+
+/* Before the socket is closed, so that the file of whoever binds the address next stays. One that
+ * is shared is still the other host's. */
 static void remove_file(struct listener *listener)
 {
     struct sockaddr_un name;
     socklen_t length = sizeof name;
-    if (listener->is_unix && getsockname(listener->fd, (struct sockaddr *)&name, &length) == 0)
+    if (listener->owns_file && !listener->is_shared &&
+        getsockname(listener->fd, (struct sockaddr *)&name, &length) == 0)
         unlink(name.sun_path);
-    listener->is_unix = false;
+    listener->owns_file = false;
 }
 
 void listener_refuse(struct listener *listener)
 {
-    if (listener->fd < 0)
+    if (listener->fd < 0 || listener->is_left)
         return;
     remove_file(listener);
-    shutdown(listener->fd, SHUT_RDWR);
+    if (listener->is_ours && !listener->is_shared)
+        shutdown(listener->fd, SHUT_RDWR);
+}
+
+void listener_leave(struct listener *listener)
+{
+    stop_polling(listener);
+    listener->owns_file = false;
+    listener->is_left = true;
 }
 
 void listener_close(struct listener *listener)
 {
     if (listener->fd < 0)
         return;
-    if (listener->polling) {
-        uv_close((uv_handle_t *)&listener->poll, NULL);
-        uv_close((uv_handle_t *)&listener->pause, NULL);
-        listener->polling = false;
-    }
+    stop_polling(listener);
     remove_file(listener);
     close(listener->fd);
     listener->fd = -1;

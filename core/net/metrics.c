@@ -163,6 +163,22 @@ static void write_refused(struct exposition *exposition, const toni_connections 
                       counter_read(&connections->refused_busy));
 }
 
+static void write_deflate(struct exposition *exposition, const struct deflaters *deflaters)
+{
+    const uint64_t shrunk = counter_read(&deflaters->shrunk);
+    const uint64_t tried = counter_read(&deflaters->tried);
+    exposition_family(exposition, "toni_deflate_messages_total", "counter",
+                      "Sends and broadcasts that were compressed, once each, by result.");
+    exposition_number(exposition, LABELS({"result", "shrunk"}), shrunk);
+    exposition_number(exposition, LABELS({"result", "sent_as_is"}),
+                      tried > shrunk ? tried - shrunk : 0);
+    exposition_family(exposition, "toni_deflate_bytes_total", "counter",
+                      "Bytes of the messages that shrank, before and after, once each.");
+    exposition_number(exposition, LABELS({"side", "before"}),
+                      counter_read(&deflaters->bytes_before));
+    exposition_number(exposition, LABELS({"side", "after"}), counter_read(&deflaters->bytes_after));
+}
+
 static void write_rooms(struct exposition *exposition, const toni_connections *connections,
                         const struct connections_figures *figures)
 {
@@ -288,6 +304,7 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     write_connections(exposition, &sums, sources->slots);
     write_messages(exposition, &sums, &figures, sources->slots);
     write_refused(exposition, connections);
+    write_deflate(exposition, &connections->deflaters);
     write_rooms(exposition, connections, &figures);
     write_http(exposition, sources->http);
     write_instances(exposition, sources->slots);

@@ -49,7 +49,8 @@ fail:
     return NULL;
 }
 
-int server_bind(struct server *server, const struct listen_address *addresses, size_t count)
+int server_bind(struct server *server, const struct listen_address *addresses, size_t count,
+                struct inherited *inherited)
 {
     server->listeners = calloc(count, sizeof *server->listeners);
     if (!server->listeners) {
@@ -57,7 +58,7 @@ int server_bind(struct server *server, const struct listen_address *addresses, s
         return -1;
     }
     for (size_t i = 0; i < count; i++) {
-        if (listener_open(&server->listeners[i], &addresses[i], "listen.websocket")) {
+        if (listener_open(&server->listeners[i], &addresses[i], "listen.websocket", inherited)) {
             while (i-- > 0)
                 listener_close(&server->listeners[i]);
             return -1;
@@ -91,14 +92,19 @@ static void on_accepted(void *data, int fd, const char *address)
     worker_adopt(least, fd, address);
 }
 
+static uint64_t count_sockets(const struct server *server)
+{
+    uint64_t sockets = 0;
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        sockets += worker_load(&server->workers[i]);
+    return sockets;
+}
+
 /* Who has not finished its handshake is bounded too, or anybody could use up the memory. */
 static bool has_room(void *data)
 {
     const struct server *server = data;
-    uint64_t sockets = 0;
-    for (uint32_t i = 0; i < server->worker_count; i++)
-        sockets += worker_load(&server->workers[i]);
-    return sockets < server->limits.connections + HANDSHAKES_MAX;
+    return count_sockets(server) < server->limits.connections + HANDSHAKES_MAX;
 }
 
 int server_accept(struct server *server, uv_loop_t *loop)
@@ -125,9 +131,32 @@ static void close_listeners(struct server *server)
 void server_drain(struct server *server)
 {
     close_listeners(server);
+    atomic_store(&server->refusing, true);
     atomic_store(&server->draining, true);
     for (uint32_t i = 0; i < server->started; i++)
         worker_drain(&server->workers[i]);
+}
+
+void server_leave(struct server *server)
+{
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_leave(&server->listeners[i]);
+    close_listeners(server);
+    atomic_store(&server->draining, true);
+}
+
+void server_take_leave(struct server *server, uint64_t drain_ms)
+{
+    server->farewell_ms = drain_ms / 5 * 4;
+    for (uint32_t i = 0; i < server->started; i++)
+        worker_take_leave(&server->workers[i]);
+}
+
+/* After server_leave those are waited for, too, whose handshake is not answered yet. */
+bool server_is_drained(const struct server *server)
+{
+    return atomic_load(&server->refusing) ? atomic_load(&server->clients) == 0
+                                          : count_sockets(server) == 0;
 }
 
 static int report_held_up(struct server *server, const struct worker *worker)
@@ -147,6 +176,7 @@ int server_stop(struct server *server)
     int result = 0;
     struct timespec deadline; /* one for all of them */
     close_listeners(server);
+    atomic_store(&server->refusing, true);
     atomic_store(&server->draining, true);
     for (uint32_t i = 0; i < server->started; i++)
         worker_stop(&server->workers[i]);

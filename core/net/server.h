@@ -1,8 +1,8 @@
 /* The server: listeners, workers, and what they share. The host makes one; everything in it but the
  * listeners runs on the workers' threads.
  *
- * In this order: server_create, server_bind, server_start, server_accept; then server_drain,
- * server_stop, server_destroy. All on the host's main thread. */
+ * In this order: server_create, server_bind, server_start, server_accept; then server_drain or
+ * server_leave, server_stop, server_destroy. All on the host's main thread. */
 #ifndef NET_SERVER_H
 #define NET_SERVER_H
 
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+struct inherited;
 struct listener;
 struct worker;
 
@@ -24,9 +25,11 @@ struct server {
     struct slots *slots;           /* borrowed; say which gateway answers on a path */
     struct limits limits;          /* of the host */
     struct admission admission;
-    atomic_bool draining;
+    atomic_bool draining;         /* nobody is accepted any more */
+    atomic_bool refusing;         /* and who is still in the handshake gets 503 */
     atomic_uint_fast64_t clients; /* that `on_disconnect` is still owed to */
-    uv_async_t *drained;          /* sent when there are none any more while draining */
+    uint64_t farewell_ms;         /* that the workers take to tell their clients; see farewell.h */
+    uv_async_t *drained;          /* sent while draining, when server_is_drained may have changed */
     struct worker *workers;
     uint32_t worker_count;
     uint32_t started; /* workers with a thread */
@@ -42,9 +45,10 @@ struct server {
 struct server *server_create(toni_connections *connections, struct slots *slots,
                              const struct limits *limits, uv_async_t *drained);
 
-/** Binds all addresses, or none.
+/** Binds all addresses, or none; those that @p inherited has are taken from there.
  * @return 0, or -1; then the log says which address it was, and why. */
-int server_bind(struct server *server, const struct listen_address *addresses, size_t count);
+int server_bind(struct server *server, const struct listen_address *addresses, size_t count,
+                struct inherited *inherited);
 
 /** Starts the workers' threads. @return 0, or -1, which is logged. */
 int server_start(struct server *server);
@@ -54,6 +58,17 @@ int server_accept(struct server *server, uv_loop_t *loop);
 
 /** Stops accepting, and tells all clients 1001; `drained` is sent once they are gone. */
 void server_drain(struct server *server);
+
+/** Leaves the listening sockets to a successor that has them too. Who has connected already is
+ * answered, and served until its turn comes: server_take_leave must follow. */
+void server_leave(struct server *server);
+
+/** Tells the clients 1001, spread over most of @p drain_ms: the rest is for those that were told
+ * last. `drained` is sent when nobody is left. */
+void server_take_leave(struct server *server, uint64_t drain_ms);
+
+/** @return Whether, while draining, nobody is left who is waited for. */
+bool server_is_drained(const struct server *server);
 
 /** Stops accepting, ends all connections at once, and joins the workers. Callbacks may run until it
  * returns.

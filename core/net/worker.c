@@ -32,8 +32,10 @@ static void on_again(uv_idle_t *idle)
 
 void worker_notice_turn(struct worker *worker)
 {
-    if (worker->turn_began_ns == 0)
-        worker->turn_began_ns = clock_now_ns();
+    if (worker->turn_began_ns != 0)
+        return;
+    worker->turn_began_ns = clock_now_ns();
+    lane_rouse(worker->lane);
 }
 
 static void count_turn(struct worker *worker)
@@ -81,6 +83,7 @@ int worker_init(struct worker *worker, struct server *server, struct lane *lane,
     uv_prepare_init(&worker->loop, &worker->turn_end);
     uv_idle_init(&worker->loop, &worker->again);
     timeouts_init(&worker->timeouts, &worker->loop, ws_connection_expired);
+    farewell_init(&worker->farewell, &worker->loop);
     worker->turn_end.data = worker->wake.data = worker;
     uv_prepare_start(&worker->turn_end, on_turn_end);
     worker->ws = ws_context_create(worker);
@@ -100,6 +103,7 @@ static void close_handles(struct worker *worker)
     uv_close((uv_handle_t *)&worker->turn_end, NULL);
     uv_close((uv_handle_t *)&worker->again, NULL);
     timeouts_close(&worker->timeouts);
+    farewell_close(&worker->farewell);
 }
 
 /* On the worker, as the last call that it gets. */
@@ -122,6 +126,7 @@ void worker_finish(struct worker *worker)
         uv_run(&worker->loop, UV_RUN_DEFAULT);
     }
     ws_context_destroy(worker->ws);
+    inflater_destroy(worker->inflater);
     uv_loop_close(&worker->loop);
 }
 
@@ -156,7 +161,7 @@ static void adopt(void *data)
     struct adoption *adoption = data;
     struct worker *worker = adoption->worker;
     if (ws_context_adopt(worker->ws, adoption->fd, adoption->address))
-        atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
+        worker_release(worker);
     free(adoption);
 }
 
@@ -176,6 +181,13 @@ void worker_adopt(struct worker *worker, int fd, const char *address)
     close(fd);
 }
 
+void worker_release(struct worker *worker)
+{
+    struct server *server = worker->server;
+    if (atomic_fetch_sub(&worker->load, 1) == 1 && atomic_load(&server->draining))
+        uv_async_send(server->drained);
+}
+
 static void drain(void *data)
 {
     struct worker *worker = data;
@@ -189,5 +201,19 @@ static void drain(void *data)
 void worker_drain(struct worker *worker)
 {
     if (lane_post_call(worker->lane, drain, worker))
+        log_error("out of memory while draining: clients are not told");
+}
+
+static void take_leave(void *data)
+{
+    struct worker *worker = data;
+    farewell_begin(worker, worker->server->farewell_ms);
+    if (worker_load(worker) == 0)
+        uv_async_send(worker->server->drained);
+}
+
+void worker_take_leave(struct worker *worker)
+{
+    if (lane_post_call(worker->lane, take_leave, worker))
         log_error("out of memory while draining: clients are not told");
 }

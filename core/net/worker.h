@@ -3,9 +3,11 @@
 #ifndef NET_WORKER_H
 #define NET_WORKER_H
 
+#include "net/farewell.h"
 #include "net/server.h"
 #include "net/timeouts.h"
 #include "net/worker_figures.h"
+#include "rooms/deflate.h"
 #include "rooms/lane.h"
 
 #include <pthread.h>
@@ -27,7 +29,9 @@ struct worker {
     uv_prepare_t turn_end;
     uv_idle_t again; /* active while the loop must not block */
     struct timeouts timeouts;
+    struct farewell farewell;
     struct ws_context *ws;
+    struct inflater *inflater; /* for all of them; NULL before the first compressed message */
     struct ws_connection *connections;   /* all that libwebsockets has; the worker's own */
     bool kills;                          /* connections were given up since the last turn's end */
     _Atomic(const struct slot *) called; /* that it last called a callback of */
@@ -64,8 +68,15 @@ static inline void worker_calls(struct worker *worker, const struct slot *slot)
 /** Hands over an accepted socket. @param fd  The worker's from now on. @thread Any. */
 void worker_adopt(struct worker *worker, int fd, const char *address);
 
+/** One of its descriptors is closed; while the server drains, the last one tells the host. The
+ * worker's thread only. */
+void worker_release(struct worker *worker);
+
 /** Tells all clients 1001. @thread Any. */
 void worker_drain(struct worker *worker);
+
+/** Tells them one after the other, see farewell.h. @thread Any. */
+void worker_take_leave(struct worker *worker);
 
 /** Something has happened on the loop: the first time since the last turn's end a turn has begun.
  */

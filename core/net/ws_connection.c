@@ -48,17 +48,24 @@ static void give_up(struct ws_connection *connection, uint32_t reason)
 
 /* --- The transport: how the rooms reach the socket */
 
+/* A client that is behind is so until libwebsockets says that the socket takes more: it says that
+ * after its own pongs, which would wait for ever if a rest that it has sent were followed by more
+ * at once. */
 static bool busy(void *socket)
 {
     const struct ws_connection *connection = socket;
-    return connection->state == WS_DEAD || lws_partial_buffered(connection->wsi);
+    return connection->behind || connection->state == WS_DEAD ||
+           lws_partial_buffered(connection->wsi);
 }
 
+/* Once is enough, and each time is a system call. */
 static void want_flush(void *socket)
 {
-    const struct ws_connection *connection = socket;
-    if (connection->state != WS_DEAD)
-        lws_callback_on_writable(connection->wsi);
+    struct ws_connection *connection = socket;
+    if (connection->state == WS_DEAD || connection->flush_asked)
+        return;
+    connection->flush_asked = true;
+    lws_callback_on_writable(connection->wsi);
 }
 
 /* lws passes ready-made frames through as they are, and keeps what the kernel doesn't take. */
@@ -73,23 +80,38 @@ static int write_through_lws(struct ws_connection *connection, const uint8_t *by
     return 0;
 }
 
+static bool is_full(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+/* The kernel has taken the first @p sent bytes. What is begun lws ends: it must not put a pong in
+ * between. All else waits in the outbox, where it is shared and may still be dropped. */
+static ssize_t write_begun(struct ws_connection *connection, const uint8_t *bytes, size_t sent)
+{
+    size_t whole = frame_boundary(bytes, sent);
+    if (whole > sent && write_through_lws(connection, bytes + sent, whole - sent))
+        return -1;
+    connection->behind = true;
+    return (ssize_t)whole;
+}
+
 /* Mostly the kernel takes all of it. Then lws has nothing to know: it holds no rest (see busy()),
  * and between whole frames its own pongs may come. Its way to the same system call costs several
  * times the instructions of bringing the message to this client. While a connection closes it may
  * swallow what is written, so then it is asked. */
-static int write_frames(void *socket, const uint8_t *bytes, size_t size)
+static ssize_t write_frames(void *socket, const uint8_t *bytes, size_t size)
 {
     struct ws_connection *connection = socket;
     if (connection->state != WS_OPEN)
-        return write_through_lws(connection, bytes, size);
-    ssize_t sent = send(lws_get_socket_fd(connection->wsi), bytes, size, MSG_NOSIGNAL);
-    if (sent == (ssize_t)size) {
-        connection->behind = false;
-        return 0;
-    }
-    if (sent < 0) /* full, or broken: lws finds out which */
-        sent = 0;
-    return write_through_lws(connection, bytes + sent, size - (size_t)sent);
+        return write_through_lws(connection, bytes, size) ? -1 : (ssize_t)size;
+    ssize_t sent = send(connection->fd, bytes, size, MSG_NOSIGNAL);
+    if (sent == (ssize_t)size)
+        return sent;
+    if (sent >= 0 || is_full(errno))
+        return write_begun(connection, bytes, sent > 0 ? (size_t)sent : 0);
+    give_up(connection, TONI_CLOSED_LOST);
+    return -1;
 }
 
 static void close_begun(void *socket)
@@ -117,12 +139,13 @@ static const struct transport ws_transport = {
 
 /* --- Making and ending */
 
-struct ws_connection *ws_connection_create(struct worker *worker, const char *address)
+struct ws_connection *ws_connection_create(struct worker *worker, int fd, const char *address)
 {
     struct ws_connection *connection = calloc(1, sizeof *connection);
     if (!connection)
         return NULL;
     connection->worker = worker;
+    connection->fd = fd;
     buffer_init(&connection->message);
     memcpy(connection->address, address, strnlen(address, sizeof connection->address - 1));
     connection->next = worker->connections;
@@ -140,6 +163,7 @@ void ws_connection_unlink(struct ws_connection *connection)
     connection->state = WS_DEAD;
     if (!connection->link)
         return;
+    farewell_forget(connection);
     *connection->link = connection->next;
     if (connection->next)
         connection->next->link = connection->link;
@@ -214,6 +238,7 @@ static void end(struct ws_connection *connection)
     if (!client)
         return;
     connection->client = NULL;
+    farewell_done(connection);
     counter_add(&connection->worker->figures.ended[cause_of(connection, client)], 1);
     client_mute(client);
     client_discard(client);
@@ -273,6 +298,7 @@ int ws_connection_established(struct ws_connection *connection)
     }
     connection->client->gateway_figures = &connection->gateway->dropped;
     atomic_fetch_add(&worker->server->clients, 1);
+    farewell_expect(connection);
     counter_add(&worker->figures.accepted, 1);
     connection->state = WS_OPEN;
     connection->last_heard_ms = connection->last_message_ms = now_ms(connection);
@@ -291,7 +317,7 @@ int ws_connection_established(struct ws_connection *connection)
     return 0;
 }
 
-/* --- Receiving */
+/* --- Messages */
 
 static void fail(struct ws_connection *connection, uint32_t reason, uint16_t code, const char *text)
 {
@@ -304,6 +330,11 @@ static void fail(struct ws_connection *connection, uint32_t reason, uint16_t cod
 void ws_connection_fault(struct ws_connection *connection)
 {
     fail(connection, TONI_CLOSED_BY_SERVER, 1011, "the gateway failed");
+}
+
+static void fail_too_big(struct ws_connection *connection)
+{
+    fail(connection, TONI_CLOSED_BY_SERVER, 1009, "message too big");
 }
 
 /* A token bucket: `message_burst` tokens at most, `messages_per_second` more each second, one for
@@ -345,6 +376,72 @@ static void deliver(struct ws_connection *connection, const char *bytes, size_t 
     }
 }
 
+/* --- Compressed messages */
+
+static struct inflater *inflater(struct worker *worker)
+{
+    if (!worker->inflater)
+        worker->inflater = inflater_create();
+    return worker->inflater;
+}
+
+/* The whole message is there: so one inflater serves all connections, and stops at the limit. */
+static void inflate_and_deliver(struct ws_connection *connection, const void *bytes, size_t size)
+{
+    struct inflater *shared = inflater(connection->worker);
+    struct buffer message;
+    buffer_init(&message);
+    enum inflated result = INFLATED_NO_MEMORY;
+    if (shared)
+        result = inflater_inflate(shared, bytes, size, connection->limits->message_bytes, &message);
+    switch (result) {
+    case INFLATED:
+        deliver(connection, message.length > 0 ? message.bytes : "", message.length);
+        break;
+    case INFLATED_INVALID:
+        fail(connection, TONI_CLOSED_PROTOCOL_ERROR, 1007, "not compressed as agreed");
+        break;
+    case INFLATED_TOO_BIG:
+        fail_too_big(connection);
+        break;
+    case INFLATED_NO_MEMORY:
+        fail(connection, TONI_CLOSED_BY_SERVER, 1011, "out of memory");
+        break;
+    }
+    buffer_finish(&message);
+}
+
+/* RFC 7692, section 6: a message's first frame says whether it is compressed; the others must not.
+ * lws accepts that of any frame.
+ * @return Whether it is as it must be. */
+static bool note_compression(struct ws_connection *connection, bool frame_ends)
+{
+    bool says_so = lws_get_reserved_bits(connection->wsi) & FRAME_COMPRESSED;
+    bool is_first = lws_is_first_fragment(connection->wsi);
+    if (is_first)
+        connection->compressed = says_so;
+    bool is_valid = is_first || !says_so || !connection->frame_ended;
+    connection->frame_ended = frame_ends;
+    return is_valid;
+}
+
+/* --- Receiving */
+
+static inline void deliver_whole(struct ws_connection *connection, const void *bytes, size_t size)
+{
+    if (connection->compressed)
+        inflate_and_deliver(connection, bytes, size);
+    else
+        deliver(connection, bytes, size);
+}
+
+/* How many bytes of a message are taken, as they come. */
+static uint64_t most_bytes(const struct ws_connection *connection)
+{
+    uint64_t most = connection->limits->message_bytes;
+    return connection->compressed ? inflater_most(most) : most;
+}
+
 int ws_connection_receive(struct ws_connection *connection, const void *bytes, size_t size)
 {
     struct lws *wsi = connection->wsi;
@@ -354,13 +451,17 @@ int ws_connection_receive(struct ws_connection *connection, const void *bytes, s
     if (!connection->client || !client_is_open(connection->client))
         return 0;
     size_t rest = lws_remaining_packet_payload(wsi);
-    if (message->length + size + rest > connection->limits->message_bytes) {
-        fail(connection, TONI_CLOSED_BY_SERVER, 1009, "message too big");
+    if (connection->inflates && !note_compression(connection, rest == 0)) {
+        fail(connection, TONI_CLOSED_PROTOCOL_ERROR, 1002, "RSV1 in a later frame");
+        return 0;
+    }
+    if (message->length + size + rest > most_bytes(connection)) {
+        fail_too_big(connection);
         return 0;
     }
     bool whole = rest == 0 && lws_is_final_fragment(wsi);
     if (whole && message->length == 0) {
-        deliver(connection, bytes, size);
+        deliver_whole(connection, bytes, size);
         return 0;
     }
     if (buffer_append(message, bytes, size)) {
@@ -370,7 +471,7 @@ int ws_connection_receive(struct ws_connection *connection, const void *bytes, s
     if (whole) {
         struct buffer complete = *message;
         buffer_init(message);
-        deliver(connection, complete.bytes, complete.length);
+        deliver_whole(connection, complete.bytes, complete.length);
         buffer_finish(&complete);
     }
     return 0;
@@ -390,18 +491,17 @@ static void ping(struct ws_connection *connection)
     uint8_t frame[2 + sizeof payload];
     connection->pinged = true;
     connection->pinged_ms = now_ms(connection);
-    connection->ping_waits = busy(connection);
-    if (connection->ping_waits) { /* it is told later, but must show soon that it lives */
+    size_t size = frame_encode_control(frame, FRAME_PING, payload, sizeof payload - 1);
+    /* One that is behind is told later, but must show soon that it lives. */
+    connection->ping_waits = busy(connection) || write_frames(connection, frame, size) == 0;
+    if (connection->ping_waits)
         want_flush(connection);
-        return;
-    }
-    write_frames(connection, frame,
-                 frame_encode_control(frame, FRAME_PING, payload, sizeof payload - 1));
 }
 
 int ws_connection_writable(struct ws_connection *connection)
 {
     connection->behind = lws_partial_buffered(connection->wsi);
+    connection->flush_asked = false;
     if (connection->ping_waits && connection->state == WS_OPEN)
         ping(connection); /* it takes what it gets: from now on it has the whole time */
     if (connection->client)
@@ -474,6 +574,7 @@ void ws_connection_expired(struct timeout *timeout)
 
 void ws_connection_drain(struct ws_connection *connection)
 {
+    farewell_done(connection);
     if (connection->state != WS_OPEN || !client_is_open(connection->client))
         return;
     end_because(connection, TONI_CLOSED_DRAIN, 1001);
@@ -543,10 +644,10 @@ int ws_connection_peer_close(struct ws_connection *connection, const uint8_t *bo
 }
 
 /* Whether the peer's end of the connection is gone. */
-static bool peer_is_gone(struct lws *wsi)
+static bool peer_is_gone(int fd)
 {
     char byte;
-    ssize_t size = recv(lws_get_socket_fd(wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t size = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
 }
 
@@ -556,8 +657,7 @@ static void answer_protocol_error(struct ws_connection *connection)
     static const uint8_t close_1002[] = {0x80 | FRAME_CLOSE, 2, 1002 >> 8, 1002 & 0xff};
     end_because(connection, TONI_CLOSED_PROTOCOL_ERROR, 1002);
     if (connection->behind) { /* lws has flushed, and writes nothing any more */
-        send(lws_get_socket_fd(connection->wsi), close_1002, sizeof close_1002,
-             MSG_NOSIGNAL | MSG_DONTWAIT);
+        send(connection->fd, close_1002, sizeof close_1002, MSG_NOSIGNAL | MSG_DONTWAIT);
     } else if (lws_get_close_length(connection->wsi) == 0) {
         lws_close_reason(connection->wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, NULL, 0);
     }
@@ -566,7 +666,7 @@ static void answer_protocol_error(struct ws_connection *connection)
 void ws_connection_dropped(struct ws_connection *connection)
 {
     if (connection->state == WS_OPEN) { /* not by us, and without a close frame that we have seen */
-        if (peer_is_gone(connection->wsi))
+        if (peer_is_gone(connection->fd))
             end_because(connection, TONI_CLOSED_LOST, 0);
         else if (lws_partial_buffered(connection->wsi)) /* lws didn't show us the peer's close */
             end_because(connection, TONI_CLOSED_BY_CLIENT, 0);

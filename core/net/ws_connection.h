@@ -29,20 +29,26 @@ enum ws_state {
 struct ws_connection {
     struct worker *worker;
     struct lws *wsi;
+    int fd; /* libwebsockets closes it */
+    enum ws_state state;
+    bool behind;          /* the socket has not taken all of the last write yet */
+    bool flush_asked;     /* libwebsockets will say when it takes more */
+    bool pinged;          /* and nothing came since */
+    bool ping_waits;      /* it could not be written yet */
+    bool admitted;        /* counted in the server's admission */
+    bool refused;         /* by `on_connect`: it gets no `on_disconnect` */
+    bool inflates;        /* permessage-deflate is agreed on */
+    bool compressed;      /* the message that is coming is */
+    bool frame_ended;     /* and another frame of it follows */
+    bool is_served;       /* it has a client that was not told 1001; see farewell.h */
+    uint32_t generation;  /* of the instance that the client is known to */
+    toni_client *client;  /* NULL before the handshake and after the end */
+    struct slot *gateway; /* NULL before the handshake */
+    const struct limits *limits;
     struct ws_connection *next; /* of the worker's list */
     struct ws_connection **link;
     struct timeout timeout; /* the handshake's, the next look at whether it lives, or the close's */
-    enum ws_state state;
-    bool admitted;        /* counted in the server's admission */
-    bool refused;         /* by `on_connect`: it gets no `on_disconnect` */
-    bool behind;          /* libwebsockets holds a rest of the last write */
-    bool pinged;          /* and nothing came since */
-    bool ping_waits;      /* it could not be written yet */
-    struct slot *gateway; /* NULL before the handshake */
-    uint32_t generation;  /* of the instance that the client is known to */
-    const struct limits *limits;
-    toni_request *request;       /* the client's, once there is one */
-    toni_client *client;         /* NULL before the handshake and after the end */
+    toni_request *request;  /* the client's, once there is one */
     struct header_text *headers; /* what a running callback was given, see ws_request.h */
 
     struct buffer message;  /* what has come of a message that is not whole yet */
@@ -59,7 +65,7 @@ struct ws_connection {
 };
 
 /** @return A connection on the worker's list, before its handshake; NULL on no memory. */
-struct ws_connection *ws_connection_create(struct worker *worker, const char *address);
+struct ws_connection *ws_connection_create(struct worker *worker, int fd, const char *address);
 
 /** Takes the connection off the list; libwebsockets is about to let go of it. */
 void ws_connection_unlink(struct ws_connection *connection);

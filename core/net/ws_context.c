@@ -29,11 +29,27 @@ struct ws_context {
     struct lws_context *lws;
     struct lws_vhost *vhost;
     struct ws_subprotocol subprotocol; /* of the handshake that is going on */
+    struct ws_extension extension;     /* the same */
     struct lws_protocols protocols[2];
 };
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t size);
+
+/* An extension for lws that changes nothing: it lets compressed messages in, and out of its frames
+ * comes what was in them. lws has one that inflates, too; but that keeps 40 KiB for each
+ * connection, forgets its window when the client said server_no_context_takeover, not when it was
+ * told client_no_context_takeover, and declines no terms that it doesn't meet. */
+static int pass_through(struct lws_context *lws, const struct lws_extension *extension,
+                        struct lws *wsi, enum lws_extension_callback_reasons reason, void *user,
+                        void *in, size_t size)
+{
+    static const struct lws_ext_options no_options[] = {{NULL, 0}};
+    (void)lws, (void)extension, (void)wsi, (void)user, (void)size;
+    if (reason == LWS_EXT_CB_CONSTRUCT)
+        *(const struct lws_ext_options **)in = no_options;
+    return 0;
+}
 
 /* Only while contexts are made, on the main thread: lws formats its lines in one static buffer, so
  * workers must not log at the same time. What it would say then is about what clients did wrong. */
@@ -58,6 +74,10 @@ struct ws_context *ws_context_create(struct worker *worker)
 {
     /* lws pings by itself otherwise; all zero switches that off. */
     static const lws_retry_bo_t no_pings = {0};
+    static const struct lws_extension extensions[] = {
+        {DEFLATE_EXTENSION, pass_through, NULL},
+        {NULL, NULL, NULL},
+    };
     struct ws_context *context = calloc(1, sizeof *context);
     if (!context)
         return NULL;
@@ -77,6 +97,7 @@ struct ws_context *ws_context_create(struct worker *worker)
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = context->protocols,
+        .extensions = extensions,
         .pt_serv_buf_size = FRAME_MAX,
         .max_http_header_data2 = HEAD_MAX,
         .timeout_secs = (unsigned)handshake_s,
@@ -117,7 +138,7 @@ void ws_context_destroy(struct ws_context *context)
 
 int ws_context_adopt(struct ws_context *context, int fd, const char *address)
 {
-    struct ws_connection *connection = ws_connection_create(context->worker, address);
+    struct ws_connection *connection = ws_connection_create(context->worker, fd, address);
     if (!connection) {
         close(fd);
         return -1;
@@ -152,9 +173,10 @@ void ws_context_service(struct ws_context *context)
 static void destroy(struct lws *wsi, struct ws_connection *connection)
 {
     lws_set_opaque_user_data(wsi, NULL);
-    atomic_fetch_sub_explicit(&connection->worker->load, 1, memory_order_relaxed);
+    struct worker *worker = connection->worker;
     ws_connection_unlink(connection);
     ws_connection_destroy(connection);
+    worker_release(worker);
 }
 
 /* The order of a connection's events, in every path: (…), WS_SERVER_DROP_PROTOCOL if it was
@@ -172,7 +194,14 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return ws_handshake_confirm(connection, in, &connection->worker->ws->subprotocol);
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
-        return ws_handshake_decide(connection, &connection->worker->ws->subprotocol);
+        return ws_handshake_decide(connection, &connection->worker->ws->subprotocol,
+                                   &connection->worker->ws->extension);
+    case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
+        return ws_handshake_confirm_extension(&connection->worker->ws->extension);
+    case LWS_CALLBACK_ADD_HEADERS:
+        ws_handshake_add_terms(connection, &connection->worker->ws->extension,
+                               &((struct lws_process_html_args *)in)->p);
+        return 0;
     case LWS_CALLBACK_HTTP:
         return ws_handshake_answer_plain(connection);
     case LWS_CALLBACK_RAW_RX:

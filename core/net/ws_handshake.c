@@ -19,6 +19,9 @@
 /* lws closes silently on a longer list of subprotocols. */
 #define OFFER_MAX 127
 
+/* And on a longer list of extensions. */
+#define EXTENSIONS_MAX 254
+
 /* --- Answers */
 
 struct answer {
@@ -137,7 +140,7 @@ static const struct answer *check_request(const struct ws_connection *connection
     if (strcmp(text, "13") != 0)
         return &answer_bad_version;
     ws_request_token(wsi, WSI_TOKEN_KEY, text, sizeof text);
-    if (!key_valid(text))
+    if (!key_valid(text) || lws_hdr_copy(wsi, text, EXTENSIONS_MAX + 1, WSI_TOKEN_EXTENSIONS) < 0)
         return &answer_bad_request;
     return NULL;
 }
@@ -156,7 +159,7 @@ static const struct answer *check_guard(struct ws_connection *connection)
 static const struct answer *decide(struct ws_connection *connection, toni_str subprotocol)
 {
     struct server *server = connection->worker->server;
-    if (atomic_load(&server->draining))
+    if (atomic_load(&server->refusing))
         return &answer_draining;
     const struct answer *answer = check_request(connection);
     if (answer)
@@ -176,19 +179,34 @@ static const struct answer *decide(struct ws_connection *connection, toni_str su
     return check_guard(connection);
 }
 
-int ws_handshake_decide(struct ws_connection *connection, struct ws_subprotocol *subprotocol)
+static void decide_extension(struct ws_connection *connection, struct ws_extension *extension)
+{
+    char offers[HEADER_SIZE];
+    if (!connection->limits->deflate)
+        return;
+    ws_request_token(connection->wsi, WSI_TOKEN_EXTENSIONS, offers, sizeof offers);
+    extension->terms = deflate_terms_read(offers);
+    extension->offers = extension->terms.offers;
+}
+
+int ws_handshake_decide(struct ws_connection *connection, struct ws_subprotocol *subprotocol,
+                        struct ws_extension *extension)
 {
     if (subprotocol->hidden)
         subprotocol->name[0] = '\0'; /* so that lws sends no header */
     const struct answer *answer = decide(connection, toni_str_of(subprotocol->name));
-    return answer ? refuse(connection, answer) : 0;
+    *extension = (struct ws_extension){.offers = 0};
+    if (answer)
+        return refuse(connection, answer);
+    decide_extension(connection, extension);
+    return 0;
 }
 
 int ws_handshake_answer_plain(struct ws_connection *connection)
 {
     int method;
     toni_str path = ws_request_path(connection->wsi, &method);
-    if (atomic_load(&connection->worker->server->draining))
+    if (atomic_load(&connection->worker->server->refusing))
         return refuse(connection, &answer_draining);
     if (path.size == 0 || path.data[0] != '/')
         return refuse(connection, &answer_bad_request);
@@ -200,6 +218,32 @@ int ws_handshake_answer_plain(struct ws_connection *connection)
 int ws_handshake_answer_unknown(struct ws_connection *connection)
 {
     return refuse(connection, &answer_not_allowed);
+}
+
+/* --- Extensions */
+
+/* lws asks for each offer, and takes offence if there is another behind the one that was accepted:
+ * so whichever it was, it is told the last. */
+int ws_handshake_confirm_extension(struct ws_extension *extension)
+{
+    bool is_last = extension->offers > 0 && --extension->offers == 0;
+    return extension->terms.agreed && is_last ? 0 : -1;
+}
+
+/* Nothing else may follow the name: lws writes no terms, since its extension has no options. */
+void ws_handshake_add_terms(struct ws_connection *connection, const struct ws_extension *extension,
+                            char **p)
+{
+    static const char written[] = "Sec-WebSocket-Extensions: " DEFLATE_EXTENSION "\r\n";
+    if (!extension->terms.agreed || extension->offers > 0 ||
+        memcmp(*p - (sizeof written - 1), written, sizeof written - 1) != 0)
+        return;
+    *p -= 2; /* the line's end: it goes on */
+    *p += deflate_terms_write(&extension->terms, *p);
+    *(*p)++ = '\r';
+    *(*p)++ = '\n';
+    connection->inflates = true;
+    connection->request->deflates = deflate_terms_allow_sending(&extension->terms);
 }
 
 /* --- Subprotocols (RFC 6455, section 1.9) */

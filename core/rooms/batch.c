@@ -2,6 +2,7 @@
 #include "rooms/batch.h"
 
 #include "rooms/room.h"
+#include "rooms/spares.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,16 @@ struct batch *batch_create(uint64_t size)
 {
     if (size > UINT32_MAX)
         return NULL;
-    struct batch *batch = malloc(sizeof *batch + (size_t)size);
+    const bool is_small = size <= BATCH_SMALL;
+    if (is_small)
+        size = BATCH_SMALL;
+    struct batch *batch = is_small ? spare_take(SPARE_BATCH, sizeof *batch + BATCH_SMALL)
+                                   : malloc(sizeof *batch + (size_t)size);
     if (!batch)
         return NULL;
     *batch = (struct batch){
         .refs = 1,
+        .is_small = is_small,
         .capacity = (uint32_t)size,
         .end_capacity = BATCH_INLINE_ENDS,
     };
@@ -40,16 +46,84 @@ struct batch *batch_ref(struct batch *batch)
     return batch;
 }
 
-void batch_unref(struct batch *batch)
+/* Drops @p count references. */
+static void release(struct batch *batch, uint32_t count)
 {
-    if (!batch || atomic_fetch_sub_explicit(&batch->refs, 1, memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&batch->refs, count, memory_order_acq_rel) != count)
         return;
     if (batch->ends != batch->inline_ends)
         free(batch->ends);
     if (batch->bytes != batch->inline_bytes)
         free(batch->bytes);
+    batch_unref(batch->deflated);
     room_unref(batch->room);
-    free(batch);
+    if (batch->is_small)
+        spare_give(SPARE_BATCH, batch);
+    else
+        free(batch);
+}
+
+void batch_unref(struct batch *batch)
+{
+    if (batch)
+        release(batch, 1);
+}
+
+/* --- References at hand */
+
+/* How many are fetched at once. */
+#define REFS_AT_ONCE 64
+
+static void fetch(struct batch_refs *refs, struct batch *batch)
+{
+    if (refs->batch != batch)
+        batch_refs_drop(refs);
+    atomic_fetch_add_explicit(&batch->refs, REFS_AT_ONCE, memory_order_relaxed);
+    *refs = (struct batch_refs){.batch = batch, .count = REFS_AT_ONCE};
+}
+
+struct batch *batch_take(struct batch_refs *refs, struct batch *batch)
+{
+    if (!refs)
+        return batch_ref(batch);
+    if (refs->batch != batch || refs->count == 0)
+        fetch(refs, batch);
+    refs->count--;
+    return batch;
+}
+
+void batch_give(struct batch_refs *refs, struct batch *batch)
+{
+    if (!refs) {
+        batch_unref(batch);
+        return;
+    }
+    if (refs->batch != batch) {
+        batch_refs_drop(refs);
+        refs->batch = batch;
+    }
+    refs->count++;
+}
+
+void batch_refs_drop(struct batch_refs *refs)
+{
+    struct batch *batch = refs->batch;
+    const uint32_t count = refs->count;
+    *refs = (struct batch_refs){0};
+    if (count > 0)
+        release(batch, count);
+}
+
+int batch_add_twin(struct batch *batch, uint64_t size)
+{
+    batch->deflated = batch_create_broadcast(batch->room, batch->first_seq, size);
+    return batch->deflated ? 0 : -1;
+}
+
+void batch_drop_twin(struct batch *batch)
+{
+    batch_unref(batch->deflated);
+    batch->deflated = NULL;
 }
 
 bool batch_has_room(const struct batch *batch, uint64_t encoded_size)
@@ -106,9 +180,32 @@ int batch_append(struct batch *batch, uint32_t kind, const void *payload, size_t
     uint64_t encoded = frame_message_size(size);
     if (reserve(batch, encoded))
         return -1;
-    frame_encode_message(batch->bytes + batch->size, (enum frame_opcode)kind, payload, size);
+    frame_encode_message(batch->bytes + batch->size, kind, payload, size);
     commit(batch, encoded);
     return 0;
+}
+
+static int append_message(struct batch *batch, const toni_message *message)
+{
+    return batch_append(batch, message->kind, message->body.data, message->body.size);
+}
+
+/* Takes the last message out again. */
+static void undo(struct batch *batch)
+{
+    batch->count--;
+    batch->size = batch_offset(batch, batch->count);
+}
+
+int batch_append_both(struct batch *batch, const toni_message *message,
+                      const toni_message *deflated)
+{
+    if (append_message(batch, message))
+        return -1;
+    if (!batch->deflated || !append_message(batch->deflated, deflated ? deflated : message))
+        return 0;
+    undo(batch);
+    return -1;
 }
 
 int batch_append_close(struct batch *batch, uint16_t code, toni_str reason)

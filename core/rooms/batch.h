@@ -21,6 +21,9 @@
  */
 #define BATCH_MAX FRAME_MAX
 
+/* Most batches are as small as this, or smaller: their memory is used again, see spares.h. */
+#define BATCH_SMALL 192
+
 /* Ends that lie in the batch itself: most batches of a quiet room hold a message or two. */
 #define BATCH_INLINE_ENDS 4
 
@@ -29,17 +32,20 @@ struct room;
 struct batch {
     atomic_uint refs;
     bool is_broadcast; /* a full outbox may drop it; direct sends and closes never */
+    bool is_small;     /* it was made with BATCH_SMALL bytes */
     struct room
         *room;      /* whose messages these are, one reference; NULL if they are of no one room */
     uint32_t count; /* messages */
     uint32_t size;  /* bytes */
-    uint32_t capacity;     /* bytes */
-    uint32_t end_capacity; /* messages */
-    uint32_t letters;      /* of its room, not yet delivered; guarded by the room's lock */
-    uint32_t charged;      /* bytes counted as pending in its room; guarded by the room's lock */
-    uint64_t first_seq;    /* the room's sequence number of message 0; 0 if there is no room */
-    uint32_t *ends;        /* where message i ends in bytes; inline_ends, or allocated */
-    uint8_t *bytes;        /* inline_bytes, or allocated */
+    uint32_t capacity;      /* bytes */
+    uint32_t end_capacity;  /* messages */
+    uint32_t letters;       /* of its room, not yet delivered; guarded by the room's lock */
+    uint32_t charged;       /* bytes counted as pending in its room; guarded by the room's lock */
+    struct batch *deflated; /* its twin, or NULL: the same messages, compressed where they shrink,
+                               for clients that agreed on that; one reference. Has no twin itself */
+    uint64_t first_seq;     /* the room's sequence number of message 0; 0 if there is no room */
+    uint32_t *ends;         /* where message i ends in bytes; inline_ends, or allocated */
+    uint8_t *bytes;         /* inline_bytes, or allocated */
     uint32_t inline_ends[BATCH_INLINE_ENDS];
     uint8_t inline_bytes[];
 };
@@ -54,6 +60,14 @@ struct batch *batch_create(uint64_t size);
  * @param first_seq  The room's sequence number of the first message to come. */
 struct batch *batch_create_broadcast(struct room *room, uint64_t first_seq, uint64_t size);
 
+/** Gives a batch of broadcasts a twin; before its first message.
+ * @param size  Of the first messages to come, as the twin encodes them.
+ * @return 0, or -1 on no memory. */
+int batch_add_twin(struct batch *batch, uint64_t size);
+
+/** Ends that again: nobody gets anything compressed of this batch. */
+void batch_drop_twin(struct batch *batch);
+
 /** @return @p batch. @thread Any. */
 struct batch *batch_ref(struct batch *batch);
 
@@ -61,17 +75,47 @@ struct batch *batch_ref(struct batch *batch);
  */
 void batch_unref(struct batch *batch);
 
+/* References to one batch that a worker has at hand: the batch that a turn brings is referenced by
+ * many clients one after the other, and each of these would be a locked instruction, on a cache
+ * line that other workers want at the same time. Zero is none. */
+struct batch_refs {
+    struct batch *batch;
+    uint32_t count;
+};
+
+/** As batch_ref, with one of the references at hand.
+ * @param refs  The calling worker's; NULL: there are none. */
+struct batch *batch_take(struct batch_refs *refs, struct batch *batch);
+
+/** As batch_unref: puts one reference to those at hand. @param refs  As with batch_take. */
+void batch_give(struct batch_refs *refs, struct batch *batch);
+
+/** Drops those that are at hand: at the end of a turn, so that batches end. */
+void batch_refs_drop(struct batch_refs *refs);
+
 /** @return Whether one more message of @p encoded_size bytes belongs into this batch. */
 bool batch_has_room(const struct batch *batch, uint64_t encoded_size);
 
 /** Appends a message; not after the batch was sealed.
- * @param kind  TONI_TEXT or TONI_BINARY, which are the opcodes.
+ * @param kind  TONI_TEXT or TONI_BINARY, which are the opcodes; with FRAME_COMPRESSED if it is.
  * @return 0, or -1 on no memory; then nothing is changed. */
 int batch_append(struct batch *batch, uint32_t kind, const void *payload, size_t size);
+
+/** Appends a message to a batch, and to its twin if it has one.
+ * @param deflated  What the twin gets; NULL: the message as it is.
+ * @return 0, or -1 on no memory; then nothing is changed. */
+int batch_append_both(struct batch *batch, const toni_message *message,
+                      const toni_message *deflated);
 
 /** Appends a close frame, counted as a message; not after the batch was sealed.
  * @return 0, or -1 on no memory; then nothing is changed. */
 int batch_append_close(struct batch *batch, uint16_t code, toni_str reason);
+
+/** @return How many bytes it holds, its twin included. */
+static inline uint64_t batch_bytes(const struct batch *batch)
+{
+    return (uint64_t)batch->size + (batch->deflated ? batch->deflated->size : 0);
+}
 
 /** @return Where message @p index begins in the batch's bytes; for index = count: where the last
  * one ends. */

@@ -46,7 +46,9 @@ toni_client *client_create(toni_connections *connections, struct lane *lane, ton
     client->limits = limits;
     client->connected_since = clock_wall_ms();
     client->refs = 1;
+    client->deflates = request->deflates;
     outbox_init(&client->outbox);
+    client->outbox.refs = &lane->refs;
     if (pthread_mutex_init(&client->mutex, NULL))
         goto fail_mutex;
     if (!enter_everyone(client))
@@ -271,13 +273,10 @@ static void count_dropped(toni_client *client, enum drop_reason reason, uint64_t
         counter_add_shared(&client->gateway_figures->dropped[reason], messages);
 }
 
-int32_t client_send(toni_client *client, const toni_message *message)
+static int32_t send_checked(toni_client *client, const toni_message *message)
 {
-    int32_t result = message_check(message, client->limits->outbox_bytes);
-    if (result != TONI_OK)
-        return result;
     uint64_t bytes = frame_message_size(message->body.size);
-    result = admit_if_open(client, bytes);
+    int32_t result = admit_if_open(client, bytes);
     if (result == TONI_ERR_FULL && lane_is_mine(client->lane)) {
         /* The limit judges what is left after a write was tried; the worker itself can try. */
         lane_flush(client->lane);
@@ -292,6 +291,19 @@ int32_t client_send(toni_client *client, const toni_message *message)
         return TONI_ERR_NO_MEMORY;
     }
     return TONI_OK;
+}
+
+int32_t client_send(toni_client *client, const toni_message *message)
+{
+    int32_t result = message_check(message, client->limits->outbox_bytes);
+    if (result != TONI_OK)
+        return result;
+    if (!client->deflates || message->body.size <= client->limits->deflate_above)
+        return send_checked(client, message);
+    toni_message *deflated = deflaters_shrink(&client->connections->deflaters, message);
+    result = send_checked(client, deflated ? deflated : message);
+    free(deflated);
+    return result;
 }
 
 /* Counts what came in the turn that runs, however often that flushes. */
@@ -361,12 +373,13 @@ static void write_outbox(toni_client *client)
             return;
         }
         const uint8_t *bytes = outbox_peek(&client->outbox, client->lane->scratch, &size);
-        if (transport->write(client->socket, bytes, size)) {
+        ssize_t taken = transport->write(client->socket, bytes, size);
+        if (taken < 0) {
             client_mute(client);
             client_discard(client);
             return;
         }
-        consume(client, size);
+        consume(client, (size_t)taken);
     }
     if (client->close_queued && !client->close_written) {
         client->close_written = true;
@@ -437,7 +450,8 @@ static void keep_latest(toni_client *client)
 {
     struct shedding shedding = {client, DROP_NOT_LATEST};
     if (!client->close_queued)
-        outbox_keep_latest(&client->outbox, client->lane->scratch, told_of_dropped, &shedding);
+        outbox_keep_latest(&client->outbox, client->lane->scratch, &client->fresh_messages,
+                           &client->fresh_bytes, told_of_dropped, &shedding);
 }
 
 /* After a write was tried: what waits now has to be within the limits. */
@@ -612,4 +626,7 @@ void client_finish(toni_client *client)
 {
     client_retire(client);
     client_discard(client);
+    if (client->touched && !client->finished)
+        client_ref(client); /* see lane_touch */
+    client->finished = true;
 }

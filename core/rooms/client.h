@@ -33,14 +33,10 @@ struct toni_client {
     const toni_host *host; /* first, for ever: see toni/abi.h */
     struct hash_node node; /* of the table of clients */
     toni_connections *connections;
-    struct lane *lane;
-    const struct transport *transport;
-    void *socket;                        /* for the transport; the worker's */
-    const struct limits *_Atomic limits; /* the worker may give it others */
-    toni_request *request;               /* owned */
-    void *gateway;                       /* whoever made the client knows what this is */
-    void *data;                          /* the plugin's */
-    int64_t connected_since;             /* wall clock, milliseconds */
+    toni_request *request;   /* owned */
+    void *gateway;           /* whoever made the client knows what this is */
+    void *data;              /* the plugin's */
+    int64_t connected_since; /* wall clock, milliseconds */
     toni_client_id id;
     char name[TONI_CLIENT_NAME_SIZE];
     atomic_uint refs;
@@ -50,28 +46,35 @@ struct toni_client {
     _Atomic enum client_state state; /* changed under the lock, read without */
     uint16_t close_code;             /* of the server's close; 0 if it was not the server's */
 
-    /* Direct sends that came since the last flush, and what that left: these decide who is told
-     * that the outbox is full. */
+    /* Direct sends that came since the last flush; with what that left (below) these decide who is
+     * told that the outbox is full. */
     atomic_uint_fast64_t posted_messages, posted_bytes;
-    atomic_uint_fast64_t left_messages, left_bytes;
 
     struct counter dropped; /* messages that were accepted for it and dropped; the worker counts */
-
-    /* The worker's own. */
     struct gateway_figures *gateway_figures; /* its gateway's; borrowed; NULL: not counted */
-    struct outbox outbox;
-    uint64_t fresh_messages, fresh_bytes;         /* that came into the outbox in `fresh_turn` */
-    uint64_t fresh_turn;                          /* of the lane */
-    uint64_t delivered_messages, delivered_bytes; /* of `posted`: delivered since the last flush */
-    uint64_t mark; /* the last spread that reached it: see spread.h */
-    toni_client *next_touched;
+
+    /* What the worker reads and writes for each message lies together, in three cache lines: with
+     * many clients each line is one to wait for. */
+    struct lane *lane;
+    const struct transport *transport;
+    void *socket;                        /* for the transport; the worker's */
+    const struct limits *_Atomic limits; /* the worker may give it others */
+    toni_client *next_touched;           /* the worker's, as all that follows but `deflates` */
+    bool deflates;                       /* takes compressed messages; never changes */
     bool touched;
+    bool finished;
     bool retired;
     bool close_queued;  /* the close frame is in the outbox: nothing may follow it */
     bool close_written; /* and has gone out */
     bool deaf;          /* nothing can be written any more */
     bool starved;       /* something could not be put into the outbox for want of memory */
     bool slow;          /* it was closed as a slow consumer */
+    struct outbox outbox;
+    uint64_t fresh_messages, fresh_bytes;           /* that came into it in `fresh_turn` */
+    uint64_t fresh_turn;                            /* of the lane */
+    uint64_t delivered_messages, delivered_bytes;   /* of `posted`, since the last flush */
+    atomic_uint_fast64_t left_messages, left_bytes; /* in the outbox, by the last flush */
+    uint64_t mark; /* the last spread that reached it: see spread.h */
 };
 
 /** Makes a client, and puts it into the table and the room of everyone. The lane's worker only.
@@ -134,7 +137,14 @@ void client_retire(toni_client *client);
  * remain. */
 void client_finish(toni_client *client);
 
-/** Puts messages of a batch into the outbox. Without the client's lock, mostly under a room's. */
+/** @return What such a client gets: the batch, or its twin. */
+static inline struct batch *client_batch(const toni_client *client, struct batch *batch)
+{
+    return client->deflates && batch->deflated ? batch->deflated : batch;
+}
+
+/** Puts messages of a batch, as client_batch chose it, into the outbox. Without the client's lock,
+ * mostly under a room's. */
 enum outbox_answer client_enqueue(toni_client *client, struct batch *batch, uint32_t first,
                                   uint32_t count);
 

@@ -54,16 +54,20 @@ toni_connections *connections_create(const toni_host *host, const struct limits 
         random_bytes(key, sizeof key))
         goto fail;
     permute_init(&connections->permute, key);
+    if (deflaters_init(&connections->deflaters))
+        goto fail;
     connections->lanes = calloc(lane_count, sizeof *connections->lanes);
     connections->everyone = room_create(connections, 0, (toni_str){0});
     if (!connections->lanes || !connections->everyone || stripes_init(connections->client_stripes))
-        goto fail;
+        goto fail_stripes;
     if (stripes_init(connections->room_stripes)) {
         stripes_finish(connections->client_stripes);
-        goto fail;
+        goto fail_stripes;
     }
     return connections;
 
+fail_stripes:
+    deflaters_finish(&connections->deflaters);
 fail:
     room_unref(connections->everyone);
     free(connections->lanes);
@@ -80,6 +84,7 @@ void connections_destroy(toni_connections *connections)
     room_unref(connections->everyone);
     stripes_finish(connections->client_stripes);
     stripes_finish(connections->room_stripes);
+    deflaters_finish(&connections->deflaters);
     free(connections->lanes);
     free(connections);
 }
@@ -298,10 +303,15 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
     struct room *room = connections_find_room(connections, name);
     if (!room)
         return 0;
+    /* Once, whoever gets it, and before the room is locked. */
+    toni_message *deflated = NULL;
+    if (room_deflates(room, message->body.size))
+        deflated = deflaters_shrink(&connections->deflaters, message);
     pthread_mutex_lock(&room->mutex);
-    result = room_broadcast(room, message);
+    result = room_broadcast(room, message, deflated);
     pthread_mutex_unlock(&room->mutex);
     room_unref(room);
+    free(deflated);
     return result;
 }
 

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/hash_table.h"
 #include "base/permute.h"
+#include "rooms/deflate.h"
 #include "rooms/lane.h"
 #include "rooms/limits.h"
 #include "rooms/room.h"
@@ -48,6 +49,7 @@ struct toni_connections {
     struct counter spread_targeted; /* clients that spreads were for; see lane.h for the others */
     struct counter refused_full;    /* direct sends: TONI_ERR_FULL */
     struct counter refused_busy;    /* broadcasts: TONI_ERR_BUSY */
+    struct deflaters deflaters;     /* for messages to clients that take compressed ones */
     struct stripe client_stripes[STRIPES];
     struct stripe room_stripes[STRIPES];
 };

@@ -35,7 +35,7 @@ uint64_t frame_message_size(uint64_t size)
     return full * FRAME_MAX + head_size((size_t)rest) + rest;
 }
 
-void frame_encode_message(uint8_t *out, enum frame_opcode kind, const void *payload, size_t size)
+void frame_encode_message(uint8_t *out, unsigned kind, const void *payload, size_t size)
 {
     const uint8_t *from = payload;
     unsigned opcode = kind;
@@ -59,6 +59,16 @@ size_t frame_encode_control(uint8_t *out, enum frame_opcode opcode, const void *
     if (size > 0)
         memcpy(body, payload, size);
     return (size_t)(body - out) + size;
+}
+
+size_t frame_boundary(const uint8_t *frames, size_t at)
+{
+    size_t boundary = 0;
+    while (boundary < at) {
+        const uint8_t *head = frames + boundary;
+        boundary += head[1] < 126 ? 2u + head[1] : 4u + ((size_t)head[2] << 8 | head[3]);
+    }
+    return boundary;
 }
 
 size_t frame_encode_close(uint8_t *out, uint16_t code, const void *reason, size_t size)

@@ -1,5 +1,5 @@
 /* Frames from server to client (RFC 6455, section 5.2): how a message looks on the wire. Knows
- * neither batches nor sockets, and reads no frames: what comes in is the library's. */
+ * neither batches nor sockets, and reads no frames but ours: what comes in is the library's. */
 #ifndef ROOMS_FRAME_H
 #define ROOMS_FRAME_H
 
@@ -16,6 +16,10 @@ enum frame_opcode {
     FRAME_PONG = 0xa,
 };
 
+/* RSV1: the message is compressed (RFC 7692, section 6). May be added to the opcode of a text or a
+ * binary message. */
+#define FRAME_COMPRESSED 0x40u
+
 /* No frame is larger than this, head included, and every fragment but a message's last has exactly
  * this size: so a multiple of it, counted from a message's beginning, is a frame boundary. */
 #define FRAME_MAX 65536u
@@ -31,8 +35,9 @@ uint64_t frame_message_size(uint64_t size);
 
 /** Encodes a whole message, in fragments if it is large.
  * @param out   At least frame_message_size(size) bytes.
- * @param kind  FRAME_TEXT or FRAME_BINARY. */
-void frame_encode_message(uint8_t *out, enum frame_opcode kind, const void *payload, size_t size);
+ * @param kind  FRAME_TEXT or FRAME_BINARY; with FRAME_COMPRESSED if the payload is, which only the
+ *              first frame says. */
+void frame_encode_message(uint8_t *out, unsigned kind, const void *payload, size_t size);
 
 /** Encodes one control frame.
  * @param out   At least 2 + size bytes.
@@ -40,6 +45,11 @@ void frame_encode_message(uint8_t *out, enum frame_opcode kind, const void *payl
  * @return How many bytes were written. */
 size_t frame_encode_control(uint8_t *out, enum frame_opcode opcode, const void *payload,
                             size_t size);
+
+/** @param frames  Whole frames as they are encoded here.
+ * @param at      A place in them, or their end.
+ * @return Where the first frame begins that lies at @p at or behind it. */
+size_t frame_boundary(const uint8_t *frames, size_t at);
 
 /** Encodes a close frame.
  * @param out     At least 2 + FRAME_CONTROL_MAX bytes.

@@ -7,9 +7,12 @@
 
 #include <stdlib.h>
 
+/* The lane that the calling thread runs; NULL: none. */
+static _Thread_local struct lane *own;
+
 int lane_init(struct lane *lane, uint32_t index, void (*wake)(void *data), void *wake_data)
 {
-    *lane = (struct lane){.index = index, .wake = wake, .wake_data = wake_data};
+    *lane = (struct lane){.index = index, .wake = wake, .wake_data = wake_data, .asleep = true};
     lane->scratch = malloc(FRAME_MAX);
     if (!lane->scratch)
         return -1;
@@ -23,6 +26,8 @@ int lane_init(struct lane *lane, uint32_t index, void (*wake)(void *data), void 
 
 void lane_attach(struct lane *lane)
 {
+    own = lane;
+    spares_attach(&lane->spares);
     lane->thread = pthread_self();
     atomic_store_explicit(&lane->attached, true, memory_order_release);
 }
@@ -52,33 +57,50 @@ static bool is_empty(const struct lane *lane)
     return !lane->first_letter && !lane->first_call;
 }
 
-/* The worker flushes at the end of its turn anyway; others have to make it turn, once: with the
- * first letter. */
-static void unlock_and_wake(struct lane *lane, bool was_empty)
+static bool is_asleep(const struct lane *lane)
 {
+    return atomic_load_explicit(&lane->asleep, memory_order_relaxed);
+}
+
+static void set_asleep(struct lane *lane, bool asleep)
+{
+    atomic_store_explicit(&lane->asleep, asleep, memory_order_relaxed);
+}
+
+/* The worker takes what is there at the end of its turn anyway. While it sleeps, the first who
+ * posts has to make it turn. */
+static void unlock_and_wake(struct lane *lane)
+{
+    bool wakes = is_asleep(lane) && !lane_is_mine(lane);
+    if (wakes)
+        set_asleep(lane, false);
     pthread_mutex_unlock(&lane->mutex);
-    if (was_empty && !lane_is_mine(lane))
+    if (!wakes)
+        return;
+    if (own) {
+        own->to_wake[lane->index / 64] |= UINT64_C(1) << lane->index % 64;
+        own->wakes = true;
+    } else {
         lane->wake(lane->wake_data);
+    }
 }
 
 void lane_post(struct lane *lane, struct letter *letter)
 {
     pthread_mutex_lock(&lane->mutex);
-    bool was_empty = is_empty(lane);
     if (letter->kind == LETTER_CALL)
         append(&lane->first_call, &lane->last_call, letter);
     else
         append(&lane->first_letter, &lane->last_letter, letter);
     if (letter->kind == LETTER_CLIENT)
         counter_add(&lane->targeted, 1);
-    unlock_and_wake(lane, was_empty);
+    unlock_and_wake(lane);
 }
 
 bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, uint32_t index,
                     struct letter **spares)
 {
     pthread_mutex_lock(&lane->mutex);
-    bool was_empty = is_empty(lane);
     struct letter *last = lane->last_letter;
     bool same = last && last->kind == LETTER_ROOM && last->with.batch == batch &&
                 last->first + last->count == index;
@@ -90,13 +112,18 @@ bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, u
         letter->kind = LETTER_ROOM;
         letter->first = index;
         letter->count = 1;
-        letter->to.room = room_ref(room);
+        letter->to.room = room;
         letter->with.batch = batch_ref(batch);
         append(&lane->first_letter, &lane->last_letter, letter);
     }
     counter_add(&lane->targeted, room->shards[lane->index].targets);
-    unlock_and_wake(lane, was_empty);
+    unlock_and_wake(lane);
     return !same;
+}
+
+struct letter *letter_create(void)
+{
+    return spare_take(SPARE_LETTER, sizeof(struct letter));
 }
 
 /* Several sends to one client in a row, such as an answer in parts, become one batch. */
@@ -118,7 +145,7 @@ int lane_post_message(struct lane *lane, toni_client *client, const toni_message
     if (appended)
         return 0;
 
-    struct letter *letter = malloc(sizeof *letter);
+    struct letter *letter = letter_create();
     struct batch *batch = batch_create(frame_message_size(message->body.size));
     if (!letter || !batch ||
         batch_append(batch, message->kind, message->body.data, message->body.size)) {
@@ -162,12 +189,36 @@ static struct letter *take_calls(struct lane *lane)
     return take_all(lane, &lane->first_call, &lane->last_call);
 }
 
+/* Without the lock: who sees it too late wakes a loop that is awake, and that is all. */
+void lane_rouse(struct lane *lane)
+{
+    set_asleep(lane, false);
+}
+
+/* Those whom this worker has posted to. */
+static void wake_others(struct lane *lane)
+{
+    if (!lane->wakes)
+        return;
+    lane->wakes = false;
+    struct lane *lanes = lane - lane->index;
+    for (uint32_t word = 0; word < LANES_MAX / 64; word++) {
+        for (uint64_t bits = lane->to_wake[word]; bits; bits &= bits - 1) {
+            const struct lane *other = &lanes[word * 64 + (uint32_t)__builtin_ctzll(bits)];
+            other->wake(other->wake_data);
+        }
+        lane->to_wake[word] = 0;
+    }
+}
+
 bool lane_pending(struct lane *lane)
 {
+    wake_others(lane);
     pthread_mutex_lock(&lane->mutex);
-    bool pending = !is_empty(lane);
+    bool pending = !is_empty(lane) || lane->first_touched;
+    set_asleep(lane, !pending);
     pthread_mutex_unlock(&lane->mutex);
-    return pending || lane->first_touched;
+    return pending;
 }
 
 /* --- The turn */
@@ -198,7 +249,6 @@ static void letter_destroy(struct letter *letter)
 {
     switch (letter->kind) {
     case LETTER_ROOM:
-        room_unref(letter->to.room);
         batch_unref(letter->with.batch);
         break;
     case LETTER_SPREAD:
@@ -212,7 +262,7 @@ static void letter_destroy(struct letter *letter)
     case LETTER_CALL:
         break;
     }
-    free(letter);
+    spare_give(SPARE_LETTER, letter);
 }
 
 void lane_touch(struct lane *lane, toni_client *client)
@@ -221,7 +271,8 @@ void lane_touch(struct lane *lane, toni_client *client)
         return;
     client->touched = true;
     client->next_touched = NULL;
-    client_ref(client);
+    if (client->finished)
+        client_ref(client);
     if (lane->last_touched)
         lane->last_touched->next_touched = client;
     else
@@ -229,7 +280,7 @@ void lane_touch(struct lane *lane, toni_client *client)
     lane->last_touched = client;
 }
 
-/* @return The first of those to flush, with the reference of the list. */
+/* @return The first of those to flush. */
 static toni_client *next_touched(struct lane *lane)
 {
     toni_client *client = lane->first_touched;
@@ -240,12 +291,19 @@ static toni_client *next_touched(struct lane *lane)
     return client;
 }
 
+/* Drops the list's reference. */
+static void let_go(toni_client *client)
+{
+    if (client->finished)
+        client_unref(client);
+}
+
 static void flush_touched(struct lane *lane)
 {
     while (lane->first_touched) {
         toni_client *client = next_touched(lane);
         client_flush(client);
-        client_unref(client);
+        let_go(client);
     }
 }
 
@@ -272,21 +330,29 @@ void lane_flush(struct lane *lane)
 {
     deliver_all(lane, take_letters(lane));
     flush_touched(lane);
+    batch_refs_drop(&lane->refs);
 }
 
 void lane_turn(struct lane *lane)
 {
     deliver_all(lane, take_calls(lane));
+    wake_others(lane); /* now, so that they write while this one does */
     lane_flush(lane);
     lane->turn++;
 }
 
 void lane_finish(struct lane *lane)
 {
+    if (own == lane) {
+        own = NULL;
+        spares_attach(NULL);
+    }
     destroy_all(take_calls(lane));
     destroy_all(take_letters(lane));
     while (lane->first_touched)
-        client_unref(next_touched(lane));
+        let_go(next_touched(lane));
+    batch_refs_drop(&lane->refs);
+    spares_finish(&lane->spares);
     pthread_mutex_destroy(&lane->mutex);
     free(lane->scratch);
 }

@@ -9,6 +9,7 @@
 
 #include "rooms/batch.h"
 #include "rooms/lane_figures.h"
+#include "rooms/spares.h"
 
 #include <toni/types.h>
 
@@ -16,6 +17,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* How many lanes there can be. */
+#define LANES_MAX 256
 
 struct room;
 struct spread;
@@ -34,7 +38,7 @@ struct letter {
     uint32_t first; /* LETTER_ROOM: message of the batch */
     uint32_t count; /* LETTER_ROOM: messages */
     union {
-        struct room *room;     /* one reference */
+        struct room *room;     /* the batch's */
         struct spread *spread; /* one reference */
         toni_client *client;   /* one reference */
         void (*call)(void *data);
@@ -46,7 +50,7 @@ struct letter {
 };
 
 struct lane {
-    /* Set before the worker starts. */
+    /* Set before the worker starts. All lanes lie in one array. */
     uint32_t index;
     void (*wake)(void *data); /* makes the worker's loop turn; called from any thread */
     void *wake_data;
@@ -61,14 +65,19 @@ struct lane {
     struct letter *last_letter;
     struct letter *first_call;
     struct letter *last_call;
+    atomic_bool asleep; /* the loop blocks, or will, and nobody has said yet that he wakes it */
     struct counter targeted; /* once for each client that a message of a client or room is for */
 
     uint8_t padding[COUNTER_PADDING];
 
     /* The worker's own. */
-    uint64_t turn;              /* how many have ended */
+    uint64_t turn;                    /* how many have ended */
+    uint64_t to_wake[LANES_MAX / 64]; /* lanes that wait for the end of this turn, a bit each */
+    bool wakes;                       /* there is one */
     toni_client *first_touched; /* clients to flush, in the order in which they were touched */
     toni_client *last_touched;
+    struct spares spares;
+    struct batch_refs refs;
     uint8_t *scratch; /* FRAME_MAX bytes, for gathering a write */
     struct lane_figures figures;
     uint8_t padding_to_the_next[COUNTER_PADDING];
@@ -87,6 +96,13 @@ void lane_attach(struct lane *lane);
 /** @return Whether the calling thread is the lane's worker. @thread Any. */
 bool lane_is_mine(const struct lane *lane);
 
+/* What a worker posts to another's lane wakes that one when the worker's own turn ends, and before
+ * its loop blocks: so the other finds all of it at once, and writes once to each client, as the
+ * first does to its own. What any other thread posts wakes at once. */
+
+/** @return A letter to be filled in, and posted or freed; NULL on no memory. @thread Any. */
+struct letter *letter_create(void);
+
 /** Posts a letter. @param letter  The lane's from now on. @thread Any. */
 void lane_post(struct lane *lane, struct letter *letter);
 
@@ -104,7 +120,12 @@ int lane_post_message(struct lane *lane, toni_client *client, const toni_message
  * @return 0, or -1 on no memory. @thread Any. */
 int lane_post_call(struct lane *lane, void (*call)(void *data), void *data);
 
-/** One turn: runs the calls, then lane_flush. The worker's only, and not from within itself. */
+/** The worker's loop has something to do, so it will turn: nobody needs to wake it. The worker's
+ * only. */
+void lane_rouse(struct lane *lane);
+
+/** One turn: runs the calls, wakes who was posted to, then lane_flush. The worker's only, and not
+ * from within itself. */
 void lane_turn(struct lane *lane);
 
 /** Delivers all letters that are there, then flushes: at the end of a turn, and for who finds an
@@ -112,10 +133,11 @@ void lane_turn(struct lane *lane);
 void lane_flush(struct lane *lane);
 
 /** @return Whether there is something to do that came after the last turn: then the loop must not
- * block. The worker's only. */
+ * block. If there is not, what comes from now on wakes it. The worker's only. */
 bool lane_pending(struct lane *lane);
 
-/** Puts a client on the list of those to flush at the end of this turn. The worker's only. */
+/** Puts a client on the list of those to flush at the end of this turn. The list has a reference to
+ * a client that is finished; until then its connection has one. The worker's only. */
 void lane_touch(struct lane *lane, toni_client *client);
 
 #endif

@@ -32,10 +32,11 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(http_body_bytes, 1048576, 0, 1073741824, LIMIT_GATEWAY) /* of a service, too */              \
     X(http_request_ms, 10000, 1, 3600000, LIMIT_HOST)                                              \
     X(http_connections, 1000, 1, 1000000, LIMIT_HOST)                                              \
-    X(state_bytes, 67108864, 0, 1099511627776, LIMIT_GATEWAY) /* that export_state may write */   \
+    X(state_bytes, 67108864, 0, 1099511627776, LIMIT_GATEWAY) /* that export_state may write */    \
     X(swap_ms, 1000, 1, 3600000, LIMIT_HOST)                                                       \
     X(close_ms, 2000, 1, 3600000, LIMIT_GATEWAY)                                                   \
-    X(drain_ms, 10000, 0, 3600000, LIMIT_HOST)
+    X(drain_ms, 10000, 0, 3600000, LIMIT_HOST)                                                     \
+    X(restart_ms, 30000, 1, 3600000, LIMIT_HOST)
 
 /* What happens at a full outbox. X(NAME, word in gateways.conf) */
 #define OUTBOX_POLICIES(X)                                                                         \
@@ -55,6 +56,9 @@ struct limits {
     LIMITS(LIMIT_FIELD)
 #undef LIMIT_FIELD
     enum outbox_policy outbox_policy;
+    /* Not limits, but as much a gateway's own; keys of the provider itself. */
+    bool deflate;           /* permessage-deflate is agreed on with clients that offer it */
+    uint32_t deflate_above; /* only messages longer than this are compressed */
 };
 
 /* The defaults of contract and documentation. */
@@ -65,6 +69,7 @@ static inline struct limits limits_default(void)
         LIMITS(LIMIT_DEFAULT)
 #undef LIMIT_DEFAULT
             .outbox_policy = OUTBOX_CLOSE,
+        .deflate_above = 1024,
     };
 }
 
@@ -72,7 +77,8 @@ static inline struct limits limits_default(void)
 static inline bool limits_equal(const struct limits *a, const struct limits *b)
 {
 #define LIMIT_EQUAL(name, standard, lowest, highest, scope) a->name == b->name &&
-    return LIMITS(LIMIT_EQUAL) a->outbox_policy == b->outbox_policy;
+    return LIMITS(LIMIT_EQUAL) a->outbox_policy == b->outbox_policy && a->deflate == b->deflate &&
+           a->deflate_above == b->deflate_above;
 #undef LIMIT_EQUAL
 }
 

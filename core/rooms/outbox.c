@@ -7,7 +7,7 @@
 #define OUTBOX_FIRST_CAPACITY 4
 
 /* An empty outbox keeps no more than this: a burst must not cost an idle client memory for ever. */
-#define OUTBOX_KEPT_CAPACITY 16
+#define OUTBOX_KEPT_CAPACITY 8
 
 static struct outbox_entry *entry_at(const struct outbox *outbox, uint32_t index)
 {
@@ -33,9 +33,9 @@ uint64_t outbox_clear(struct outbox *outbox)
 {
     uint64_t dropped = outbox->messages;
     for (uint32_t i = 0; i < outbox->count; i++)
-        batch_unref(entry_at(outbox, i)->batch);
+        batch_give(outbox->refs, entry_at(outbox, i)->batch);
     free(outbox->entries);
-    outbox_init(outbox);
+    *outbox = (struct outbox){.refs = outbox->refs};
     return dropped;
 }
 
@@ -62,8 +62,8 @@ int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint
     } else {
         if (outbox->count == outbox->capacity && grow(outbox))
             return -1;
-        *entry_at(outbox, outbox->count) =
-            (struct outbox_entry){.batch = batch_ref(batch), .first = first, .count = count};
+        *entry_at(outbox, outbox->count) = (struct outbox_entry){
+            .batch = batch_take(outbox->refs, batch), .first = first, .count = count};
         outbox->count++;
     }
     outbox->messages += count;
@@ -88,11 +88,9 @@ static uint32_t entry_fit(const struct outbox_entry *entry, uint32_t begun, uint
     return fit;
 }
 
-const uint8_t *outbox_peek(const struct outbox *outbox, uint8_t *scratch, size_t *size)
+/* Several entries, or one of which not all fits into a write. */
+static const uint8_t *gather(const struct outbox *outbox, uint8_t *scratch, size_t *size)
 {
-    *size = 0;
-    if (outbox->count == 0)
-        return NULL;
     const struct outbox_entry *entry = entry_at(outbox, 0);
     const uint8_t *first = entry->batch->bytes + entry_begin(entry) + outbox->begun;
     uint32_t fit = entry_fit(entry, outbox->begun, FRAME_MAX);
@@ -114,9 +112,20 @@ const uint8_t *outbox_peek(const struct outbox *outbox, uint8_t *scratch, size_t
     return first;
 }
 
+const uint8_t *outbox_peek(const struct outbox *outbox, uint8_t *scratch, size_t *size)
+{
+    *size = (size_t)outbox->bytes;
+    if (outbox->count == 0)
+        return NULL;
+    if (outbox->count > 1 || outbox->bytes > FRAME_MAX)
+        return gather(outbox, scratch, size);
+    const struct outbox_entry *entry = entry_at(outbox, 0);
+    return entry->batch->bytes + entry_begin(entry) + outbox->begun;
+}
+
 static void drop_first_entry(struct outbox *outbox)
 {
-    batch_unref(entry_at(outbox, 0)->batch);
+    batch_give(outbox->refs, entry_at(outbox, 0)->batch);
     outbox->head = (outbox->head + 1) & (outbox->capacity - 1);
     outbox->count--;
     outbox->begun = 0;
@@ -127,7 +136,8 @@ static void drop_first_entry(struct outbox *outbox)
     }
 }
 
-void outbox_consume(struct outbox *outbox, size_t size)
+/* Takes out what is not all there is. */
+static void consume_some(struct outbox *outbox, size_t size)
 {
     outbox->bytes -= size;
     while (size > 0) {
@@ -150,6 +160,17 @@ void outbox_consume(struct outbox *outbox, size_t size)
         entry->first++;
         entry->count--;
     }
+}
+
+void outbox_consume(struct outbox *outbox, size_t size)
+{
+    if (size < outbox->bytes) {
+        consume_some(outbox, size);
+        return;
+    }
+    outbox->messages = outbox->bytes = 0;
+    while (outbox->count > 0)
+        drop_first_entry(outbox);
 }
 
 /* --- Dropping */
@@ -175,7 +196,7 @@ static void drop(struct outbox *outbox, uint32_t index, uint32_t first, uint32_t
     entry->count -= count;
     told(data, entry->batch, count);
     if (entry->count == 0)
-        batch_unref(entry->batch);
+        batch_give(outbox->refs, entry->batch);
 }
 
 /* Takes the empty ones of the first @p end entries out; those that stay move behind. */
@@ -258,9 +279,11 @@ static bool add_room(const struct room **set, size_t mask, const struct room *ro
     return is_new;
 }
 
-void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, outbox_told *told, void *data)
+void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, uint64_t *newest,
+                        uint64_t *newest_bytes, outbox_told *told, void *data)
 {
     const struct room **set = (const struct room **)(void *)scratch;
+    uint64_t apart = *newest; /* of the entries before i */
     size_t places = 2, rooms = 0;
     uint32_t i = outbox->count;
     if (outbox->count < 2 && outbox->messages < 2)
@@ -270,10 +293,18 @@ void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, outbox_told *to
     memset(set, 0, places * sizeof *set);
     while (i > 0 && rooms < OUTBOX_LATEST_MAX) {
         const struct outbox_entry *entry = entry_at(outbox, --i);
+        const uint32_t of_newest = entry->count < apart ? entry->count : (uint32_t)apart;
+        apart -= of_newest;
         if (!may_drop(outbox, i) || !entry->batch->room)
             continue;
         bool is_latest = add_room(set, places - 1, entry->batch->room);
         rooms += is_latest;
+        const uint32_t end = entry->first + entry->count;
+        if (of_newest > is_latest) {
+            *newest -= of_newest - is_latest;
+            *newest_bytes -= batch_offset(entry->batch, end - is_latest) -
+                             batch_offset(entry->batch, end - of_newest);
+        }
         drop(outbox, i, entry->first, entry->count - is_latest, told, data);
     }
     close_gaps_at_tail(outbox, i);

@@ -18,6 +18,7 @@ struct outbox_entry {
 };
 
 struct outbox {
+    struct batch_refs *refs;      /* its worker's, borrowed, or NULL: see batch_take */
     struct outbox_entry *entries; /* a ring; NULL as long as nothing was put in */
     uint32_t head;
     uint32_t count;
@@ -59,8 +60,11 @@ void outbox_drop_newest(struct outbox *outbox, uint64_t messages, outbox_told *t
 
 /** Drops of each room all broadcasts but the newest. Those that are of no one room stay, and so do
  * the oldest of an outbox with broadcasts of more than OUTBOX_LATEST_MAX rooms.
- * @param scratch  FRAME_MAX bytes. */
-void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, outbox_told *told, void *data);
+ * @param scratch  FRAME_MAX bytes.
+ * @param newest, newest_bytes  So many of the newest messages are looked at apart: set to how many
+ * of these are left. */
+void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, uint64_t *newest,
+                        uint64_t *newest_bytes, outbox_told *told, void *data);
 
 /* Its set of rooms has to fit into the scratch buffer, half empty. */
 #define OUTBOX_LATEST_MAX (FRAME_MAX / sizeof(void *) / 2)

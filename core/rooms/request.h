@@ -5,6 +5,7 @@
 
 #include <toni/host.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct request_field {
@@ -27,6 +28,7 @@ struct toni_request {
     toni_str user_agent;
     toni_str address;
     toni_str subprotocol;
+    bool deflates; /* permessage-deflate was agreed on: the client takes compressed messages */
     uint32_t parameter_count;
     uint32_t kept_count;
     toni_str *parameters;       /* `name=value`, parts of `query` */

@@ -20,6 +20,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* `deflate_above` of a room in which nobody takes compressed messages. */
+#define DEFLATE_NEVER UINT32_MAX
+
 /* `until` of a member that is a target. */
 #define MEMBER_FOR_EVER UINT64_MAX
 
@@ -49,15 +52,17 @@ struct room {
     uint32_t lane_count;
     uint64_t id; /* also its epoch: a room that is made again has another. Rooms are locked by
                     ascending id */
-    pthread_mutex_t mutex; /* guards all below, but `pending` */
+    pthread_mutex_t mutex; /* guards all below, but `pending`; `deflate_above` is read without */
     bool ended;            /* out of the table: nobody joins it any more */
     uint32_t members;      /* ghosts not included */
     uint32_t targets;      /* members that are not being closed */
+    uint32_t deflating;    /* of these: that take compressed messages */
     uint64_t seq;          /* the last that was given out */
     struct batch *open;    /* takes the next broadcast; one reference, or NULL. It has one to the
                               room: who delivers or drops it closes it, or neither would end */
     struct letter *spares; /* so that posting can't fail half-way */
     uint32_t spare_count;
+    atomic_uint deflate_above; /* messages longer than this are compressed, see room_deflates() */
     atomic_uint_fast64_t pending; /* bytes of broadcasts that some lane has not delivered yet */
     struct counter dropped; /* messages that an outbox's policy dropped, once for each client */
     toni_str name;          /* lies behind the shards, with a NUL; empty for the room of everyone */
@@ -88,8 +93,10 @@ void room_remove(struct room *room, const struct membership *membership, uint32_
 void room_mute(struct room *room, const struct membership *membership, uint32_t lane);
 
 /** Gives a number to one message and posts it to all lanes that have targets.
+ * @param deflated  What clients that take compressed messages get; NULL: the message as it is.
  * @return How many were targeted, or TONI_ERR_BUSY, TONI_ERR_NO_MEMORY; then nothing is changed. */
-int32_t room_broadcast(struct room *room, const toni_message *message);
+int32_t room_broadcast(struct room *room, const toni_message *message,
+                       const toni_message *deflated);
 
 /** Closes the open batch, so that the next broadcast begins another. */
 void room_seal(struct room *room);
@@ -98,6 +105,14 @@ void room_seal(struct room *room);
 void room_taken(struct room *room, uint32_t lane, uint64_t seq);
 
 /* Without the lock. */
+
+/** @return Whether a message of @p size bytes is to be compressed for this room: it has targets
+ * that agreed on that, and is longer than the lowest `deflate_above` of their gateways, and of the
+ * gateways of those that were there at the same time. @thread Any. */
+static inline bool room_deflates(const struct room *room, size_t size)
+{
+    return size > atomic_load_explicit(&room->deflate_above, memory_order_relaxed);
+}
 
 /** A letter with this batch is dropped: nothing may be added to it any more. */
 void room_forget(struct room *room, const struct batch *batch);

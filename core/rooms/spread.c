@@ -199,10 +199,48 @@ static int resolve_rooms(struct spread *spread, const toni_target *target)
 }
 
 /* A message for one room, or for everyone, less some clients, is that room's all the same. */
-static void name_room(struct spread *spread, const toni_target *target)
+static struct room *room_named(const struct spread *spread, const toni_target *target)
 {
-    if (target->everyone || (spread->room_count == 1 && spread->client_count == 0))
-        spread->batch->room = room_ref(spread->rooms[0].room);
+    bool is_one = target->everyone || (spread->room_count == 1 && spread->client_count == 0);
+    return is_one ? spread->rooms[0].room : NULL;
+}
+
+static bool deflates(const struct spread *spread, size_t size)
+{
+    for (uint32_t i = 0; i < spread->room_count; i++) {
+        if (room_deflates(spread->rooms[i].room, size))
+            return true;
+    }
+    for (uint32_t i = 0; i < spread->client_count; i++) {
+        const toni_client *client = spread->clients[i];
+        if (client->deflates && size > client->limits->deflate_above)
+            return true;
+    }
+    return false;
+}
+
+/* The same message for those who take compressed ones. @return 0, or -1 on no memory. */
+static int make_twin(struct spread *spread, const toni_message *message)
+{
+    toni_message *deflated = deflaters_shrink(&spread->connections->deflaters, message);
+    if (!deflated)
+        return 0;
+    int result = -1;
+    if (!batch_add_twin(spread->batch, frame_message_size(deflated->body.size)))
+        result = batch_append(spread->batch->deflated, deflated->kind, deflated->body.data,
+                              deflated->body.size);
+    free(deflated);
+    return result;
+}
+
+static int make_batch(struct spread *spread, const toni_target *target, const toni_message *message)
+{
+    spread->batch = batch_create_broadcast(room_named(spread, target), 0,
+                                           frame_message_size(message->body.size));
+    if (!spread->batch ||
+        batch_append(spread->batch, message->kind, message->body.data, message->body.size))
+        return -1;
+    return deflates(spread, message->body.size) ? make_twin(spread, message) : 0;
 }
 
 static struct spread *spread_create(const toni_target *target, const toni_message *message)
@@ -213,17 +251,12 @@ static struct spread *spread_create(const toni_target *target, const toni_messag
     spread->connections = target->connections;
     spread->refs = 1;
     spread->id = atomic_fetch_add(&spread->connections->next_spread, 1) + 1;
-    spread->batch = batch_create_broadcast(NULL, 0, frame_message_size(message->body.size));
-    if (spread->batch &&
-        !batch_append(spread->batch, message->kind, message->body.data, message->body.size) &&
-        !resolve_clients(spread, &target->except, &target->except, &spread->except,
+    if (!resolve_clients(spread, &target->except, &target->except, &spread->except,
                          &spread->except_count) &&
         !resolve_clients(spread, &target->clients, &target->except, &spread->clients,
                          &spread->client_count) &&
-        !resolve_rooms(spread, target)) {
-        name_room(spread, target);
+        !resolve_rooms(spread, target) && !make_batch(spread, target, message))
         return spread;
-    }
     spread_unref(spread);
     return NULL;
 }
@@ -339,15 +372,15 @@ static void unlock_rooms(struct spread *spread)
 static void release(struct spread *spread, uint32_t rooms)
 {
     for (uint32_t i = 0; i < rooms; i++)
-        pending_release(&spread->rooms[i].room->pending, spread->batch->size);
-    pending_release(&spread->connections->pending, spread->batch->size);
+        pending_release(&spread->rooms[i].room->pending, batch_bytes(spread->batch));
+    pending_release(&spread->connections->pending, batch_bytes(spread->batch));
 }
 
 /* In the host once, and in each of its rooms. */
-static bool charge(struct spread *spread)
+static bool charge_bytes(struct spread *spread)
 {
     const struct limits *limits = &spread->connections->limits;
-    uint64_t bytes = spread->batch->size;
+    uint64_t bytes = batch_bytes(spread->batch);
     if (!pending_charge(&spread->connections->pending, bytes, limits->pending_bytes))
         return false;
     for (uint32_t i = 0; i < spread->room_count; i++) {
@@ -358,6 +391,17 @@ static bool charge(struct spread *spread)
         }
     }
     return true;
+}
+
+/* If there is no space for both, all get the message as it is. */
+static bool charge(struct spread *spread)
+{
+    if (charge_bytes(spread))
+        return true;
+    if (!spread->batch->deflated)
+        return false;
+    batch_drop_twin(spread->batch);
+    return charge_bytes(spread);
 }
 
 static void free_letters(struct letter *letters)
@@ -379,7 +423,7 @@ static int make_letters(struct spread *spread, struct letter **letters, uint32_t
             needed = spread->clients[i]->lane->index == lane;
         if (!needed)
             continue;
-        struct letter *letter = malloc(sizeof *letter);
+        struct letter *letter = letter_create();
         if (!letter)
             return -1;
         *letter = (struct letter){
@@ -466,7 +510,8 @@ static void deliver_to(struct spread *spread, toni_client *client)
     if (client->mark == spread->id)
         return;
     client->mark = spread->id;
-    const enum outbox_answer answer = client_enqueue(client, spread->batch, 0, 1);
+    const enum outbox_answer answer =
+        client_enqueue(client, client_batch(client, spread->batch), 0, 1);
     if (spread->receipt)
         atomic_fetch_add(&spread->receipt->answers[answer], 1);
 }

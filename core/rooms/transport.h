@@ -7,23 +7,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* All are called on the client's worker only, never from within each other, and must not call back
  * into the rooms. */
 struct transport {
-    /** Whether a rest of an earlier write still waits: then nothing may be written. */
+    /** Whether the socket has not taken all of an earlier write yet: then nothing may be written.
+     */
     bool (*busy)(void *socket);
 
     /** Asks for client_flush to be called once the socket is not busy any more. */
     void (*want_flush)(void *socket);
 
-    /** Writes whole frames. What the socket doesn't take at once the transport keeps, and is busy
-     * meanwhile.
+    /** Writes whole frames, from the first on as many as the socket takes. Of one that it takes in
+     * part the transport keeps the rest. If it doesn't take all, it is busy from then on.
      * @param bytes  Borrowed for the call.
      * @param size   1 to FRAME_MAX.
-     * @return 0, or -1 if the connection is broken; then it is over, and client_finish will follow.
-     */
-    int (*write)(void *socket, const uint8_t *bytes, size_t size);
+     * @return How many bytes are written or kept: whole frames. Or -1 if the connection is broken;
+     * then it is over, and client_finish will follow. */
+    ssize_t (*write)(void *socket, const uint8_t *bytes, size_t size);
 
     /** The server's close has begun: what was accepted before may take `close_ms` to go out. */
     void (*close_begun)(void *socket);

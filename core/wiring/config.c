@@ -1,6 +1,7 @@
 /* The top of gateways.conf; modules and limits are read in files of their own. */
 #include "wiring/config.h"
 
+#include "rooms/lane.h"
 #include "wiring/config_file.h"
 #include "wiring/config_limits.h"
 #include "wiring/config_modules.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MOST_WORKERS 256
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const char *const top_keys[] = {"listen",      "control", "workers",
@@ -114,9 +114,9 @@ static void read_workers(struct config *config, const struct section *top)
         return;
 
     const int64_t workers = value_int(setting);
-    if (workers < 0 || workers > MOST_WORKERS) {
+    if (workers < 0 || workers > LANES_MAX) {
         fault_at(top->faults, setting, "`workers` is %" PRId64 ", expected 0 (one per core) to %d",
-                 workers, MOST_WORKERS);
+                 workers, LANES_MAX);
     } else {
         config->workers = (unsigned)workers;
     }
@@ -209,13 +209,13 @@ out_of_memory:
 
 struct config *gateways_conf_ref(struct config *config)
 {
-    config->references++;
+    atomic_fetch_add(&config->references, 1);
     return config;
 }
 
 void gateways_conf_destroy(struct config *config)
 {
-    if (config == NULL || --config->references > 0)
+    if (config == NULL || atomic_fetch_sub(&config->references, 1) > 1)
         return;
     config_modules_finish(config);
     for (size_t i = 0; i < config->plugin_path_count; i++)

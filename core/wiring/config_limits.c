@@ -1,8 +1,6 @@
 /* One table, made from the list of limits, leads from a key to its range and its field. */
 #include "wiring/config_limits.h"
 
-#include "wiring/setting.h"
-
 #include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
@@ -46,21 +44,31 @@ static const char *hint_for(int64_t number)
     return number < 0 ? "; write numbers above 2147483647 with an L at their end" : "";
 }
 
+/* @return Whether the key is there and its number in the range. */
+static bool read_number(const struct section *section, const char *name, uint64_t lowest,
+                        uint64_t highest, uint64_t *result)
+{
+    const struct value *setting = section_get(section, name, VALUE_INT);
+    if (setting == NULL)
+        return false;
+
+    const int64_t number = value_int(setting);
+    if (number < 0 || (uint64_t)number < lowest || (uint64_t)number > highest) {
+        fault_at(section->faults, setting,
+                 "`%s` of %s is %" PRId64 ", expected %" PRIu64 " to %" PRIu64 "%s", name,
+                 section->title, number, lowest, highest, hint_for(number));
+        return false;
+    }
+    *result = (uint64_t)number;
+    return true;
+}
+
 static void read_limit(const struct section *section, const struct limit_key *key,
                        struct limits *limits)
 {
-    const struct value *setting = section_get(section, key->name, VALUE_INT);
-    if (setting == NULL)
-        return;
-
-    const int64_t number = value_int(setting);
-    if (number < 0 || (uint64_t)number < key->lowest || (uint64_t)number > key->highest) {
-        fault_at(section->faults, setting,
-                 "`%s` of %s is %" PRId64 ", expected %" PRIu64 " to %" PRIu64 "%s", key->name,
-                 section->title, number, key->lowest, key->highest, hint_for(number));
-        return;
-    }
-    memcpy((char *)limits + key->offset, &(uint64_t){(uint64_t)number}, sizeof(uint64_t));
+    uint64_t number;
+    if (read_number(section, key->name, key->lowest, key->highest, &number))
+        memcpy((char *)limits + key->offset, &number, sizeof number);
 }
 
 static const struct {
@@ -112,4 +120,24 @@ void config_limits_read(const struct value *group, enum limit_scope scope, const
         }
     }
     read_policy(&section, limits);
+}
+
+/* As far as the largest message that a client may send. */
+#define DEFLATE_ABOVE_MAX 1073741824
+
+void config_deflate_read(const struct section *provider, struct limits *limits)
+{
+    const struct value *deflate = section_get(provider, "deflate", VALUE_STRING);
+    uint64_t above;
+
+    if (deflate != NULL) {
+        const char *word = value_string(deflate);
+
+        limits->deflate = strcmp(word, "on") == 0;
+        if (!limits->deflate && strcmp(word, "off") != 0)
+            fault_at(provider->faults, deflate, "`deflate` of %s is `%s`, expected `off` or `on`",
+                     provider->title, word);
+    }
+    if (read_number(provider, "deflate_above", 0, DEFLATE_ABOVE_MAX, &above))
+        limits->deflate_above = (uint32_t)above;
 }

@@ -4,6 +4,7 @@
 
 #include "rooms/limits.h"
 #include "wiring/fault.h"
+#include "wiring/setting.h"
 
 /** Reads a group of limits.
  * @param group   A group.
@@ -13,5 +14,9 @@
  * @param faults  Told of unknown keys, wrong types and numbers out of range. */
 void config_limits_read(const struct value *group, enum limit_scope scope, const char *title,
                         struct limits *limits, struct fault_list *faults);
+
+/** Reads `deflate` and `deflate_above`, which stand in the provider itself.
+ * @param limits  Changed where the provider sets something that is good. */
+void config_deflate_read(const struct section *provider, struct limits *limits);
 
 #endif

@@ -14,8 +14,9 @@
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const char *const module_keys[] = {"name", "imports", "exports", "global", "providers"};
-static const char *const provider_keys[] = {"gateway", "service", "library", "path",
-                                            "options", "limits",  "inject"};
+static const char *const provider_keys[] = {"gateway", "service", "library",
+                                            "path",    "options", "limits",
+                                            "inject",  "deflate", "deflate_above"};
 
 /* @return The name, or NULL after a fault. */
 static const char *check_name(const struct value *setting, struct fault_list *faults)
@@ -116,6 +117,27 @@ static const struct value *read_path(const struct section *section)
     return path;
 }
 
+/* What only a gateway may have: it is about its clients. */
+static void read_deflate(struct config_provider *provider, const struct section *section)
+{
+    static const char *const keys[] = {"deflate", "deflate_above"};
+
+    if (provider->kind != TONI_SERVICE) {
+        config_deflate_read(section, &provider->limits);
+        return;
+    }
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const struct value *setting = value_get(section->group, keys[i]);
+
+        if (setting != NULL) {
+            fault_at(section->faults, setting,
+                     "`%s` of %s is about WebSocket clients, which a service has none of; remove "
+                     "it, or set it for the gateway that they connect to",
+                     keys[i], section->title);
+        }
+    }
+}
+
 static int read_inject(struct config_provider *provider, const struct section *section)
 {
     const struct value *group = section_get(section, "inject", VALUE_GROUP);
@@ -167,6 +189,7 @@ static int read_provider(const struct config *config, struct config_module *modu
         (void)snprintf(limits_title, sizeof limits_title, "`limits` of %s", section.title);
         config_limits_read(limits, LIMIT_GATEWAY, limits_title, &provider.limits, faults);
     }
+    read_deflate(&provider, &section);
     if (read_inject(&provider, &section) != 0)
         return -1;
     if (provider.name != NULL && provider.library != NULL)

@@ -72,13 +72,13 @@ static void library_destroy(struct plugin_library *library, bool unload)
 
 struct plugin *plugin_ref(struct plugin *plugin)
 {
-    plugin->references++;
+    atomic_fetch_add(&plugin->references, 1);
     return plugin;
 }
 
 void plugin_unref(struct plugin *plugin)
 {
-    if (plugin == NULL || --plugin->references > 0)
+    if (plugin == NULL || atomic_fetch_sub(&plugin->references, 1) > 1)
         return;
     const bool unload = !plugin->was_used || (plugin->descriptor.flags & TONI_UNLOADABLE) != 0;
     library_destroy(plugin->library, unload);

@@ -191,15 +191,13 @@ static void open_gates(struct swap *swap)
 static int wait_for_rest(struct swap *swap, const struct instance_setup *setup)
 {
     const uint64_t swap_ms = swap->next->config->limits.swap_ms;
-    struct gate *gate = &setup->slot->gate;
 
-    if (gate_wait_empty(gate, swap->closed_ns + swap_ms * NS_PER_MS))
+    if (gate_wait_empty(&setup->slot->gate, swap->closed_ns + swap_ms * NS_PER_MS))
         return 0;
     fault_at(swap->faults, setup->at,
-             "module `%s`: %s `%s` did not come to rest within swap_ms (%" PRIu64 "): %" PRIu64
-             " of its calls still run; nothing is changed; try again, or raise "
-             "swap_ms",
-             setup->module, kind_name(setup), setup->name, swap_ms, gate_count(gate));
+             "module `%s`: %s `%s` did not come to rest within swap_ms (%" PRIu64
+             "): a call of it has not returned; nothing is changed; try again, or raise swap_ms",
+             setup->module, kind_name(setup), setup->name, swap_ms);
     return -1;
 }
 
@@ -342,7 +340,8 @@ static void move_over(struct swap *swap, size_t number)
         now->left--;
         life_leave(next, number);
     }
-    instance_set_limits(next->instances[number], &next->setups[number].limits);
+    if (swap->changes.next[number].change == CHANGE_LIMITS)
+        instance_set_limits(next->instances[number], &next->setups[number].limits);
 }
 
 static void take_place(struct swap *swap, size_t number)

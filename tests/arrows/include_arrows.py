@@ -18,6 +18,7 @@ ONE_PLACE = {
     "libwebsockets.h": (re.compile(r"core/net/ws[^/]*"), "core/net/ws*", None),
     "microhttpd.h": (re.compile(r"core/net/http[^/]*"), "core/net/http*", None),
     "libconfig.h": (re.compile(r"core/wiring/[^/]*"), "one file in core/wiring", 1),
+    "zlib.h": (re.compile(r"core/rooms/[^/]*"), "one file in core/rooms", 1),
     "jansson.h": (
         re.compile(r"core/(host/(graph|status)_json|net/http_page)\.c|plugins/.*"),
         "core/host/graph_json.c, core/host/status_json.c, core/net/http_page.c and plugins",

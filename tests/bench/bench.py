@@ -9,6 +9,7 @@ import platform
 import shutil
 import sys
 
+import deflate
 import looking
 import scenarios
 import tables
@@ -76,6 +77,11 @@ def read_arguments():
         "--profile",
         action="store_true",
         help="show where the time goes, with perf and strace, instead",
+    )
+    add(
+        "--deflate",
+        action="store_true",
+        help="show what permessage-deflate costs, in memory and instructions, instead",
     )
     add(
         "--quick",
@@ -170,6 +176,9 @@ def measure(options, bench):
 def main():
     options = read_arguments()
     bench = make_bench(options)
+    if options.deflate:
+        print(deflate.text(bench, options.rounds))
+        return 0
     return look(options, bench) if options.count or options.profile else measure(options, bench)
 
 

@@ -44,14 +44,39 @@ class Callgrind:
         self.bench = bench
         self.folder = tempfile.mkdtemp(prefix="toni-bench-count-")
 
-    def control(self, option, pid):
-        subprocess.run(["callgrind_control", option, str(pid)], check=True, capture_output=True)
+    def control(self, *arguments):
+        command = ["callgrind_control", *(str(argument) for argument in arguments)]
+        subprocess.run(command, check=True, capture_output=True)
 
     def at_gate(self, name, server):
         if name == "begin":
             self.control("--zero", server.pid)
         elif name == "end":
             self.control("--dump", server.pid)
+
+    def at_gate_from_off(self, name, server):
+        """For who was started without counting: then 10,000 connections join in seconds."""
+        if name == "begin":
+            self.control("-i", "on", server.pid)
+        else:
+            self.at_gate(name, server)
+
+    def count_with_standby(self, system, scenario):
+        """@return Instructions per delivery while others stand by, and while nobody does."""
+        found = []
+        # What so many joins leave behind in the allocator is put in order by the first messages.
+        scenario = scenario.with_load(warm_up=1500)
+        for load in (scenario.with_load(**scenarios.STANDBY), scenario):
+            out = os.path.join(self.folder, "standby")
+            prefix = ["valgrind", "--tool=callgrind", "--quiet", "--instr-atstart=no"]
+            report = self.bench.run(
+                system,
+                scaled(load, self.SHARE[scenario.name]),
+                at_gate=self.at_gate_from_off,
+                prefix=[*prefix, "--callgrind-out-file=" + out],
+            )
+            found.append(sum(self_costs(out + ".1").values()) / report["window"]["delivered"])
+        return found
 
     def count(self, system, scenario):
         """@return Instructions in the window, the generator's report, and whose they are: objects
@@ -139,7 +164,7 @@ def count_lines(system, scenario, found):
 
 
 def count_text(bench, wanted):
-    """The instruction counts of the four deliveries."""
+    """The instruction counts of the four deliveries, and of two while others stand by."""
     missing = needs("valgrind", "callgrind_control")
     if missing:
         return None, "not there: %s (Debian: valgrind)" % ", ".join(missing)
@@ -151,6 +176,16 @@ def count_text(bench, wanted):
                 found = count_one(callgrind, system, scenario)
                 counts.setdefault(scenario.name, {})[system.name] = found
                 text += count_lines(system, scenario, found)
+        for scenario in scenarios.STANDBY_DELIVERY if "standby" in wanted else ():
+            # Pings are due half a minute after somebody came: in the window, or not, by chance.
+            toni = Toni(bench.build, limits={"ping_ms": 0})
+            crowded, alone = callgrind.count_with_standby(toni, scenario)
+            counts["standby: " + scenario.name] = {"crowded": crowded, "alone": alone}
+            text.append(
+                "%-8s %9.1f instructions per delivery while 10,000 connections in 100,000 rooms stand"
+                " by, %.1f with nobody else: %+.1f %%"
+                % (scenario.name, crowded, alone, 100 * (crowded / alone - 1))
+            )
     finally:
         callgrind.finish()
     return counts, "\n".join(text)

@@ -17,7 +17,7 @@ class Scenario:
     def arguments(self, share=1.0):
         load = dict(self.load)
         load["messages"] = max(1, int(load["messages"] * share))
-        return ["--%s=%s" % pair for pair in load.items()]
+        return ["--%s" % k if v is None else "--%s=%s" % (k, v) for k, v in load.items()]
 
     def with_load(self, name=None, **load):
         changed = {key.replace("_", "-"): value for key, value in load.items()}
@@ -31,11 +31,11 @@ FAN = Scenario(
         "connections": 1000,
         "rooms": 1,
         "publishers": 10,
-        "messages": 1500,
+        "messages": 4500,
         "window": 20000,
         "size": 64,
     },
-    peer_share=0.2,
+    peer_share=0.07,
     quick=500,
 )
 ROOMS = Scenario(
@@ -45,11 +45,11 @@ ROOMS = Scenario(
         "connections": 1000,
         "rooms": 100,
         "publishers": 100,
-        "messages": 30000,
+        "messages": 50000,
         "window": 2000,
         "size": 64,
     },
-    peer_share=0.2,
+    peer_share=0.12,
     quick=2000,
 )
 ECHO = Scenario(
@@ -59,11 +59,11 @@ ECHO = Scenario(
         "connections": 1000,
         "rooms": 1000,
         "publishers": 1000,
-        "messages": 60000,
+        "messages": 120000,
         "window": 100,
         "size": 64,
     },
-    peer_share=0.3,
+    peer_share=0.15,
     quick=3000,
 )
 SINGLE = Scenario(
@@ -74,7 +74,27 @@ SINGLE = Scenario(
 )
 DELIVERY = (FAN, ROOMS, ECHO, SINGLE)
 
-# Half of the members read nothing; and the same half alone, to compare with.
+# Bursts: the server stands still while the window is filled, so each turn has the same to do,
+# whatever the generator is doing meanwhile. A closed loop batches more or less by chance, and less
+# with two workers, which are through sooner; the cost of a delivery goes with that.
+BURST_SHARE = 0.4
+
+
+def burst(scenario):
+    load = dict(scenario.load)
+    load["messages"] = int(load["messages"] * BURST_SHARE)
+    return replace(scenario, name=scenario.name + ", bursts", load={**load, "burst": None})
+
+
+# One whose rooms have members on both workers. (With an even number of rooms they have not: the
+# connections are dealt to rooms and to workers in turn.)
+ROOMS_ACROSS = ROOMS.with_load("rooms, 99 of them", rooms=99, publishers=99)
+
+BURSTS = tuple(burst(s) for s in (FAN, ROOMS, ECHO))
+WORKERS_BURSTS = (*BURSTS[:2], burst(ROOMS_ACROSS), BURSTS[2])
+
+# Half of the members read nothing; and to compare with, the other half alone, and the same thousand
+# of whom all read.
 SLOW = Scenario(
     "slow",
     "500 of 1,000 members read nothing; 4,000 messages of 4 KiB",
@@ -92,6 +112,7 @@ SLOW = Scenario(
     quick=3000,
 )
 SLOW_WITHOUT = replace(SLOW.with_load("slow, none stalled", connections=500, slow=0), quick=300)
+SLOW_ALL_READ = replace(SLOW.with_load("slow, all 1,000 read", slow=0), quick=300)
 
 LARGE = Scenario(
     "large",
@@ -112,6 +133,7 @@ LARGE_STALLED = LARGE.with_load("large, 500 stalled", slow=500)
 # Who stands by must cost nothing: the same load with and without 10,000 connections that are in
 # 100,000 rooms.
 STANDBY = {"idle": 10000, "idle_joins": 10}
+STANDBY_DELIVERY = (FAN, ROOMS)
 
 # Memory: of connections, then of what they join. The rooms of the second load have 100 members.
 MEMORY_MEMBERS = 100
@@ -131,10 +153,22 @@ MEMORY_SHARED = MEMORY_ROOMS.with_load(
     "memory, rooms of %d" % MEMORY_MEMBERS, idle_share=MEMORY_MEMBERS
 )
 
-NAMES = ("fan", "rooms", "echo", "single", "slow", "large", "workers", "standby", "memory")
+NAMES = (
+    "fan",
+    "rooms",
+    "echo",
+    "single",
+    "bursts",
+    "slow",
+    "large",
+    "workers",
+    "standby",
+    "memory",
+)
 SAYS = {
     **{s.name: s.says for s in (*DELIVERY, SLOW, LARGE)},
-    "workers": "the four deliveries with two workers on two cores",
+    "bursts": "fan, rooms and echo in bursts, so that each turn has the same to do",
+    "workers": "the deliveries, and the bursts, with two workers on two cores",
     "standby": "fan and rooms while 10,000 connections and 100,000 rooms stand by",
     "memory": "of an idle connection, a membership and an idle room",
 }
@@ -152,7 +186,7 @@ def quick(scenario):
         "window": 10,
     }
     for key, by in shrink.items():
-        if key in load and load[key] > 1:
+        if load.get(key, 0) > 1:
             load[key] = max(1, load[key] // by)
     load["messages"] = min(load["messages"], scenario.quick)
     load["settle-ms"] = 100

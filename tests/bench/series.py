@@ -44,6 +44,13 @@ class Results:
         rate = self.median(scenario, system, "window.deliveries_per_cpu_s")
         return 1e9 / rate if rate else None
 
+    def ratio(self, path, over, under):
+        """Median of the rounds' ratios; each is (scenario, system). What disturbs a round disturbs
+        both."""
+        pairs = zip(self.values(*over, path), self.values(*under, path))
+        ratios = [a / b for a, b in pairs if b]
+        return statistics.median(ratios) if ratios else None
+
     def systems_of(self, scenario):
         return [system for name, system in self.reports if name == scenario]
 
@@ -57,9 +64,12 @@ class Series:
         self.options = options
         self.results = Results()
         self.others = others
+        self.wanted = ()
         limits = {"outbox_policy": options.policy} if options.policy else None
         self.toni = Toni(bench.build, limits=limits)
         self.toni_two = Toni(bench.build, workers=2, limits=limits)
+        self.toni_dropping = Toni(bench.build, limits={"outbox_policy": "drop_oldest"})
+        self.toni_dropping.name = "toni, drop_oldest"
 
     def shape(self, scenario):
         return scenarios.quick(scenario) if self.options.quick else scenario
@@ -91,15 +101,32 @@ class Series:
         if with_two_workers:
             self.run(scenario, self.toni_two, cores=self.bench.server_core and self.both_cores())
 
+    def bursts(self):
+        for scenario in scenarios.BURSTS:
+            for system in (self.toni, *self.others):
+                if not system.is_peer and system.scenarios is None:
+                    self.run(scenario, system)
+
+    def workers(self):
+        """The closed loops with one worker are those of the deliveries, if these are measured."""
+        for scenario in scenarios.WORKERS_BURSTS:
+            if "bursts" not in self.wanted or scenario not in scenarios.BURSTS:
+                self.run(scenario, self.toni)
+            self.run(scenario, self.toni_two, cores=self.bench.server_core and self.both_cores())
+
     def both_cores(self):
         """Two cores for two workers; the load shares one of them where there is no third."""
         return "%s,%s" % (self.bench.server_core, self.bench.load_core)
 
     def slow(self):
+        for scenario in (scenarios.SLOW_WITHOUT, scenarios.SLOW_ALL_READ, scenarios.SLOW):
+            self.run(scenario, self.toni)
+        if not self.options.policy:
+            self.run(scenarios.SLOW, self.toni_dropping)
         peers = (
             [system for system in self.others if system.is_peer] if self.options.slow_peers else []
         )
-        for system in (self.toni, *peers):
+        for system in peers:
             self.run(scenarios.SLOW_WITHOUT, system)
             self.run(scenarios.SLOW, system)
 
@@ -108,7 +135,7 @@ class Series:
         self.run(scenarios.LARGE_STALLED, self.toni)
 
     def standby(self):
-        for scenario in (scenarios.FAN, scenarios.ROOMS):
+        for scenario in scenarios.STANDBY_DELIVERY:
             self.run(scenario, self.toni, "standby: %s, nobody" % scenario.name)
             crowded = scenario.with_load(**scenarios.STANDBY)
             self.run(crowded, self.toni, "standby: %s, 10,000 connections" % scenario.name)
@@ -127,11 +154,12 @@ class Series:
                 self.run(
                     scenario, self.toni_two, cores=self.bench.server_core and self.both_cores()
                 )
-        for name in ("slow", "large", "standby", "memory"):
+        for name in ("bursts", "workers", "slow", "large", "standby", "memory"):
             if name in wanted:
                 getattr(self, name)()
 
     def run_rounds(self, wanted, rounds):
+        self.wanted = wanted
         for number in range(1, rounds + 1):
             say("round %d of %d" % (number, rounds))
             self.round(wanted)

@@ -2,6 +2,7 @@
 would pick instead. Each knows whether it can be started, how, and how the load generator must speak
 to it."""
 
+import json
 import os
 import shutil
 import signal
@@ -24,7 +25,7 @@ limits = {{ connections = 16000; message_bytes = 4194304; {limits} }};
 modules = (
   {{ name = "chat";
     imports = [ "broadcast" ];
-    providers = ( {{ gateway = "rooms"; library = "rooms_gateway.so"; path = "/rooms"; }} ); }}
+    providers = ( {{ gateway = "rooms"; library = "rooms_gateway.so"; path = "/rooms"; {provider} }} ); }}
 );
 """
 
@@ -85,16 +86,19 @@ class System:
 class Toni(System):
     name = "toni"
 
-    def __init__(self, build, workers=1, limits=None):
+    def __init__(self, build, workers=1, limits=None, provider=""):
         super().__init__(build)
+        self.provider = provider
         self.workers = workers
         self.limits = limits or {}
         if workers != 1:
             self.name = "toni, %d workers" % workers
 
     def command(self, port, folder):
-        limits = " ".join('%s = "%s";' % pair for pair in self.limits.items())
-        text = TONI_CONF.format(port=port, workers=self.workers, limits=limits)
+        limits = " ".join("%s = %s;" % (key, json.dumps(value)) for key, value in self.limits.items())
+        text = TONI_CONF.format(
+            port=port, workers=self.workers, limits=limits, provider=self.provider
+        )
         conf = write(os.path.join(folder, "gateways.conf"), text)
         return [os.path.join(self.build, "bin", "toni"), "run", "-l", "error", "-c", conf]
 

@@ -33,12 +33,14 @@ def delivery_rows(results, scenario):
     for system in results.systems_of(scenario):
         rates = results.values(scenario, system, "window.deliveries_per_cpu_s")
         rate = results.median(scenario, system, "window.deliveries_per_cpu_s")
+        ratio = results.ratio(RATE, (scenario, "toni"), (scenario, system))
         rows.append(
             [
                 system,
                 thousands(rate),
                 "%s-%s" % (thousands(min(rates)), thousands(max(rates))),
                 "%.3f" % (toni / rate) if toni and rate else "",
+                "%.3f" % ratio if ratio else "",
                 thousands(results.median(scenario, system, "window.deliveries_per_s")),
                 thousands(results.median(scenario, system, "latency_us.p50")),
                 thousands(results.median(scenario, system, "latency_us.p99")),
@@ -54,6 +56,7 @@ DELIVERY_HEAD = [
     "per server cpu s",
     "lowest-highest",
     "toni is",
+    "by rounds",
     "per s",
     "p50 us",
     "p99 us",
@@ -74,22 +77,52 @@ def delivery_text(results, scenario, says):
     return "\n".join(text)
 
 
+RATE = "window.deliveries_per_cpu_s"
+
+
 def workers_lines(results):
     lines = []
-    for scenario in scenarios.DELIVERY:
-        one = results.cost_ns(scenario.name, "toni")
-        two = results.cost_ns(scenario.name, "toni, 2 workers")
-        if one and two:
+    for scenario in (*scenarios.DELIVERY, *scenarios.WORKERS_BURSTS):
+        one, two = (scenario.name, "toni"), (scenario.name, "toni, 2 workers")
+        ratio = results.ratio(RATE, one, two)
+        if ratio:
             lines.append(
-                "%-8s %6.0f ns with one worker, %6.0f ns with two: %.3f times"
-                % (scenario.name, one, two, two / one)
+                "%-24s %6.0f ns with one worker, %6.0f ns with two: %.3f times; by rounds %.3f"
+                % (
+                    scenario.name,
+                    results.cost_ns(*one),
+                    results.cost_ns(*two),
+                    results.cost_ns(*two) / results.cost_ns(*one),
+                    ratio,
+                )
+            )
+    return lines
+
+
+def bursts_lines(results):
+    lines = []
+    for scenario in scenarios.BURSTS:
+        for system in results.systems_of(scenario.name):
+            if system == "toni, 2 workers":
+                continue
+            ratio = results.ratio(RATE, (scenario.name, "toni"), (scenario.name, system))
+            lines.append(
+                "%-14s %-15s %9s deliveries per cpu s; toni is %.3f, by rounds %.3f"
+                % (
+                    scenario.name,
+                    system,
+                    thousands(results.median(scenario.name, system, RATE)),
+                    results.median(scenario.name, "toni", RATE)
+                    / results.median(scenario.name, system, RATE),
+                    ratio,
+                )
             )
     return lines
 
 
 def standby_lines(results):
     lines = []
-    for scenario in (scenarios.FAN, scenarios.ROOMS):
+    for scenario in scenarios.STANDBY_DELIVERY:
         alone = results.cost_ns("standby: %s, nobody" % scenario.name, "toni")
         crowded = results.cost_ns("standby: %s, 10,000 connections" % scenario.name, "toni")
         if alone and crowded:
@@ -107,39 +140,47 @@ def closed_text(report):
     return ", ".join("%d closed with %s" % (count, code) for code, count in closed.items())
 
 
+def compared(results, system, without):
+    """The p99 of those who read beside that of a run in which all do; None without one."""
+    base = "toni" if system.startswith("toni") else system
+    if not results.of(without.name, base):
+        return None
+    p99 = "latency_us.p99"
+    return "%s us: %.2f times, by rounds %.2f" % (
+        thousands(results.median(without.name, base, p99)),
+        results.median(scenarios.SLOW.name, system, p99) / results.median(without.name, base, p99),
+        results.ratio(p99, (scenarios.SLOW.name, system), (without.name, base)),
+    )
+
+
 def slow_lines(results):
     lines = []
-    slow, without = scenarios.SLOW.name, scenarios.SLOW_WITHOUT.name
+    slow = scenarios.SLOW.name
     for system in results.systems_of(slow):
         last = results.of(slow, system)[-1]
-        lines.append(
-            "%-8s peak resident %s KiB (%s KiB without stalled ones), share of memory at the end"
-            " %s KiB"
+        lines += [
+            "%s: peak resident %s KiB, share of memory at the end %s KiB"
             % (
                 system,
                 thousands(results.median(slow, system, "memory_kib.peak_resident")),
-                thousands(results.median(without, system, "memory_kib.peak_resident") or 0),
                 thousands(results.median(slow, system, "memory_kib.after")),
-            )
-        )
-        lines.append(
-            "         of the %d stalled: %s; they got %s of %s messages"
+            ),
+            "    of the %d stalled: %s; they got %s of %s messages"
             % (
                 last["slow"]["connections"],
                 closed_text(last),
                 thousands(last["slow"]["delivered"]),
                 thousands(last["slow"]["connections"] * last["window"]["sent"]),
-            )
-        )
-        lines.append(
-            "         p99 of the others: %s us, without stalled ones %s us: %.2f times"
-            % (
-                thousands(results.median(slow, system, "latency_us.p99")),
-                thousands(results.median(without, system, "latency_us.p99") or 0),
-                results.median(slow, system, "latency_us.p99")
-                / (results.median(without, system, "latency_us.p99") or 1),
-            )
-        )
+            ),
+            "    p99 of the others: %s us" % thousands(results.median(slow, system, "latency_us.p99")),
+        ]
+        for says, without in (
+            ("of the same 500 alone", scenarios.SLOW_WITHOUT),
+            ("of the same 1,000 of whom all read", scenarios.SLOW_ALL_READ),
+        ):
+            text = compared(results, system, without)
+            if text:
+                lines.append("    %s: %s" % (says, text))
     return lines
 
 
@@ -185,6 +226,7 @@ def series_text(results, quick):
     ]
     figures = memory_figures(results, quick)
     blocks = (
+        ("in bursts, so that each turn has the same to do:", bursts_lines(results)),
         ("processor time of a delivery, two workers on two cores:", workers_lines(results)),
         ("processor time of a delivery while others stand by:", standby_lines(results)),
         (scenarios.SLOW.says + ":", slow_lines(results)),

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct config *config = gateways_conf_read(path, &faults);
     FUZZ_REQUIRE(config || !fault_list_empty(&faults));
     if (config && fault_list_empty(&faults))
-        FUZZ_REQUIRE(config->websocket_count > 0 && config->module_count > 0);
+        FUZZ_REQUIRE(config->websocket.count > 0 && config->module_count > 0);
 
     FILE *sink = fopen("/dev/null", "we");
     FUZZ_REQUIRE(sink);

@@ -1,8 +1,11 @@
 """A member of a room that reads nothing for a while, under each policy for full outboxes."""
 
+import threading
 import urllib.request
 
-from toni_host import DEADLINE, PROBE, Client, HostTestCase, both, gateway, main
+from toni_host import (
+    DEADLINE, PING, PONG, PROBE, TEXT, Client, HostTestCase, both, frame, gateway, main,
+)
 
 COUNT, SIZE = 1000, 16000
 MOST = 50
@@ -84,6 +87,45 @@ class TestPolicies(HostTestCase):
         self.assertLess(len(numbers), COUNT)
         self.assertEqual(numbers[-1], COUNT - 1)
         self.assertEqual(numbers[:-1], list(range(len(numbers) - 1)))
+
+    def test_the_kernel_holds_little_for_who_reads_nothing(self):
+        """What it holds is held once for each client, and no policy reaches it."""
+        slow = Client(self.host.address, "/drop_oldest", receive_buffer=8192)
+        self.addCleanup(slow.reset)
+        teller = self.client("/probe")
+        slow.read()
+        self.assertEqual(slow.ask("join:held"), "ok")
+        for _ in range(MOST // 2):
+            self.assertEqual(teller.ask("tell:held:" + "x" * SIZE), "targeted=1")
+        self.eventually(
+            lambda: self.figure("outbox_messages") > MOST // 4, "most of them wait in the outbox"
+        )
+
+    def test_a_pong_passes_what_waits(self):
+        """Whoever reads more slowly than its room is fed, in every turn, gets its pong all the same: else
+        it might take the host for lost."""
+        slow = Client(self.host.address, "/drop_oldest", receive_buffer=8192)
+        self.addCleanup(slow.sock.close)
+        feeder = Client(self.host.address, "/drop_oldest")
+        slow.read()
+        self.assertEqual(slow.ask("join:behind"), "ok")
+        # The host reads a few of these in each turn, until it has read them all.
+        thread = threading.Thread(
+            target=feeder.send_raw, args=(frame(TEXT, b"burst:behind:1000") * 4000,)
+        )
+        thread.start()
+        self.eventually(lambda: self.figure("outbox_messages") > 0, "it is behind")
+        slow.send_frame(PING, b"still there?")
+        read = 0
+        while True:
+            got = slow.read_frame()
+            if got.opcode == PONG:
+                break
+            read += 2 + len(got.payload)
+        self.assertEqual(got.payload, b"still there?")
+        self.assertLess(read, 1 << 20, "bytes that came before it")
+        thread.join()
+        feeder.reset()
 
 
 if __name__ == "__main__":

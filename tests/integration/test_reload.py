@@ -1,5 +1,6 @@
 """`toni reload`: what changed takes its place while clients stay connected, or nothing does and the reason is shown."""
 
+import json
 import os
 import shutil
 import signal
@@ -109,7 +110,17 @@ class TestSwap(ReloadTestCase):
         self.assertEqual(len(host.log(msg="destroying version 1")), 1)
         client.close()
         late.close()
+        self.check_status()
         host.stop()
+
+    def check_status(self):
+        """What `toni status` tells of it."""
+        status = json.loads(run_toni("status", "-c", self.host.conf, "--format=json").stdout)
+        self.assertEqual((status["reloads"], status["old_libraries"]), (1, 1))
+        self.assertIn("1 swapped", status["last_reload"]["text"])
+        (instance,) = status["instances"]
+        self.assertEqual((instance["generation"], instance["version"]), (2, "0.2"))
+        self.assertGreater(instance["since"], status["since"])
 
     def test_nothing_changed_changes_nothing(self):
         host = self.start()
@@ -193,6 +204,11 @@ class TestSwap(ReloadTestCase):
         self.workers += 1
         self.configure(self.swapped())
         self.refused("listen.websocket", "workers", "toni restart", code=2)
+        with open(host.conf, "a", encoding="utf-8") as out:
+            out.write('control = "elsewhere.sock";\n')
+        host.expect_error(msg="reload refused")
+        host.process.send_signal(signal.SIGHUP)
+        host.wait_log(msg="reload refused", fault=lambda f: "elsewhere.sock" in f)
         host.stop()
 
     def test_faults_are_all_shown_and_nothing_changes(self):
@@ -328,7 +344,7 @@ class TestFailures(ReloadTestCase):
         result = run_toni("reload", "-c", host.conf)
         if result.returncode == 1:
             host.expect_error(msg="reload refused")
-            self.assertIn("`swapped` did not come to rest within swap_ms (50): 1 of its calls", result.stderr)
+            self.assertIn("`swapped` did not come to rest within swap_ms (50): a call of it", result.stderr)
             self.assertEqual(self.ask(client, "count"), "version 1 count 2")
             self.reload_until_it_works()
         self.assertRegex(self.ask(client, "count"), "version 2 count [23]")
@@ -348,7 +364,7 @@ class TestFailures(ReloadTestCase):
         clients[0].send("hang")
         host.wait_log(msg="hanging in on_message")
         self.replace(2)
-        self.refused("`swapped` did not come to rest within swap_ms (300): 1 of its calls still run")
+        self.refused("`swapped` did not come to rest within swap_ms (300): a call of it has not returned")
         if self.concurrent:  # else the hanging one has the instance's lock
             self.assertEqual(self.ask(clients[1], "count"), "version 1 count 1")
         host.process.send_signal(signal.SIGTERM)
@@ -418,9 +434,9 @@ class TestServices(ReloadTestCase):
             self.assertIn("1 swapped", self.reload())
         client = self.client()
         self.assertEqual(self.ask(client, "greet"), str(scaled(30, 8) - 1))
-        self.configure(gateway("swapped", "swap_2.so", "/swap", options={"thread": True}), self.greeter(number=7))
+        self.configure(gateway("swapped", "swap_2.so", "/swap", options={"thread": True}), self.greeter(number=100))
         self.assertIn("2 swapped", self.reload())  # the old one's thread ends with it
-        self.assertEqual(self.ask(client, "greet"), "7")
+        self.assertEqual(self.ask(client, "greet"), "100")
         client.close()
         host.stop()
 

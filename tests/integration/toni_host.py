@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 import unittest
+import zlib
 
 BUILD = os.environ.get("TONI_BUILD")
 if not BUILD:
@@ -74,9 +75,9 @@ def value_text(value):
     return "[ %s ]" % ", ".join(value_text(v) for v in value)
 
 
-def gateway(name, library, path, limits=None, options=None, kind="gateway"):
-    """One provider, on one line. path: None leaves it to the plugin."""
-    fields = {kind: name, "library": library}
+def gateway(name, library, path, limits=None, options=None, kind="gateway", **more):
+    """One provider, on one line. path: None leaves it to the plugin. more: keys of its own."""
+    fields = {kind: name, "library": library, **more}
     if path:
         fields["path"] = path
     if limits:
@@ -173,6 +174,7 @@ class Host:
     """One `toni run`, its log and its folder."""
 
     program = TONI
+    pass_fds = ()
 
     def __init__(self, conf, folder=None, before_exec=None):
         self.own_folder = folder is None
@@ -203,6 +205,7 @@ class Host:
             stderr=subprocess.PIPE,
             cwd=self.folder,
             preexec_fn=prepare,
+            pass_fds=self.pass_fds,
         )
         _running.add(self)
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -383,7 +386,7 @@ def raise_file_limit():
 
 # ---------------------------------------------------------------- frames
 
-Frame = collections.namedtuple("Frame", "fin opcode payload")
+Frame = collections.namedtuple("Frame", "fin opcode payload compressed", defaults=(False,))
 Closed = collections.namedtuple("Closed", "code reason before")
 
 
@@ -412,6 +415,23 @@ def apply_mask(payload, mask):
         return b""
     stream = (mask * (n // 4 + 1))[:n]
     return (int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")).to_bytes(n, "big")
+
+
+def deflated(data, level=6):
+    """A compressed message, as RFC 7692 makes it with a fresh context."""
+    if isinstance(data, str):
+        data = data.encode()
+    compress = zlib.compressobj(level, zlib.DEFLATED, -15)
+    made = compress.compress(data) + compress.flush(zlib.Z_SYNC_FLUSH)
+    assert made.endswith(b"\x00\x00\xff\xff")
+    return made[:-4]
+
+
+def inflated(data):
+    inflate = zlib.decompressobj(-15)
+    made = inflate.decompress(data + b"\x00\x00\xff\xff")
+    assert not inflate.unconsumed_tail and not inflate.unused_data
+    return made
 
 
 def close_payload(code, reason=""):
@@ -519,11 +539,15 @@ class ClosedEarly(AssertionError):
 
 class Client:
     """A WebSocket client on a plain socket. Every frame of the host is checked: not masked, no
-    reserved bits, shortest length, whole control frames, text that is UTF-8."""
+    reserved bits, shortest length, whole control frames, text that is UTF-8. With deflate, which
+    is what to offer: a message's first frame may say that it is compressed, each in itself."""
 
     def __init__(self, address, path="/rooms", headers=(), also=b"", source=None,
-                 receive_buffer=None, deadline=DEADLINE, **changed):
+                 receive_buffer=None, deadline=DEADLINE, deflate=None, **changed):
         self.deadline = deadline
+        self.compressed = 0  # messages that came compressed
+        if deflate is not None:
+            headers = (*headers, ("Sec-WebSocket-Extensions", deflate))
         self.buffer = bytearray()
         self.answer_pings = True
         self.pings = 0
@@ -545,6 +569,7 @@ class Client:
             while self._fill():
                 pass
             raise Refused(Response(bytes(self.buffer)))
+        self.deflates = "sec-websocket-extensions" in self.response.headers
         self.buffer = bytearray(rest)
 
     # reading
@@ -575,7 +600,8 @@ class Client:
     def read_frame(self):
         first, second = self._take(2)
         fin, opcode, size = bool(first & 0x80), first & 0x0F, second & 0x7F
-        assert not first & 0x70, "the host set reserved bits: %#x" % first
+        compressed = bool(first & 0x40) and self.deflates and opcode in (TEXT, BINARY)
+        assert not first & (0x30 if compressed else 0x70), "the host set reserved bits: %#x" % first
         assert not second & 0x80, "the host masked a frame"
         assert opcode in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG), "opcode %#x" % opcode
         if size == 126:
@@ -586,7 +612,7 @@ class Client:
             assert size > 0xFFFF, "not the shortest length"
         if opcode >= CLOSE:
             assert fin and size <= 125, "a control frame of %d bytes, fin %s" % (size, fin)
-        return Frame(fin, opcode, self._take(size))
+        return Frame(fin, opcode, self._take(size), compressed)
 
     def read_data(self):
         """The next frame that is not a ping; those are answered."""
@@ -613,6 +639,9 @@ class Client:
         """The next message: str or bytes."""
         frames = self.read_fragments()
         data = b"".join(f.payload for f in frames)
+        if frames[0].compressed:
+            self.compressed += 1
+            data = inflated(data)
         return data.decode("utf-8") if frames[0].opcode == TEXT else data
 
     def read_many(self, count):
@@ -664,6 +693,10 @@ class Client:
     def send_raw(self, data):
         self.sock.settimeout(self.deadline)
         self.sock.sendall(data)
+
+    def send_deflated(self, message):
+        opcode = TEXT if isinstance(message, str) else BINARY
+        self.send_raw(frame(opcode, deflated(message), rsv=4))
 
     def send_frame(self, opcode, payload=b"", **shape):
         self.send_raw(frame(opcode, payload, **shape))

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 static char note[256];
 
@@ -124,7 +125,7 @@ void fixture_attach(struct fixture *fixture)
 static bool fake_busy(void *data)
 {
     const struct fake_socket *socket = data;
-    return socket->rest.length > 0;
+    return socket->rest.length > 0 || socket->full;
 }
 
 static void fake_want_flush(void *data)
@@ -134,7 +135,7 @@ static void fake_want_flush(void *data)
     socket->wants_flush = true;
 }
 
-static int fake_write(void *data, const uint8_t *bytes, size_t size)
+static ssize_t fake_write(void *data, const uint8_t *bytes, size_t size)
 {
     struct fake_socket *socket = data;
     REQUIRE(!fake_busy(socket));
@@ -145,10 +146,13 @@ static int fake_write(void *data, const uint8_t *bytes, size_t size)
         return -1;
     size_t taken = socket->window < size ? (size_t)socket->window : size;
     REQUIRE(!buffer_append(&socket->wire, bytes, taken));
-    REQUIRE(!buffer_append(&socket->rest, bytes + taken, size - taken));
+    size_t kept = socket->sips ? frame_boundary(bytes, taken) : size;
+    REQUIRE(kept <= size);
+    REQUIRE(!buffer_append(&socket->rest, bytes + taken, kept - taken));
+    socket->full = kept < size;
     if (socket->window != WINDOW_OPEN)
         socket->window -= taken;
-    return 0;
+    return (ssize_t)kept;
 }
 
 static void fake_close_begun(void *data)
@@ -184,6 +188,8 @@ bool fake_socket_take(struct fake_socket *socket, uint64_t bytes)
         if (socket->window != WINDOW_OPEN)
             socket->window -= taken;
     }
+    if (socket->window > 0)
+        socket->full = false;
     if (!socket->wants_flush || fake_busy(socket))
         return false;
     socket->wants_flush = false;
@@ -206,20 +212,33 @@ toni_request *peer_request(const toni_host *host)
     return request;
 }
 
-struct peer *peer_connect_limited(struct fixture *fixture, uint32_t lane,
-                                  const struct limits *limits)
+static struct peer *connect_with(struct fixture *fixture, uint32_t lane,
+                                 const struct limits *limits, bool deflates)
 {
     toni_connections *connections = fixture->connections;
     struct peer *peer = calloc(1, sizeof *peer);
     REQUIRE(peer);
     peer->socket.window = WINDOW_OPEN;
-    peer->client =
-        client_create(connections, &connections->lanes[lane], peer_request(&fixture->host), limits,
-                      &fake_transport, &peer->socket);
+    toni_request *request = peer_request(&fixture->host);
+    request->deflates = deflates;
+    peer->client = client_create(connections, &connections->lanes[lane], request, limits,
+                                 &fake_transport, &peer->socket);
     REQUIRE(peer->client);
     peer->socket.of = peer->client;
     peer->id = toni_client_id_of(peer->client);
     return peer;
+}
+
+struct peer *peer_connect_limited(struct fixture *fixture, uint32_t lane,
+                                  const struct limits *limits)
+{
+    return connect_with(fixture, lane, limits, false);
+}
+
+struct peer *peer_connect_deflating(struct fixture *fixture, uint32_t lane,
+                                    const struct limits *limits)
+{
+    return connect_with(fixture, lane, limits, true);
 }
 
 struct peer *peer_connect(struct fixture *fixture, uint32_t lane)
@@ -266,6 +285,32 @@ void wire_reader_init(struct wire_reader *reader, const void *bytes, size_t size
 void wire_reader_finish(struct wire_reader *reader)
 {
     buffer_finish(&reader->fragments);
+    buffer_finish(&reader->whole);
+}
+
+/* By zlib alone, with a context of its own. */
+static void inflate_whole(struct wire_reader *reader)
+{
+    static const uint8_t tail[] = {0, 0, 0xff, 0xff};
+    z_stream stream = {.next_in = NULL};
+    int status = Z_OK;
+    REQUIRE(reader->fragments.length > 0);
+    REQUIRE(!buffer_append(&reader->fragments, tail, sizeof tail));
+    REQUIRE(inflateInit2(&stream, -15) == Z_OK);
+    stream.next_in = (Bytef *)reader->fragments.bytes;
+    stream.avail_in = (uInt)reader->fragments.length;
+    buffer_clear(&reader->whole);
+    do {
+        uint8_t chunk[4096];
+        stream.next_out = chunk;
+        stream.avail_out = sizeof chunk;
+        status = inflate(&stream, Z_SYNC_FLUSH);
+        REQUIRE(status == Z_OK || status == Z_BUF_ERROR);
+        REQUIRE(!buffer_append(&reader->whole, chunk, sizeof chunk - stream.avail_out));
+    } while (stream.avail_out == 0);
+    REQUIRE(stream.avail_in == 0);
+    REQUIRE(inflateEnd(&stream) == Z_OK);
+    REQUIRE(reader->whole.length > reader->fragments.length - sizeof tail); /* else why */
 }
 
 static bool read_close(struct wire_reader *reader, struct wire_message *message,
@@ -293,8 +338,11 @@ bool wire_reader_next(struct wire_reader *reader, struct wire_message *message)
         if (left < head_size)
             return false;
         REQUIRE(!reader->closed);
-        REQUIRE((head[0] & 0x70) == 0); /* reserved bits */
-        REQUIRE(head[1] <= 126);        /* no mask, and no frame needs eight bytes */
+        bool is_first = reader->frames == 0;
+        bool compressed = head[0] & 0x40;
+        REQUIRE((head[0] & 0x30) == 0); /* reserved bits */
+        REQUIRE(!compressed || (reader->deflates && is_first && (head[0] & 0x0f) < 8));
+        REQUIRE(head[1] <= 126); /* no mask, and no frame needs eight bytes */
         size_t size = head_size == 4 ? (size_t)head[2] << 8 | head[3] : head[1];
         REQUIRE(head_size == 2 || size >= 126); /* the shortest form */
         bool last = head[0] & 0x80;
@@ -311,16 +359,21 @@ bool wire_reader_next(struct wire_reader *reader, struct wire_message *message)
         REQUIRE((opcode == 0) == (reader->frames > 0));
         if (reader->frames++ == 0) {
             reader->opcode = opcode;
+            reader->compressed = compressed;
             buffer_clear(&reader->fragments);
         }
         REQUIRE(!buffer_append(&reader->fragments, payload, size));
         if (!last)
             continue;
+        if (reader->compressed)
+            inflate_whole(reader);
+        const struct buffer *whole = reader->compressed ? &reader->whole : &reader->fragments;
         *message = (struct wire_message){
             .opcode = reader->opcode,
-            .payload = (const uint8_t *)reader->fragments.bytes,
-            .size = reader->fragments.length,
+            .payload = (const uint8_t *)whole->bytes,
+            .size = whole->length,
             .frames = reader->frames,
+            .was_compressed = reader->compressed,
         };
         reader->frames = 0;
         return true;
@@ -334,6 +387,7 @@ const char *peer_texts(struct peer *peer)
     struct wire_message message;
     size_t used = 0;
     wire_reader_init(&reader, peer->socket.wire.bytes, peer->socket.wire.length);
+    reader.deflates = peer->client->deflates;
     text[0] = '\0';
     while (wire_reader_next(&reader, &message)) {
         int size = (int)message.size;

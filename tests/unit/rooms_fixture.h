@@ -76,11 +76,14 @@ void fixture_attach(struct fixture *fixture);
 
 #define WINDOW_OPEN UINT64_MAX
 
-/* A socket in memory: what it doesn't take at once is its rest, and makes it busy. */
+/* A socket in memory: what it doesn't take at once is its rest, and makes it busy. One that sips
+ * keeps no more of it than belongs to the frame that it has begun to take. */
 struct fake_socket {
     struct buffer wire;    /* what the other side got */
     struct buffer rest;    /* what was written and waits for the window */
     uint64_t window;       /* bytes that it still takes */
+    bool sips;             /* set by a test */
+    bool full;             /* it sips, and has not taken all of the last write */
     bool wants_flush;      /* want_flush was called */
     bool broken;           /* the next write fails */
     uint32_t writes;       /* that were made */
@@ -102,6 +105,10 @@ struct peer *peer_connect(struct fixture *fixture, uint32_t lane);
 /** The same with other limits, which must outlive the client. */
 struct peer *peer_connect_limited(struct fixture *fixture, uint32_t lane,
                                   const struct limits *limits);
+
+/** The same, and it takes compressed messages. */
+struct peer *peer_connect_deflating(struct fixture *fixture, uint32_t lane,
+                                    const struct limits *limits);
 
 /** A request as peers make it; the caller's. */
 toni_request *peer_request(const toni_host *host);
@@ -133,6 +140,7 @@ struct wire_message {
     const uint8_t *payload;
     size_t size; /* of a close frame: of the reason */
     uint32_t frames;
+    bool was_compressed;
 };
 
 struct wire_reader {
@@ -143,13 +151,17 @@ struct wire_reader {
     unsigned opcode;
     uint32_t frames;
     bool closed;
+    bool compressed;     /* the message that is being read */
+    bool deflates;       /* set by the test: it may be */
+    struct buffer whole; /* what was inflated */
 };
 
 void wire_reader_init(struct wire_reader *reader, const void *bytes, size_t size);
 
 void wire_reader_finish(struct wire_reader *reader);
 
-/** Reads the next whole message; refuses whatever RFC 6455 and frame.h forbid a server to send.
+/** Reads the next whole message, and inflates it if it is compressed, each in itself; refuses
+ * whatever RFC 6455, RFC 7692 and frame.h forbid a server to send.
  * @param message  Filled in; valid until the next call.
  * @return Whether there was one. */
 bool wire_reader_next(struct wire_reader *reader, struct wire_message *message);

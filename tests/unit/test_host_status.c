@@ -72,6 +72,8 @@ START_TEST(text_is_aligned)
                      "configuration  /etc/toni/gateways.conf\n"
                      "workers        2\n"
                      "clients        1042\n"
+                     "last reload    none\n"
+                     "old libraries  0 mapped still\n"
                      "\n"
                      "KIND     NAME           MODULE  PATH    CLIENTS  VERSION  GEN\n"
                      "gateway  rooms          chat    /rooms     1042  2.1-rc1   12\n"
@@ -83,6 +85,22 @@ START_TEST(text_is_aligned)
                      "gateway  e              m       /\xc3\xa9\xc3\xa9           0  -          1\n"
                      "         since 1970-01-01T00:00:00.000Z\n"
                      "         /x.so\n");
+}
+END_TEST
+
+START_TEST(text_tells_what_the_last_reload_did)
+{
+    report.last_reload = "reloaded: 1 swapped\nand more\n";
+    report.last_reload_ms = 1764243201175;
+    report.old_libraries = 3;
+    ck_assert_ptr_nonnull(strstr(written(status_write_text),
+                                 "clients        1042\n"
+                                 "last reload    2025-11-27T11:33:21.175Z\n"
+                                 "               reloaded: 1 swapped\n"
+                                 "               and more\n"
+                                 "old libraries  3 mapped still\n\n"));
+    report.last_reload = NULL;
+    report.old_libraries = 0;
 }
 END_TEST
 
@@ -116,15 +134,21 @@ static json_t *read_json(void)
 
 START_TEST(json_says_all)
 {
+    report.reloads = 7;
+    report.last_reload = "reloaded\n";
+    report.last_reload_ms = 1764243201175;
+    report.old_libraries = 3;
     json_t *whole = read_json();
     json_t *expected = json_pack(
-        "{s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:[{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i},"
+        "{s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:{s:s, s:s}, s:i, s:[{s:s, s:s, s:s, s:s, s:s, "
+        "s:i, s:s, s:s, s:i},"
         "{s:s, s:s, s:s, s:n, s:n, s:i, s:s, s:s, s:n},"
         "{s:s, s:s, s:s, s:s, s:n, s:i, s:s, s:s, s:i}]}",
         "version", "0.1.0", "pid", 4711, "state", "serving", "since", "2025-11-27T11:33:21.175Z",
-        "config", "/etc/toni/gateways.conf", "workers", 2, "clients", 1042, "instances", "name",
-        "rooms", "kind", "gateway", "module", "chat", "path", "/rooms", "version", "2.1-rc1",
-        "generation", 12, "since", "2025-11-27T11:33:21.175Z", "library",
+        "config", "/etc/toni/gateways.conf", "workers", 2, "clients", 1042, "reloads", 7,
+        "last_reload", "time", "2025-11-27T11:33:21.175Z", "text", "reloaded\n", "old_libraries", 3,
+        "instances", "name", "rooms", "kind", "gateway", "module", "chat", "path", "/rooms",
+        "version", "2.1-rc1", "generation", 12, "since", "2025-11-27T11:33:21.175Z", "library",
         "/opt/toni/rooms_gateway.so", "clients", 1042, "name", "a_longer_name", "kind", "service",
         "module", "m", "path", "version", "generation", 1, "since", "1970-01-01T00:00:00.000Z",
         "library", "/opt/caf\xc3\xa9.so", "clients", "name", "e", "kind", "gateway", "module", "m",
@@ -135,6 +159,8 @@ START_TEST(json_says_all)
     ck_assert_msg(json_equal(whole, expected), "%s", out.bytes);
     json_decref(whole);
     json_decref(expected);
+    report.last_reload = NULL;
+    report.reloads = report.old_libraries = 0;
 }
 END_TEST
 
@@ -164,6 +190,7 @@ int main(void)
 
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, text_is_aligned);
+    tcase_add_test(cases, text_tells_what_the_last_reload_did);
     tcase_add_test(cases, text_holds_nothing_that_a_terminal_would_obey);
     tcase_add_test(cases, json_says_all);
     tcase_add_test(cases, json_of_a_text_that_is_not_utf8_is_null);

@@ -1199,6 +1199,35 @@ START_TEST(a_lane_that_was_left_out_takes_up_the_batch_again)
 }
 END_TEST
 
+/* So the other finds all that a turn posts at once. */
+START_TEST(a_worker_wakes_others_once_its_turn_ends)
+{
+    struct peer *near = add(0), *far = add(1);
+    lane_attach(&connections->lanes[0]);
+    join(near, "r"), join(far, "r");
+    broadcast("r", "1");
+    broadcast("r", "2");
+    ck_assert_uint_eq(fixture.wakes[1], 0);
+    lane_turn(&connections->lanes[0]);
+    ck_assert_uint_eq(fixture.wakes[1], 1);
+    ck_assert_uint_eq(fixture.wakes[0], 0);
+
+    broadcast("r", "3"); /* it is awake, and has not taken the first two yet */
+    ck_assert(lane_pending(&connections->lanes[0]));
+    ck_assert_uint_eq(fixture.wakes[1], 1);
+
+    lane_turn(&connections->lanes[1]);
+    ck_assert(!lane_pending(&connections->lanes[1])); /* now it sleeps */
+    broadcast("r", "4");
+    ck_assert_uint_eq(fixture.wakes[1], 1);
+    ck_assert(lane_pending(&connections->lanes[0])); /* before this one may sleep, too */
+    ck_assert_uint_eq(fixture.wakes[1], 2);
+    turn();
+    RECEIVED(far, "1|2|3|4");
+    ck_assert_uint_eq(far->socket.writes, 2);
+}
+END_TEST
+
 START_TEST(a_turn_of_one_room_is_one_write)
 {
     struct peer *peer = add(0), *second = add(0);
@@ -1420,6 +1449,7 @@ int main(void)
                         ORDER_MODES);
     tcase_add_loop_test(cases, lanes_that_turn_at_different_times_keep_the_order, 0, ORDER_MODES);
     tcase_add_test(cases, a_lane_that_was_left_out_takes_up_the_batch_again);
+    tcase_add_test(cases, a_worker_wakes_others_once_its_turn_ends);
     tcase_add_test(cases, a_turn_of_one_room_is_one_write);
     tcase_add_test(cases, a_burst_in_one_turn_harms_nobody_whose_socket_takes_it);
     tcase_add_test(cases, a_burst_to_a_blocked_client_is_judged_when_more_comes);

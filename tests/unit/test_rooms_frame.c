@@ -123,6 +123,23 @@ START_TEST(close_frames)
 }
 END_TEST
 
+START_TEST(boundaries)
+{
+    static const size_t begins[] = {0, 2, 3 + 2, 130 + 3 + 2, 65536 + 130 + 3 + 2};
+    static uint8_t out[2 * 65536], payload[65532];
+    frame_encode_message(out, FRAME_TEXT, "", 0);
+    frame_encode_message(out + begins[1], FRAME_TEXT, "x", 1);
+    frame_encode_message(out + begins[2], FRAME_BINARY, payload, 126);
+    frame_encode_message(out + begins[3], FRAME_BINARY, payload, sizeof payload);
+    ck_assert_uint_eq(frame_boundary(out, 0), 0);
+    for (size_t i = 1; i < sizeof begins / sizeof begins[0]; i++) {
+        ck_assert_uint_eq(frame_boundary(out, begins[i - 1] + 1), begins[i]);
+        ck_assert_uint_eq(frame_boundary(out, begins[i] - 1), begins[i]);
+        ck_assert_uint_eq(frame_boundary(out, begins[i]), begins[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rooms/frame");
@@ -133,6 +150,7 @@ int main(void)
     tcase_add_test(cases, the_size_of_very_large_messages);
     tcase_add_test(cases, control_frames);
     tcase_add_test(cases, close_frames);
+    tcase_add_test(cases, boundaries);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);

@@ -43,6 +43,8 @@ struct text {
     unsigned code;
     char *bytes;
     size_t size;
+    size_t
+        deflated; /* its size when it is compressed; `size` if it is too short or doesn't shrink */
 };
 
 /* One frame of a message, on its way or gone. */
@@ -50,6 +52,7 @@ struct frame {
     size_t text;
     size_t size;
     bool last;
+    bool is_deflated;
     bool is_broadcast;
     uint64_t topic; /* of a broadcast: the one room that it is for; 0: of none */
 };
@@ -68,6 +71,7 @@ struct event {
     enum event_kind kind;
     size_t client;
     size_t text;
+    bool is_deflated; /* for who takes that, if it shrinks */
     uint64_t topic;
     struct double_receipt *receipt; /* or NULL */
 };
@@ -80,6 +84,7 @@ struct double_client {
     struct peer *peer; /* the real one */
     uint32_t lane;
     enum state state;
+    bool deflates;
     bool retired, finished, deaf, close_queued, close_written, touched;
     bool in[ROOMS];
     LIST(struct frame) frames; /* written ones first */
@@ -99,12 +104,14 @@ struct world {
     struct limits limits;
     uint32_t lanes;
     bool attached;
-    bool narrow; /* all of an operation is about few clients and one room */
+    bool deflates; /* some clients do */
+    bool narrow;   /* all of an operation is about few clients and one room */
     LIST(struct double_client) clients;
     LIST(struct text) texts;
     event_list inbox[FIXTURE_LANES];
     uint64_t epochs[ROOMS]; /* how often each has ended */
     LIST(struct double_receipt *) receipts;
+    struct deflaters deflaters; /* to know how large a text gets */
     uint64_t discarded;
 };
 
@@ -142,6 +149,11 @@ static uint64_t wire_size(size_t size)
     return sum;
 }
 
+static bool is_longer(const struct world *world, size_t size)
+{
+    return size > world->limits.deflate_above;
+}
+
 static uint64_t outbox_messages(const struct double_client *client)
 {
     uint64_t messages = 0;
@@ -166,17 +178,27 @@ static void drop_outbox(struct world *world, struct double_client *client)
     client->frames.count = client->written;
 }
 
-static void put(struct world *world, struct double_client *client, size_t index, bool is_broadcast,
-                uint64_t topic)
+/* What a client gets of a text has so many bytes. */
+static size_t body_size(const struct world *world, const struct double_client *client, size_t index,
+                        bool is_deflated)
+{
+    const struct text *text = &world->texts.items[index];
+    return is_deflated && client->deflates ? text->deflated : text->size;
+}
+
+static void put(struct world *world, struct double_client *client, size_t index, bool is_deflated,
+                bool is_broadcast, uint64_t topic)
 {
     const struct text *text = &world->texts.items[index];
     size_t sizes[64];
-    size_t body = text->kind == KIND_CLOSE ? text->size + 2 : text->size;
+    size_t body =
+        text->kind == KIND_CLOSE ? text->size + 2 : body_size(world, client, index, is_deflated);
     size_t count = frames_of(body, sizes);
     for (size_t i = 0; i < count; i++) {
         LIST_ADD(&client->frames, (struct frame){.text = index,
                                                  .size = sizes[i],
                                                  .last = i + 1 == count,
+                                                 .is_deflated = body < text->size,
                                                  .is_broadcast = is_broadcast,
                                                  .topic = topic});
     }
@@ -193,14 +215,15 @@ static void enqueue(struct world *world, struct double_client *client, const str
         client->dropped++;
         return;
     }
-    put(world, client, event->text, event->kind == EVENT_BROADCAST, event->topic);
+    put(world, client, event->text, event->is_deflated, event->kind == EVENT_BROADCAST,
+        event->topic);
     client->fresh_messages++;
-    client->fresh_bytes += wire_size(world->texts.items[event->text].size);
+    client->fresh_bytes += wire_size(body_size(world, client, event->text, event->is_deflated));
 }
 
 static void queue_close(struct world *world, struct double_client *client, size_t index)
 {
-    put(world, client, index, false, 0);
+    put(world, client, index, false, false, 0);
     client->close_queued = true;
 }
 
@@ -213,10 +236,18 @@ static void mute(struct double_client *client)
 static size_t make_text(struct world *world, uint32_t kind, unsigned code, const char *bytes,
                         size_t size)
 {
-    struct text text = {.kind = kind, .code = code, .bytes = malloc(size + 1), .size = size};
+    struct text text = {
+        .kind = kind, .code = code, .bytes = malloc(size + 1), .size = size, .deflated = size};
     REQUIRE(text.bytes);
     if (size > 0)
         memcpy(text.bytes, bytes, size);
+    toni_message message = toni_text(toni_str_make(text.bytes, size));
+    toni_message *shrunk = world->deflates && kind != KIND_CLOSE && is_longer(world, size)
+                               ? deflaters_shrink(&world->deflaters, &message)
+                               : NULL;
+    if (shrunk)
+        text.deflated = shrunk->body.size;
+    free(shrunk);
     LIST_ADD(&world->texts, text);
     return world->texts.count - 1;
 }
@@ -318,14 +349,30 @@ static bool is_superseded(const struct double_client *client, size_t begin)
     return false;
 }
 
+/* A fresh message that goes is fresh no more: what is old does not count less for it. */
+static void note_not_fresh(struct double_client *client, size_t begin)
+{
+    uint64_t behind = 0, bytes = 0;
+    for (size_t i = begin; i < client->frames.count; i++)
+        behind += client->frames.items[i].last;
+    if (behind > client->fresh_messages)
+        return;
+    for (size_t i = begin; i <= end_of_message(client, begin); i++)
+        bytes += client->frames.items[i].size;
+    client->fresh_messages--;
+    client->fresh_bytes -= bytes;
+}
+
 static void keep_latest(struct world *world, struct double_client *client)
 {
     for (size_t i = first_waiting(client); i < client->frames.count;) {
         const struct frame *frame = &client->frames.items[i];
-        if (frame->is_broadcast && frame->topic != 0 && is_superseded(client, i))
+        if (frame->is_broadcast && frame->topic != 0 && is_superseded(client, i)) {
+            note_not_fresh(client, i);
             remove_message(world, client, i);
-        else
+        } else {
             i = end_of_message(client, i) + 1;
+        }
     }
 }
 
@@ -430,7 +477,8 @@ static void deliver(struct world *world, const struct event *event)
     enqueue(world, client, event);
     if (event->kind == EVENT_DIRECT) {
         client->delivered_messages++;
-        client->delivered_bytes += wire_size(world->texts.items[event->text].size);
+        client->delivered_bytes +=
+            wire_size(body_size(world, client, event->text, event->is_deflated));
         client->touched = true;
     }
 }
@@ -443,18 +491,10 @@ static void deliver_inbox(struct world *world, uint32_t lane)
     inbox->count = 0;
 }
 
-static void post_about(struct world *world, enum event_kind kind, size_t client, size_t text,
-                       uint64_t topic, struct double_receipt *receipt)
+static void post(struct world *world, const struct event *event)
 {
-    uint32_t lane = world->clients.items[client].lane;
-    LIST_ADD(&world->inbox[lane],
-             (struct event){
-                 .kind = kind, .client = client, .text = text, .topic = topic, .receipt = receipt});
-}
-
-static void post(struct world *world, enum event_kind kind, size_t client, size_t text)
-{
-    post_about(world, kind, client, text, 0, NULL);
+    uint32_t lane = world->clients.items[event->client].lane;
+    LIST_ADD(&world->inbox[lane], *event);
 }
 
 /* A room that ends and is made again is another one. */
@@ -515,6 +555,10 @@ static size_t random_text(struct world *world)
     else if (choice >= 900)
         more = 100 + dice_below(&world->dice, 5000);
     memset(bytes + size, 'a' + (int)(world->texts.count % 26), more);
+    if (world->deflates && dice_chance(&world->dice, 10)) { /* else it shrinks to nothing */
+        for (size_t i = size; i < size + more; i++)
+            bytes[i] = (char)('a' + dice_below(&world->dice, 16));
+    }
     uint32_t kind = dice_chance(&world->dice, 20) ? TONI_BINARY : TONI_TEXT;
     return make_text(world, kind, 0, bytes, size + more);
 }
@@ -535,7 +579,9 @@ static void connect_one(struct world *world)
         return;
     uint32_t lane = dice_below(&world->dice, world->lanes);
     struct double_client client = {.lane = lane, .window = WINDOW_OPEN};
-    client.peer = peer_connect_limited(&world->fixture, lane, &world->limits);
+    client.deflates = world->deflates && dice_chance(&world->dice, 40);
+    client.peer = client.deflates ? peer_connect_deflating(&world->fixture, lane, &world->limits)
+                                  : peer_connect_limited(&world->fixture, lane, &world->limits);
     if (dice_chance(&world->dice, 50)) {
         client.window = dice_below(&world->dice, 400);
         client.peer->socket.window = client.window;
@@ -583,17 +629,34 @@ static void leave(struct world *world)
     set_rooms(world, client, in);
 }
 
+static bool somebody_deflates(const struct world *world, uint32_t room)
+{
+    for (size_t i = 0; i < world->clients.count; i++) {
+        const struct double_client *client = &world->clients.items[i];
+        if (client->deflates && client->state == OPEN && client->in[room])
+            return true;
+    }
+    return false;
+}
+
 static void broadcast(struct world *world)
 {
     uint32_t room = any_room(world);
     size_t text = random_text(world);
     toni_message message = message_of(&world->texts.items[text]);
     int32_t targeted = 0;
+    struct event event = {
+        .kind = EVENT_BROADCAST,
+        .text = text,
+        .topic = topic_of(world, room),
+        .is_deflated = somebody_deflates(world, room),
+    };
     for (size_t i = 0; i < world->clients.count; i++) {
         const struct double_client *client = &world->clients.items[i];
         if (client->state != OPEN || !client->in[room])
             continue;
-        post_about(world, EVENT_BROADCAST, i, text, topic_of(world, room), NULL);
+        event.client = i;
+        post(world, &event);
         targeted++;
     }
     REQUIRE(toni_broadcast_to_room(real(world), room_name(room), &message) == targeted);
@@ -612,10 +675,11 @@ static bool model_admit(struct world *world, struct double_client *client, uint6
 static int32_t model_send(struct world *world, size_t index, size_t text)
 {
     struct double_client *client = &world->clients.items[index];
-    uint64_t bytes = wire_size(world->texts.items[text].size);
+    struct event event = {.kind = EVENT_DIRECT, .client = index, .text = text, .is_deflated = true};
+    uint64_t bytes = wire_size(body_size(world, client, text, event.is_deflated));
     if (client->state == GONE)
         return TONI_ERR_NOT_FOUND;
-    if (bytes > world->limits.outbox_bytes)
+    if (wire_size(world->texts.items[text].size) > world->limits.outbox_bytes)
         return TONI_ERR_TOO_BIG;
     if (client->state == CLOSING)
         return TONI_ERR_CLOSING;
@@ -629,7 +693,7 @@ static int32_t model_send(struct world *world, size_t index, size_t text)
         if (!model_admit(world, client, bytes))
             return TONI_ERR_FULL;
     }
-    post(world, EVENT_DIRECT, index, text);
+    post(world, &event);
     return TONI_OK;
 }
 
@@ -704,6 +768,20 @@ static bool chosen(const struct choice *choice, const struct double_client *clie
     return named;
 }
 
+/* For one of those who are named, or for somebody in one of the rooms. */
+static bool target_deflates(const struct world *world, const struct choice *choice)
+{
+    bool deflates = false;
+    for (size_t i = 0; i < world->clients.count; i++) {
+        const struct double_client *client = &world->clients.items[i];
+        bool is_named = choice->everyone || (choice->clients[i] && !choice->except[i]);
+        for (uint32_t r = 0; r < ROOMS; r++)
+            is_named = is_named || (choice->rooms[r] && client->in[r]);
+        deflates = deflates || (client->deflates && client->state == OPEN && is_named);
+    }
+    return deflates;
+}
+
 static void on_finished(struct receipt *real)
 {
     struct double_receipt *receipt = (struct double_receipt *)real;
@@ -771,12 +849,19 @@ static void send_target(struct world *world)
         toni_target_destroy(target);
     } else {
         int32_t targeted = 0;
-        uint64_t topic = topic_of_target(world, &choice);
         struct double_receipt *receipt = dice_chance(&world->dice, 40) ? make_receipt(world) : NULL;
+        struct event event = {
+            .kind = EVENT_BROADCAST,
+            .text = text,
+            .topic = topic_of_target(world, &choice),
+            .receipt = receipt,
+            .is_deflated = target_deflates(world, &choice),
+        };
         for (size_t i = 0; i < world->clients.count; i++) {
             if (!chosen(&choice, &world->clients.items[i], i))
                 continue;
-            post_about(world, EVENT_BROADCAST, i, text, topic, receipt);
+            event.client = i;
+            post(world, &event);
             targeted++;
         }
         if (receipt)
@@ -793,7 +878,9 @@ static void model_close(struct world *world, size_t index, unsigned code, const 
     if (client->state != OPEN)
         return;
     client->state = CLOSING;
-    post(world, EVENT_CLOSE, index, make_text(world, KIND_CLOSE, code, reason, strlen(reason)));
+    struct event event = {.kind = EVENT_CLOSE, .client = index};
+    event.text = make_text(world, KIND_CLOSE, code, reason, strlen(reason));
+    post(world, &event);
 }
 
 static void disconnect(struct world *world)
@@ -821,6 +908,7 @@ static void compare_received(struct world *world, const struct double_client *cl
     uint64_t at = 0;
     REQUIRE(wire->length == client->wire);
     wire_reader_init(&reader, wire->bytes, wire->length);
+    reader.deflates = client->deflates;
     for (size_t i = 0; i < client->written; i++) {
         const struct frame *frame = &client->frames.items[i];
         at += frame->size;
@@ -831,6 +919,7 @@ static void compare_received(struct world *world, const struct double_client *cl
         const struct text *text = &world->texts.items[frame->text];
         REQUIRE(wire_reader_next(&reader, &message));
         REQUIRE(message.opcode == text->kind && message.code == text->code);
+        REQUIRE(message.was_compressed == frame->is_deflated);
         REQUIRE(message.size == text->size);
         REQUIRE(text->size == 0 || memcmp(message.payload, text->bytes, text->size) == 0);
     }
@@ -1139,6 +1228,7 @@ static void finish(struct world *world)
     }
     free(world->texts.items);
     free(world->clients.items);
+    deflaters_finish(&world->deflaters);
 }
 
 static void run(uint64_t seed)
@@ -1155,6 +1245,10 @@ static void run(uint64_t seed)
     world->limits.outbox_messages = 1 + dice_below(&world->dice, 60);
     world->limits.outbox_bytes = 100 + dice_below(&world->dice, 200000);
     world->limits.outbox_policy = (enum outbox_policy)(seed / 4 % 4);
+    world->limits.deflate_above =
+        dice_below(&world->dice, dice_chance(&world->dice, 50) ? 20 : 6000);
+    world->deflates = seed / 16 % 2 == 0;
+    REQUIRE(!deflaters_init(&world->deflaters));
     fixture_init(&world->fixture, &world->limits, world->lanes);
     if (world->attached)
         fixture_attach(&world->fixture);

@@ -12,6 +12,7 @@ enum { PEERS = 4 };
 static struct fixture fixture;
 static toni_connections *connections;
 static struct peer *peers[PEERS]; /* two on each lane; the first of each is in the room "r" */
+static bool deflates;             /* they take compressed messages */
 
 static int32_t join(const struct peer *peer, const char *room)
 {
@@ -41,7 +42,8 @@ static void begin(void)
     fixture_init(&fixture, NULL, 2);
     connections = fixture.connections;
     for (uint32_t i = 0; i < PEERS; i++) {
-        peers[i] = peer_connect(&fixture, i % 2);
+        peers[i] = deflates ? peer_connect_deflating(&fixture, i % 2, &fixture.connections->limits)
+                            : peer_connect(&fixture, i % 2);
         REQUIRE(!buffer_reserve(&peers[i]->socket.wire, 1000)); /* the test's own */
         REQUIRE(!buffer_reserve(&peers[i]->socket.rest, 1000));
     }
@@ -135,6 +137,29 @@ static int32_t broadcast_large(void)
     static char text[200001];
     memset(text, 'l', sizeof text - 1);
     return broadcast(text);
+}
+
+static const char *text_that_shrinks(void)
+{
+    static char text[3001];
+    memset(text, 's', sizeof text - 1);
+    return text;
+}
+
+static int32_t broadcast_shrinking(void)
+{
+    return broadcast(text_that_shrinks());
+}
+
+static int32_t send_shrinking(void)
+{
+    return send_text(peers[2], text_that_shrinks());
+}
+
+static int32_t send_shrinking_to_all(void)
+{
+    toni_message message = toni_text(toni_str_of(text_that_shrinks()));
+    return toni_target_send(toni_to_all(connections), &message);
 }
 
 static int32_t send_one(void)
@@ -243,6 +268,56 @@ static const struct {
 START_TEST(an_operation_without_memory_changes_nothing)
 {
     fail_each_allocation(operations[_i].call, operations[_i].wanted, operations[_i].allocations);
+}
+END_TEST
+
+static const struct {
+    operation *call;
+    int32_t wanted;
+    unsigned allocations;
+} deflating_operations[] = {
+    {broadcast_shrinking, 2, 6},
+    {send_shrinking, TONI_OK, 4},
+    {send_shrinking_to_all, 4, 7},
+};
+
+/* Without memory for compressing a message goes out as it is, if there is enough for that. */
+START_TEST(compressing_without_memory_changes_nothing)
+{
+    deflates = true;
+    fail_each_allocation(deflating_operations[_i].call, deflating_operations[_i].wanted,
+                         deflating_operations[_i].allocations);
+    deflates = false;
+}
+END_TEST
+
+/* Either both batches take a message, or none does. */
+START_TEST(no_memory_to_lengthen_a_twin)
+{
+    deflates = true;
+    begin();
+    char text[3002] = "", sent[120000] = "";
+    unsigned refused = 0;
+    for (int i = 0; i < 20; i++) {
+        size_t size = i % 3 == 0 ? 10 : 2000;
+        memset(text, 'a' + i, size);
+        text[size] = '\0';
+        for (unsigned allocations = 0;; allocations++) {
+            int32_t result;
+            WITH_ALLOCATIONS(allocations, result = broadcast(text));
+            if (result == 2)
+                break;
+            REQUIRE(result == TONI_ERR_NO_MEMORY && allocations < 20);
+            refused++;
+        }
+        (void)snprintf(sent + strlen(sent), sizeof sent - strlen(sent), "|%s", text);
+    }
+    ck_assert_uint_gt(refused, 8);
+    fixture_turn(&fixture);
+    ck_assert_str_eq(peer_texts(peers[0]), sent + 1);
+    ck_assert_str_eq(peer_texts(peers[1]), sent + 1);
+    end();
+    deflates = false;
 }
 END_TEST
 
@@ -389,6 +464,9 @@ int main(void)
 
     tcase_add_loop_test(cases, an_operation_without_memory_changes_nothing, 0,
                         sizeof operations / sizeof operations[0]);
+    tcase_add_loop_test(cases, compressing_without_memory_changes_nothing, 0,
+                        sizeof deflating_operations / sizeof deflating_operations[0]);
+    tcase_add_test(cases, no_memory_to_lengthen_a_twin);
     tcase_add_test(cases, no_memory_to_lengthen_a_batch);
     tcase_add_test(cases, no_memory_to_lengthen_a_direct_batch);
     tcase_add_test(cases, a_client_that_can_not_be_made);

@@ -116,6 +116,26 @@ START_TEST(drop_oldest_keeps_the_newest)
 }
 END_TEST
 
+/* A socket that is full keeps nothing but the rest of what it has begun to take. */
+START_TEST(what_a_full_socket_has_not_begun_may_be_dropped)
+{
+    static const struct {
+        uint64_t window;
+        const char *received;
+        uint64_t dropped;
+    } cases[] = {
+        {0, "6|7|8|9", 5}, {1, "1|6|7|8|9", 4}, {3, "1|6|7|8|9", 4}, {4, "1|2|6|7|8|9", 3}};
+
+    begin(OUTBOX_DROP_OLDEST, 3, 1000);
+    peer->socket.sips = true;
+    peer->socket.window = cases[_i].window;
+    broadcast_each("123456789");
+    check_received(cases[_i].received);
+    ck_assert_uint_eq(dropped(DROP_OLDEST), cases[_i].dropped);
+    finish();
+}
+END_TEST
+
 START_TEST(drop_oldest_by_bytes)
 {
     begin(OUTBOX_DROP_OLDEST, 1000, 3 * 3); /* a text of one byte is a frame of three */
@@ -327,6 +347,26 @@ START_TEST(latest_bounds_what_is_of_no_one_room_too)
 }
 END_TEST
 
+/* What a turn brings and `latest` drops again makes no room for what is old. */
+START_TEST(latest_bounds_unions_beside_a_busy_room)
+{
+    begin(OUTBOX_LATEST, 2, 1000);
+    broadcast_each("1");
+    for (char text[] = "a"; *text < 'h'; ++*text) {
+        toni_message message = toni_text(toni_str_of(text));
+        toni_target *target = toni_to_room(connections, toni_str_of("r"));
+        toni_target_to_room(target, toni_str_of("s"));
+        for (int i = 0; i < 10; i++)
+            broadcast("r", "x");
+        ck_assert_int_eq(toni_target_send(target, &message), 1);
+        fixture_turn(&fixture);
+        ck_assert_uint_le(peer->client->outbox.messages, 2 + 2);
+    }
+    check_received("1|e|f|x|g");
+    finish();
+}
+END_TEST
+
 /* --- All of them */
 
 START_TEST(a_burst_in_one_turn_is_judged_when_more_comes)
@@ -376,6 +416,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
 
     tcase_add_test(cases, drop_oldest_keeps_the_newest);
+    tcase_add_loop_test(cases, what_a_full_socket_has_not_begun_may_be_dropped, 0, 4);
     tcase_add_test(cases, drop_oldest_by_bytes);
     tcase_add_test(cases, drop_oldest_goes_by_age_whatever_the_room);
     tcase_add_test(cases, direct_sends_are_never_dropped_and_fail_to_their_caller);
@@ -390,6 +431,7 @@ int main(void)
     tcase_add_test(cases, latest_sends_a_burst_to_who_keeps_up);
     tcase_add_test(cases, latest_counts_a_message_to_everyone_and_one_with_exceptions);
     tcase_add_test(cases, latest_bounds_what_is_of_no_one_room_too);
+    tcase_add_test(cases, latest_bounds_unions_beside_a_busy_room);
     tcase_add_loop_test(cases, a_burst_in_one_turn_is_judged_when_more_comes, 0, 2);
     tcase_add_loop_test(cases, who_never_reads_is_bounded, 0, 3);
     suite_add_tcase(suite, cases);

@@ -88,15 +88,18 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 /* What a message is for, as its text says: sender, number and this. */
 enum { FOR_ANY = 'x', FOR_STABLE = 's', FOR_OWN = 'o', FOR_ONE = 'd' };
 
+enum { TEXT_SIZE = 160 };
+
 struct words {
-    char text[48];
+    char text[TEXT_SIZE];
     toni_message message;
 };
 
 static struct words *compose(struct sender *sender, char what, struct words *words)
 {
-    int size = snprintf(words->text, sizeof words->text, "%u %llu %c", sender->index,
-                        (unsigned long long)++sender->number, what);
+    int padding = ++sender->number % 4 == 0 ? 120 : 0; /* then it is worth compressing */
+    int size = snprintf(words->text, sizeof words->text, "%u %llu %c%*s", sender->index,
+                        (unsigned long long)sender->number, what, padding, "");
     words->message = toni_text(toni_str_make(words->text, (size_t)size));
     return words;
 }
@@ -292,7 +295,7 @@ static void wait_until_woken(struct worker *worker)
 
 static void note_message(struct seen *seen, const struct wire_message *message)
 {
-    char text[48];
+    char text[TEXT_SIZE];
     unsigned sender;
     unsigned long long number;
     char what;
@@ -321,6 +324,7 @@ static void read_wire(struct connection *connection)
     struct wire_reader reader;
     struct wire_message message;
     wire_reader_init(&reader, wire->bytes, wire->length);
+    reader.deflates = connection->peer->client->deflates;
     while (wire_reader_next(&reader, &message)) {
         if (message.opcode == 1)
             note_message(&connection->seen, &message);
@@ -332,13 +336,22 @@ static void read_wire(struct connection *connection)
     wire_reader_finish(&reader);
 }
 
+/* Some take compressed messages. */
+static struct peer *connect_peer(struct worker *worker)
+{
+    struct fixture *fixture = worker->arena->fixture;
+    return dice_chance(&worker->sender.dice, 30)
+               ? peer_connect_deflating(fixture, worker->lane->index, &fixture->connections->limits)
+               : peer_connect(fixture, worker->lane->index);
+}
+
 static void connect_fleeting(struct worker *worker, uint32_t which)
 {
     struct connection *connection = &worker->fleeting[which];
-    *connection =
-        (struct connection){.peer = peer_connect(worker->arena->fixture, worker->lane->index)};
+    *connection = (struct connection){.peer = connect_peer(worker)};
     if (dice_chance(&worker->sender.dice, 40))
         connection->peer->socket.window = 0;
+    connection->peer->socket.sips = dice_chance(&worker->sender.dice, 50);
     worker->arena->fleeting_ids[worker->lane->index][which] = connection->peer->id;
 }
 
@@ -381,7 +394,7 @@ static void connect_all(struct worker *worker)
 {
     uint32_t lane = worker->lane->index;
     for (uint32_t i = 0; i < STABLE; i++) {
-        struct peer *peer = peer_connect(worker->arena->fixture, lane);
+        struct peer *peer = connect_peer(worker);
         worker->stable[i].peer = peer;
         worker->arena->stable_ids[lane][i] = peer->id;
         REQUIRE(client_join(peer->client, toni_str_of("stable")) == TONI_OK);
@@ -444,6 +457,7 @@ static void check_stable(const struct arena *arena, uint32_t lane, uint32_t whic
 static void arena_init(struct arena *arena, struct fixture *fixture, uint64_t seed)
 {
     struct limits limits = limits_default();
+    limits.deflate_above = 100;
     *fixture = (struct fixture){.host = {.struct_size = sizeof fixture->host}};
     connections_fill_table(&fixture->host);
     fixture->connections = arena->connections = connections_create(&fixture->host, &limits, LANES);

@@ -499,6 +499,49 @@ END_TEST
 
 /* --- All of it */
 
+static const struct limits *read_gateway(const char *keys)
+{
+    char text[1024];
+    (void)snprintf(text, sizeof text,
+                   LISTEN "modules = ( { name = \"chat\"; providers = ( { gateway = \"rooms\"; "
+                          "library = \"rooms_gateway.so\"; %s } ); } );",
+                   keys);
+    return &read_good(text)->modules[0].providers[0].limits;
+}
+
+START_TEST(deflate)
+{
+    ck_assert(!read_gateway("")->deflate);
+    ck_assert_uint_eq(read_gateway("")->deflate_above, 1024);
+    ck_assert(!read_gateway("deflate = \"off\";")->deflate);
+    ck_assert(read_gateway("deflate = \"on\";")->deflate);
+    ck_assert(read_gateway("deflate_above = 0; deflate = \"on\";")->deflate);
+    ck_assert_uint_eq(read_gateway("deflate_above = 0;")->deflate_above, 0);
+    ck_assert_uint_eq(read_gateway("deflate_above = 1073741824;")->deflate_above, 1073741824);
+    ck_assert(!read_gateway("deflate_above = 1;")->deflate);
+}
+END_TEST
+
+START_TEST(bad_deflate)
+{
+#define GATEWAY "gateway = \"a\"; library = \"a.so\"; "
+#define SERVICE "service = \"b\"; library = \"b.so\"; "
+    BAD_PROVIDER(GATEWAY "deflate = \"yes\";", "`deflate` of gateway `a` is `yes`",
+                 "`off` or `on`");
+    BAD_PROVIDER(GATEWAY "deflate = true;", "`deflate` of gateway `a`", "true or false",
+                 "a string");
+    BAD_PROVIDER(GATEWAY "deflate_above = -1;", "`deflate_above` of gateway `a` is -1",
+                 "0 to 1073741824", "2147483647");
+    BAD_PROVIDER(GATEWAY "deflate_above = 1073741825;", "0 to 1073741824");
+    BAD_PROVIDER(GATEWAY "deflate_above = \"1k\";", "a string", "an integer");
+    BAD_PROVIDER(GATEWAY "deflat = \"on\";", "unknown", "did you mean `deflate`?");
+    BAD_PROVIDER(GATEWAY "limits = { deflate = \"on\"; };", "unknown", "`deflate`");
+    BAD_PROVIDER(SERVICE "deflate = \"off\";", "`deflate` of service `b`", "clients", "remove it");
+    BAD_PROVIDER(SERVICE "deflate_above = 5;", "`deflate_above` of service `b`", "clients");
+    BAD_TOP("deflate = \"on\";", "unknown", "`deflate`");
+}
+END_TEST
+
 START_TEST(all_faults_at_once_and_in_order)
 {
     static const unsigned lines[] = {2, 3, 4, 6, 7, 8};
@@ -579,6 +622,8 @@ int main(void)
     tcase_add_test(cases, modules);
     tcase_add_test(cases, bad_modules);
     tcase_add_test(cases, bad_providers);
+    tcase_add_test(cases, deflate);
+    tcase_add_test(cases, bad_deflate);
     tcase_add_test(cases, all_faults_at_once_and_in_order);
     tcase_add_test(cases, faults_are_printed_one_to_a_line);
     tcase_add_test(cases, the_shipped_file_is_good);

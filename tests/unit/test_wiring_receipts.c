@@ -21,10 +21,10 @@ static bool is_busy(void *socket)
     return false;
 }
 
-static int write_nowhere(void *socket, const uint8_t *bytes, size_t size)
+static ssize_t write_nowhere(void *socket, const uint8_t *bytes, size_t size)
 {
-    (void)socket, (void)bytes, (void)size;
-    return 0;
+    (void)socket, (void)bytes;
+    return (ssize_t)size;
 }
 
 static void ignore(void *socket)

@@ -290,8 +290,9 @@ int crowd_join_idle(struct crowd *crowd)
                 return -1;
             }
         }
+        /* What waits for a slow generator would be counted as the memory of memberships. */
         if (i % CONNECT_BURST == 0)
-            crowd_pump(crowd, 0);
+            crowd_settle(crowd, 1);
     }
     return 0;
 }

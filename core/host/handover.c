@@ -1,0 +1,215 @@
+/* The words of a restart; see handover.h. */
+#include "host/handover.h"
+
+#include "base/buffer.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define GREETING "toni 1\n"
+#define READY "ready\n"
+#define FAULT "fault\n"
+
+#define SENT_SIZE 65536
+
+int handover_open(int ends[2])
+{
+    /* Messages stay whole, and the end of either process shows. */
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
+}
+
+/* --- The old host's end */
+
+static int describe(struct buffer *text, const struct listener *listener)
+{
+    return buffer_appendf(text, "socket\nsetting=%s\naddress=%s\nis_ours=%d\n", listener->setting,
+                          listener->written, listener->is_ours);
+}
+
+/* Room for the descriptors, aligned as the kernel wants it. */
+union control {
+    struct cmsghdr head;
+    char bytes[CMSG_SPACE(HANDOVER_SOCKETS_MAX * sizeof(int))];
+};
+
+static void attach(struct msghdr *message, union control *control,
+                   struct listener *const *listeners, size_t count)
+{
+    if (count == 0)
+        return;
+    message->msg_control = control->bytes;
+    message->msg_controllen = CMSG_SPACE(count * sizeof(int));
+    struct cmsghdr *head = CMSG_FIRSTHDR(message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(count * sizeof(int));
+    for (size_t i = 0; i < count; i++)
+        memcpy(CMSG_DATA(head) + i * sizeof(int), &listeners[i]->fd, sizeof(int));
+}
+
+int handover_send(int fd, struct listener *const *listeners, size_t count)
+{
+    union control control = {0};
+    struct buffer text;
+    int failed;
+    if (count > HANDOVER_SOCKETS_MAX) {
+        errno = EMSGSIZE;
+        return -1;
+    }
+    buffer_init(&text);
+    failed = buffer_appendf(&text, GREETING);
+    for (size_t i = 0; i < count; i++)
+        failed = failed || describe(&text, listeners[i]);
+    struct iovec part = {.iov_base = text.bytes, .iov_len = text.length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    attach(&message, &control, listeners, count);
+    if (failed)
+        errno = ENOMEM;
+    else
+        failed = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0;
+    int error = errno;
+    buffer_finish(&text);
+    errno = error;
+    return failed ? -1 : 0;
+}
+
+enum handover_answer handover_read(int fd, char text[HANDOVER_TEXT_SIZE])
+{
+    ssize_t size = recv(fd, text, HANDOVER_TEXT_SIZE - 1, MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return HANDOVER_NOTHING;
+    if (size <= 0)
+        return HANDOVER_END;
+    text[size] = '\0';
+    if (strcmp(text, READY) == 0)
+        return HANDOVER_READY;
+    if (strncmp(text, FAULT, strlen(FAULT)) != 0)
+        return HANDOVER_NOTHING; /* of a later version */
+    memmove(text, text + strlen(FAULT), (size_t)size - strlen(FAULT) + 1);
+    return HANDOVER_FAULT;
+}
+
+/* --- The successor's end */
+
+int handover_find(void)
+{
+    const char *value = getenv(HANDOVER_VARIABLE);
+    char *end = NULL;
+    long fd = value ? strtol(value, &end, 10) : -1;
+    unsetenv(HANDOVER_VARIABLE);
+    if (!end || *end || fd <= STDERR_FILENO || fd > INT32_MAX ||
+        fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -1;
+    return (int)fd;
+}
+
+/* Whose value it is; the line's own is cut off. */
+static void copy_value(const char *line, const char *key, char *value, size_t size)
+{
+    if (strncmp(line, key, strlen(key)) == 0)
+        (void)snprintf(value, size, "%s", line + strlen(key));
+}
+
+/* Where the next socket begins, or the text ends. */
+static int add_sockets(struct inherited *inherited, char *text, const int *fds, size_t count)
+{
+    struct inherited_socket socket = {.fd = -1};
+    char *rest = text;
+    size_t number = 0;
+    int failed = 0;
+    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
+        char ours[2] = "";
+        if (strcmp(line, "socket") == 0) {
+            if (socket.fd >= 0)
+                failed |= inherited_add(inherited, &socket);
+            socket = (struct inherited_socket){.fd = number < count ? fds[number] : -1,
+                                               .is_shared = true};
+            number++;
+        }
+        copy_value(line, "setting=", socket.setting, sizeof socket.setting);
+        copy_value(line, "address=", socket.address, sizeof socket.address);
+        copy_value(line, "is_ours=", ours, sizeof ours);
+        socket.is_ours |= *ours == '1';
+    }
+    if (socket.fd >= 0)
+        failed |= inherited_add(inherited, &socket);
+    for (size_t i = number; i < count; i++)
+        close(fds[i]);
+    return failed;
+}
+
+static size_t take_descriptors(struct msghdr *message, int fds[HANDOVER_SOCKETS_MAX])
+{
+    size_t count = 0;
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t i = 0; i < (head->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++)
+            memcpy(&fds[count++], CMSG_DATA(head) + i * sizeof(int), sizeof(int));
+    }
+    return count;
+}
+
+static int report_nothing(const char *reason)
+{
+    log_error("restart: the host before this one has handed over nothing that can be used",
+              log_str("reason", reason));
+    return -1;
+}
+
+/* @return NULL, or what is wrong with it. */
+static const char *judge(const struct msghdr *message, const char *text, ssize_t size)
+{
+    if (size < 0)
+        return strerror(errno);
+    if (size == 0)
+        return "it is gone";
+    if (message->msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+        return "too many sockets came";
+    return strncmp(text, GREETING, strlen(GREETING)) == 0 ? NULL : "it speaks another version";
+}
+
+int handover_receive(int fd, struct inherited *inherited)
+{
+    union control control = {0};
+    int fds[HANDOVER_SOCKETS_MAX];
+    char *text = calloc(1, SENT_SIZE);
+    if (!text)
+        return report_nothing("out of memory");
+    struct iovec part = {.iov_base = text, .iov_len = SENT_SIZE - 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t size = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    const char *wrong = judge(&message, text, size);
+    size_t count = size > 0 ? take_descriptors(&message, fds) : 0;
+    int result = wrong ? report_nothing(wrong) : add_sockets(inherited, text, fds, count);
+    for (size_t i = 0; wrong && i < count; i++)
+        close(fds[i]);
+    free(text);
+    return result;
+}
+
+void handover_tell_fault(int fd, const char *text, size_t size)
+{
+    char *most = malloc(HANDOVER_TEXT_SIZE);
+    if (!most)
+        return;
+    int length = snprintf(most, HANDOVER_TEXT_SIZE - 1, FAULT "%.*s", (int)size, text);
+    if (length >= HANDOVER_TEXT_SIZE - 1)
+        length = HANDOVER_TEXT_SIZE - 2;
+    (void)send(fd, most, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    free(most);
+}
+
+int handover_tell_ready(int fd)
+{
+    return send(fd, READY, strlen(READY), MSG_NOSIGNAL) < 0 ? -1 : 0;
+}

@@ -1,0 +1,21 @@
+/* Tells the service manager how the host is, by sd_notify(3): for units with `Type=notify`. Where
+ * none asks for it, or without libsystemd, nothing is told. @thread Main. */
+#ifndef HOST_SERVICE_NOTIFY_H
+#define HOST_SERVICE_NOTIFY_H
+
+#include <sys/types.h>
+
+/** It serves: after its start, and after a reload, whether that went well or not. */
+void service_notify_ready(void);
+
+/** A reload begins; service_notify_ready must follow. */
+void service_notify_reloading(void);
+
+/** It stops. */
+void service_notify_stopping(void);
+
+/** From now on another process is the service; this one ends soon. Waits a moment until the manager
+ * has taken note: it would not believe a process that is gone. */
+void service_notify_successor(pid_t pid);
+
+#endif

@@ -1,0 +1,243 @@
+"""What toni and a service manager say to each other, without one: the sockets are opened, and the
+notes read, by this test."""
+
+import array
+import os
+import select
+import shutil
+import signal
+import socket
+import tempfile
+import time
+import unittest
+
+from toni_generations import Generations
+from toni_host import (
+    DEADLINE,
+    ECHO,
+    FIXTURES,
+    PLUGINS,
+    TONI,
+    Client,
+    configuration,
+    gateway,
+    main,
+    service,
+)
+
+UNUSED = "a listening socket from outside is closed: its address is not in `listen`"
+
+# Becomes toni, as the service manager's child does: LISTEN_PID is its own.
+STARTER = """#!/usr/bin/python3
+import os, sys
+fds = %(fds)r
+for number, fd in enumerate(fds):
+    os.dup2(fd, 100 + number)
+for number in range(len(fds)):
+    os.dup2(100 + number, 3 + number)
+    os.close(100 + number)
+if fds:
+    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=%(names)r)
+os.environ["NOTIFY_SOCKET"] = %(notify)r
+os.execv(%(toni)r, [%(toni)r] + sys.argv[1:])
+"""
+
+
+class Manager:
+    """Reads the notes."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.notes = []
+
+    def read(self):
+        """The next note, as (pid, {key: value}). A barrier is passed: what it came with is closed."""
+        if not select.select([self.socket], [], [], DEADLINE)[0]:
+            raise AssertionError("no note came; before: %r" % self.notes)
+        data, control, _, _ = self.socket.recvmsg(4096, 4096)
+        pid, fds = None, []
+        for level, kind, value in control:
+            if kind == socket.SCM_CREDENTIALS:
+                pid = array.array("i", value)[0]
+            elif kind == socket.SCM_RIGHTS:
+                fds += array.array("i", value)
+        for fd in fds:
+            os.close(fd)
+        fields = dict(line.split("=", 1) for line in data.decode().splitlines())
+        self.notes.append((pid, fields))
+        return self.notes[-1]
+
+    def expect(self, case, pid, **wanted):
+        got, fields = self.read()
+        case.assertEqual((got, {key: fields.get(key) for key in wanted}), (pid, wanted))
+        return fields
+
+    def expect_silence(self, case):
+        case.assertEqual(select.select([self.socket], [], [], 0)[0], [])
+
+
+class SystemdTestCase(unittest.TestCase):
+    def start(self, text, sockets=(), names=""):
+        self.folder = tempfile.mkdtemp(prefix="toni-test-")
+        self.addCleanup(shutil.rmtree, self.folder, True)
+        self.manager = Manager(os.path.join(self.folder, "notify"))
+        self.addCleanup(self.manager.socket.close)
+        host = Generations(text)
+        host.program = os.path.join(self.folder, "starter")
+        host.pass_fds = tuple(sock.fileno() for sock in sockets)
+        with open(host.program, "w", encoding="utf-8") as out:
+            out.write(STARTER % {
+                "fds": list(host.pass_fds),
+                "names": names,
+                "notify": os.path.join(self.folder, "notify"),
+                "toni": TONI,
+            })
+        os.chmod(host.program, 0o755)
+        self.addCleanup(host.kill)
+        return host.launch()
+
+    def text(self, *more, listen="127.0.0.1:0", **settings):
+        return configuration(
+            [ECHO, *more], limits={"drain_ms": 300, "close_ms": 200}, listen=listen,
+            plugin_path=[FIXTURES, PLUGINS], **settings)
+
+    def check_serves(self, address):
+        client = Client(address, "/echo")
+        self.addCleanup(client.drop)
+        self.assertEqual(client.ask("hello"), "hello")
+
+
+class TestNotes(SystemdTestCase):
+    def test_ready_and_stopping(self):
+        host = self.start(self.text())
+        self.manager.expect(self, host.pid, READY="1", STATUS="Serving")
+        host.wait_log(msg="ready")
+        self.manager.expect_silence(self)
+        os.kill(host.pid, signal.SIGTERM)
+        self.manager.expect(self, host.pid, STOPPING="1")
+        host.ends_well()
+        self.manager.expect_silence(self)
+
+    def test_nothing_before_it_is_ready(self):
+        until = os.path.join(tempfile.gettempdir(), "toni-test-%d" % os.getpid())
+        host = self.start(self.text(gateway("waiting", "waiting_gateway.so", "/waiting",
+                                            options={"hook": "ready", "until": until})))
+        host.wait_log(msg="waiting")
+        self.manager.expect_silence(self)
+        with open(until, "w", encoding="utf-8"):
+            self.addCleanup(os.unlink, until)
+        self.manager.expect(self, host.pid, READY="1")
+        host.stop()
+
+    def test_a_restart_names_the_successor(self):
+        host = self.start(self.text())
+        self.manager.expect(self, host.pid, READY="1")
+        host.wait_log(msg="ready")
+        host.restart()
+        successor = host.serving()
+        self.manager.expect(self, successor, READY="1")
+        self.manager.expect(self, host.pid, MAINPID=str(successor))
+        self.manager.expect(self, host.pid, BARRIER="1")  # it waits until that was read
+        self.assertEqual(host.wait_gone(host.pid), 0)
+        self.manager.expect_silence(self)  # the service does not stop
+        os.kill(successor, signal.SIGTERM)
+        self.manager.expect(self, successor, STOPPING="1")
+        self.assertEqual(host.wait_gone(successor), 0)
+
+    def test_a_reload(self):
+        host = self.start(self.text())
+        self.manager.expect(self, host.pid, READY="1")
+        host.wait_log(msg="ready")
+        for gateways, code in (([gateway("more", "echo_gateway.so", "/more")], 0),
+                               ([gateway("lost", "lost.so", "/lost")], 2)):
+            host.expect_error(msg="reload refused")
+            host.configure(self.text(*gateways))
+            before = time.monotonic_ns() // 1000
+            host.answer_of(host.ask("reload"), code)
+            fields = self.manager.expect(self, host.pid, RELOADING="1")
+            self.assertGreaterEqual(int(fields["MONOTONIC_USEC"]), before)
+            self.assertLess(int(fields["MONOTONIC_USEC"]), time.monotonic_ns() // 1000)
+            self.manager.expect(self, host.pid, READY="1", STATUS="Serving")
+        host.stop()
+
+    def test_a_restart_that_fails_tells_nothing(self):
+        host = self.start(self.text())
+        host.expect_error(msg=lambda text: True)
+        self.manager.expect(self, host.pid, READY="1")
+        host.wait_log(msg="ready")
+        host.configure(self.text(gateway("failing", "create_fails.so", "/failing")))
+        host.restart(code=1)
+        self.manager.expect_silence(self)
+        host.stop()
+
+
+class TestActivation(SystemdTestCase):
+    def listening(self, family, where):
+        sock = socket.socket(family)
+        self.addCleanup(sock.close)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(where)
+        sock.listen()
+        return sock
+
+    def test_sockets_go_to_their_addresses(self):
+        folder = tempfile.mkdtemp(prefix="toni-test-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        path = os.path.join(folder, "sock")
+        ipv4 = self.listening(socket.AF_INET, ("127.0.0.1", 0))
+        ipv6 = self.listening(socket.AF_INET6, ("::1", 0))
+        local = self.listening(socket.AF_UNIX, path)
+        http = self.listening(socket.AF_INET, ("127.0.0.1", 0))
+        stray = self.listening(socket.AF_INET, ("127.0.0.1", 0))
+        names = ["127.0.0.1:%d" % sock.getsockname()[1] for sock in (ipv4, http, stray)]
+        listen = [names[0], "[::1]:%d" % ipv6.getsockname()[1], "unix:" + path, "127.0.0.1:0"]
+        datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(datagram.close)
+        early = socket.create_connection(ipv4.getsockname())  # before there is a host
+        self.addCleanup(early.close)
+        host = self.start(
+            self.text(service("probe", "http_probe_service.so", "/probe"), listen=listen,
+                      http=names[1]),
+            (http, stray, local, ipv6, ipv4, datagram), "web:stray:file:six:four:data")
+        host.wait_log(msg="ready")
+        self.assertEqual(host.wait_log(msg=UNUSED)["address"], names[2])
+        self.assertEqual(host.log(msg=UNUSED)[0]["name"], "stray")
+        line = host.wait_log(msg="a descriptor of the service manager is closed: it is no listening "
+                                 "stream socket")
+        self.assertEqual(line["name"], "data")
+        self.assertEqual(host.addresses[:3], listen[:3])
+        for address in host.addresses:
+            self.check_serves(address)
+        for _ in range(2):
+            before = host.serving()
+            host.restart()
+            self.assertEqual(host.wait_gone(before), 0)
+            for address in host.addresses[-4:]:
+                self.check_serves(address)
+        with open("/proc/%d/environ" % host.serving(), "rb") as environ:
+            self.assertNotIn(b"LISTEN_", environ.read())
+        host.stop()
+        # they are the manager's: who connects waits for the next host, and the file is there
+        self.assertTrue(os.path.exists(path))
+        for sock in (ipv4, ipv6, http):
+            socket.create_connection(sock.getsockname()[:2], DEADLINE).close()
+            select.select([sock], [], [], DEADLINE)
+            sock.accept()[0].close()
+
+    def test_those_of_another_process(self):
+        sock = self.listening(socket.AF_INET, ("127.0.0.1", 0))
+        os.environ.update(LISTEN_PID="1", LISTEN_FDS="1")
+        self.addCleanup(os.environ.pop, "LISTEN_PID")
+        self.addCleanup(os.environ.pop, "LISTEN_FDS")
+        host = self.start(self.text())
+        host.wait_log(msg="ready")
+        self.assertEqual(host.log(msg=UNUSED), [])
+        sock.close()
+        host.stop()
+
+
+if __name__ == "__main__":
+    main()
