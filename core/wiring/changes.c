@@ -195,9 +195,8 @@ static void check_control(const struct config *now, const struct config *next,
 
     if (here && there ? strcmp(here, there) == 0 : here == there)
         return;
-    const struct value *at = value_get(next->tree, "control");
     fault_at(
-        faults, at ? at : next->tree,
+        faults, place_of(next, "control"),
         "control is `%s`, and the host has its socket at `%s`; a reload can't change it: `toni "
         "restart`",
         there ? there : "", here ? here : "");

@@ -191,9 +191,8 @@ static void open_gates(struct swap *swap)
 static int wait_for_rest(struct swap *swap, const struct instance_setup *setup)
 {
     const uint64_t swap_ms = swap->next->config->limits.swap_ms;
-    struct gate *gate = &setup->slot->gate;
 
-    if (gate_wait_empty(gate, swap->closed_ns + swap_ms * NS_PER_MS))
+    if (gate_wait_empty(&setup->slot->gate, swap->closed_ns + swap_ms * NS_PER_MS))
         return 0;
     fault_at(swap->faults, setup->at,
              "module `%s`: %s `%s` did not come to rest within swap_ms (%" PRIu64
