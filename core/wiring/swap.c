@@ -111,14 +111,40 @@ static const char *make(struct swap *swap, size_t number, int32_t *error)
     return *error == TONI_OK ? NULL : "start";
 }
 
-/* The last swap of a slot may still wait for a worker that does not come back. */
+/* @return Whether nobody is in the place of a removed gateway any more. */
+static bool is_deserted(struct swap *swap, struct slot *slot)
+{
+    if (slot->kind == TONI_GATEWAY && swap->world->close_clients(swap->world->data, slot))
+        return false;
+    gate_close(&slot->gate);
+    const bool is_empty = gate_wait_empty(
+        &slot->gate, clock_now_ns() + swap->next->config->limits.swap_ms * NS_PER_MS);
+    if (is_empty)
+        slot_vacate(slot);
+    gate_open(&slot->gate);
+    return is_empty;
+}
+
+/* What an earlier swap could not end may be over by now: clients that a worker did not come to, or
+ * that did not go. */
+static bool is_free(struct swap *swap, size_t number)
+{
+    struct slot *slot = swap->next->setups[number].slot;
+
+    if (slot->retired) {
+        if (swap->world->adopt(swap->world->data, slot))
+            return false;
+        slot->retired = NULL;
+    }
+    return swap->changes.next[number].change != CHANGE_ADD || !atomic_load(&slot->instance) ||
+           is_deserted(swap, slot);
+}
+
 static int check_place(struct swap *swap, size_t number)
 {
     const struct instance_setup *setup = &swap->next->setups[number];
-    const struct slot *slot = setup->slot;
-    const bool is_vacant = !atomic_load(&slot->instance);
 
-    if (!slot->retired && (is_vacant || swap->changes.next[number].change != CHANGE_ADD))
+    if (is_free(swap, number))
         return 0;
     fault_at(swap->faults, setup->at,
              "module `%s`: %s `%s`: its last change is not over: a callback does not return, or a "
@@ -425,32 +451,14 @@ static void go_on(struct swap *swap)
     }
 }
 
-/* Its clients are gone, or it keeps them for good. */
-static bool clear_out(struct swap *swap, size_t number)
-{
-    struct slot *slot = swap->now->setups[number].slot;
-    bool is_empty = true;
-
-    if (slot->kind == TONI_GATEWAY)
-        is_empty = swap->world->close_clients(swap->world->data, slot) == 0;
-    gate_close(&slot->gate);
-    is_empty = gate_wait_empty(&slot->gate,
-                               clock_now_ns() + swap->next->config->limits.swap_ms * NS_PER_MS) &&
-               is_empty;
-    if (is_empty)
-        slot_vacate(slot);
-    gate_open(&slot->gate);
-    return is_empty;
-}
-
 static void end_one(struct swap *swap, size_t number)
 {
     struct graph *now = swap->now;
     const size_t after = swap->changes.after[number];
 
     (void)life_call(now, number, "stopping", life_stopping, NULL);
-    const bool may_end =
-        after != NOBODY ? !swap->next->setups[after].slot->retired : clear_out(swap, number);
+    const bool may_end = after != NOBODY ? !swap->next->setups[after].slot->retired
+                                         : is_deserted(swap, now->setups[number].slot);
     if (may_end)
         life_end(now, number);
     if (after == NOBODY)
