@@ -214,7 +214,7 @@ static int open_batch(struct room *room, uint64_t encoded, uint64_t twin)
 }
 
 static int append_to_open(struct room *room, const toni_message *message, uint64_t encoded,
-                                 const toni_message *deflated, uint64_t twin)
+                          const toni_message *deflated, uint64_t twin)
 {
     if (room->open &&
         (!batch_has_room(room->open, encoded) || (room->open->deflated != NULL) != (twin > 0)))
@@ -287,6 +287,42 @@ int32_t room_broadcast(struct room *room, const toni_message *message, const ton
     return (int32_t)(room->targets <= INT32_MAX ? room->targets : INT32_MAX);
 }
 
+/* --- Questions */
+
+static uint64_t dropped_by(const struct room *room, enum drop_reason reason)
+{
+    return counter_read(&room->dropped[reason - DROP_POLICY_FIRST]);
+}
+
+int32_t room_info(struct room *room, toni_room_info **info)
+{
+    *info = NULL;
+    toni_room_info *snapshot = malloc(sizeof *snapshot);
+    if (!snapshot)
+        return TONI_ERR_NO_MEMORY;
+    pthread_mutex_lock(&room->mutex);
+    *snapshot = (toni_room_info){
+        .host = room->connections->host,
+        .struct_size = sizeof *snapshot,
+        .members = room->members,
+        .targets = room->targets,
+        .epoch = room->id,
+        .sequence = room->seq,
+        .pending_bytes = atomic_load_explicit(&room->pending, memory_order_relaxed),
+        .dropped_slow_consumer = dropped_by(room, DROP_SLOW_CONSUMER),
+        .dropped_oldest = dropped_by(room, DROP_OLDEST),
+        .dropped_newest = dropped_by(room, DROP_NEWEST),
+        .dropped_not_latest = dropped_by(room, DROP_NOT_LATEST),
+    };
+    pthread_mutex_unlock(&room->mutex);
+    if (snapshot->members == 0) { /* it ends just now, or its first member is about to come in */
+        free(snapshot);
+        return TONI_ERR_NOT_FOUND;
+    }
+    *info = snapshot;
+    return TONI_OK;
+}
+
 /* --- Delivery */
 
 void room_forget(struct room *room, const struct batch *batch)
@@ -307,8 +343,8 @@ static inline void hand_to(const struct member *member, struct batch *batch, uin
                              (uint32_t)(to - from + 1));
 }
 
-/* Two loops, each a function of its own: so the first, which most messages take, asks nobody what he
- * takes, and has all it needs in registers. */
+/* Two loops, each a function of its own: so the first, which most messages take, asks nobody what
+ * he takes, and has all it needs in registers. */
 
 __attribute__((noinline)) static void hand_out(const struct shard *shard, struct batch *batch,
                                                uint64_t begin, uint64_t end)
