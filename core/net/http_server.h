@@ -33,8 +33,8 @@ struct http_server {
     atomic_bool draining; /* nobody is accepted any more, and answers end their connection */
     atomic_bool refusing; /* and new requests get 503 */
     atomic_bool ended;    /* services are not called any more: they are about to be destroyed */
-    atomic_uint_fast64_t requests;  /* begun, and not answered to the end yet */
-    atomic_uint_fast64_t newcomers; /* connections whose first request has not begun */
+    atomic_uint_fast64_t requests;        /* begun, and not answered to the end yet */
+    atomic_uint_fast64_t newcomers;       /* connections whose first request has not begun */
     struct counter answers[HTTP_CLASSES]; /* to requests for no service */
     struct http_listener *listeners;
     size_t listener_count;

@@ -32,7 +32,7 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(http_body_bytes, 1048576, 0, 1073741824, LIMIT_GATEWAY) /* of a service, too */              \
     X(http_request_ms, 10000, 1, 3600000, LIMIT_HOST)                                              \
     X(http_connections, 1000, 1, 1000000, LIMIT_HOST)                                              \
-    X(state_bytes, 67108864, 0, 1099511627776, LIMIT_GATEWAY) /* that export_state may write */   \
+    X(state_bytes, 67108864, 0, 1099511627776, LIMIT_GATEWAY) /* that export_state may write */    \
     X(swap_ms, 1000, 1, 3600000, LIMIT_HOST)                                                       \
     X(close_ms, 2000, 1, 3600000, LIMIT_GATEWAY)                                                   \
     X(drain_ms, 10000, 0, 3600000, LIMIT_HOST)                                                     \

@@ -188,6 +188,20 @@ static void check_addresses(const struct address_list *now, const struct address
              setting);
 }
 
+static void check_control(const struct config *now, const struct config *next,
+                          struct fault_list *faults)
+{
+    const char *here = now->control.path, *there = next->control.path;
+
+    if (here && there ? strcmp(here, there) == 0 : here == there)
+        return;
+    fault_at(
+        faults, place_of(next, "control"),
+        "control is `%s`, and the host has its socket at `%s`; a reload can't change it: `toni "
+        "restart`",
+        there ? there : "", here ? here : "");
+}
+
 /* The limits that the host reads for itself when it starts. */
 static void check_limits(const struct limits *now, const struct limits *next,
                          const struct config *config, struct fault_list *faults)
@@ -218,6 +232,7 @@ void changes_check_host(const struct config *now, const struct config *next,
     check_addresses(&now->websocket, &next->websocket, "websocket", next, faults);
     check_addresses(&now->http, &next->http, "http", next, faults);
     check_addresses(&now->admin, &next->admin, "admin", next, faults);
+    check_control(now, next, faults);
     if (now->page != next->page)
         fault_at(faults, place_of(next, "listen.page"),
                  "listen.page is not what the host started with; a reload can't change it: `toni "

@@ -209,13 +209,13 @@ out_of_memory:
 
 struct config *gateways_conf_ref(struct config *config)
 {
-    config->references++;
+    atomic_fetch_add(&config->references, 1);
     return config;
 }
 
 void gateways_conf_destroy(struct config *config)
 {
-    if (config == NULL || --config->references > 0)
+    if (config == NULL || atomic_fetch_sub(&config->references, 1) > 1)
         return;
     config_modules_finish(config);
     for (size_t i = 0; i < config->plugin_path_count; i++)

@@ -9,6 +9,7 @@
 #include "wiring/fault.h"
 #include "wiring/listen_address.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,9 +48,9 @@ struct address_list {
 };
 
 /** Read-only once it is made, for all threads, but for the references: they are taken and given
- * back by one thread at a time, as the graph is (graph.h). */
+ * back by the threads that make and end instances, of which one may be left behind in a hook. */
 struct config {
-    unsigned references;
+    atomic_uint references;
     struct value *tree;
     char *folder; /* of the file: what paths in it are relative to */
 

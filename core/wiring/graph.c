@@ -143,7 +143,8 @@ void graph_destroy(struct graph *graph)
 {
     if (graph == NULL)
         return;
-    (void)graph_end(graph);
+    if (graph->hooks) /* not if there was no memory for them */
+        (void)graph_end(graph);
     hooks_destroy(graph->hooks);
     plugin_set_finish(&graph->plugins);
     for (size_t i = 0; i < graph->setup_count; i++) {

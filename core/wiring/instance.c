@@ -196,7 +196,9 @@ bool instance_can_import(const struct instance *instance)
 int32_t instance_export(struct instance *instance, toni_state_writer *writer)
 {
     const uint64_t began = clock_now_ns();
+    slot_enter_at_rest(instance->setup.slot);
     const int32_t result = instance->descriptor->export_state(instance->self, writer);
+    slot_exit_at_rest();
     report_slow_hook(instance, "export_state", clock_now_ns() - began);
     return result < 0 ? result : writer->error;
 }
@@ -204,7 +206,9 @@ int32_t instance_export(struct instance *instance, toni_state_writer *writer)
 int32_t instance_import(struct instance *instance, const toni_state *state)
 {
     const uint64_t began = clock_now_ns();
+    slot_enter_at_rest(instance->setup.slot);
     const int32_t result = instance->descriptor->import_state(instance->self, state);
+    slot_exit_at_rest();
     report_slow_hook(instance, "import_state", clock_now_ns() - began);
     return without_count(result);
 }

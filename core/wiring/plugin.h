@@ -3,18 +3,19 @@
 #ifndef WIRING_PLUGIN_H
 #define WIRING_PLUGIN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <toni/plugin.h>
 
 struct plugin_library;
 
-/** Counted references, not atomic: they are taken and given back by the host's main thread. The
- * descriptor is read by all threads. */
+/** Its references are counted atomically: an instance takes one on the hooks' thread, which may be
+ * left behind in a hook. The descriptor is read by all threads. */
 struct plugin {
     toni_plugin descriptor; /* a copy, checked; zero in what the plugin is too old to have */
     const char *path;       /* of the original library, for messages */
     bool was_used;          /* `create` has been called */
-    unsigned references;
+    atomic_uint references;
     struct plugin_library *library; /* the loader's */
 };
 

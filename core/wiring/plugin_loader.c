@@ -72,13 +72,13 @@ static void library_destroy(struct plugin_library *library, bool unload)
 
 struct plugin *plugin_ref(struct plugin *plugin)
 {
-    plugin->references++;
+    atomic_fetch_add(&plugin->references, 1);
     return plugin;
 }
 
 void plugin_unref(struct plugin *plugin)
 {
-    if (plugin == NULL || --plugin->references > 0)
+    if (plugin == NULL || atomic_fetch_sub(&plugin->references, 1) > 1)
         return;
     const bool unload = !plugin->was_used || (plugin->descriptor.flags & TONI_UNLOADABLE) != 0;
     library_destroy(plugin->library, unload);
@@ -292,15 +292,20 @@ static bool same_content(int fd, const char *path)
     return size == 0;
 }
 
-/* @return What the running configuration has loaded from this file, if that is as it was. */
+/* The same content may be in another file now, and another content in the file that it was in: the
+ * set is to tell files apart as they are.
+ * @return What the running configuration has loaded from this path, if its content is as it was. */
 static struct plugin *running(const struct plugin_set *set, const struct plugin_library *library,
                               int fd)
 {
     for (size_t i = 0; set->before != NULL && i < set->before->count; i++) {
         struct plugin *plugin = set->before->plugins[i];
 
-        if (strcmp(plugin->path, library->path) == 0 && same_content(fd, plugin->library->copy))
-            return plugin;
+        if (strcmp(plugin->path, library->path) != 0 || !same_content(fd, plugin->library->copy))
+            continue;
+        plugin->library->device = library->device;
+        plugin->library->inode = library->inode;
+        return plugin;
     }
     return NULL;
 }

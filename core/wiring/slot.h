@@ -146,6 +146,13 @@ struct instance *slot_enter(struct slot *slot);
 /** Ends a call. By the thread that began it. */
 void slot_exit(struct slot *slot);
 
+/** Begins a hook of an instance that is at rest, behind its closed gate: the thread counts as
+ * inside for slot_acquire(). */
+void slot_enter_at_rest(struct slot *slot);
+
+/** Ends it. By the thread that began it. */
+void slot_exit_at_rest(void);
+
 /** Begins a piece of work of a plugin's own thread, or of a job: see toni_context_acquire. May be
  * nested, and may be called from within a call.
  * @return 0, or -1: the thread is in too many slots at once. @thread Any. */

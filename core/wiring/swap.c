@@ -30,10 +30,11 @@ static const char *kind_name(const struct instance_setup *setup)
     return setup->plugin->descriptor.kind == TONI_GATEWAY ? "gateway" : "service";
 }
 
-static void fail_hook(struct swap *swap, const struct instance_setup *setup, const char *hook,
-                      int32_t error)
+static void fail_hook(struct swap *swap, size_t number, const char *hook, int32_t error)
 {
-    if (error == TONI_ERR_TIMEOUT) {
+    const struct instance_setup *setup = &swap->next->setups[number];
+
+    if (swap->next->lives[number].is_left) {
         fault_at(
             swap->faults, setup->at,
             "module `%s`: %s `%s`: %s of the new version did not return within hook_ms (%" PRIu64
@@ -48,10 +49,12 @@ static void fail_hook(struct swap *swap, const struct instance_setup *setup, con
              toni_strerror(error));
 }
 
-static void fail_export(struct swap *swap, const struct instance_setup *setup, int32_t error,
+static void fail_export(struct swap *swap, size_t number, int32_t error,
                         const toni_state_writer *writer)
 {
-    if (error == TONI_ERR_TIMEOUT) {
+    const struct instance_setup *setup = &swap->next->setups[number];
+
+    if (swap->now->lives[swap->changes.next[number].before].is_left) {
         fault_at(
             swap->faults, setup->at,
             "module `%s`: %s `%s`: export_state of the version that runs did not return within "
@@ -156,7 +159,7 @@ static int make_all(struct swap *swap)
         const char *hook = takes_a_place(swap, i) ? make(swap, i, &error) : NULL;
 
         if (hook) {
-            fail_hook(swap, &swap->next->setups[i], hook, error);
+            fail_hook(swap, i, hook, error);
             return -1;
         }
         if (!takes_a_place(swap, i))
@@ -185,24 +188,32 @@ static void open_gates(struct swap *swap)
     swap->report->paused_ns = clock_now_ns() - swap->closed_ns;
 }
 
-static int come_to_rest(struct swap *swap)
+static int wait_for_rest(struct swap *swap, const struct instance_setup *setup)
 {
     const uint64_t swap_ms = swap->next->config->limits.swap_ms;
+
+    if (gate_wait_empty(&setup->slot->gate, swap->closed_ns + swap_ms * NS_PER_MS))
+        return 0;
+    fault_at(swap->faults, setup->at,
+             "module `%s`: %s `%s` did not come to rest within swap_ms (%" PRIu64
+             "): a call of it has not returned; nothing is changed; try again, or raise swap_ms",
+             setup->module, kind_name(setup), setup->name, swap_ms);
+    return -1;
+}
+
+static int come_to_rest(struct swap *swap)
+{
     int result = 0;
 
     swap->closed_ns = clock_now_ns();
     each_gate(swap, gate_close);
     for (size_t i = 0; i < swap->now->setup_count; i++) {
-        const struct instance_setup *setup = &swap->now->setups[i];
-
-        if (!swap->changes.rests[i] ||
-            gate_wait_empty(&setup->slot->gate, swap->closed_ns + swap_ms * NS_PER_MS))
-            continue;
-        fault_at(swap->faults, setup->at,
-                 "module `%s`: %s `%s` did not come to rest within swap_ms (%" PRIu64
-                 "): a call of it has not returned; nothing is changed; try again, or raise swap_ms",
-                 setup->module, kind_name(setup), setup->name, swap_ms);
-        result = -1;
+        if (swap->changes.rests[i])
+            result |= wait_for_rest(swap, &swap->now->setups[i]);
+    }
+    for (size_t i = 0; i < swap->next->setup_count; i++) { /* who came to a vacant place */
+        if (swap->changes.next[i].change == CHANGE_ADD)
+            result |= wait_for_rest(swap, &swap->next->setups[i]);
     }
     return result;
 }
@@ -234,25 +245,28 @@ static int32_t import_from(struct swap *swap, size_t number, struct transfer *tr
     };
     const int32_t error = life_call(swap->next, number, "import_state", import, &transfer->state);
     if (error != TONI_OK)
-        fail_hook(swap, &swap->next->setups[number], "import_state", error);
+        fail_hook(swap, number, "import_state", error);
     return error;
 }
 
 static int32_t transfer_between(struct swap *swap, size_t number, struct transfer *transfer)
 {
     const size_t before = swap->changes.next[number].before;
-    const struct instance_setup *setup = &swap->next->setups[number];
 
-    state_writer_init(&transfer->writer, swap->now->host, setup->limits.state_bytes);
+    state_writer_init(&transfer->writer, swap->now->host,
+                      swap->next->setups[number].limits.state_bytes);
     const int32_t error = life_call(swap->now, before, "export_state", export, &transfer->writer);
     if (error == TONI_OK)
         return import_from(swap, number, transfer);
-    fail_export(swap, setup, error, &transfer->writer);
+    fail_export(swap, number, error, &transfer->writer);
     return error;
 }
 
 static int transfer_state(struct swap *swap, size_t number)
 {
+    const struct life *from = &swap->now->lives[swap->changes.next[number].before];
+    const struct life *to = &swap->next->lives[number];
+    const bool was_left = from->is_left; /* by an earlier reload, which had a transfer of its own */
     struct transfer *transfer = calloc(1, sizeof *transfer);
 
     if (!transfer) {
@@ -260,7 +274,7 @@ static int transfer_state(struct swap *swap, size_t number)
         return -1;
     }
     const int32_t error = transfer_between(swap, number, transfer);
-    if (error != TONI_ERR_TIMEOUT) {
+    if (was_left || (!from->is_left && !to->is_left)) {
         state_writer_finish(&transfer->writer);
         free(transfer);
     }

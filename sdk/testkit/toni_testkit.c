@@ -384,6 +384,24 @@ static void context_log(toni_context *context, uint32_t level, toni_str message,
     record(host, "\n");
 }
 
+static int32_t context_acquire(toni_context *context)
+{
+    toni_fake_host *host = host_of_context(context);
+    int32_t result = result_of(host, "acquire");
+    record(host, "acquire\n");
+    host->acquired += result >= 0;
+    return result;
+}
+
+static int32_t context_release(toni_context *context)
+{
+    toni_fake_host *host = host_of_context(context);
+    record(host, "release\n");
+    ck_assert_msg(host->acquired > 0, "a context that was not acquired is released");
+    host->acquired--;
+    return TONI_OK;
+}
+
 static int32_t find_option(toni_context *context, toni_str path, char type,
                            const toni_fake_setting **option)
 {
@@ -644,6 +662,34 @@ static void cancel_tasks(toni_fake_host *host)
     }
 }
 
+/* --- State */
+
+static int32_t add_to_state(toni_fake_host *host, toni_fake_state *state, const void *bytes,
+                            size_t size)
+{
+    int32_t result = result_of(host, "state_write");
+    if (result < 0)
+        return result;
+    if (size > host->state_bytes || state->size > host->state_bytes - size)
+        return TONI_ERR_TOO_BIG;
+    ck_assert_msg(size <= TONI_FAKE_MAX_STATE - state->size,
+                  "a larger state than the fake host takes: TONI_FAKE_MAX_STATE");
+    if (size > 0)
+        memcpy(state->bytes + state->size, bytes, size);
+    state->size += size;
+    return TONI_OK;
+}
+
+static int32_t state_write(toni_state_writer *writer, const void *bytes, size_t size)
+{
+    toni_fake_host *host = host_of(writer);
+    toni_fake_state *state = (toni_fake_state *)writer;
+    record(host, "state_write %zu\n", size);
+    if (state->error == TONI_OK)
+        state->error = add_to_state(host, state, bytes, size);
+    return state->error;
+}
+
 /* --- The host, as tests see it */
 
 static const toni_host table = {
@@ -700,6 +746,9 @@ static const toni_host table = {
     .context_post = context_post,
     .context_work = context_work,
     .target_send_with_receipt = target_send_with_receipt,
+    .state_write = state_write,
+    .context_acquire = context_acquire,
+    .context_release = context_release,
 };
 
 void toni_fake_host_init(toni_fake_host *host)
@@ -708,6 +757,7 @@ void toni_fake_host_init(toni_fake_host *host)
     host->context = host->connections = host->target = &host->table;
     host->members.host = host->rooms.host = host->info.host = &host->table;
     host->info.struct_size = sizeof host->info;
+    host->state_bytes = TONI_FAKE_MAX_STATE;
 }
 
 const toni_plugin *toni_fake_host_load(toni_fake_host *host, const char *path)
@@ -722,6 +772,8 @@ const toni_plugin *toni_fake_host_load(toni_fake_host *host, const char *path)
     return toni_fake_host_use(host, entry());
 }
 
+/* Members of a later minor are not there in an older descriptor: they are read from the copy alone.
+ */
 const toni_plugin *toni_fake_host_use(toni_fake_host *host, const toni_plugin *plugin)
 {
     ck_assert_ptr_nonnull(plugin);
@@ -732,27 +784,60 @@ const toni_plugin *toni_fake_host_use(toni_fake_host *host, const toni_plugin *p
     ck_assert(plugin->kind == TONI_GATEWAY || plugin->kind == TONI_SERVICE);
     ck_assert_msg(plugin->create != NULL, "`create` is missing");
     ck_assert_msg(plugin->kind != TONI_GATEWAY || plugin->on_message, "`on_message` is missing");
-    host->plugin = plugin;
-    return plugin;
+    host->descriptor = (toni_plugin){0};
+    memcpy(&host->descriptor, plugin,
+           plugin->size < sizeof host->descriptor ? plugin->size : sizeof host->descriptor);
+    host->plugin = &host->descriptor;
+    return host->plugin;
+}
+
+/* --- Life */
+
+/* @return An error, or TONI_OK: a count is a success. */
+static int32_t without_count(int32_t result)
+{
+    return result < 0 ? result : TONI_OK;
+}
+
+static int32_t create(toni_fake_host *host)
+{
+    host->closing = 0;
+    int32_t result = host->plugin->create(toni_fake_host_context(host), &host->self);
+    if (result < 0)
+        cancel_tasks(host);
+    return without_count(result);
+}
+
+static void destroy(toni_fake_host *host)
+{
+    cancel_tasks(host);
+    if (host->plugin->destroy)
+        host->plugin->destroy(host->self);
+}
+
+static int32_t call_hook(toni_fake_host *host, int32_t (*hook)(void *self))
+{
+    return hook ? without_count(hook(host->self)) : TONI_OK;
+}
+
+static int32_t import_from(toni_fake_host *host, const toni_fake_state *state)
+{
+    toni_state given = {.struct_size = sizeof given,
+                        .version = state->version,
+                        .bytes = toni_str_make(state->bytes, state->size)};
+    return without_count(host->plugin->import_state(host->self, &given));
 }
 
 int32_t toni_fake_host_start(toni_fake_host *host)
 {
-    const toni_plugin *plugin = host->plugin;
-    host->closing = 0;
-    int32_t result = plugin->create(toni_fake_host_context(host), &host->self);
-    if (result < 0) {
-        cancel_tasks(host);
+    int32_t result = create(host);
+    if (result != TONI_OK)
         return result;
-    }
-    result = plugin->start ? plugin->start(host->self) : TONI_OK;
-    if (result >= 0 && plugin->ready)
-        result = plugin->ready(host->self);
-    if (result >= 0)
-        return TONI_OK; /* a count is a success */
-    cancel_tasks(host);
-    if (plugin->destroy)
-        plugin->destroy(host->self);
+    result = call_hook(host, host->plugin->start);
+    if (result == TONI_OK)
+        result = call_hook(host, host->plugin->ready);
+    if (result != TONI_OK)
+        destroy(host);
     return result;
 }
 
@@ -760,12 +845,67 @@ void toni_fake_host_stop(toni_fake_host *host)
 {
     if (host->plugin->stopping)
         host->plugin->stopping(host->self, 0);
-    cancel_tasks(host);
-    if (host->plugin->destroy)
-        host->plugin->destroy(host->self);
+    destroy(host);
     ck_assert_msg(host->handed_out == 0, "%d snapshots or targets were never ended",
                   host->handed_out);
+    ck_assert_msg(host->acquired == 0, "the context was acquired and not released, %d times",
+                  host->acquired);
 }
+
+/* --- Swaps */
+
+int32_t toni_fake_host_export(toni_fake_host *host, toni_fake_state *state)
+{
+    ck_assert_msg(host->plugin->export_state != NULL, "the plugin has no `export_state`");
+    *state = (toni_fake_state){.host = &host->table, .version = host->plugin->state_version};
+    int32_t result = host->plugin->export_state(host->self, (toni_state_writer *)state);
+    return result < 0 ? result : state->error;
+}
+
+int32_t toni_fake_host_import(toni_fake_host *host, const toni_fake_state *state)
+{
+    ck_assert_msg(host->plugin->import_state != NULL, "the plugin has no `import_state`");
+    int32_t result = create(host);
+    if (result != TONI_OK)
+        return result;
+    result = call_hook(host, host->plugin->start);
+    if (result == TONI_OK)
+        result = import_from(host, state);
+    if (result == TONI_OK)
+        result = call_hook(host, host->plugin->ready);
+    if (result != TONI_OK)
+        destroy(host);
+    return result;
+}
+
+static int32_t transfer(toni_fake_host *host, toni_fake_host *next)
+{
+    toni_fake_state state;
+    if (!host->plugin->export_state || !next->plugin->import_state)
+        return TONI_OK;
+    int32_t result = toni_fake_host_export(host, &state);
+    return result == TONI_OK ? import_from(next, &state) : result;
+}
+
+int32_t toni_fake_host_swap(toni_fake_host *host, toni_fake_host *next)
+{
+    int32_t result = create(next);
+    if (result != TONI_OK)
+        return result;
+    result = call_hook(next, next->plugin->start);
+    ck_assert_msg(host->acquired == 0, "a swap would wait: the old one has its context acquired");
+    if (result == TONI_OK)
+        result = transfer(host, next);
+    if (result != TONI_OK) {
+        destroy(next);
+        return result;
+    }
+    host->closing = 1;
+    (void)call_hook(next, next->plugin->ready); /* it serves already: a host logs an error */
+    return TONI_OK;
+}
+
+/* --- What tests set and ask */
 
 toni_context *toni_fake_host_context(toni_fake_host *host)
 {
@@ -794,7 +934,7 @@ void toni_fake_host_advance(toni_fake_host *host, uint64_t ms)
 {
     const uint64_t until = host->now_ms + ms;
     unsigned most = 1000000;
-    for (toni_fake_task *task = first_task(host, 0, until); task;
+    for (toni_fake_task *task = first_task(host, 0, until); task && !host->closing;
          task = first_task(host, 0, until)) {
         ck_assert_msg(most-- > 0, "there is no end of tasks that are due");
         if (task->due_ms > host->now_ms)
@@ -807,8 +947,8 @@ void toni_fake_host_advance(toni_fake_host *host, uint64_t ms)
 void toni_fake_host_run_work(toni_fake_host *host)
 {
     const int64_t last = host->last_task;
-    for (toni_fake_task *task = first_task(host, 1, UINT64_MAX); task && task->id <= last;
-         task = first_task(host, 1, UINT64_MAX)) {
+    for (toni_fake_task *task = first_task(host, 1, UINT64_MAX);
+         task && task->id <= last && !host->closing; task = first_task(host, 1, UINT64_MAX)) {
         const toni_job_fn job = task->job;
         task->result = job(task->data);
         task->job = NULL;
@@ -913,6 +1053,15 @@ int32_t toni_fake_client_connect(toni_fake_client *client)
     if (result != TONI_OK)
         free_data(host, client);
     return result;
+}
+
+int32_t toni_fake_client_adopt(toni_fake_client *client, toni_fake_host *host)
+{
+    free_data(host_of(client), client);
+    client->host = client->request.host = &host->table;
+    if (!host->plugin->on_adopt)
+        return TONI_OK;
+    return without_count(host->plugin->on_adopt(host->self, toni_fake_client_handle(client)));
 }
 
 int32_t toni_fake_client_send(toni_fake_client *client, const toni_message *message)

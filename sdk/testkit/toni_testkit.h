@@ -29,6 +29,7 @@
  *     header NAME: VALUE     answer STATUS TYPE BODY (of an HTTP request; BODY as it is)
  *     log LEVEL MESSAGE KEY=VALUE…
  *     after MS, every MS, cancel_timer ID, post, work
+ *     state_write SIZE       acquire, release      (state.h)
  *
  * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in
  * toni_fake_host_run_work. So what a plugin does later is a matter of the test, and of no clock.
@@ -40,12 +41,25 @@
 #ifndef TONI_TESTKIT_H
 #define TONI_TESTKIT_H
 
+/* The fake host is one of the newest minor, whatever the plugin needs: its table is whole. */
+#ifndef TONI_ABI_NEEDED
+#define TONI_ABI_NEEDED 1
+#endif
+
 #include <toni/toni.h>
+
+#if TONI_ABI_NEEDED != TONI_ABI_MINOR
+#error                                                                                             \
+    "toni_testkit.h needs all that the headers have: include it before toni/, or define TONI_ABI_NEEDED as TONI_ABI_MINOR is"
+#endif
 
 #include <check.h>
 
 /** How many options a fake host takes, and how many headers and parameters a request. */
 #define TONI_FAKE_MAX 32
+
+/** How many bytes a state (state.h) may have. */
+#define TONI_FAKE_MAX_STATE 65536
 
 /** How many tasks (task.h) a plugin may have at a time. */
 #define TONI_FAKE_MAX_TASKS 256
@@ -109,11 +123,25 @@ typedef struct toni_fake_host {
     toni_fake_task tasks[TONI_FAKE_MAX_TASKS]; /**< that are not over */
     int64_t last_task;                         /**< the id of the last that was asked for */
     uint64_t now_ms;                           /**< since toni_fake_host_init */
-    int closing;                               /**< it takes no more tasks */
+    int closing;                               /**< it takes no more tasks, and runs none */
 
-    const toni_plugin *plugin; /**< under test */
+    uint64_t state_bytes; /**< that `export_state` may write: at first TONI_FAKE_MAX_STATE */
+    int acquired;         /**< how often the plugin has acquired its context and not released it */
+
+    toni_plugin descriptor;    /**< of the plugin; zero in what it is too old to have */
+    const toni_plugin *plugin; /**< under test: `descriptor`, once there is one */
     void *self;                /**< its instance */
 } toni_fake_host;
+
+/** What `export_state` wrote, or what a test hands to `import_state`. Zero is an empty one, of
+ * version 0. */
+typedef struct toni_fake_state {
+    const toni_host *host; /**< the toni_state_writer is this */
+    uint32_t version;
+    int32_t error; /**< the first that a write met */
+    size_t size;
+    char bytes[TONI_FAKE_MAX_STATE];
+} toni_fake_state;
 
 /** What a client asked for when it connected. */
 typedef struct toni_fake_request {
@@ -162,7 +190,8 @@ const toni_plugin *toni_fake_host_load(toni_fake_host *host, const char *path);
 /** Takes a plugin whose source is linked with the test: `toni_fake_host_use(&host,
  * toni_plugin_entry())`. Fails the test if a host would refuse the descriptor's prefix, or a
  * mandatory member is missing.
- * @return @p plugin, which is `host->plugin` now: what it lists in `needs`, it gets. */
+ * @return What a host knows of it, which is `host->plugin` now: a copy, zero in what the plugin is
+ * too old to have. What it lists in `needs`, it gets. */
 const toni_plugin *toni_fake_host_use(toni_fake_host *host, const toni_plugin *plugin);
 
 /** What every plugin defines, for tests that are linked with its source. */
@@ -174,7 +203,7 @@ TONI_EXPORT const toni_plugin *toni_plugin_entry(void);
 int32_t toni_fake_host_start(toni_fake_host *host);
 
 /** Calls the plugin's `stopping`, cancels and releases its tasks, calls `destroy`, and fails the
- * test if `handed_out` is not 0. */
+ * test if `handed_out` or `acquired` is not 0. */
 void toni_fake_host_stop(toni_fake_host *host);
 
 /** @return The handle that `create` gets. Its name is "fake". */
@@ -216,6 +245,33 @@ void toni_fake_host_run_work(toni_fake_host *host);
 /** @return How many tasks the plugin has: waiting timers, posts and jobs. */
 size_t toni_fake_host_task_count(const toni_fake_host *host);
 
+/* --- Swaps (state.h): two hosts, each with one version of the plugin
+ *
+ *     ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_OK);
+ *     ck_assert_int_eq(toni_fake_client_adopt(&client, &next), TONI_OK);
+ *     toni_fake_host_stop(&host);
+ */
+
+/** Swaps the plugin of a host for that of another, as a host does: `create` and `start` of the new
+ * one, `export_state` of the old one and `import_state` of the new one if both are there, `ready`.
+ * The old one's tasks don't run any more. Fails the test if the old one still has its context
+ * acquired, for which a host would wait.
+ * @param host  Started.
+ * @param next  Its plugin is loaded, not started.
+ * @return TONI_OK; `ready` has no say. Or the first error: then @p next has ended, and @p host goes
+ * on. */
+int32_t toni_fake_host_swap(toni_fake_host *host, toni_fake_host *next);
+
+/** Calls the plugin's `export_state`, and nothing else; fails the test if it has none.
+ * @param state  Filled in. @return TONI_OK, what it returned, or what a write met. */
+int32_t toni_fake_host_export(toni_fake_host *host, toni_fake_state *state);
+
+/** Starts the plugin as the next version after one that left a state: `create`, `start`,
+ * `import_state`, `ready`; fails the test if it has no `import_state`.
+ * @param state  Such as one of an older version, or a damaged one: that is for the plugin to find.
+ * @return As toni_fake_host_start(). */
+int32_t toni_fake_host_import(toni_fake_host *host, const toni_fake_state *state);
+
 /* --- Options */
 
 /* Sets an option of the instance, anew or instead of the former one. The path is as in context.h:
@@ -250,6 +306,14 @@ void toni_fake_client_set_parameter(toni_fake_client *client, const char *name, 
 /** Connects: the gateway's `guard` and `on_connect`, those that it has.
  * @return TONI_OK, or the first error; the client's data was released then. */
 int32_t toni_fake_client_connect(toni_fake_client *client);
+
+/** Hands a client on to the host that has taken the place of its own: what the old version kept
+ * with it is released by that version's `client_free`, then `on_adopt` of the new one is called, if
+ * it has one.
+ * @param host  From now on the client's; the old one has not stopped yet.
+ * @return TONI_OK, or what `on_adopt` returned: a host closes the client then, so
+ * toni_fake_client_disconnect follows. */
+int32_t toni_fake_client_adopt(toni_fake_client *client, toni_fake_host *host);
 
 /** The client sends a message. @return What `on_message` returned. */
 int32_t toni_fake_client_send(toni_fake_client *client, const toni_message *message);

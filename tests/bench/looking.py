@@ -44,8 +44,9 @@ class Callgrind:
         self.bench = bench
         self.folder = tempfile.mkdtemp(prefix="toni-bench-count-")
 
-    def control(self, option, pid):
-        subprocess.run(["callgrind_control", option, str(pid)], check=True, capture_output=True)
+    def control(self, *arguments):
+        command = ["callgrind_control", *(str(argument) for argument in arguments)]
+        subprocess.run(command, check=True, capture_output=True)
 
     def at_gate(self, name, server):
         if name == "begin":
@@ -56,7 +57,7 @@ class Callgrind:
     def at_gate_from_off(self, name, server):
         """For who was started without counting: then 10,000 connections join in seconds."""
         if name == "begin":
-            subprocess.run(["callgrind_control", "-i", "on", str(server.pid)], check=True, capture_output=True)
+            self.control("-i", "on", server.pid)
         else:
             self.at_gate(name, server)
 

@@ -88,6 +88,19 @@ class TestPolicies(HostTestCase):
         self.assertEqual(numbers[-1], COUNT - 1)
         self.assertEqual(numbers[:-1], list(range(len(numbers) - 1)))
 
+    def test_the_kernel_holds_little_for_who_reads_nothing(self):
+        """What it holds is held once for each client, and no policy reaches it."""
+        slow = Client(self.host.address, "/drop_oldest", receive_buffer=8192)
+        self.addCleanup(slow.reset)
+        teller = self.client("/probe")
+        slow.read()
+        self.assertEqual(slow.ask("join:held"), "ok")
+        for _ in range(MOST // 2):
+            self.assertEqual(teller.ask("tell:held:" + "x" * SIZE), "targeted=1")
+        self.eventually(
+            lambda: self.figure("outbox_messages") > MOST // 4, "most of them wait in the outbox"
+        )
+
     def test_a_pong_passes_what_waits(self):
         """Whoever reads more slowly than its room is fed, in every turn, gets its pong all the same: else
         it might take the host for lost."""

@@ -35,8 +35,9 @@ static inline void graph_testing_keep_line(void *data, enum log_level level, con
                                            size_t length)
 {
     (void)data, (void)level;
-    ck_assert_uint_lt(strlen(log_lines) + length, sizeof log_lines);
-    strncat(log_lines, line, length);
+    if (strlen(log_lines) + length >= sizeof log_lines)
+        ck_abort_msg("more lines than a test may log");
+    strncat(log_lines, line, length); /* and no assertion: there may be no memory for one */
 }
 
 static inline void graph_testing_setup(void)

@@ -214,7 +214,7 @@ static const struct value *add_one(struct value *parent, const char *name, int k
 
 START_TEST(values_equal_only_what_has_their_type_and_holds_the_same)
 {
-    char name[8];
+    char name[32];
 
     for (int i = 0; i < KINDS; i++) {
         (void)snprintf(name, sizeof name, "k%d", i);

@@ -75,7 +75,7 @@ START_TEST(the_answer_promises_no_windows)
         length = deflate_terms_write(&terms, text);
         ck_assert_uint_eq(length, strlen(text));
         ck_assert_ptr_nonnull(strstr(text, "; server_max_window_bits="));
-        ck_assert_int_eq(atoi(strrchr(text, '=') + 1), (int)bits);
+        ck_assert_uint_eq(strtoul(strrchr(text, '=') + 1, NULL, 10), bits);
     }
 }
 END_TEST

@@ -65,8 +65,24 @@ START_TEST(version_1_0_of_the_descriptor_is_frozen)
 }
 END_TEST
 
+START_TEST(version_1_1_of_the_descriptor_is_frozen)
+{
+    ck_assert_uint_eq(offsetof(toni_plugin, provides), 176);
+    ck_assert_uint_eq(offsetof(toni_plugin, on_request), 184);
+    ck_assert_uint_eq(offsetof(toni_plugin, state_version), TONI_PLUGIN_SIZE_1_0);
+    ck_assert_uint_eq(offsetof(toni_plugin, export_state), 200);
+    ck_assert_uint_eq(offsetof(toni_plugin, import_state), 208);
+    ck_assert_uint_eq(offsetof(toni_plugin, on_adopt), 216);
+    ck_assert_uint_eq(sizeof(toni_plugin), 224);
+    ck_assert_uint_eq(TONI_ABI_MINOR, 1);
+}
+END_TEST
+
 START_TEST(the_other_structs_are_frozen)
 {
+    ck_assert_uint_eq(sizeof(toni_state), 24);
+    ck_assert_uint_eq(offsetof(toni_state, version), 4);
+    ck_assert_uint_eq(offsetof(toni_state, bytes), 8);
     ck_assert_uint_eq(sizeof(toni_str), 16);
     ck_assert_uint_eq(sizeof(toni_dependency), 32);
     ck_assert_uint_eq(sizeof(toni_receipt), 24);
@@ -94,7 +110,7 @@ START_TEST(handles_begin_with_the_table)
 }
 END_TEST
 
-/* Each function's place in the table of version 1.0: append only. */
+/* Each function's place in the table: append only. */
 START_TEST(the_table_is_frozen)
 {
 #define AT(member, place)                                                                          \
@@ -124,6 +140,10 @@ START_TEST(the_table_is_frozen)
     AT(context_post, 47);
     AT(context_work, 48);
     AT(target_send_with_receipt, 49);
+    AT(state_write, 50); /* since 1.1 */
+    AT(context_acquire, 51);
+    AT(context_release, 52);
+    ck_assert_uint_eq(sizeof(toni_host), 8 + 53 * sizeof(void (*)(void)));
 #undef AT
 }
 END_TEST
@@ -156,6 +176,7 @@ START_TEST(error_values_are_frozen)
     ck_assert_int_eq(TONI_ERR_UNAUTHORIZED, -10);
     ck_assert_int_eq(TONI_ERR_FORBIDDEN, -11);
     ck_assert_int_eq(TONI_ERR_FAILED, -12);
+    ck_assert_int_eq(TONI_ERR_TIMEOUT, -13);
 }
 END_TEST
 
@@ -572,8 +593,8 @@ START_TEST(drives_the_c_plugin_through_its_life)
     const toni_plugin *plugin = toni_fake_host_load(&host, TEST_FIXTURES_DIR "/plain_gateway.so");
     void *self = NULL;
 
-    ck_assert_uint_eq(plugin->size, sizeof *plugin);
-    ck_assert_uint_eq(plugin->abi_minor, TONI_ABI_NEEDED);
+    ck_assert_uint_eq(plugin->size, TONI_PLUGIN_SIZE_1_0); /* it asks for no more */
+    ck_assert_uint_eq(plugin->abi_minor, 0);
     ck_assert(toni_str_equal(plugin->version, toni_str_of("1.2.3")));
     ck_assert(toni_str_equal(*plugin->subprotocols[0], toni_str_of("v2")));
     ck_assert(toni_str_equal(*plugin->subprotocols[1], toni_str_of("v1")));
@@ -708,8 +729,8 @@ START_TEST(drives_the_cxx_plugin)
 
     ck_assert_uint_eq(plugin->magic, TONI_ABI_MAGIC);
     ck_assert_uint_eq(plugin->abi_major, TONI_ABI_MAJOR);
-    ck_assert_uint_eq(plugin->abi_minor, TONI_ABI_NEEDED);
-    ck_assert_uint_eq(plugin->size, sizeof *plugin);
+    ck_assert_uint_eq(plugin->abi_minor, 0);
+    ck_assert_uint_eq(plugin->size, TONI_PLUGIN_SIZE_1_0);
     ck_assert_uint_eq(plugin->kind, TONI_GATEWAY);
     ck_assert(toni_str_equal(plugin->name, toni_str_of("cxx")));
     ck_assert(toni_str_equal(plugin->needs[0]->interface_name, toni_str_of("toni.connections")));
@@ -728,9 +749,247 @@ START_TEST(drives_the_cxx_plugin)
 }
 END_TEST
 
+/* --- Swaps */
+
+static toni_fake_host next; /* the host of the new version */
+
+static const toni_plugin *load_swap(toni_fake_host *into, int version)
+{
+    return toni_fake_host_load(into, version == 1 ? TEST_FIXTURES_DIR "/swap_1.so"
+                                                  : TEST_FIXTURES_DIR "/swap_2.so");
+}
+
+static void set_up_swap(void)
+{
+    reset();
+    toni_fake_host_init(&next);
+    load_swap(&host, 1);
+    load_swap(&next, 2);
+}
+
+static void start_and_connect(void)
+{
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_OK);
+    toni_fake_host_clear(&host);
+}
+
+static void check_answer(toni_fake_host *of, const char *text, const char *calls)
+{
+    ck_assert_int_eq(toni_fake_client_send_text(&client, text), TONI_OK);
+    toni_fake_host_expect(of, calls);
+}
+
+START_TEST(what_1_1_brought_is_asked_for)
+{
+    const toni_plugin *plugin = load_swap(&host, 2);
+
+    ck_assert_uint_eq(plugin->size, sizeof *plugin);
+    ck_assert_uint_eq(plugin->abi_minor, 1);
+    ck_assert_uint_eq(plugin->state_version, 2);
+    ck_assert_ptr_eq(plugin, host.plugin);
+    plugin = toni_fake_host_load(&host, TEST_FIXTURES_DIR "/plain_gateway.so");
+    ck_assert(!plugin->export_state && !plugin->import_state && !plugin->on_adopt);
+    ck_assert_uint_eq(plugin->state_version, 0);
+}
+END_TEST
+
+START_TEST(wrappers_of_swaps_reach_the_table)
+{
+    static toni_fake_state state;
+    toni_context *context = toni_fake_host_context(&host);
+    toni_state_writer *writer = (toni_state_writer *)&state;
+
+    state.host = &host.table;
+    ck_assert_int_eq(toni_state_write(writer, "abc", 3), TONI_OK);
+    ck_assert_int_eq(toni_state_write(writer, NULL, 0), TONI_OK);
+    ck_assert_mem_eq(state.bytes, "abc", 3);
+    ck_assert_uint_eq(state.size, 3);
+    ck_assert_int_eq(toni_context_acquire(context), TONI_OK);
+    ck_assert_int_eq(toni_context_acquire(context), TONI_OK);
+    ck_assert_int_eq(host.acquired, 2);
+    ck_assert_int_eq(toni_context_release(context), TONI_OK);
+    ck_assert_int_eq(toni_context_release(context), TONI_OK);
+    ck_assert_int_eq(host.acquired, 0);
+    host.result_of = "acquire";
+    host.result = TONI_ERR_LIMIT;
+    ck_assert_int_eq(toni_context_acquire(context), TONI_ERR_LIMIT);
+    ck_assert_int_eq(host.acquired, 0);
+    toni_fake_host_expect(&host, "state_write 3\nstate_write 0\nacquire\nacquire\nrelease\n"
+                                 "release\nacquire\n");
+}
+END_TEST
+
+START_TEST(a_swap_carries_state_and_clients)
+{
+    toni_fake_host_set_int(&host, "padding", 1024);
+    start_and_connect();
+    check_answer(&host, "count", "send 7 text:version 1 count 1\n");
+    check_answer(&host, "kept", "send 7 text:connected by version 1\n");
+
+    ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_OK);
+    toni_fake_host_expect(&host, "log 0 version 1: export_state\nstate_write 8\n"
+                                 "state_write 1024\n");
+    toni_fake_host_expect(&next, "log 0 version 2: create\nlog 0 version 2: start\n"
+                                 "log 0 version 2: import_state\nlog 0 version 2: ready\n");
+    ck_assert_int_eq(toni_fake_client_adopt(&client, &next), TONI_OK);
+    toni_fake_host_expect(&next, "log 0 version 2: on_adopt\n");
+    toni_fake_host_stop(&host);
+    toni_fake_host_expect(&host, "log 1 stopping version 1\nlog 0 version 1: stopping\n"
+                                 "log 1 destroying version 1\nlog 0 version 1: destroy\n");
+
+    check_answer(&next, "count", "send 7 text:version 2 count 2\n");
+    check_answer(&next, "kept", "send 7 text:adopted by version 2\n");
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    toni_fake_host_stop(&next);
+}
+END_TEST
+
+START_TEST(a_swap_that_fails_changes_nothing)
+{
+    static const char *const hooks[] = {"create", "start", "import_state"};
+
+    start_and_connect();
+    check_answer(&host, "count", "send 7 text:version 1 count 1\n");
+    toni_fake_host_set_str(&next, "fail", hooks[_i]);
+    ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_ERR_FAILED);
+    ck_assert((strstr(next.calls, "destroying version 2") != NULL) == (_i > 0));
+    ck_assert_ptr_null(strstr(next.calls, "ready"));
+    ck_assert_ptr_null(strstr(next.calls, "stopping"));
+    toni_fake_host_clear(&host);
+    check_answer(&host, "count", "send 7 text:version 1 count 2\n");
+    check_answer(&host, "kept", "send 7 text:connected by version 1\n");
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
+START_TEST(a_state_has_a_bound)
+{
+    static toni_fake_state state;
+
+    toni_fake_host_set_int(&host, "padding", 1024);
+    start_and_connect();
+    host.state_bytes = 1031;
+    ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_ERR_TOO_BIG);
+    ck_assert_int_eq(toni_fake_host_export(&host, &state), TONI_ERR_TOO_BIG);
+    ck_assert_uint_eq(state.size, 8);
+    host.state_bytes = 1032;
+    ck_assert_int_eq(toni_fake_host_export(&host, &state), TONI_OK);
+    ck_assert_uint_eq(state.size, 1032);
+    ck_assert_uint_eq(state.version, 1);
+    host.result_of = "state_write";
+    host.result = TONI_ERR_NO_MEMORY;
+    ck_assert_int_eq(toni_fake_host_export(&host, &state), TONI_ERR_NO_MEMORY);
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
+START_TEST(a_state_can_be_made_by_the_test)
+{
+    static toni_fake_state state = {.version = 1, .size = 8, .bytes = {41}};
+
+    ck_assert_int_eq(toni_fake_host_import(&next, &state), TONI_OK);
+    toni_fake_client_init(&client, &next, 7);
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_OK);
+    toni_fake_host_clear(&next);
+    check_answer(&next, "count", "send 7 text:version 2 count 42\n");
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    toni_fake_host_stop(&next);
+
+    state.version = 3; /* of a later version */
+    ck_assert_int_eq(toni_fake_host_import(&next, &state), TONI_ERR_INVALID);
+    state.version = 1;
+    state.size = 7; /* cut off */
+    ck_assert_int_eq(toni_fake_host_import(&next, &state), TONI_ERR_INVALID);
+}
+END_TEST
+
+START_TEST(tasks_of_the_old_version_do_not_run)
+{
+    toni_context *context = toni_fake_host_context(&host);
+
+    start_and_connect();
+    toni_every(context, 1, run_letter, "A", release_letter);
+    toni_post(context, run_letter, "B", release_letter);
+    toni_work(context, work_letter, end_letter, "C", release_letter);
+    ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_OK);
+    toni_fake_host_advance(&host, 10);
+    toni_fake_host_run_work(&host);
+    expect_events("");
+    ck_assert_int_eq(toni_post(context, run_letter, "D", NULL), TONI_ERR_CLOSING);
+    ck_assert_int_eq(toni_fake_client_adopt(&client, &next), TONI_OK);
+    toni_fake_host_stop(&host);
+    expect_events("abc");
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    toni_fake_host_stop(&next);
+}
+END_TEST
+
+START_TEST(a_client_that_is_not_adopted)
+{
+    start_and_connect();
+    toni_fake_host_set_str(&next, "fail", "on_adopt");
+    ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_OK);
+    ck_assert_int_eq(toni_fake_client_adopt(&client, &next), TONI_ERR_FAILED);
+    ck_assert_ptr_null(client.data);
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_SERVER);
+    toni_fake_host_stop(&host);
+    toni_fake_host_stop(&next);
+}
+END_TEST
+
+/* To and from one that knows nothing of swaps. */
+START_TEST(a_version_without_state)
+{
+    toni_fake_host_load(&next, TEST_FIXTURES_DIR "/plain_gateway.so");
+    start_and_connect();
+    ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_OK);
+    toni_fake_host_expect(&host, "");
+    ck_assert_int_eq(toni_fake_client_adopt(&client, &next), TONI_OK);
+    ck_assert_ptr_null(client.data);
+    toni_fake_host_stop(&host);
+    toni_fake_host_clear(&next);
+    check_answer(&next, "hi", "send 7 text:hi\n");
+
+    toni_fake_host_init(&host);
+    load_swap(&host, 2);
+    ck_assert_int_eq(toni_fake_host_swap(&next, &host), TONI_OK);
+    ck_assert_int_eq(toni_fake_client_adopt(&client, &host), TONI_OK);
+    toni_fake_host_stop(&next);
+    toni_fake_host_clear(&host);
+    check_answer(&host, "count", "send 7 text:version 2 count 1\n");
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
+START_TEST(swaps_the_cxx_plugin)
+{
+    const toni_plugin *plugin =
+        toni_fake_host_load(&host, TEST_FIXTURES_DIR "/cxx_swap_gateway.so");
+    static toni_fake_state damaged = {.version = 9};
+
+    ck_assert_uint_eq(plugin->size, sizeof *plugin);
+    ck_assert_uint_eq(plugin->abi_minor, 1);
+    toni_fake_host_use(&next, plugin);
+    start_and_connect();
+    check_answer(&host, "one", "acquire\nsend 7 text:connected, after \nrelease\n");
+    ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_OK);
+    ck_assert_int_eq(toni_fake_client_adopt(&client, &next), TONI_OK);
+    toni_fake_host_stop(&host);
+    check_answer(&next, "two", "acquire\nsend 7 text:adopted, after one\nrelease\n");
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    toni_fake_host_stop(&next);
+    ck_assert_int_eq(toni_fake_host_import(&next, &damaged), TONI_ERR_INVALID);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plugin contract");
+    TCase *swaps = tcase_create("swaps");
     TCase *layout = tcase_create("layout");
     TCase *values = tcase_create("values");
     TCase *wrappers = tcase_create("wrappers");
@@ -739,6 +998,7 @@ int main(void)
     tcase_add_checked_fixture(layout, reset, NULL);
     tcase_add_test(layout, the_prefix_is_frozen);
     tcase_add_test(layout, version_1_0_of_the_descriptor_is_frozen);
+    tcase_add_test(layout, version_1_1_of_the_descriptor_is_frozen);
     tcase_add_test(layout, the_other_structs_are_frozen);
     tcase_add_test(layout, handles_begin_with_the_table);
     tcase_add_test(layout, the_table_is_frozen);
@@ -773,6 +1033,19 @@ int main(void)
     tcase_add_test(plugins, what_is_not_needed_is_not_injected);
     tcase_add_test(plugins, drives_the_cxx_plugin);
     suite_add_tcase(suite, plugins);
+
+    tcase_add_checked_fixture(swaps, set_up_swap, NULL);
+    tcase_add_test(swaps, what_1_1_brought_is_asked_for);
+    tcase_add_test(swaps, wrappers_of_swaps_reach_the_table);
+    tcase_add_test(swaps, a_swap_carries_state_and_clients);
+    tcase_add_loop_test(swaps, a_swap_that_fails_changes_nothing, 0, 3);
+    tcase_add_test(swaps, a_state_has_a_bound);
+    tcase_add_test(swaps, a_state_can_be_made_by_the_test);
+    tcase_add_test(swaps, tasks_of_the_old_version_do_not_run);
+    tcase_add_test(swaps, a_client_that_is_not_adopted);
+    tcase_add_test(swaps, a_version_without_state);
+    tcase_add_test(swaps, swaps_the_cxx_plugin);
+    suite_add_tcase(suite, swaps);
 
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -109,7 +109,7 @@ static unsigned received(const struct peer *peer, char *const *texts, size_t cou
     wire_reader_init(&reader, peer->socket.wire.bytes, peer->socket.wire.length);
     reader.deflates = peer->client->deflates;
     for (size_t i = 0; i < count; i++) {
-        REQUIRE(wire_reader_next(&reader, &message));
+        REQUIRE(texts[i] && wire_reader_next(&reader, &message));
         REQUIRE(message.opcode == TONI_TEXT);
         REQUIRE(message.size == strlen(texts[i]));
         REQUIRE(memcmp(message.payload, texts[i], message.size) == 0);

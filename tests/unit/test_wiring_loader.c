@@ -236,6 +236,26 @@ START_TEST(takes_what_is_good)
 }
 END_TEST
 
+/* Built for 1.0, and for 1.1: what the first is too old to have is zero. */
+START_TEST(takes_every_minor_up_to_its_own)
+{
+    const toni_plugin *plain = &load_good("plain_gateway.so")->descriptor;
+    const toni_plugin *swap = &load_good("swap_2.so")->descriptor;
+    const toni_plugin *cxx = &load_good("cxx_swap_gateway.so")->descriptor;
+
+    ck_assert_uint_eq(plain->abi_minor, 0);
+    ck_assert_uint_eq(plain->size, TONI_PLUGIN_SIZE_1_0);
+    ck_assert_uint_eq(plain->state_version, 0);
+    ck_assert(!plain->export_state && !plain->import_state && !plain->on_adopt);
+    ck_assert_uint_eq(swap->abi_minor, 1);
+    ck_assert_uint_eq(swap->size, sizeof *swap);
+    ck_assert_uint_eq(swap->state_version, 2);
+    ck_assert(swap->export_state && swap->import_state && swap->on_adopt);
+    ck_assert_uint_eq(cxx->size, sizeof *cxx);
+    ck_assert(cxx->export_state && cxx->import_state && cxx->on_adopt);
+}
+END_TEST
+
 START_TEST(ignores_flags_that_it_does_not_know)
 {
     ck_assert_uint_eq(load_good("odd_flags.so")->descriptor.flags, 0xfffffffdu);
@@ -279,6 +299,177 @@ START_TEST(loads_a_file_once_per_set)
     ck_assert_ptr_ne((const void *)(uintptr_t)second->descriptor.create,
                      (const void *)(uintptr_t)first->descriptor.create); /* mapped again */
     plugin_set_finish(&other);
+}
+END_TEST
+
+/* --- One set after another: what a reload loads */
+
+static struct plugin_set next;
+
+static void begin_next(void)
+{
+    plugin_set_init(&next, &loader, &set.search, &set);
+}
+
+/* The next set takes the place of the one before. */
+static void end_next(void)
+{
+    plugin_set_finish(&set);
+    set = next;
+    set.before = NULL;
+}
+
+static struct plugin *load_next(const char *library)
+{
+    struct plugin *plugin = plugin_set_load(&next, library, tree, &faults);
+
+    testing_check_no_faults();
+    ck_assert_ptr_nonnull(plugin);
+    return plugin;
+}
+
+static void copy_fixture(const char *fixture, const char *name)
+{
+    char path[PATH_MAX];
+    size_t size;
+
+    (void)snprintf(path, sizeof path, TEST_FIXTURES_DIR "/%s", fixture);
+    char *file = testing_read(path, &size);
+    testing_write(name, file, size);
+    free(file);
+}
+
+/* As a careful person replaces a file: another one gets its name. */
+static void replace_by_fixture(const char *fixture, const char *name)
+{
+    copy_fixture(fixture, "new.tmp");
+    ck_assert_int_eq(rename(testing_path("new.tmp"), testing_path(name)), 0);
+}
+
+START_TEST(an_unchanged_library_is_shared_with_the_set_before)
+{
+    copy_fixture("idle_gateway.so", "a.so");
+    struct plugin *plugin = load_good("a.so");
+    plugin->was_used = true;
+    const unsigned copies = loader.copies.copies;
+
+    for (int i = 0; i < 3; i++) {
+        begin_next();
+        ck_assert_ptr_eq(load_next("a.so"), plugin);
+        ck_assert_ptr_eq(load_next("a.so"), plugin); /* twice in one set */
+        ck_assert_uint_eq(next.count, 1);
+        ck_assert_uint_eq(plugin->references, 2);
+        end_next();
+        ck_assert_uint_eq(plugin->references, 1);
+    }
+    ck_assert_uint_eq(loader.copies.copies, copies); /* it was not even copied */
+    ck_assert_uint_eq(loader.retired, 0);
+}
+END_TEST
+
+START_TEST(changed_content_is_loaded_anew)
+{
+    copy_fixture("idle_gateway.so", "a.so");
+    struct plugin *first = load_good("a.so");
+    first->was_used = true;
+
+    copy_fixture("plain_gateway.so", "a.so"); /* in place */
+    begin_next();
+    struct plugin *second = load_next("a.so");
+    ck_assert_ptr_ne(second, first);
+    ck_assert(toni_str_equal(second->descriptor.name, toni_str_of("plain")));
+    ck_assert(toni_str_equal(first->descriptor.name, toni_str_of("idle")));
+    second->was_used = true;
+    end_next();
+    ck_assert_uint_eq(loader.retired, 1);
+
+    replace_by_fixture("idle_gateway.so", "a.so");
+    begin_next();
+    ck_assert_ptr_ne(load_next("a.so"), second);
+    end_next();
+    ck_assert_uint_eq(loader.retired, 2);
+}
+END_TEST
+
+/* One byte at the end, or one byte less. */
+START_TEST(a_small_change_is_a_change)
+{
+    size_t size;
+    char *file = testing_read(TEST_FIXTURES_DIR "/idle_gateway.so", &size);
+
+    file[size] = 'x';
+    testing_write("a.so", file, size);
+    struct plugin *first = load_good("a.so");
+    testing_write("a.so", file, size + 1);
+    begin_next();
+    struct plugin *second = load_next("a.so");
+    ck_assert_ptr_ne(second, first);
+    end_next();
+    testing_write("a.so", file, size);
+    begin_next();
+    ck_assert_ptr_ne(load_next("a.so"), second);
+    end_next();
+    free(file);
+}
+END_TEST
+
+START_TEST(the_same_content_in_another_file_of_that_name_is_shared)
+{
+    copy_fixture("idle_gateway.so", "a.so");
+    ck_assert_int_eq(symlink("a.so", testing_path("alias.so")), 0);
+    struct plugin *plugin = load_good("a.so");
+
+    replace_by_fixture("idle_gateway.so", "a.so");
+    begin_next();
+    ck_assert_ptr_eq(load_next("a.so"), plugin);
+    ck_assert_ptr_eq(load_next("alias.so"), plugin);
+    ck_assert_uint_eq(next.count, 1);
+    end_next();
+}
+END_TEST
+
+/* The number of a file says which one it is only as long as it is there. */
+START_TEST(a_file_that_was_another_before_is_looked_at)
+{
+    copy_fixture("idle_gateway.so", "a.so");
+    struct plugin *plugin = load_good("a.so");
+
+    ck_assert_int_eq(rename(testing_path("a.so"), testing_path("b.so")), 0);
+    copy_fixture("plain_gateway.so", "b.so"); /* in place: the file that a.so was */
+    copy_fixture("idle_gateway.so", "a.so");
+    begin_next();
+    ck_assert_ptr_eq(load_next("a.so"), plugin);
+    ck_assert(toni_str_equal(load_next("b.so")->descriptor.name, toni_str_of("plain")));
+    end_next();
+}
+END_TEST
+
+START_TEST(a_library_of_the_set_before_with_another_name_is_loaded_anew)
+{
+    copy_fixture("idle_gateway.so", "a.so");
+    struct plugin *plugin = load_good("a.so");
+
+    copy_fixture("idle_gateway.so", "b.so");
+    begin_next();
+    ck_assert_ptr_ne(load_next("b.so"), plugin);
+    end_next();
+}
+END_TEST
+
+START_TEST(a_set_that_is_given_up_takes_nothing_with_it)
+{
+    copy_fixture("idle_gateway.so", "a.so");
+    struct plugin *plugin = load_good("a.so");
+    void *self;
+
+    begin_next();
+    ck_assert_ptr_eq(load_next("a.so"), plugin);
+    load_next("plain_gateway.so"); /* never used: unmapped again */
+    plugin_set_finish(&next);
+    ck_assert_uint_eq(plugin->references, 1);
+    ck_assert_uint_eq(loader.retired, 0);
+    ck_assert_int_eq(plugin->descriptor.create(NULL, &self), TONI_OK);
+    ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 1);
 }
 END_TEST
 
@@ -405,9 +596,17 @@ int main(void)
 
     tcase_add_checked_fixture(loading, setup, teardown);
     tcase_add_test(loading, takes_what_is_good);
+    tcase_add_test(loading, takes_every_minor_up_to_its_own);
     tcase_add_test(loading, ignores_flags_that_it_does_not_know);
     tcase_add_test(loading, finds_by_path);
     tcase_add_test(loading, loads_a_file_once_per_set);
+    tcase_add_test(loading, an_unchanged_library_is_shared_with_the_set_before);
+    tcase_add_test(loading, changed_content_is_loaded_anew);
+    tcase_add_test(loading, a_small_change_is_a_change);
+    tcase_add_test(loading, the_same_content_in_another_file_of_that_name_is_shared);
+    tcase_add_test(loading, a_file_that_was_another_before_is_looked_at);
+    tcase_add_test(loading, a_library_of_the_set_before_with_another_name_is_loaded_anew);
+    tcase_add_test(loading, a_set_that_is_given_up_takes_nothing_with_it);
     tcase_add_test(loading, overwriting_the_original_does_no_harm);
     tcase_add_test(loading, origin_leads_to_neighbours);
     tcase_add_test(loading, removes_its_copies);

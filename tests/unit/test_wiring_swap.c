@@ -319,6 +319,17 @@ START_TEST(a_state_goes_only_to_who_wants_it)
 }
 END_TEST
 
+/* It need not in a hook, but a function of its own may do it wherever it is called. */
+START_TEST(who_acquires_in_a_hook_does_not_wait_for_itself)
+{
+    run(CONFIGURATION(SWAPPED(1, "options = { acquires = true; };") AND IDLE));
+    ck_assert_int_eq(swap_to(CONFIGURATION(SWAPPED(2, "options = { acquires = true; };") AND IDLE)),
+                     0);
+    check_log(WORDS("version 1: export_state", "version 2: import_state"));
+    ck_assert_uint_eq(gate_count(&gateway("swapped")->gate), 0);
+}
+END_TEST
+
 /* --- Coming and going */
 
 START_TEST(a_gateway_comes_and_goes)
@@ -674,6 +685,50 @@ START_TEST(a_user_of_what_is_swapped_does_not_come_to_rest)
 }
 END_TEST
 
+/* Such as a request that found the service before it was removed. */
+START_TEST(somebody_is_still_in_a_vacant_place)
+{
+    run(CONFIGURATION(GREETER("") AND IDLE));
+    struct slot *slot = slots_make(&slots, TONI_GATEWAY, "swapped");
+
+    ck_assert_ptr_nonnull(slot);
+    ck_assert_int_eq(slot_acquire(slot), 0);
+    atomic_store(&late, &slot->gate.changed);
+    remember();
+    ck_assert_int_eq(swap_to(CONFIGURATION(SWAPPED(1, "") AND GREETER("") AND IDLE)), -1);
+    testing_check_fault(3, WORDS("gateway `swapped` did not come to rest"));
+    check_whole();
+    ck_assert_int_eq(slot_release(slot), 0);
+    atomic_store(&late, NULL);
+    ck_assert_int_eq(swap_to(CONFIGURATION(SWAPPED(1, "") AND GREETER("") AND IDLE)), 0);
+}
+END_TEST
+
+/* A plugin may return that of its own, and has returned all the same. */
+START_TEST(a_time_out_of_the_plugins_own_is_an_error_as_others)
+{
+    char text[2048], words[128];
+
+    run(CROWD(""));
+    (void)snprintf(text, sizeof text, NEXT_CROWD("options = { fail = \"%s\"; error = -13; };"),
+                   new_hooks[_i]);
+    (void)snprintf(words, sizeof words, "%s of the new version returned TONI_ERR_TIMEOUT",
+                   new_hooks[_i]);
+    fail_to(text, WORDS(words));
+    ck_assert_ptr_null(remains.first);
+    check_success_follows();
+}
+END_TEST
+
+START_TEST(a_time_out_of_the_old_ones_own)
+{
+    run(CROWD("options = { fail = \"export_state\"; error = -13; };"));
+    fail_to(NEXT_CROWD(""),
+            WORDS("export_state of the version that runs returned TONI_ERR_TIMEOUT"));
+    ck_assert_ptr_null(remains.first);
+}
+END_TEST
+
 /* All that were made are ended again, those that follow are not made. */
 START_TEST(a_failure_ends_the_others_that_were_made)
 {
@@ -798,6 +853,7 @@ int main(void)
     tcase_add_test(good, there_and_back_many_times);
     tcase_add_test(good, limits_alone);
     tcase_add_test(good, a_state_goes_only_to_who_wants_it);
+    tcase_add_test(good, who_acquires_in_a_hook_does_not_wait_for_itself);
     tcase_add_test(good, a_gateway_comes_and_goes);
     tcase_add_test(good, one_takes_over_the_path_of_another);
     tcase_add_test(good, clients_of_a_removed_gateway_that_do_not_go);
@@ -817,6 +873,9 @@ int main(void)
     tcase_add_test(failures, a_state_that_is_too_big);
     tcase_add_test(failures, one_does_not_come_to_rest);
     tcase_add_test(failures, a_user_of_what_is_swapped_does_not_come_to_rest);
+    tcase_add_test(failures, somebody_is_still_in_a_vacant_place);
+    tcase_add_loop_test(failures, a_time_out_of_the_plugins_own_is_an_error_as_others, 0, 3);
+    tcase_add_test(failures, a_time_out_of_the_old_ones_own);
     tcase_add_test(failures, a_failure_ends_the_others_that_were_made);
     tcase_add_test(failures, once_it_serves_nothing_is_taken_back);
     tcase_add_test(failures, the_end_of_the_old_one_hangs);
