@@ -422,11 +422,11 @@ static void call_ready(struct swap *swap, size_t number)
 {
     const int32_t error = life_call(swap->next, number, "ready", life_ready, NULL);
 
-    if (error == TONI_OK)
-        return;
-    log_error("`ready` of a new version failed; it serves all the same",
-              log_str("instance", swap->next->setups[number].name),
-              log_str("error", toni_error_name(error)));
+    if (error != TONI_OK) {
+        log_error("`ready` of a new version failed; it serves all the same",
+                  log_str("instance", swap->next->setups[number].name),
+                  log_str("error", toni_error_name(error)));
+    }
 }
 
 /* From then on nobody refers to the old instance any more. */
