@@ -12,7 +12,8 @@ static _Thread_local struct lane *own;
 
 int lane_init(struct lane *lane, uint32_t index, void (*wake)(void *data), void *wake_data)
 {
-    *lane = (struct lane){.index = index, .wake = wake, .wake_data = wake_data, .sleep = LANE_ASLEEP};
+    *lane =
+        (struct lane){.index = index, .wake = wake, .wake_data = wake_data, .sleep = LANE_ASLEEP};
     lane->scratch = malloc(FRAME_MAX);
     if (!lane->scratch)
         return -1;
