@@ -318,6 +318,34 @@ START_TEST(messages_of_one_turn_go_out_in_one_write)
 }
 END_TEST
 
+/* A batch and its twin each hold the room: when no letter and no outbox has one, both are gone. */
+START_TEST(batches_and_twins_end_with_the_turn_that_writes_them)
+{
+    begin();
+    struct room *rooms[2];
+    char *text = prose(3000, 1);
+    for (uint32_t i = 0; i < PEERS; i++)
+        join(peers[i], "s");
+    rooms[0] = connections_find_room(connections, toni_str_of("r"));
+    rooms[1] = connections_find_room(connections, toni_str_of("s"));
+    const unsigned before = rooms[0]->refs;
+    ck_assert_uint_eq(rooms[1]->refs, before);
+    for (uint32_t round = 0; round < 3; round++) {
+        ck_assert_int_eq(broadcast("r", text), PEERS);
+        ck_assert_int_eq(broadcast("s", text), PEERS);
+        ck_assert_int_eq(broadcast("r", "short"), PEERS);
+        ck_assert_uint_gt(rooms[0]->refs, before);
+        fixture_turn(&fixture);
+        ck_assert_uint_eq(rooms[0]->refs, before);
+        ck_assert_uint_eq(rooms[1]->refs, before);
+    }
+    room_unref(rooms[0]);
+    room_unref(rooms[1]);
+    free(text);
+    finish();
+}
+END_TEST
+
 START_TEST(who_joins_and_leaves_between_gets_his_part)
 {
     begin();
@@ -692,6 +720,7 @@ int main(void)
     tcase_add_test(cases, one_order_whatever_is_compressed);
     tcase_add_test(cases, a_large_message_stays_in_fragments);
     tcase_add_test(cases, messages_of_one_turn_go_out_in_one_write);
+    tcase_add_test(cases, batches_and_twins_end_with_the_turn_that_writes_them);
     tcase_add_test(cases, who_joins_and_leaves_between_gets_his_part);
     tcase_add_test(cases, a_target_is_compressed_once_too);
     tcase_add_test(cases, a_target_of_single_clients);
