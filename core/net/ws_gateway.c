@@ -95,7 +95,7 @@ void ws_gateway_adopt(struct ws_connection *connection)
     if (!connection->client)
         return;
     connection->limits = slot_limits(connection->gateway);
-    connection->client->limits = connection->limits;
+    client_set_limits(connection->client, connection->limits);
     struct instance *instance = enter(connection);
     hand_on(connection, connection->client, instance);
     leave(connection);

@@ -214,6 +214,32 @@ int32_t client_info(toni_client *client, toni_client_info **info)
     return TONI_OK;
 }
 
+/* --- Other limits */
+
+static void lower_threshold(struct membership *membership, void *data)
+{
+    const toni_client *client = data;
+    struct room *room = membership->room;
+    pthread_mutex_lock(&room->mutex);
+    room_lower_threshold(room, client->limits->deflate_above);
+    pthread_mutex_unlock(&room->mutex);
+}
+
+/* Who joins at the same time reads the new ones, or is found here. */
+void client_set_limits(toni_client *client, const struct limits *limits)
+{
+    const bool is_lower = limits->deflate_above < client->limits->deflate_above;
+    client->limits = limits;
+    if (!client->deflates || !is_lower)
+        return;
+    pthread_mutex_lock(&client->mutex);
+    if (client->state == CLIENT_OPEN) {
+        lower_threshold(&client->memberships.everyone, client);
+        memberships_each(&client->memberships, lower_threshold, client);
+    }
+    pthread_mutex_unlock(&client->mutex);
+}
+
 /* --- Sending */
 
 static bool admit(toni_client *client, uint64_t bytes)

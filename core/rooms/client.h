@@ -58,7 +58,7 @@ struct toni_client {
     struct lane *lane;
     const struct transport *transport;
     void *socket;                        /* for the transport; the worker's */
-    const struct limits *_Atomic limits; /* the worker may give it others */
+    const struct limits *_Atomic limits; /* see client_set_limits */
     toni_client *next_touched;           /* the worker's, as all that follows but `deflates` */
     bool deflates;                       /* takes compressed messages; never changes */
     bool touched;
@@ -122,6 +122,10 @@ int32_t client_info(toni_client *client, toni_client_info **info);
  * frame.
  * @param code  Valid to send; 0 for a close frame without a code. */
 void client_close_now(toni_client *client, uint16_t code, toni_str reason);
+
+/** Gives the client other limits, from now on; a lower `deflate_above` holds in its rooms, too.
+ * @param limits  Borrowed, as with client_create. */
+void client_set_limits(toni_client *client, const struct limits *limits);
 
 /** Makes the client no target any more; the first thing to do when its connection is lost. */
 void client_mute(toni_client *client);

@@ -12,7 +12,8 @@ static _Thread_local struct lane *own;
 
 int lane_init(struct lane *lane, uint32_t index, void (*wake)(void *data), void *wake_data)
 {
-    *lane = (struct lane){.index = index, .wake = wake, .wake_data = wake_data, .asleep = true};
+    *lane =
+        (struct lane){.index = index, .wake = wake, .wake_data = wake_data, .sleep = LANE_ASLEEP};
     lane->scratch = malloc(FRAME_MAX);
     if (!lane->scratch)
         return -1;
@@ -57,32 +58,37 @@ static bool is_empty(const struct lane *lane)
     return !lane->first_letter && !lane->first_call;
 }
 
-static bool is_asleep(const struct lane *lane)
+static enum lane_sleep sleep_of(const struct lane *lane)
 {
-    return atomic_load_explicit(&lane->asleep, memory_order_relaxed);
+    return atomic_load_explicit(&lane->sleep, memory_order_relaxed);
 }
 
-static void set_asleep(struct lane *lane, bool asleep)
+static void set_sleep(struct lane *lane, enum lane_sleep sleep)
 {
-    atomic_store_explicit(&lane->asleep, asleep, memory_order_relaxed);
+    atomic_store_explicit(&lane->sleep, sleep, memory_order_relaxed);
 }
 
-/* The worker takes what is there at the end of its turn anyway. While it sleeps, the first who
- * posts has to make it turn. */
+/* Each worker that posts promises for itself: the turn of one that did so before may take long. */
+static void promise(struct lane *lane)
+{
+    set_sleep(lane, LANE_PROMISED);
+    own->to_wake[lane->index / 64] |= UINT64_C(1) << lane->index % 64;
+    own->wakes = true;
+}
+
+/* The worker takes what is there at the end of its turn anyway. While it sleeps, who posts has to
+ * make it turn. */
 static void unlock_and_wake(struct lane *lane)
 {
-    bool wakes = is_asleep(lane) && !lane_is_mine(lane);
+    bool sleeps = sleep_of(lane) != LANE_AWAKE && !lane_is_mine(lane);
+    bool wakes = sleeps && !own;
     if (wakes)
-        set_asleep(lane, false);
+        set_sleep(lane, LANE_AWAKE);
+    else if (sleeps)
+        promise(lane);
     pthread_mutex_unlock(&lane->mutex);
-    if (!wakes)
-        return;
-    if (own) {
-        own->to_wake[lane->index / 64] |= UINT64_C(1) << lane->index % 64;
-        own->wakes = true;
-    } else {
+    if (wakes)
         lane->wake(lane->wake_data);
-    }
 }
 
 void lane_post(struct lane *lane, struct letter *letter)
@@ -192,7 +198,17 @@ static struct letter *take_calls(struct lane *lane)
 /* Without the lock: who sees it too late wakes a loop that is awake, and that is all. */
 void lane_rouse(struct lane *lane)
 {
-    set_asleep(lane, false);
+    set_sleep(lane, LANE_AWAKE);
+}
+
+/* Unless somebody has done so since, or it has turned by itself: then it has taken what was there,
+ * or will. */
+static void keep_promise(struct lane *lane)
+{
+    enum lane_sleep promised = LANE_PROMISED;
+    if (atomic_compare_exchange_strong_explicit(&lane->sleep, &promised, LANE_AWAKE,
+                                                memory_order_relaxed, memory_order_relaxed))
+        lane->wake(lane->wake_data);
 }
 
 /* Those whom this worker has posted to. */
@@ -203,10 +219,8 @@ static void wake_others(struct lane *lane)
     lane->wakes = false;
     struct lane *lanes = lane - lane->index;
     for (uint32_t word = 0; word < LANES_MAX / 64; word++) {
-        for (uint64_t bits = lane->to_wake[word]; bits; bits &= bits - 1) {
-            const struct lane *other = &lanes[word * 64 + (uint32_t)__builtin_ctzll(bits)];
-            other->wake(other->wake_data);
-        }
+        for (uint64_t bits = lane->to_wake[word]; bits; bits &= bits - 1)
+            keep_promise(&lanes[word * 64 + (uint32_t)__builtin_ctzll(bits)]);
         lane->to_wake[word] = 0;
     }
 }
@@ -216,7 +230,7 @@ bool lane_pending(struct lane *lane)
     wake_others(lane);
     pthread_mutex_lock(&lane->mutex);
     bool pending = !is_empty(lane) || lane->first_touched;
-    set_asleep(lane, !pending);
+    set_sleep(lane, pending ? LANE_AWAKE : LANE_ASLEEP);
     pthread_mutex_unlock(&lane->mutex);
     return pending;
 }

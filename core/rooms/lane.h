@@ -49,6 +49,13 @@ struct letter {
     } with;
 };
 
+/* Whether the worker's loop has to be woken for what is posted. */
+enum lane_sleep {
+    LANE_AWAKE,    /* it will turn */
+    LANE_ASLEEP,   /* it blocks, or will */
+    LANE_PROMISED, /* the same, and some worker wakes it when its own turn ends */
+};
+
 struct lane {
     /* Set before the worker starts. All lanes lie in one array. */
     uint32_t index;
@@ -65,7 +72,7 @@ struct lane {
     struct letter *last_letter;
     struct letter *first_call;
     struct letter *last_call;
-    atomic_bool asleep; /* the loop blocks, or will, and nobody has said yet that he wakes it */
+    _Atomic enum lane_sleep sleep; /* changed under the lock, but by who wakes the loop */
     struct counter targeted; /* once for each client that a message of a client or room is for */
 
     uint8_t padding[COUNTER_PADDING];
@@ -98,7 +105,8 @@ bool lane_is_mine(const struct lane *lane);
 
 /* What a worker posts to another's lane wakes that one when the worker's own turn ends, and before
  * its loop blocks: so the other finds all of it at once, and writes once to each client, as the
- * first does to its own. What any other thread posts wakes at once. */
+ * first does to its own. What any other thread posts wakes at once, whatever a worker has promised:
+ * that one's turn may take as long as a plugin's callback does. */
 
 /** @return A letter to be filled in, and posted or freed; NULL on no memory. @thread Any. */
 struct letter *letter_create(void);

@@ -93,11 +93,16 @@ static void set_deflate_above(struct room *room, uint32_t size)
     atomic_store_explicit(&room->deflate_above, size, memory_order_relaxed);
 }
 
+void room_lower_threshold(struct room *room, uint32_t deflate_above)
+{
+    if (room->deflating > 0 && deflate_above < room->deflate_above)
+        set_deflate_above(room, deflate_above);
+}
+
 static void begin_deflating(struct room *room, const toni_client *client)
 {
     room->deflating++;
-    if (client->limits->deflate_above < room->deflate_above)
-        set_deflate_above(room, client->limits->deflate_above);
+    room_lower_threshold(room, client->limits->deflate_above);
 }
 
 static void end_deflating(struct room *room)

@@ -93,6 +93,9 @@ void room_remove(struct room *room, const struct membership *membership, uint32_
 /** Makes a member no target any more; what was broadcast before still reaches it. */
 void room_mute(struct room *room, const struct membership *membership, uint32_t lane);
 
+/** A target that takes compressed messages wants those compressed that are longer than this. */
+void room_lower_threshold(struct room *room, uint32_t deflate_above);
+
 /** Gives a number to one message and posts it to all lanes that have targets.
  * @param deflated  What clients that take compressed messages get; NULL: the message as it is.
  * @return How many were targeted, or TONI_ERR_BUSY, TONI_ERR_NO_MEMORY; then nothing is changed. */

@@ -86,6 +86,7 @@ void fixture_finish(struct fixture *fixture)
     REQUIRE(connections->everyone->pending == 0);
     REQUIRE(connections->everyone->members == 0);
     REQUIRE(connections->everyone->targets == 0);
+    REQUIRE(connections->everyone->refs == 1); /* so no batch of it is left, nor a twin of one */
     for (uint32_t i = 0; i < connections->lane_count; i++) {
         REQUIRE(!lane_pending(&connections->lanes[i]));
         REQUIRE(connections->everyone->shards[i].count == 0);

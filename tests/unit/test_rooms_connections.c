@@ -3,6 +3,7 @@
 #include "rooms_fixture.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1321,6 +1322,61 @@ START_TEST(a_worker_wakes_others_once_its_turn_ends)
 }
 END_TEST
 
+static void *broadcast_from_elsewhere(void *data)
+{
+    broadcast("r", data);
+    return NULL;
+}
+
+static void *turn_third_worker(void *data)
+{
+    struct lane *lane = &connections->lanes[2];
+    lane_attach(lane);
+    broadcast("r", data);
+    lane_turn(lane);
+    return NULL;
+}
+
+static void run_thread(void *(*run)(void *data), void *data)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, run, data), 0);
+    pthread_join(thread, NULL);
+}
+
+/* That turn may be one of a plugin that takes its time: others need not wait for it. */
+START_TEST(who_posts_does_not_wait_for_the_turn_of_who_posted_before)
+{
+    struct peer *near = add(0), *far = add(1);
+    lane_attach(&connections->lanes[0]);
+    join(near, "r"), join(far, "r");
+    broadcast("r", "1");
+    ck_assert_uint_eq(fixture.wakes[1], 0);
+    run_thread(broadcast_from_elsewhere, "2");
+    ck_assert_uint_eq(fixture.wakes[1], 1);
+    run_thread(broadcast_from_elsewhere, "3"); /* it is awake by now */
+    ck_assert_uint_eq(fixture.wakes[1], 1);
+    turn();
+    ck_assert_uint_eq(fixture.wakes[1], 1); /* it was woken, and has taken all there was */
+    RECEIVED(far, "1|2|3");
+}
+END_TEST
+
+START_TEST(a_worker_does_not_wait_for_another_that_posted_before)
+{
+    again(NULL, 3);
+    struct peer *near = add(0), *far = add(1);
+    lane_attach(&connections->lanes[0]);
+    join(near, "r"), join(far, "r");
+    broadcast("r", "1");
+    run_thread(turn_third_worker, "2");
+    ck_assert_uint_eq(fixture.wakes[1], 1);
+    turn();
+    ck_assert_uint_eq(fixture.wakes[1], 1);
+    RECEIVED(far, "1|2");
+}
+END_TEST
+
 START_TEST(a_turn_of_one_room_is_one_write)
 {
     struct peer *peer = add(0), *second = add(0);
@@ -1548,6 +1604,8 @@ int main(void)
     tcase_add_loop_test(cases, lanes_that_turn_at_different_times_keep_the_order, 0, ORDER_MODES);
     tcase_add_test(cases, a_lane_that_was_left_out_takes_up_the_batch_again);
     tcase_add_test(cases, a_worker_wakes_others_once_its_turn_ends);
+    tcase_add_test(cases, who_posts_does_not_wait_for_the_turn_of_who_posted_before);
+    tcase_add_test(cases, a_worker_does_not_wait_for_another_that_posted_before);
     tcase_add_test(cases, a_turn_of_one_room_is_one_write);
     tcase_add_test(cases, a_burst_in_one_turn_harms_nobody_whose_socket_takes_it);
     tcase_add_test(cases, a_burst_to_a_blocked_client_is_judged_when_more_comes);

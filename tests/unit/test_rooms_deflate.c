@@ -235,6 +235,54 @@ START_TEST(gateways_with_different_thresholds)
 }
 END_TEST
 
+/* As a reload does it. Nobody has to join anew. */
+START_TEST(a_threshold_that_is_lowered_holds_for_who_is_there)
+{
+    begin();
+    char *text = prose(500, 1);
+    struct limits lower = limits_default(), lowest = lower;
+    lower.deflate_above = 499;
+    lowest.deflate_above = 10;
+    ck_assert_int_eq(broadcast("r", text), PEERS);
+    ck_assert_uint_eq(tried(), 0);
+    client_set_limits(peers[1]->client, &lowest); /* who takes nothing compressed */
+    ck_assert_int_eq(broadcast("r", text), PEERS);
+    ck_assert_uint_eq(tried(), 0);
+    client_set_limits(peers[0]->client, &lower);
+    ck_assert_int_eq(broadcast("r", text), PEERS);
+    ck_assert_uint_eq(tried(), 1);
+    toni_message message = toni_text(toni_str_of(text));
+    ck_assert_int_eq(toni_target_send(toni_to_all(connections), &message), PEERS);
+    ck_assert_uint_eq(tried(), 2);
+    client_set_limits(peers[0]->client, &limits); /* raised: the room keeps the lowest */
+    ck_assert_int_eq(send_text(peers[0], text), TONI_OK);
+    ck_assert_uint_eq(tried(), 2);
+    ck_assert_int_eq(broadcast("r", text), PEERS);
+    ck_assert_uint_eq(tried(), 3);
+    fixture_turn(&fixture);
+    char *texts[] = {text, text, text, text, text, text};
+    ck_assert_uint_eq(received(peers[0], texts, 6), 3);
+    ck_assert_uint_eq(received(peers[1], texts, 5), 0);
+    free(text);
+    finish();
+}
+END_TEST
+
+START_TEST(a_threshold_that_is_lowered_concerns_no_room_without_takers)
+{
+    begin();
+    char *text = prose(500, 1);
+    struct limits lowered = limits_default();
+    lowered.deflate_above = 10;
+    client_mute(peers[0]->client); /* it is no target any more */
+    client_set_limits(peers[0]->client, &lowered);
+    ck_assert_int_eq(broadcast("r", text), PEERS - 1);
+    ck_assert_uint_eq(tried(), 0);
+    free(text);
+    finish();
+}
+END_TEST
+
 START_TEST(what_does_not_shrink_goes_as_it_is)
 {
     begin();
@@ -314,6 +362,34 @@ START_TEST(messages_of_one_turn_go_out_in_one_write)
     }
     for (unsigned i = 0; i < 6; i++)
         free(texts[i]);
+    finish();
+}
+END_TEST
+
+/* A batch and its twin each hold the room: when no letter and no outbox has one, both are gone. */
+START_TEST(batches_and_twins_end_with_the_turn_that_writes_them)
+{
+    begin();
+    struct room *rooms[2];
+    char *text = prose(3000, 1);
+    for (uint32_t i = 0; i < PEERS; i++)
+        join(peers[i], "s");
+    rooms[0] = connections_find_room(connections, toni_str_of("r"));
+    rooms[1] = connections_find_room(connections, toni_str_of("s"));
+    const unsigned before = rooms[0]->refs;
+    ck_assert_uint_eq(rooms[1]->refs, before);
+    for (uint32_t round = 0; round < 3; round++) {
+        ck_assert_int_eq(broadcast("r", text), PEERS);
+        ck_assert_int_eq(broadcast("s", text), PEERS);
+        ck_assert_int_eq(broadcast("r", "short"), PEERS);
+        ck_assert_uint_gt(rooms[0]->refs, before);
+        fixture_turn(&fixture);
+        ck_assert_uint_eq(rooms[0]->refs, before);
+        ck_assert_uint_eq(rooms[1]->refs, before);
+    }
+    room_unref(rooms[0]);
+    room_unref(rooms[1]);
+    free(text);
     finish();
 }
 END_TEST
@@ -690,10 +766,13 @@ int main(void)
     tcase_add_test(cases, nothing_is_compressed_where_nobody_takes_it);
     tcase_add_test(cases, a_message_is_compressed_above_the_threshold);
     tcase_add_test(cases, gateways_with_different_thresholds);
+    tcase_add_test(cases, a_threshold_that_is_lowered_holds_for_who_is_there);
+    tcase_add_test(cases, a_threshold_that_is_lowered_concerns_no_room_without_takers);
     tcase_add_test(cases, what_does_not_shrink_goes_as_it_is);
     tcase_add_test(cases, one_order_whatever_is_compressed);
     tcase_add_test(cases, a_large_message_stays_in_fragments);
     tcase_add_test(cases, messages_of_one_turn_go_out_in_one_write);
+    tcase_add_test(cases, batches_and_twins_end_with_the_turn_that_writes_them);
     tcase_add_test(cases, who_joins_and_leaves_between_gets_his_part);
     tcase_add_test(cases, a_target_is_compressed_once_too);
     tcase_add_test(cases, a_target_of_single_clients);

@@ -90,6 +90,7 @@ struct double_client {
     LIST(struct frame) frames; /* written ones first */
     size_t written;            /* frames */
     uint64_t window, rest, wire;
+    bool sips, full; /* see struct fake_socket */
     bool wants_flush, broken;
     uint64_t posted_messages, posted_bytes;       /* direct sends on their way to the outbox */
     uint64_t delivered_messages, delivered_bytes; /* of these: in the outbox since the last flush */
@@ -300,24 +301,39 @@ static void discard(struct world *world, struct double_client *client)
     settle(client);
 }
 
-/* As many whole frames as one write takes. */
-static void write_once(struct double_client *client)
+/* How many bytes of whole frames one write may have. */
+static uint64_t size_of_write(const struct double_client *client)
 {
     uint64_t size = 0;
-    while (client->written < client->frames.count &&
-           size + client->frames.items[client->written].size <= 65536)
-        size += client->frames.items[client->written++].size;
+    for (size_t i = client->written;
+         i < client->frames.count && size + client->frames.items[i].size <= 65536; i++)
+        size += client->frames.items[i].size;
+    return size;
+}
+
+/* A socket that sips keeps no frame that it has not begun to take. */
+static void write_once(struct double_client *client)
+{
+    uint64_t size = size_of_write(client), kept = 0;
     uint64_t taken = client->window < size ? client->window : size;
+    while (kept < (client->sips ? taken : size))
+        kept += client->frames.items[client->written++].size;
     if (client->window != WINDOW_OPEN)
         client->window -= taken;
     client->wire += taken;
-    client->rest = size - taken;
+    client->rest = kept - taken;
+    client->full = kept < size;
+}
+
+static bool is_busy(const struct double_client *client)
+{
+    return client->rest > 0 || client->full;
 }
 
 static void write_all(struct world *world, struct double_client *client)
 {
     while (client->written < client->frames.count) {
-        if (client->rest > 0) {
+        if (is_busy(client)) {
             client->wants_flush = true;
             return;
         }
@@ -611,6 +627,7 @@ static void connect_one(struct world *world)
     if (dice_chance(&world->dice, 50)) {
         client.window = dice_below(&world->dice, 400);
         client.peer->socket.window = client.window;
+        client.sips = client.peer->socket.sips = dice_chance(&world->dice, 50);
     }
     LIST_ADD(&world->clients, client);
 }
@@ -1037,7 +1054,9 @@ static void take_bytes(struct world *world, struct double_client *client, uint64
         client->wire += taken;
         if (client->window != WINDOW_OPEN)
             client->window -= taken;
-        if (!client->wants_flush || client->rest > 0)
+        if (client->window > 0)
+            client->full = false;
+        if (!client->wants_flush || is_busy(client))
             break;
         client->wants_flush = false;
         flush(world, client);
