@@ -10,6 +10,7 @@ import time
 import unittest
 
 from toni_host import (
+    CLOSE,
     DEADLINE,
     ECHO,
     FIXTURES,
@@ -148,6 +149,20 @@ class TestSwap(ReloadTestCase):
             self.client("/swap")
         client.close()
         late.close()
+        host.stop()
+
+    def test_who_was_refused_is_not_adopted(self):
+        """Its end is nobody's to be told of; it is there until it has answered the close."""
+        host = self.start(gateway("swapped", "refuse_gateway.so", "/swap"), limits={"close_ms": 10000})
+        refused = self.client()
+        self.assertEqual(refused.read_frame()[1], CLOSE)
+        self.configure(self.swapped(fail="on_adopt"), limits={"close_ms": 10000})
+        self.assertIn("1 swapped", self.reload())
+        refused.drop()
+        client = self.client()
+        self.assertEqual(self.ask(client, "count"), "version 1 count 1")
+        self.assertEqual(host.log(callback="on_adopt"), [])
+        client.close()
         host.stop()
 
     def test_a_sighup_does_the_same(self):
@@ -369,6 +384,28 @@ class TestFailures(ReloadTestCase):
             self.assertEqual(self.ask(clients[1], "count"), "version 1 count 1")
         host.process.send_signal(signal.SIGTERM)
         self.assertEqual(host.wait_exit(deadline=DEADLINE + 10), 1)
+
+    def test_a_worker_that_comes_late_to_the_change_ends_it(self):
+        other = gateway("other", "swap_2_concurrent.so", "/other")
+        host = self.start(limits={"hook_ms": 50})
+        self.configure(self.swapped(), other)
+        self.assertIn("1 added", self.reload())
+        client, sleeper = self.client(), self.client("/other")
+        self.assertEqual(self.ask(client, "kept"), "connected by version 1")
+        sleeper.send("sleep")  # for 300 ms, on the only worker
+        sleeper.send("count")
+        self.replace(2)
+        text = self.reload()
+        sleeper.read()
+        if "could not be ended yet" not in text:  # it had not begun, or was over
+            self.skipTest("the machine was too slow")
+        self.assertEqual(self.ask(client, "kept"), "adopted by version 2")
+        self.replace(1)
+        self.assertIn("1 swapped", self.reload())
+        self.assertEqual(self.ask(client, "kept"), "adopted by version 1")
+        client.close()
+        sleeper.close()
+        host.stop()
 
     def test_from_the_exchange_on_nothing_is_rolled_back(self):
         host = self.start()
