@@ -491,6 +491,16 @@ static void offer_page(struct host *host)
                                host->server->listener_count);
 }
 
+/* Takes from the host before this one what that can't take back; so not if that, or somebody else,
+ * has told this one to end while it started. */
+static int claim(struct host *host)
+{
+    if (!atomic_load(&host->signal))
+        return control_claim(host->control, predecessor_pid(&host->predecessor));
+    log_info("restart: told to end before it was ready");
+    return -1;
+}
+
 static int open_up(struct host *host)
 {
     const struct config *config = host->loading.config;
@@ -504,8 +514,7 @@ static int open_up(struct host *host)
         server_accept(host->server, &host->loop) || http_server_start(host->http, &host->loop) ||
         http_admin_start(host->admin))
         return -1;
-    if (predecessor_is_there(&host->predecessor) &&
-        control_claim(host->control, predecessor_pid(&host->predecessor)))
+    if (predecessor_is_there(&host->predecessor) && claim(host))
         return -1;
     http_admin_ready(host->admin, &(struct metrics_sources){.server = host->server,
                                                             .http = host->http,

@@ -42,6 +42,12 @@ from toni_host import (
 HTTP_PROBE = service("probe", "http_probe_service.so", "/probe")
 
 
+def is_signal_pending(pid):
+    """Whether one was sent to the process that it has not taken yet."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as status:
+        return any(line.startswith("ShdPnd:") and int(line.split()[1], 16) for line in status)
+
+
 def hanging(where):
     return gateway("hanging", "hanging.so", "/hanging", options={"hang": where})
 
@@ -435,6 +441,28 @@ class TestFailures(RestartTestCase):
                 shown = host.restart(code=1)
                 self.assertIn("not ready within %d ms" % limit, shown)
                 self.check_goes_on(host)
+
+    def test_one_that_is_told_to_end_while_it_starts(self):
+        """By the old host, which has given it up, or by anybody: it takes nothing that the old one
+        needs."""
+        folder = tempfile.mkdtemp(prefix="toni-test-")
+        self.addCleanup(shutil.rmtree, folder)
+        host = self.start((ECHO,), {"drain_ms": 300}, listen="unix:" + os.path.join(folder, "socket"))
+        host.expect_error(msg=FAILED)
+        go_on, waiting = self.waiting(host, "start")
+        host.configure(self.text(waiting))
+        asked = host.ask("restart")
+        host.wait_log(msg="waiting")
+        successor = host.successors()[-1]
+        os.kill(successor, signal.SIGTERM)
+        while is_signal_pending(successor):
+            time.sleep(0.001)
+        go_on()
+        self.assertIn("exit code 1 before it was ready", host.answer_of(asked, 1))
+        self.check_serves(host)
+        host.answer_of(host.ask("status"), 0)
+        self.assertEqual(host.serving(), host.pid)
+        host.stop()
 
     def test_a_crash(self):
         host = self.start_it()
