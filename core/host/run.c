@@ -291,8 +291,10 @@ static void on_restart_signal(uv_async_t *async)
 
 static void handle_restart(void *data, struct control_request *request, const char *arguments)
 {
-    (void)arguments;
-    restart(data, request);
+    if (arguments[0] != '\0')
+        control_answer(request, EXIT_USAGE, "restart takes no arguments\n");
+    else
+        restart(data, request);
 }
 
 /* On the signals' thread. */

@@ -507,6 +507,16 @@ class TestOrder(ReloadTestCase):
         client.expect_close(1001)
         host.ends_well()
 
+    def test_a_stop_does_not_wait_for_clients_of_what_was_removed(self):
+        host = self.start(limits={"close_ms": 600000, "drain_ms": 300})
+        silent = self.client()
+        self.configure(ECHO)
+        host.process.send_signal(signal.SIGHUP)
+        silent.expect_close(1001, answer=False)
+        host.process.send_signal(signal.SIGTERM)
+        self.assertEqual(host.wait_exit(), 0)
+        self.assertEqual(len(host.log(msg="destroying version 1")), 1)
+
     def test_a_stop_waits_for_the_reload(self):
         host = self.start()
         self.configure(self.swapped(hang="start"))
