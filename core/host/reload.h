@@ -74,7 +74,8 @@ void reload_ask(struct reload *reload, reload_done *done, void *data);
  * @return Whether one runs still: `is_over` follows. */
 bool reload_refuse(struct reload *reload);
 
-/** No hook is waited for beyond its limit any more, and no client of a removed gateway. @thread Any.
+/** No hook is waited for beyond its limit any more, and no client of a removed gateway. @thread
+ * Any.
  */
 void reload_hurry(struct reload *reload);
 

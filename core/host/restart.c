@@ -226,9 +226,9 @@ static void on_look(uv_timer_t *timer)
         fail(restart);
 }
 
-/* The end of the pair is that of the process, but for one that became ready in the moment in which it
- * was told to end. It is about to remove what it has made; but if this host goes on, that is not to
- * include the files of sockets that both have. */
+/* The end of the pair is that of the process, but for one that became ready in the moment in which
+ * it was told to end. It is about to remove what it has made; but if this host goes on, that is not
+ * to include the files of sockets that both have. */
 static void on_pair_closed(struct restart *restart)
 {
     if (!restart->has_come || restart->is_late) {

@@ -22,8 +22,8 @@ struct plugin_library {
     struct plugin_loader *loader;
     void *handle; /* dlopen's; NULL before */
     char *path;   /* of the original */
-    char *copy;   /* of the copy that is mapped; whoever cleans the temporary folder may remove it */
-    int copy_fd;  /* so it is compared by this; -1 before */
+    char *copy;  /* of the copy that is mapped; whoever cleans the temporary folder may remove it */
+    int copy_fd; /* so it is compared by this; -1 before */
     dev_t device; /* these two tell whether a file is the same */
     ino_t inode;
 };

@@ -456,9 +456,8 @@ static void end_one(struct swap *swap, size_t number)
     const size_t after = swap->changes.after[number];
 
     (void)life_call(now, number, "stopping", life_stopping, NULL);
-    const bool may_end =
-        after != NOBODY ? !swap->next->setups[after].slot->retired
-                        : clear_out(swap, now->setups[number].slot);
+    const bool may_end = after != NOBODY ? !swap->next->setups[after].slot->retired
+                                         : clear_out(swap, now->setups[number].slot);
     if (may_end)
         life_end(now, number);
     if (after == NOBODY)
