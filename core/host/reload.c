@@ -53,11 +53,11 @@ static int adopt(void *data, struct slot *slot)
                          within(slot_limits(slot)->hook_ms));
 }
 
-static bool is_deserted(struct slot *slot, uint64_t until_ns)
+static bool is_deserted(const struct reload *reload, struct slot *slot, uint64_t until_ns)
 {
     const struct timespec pause = {.tv_nsec = (long)LOOK_EVERY_MS * NS_PER_MS};
     while (atomic_load(&slot->connections) > 0) {
-        if (clock_now_ns() >= until_ns)
+        if (clock_now_ns() >= until_ns || atomic_load(&reload->is_hurried))
             return false;
         nanosleep(&pause, NULL);
     }
@@ -70,7 +70,7 @@ static int close_clients(void *data, struct slot *slot)
     const uint64_t until_ns = within(slot_limits(slot)->close_ms + GIVE_UP_MS);
     if (sweep_gateway(reload->server, slot, ws_connection_drain, until_ns))
         return -1;
-    return is_deserted(slot, until_ns) ? 0 : -1;
+    return is_deserted(reload, slot, until_ns) ? 0 : -1;
 }
 
 /* --- The reload's thread */
@@ -255,6 +255,7 @@ bool reload_refuse(struct reload *reload)
 /* A swap hurries by itself, and may be about to free the graph. */
 void reload_hurry(struct reload *reload)
 {
+    atomic_store(&reload->is_hurried, true);
     pthread_mutex_lock(&reload->lock);
     if (!reload->is_running)
         graph_hurry(reload->loading->graph);

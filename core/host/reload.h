@@ -13,6 +13,7 @@
 #include "wiring/swap.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <uv.h>
 
@@ -35,6 +36,8 @@ struct reload {
     struct server *server;
     struct http_server *http;
     struct reload_notices notices;
+
+    atomic_bool is_hurried; /* the host stops, which ends all clients anyway */
 
     pthread_mutex_t lock; /* a leaf; guards the next */
     bool is_running;
@@ -71,7 +74,9 @@ void reload_ask(struct reload *reload, reload_done *done, void *data);
  * @return Whether one runs still: `is_over` follows. */
 bool reload_refuse(struct reload *reload);
 
-/** No hook is waited for beyond its limit any more. @thread Any. */
+/** No hook is waited for beyond its limit any more, and no client of a removed gateway. @thread
+ * Any.
+ */
 void reload_hurry(struct reload *reload);
 
 /** Ends what old instances are left; all clients are gone. @return See swap_remains_end(). */

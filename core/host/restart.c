@@ -22,6 +22,9 @@
 /* How long a successor that was told to end may take to remove what it has made. */
 #define END_MS 1000
 
+/* How often to look whether one that lets this host go has ended. */
+#define LOOK_EVERY_MS 10
+
 struct restart {
     pid_t pid;
     int fd; /* this host's end of the pair */
@@ -31,6 +34,8 @@ struct restart {
     uint64_t limit_ms;
     bool is_ending; /* it was told to end: nothing that it says counts any more */
     bool is_late;   /* that was the reason */
+    bool has_come;  /* it was ready all the same: it ends as any host, and no longer listens here */
+    uint64_t end_ms; /* when it is waited for no more */
     struct buffer faults;
     char reading[HANDOVER_TEXT_SIZE];
     void (*over)(void *data, const struct restart_end *end);
@@ -207,11 +212,39 @@ static void on_end_limit(uv_timer_t *timer)
     kill(restart->pid, SIGKILL);
 }
 
+static bool has_ended(const struct restart *restart)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)restart->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+           info.si_pid != 0;
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct restart *restart = timer->data;
+    if (has_ended(restart) || clock_now_ms() >= restart->end_ms)
+        fail(restart);
+}
+
+/* The end of the pair is that of the process, but for one that became ready in the moment in which
+ * it was told to end. It is about to remove what it has made; but if this host goes on, that is not
+ * to include the files of sockets that both have. */
+static void on_pair_closed(struct restart *restart)
+{
+    if (!restart->has_come || restart->is_late) {
+        fail(restart);
+        return;
+    }
+    uv_poll_stop(&restart->answers);
+    uv_timer_start(&restart->limit, on_look, LOOK_EVERY_MS, LOOK_EVERY_MS);
+}
+
 static void tell_to_end(struct restart *restart)
 {
     if (restart->is_ending)
         return;
     restart->is_ending = true;
+    restart->end_ms = clock_now_ms() + END_MS;
     kill(restart->pid, SIGTERM);
     uv_timer_start(&restart->limit, on_end_limit, END_MS, 0);
 }
@@ -230,6 +263,7 @@ static void on_answer(uv_poll_t *poll, int status, int events)
     (void)events;
     switch (handover_read(restart->fd, restart->reading)) {
     case HANDOVER_READY:
+        restart->has_come = true;
         if (!restart->is_ending)
             succeed(restart);
         break;
@@ -237,7 +271,7 @@ static void on_answer(uv_poll_t *poll, int status, int events)
         (void)buffer_append(&restart->faults, restart->reading, strlen(restart->reading));
         break;
     case HANDOVER_END:
-        fail(restart);
+        on_pair_closed(restart);
         break;
     case HANDOVER_NOTHING:
         break;
@@ -333,12 +367,7 @@ void restart_finish(struct restart *restart)
     if (!restart)
         return;
     tell_to_end(restart);
-    uint64_t end_ms = clock_now_ms() + END_MS;
-    for (uint64_t now = clock_now_ms(); now < end_ms; now = clock_now_ms()) {
-        struct pollfd readable = {.fd = restart->fd, .events = POLLIN};
-        if (poll(&readable, 1, (int)(end_ms - now)) > 0 &&
-            handover_read(restart->fd, restart->reading) == HANDOVER_END)
-            break;
-    }
+    while (!has_ended(restart) && clock_now_ms() < restart->end_ms)
+        (void)poll(NULL, 0, LOOK_EVERY_MS);
     fail(restart);
 }

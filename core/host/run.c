@@ -27,8 +27,8 @@
 #include <unistd.h>
 #include <uv.h>
 
-/* How long a host that leaves waits at least, for a connection that libmicrohttpd was about to
- * accept in the last moment. */
+/* How long a host that leaves waits at least, for those who are in their handshake, and for a
+ * connection that libmicrohttpd was about to accept in the last moment. */
 #define LEAST_LEAVE_MS 250
 
 struct host {
@@ -112,11 +112,11 @@ static const char *signal_name(int number)
 }
 
 /* What a stop and a restart have in common, before the clients are told. */
-static void begin_drain(struct host *host)
+static void begin_drain(struct host *host, uint64_t limit_ms)
 {
     graph_stopping(host->loading.graph);
     uv_update_time(&host->loop); /* the hooks took their time, which is not the clients' */
-    uv_timer_start(&host->drain_limit, on_drain_limit, host->loading.config->limits.drain_ms, 0);
+    uv_timer_start(&host->drain_limit, on_drain_limit, limit_ms, 0);
 }
 
 /* A host that leaves already doesn't take its time any more. */
@@ -129,7 +129,7 @@ static void stop(struct host *host)
              log_uint("clients", atomic_load(&host->server->clients)));
     if (!is_leaving) {
         service_notify_stopping();
-        begin_drain(host);
+        begin_drain(host, host->loading.config->limits.drain_ms);
     }
     uv_timer_stop(&host->settling);
     http_server_drain(host->http);
@@ -195,9 +195,8 @@ static void leave(struct host *host, pid_t successor)
     service_notify_successor(successor);
     (void)reload_refuse(&host->reload); /* none runs: see ask_reload() and restart() */
     reload_hurry(&host->reload);        /* a hook that hangs must not keep two hosts running */
-    begin_drain(host);
-    uv_timer_start(&host->settling, on_settled,
-                   drain_ms < LEAST_LEAVE_MS ? drain_ms : LEAST_LEAVE_MS, 0);
+    begin_drain(host, drain_ms > LEAST_LEAVE_MS ? drain_ms : LEAST_LEAVE_MS);
+    uv_timer_start(&host->settling, on_settled, LEAST_LEAVE_MS, 0);
     server_take_leave(host->server, drain_ms);
 }
 
@@ -292,8 +291,10 @@ static void on_restart_signal(uv_async_t *async)
 
 static void handle_restart(void *data, struct control_request *request, const char *arguments)
 {
-    (void)arguments;
-    restart(data, request);
+    if (arguments[0] != '\0')
+        control_answer(request, EXIT_USAGE, "restart takes no arguments\n");
+    else
+        restart(data, request);
 }
 
 /* On the signals' thread. */
@@ -492,6 +493,16 @@ static void offer_page(struct host *host)
                                host->server->listener_count);
 }
 
+/* Takes from the host before this one what that can't take back; so not if that, or somebody else,
+ * has told this one to end while it started. */
+static int claim(struct host *host)
+{
+    if (!atomic_load(&host->signal))
+        return control_claim(host->control, predecessor_pid(&host->predecessor));
+    log_info("restart: told to end before it was ready");
+    return -1;
+}
+
 static int open_up(struct host *host)
 {
     const struct config *config = host->loading.config;
@@ -505,8 +516,7 @@ static int open_up(struct host *host)
         server_accept(host->server, &host->loop) || http_server_start(host->http, &host->loop) ||
         http_admin_start(host->admin))
         return -1;
-    if (predecessor_is_there(&host->predecessor) &&
-        control_claim(host->control, predecessor_pid(&host->predecessor)))
+    if (predecessor_is_there(&host->predecessor) && claim(host))
         return -1;
     http_admin_ready(host->admin, &(struct metrics_sources){.server = host->server,
                                                             .http = host->http,

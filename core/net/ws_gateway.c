@@ -25,8 +25,8 @@ static void release(struct instance *retired, toni_client *client)
     client->data = NULL;
 }
 
-/* Inside the slot. A client of an instance that is not there any more is the new one's from now on.
- */
+/* Inside the slot. A client of an instance that is not there any more is the new one's from now on;
+ * but not one that was refused, whose end nobody would be told of. */
 static void hand_on(struct ws_connection *connection, toni_client *client,
                     struct instance *instance)
 {
@@ -35,7 +35,9 @@ static void hand_on(struct ws_connection *connection, toni_client *client,
         return;
     connection->generation = slot->generation;
     release(slot->retired, client);
-    if (instance && instance_on_adopt(instance, client) != TONI_OK && client_is_open(client))
+    if (!instance || connection->refused)
+        return;
+    if (instance_on_adopt(instance, client) != TONI_OK && client_is_open(client))
         ws_connection_fault(connection);
 }
 

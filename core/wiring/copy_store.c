@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,9 +29,19 @@ static void remove_tree(const char *path)
     (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Temporary folders are cleaned of what is old, as a host may be; and then anybody may make another
+ * of that name, or a link. */
+static bool is_own_folder(const char *path)
+{
+    struct stat status;
+
+    return path != NULL && lstat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
+           status.st_uid == geteuid();
+}
+
 void copy_store_finish(struct copy_store *store)
 {
-    if (store->folder != NULL)
+    if (is_own_folder(store->folder))
         remove_tree(store->folder);
     free(store->folder);
     copy_store_init(store);
@@ -49,6 +60,7 @@ static int make_folder(struct copy_store *store)
         free(folder);
         return -1;
     }
+    free(store->folder);
     store->folder = folder;
     return 0;
 }
@@ -158,7 +170,7 @@ int copy_store_add(struct copy_store *store, int fd, const char *path, char **co
     int to = -1;
 
     *copy = NULL;
-    if (store->folder == NULL && make_folder(store) != 0)
+    if (!is_own_folder(store->folder) && make_folder(store) != 0)
         goto fail;
     if (asprintf(&subfolder, "%s/%u", store->folder, store->copies) < 0) {
         subfolder = NULL;
@@ -192,12 +204,19 @@ fail:
     return -1;
 }
 
+/* The path without its last part, to be given to free(); NULL on no memory. */
+static char *folder_of(const char *path)
+{
+    return strndup(path, (size_t)(base_name(path) - path) - 1);
+}
+
 void copy_store_remove(const char *copy)
 {
-    char *subfolder = real_folder_of(copy);
+    char *subfolder = folder_of(copy);
+    char *folder = subfolder != NULL ? folder_of(subfolder) : NULL;
 
-    if (subfolder == NULL)
-        return; /* copy_store_finish() will try again */
-    remove_tree(subfolder);
+    if (is_own_folder(folder)) /* else copy_store_finish() will try again */
+        remove_tree(subfolder);
+    free(folder);
     free(subfolder);
 }

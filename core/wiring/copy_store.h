@@ -21,7 +21,8 @@ void copy_store_finish(struct copy_store *store);
 /** Copies a library, under its own name, into a new subfolder. There it finds symbolic links to the
  * other libraries of its folder, so that a RUNPATH of $ORIGIN leads to them still; one of
  * $ORIGIN/elsewhere does not.
- * @param store    Where to; makes its folder, below $TMPDIR or /tmp, at the first copy.
+ * @param store    Where to; makes its folder, below $TMPDIR or /tmp, at the first copy, and again
+ *                 when somebody has removed it.
  * @param fd       Open for reading the library, at its beginning.
  * @param path     Of the library.
  * @param copy     Set to the path of the copy, to be given to free(); NULL if it failed.

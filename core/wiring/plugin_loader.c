@@ -22,7 +22,8 @@ struct plugin_library {
     struct plugin_loader *loader;
     void *handle; /* dlopen's; NULL before */
     char *path;   /* of the original */
-    char *copy;   /* of the copy that is mapped */
+    char *copy;  /* of the copy that is mapped; whoever cleans the temporary folder may remove it */
+    int copy_fd; /* so it is compared by this; -1 before */
     dev_t device; /* these two tell whether a file is the same */
     ino_t inode;
 };
@@ -65,6 +66,8 @@ static void library_destroy(struct plugin_library *library, bool unload)
         library->loader->retired++;
     if (library->copy != NULL)
         copy_store_remove(library->copy);
+    if (library->copy_fd >= 0)
+        close(library->copy_fd);
     free(library->copy);
     free(library->path);
     free(library);
@@ -195,17 +198,13 @@ static bool copy_library(struct copy_store *copies, struct plugin_library *libra
                          const struct value *at, struct fault_list *faults)
 {
     char problem[PROBLEM_SIZE];
-    int result = -1;
-    const int copy =
-        copy_store_add(copies, fd, library->path, &library->copy, problem, sizeof problem);
 
-    if (copy >= 0) {
-        result = elf_check(copy, problem, sizeof problem);
-        close(copy);
-    }
-    if (result != 0)
-        fault_at(faults, at, "library `%s` %s", library->path, problem);
-    return result == 0;
+    library->copy_fd =
+        copy_store_add(copies, fd, library->path, &library->copy, problem, sizeof problem);
+    if (library->copy_fd >= 0 && elf_check(library->copy_fd, problem, sizeof problem) == 0)
+        return true;
+    fault_at(faults, at, "library `%s` %s", library->path, problem);
+    return false;
 }
 
 /* dlerror() without the name of the copy at its front, which nobody has heard of. */
@@ -270,26 +269,20 @@ static struct plugin *loaded_before(const struct plugin_set *set,
     return NULL;
 }
 
-/* @return Whether both files hold the same bytes; the first from its beginning. */
-static bool same_content(int fd, const char *path)
+/* @return Whether both files hold the same bytes. */
+static bool same_content(int fd, int other)
 {
     char here[65536], there[65536];
-    const int other = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = -1;
 
-    for (off_t at = 0; other >= 0; at += size) {
-        size = pread(fd, here, sizeof here, at);
+    for (off_t at = 0;;) {
+        const ssize_t size = pread(fd, here, sizeof here, at);
         if (size < 0 || pread(other, there, sizeof there, at) != size ||
-            memcmp(here, there, (size_t)size) != 0) {
-            size = -1;
-            break;
-        }
+            memcmp(here, there, (size_t)size) != 0)
+            return false;
         if (size == 0)
-            break;
+            return true;
+        at += size;
     }
-    if (other >= 0)
-        close(other);
-    return size == 0;
 }
 
 /* The same content may be in another file now, and another content in the file that it was in: the
@@ -301,7 +294,7 @@ static struct plugin *running(const struct plugin_set *set, const struct plugin_
     for (size_t i = 0; set->before != NULL && i < set->before->count; i++) {
         struct plugin *plugin = set->before->plugins[i];
 
-        if (strcmp(plugin->path, library->path) != 0 || !same_content(fd, plugin->library->copy))
+        if (strcmp(plugin->path, library->path) != 0 || !same_content(fd, plugin->library->copy_fd))
             continue;
         plugin->library->device = library->device;
         plugin->library->inode = library->inode;
@@ -355,6 +348,7 @@ struct plugin *plugin_set_load(struct plugin_set *set, const char *name, const s
         return NULL;
     }
     library->loader = set->loader;
+    library->copy_fd = -1;
     library->path = find_library(set, name, at, faults);
     const int fd = library->path != NULL ? open_library(library, at, faults) : -1;
     if (fd < 0) {

@@ -538,6 +538,8 @@ class TestPeers(ControlTestCase):
             (b"frobnicate\n", "this host does not know `frobnicate`\n"),
             (b"status\n", "status comes as `text` or as `json`\n"),
             (b"status xml\n", "status comes as `text` or as `json`\n"),
+            (b"reload all\n", "reload takes no arguments\n"),
+            (b"restart now\n", "restart takes no arguments\n"),
             (b"status json \n", "status comes as `text` or as `json`\n"),
             (b"\x16\x03\x01\x02\x00\n", "a request is one line of UTF-8\n"),
             (b"\xff\n", "a request is one line of UTF-8\n"),

@@ -10,6 +10,7 @@ import time
 import unittest
 
 from toni_host import (
+    CLOSE,
     DEADLINE,
     ECHO,
     FIXTURES,
@@ -148,6 +149,20 @@ class TestSwap(ReloadTestCase):
             self.client("/swap")
         client.close()
         late.close()
+        host.stop()
+
+    def test_who_was_refused_is_not_adopted(self):
+        """Its end is nobody's to be told of; it is there until it has answered the close."""
+        host = self.start(gateway("swapped", "refuse_gateway.so", "/swap"), limits={"close_ms": 10000})
+        refused = self.client()
+        self.assertEqual(refused.read_frame()[1], CLOSE)
+        self.configure(self.swapped(fail="on_adopt"), limits={"close_ms": 10000})
+        self.assertIn("1 swapped", self.reload())
+        refused.drop()
+        client = self.client()
+        self.assertEqual(self.ask(client, "count"), "version 1 count 1")
+        self.assertEqual(host.log(callback="on_adopt"), [])
+        client.close()
         host.stop()
 
     def test_a_sighup_does_the_same(self):
@@ -388,6 +403,30 @@ class TestFailures(ReloadTestCase):
                 host.process.send_signal(signal.SIGTERM)
                 self.assertEqual(host.wait_exit(), 1)
 
+    def test_a_worker_that_comes_late_to_the_change_ends_it(self):
+        other = gateway("other", "swap_2_concurrent.so", "/other")
+        host = self.start(limits={"hook_ms": 50})
+        self.configure(self.swapped(), other)
+        self.assertIn("1 added", self.reload())
+        client, sleeper = self.client(), self.client("/other")
+        version, text = 1, ""
+        end = time.monotonic() + DEADLINE
+        while "could not be ended yet" not in text:  # else it had not begun to sleep, or was awake again
+            self.assertLess(time.monotonic(), end)
+            version = 3 - version
+            sleeper.send("sleep")  # for 300 ms, on the only worker
+            sleeper.send("count")
+            self.replace(version)
+            text = self.reload()
+            sleeper.read()
+        self.assertEqual(self.ask(client, "kept"), "adopted by version %d" % version)
+        self.replace(3 - version)
+        self.assertIn("1 swapped", self.reload())
+        self.assertEqual(self.ask(client, "kept"), "adopted by version %d" % (3 - version))
+        client.close()
+        sleeper.close()
+        host.stop()
+
     def test_from_the_exchange_on_nothing_is_rolled_back(self):
         host = self.start()
         client = self.client()
@@ -504,6 +543,16 @@ class TestOrder(ReloadTestCase):
         self.assertIn("the host stops", result.stderr)
         client.expect_close(1001)
         host.ends_well()
+
+    def test_a_stop_does_not_wait_for_clients_of_what_was_removed(self):
+        host = self.start(limits={"close_ms": 600000, "drain_ms": 300})
+        silent = self.client()
+        self.configure(ECHO)
+        host.process.send_signal(signal.SIGHUP)
+        silent.expect_close(1001, answer=False)
+        host.process.send_signal(signal.SIGTERM)
+        self.assertEqual(host.wait_exit(), 0)
+        self.assertEqual(len(host.log(msg="destroying version 1")), 1)
 
     def test_a_stop_waits_for_the_reload(self):
         host = self.start()

@@ -4,6 +4,7 @@ everything as it was."""
 import asyncio
 import http.client
 import os
+import re
 import select
 import shutil
 import signal
@@ -39,6 +40,12 @@ from toni_host import (
 )
 
 HTTP_PROBE = service("probe", "http_probe_service.so", "/probe")
+
+
+def is_signal_pending(pid):
+    """Whether one was sent to the process that it has not taken yet."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as status:
+        return any(line.startswith("ShdPnd:") and int(line.split()[1], 16) for line in status)
 
 
 def hanging(where):
@@ -436,6 +443,28 @@ class TestFailures(RestartTestCase):
                 self.assertIn("not ready within %d ms" % limit, shown)
                 self.check_goes_on(host)
 
+    def test_one_that_is_told_to_end_while_it_starts(self):
+        """By the old host, which has given it up, or by anybody: it takes nothing that the old one
+        needs."""
+        folder = tempfile.mkdtemp(prefix="toni-test-")
+        self.addCleanup(shutil.rmtree, folder)
+        host = self.start((ECHO,), {"drain_ms": 300}, listen="unix:" + os.path.join(folder, "socket"))
+        host.expect_error(msg=FAILED)
+        go_on, waiting = self.waiting(host, "start")
+        host.configure(self.text(waiting))
+        asked = host.ask("restart")
+        host.wait_log(msg="waiting")
+        successor = host.successors()[-1]
+        os.kill(successor, signal.SIGTERM)
+        while is_signal_pending(successor):
+            time.sleep(0.001)
+        go_on()
+        self.assertIn("exit code 1 before it was ready", host.answer_of(asked, 1))
+        self.check_serves(host)
+        host.answer_of(host.ask("status"), 0)
+        self.assertEqual(host.serving(), host.pid)
+        host.stop()
+
     def test_a_crash(self):
         host = self.start_it()
         host.configure(self.text(service("greeter", "greeter.so", None), hanging("start")))
@@ -470,6 +499,23 @@ class TestFailures(RestartTestCase):
 
         return go_on, gateway("waiting", "waiting_gateway.so", "/waiting",
                               options={"hook": hook, "until": until})
+
+    def test_a_stop_as_the_successor_becomes_ready(self):
+        """It is waited for, and leaves nothing behind."""
+        host = self.start((ECHO,), {"drain_ms": 300})
+        go_on, waiting = self.waiting(host, "start")
+        host.configure(self.text(waiting))
+        asked = host.ask("restart")
+        host.wait_log(msg="waiting")
+        successor = host.successors()[-1]
+        with open("/proc/%d/maps" % successor, encoding="utf-8") as maps:
+            copies = re.search(r"/\S*/toni-\w{6}(?=/\d+/)", maps.read()).group()
+        os.kill(host.pid, signal.SIGTERM)
+        self.assertIn("the host stops", host.answer_of(asked, 1))
+        go_on()
+        host.ends_well()
+        self.assertFalse(os.path.exists("/proc/%d" % successor))
+        self.assertFalse(os.path.exists(copies))
 
     def test_a_reload_meanwhile_and_the_other_way_round(self):
         host = self.start((ECHO,), {"drain_ms": 300})
@@ -634,9 +680,7 @@ class TestSockets(RestartTestCase):
         client = self.client(host.address)
         host.restart()
         self.assertEqual(host.wait_gone(host.pid), 0)
-        client.sock.settimeout(DEADLINE)
-        while client.sock.recv(100):
-            pass
+        client.expect_close(1001, answer=False)
         self.check_serves(host)
         host.stop()
 

@@ -456,6 +456,33 @@ START_TEST(a_library_of_the_set_before_with_another_name_is_loaded_anew)
 }
 END_TEST
 
+/* As systemd-tmpfiles does it, after some days. */
+START_TEST(copies_that_somebody_has_removed_are_not_needed)
+{
+    copy_fixture("idle_gateway.so", "a.so");
+    struct plugin *first = load_good("a.so");
+    first->was_used = true;
+    char *folder = strdup(loader.copies.folder);
+    char *aside = strdup(testing_path("aside"));
+    ck_assert_int_eq(rename(folder, aside), 0);
+
+    begin_next();
+    ck_assert_ptr_eq(load_next("a.so"), first);
+    end_next();
+
+    ck_assert_int_eq(symlink(aside, folder), 0); /* somebody's, not the host's own */
+    replace_by_fixture("plain_gateway.so", "a.so");
+    begin_next();
+    ck_assert_ptr_ne(load_next("a.so"), first);
+    end_next();
+    ck_assert_str_ne(loader.copies.folder, folder);
+    ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 1);
+    ck_assert_uint_eq(count_entries(aside, ""), 1);
+    free(folder);
+    free(aside);
+}
+END_TEST
+
 START_TEST(a_set_that_is_given_up_takes_nothing_with_it)
 {
     copy_fixture("idle_gateway.so", "a.so");
@@ -606,6 +633,7 @@ int main(void)
     tcase_add_test(loading, the_same_content_in_another_file_of_that_name_is_shared);
     tcase_add_test(loading, a_file_that_was_another_before_is_looked_at);
     tcase_add_test(loading, a_library_of_the_set_before_with_another_name_is_loaded_anew);
+    tcase_add_test(loading, copies_that_somebody_has_removed_are_not_needed);
     tcase_add_test(loading, a_set_that_is_given_up_takes_nothing_with_it);
     tcase_add_test(loading, overwriting_the_original_does_no_harm);
     tcase_add_test(loading, origin_leads_to_neighbours);
