@@ -1,6 +1,7 @@
 /* The clocks, over clock_gettime(2). Not for timers. */
 #include "base/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -32,6 +33,25 @@ int64_t clock_wall_ms(void)
 {
     const struct timespec now = read_clock(CLOCK_REALTIME);
     return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
+}
+
+int clock_condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+
+    if (pthread_condattr_init(&attributes) != 0)
+        return -1;
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    const int error = pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return error == 0 ? 0 : -1;
+}
+
+int clock_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t until_ns)
+{
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+                                   .tv_nsec = (long)(until_ns % NS_PER_S)};
+    return pthread_cond_timedwait(condition, lock, &until) == ETIMEDOUT ? -1 : 0;
 }
 
 void clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])

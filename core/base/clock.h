@@ -3,6 +3,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 /** Bytes that clock_format() fills at most, the final NUL included. */
@@ -22,6 +23,15 @@ uint64_t clock_now_ms(void);
  * @return Milliseconds since 1970-01-01T00:00:00Z.
  * @thread Any. */
 int64_t clock_wall_ms(void);
+
+/** Makes a condition whose timed waits go by clock_now_ns().
+ * @return 0, or -1 on no memory. */
+int clock_condition_init(pthread_cond_t *condition);
+
+/** Waits for a condition that clock_condition_init() made; the lock is held.
+ * @param until_ns  Of clock_now_ns().
+ * @return 0; -1: it is past @p until_ns. As ever, look again at what was waited for. */
+int clock_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t until_ns);
 
 /** Writes an instant as ISO 8601 in UTC, e.g. `2026-11-23T22:23:35.123Z`.
  * @param wall_ms  Milliseconds since 1970-01-01T00:00:00Z; may be negative.

@@ -7,22 +7,10 @@
 
 #include "base/clock.h"
 
-#include <errno.h>
-#include <time.h>
-
-#define NS_PER_S 1000000000u
-
 int gate_init(struct gate *gate)
 {
-    pthread_condattr_t attributes;
-
     *gate = (struct gate){0};
-    if (pthread_condattr_init(&attributes) != 0)
-        return -1;
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* that of clock_now_ns() */
-    const int error = pthread_cond_init(&gate->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    if (error != 0)
+    if (clock_condition_init(&gate->changed) != 0)
         return -1;
     if (pthread_mutex_init(&gate->lock, NULL) == 0)
         return 0;
@@ -73,16 +61,17 @@ void gate_close(struct gate *gate)
     atomic_store(&gate->is_closed, true);
 }
 
+/* Looks once each time: between two looks somebody may come, find it closed, and go again. */
 bool gate_wait_empty(struct gate *gate, uint64_t until_ns)
 {
-    const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
-                                   .tv_nsec = (long)(until_ns % NS_PER_S)};
-    int result = 0;
+    bool is_late = false;
 
     pthread_mutex_lock(&gate->lock);
-    while (gate_count(gate) > 0 && result != ETIMEDOUT)
-        result = pthread_cond_timedwait(&gate->changed, &gate->lock, &until);
-    const bool is_empty = gate_count(gate) == 0;
+    bool is_empty = gate_count(gate) == 0;
+    while (!is_empty && !is_late) {
+        is_late = clock_condition_wait(&gate->changed, &gate->lock, until_ns) != 0;
+        is_empty = gate_count(gate) == 0;
+    }
     pthread_mutex_unlock(&gate->lock);
     return is_empty;
 }

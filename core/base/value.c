@@ -306,7 +306,7 @@ bool value_equal(const struct value *a, const struct value *b)
     case VALUE_INT:
         return a->as.integer == b->as.integer;
     case VALUE_DOUBLE:
-        return memcmp(&a->as.real, &b->as.real, sizeof a->as.real) == 0;
+        return a->as.real == b->as.real;
     case VALUE_STRING:
         return strcmp(a->as.string, b->as.string) == 0;
     case VALUE_LIST:

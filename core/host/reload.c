@@ -105,10 +105,11 @@ static void tell_success(struct reload *reload, const struct swap_report *report
                          "paused for %.3f ms\n",
                          report->swapped, report->added, report->removed, report->limited,
                          (double)report->paused_ns / NS_PER_MS);
-    if (report->unfinished > 0)
+    if (report->unfinished > 0) {
         (void)buffer_appendf(&reload->text,
                              "%zu old instances could not be ended yet; the log names them\n",
                              report->unfinished);
+    }
 }
 
 /* @return A graph without faults, or NULL. */

@@ -1,14 +1,11 @@
 /* Sweeps; see sweep.h. */
 #include "net/sweep.h"
 
+#include "base/clock.h"
 #include "net/worker.h"
 #include "net/ws_connection.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <time.h>
-
-#define NS_PER_S 1000000000u
 
 /* What one worker has to do. */
 struct part {
@@ -30,17 +27,16 @@ struct sweep {
 static struct sweep *sweep_create(const struct slot *gateway,
                                   void (*visit)(struct ws_connection *connection), uint32_t workers)
 {
-    pthread_condattr_t attributes;
     struct sweep *sweep = calloc(1, sizeof *sweep + workers * sizeof sweep->parts[0]);
     if (!sweep)
         return NULL;
+    if (clock_condition_init(&sweep->changed)) {
+        free(sweep);
+        return NULL;
+    }
+    pthread_mutex_init(&sweep->lock, NULL);
     sweep->gateway = gateway;
     sweep->visit = visit;
-    pthread_mutex_init(&sweep->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&sweep->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
     return sweep;
 }
 
@@ -89,16 +85,13 @@ static uint32_t ask_workers(struct sweep *sweep, struct server *server)
 int sweep_gateway(struct server *server, const struct slot *gateway,
                   void (*visit)(struct ws_connection *connection), uint64_t until_ns)
 {
-    const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
-                                   .tv_nsec = (long)(until_ns % NS_PER_S)};
     struct sweep *sweep = sweep_create(gateway, visit, server->started);
     if (!sweep)
         return -1;
     pthread_mutex_lock(&sweep->lock);
     sweep->undone = ask_workers(sweep, server);
     int result = sweep->undone == server->started ? 0 : -1;
-    while (sweep->undone > 0 &&
-           pthread_cond_timedwait(&sweep->changed, &sweep->lock, &until) != ETIMEDOUT)
+    while (sweep->undone > 0 && !clock_condition_wait(&sweep->changed, &sweep->lock, until_ns))
         ;
     if (sweep->undone == 0) {
         sweep_destroy(sweep);

@@ -96,7 +96,8 @@ void ws_gateway_adopt(struct ws_connection *connection)
 {
     if (!connection->client)
         return;
-    connection->limits = connection->client->limits = slot_limits(connection->gateway);
+    connection->limits = slot_limits(connection->gateway);
+    connection->client->limits = connection->limits;
     struct instance *instance = enter(connection);
     hand_on(connection, connection->client, instance);
     leave(connection);

@@ -406,26 +406,35 @@ static bool see_what_is_old(const toni_client *client, uint64_t *messages, uint6
     return true;
 }
 
-static void close_slow_consumer(toni_client *client)
-{
-    log_warn("client closed: slow consumer", log_str("client", client->name),
-             log_uint("outbox_messages", client->outbox.messages),
-             log_uint("outbox_bytes", client->outbox.bytes));
-    client->slow = true;
-    close_now(client, 1008, toni_str_of("slow consumer"), DROP_SLOW_CONSUMER);
-}
-
 struct shedding {
     toni_client *client;
     enum drop_reason reason;
 };
 
+/* Lane, client and gateway are told by count_dropped. */
+static void tell_room(void *data, const struct batch *batch, uint32_t messages)
+{
+    const struct shedding *shedding = data;
+    if (batch->room)
+        room_dropped(batch->room, shedding->reason, messages);
+}
+
+static void close_slow_consumer(toni_client *client)
+{
+    struct shedding shedding = {client, DROP_SLOW_CONSUMER};
+    log_warn("client closed: slow consumer", log_str("client", client->name),
+             log_uint("outbox_messages", client->outbox.messages),
+             log_uint("outbox_bytes", client->outbox.bytes));
+    client->slow = true;
+    outbox_each(&client->outbox, tell_room, &shedding);
+    close_now(client, 1008, toni_str_of("slow consumer"), DROP_SLOW_CONSUMER);
+}
+
 static void told_of_dropped(void *data, const struct batch *batch, uint32_t messages)
 {
     const struct shedding *shedding = data;
     count_dropped(shedding->client, shedding->reason, messages);
-    if (batch->room)
-        counter_add_shared(&batch->room->dropped, messages);
+    tell_room(data, batch, messages);
 }
 
 /* The old have to be within the limits; the fresh come on top of that. */

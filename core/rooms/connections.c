@@ -379,6 +379,19 @@ static int32_t get_client(toni_connections *connections, toni_client_id id, toni
     return result;
 }
 
+static int32_t get_room(toni_connections *connections, toni_str name, toni_room_info **info)
+{
+    *info = NULL;
+    if (!room_name_valid(name))
+        return TONI_ERR_INVALID;
+    struct room *room = connections_find_room(connections, name);
+    if (!room)
+        return TONI_ERR_NOT_FOUND;
+    int32_t result = room_info(room, info);
+    room_unref(room);
+    return result;
+}
+
 static int32_t send_to_client(toni_connections *connections, toni_client_id id,
                               const toni_message *message)
 {
@@ -426,6 +439,11 @@ static void client_info_destroy(toni_client_info *info)
     free(info);
 }
 
+static void room_info_destroy(toni_room_info *info)
+{
+    free(info);
+}
+
 static toni_client_id client_id(const toni_client *client)
 {
     return client->id;
@@ -466,6 +484,8 @@ void connections_fill_table(toni_host *table)
     table->client_ids_destroy = client_ids_destroy;
     table->room_names_destroy = room_names_destroy;
     table->client_info_destroy = client_info_destroy;
+    table->get_room = get_room;
+    table->room_info_destroy = room_info_destroy;
     table->client_id = client_id;
     table->client_name = client_name;
     table->client_id_name = client_id_name;

@@ -22,6 +22,10 @@ enum drop_reason {
         DROP_REASON_COUNT
 };
 
+/* The reasons that a policy for full outboxes has. What these drop is counted by room, too. */
+#define DROP_POLICY_FIRST DROP_SLOW_CONSUMER
+#define DROP_POLICY_COUNT (DROP_NOT_LATEST - DROP_POLICY_FIRST + 1)
+
 /** What is counted for the clients of one gateway, by all lanes. */
 struct gateway_figures {
     struct counter dropped[DROP_REASON_COUNT];

@@ -173,6 +173,12 @@ void outbox_consume(struct outbox *outbox, size_t size)
         drop_first_entry(outbox);
 }
 
+void outbox_each(const struct outbox *outbox, outbox_told *told, void *data)
+{
+    for (uint32_t i = 0; i < outbox->count; i++)
+        told(data, entry_at(outbox, i)->batch, entry_at(outbox, i)->count);
+}
+
 /* --- Dropping */
 
 /* One that has begun has a batch of its own: see BATCH_MAX. */

@@ -44,10 +44,13 @@ int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint
  * @return The bytes; valid until the outbox is changed. */
 const uint8_t *outbox_peek(const struct outbox *outbox, uint8_t *scratch, size_t *size);
 
-/* What can be dropped: broadcasts of which no byte is written yet. Each is told of once. */
-
-/** @param messages  That were dropped, all of this batch. */
+/** @param messages  So many of this batch, one behind the other. */
 typedef void outbox_told(void *data, const struct batch *batch, uint32_t messages);
+
+/** Tells of all that wait, of each once. */
+void outbox_each(const struct outbox *outbox, outbox_told *told, void *data);
+
+/* What can be dropped: broadcasts of which no byte is written yet. Each is told of once. */
 
 /** Of all but the newest @p spared messages, drops the oldest broadcasts until no more than @p
  * messages and @p bytes are left of these, or no broadcast is.

@@ -287,6 +287,42 @@ int32_t room_broadcast(struct room *room, const toni_message *message, const ton
     return (int32_t)(room->targets <= INT32_MAX ? room->targets : INT32_MAX);
 }
 
+/* --- Questions */
+
+static uint64_t dropped_by(const struct room *room, enum drop_reason reason)
+{
+    return counter_read(&room->dropped[reason - DROP_POLICY_FIRST]);
+}
+
+int32_t room_info(struct room *room, toni_room_info **info)
+{
+    *info = NULL;
+    toni_room_info *snapshot = malloc(sizeof *snapshot);
+    if (!snapshot)
+        return TONI_ERR_NO_MEMORY;
+    pthread_mutex_lock(&room->mutex);
+    *snapshot = (toni_room_info){
+        .host = room->connections->host,
+        .struct_size = sizeof *snapshot,
+        .members = room->members,
+        .targets = room->targets,
+        .epoch = room->id,
+        .sequence = room->seq,
+        .pending_bytes = atomic_load_explicit(&room->pending, memory_order_relaxed),
+        .dropped_slow_consumer = dropped_by(room, DROP_SLOW_CONSUMER),
+        .dropped_oldest = dropped_by(room, DROP_OLDEST),
+        .dropped_newest = dropped_by(room, DROP_NEWEST),
+        .dropped_not_latest = dropped_by(room, DROP_NOT_LATEST),
+    };
+    pthread_mutex_unlock(&room->mutex);
+    if (snapshot->members == 0) { /* it ends just now, or its first member is about to come in */
+        free(snapshot);
+        return TONI_ERR_NOT_FOUND;
+    }
+    *info = snapshot;
+    return TONI_OK;
+}
+
 /* --- Delivery */
 
 void room_forget(struct room *room, const struct batch *batch)

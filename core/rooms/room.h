@@ -64,8 +64,9 @@ struct room {
     uint32_t spare_count;
     atomic_uint deflate_above; /* messages longer than this are compressed, see room_deflates() */
     atomic_uint_fast64_t pending; /* bytes of broadcasts that some lane has not delivered yet */
-    struct counter dropped; /* messages that an outbox's policy dropped, once for each client */
-    toni_str name;          /* lies behind the shards, with a NUL; empty for the room of everyone */
+    struct counter
+        dropped[DROP_POLICY_COUNT]; /* messages, once for each client, see room_dropped */
+    toni_str name; /* lies behind the shards, with a NUL; empty for the room of everyone */
     struct shard shards[];
 };
 
@@ -113,6 +114,16 @@ static inline bool room_deflates(const struct room *room, size_t size)
 {
     return size > atomic_load_explicit(&room->deflate_above, memory_order_relaxed);
 }
+
+/** Counts messages that a policy dropped from a client's outbox.
+ * @param reason  A policy's: from DROP_POLICY_FIRST on. @thread Any. */
+static inline void room_dropped(struct room *room, enum drop_reason reason, uint64_t messages)
+{
+    counter_add_shared(&room->dropped[reason - DROP_POLICY_FIRST], messages);
+}
+
+/** See toni_get_room. @thread Any. */
+int32_t room_info(struct room *room, toni_room_info **info);
 
 /** A letter with this batch is dropped: nothing may be added to it any more. */
 void room_forget(struct room *room, const struct batch *batch);

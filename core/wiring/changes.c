@@ -195,9 +195,8 @@ static void check_control(const struct config *now, const struct config *next,
 
     if (here && there ? strcmp(here, there) == 0 : here == there)
         return;
-    const struct value *at = value_get(next->tree, "control");
     fault_at(
-        faults, at ? at : next->tree,
+        faults, place_of(next, "control"),
         "control is `%s`, and the host has its socket at `%s`; a reload can't change it: `toni "
         "restart`",
         there ? there : "", here ? here : "");
@@ -234,14 +233,16 @@ void changes_check_host(const struct config *now, const struct config *next,
     check_addresses(&now->http, &next->http, "http", next, faults);
     check_addresses(&now->admin, &next->admin, "admin", next, faults);
     check_control(now, next, faults);
-    if (now->page != next->page)
+    if (now->page != next->page) {
         fault_at(faults, place_of(next, "listen.page"),
                  "listen.page is not what the host started with; a reload can't change it: `toni "
                  "restart`");
-    if (now->workers != next->workers)
+    }
+    if (now->workers != next->workers) {
         fault_at(faults, place_of(next, "workers"),
                  "workers is %u, and the host runs with %u; a reload can't change it: `toni "
                  "restart`",
                  next->workers, now->workers);
+    }
     check_limits(&now->limits, &next->limits, next, faults);
 }

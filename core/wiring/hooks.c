@@ -1,11 +1,12 @@
 /* The hooks' thread; see hooks.h. */
 #include "wiring/hooks.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <time.h>
+
+#define NS_PER_MS 1000000u
 
 /* Belongs to who waits for it; to the thread that runs it, once it was left behind. */
 struct hook_call {
@@ -17,16 +18,15 @@ struct hook_call {
 
 struct hooks *hooks_create(void)
 {
-    pthread_condattr_t attributes;
     struct hooks *hooks = calloc(1, sizeof *hooks);
 
     if (!hooks)
         return NULL;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (clock_condition_init(&hooks->changed)) {
+        free(hooks);
+        return NULL;
+    }
     pthread_mutex_init(&hooks->lock, NULL);
-    pthread_cond_init(&hooks->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
     return hooks;
 }
 
@@ -97,32 +97,16 @@ static void *serve(void *data)
 
 /* --- Waiting for it */
 
-static struct timespec deadline_in(uint64_t ms)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += (time_t)(ms / 1000);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
-}
-
 /* The limit is that of the hook: what is yet to be begun can't be left behind.
  * @return Whether the call ended within the limit. */
 static bool wait_within(struct hooks *hooks, const struct hook_call *call, uint64_t limit_ms)
 {
     while (hooks->asked == call)
         pthread_cond_wait(&hooks->changed, &hooks->lock);
-    const struct timespec deadline = deadline_in(limit_ms);
-    while (!call->is_over) {
-        if (pthread_cond_timedwait(&hooks->changed, &hooks->lock, &deadline) == ETIMEDOUT)
-            return call->is_over;
-    }
-    return true;
+    const uint64_t until_ns = clock_now_ns() + limit_ms * NS_PER_MS;
+    while (!call->is_over && !clock_condition_wait(&hooks->changed, &hooks->lock, until_ns))
+        ;
+    return call->is_over;
 }
 
 /* Past its limit. @return Whether it ended before the host was told to hurry. */

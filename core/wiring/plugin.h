@@ -14,7 +14,7 @@ struct plugin_library;
 struct plugin {
     toni_plugin descriptor; /* a copy, checked; zero in what the plugin is too old to have */
     const char *path;       /* of the original library, for messages */
-    bool was_used;          /* `create` has been called */
+    atomic_bool was_used;   /* `create` has been called */
     atomic_uint references;
     struct plugin_library *library; /* the loader's */
 };

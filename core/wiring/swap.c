@@ -74,57 +74,6 @@ static void fail_export(struct swap *swap, size_t number, int32_t error,
     }
 }
 
-/* --- What is left of the last swap of a slot */
-
-/* From then on nobody refers to the old instance any more. */
-static void hand_over(const struct swap *swap, struct slot *slot)
-{
-    if (slot->kind == TONI_GATEWAY && swap->world->adopt(swap->world->data, slot))
-        return;
-    slot->retired = NULL;
-}
-
-/* @return Whether all its clients are gone, and its calls over; then it is vacant. */
-static bool clear_out(const struct swap *swap, struct slot *slot)
-{
-    bool is_empty = true;
-
-    if (slot->kind == TONI_GATEWAY)
-        is_empty = swap->world->close_clients(swap->world->data, slot) == 0;
-    gate_close(&slot->gate);
-    is_empty = gate_wait_empty(&slot->gate,
-                               clock_now_ns() + swap->next->config->limits.swap_ms * NS_PER_MS) &&
-               is_empty;
-    if (is_empty)
-        slot_vacate(slot);
-    gate_open(&slot->gate);
-    return is_empty;
-}
-
-/* The last change of a slot may have waited in vain for a worker or a client, which may have come,
- * or gone, since then: so it is tried again. */
-static bool finish_last_change(const struct swap *swap, struct slot *slot, enum change change)
-{
-    if (slot->retired)
-        hand_over(swap, slot);
-    if (change == CHANGE_ADD && atomic_load(&slot->instance) && !clear_out(swap, slot))
-        return false;
-    return !slot->retired;
-}
-
-static int check_place(struct swap *swap, size_t number)
-{
-    const struct instance_setup *setup = &swap->next->setups[number];
-
-    if (finish_last_change(swap, setup->slot, swap->changes.next[number].change))
-        return 0;
-    fault_at(swap->faults, setup->at,
-             "module `%s`: %s `%s`: its last change is not over: a callback does not return, or a "
-             "client does not go; try later, or `toni restart`",
-             setup->module, kind_name(setup), setup->name);
-    return -1;
-}
-
 /* --- 1. The new ones are made beside the old */
 
 static bool takes_a_place(const struct swap *swap, size_t number)
@@ -160,6 +109,48 @@ static const char *make(struct swap *swap, size_t number, int32_t *error)
     if (arrival_init(&swap->arrivals[number], next->instances[number]))
         *error = TONI_ERR_NO_MEMORY;
     return *error == TONI_OK ? NULL : "start";
+}
+
+/* @return Whether nobody is in the place of a removed gateway any more. */
+static bool is_deserted(struct swap *swap, struct slot *slot)
+{
+    if (slot->kind == TONI_GATEWAY && swap->world->close_clients(swap->world->data, slot))
+        return false;
+    gate_close(&slot->gate);
+    const bool is_empty = gate_wait_empty(
+        &slot->gate, clock_now_ns() + swap->next->config->limits.swap_ms * NS_PER_MS);
+    if (is_empty)
+        slot_vacate(slot);
+    gate_open(&slot->gate);
+    return is_empty;
+}
+
+/* What an earlier swap could not end may be over by now: clients that a worker did not come to, or
+ * that did not go. */
+static bool is_free(struct swap *swap, size_t number)
+{
+    struct slot *slot = swap->next->setups[number].slot;
+
+    if (slot->retired) {
+        if (swap->world->adopt(swap->world->data, slot))
+            return false;
+        slot->retired = NULL;
+    }
+    return swap->changes.next[number].change != CHANGE_ADD || !atomic_load(&slot->instance) ||
+           is_deserted(swap, slot);
+}
+
+static int check_place(struct swap *swap, size_t number)
+{
+    const struct instance_setup *setup = &swap->next->setups[number];
+
+    if (is_free(swap, number))
+        return 0;
+    fault_at(swap->faults, setup->at,
+             "module `%s`: %s `%s`: its last change is not over: a callback does not return, or a "
+             "client does not go; try later, or `toni restart`",
+             setup->module, kind_name(setup), setup->name);
+    return -1;
 }
 
 static int find_places(struct swap *swap)
@@ -226,9 +217,8 @@ static void open_gates(struct swap *swap)
 static int wait_for_rest(struct swap *swap, const struct instance_setup *setup)
 {
     const uint64_t swap_ms = swap->next->config->limits.swap_ms;
-    struct gate *gate = &setup->slot->gate;
 
-    if (gate_wait_empty(gate, swap->closed_ns + swap_ms * NS_PER_MS))
+    if (gate_wait_empty(&setup->slot->gate, swap->closed_ns + swap_ms * NS_PER_MS))
         return 0;
     fault_at(swap->faults, setup->at,
              "module `%s`: %s `%s` did not come to rest within swap_ms (%" PRIu64
@@ -432,10 +422,21 @@ static void call_ready(struct swap *swap, size_t number)
 {
     const int32_t error = life_call(swap->next, number, "ready", life_ready, NULL);
 
-    if (error != TONI_OK)
+    if (error != TONI_OK) {
         log_error("`ready` of a new version failed; it serves all the same",
                   log_str("instance", swap->next->setups[number].name),
                   log_str("error", toni_error_name(error)));
+    }
+}
+
+/* From then on nobody refers to the old instance any more. */
+static void hand_over(struct swap *swap, size_t number)
+{
+    struct slot *slot = swap->next->setups[number].slot;
+
+    if (slot->kind == TONI_GATEWAY && swap->world->adopt(swap->world->data, slot))
+        return;
+    slot->retired = NULL;
 }
 
 static void go_on(struct swap *swap)
@@ -446,7 +447,7 @@ static void go_on(struct swap *swap)
         report_place(swap, i);
         tasks_open(swap->next->instances[i]);
         call_ready(swap, i);
-        hand_over(swap, swap->next->setups[i].slot);
+        hand_over(swap, i);
     }
 }
 
@@ -457,7 +458,7 @@ static void end_one(struct swap *swap, size_t number)
 
     (void)life_call(now, number, "stopping", life_stopping, NULL);
     const bool may_end = after != NOBODY ? !swap->next->setups[after].slot->retired
-                                         : clear_out(swap, now->setups[number].slot);
+                                         : is_deserted(swap, now->setups[number].slot);
     if (may_end)
         life_end(now, number);
     if (after == NOBODY)

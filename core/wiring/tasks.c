@@ -3,9 +3,6 @@
 #include "wiring/task.h"
 
 #include <stdlib.h>
-#include <time.h>
-
-#define NS_PER_S 1000000000u
 
 /* By enum task_kind; how callbacks are called in the log. */
 static const char *const kind_names[] = {"after", "every", "post", "work", "receipt"};
@@ -127,9 +124,7 @@ static void wait_for_due(struct tasks *tasks)
     }
     const uint64_t now = tasks->now_ns();
     const uint64_t until = clock_now_ns() + (first->at_ns > now ? first->at_ns - now : 0);
-    const struct timespec time = {.tv_sec = (time_t)(until / NS_PER_S),
-                                  .tv_nsec = (long)(until % NS_PER_S)};
-    pthread_cond_timedwait(&tasks->due_changed, &tasks->lock, &time);
+    (void)clock_condition_wait(&tasks->due_changed, &tasks->lock, until);
 }
 
 static void *run_tasks(void *data)
@@ -258,27 +253,15 @@ void tasks_cancel(struct instance *instance)
 
 /* --- Life */
 
-static int init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-
-    if (pthread_condattr_init(&attributes) != 0)
-        return -1;
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* that of clock_now_ns() */
-    const int error = pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-    return error != 0 ? -1 : 0;
-}
-
 static int init_lock(struct tasks *tasks)
 {
     if (pthread_mutex_init(&tasks->lock, NULL) != 0)
         return -1;
-    if (init_condition(&tasks->due_changed) != 0)
+    if (clock_condition_init(&tasks->due_changed) != 0)
         goto fail_due;
-    if (init_condition(&tasks->jobs_waiting) != 0)
+    if (clock_condition_init(&tasks->jobs_waiting) != 0)
         goto fail_jobs;
-    if (init_condition(&tasks->one_ended) != 0)
+    if (clock_condition_init(&tasks->one_ended) != 0)
         goto fail_ended;
     return 0;
 

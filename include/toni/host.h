@@ -104,6 +104,10 @@ struct toni_host {
     int32_t (*state_write)(toni_state_writer *writer, const void *bytes, size_t size);
     int32_t (*context_acquire)(toni_context *context);
     int32_t (*context_release)(toni_context *context);
+
+    /* connections.h: one room. Since ABI 1.1 */
+    int32_t (*get_room)(toni_connections *connections, toni_str room, toni_room_info **info);
+    void (*room_info_destroy)(toni_room_info *info);
 #endif
 };
 

@@ -73,6 +73,29 @@ typedef struct toni_client_info {
                                   since it is being closed */
 } toni_client_info;
 
+#if TONI_ABI_NEEDED >= 1
+/** What is known of a room at one moment. The caller owns it: toni_room_info_destroy.
+ *
+ * The counts begin when the room is made, and are gone with it. A message that a policy drops
+ * counts once for each client that doesn't get it; one that was for several rooms at once, or for
+ * everyone, counts in no room. @since ABI 1.1 */
+typedef struct toni_room_info {
+    const toni_host *host;
+    uint32_t struct_size; /**< of what the host filled in */
+    uint32_t members;     /**< those that are being closed included */
+    uint32_t targets;     /**< whom a broadcast would go to */
+    uint32_t reserved;
+    uint64_t epoch;    /**< tells a room from others, and from an earlier one of its name, while the
+                          host runs */
+    uint64_t sequence; /**< number of the last message to it, its first being 1; 0: none yet */
+    uint64_t pending_bytes; /**< of messages that some worker has not put into outboxes yet */
+    uint64_t dropped_slow_consumer; /**< waited when `close` closed their client */
+    uint64_t dropped_oldest;        /**< by `drop_oldest`, or `latest` at its limits */
+    uint64_t dropped_newest;        /**< by `drop_newest` */
+    uint64_t dropped_not_latest;    /**< by `latest` */
+} toni_room_info;
+#endif
+
 /* Why a connection ended. */
 #define TONI_CLOSED_BY_CLIENT 1u /**< it sent a close frame: code and text are its own */
 #define TONI_CLOSED_BY_SERVER 2u /**< by a plugin or a limit: code is what the client was told */

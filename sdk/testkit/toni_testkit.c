@@ -141,6 +141,16 @@ static int32_t get_client(toni_connections *connections, toni_client_id client,
     return result;
 }
 
+static int32_t get_room(toni_connections *connections, toni_str room, toni_room_info **info)
+{
+    toni_fake_host *host = host_of_connections(connections);
+    int32_t result = result_of(host, "room");
+    record(host, "room %.*s\n", TONI_STR_ARG(room));
+    *info = result == TONI_OK ? &host->room : NULL;
+    host->handed_out += result == TONI_OK;
+    return result;
+}
+
 static int32_t send_to_client(toni_connections *connections, toni_client_id client,
                               const toni_message *message)
 {
@@ -178,6 +188,11 @@ static void room_names_destroy(toni_room_names *names)
 static void client_info_destroy(toni_client_info *info)
 {
     take_back(host_of(info), "info_destroy");
+}
+
+static void room_info_destroy(toni_room_info *info)
+{
+    take_back(host_of(info), "room_destroy");
 }
 
 /* --- Targets */
@@ -749,14 +764,17 @@ static const toni_host table = {
     .state_write = state_write,
     .context_acquire = context_acquire,
     .context_release = context_release,
+    .get_room = get_room,
+    .room_info_destroy = room_info_destroy,
 };
 
 void toni_fake_host_init(toni_fake_host *host)
 {
     *host = (toni_fake_host){.table = table};
     host->context = host->connections = host->target = &host->table;
-    host->members.host = host->rooms.host = host->info.host = &host->table;
+    host->members.host = host->rooms.host = host->info.host = host->room.host = &host->table;
     host->info.struct_size = sizeof host->info;
+    host->room.struct_size = sizeof host->room;
     host->state_bytes = TONI_FAKE_MAX_STATE;
 }
 

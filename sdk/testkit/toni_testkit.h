@@ -23,6 +23,7 @@
  *     members NAME           ids_destroy
  *     rooms ID               names_destroy
  *     client ID              info_destroy
+ *     room NAME              room_destroy
  *     target                 to_room NAME, to_client ID, to_all, except ID
  *     target_send BODY       target_destroy
  *     target_send_with_receipt BODY: toni_fake_host_advance tells that all targets queued it
@@ -113,6 +114,7 @@ typedef struct toni_fake_host {
     toni_client_ids members; /**< what toni_get_room_members gives; ids and count are the test's */
     toni_room_names rooms;   /**< what toni_get_client_rooms gives; the same */
     toni_client_info info;   /**< what toni_get_client gives, but for the id */
+    toni_room_info room;     /**< what toni_get_room gives */
 
     toni_fake_setting options[TONI_FAKE_MAX];
     size_t option_count;

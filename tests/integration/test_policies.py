@@ -63,6 +63,14 @@ class TestPolicies(HostTestCase):
             numbers.append(self.number_of(text))
         self.assertEqual(numbers, sorted(set(numbers)), "out of order, or twice")
         self.assertEqual(numbers[0], 0)
+        counts = dict.fromkeys(("slow_consumer", "drop_oldest", "drop_newest", "latest"), 0)
+        counts[policy] = COUNT - len(numbers)
+        self.assertEqual(
+            teller.ask("room:" + policy),
+            "members=2 targets=2 sequence=%d " % COUNT
+            + " ".join("%s=%d" % count for count in counts.items()),
+            "what the room lost is what the slow one did not get",
+        )
         slow.close()
         return numbers
 

@@ -407,6 +407,24 @@ class TestFailures(ReloadTestCase):
         sleeper.close()
         host.stop()
 
+    def test_an_old_version_that_does_not_end_is_left(self):
+        for hook in ("stopping", "destroy"):
+            with self.subTest(hook=hook):
+                host = self.start(gateway("swapped", "swap_1.so", "/swap", options={"hang": hook}))
+                client = self.client()
+                self.assertEqual(self.ask(client, "count"), "version 1 count 1")
+                self.configure(gateway("swapped", "swap_2.so", "/swap"))
+                text = self.reload()
+                self.assertIn("1 swapped", text)
+                self.assertIn("1 old instances could not be ended yet", text)
+                self.assertEqual(self.ask(client, "count"), "version 2 count 2")
+                self.configure(gateway("swapped", "swap_1.so", "/swap"))
+                self.assertIn("1 swapped", self.reload())  # and on it goes
+                self.assertEqual(self.ask(client, "count"), "version 1 count 3")
+                client.close()
+                host.process.send_signal(signal.SIGTERM)
+                self.assertEqual(host.wait_exit(), 1)
+
     def test_from_the_exchange_on_nothing_is_rolled_back(self):
         host = self.start()
         client = self.client()
@@ -451,6 +469,23 @@ class TestServices(ReloadTestCase):
         self.assertEqual(self.ask(client, "greet"), "nobody")
         self.assertEqual(self.ask(client, "kept"), "connected by version 1")  # it was never swapped itself
         client.close()
+        host.stop()
+
+    def test_a_call_under_way_finishes_in_the_old_one(self):
+        host = self.start_with(self.greeter(number=1, slow_ms=150))
+        self.reload()
+        client, other = self.client(), self.client()
+        for number in range(2, 6):
+            client.send("greet")
+            host.wait_log(msg="hello client")
+            self.configure(*self.providers, self.greeter(number=number, slow_ms=150))
+            self.assertIn("1 swapped", self.reload())
+            self.assertEqual(client.read(), str(number - 1))
+            self.assertEqual(self.ask(other, "greet"), str(number))
+            with host.changed:
+                host.lines.clear()  # so that the next greeting is waited for
+        client.close()
+        other.close()
         host.stop()
 
     def test_a_version_that_does_not_satisfy_is_refused(self):

@@ -377,7 +377,8 @@ class TestFailures(RestartTestCase):
     """Each time the old host goes on, says why, and the next restart works."""
 
     def start_it(self, **limits):
-        host = self.start((ROOMS, ECHO), {"drain_ms": 300, "hook_ms": 300, **limits})
+        limits = {"drain_ms": 1000 * SLOWNESS, "hook_ms": 300, **limits}
+        host = self.start((ROOMS, ECHO), limits)
         host.expect_error(msg=FAILED)
         self.kept = self.client(host.address)
         return host

@@ -95,6 +95,9 @@ START_TEST(the_other_structs_are_frozen)
     ck_assert_uint_eq(offsetof(toni_client_info, id), 16);
     ck_assert_uint_eq(offsetof(toni_client_info, path), 24);
     ck_assert_uint_eq(offsetof(toni_client_info, outbox_bytes), 72);
+    ck_assert_uint_eq(offsetof(toni_room_info, members), 12);
+    ck_assert_uint_eq(offsetof(toni_room_info, epoch), 24);
+    ck_assert_uint_eq(offsetof(toni_room_info, dropped_not_latest), 72);
     ck_assert_uint_eq(sizeof(toni_client_ids), 24);
     ck_assert_uint_eq(sizeof(toni_room_names), 24);
     ck_assert_uint_eq(TONI_CLIENT_NAME_SIZE, 17);
@@ -106,6 +109,7 @@ START_TEST(handles_begin_with_the_table)
     ck_assert_uint_eq(offsetof(toni_client_ids, host), 0);
     ck_assert_uint_eq(offsetof(toni_room_names, host), 0);
     ck_assert_uint_eq(offsetof(toni_client_info, host), 0);
+    ck_assert_uint_eq(offsetof(toni_room_info, host), 0);
     ck_assert_ptr_eq(toni_host_of(&client), &host.table);
 }
 END_TEST
@@ -143,7 +147,9 @@ START_TEST(the_table_is_frozen)
     AT(state_write, 50); /* since 1.1 */
     AT(context_acquire, 51);
     AT(context_release, 52);
-    ck_assert_uint_eq(sizeof(toni_host), 8 + 53 * sizeof(void (*)(void)));
+    AT(get_room, 53);
+    AT(room_info_destroy, 54);
+    ck_assert_uint_eq(sizeof(toni_host), 8 + 55 * sizeof(void (*)(void)));
 #undef AT
 }
 END_TEST
@@ -210,6 +216,7 @@ START_TEST(wrappers_of_connections_reach_the_table)
     toni_client_ids *ids;
     toni_room_names *names;
     toni_client_info *info;
+    toni_room_info *room;
 
     host.result = 2;
     host.room_count = 3;
@@ -220,16 +227,18 @@ START_TEST(wrappers_of_connections_reach_the_table)
     ck_assert_int_eq(toni_get_room_members(connections(), toni_str_of("r"), &ids), 2);
     ck_assert_int_eq(toni_get_client_rooms(connections(), 1, &names), 2);
     ck_assert_int_eq(toni_get_client(connections(), 1, &info), 2);
+    ck_assert_int_eq(toni_get_room(connections(), toni_str_of("r"), &room), 2);
     ck_assert_int_eq(toni_send_to_client(connections(), 1, &message), 2);
     ck_assert_int_eq(toni_disconnect(connections(), 1, 1000, toni_str_of("bye")), 2);
     ck_assert_uint_eq(toni_room_count(connections()), 3);
     toni_fake_host_expect(&host,
                           "join 1 r\nleave 1 r\nremove 1\nbroadcast r text:hi\nmembers r\nrooms 1\n"
-                          "client 1\nsend_to 1 text:hi\ndisconnect 1 1000 bye\n");
+                          "client 1\nroom r\nsend_to 1 text:hi\ndisconnect 1 1000 bye\n");
 
     toni_client_ids_destroy(NULL);
     toni_room_names_destroy(NULL);
     toni_client_info_destroy(NULL);
+    toni_room_info_destroy(NULL);
     toni_fake_host_expect(&host, "");
 }
 END_TEST
@@ -355,25 +364,31 @@ START_TEST(snapshots_are_handed_out_and_taken_back)
     toni_client_ids *ids;
     toni_room_names *names;
     toni_client_info *info;
+    toni_room_info *room;
 
     host.members.ids = members;
     host.members.count = 2;
     host.rooms.names = rooms;
     host.rooms.count = 1;
+    host.room.dropped_oldest = 5;
     ck_assert_int_eq(toni_get_room_members(connections(), toni_str_of("r"), &ids), TONI_OK);
     ck_assert_int_eq(toni_get_client_rooms(connections(), 7, &names), TONI_OK);
     ck_assert_int_eq(toni_get_client(connections(), 7, &info), TONI_OK);
+    ck_assert_int_eq(toni_get_room(connections(), toni_str_of("r"), &room), TONI_OK);
     ck_assert_uint_eq(ids->count, 2);
     ck_assert_uint_eq(ids->ids[1], 8);
     ck_assert(toni_str_equal(names->names[0], toni_str_of("r")));
     ck_assert_uint_eq(info->id, 7);
-    ck_assert_int_eq(host.handed_out, 3);
+    ck_assert_uint_eq(room->struct_size, sizeof *room);
+    ck_assert_uint_eq(room->dropped_oldest, 5);
+    ck_assert_int_eq(host.handed_out, 4);
     toni_client_ids_destroy(ids);
     toni_room_names_destroy(names);
     toni_client_info_destroy(info);
+    toni_room_info_destroy(room);
     ck_assert_int_eq(host.handed_out, 0);
-    toni_fake_host_expect(
-        &host, "members r\nrooms 7\nclient 7\nids_destroy\nnames_destroy\ninfo_destroy\n");
+    toni_fake_host_expect(&host, "members r\nrooms 7\nclient 7\nroom r\nids_destroy\n"
+                                 "names_destroy\ninfo_destroy\nroom_destroy\n");
 }
 END_TEST
 

@@ -202,12 +202,16 @@ START_TEST(names_of_rooms)
     int32_t ok = valid ? TONI_OK : TONI_ERR_INVALID;
     toni_message message = toni_text(toni_str_of("x"));
     toni_client_ids *members;
+    toni_room_info *info;
     ck_assert_int_eq(toni_join_room(connections, peer->id, name), ok);
     ck_assert_int_eq(toni_broadcast_to_room(connections, name, &message), valid ? 1 : ok);
     ck_assert_int_eq(toni_target_send(toni_to_room(connections, name), &message), valid ? 1 : ok);
     ck_assert_int_eq(toni_get_room_members(connections, name, &members), ok);
     ck_assert_int_eq(members != NULL, valid);
     toni_client_ids_destroy(members);
+    ck_assert_int_eq(toni_get_room(connections, name, &info), ok);
+    ck_assert_int_eq(info != NULL, valid);
+    toni_room_info_destroy(info);
     ck_assert_uint_eq(toni_room_count(connections), valid);
     ck_assert_int_eq(toni_leave_room(connections, peer->id, name), ok);
     turn();
@@ -778,6 +782,7 @@ START_TEST(questions_about_the_unknown)
     toni_client_ids *members;
     toni_room_names *rooms = (void *)1;
     toni_client_info *info = (void *)1;
+    toni_room_info *room = (void *)1;
     ck_assert_int_eq(toni_get_room_members(connections, toni_str_of("r"), &members), TONI_OK);
     ck_assert_uint_eq(members->count, 0);
     toni_client_ids_destroy(members);
@@ -785,9 +790,12 @@ START_TEST(questions_about_the_unknown)
     ck_assert_ptr_null(rooms);
     ck_assert_int_eq(toni_get_client(connections, gone_id(), &info), TONI_ERR_NOT_FOUND);
     ck_assert_ptr_null(info);
+    ck_assert_int_eq(toni_get_room(connections, toni_str_of("r"), &room), TONI_ERR_NOT_FOUND);
+    ck_assert_ptr_null(room);
     toni_client_ids_destroy(NULL);
     toni_room_names_destroy(NULL);
     toni_client_info_destroy(NULL);
+    toni_room_info_destroy(NULL);
 }
 END_TEST
 
@@ -837,6 +845,91 @@ START_TEST(get_client_tells_what_is_known)
     ck_assert_uint_eq(info->outbox_messages, 2);
     ck_assert_uint_eq(info->outbox_bytes, 7 + 3);
     toni_client_info_destroy(info);
+}
+END_TEST
+
+START_TEST(get_room_of_a_room_that_ended)
+{
+    struct peer *peer = add(0);
+    toni_room_info *info = (void *)1;
+    join(peer, "r"), leave(peer, "r");
+    ck_assert_int_eq(toni_get_room(connections, toni_str_of("r"), &info), TONI_ERR_NOT_FOUND);
+    ck_assert_ptr_null(info);
+}
+END_TEST
+
+static toni_room_info look_at(const char *room)
+{
+    toni_room_info *info;
+    ck_assert_int_eq(toni_get_room(connections, toni_str_of(room), &info), TONI_OK);
+    toni_room_info seen = *info;
+    toni_room_info_destroy(info);
+    return seen;
+}
+
+START_TEST(get_room_tells_who_is_in_it)
+{
+    struct peer *a = add(0), *b = add(1);
+    join(a, "r"), join(b, "r");
+    toni_room_info info = look_at("r");
+    ck_assert_ptr_eq(info.host, connections->host);
+    ck_assert_uint_eq(info.struct_size, sizeof info);
+    ck_assert_uint_eq(info.members, 2);
+    ck_assert_uint_eq(info.targets, 2);
+    disconnect(a, 1000, ""); /* no target any more, but a member until it is gone */
+    ck_assert_uint_eq(look_at("r").members, 2);
+    ck_assert_uint_eq(look_at("r").targets, 1);
+    turn();
+    peer_lose(a);
+    ck_assert_uint_eq(look_at("r").members, 1);
+    ck_assert_uint_eq(look_at("r").targets, 1);
+}
+END_TEST
+
+START_TEST(get_room_tells_the_last_message)
+{
+    struct peer *a = add(0), *b = add(1);
+    join(a, "r"), join(a, "s"), join(b, "t");
+    ck_assert_uint_eq(look_at("r").sequence, 0);
+    broadcast("r", "1"), broadcast("r", "2");
+    ck_assert_uint_eq(look_at("r").sequence, 2);
+    toni_target *target = to_room("r");
+    toni_target_to_room(target, toni_str_of("s"));
+    send_target(target, "of both");
+    send_text(a, "of none"), send_target(toni_to_all(connections), "of none, either");
+    ck_assert_uint_eq(look_at("r").sequence, 3);
+    ck_assert_uint_eq(look_at("s").sequence, 1);
+    disconnect(b, 1000, "");
+    ck_assert_int_eq(broadcast("t", "to nobody"), 0);
+    ck_assert_uint_eq(look_at("t").sequence, 0);
+}
+END_TEST
+
+START_TEST(get_room_tells_a_room_from_one_of_the_same_name)
+{
+    struct peer *peer = add(0);
+    join(peer, "r"), join(peer, "s");
+    toni_room_info old = look_at("r");
+    ck_assert_uint_ne(old.epoch, look_at("s").epoch);
+    broadcast("r", "1");
+    ck_assert_uint_eq(look_at("r").epoch, old.epoch);
+    leave(peer, "r"), join(peer, "r");
+    ck_assert_uint_ne(look_at("r").epoch, old.epoch);
+    ck_assert_uint_eq(look_at("r").sequence, 0);
+}
+END_TEST
+
+START_TEST(get_room_tells_what_is_on_its_way)
+{
+    struct peer *a = add(0), *b = add(1);
+    join(a, "r"), join(b, "r"), join(a, "s");
+    broadcast("r", "12345"), broadcast("r", "1");
+    ck_assert_uint_eq(look_at("r").pending_bytes, 7 + 3); /* once, whoever gets it */
+    ck_assert_uint_eq(look_at("s").pending_bytes, 0);
+    lane_turn(&connections->lanes[0]);
+    ck_assert_uint_eq(look_at("r").pending_bytes, 7 + 3);
+    lane_turn(&connections->lanes[1]);
+    ck_assert_uint_eq(look_at("r").pending_bytes, 0);
 }
 END_TEST
 
@@ -1430,6 +1523,11 @@ int main(void)
     tcase_add_test(cases, questions_about_the_unknown);
     tcase_add_test(cases, snapshots_are_the_callers);
     tcase_add_test(cases, get_client_tells_what_is_known);
+    tcase_add_test(cases, get_room_of_a_room_that_ended);
+    tcase_add_test(cases, get_room_tells_who_is_in_it);
+    tcase_add_test(cases, get_room_tells_the_last_message);
+    tcase_add_test(cases, get_room_tells_a_room_from_one_of_the_same_name);
+    tcase_add_test(cases, get_room_tells_what_is_on_its_way);
     tcase_add_test(cases, ids_are_names);
     tcase_add_test(cases, a_direct_send);
     tcase_add_test(cases, a_full_outbox_by_messages_and_by_bytes);

@@ -98,6 +98,13 @@ struct double_client {
     uint64_t dropped;
 };
 
+/* What is told of a room; from when it was made. */
+struct double_room {
+    uint64_t epoch;
+    uint64_t sequence;
+    uint64_t dropped[DROP_POLICY_COUNT];
+};
+
 struct world {
     struct fixture fixture;
     struct dice dice;
@@ -109,7 +116,7 @@ struct world {
     LIST(struct double_client) clients;
     LIST(struct text) texts;
     event_list inbox[FIXTURE_LANES];
-    uint64_t epochs[ROOMS]; /* how often each has ended */
+    struct double_room rooms[ROOMS];
     LIST(struct double_receipt *) receipts;
     struct deflaters deflaters; /* to know how large a text gets */
     uint64_t discarded;
@@ -168,6 +175,21 @@ static uint64_t outbox_bytes(const struct double_client *client)
     for (size_t i = client->written; i < client->frames.count; i++)
         bytes += client->frames.items[i].size;
     return bytes;
+}
+
+/* A room that ends and is made again is another one. */
+static uint64_t topic_of(const struct world *world, uint32_t room)
+{
+    return world->rooms[room].epoch * (ROOMS + 2) + room + 1;
+}
+
+static const uint64_t topic_of_everyone = ROOMS + 1;
+
+/* A message is dropped by a policy. */
+static void count_in_room(struct world *world, uint64_t topic, enum drop_reason reason)
+{
+    for (uint32_t r = 0; r < ROOMS; r++)
+        world->rooms[r].dropped[reason - DROP_POLICY_FIRST] += topic == topic_of(world, r);
 }
 
 static void drop_outbox(struct world *world, struct double_client *client)
@@ -329,9 +351,11 @@ static size_t first_waiting(const struct double_client *client)
     return has_begun ? end_of_message(client, begin) + 1 : begin;
 }
 
-static void remove_message(struct world *world, struct double_client *client, size_t begin)
+static void remove_message(struct world *world, struct double_client *client, size_t begin,
+                           enum drop_reason reason)
 {
     size_t next = end_of_message(client, begin) + 1;
+    count_in_room(world, client->frames.items[begin].topic, reason);
     memmove(&client->frames.items[begin], &client->frames.items[next],
             (client->frames.count - next) * sizeof *client->frames.items);
     client->frames.count -= next - begin;
@@ -369,7 +393,7 @@ static void keep_latest(struct world *world, struct double_client *client)
         const struct frame *frame = &client->frames.items[i];
         if (frame->is_broadcast && frame->topic != 0 && is_superseded(client, i)) {
             note_not_fresh(client, i);
-            remove_message(world, client, i);
+            remove_message(world, client, i, DROP_NOT_LATEST);
         } else {
             i = end_of_message(client, i) + 1;
         }
@@ -391,7 +415,7 @@ static void drop_oldest(struct world *world, struct double_client *client, uint6
         if (outbox_messages(client) <= most_messages && outbox_bytes(client) <= most_bytes)
             return;
         if (client->frames.items[i].is_broadcast && i >= first_waiting(client))
-            remove_message(world, client, i);
+            remove_message(world, client, i, DROP_OLDEST);
         else
             i = end_of_message(client, i) + 1;
     }
@@ -403,11 +427,20 @@ static void drop_fresh(struct world *world, struct double_client *client)
     for (size_t i = client->written; i < client->frames.count; seen++) {
         bool may_go = client->frames.items[i].is_broadcast && i >= first_waiting(client);
         if (seen >= old && may_go)
-            remove_message(world, client, i);
+            remove_message(world, client, i, DROP_NEWEST);
         else
             i = end_of_message(client, i) + 1;
     }
     client->fresh_messages = client->fresh_bytes = 0;
+}
+
+static void close_slow_consumer(struct world *world, struct double_client *client)
+{
+    for (size_t i = client->written; i < client->frames.count; i++) {
+        if (client->frames.items[i].last)
+            count_in_room(world, client->frames.items[i].topic, DROP_SLOW_CONSUMER);
+    }
+    close_now(world, client, 1008, "slow consumer");
 }
 
 /* What came this turn is not held against a client, until something comes in another. */
@@ -425,7 +458,7 @@ static void apply_policy(struct world *world, struct double_client *client)
     switch (limits->outbox_policy) {
     case OUTBOX_CLOSE:
         if (is_over)
-            close_now(world, client, 1008, "slow consumer");
+            close_slow_consumer(world, client);
         break;
     case OUTBOX_DROP_NEWEST:
         if (is_full)
@@ -497,14 +530,6 @@ static void post(struct world *world, const struct event *event)
     LIST_ADD(&world->inbox[lane], *event);
 }
 
-/* A room that ends and is made again is another one. */
-static uint64_t topic_of(const struct world *world, uint32_t room)
-{
-    return world->epochs[room] * (ROOMS + 2) + room + 1;
-}
-
-static const uint64_t topic_of_everyone = ROOMS + 1;
-
 static void count_members(const struct world *world, uint64_t counts[ROOMS])
 {
     memset(counts, 0, ROOMS * sizeof *counts);
@@ -522,7 +547,8 @@ static void set_rooms(struct world *world, struct double_client *client, const b
     memcpy(client->in, in, sizeof client->in);
     count_members(world, after);
     for (uint32_t r = 0; r < ROOMS; r++)
-        world->epochs[r] += before[r] > 0 && after[r] == 0;
+        if (before[r] > 0 && after[r] == 0)
+            world->rooms[r] = (struct double_room){.epoch = world->rooms[r].epoch + 1};
 }
 
 /* --- Operations on both */
@@ -659,6 +685,7 @@ static void broadcast(struct world *world)
         post(world, &event);
         targeted++;
     }
+    world->rooms[room].sequence += targeted > 0;
     REQUIRE(toni_broadcast_to_room(real(world), room_name(room), &message) == targeted);
 }
 
@@ -837,6 +864,15 @@ static uint64_t topic_of_target(const struct world *world, const struct choice *
     return rooms == 1 ? topic : 0;
 }
 
+/* A message takes a number in each of its rooms. */
+static void count_target(struct world *world, const struct choice *choice)
+{
+    uint64_t counts[ROOMS];
+    count_members(world, counts);
+    for (uint32_t r = 0; r < ROOMS; r++)
+        world->rooms[r].sequence += !choice->everyone && choice->rooms[r] && counts[r] > 0;
+}
+
 static void send_target(struct world *world)
 {
     struct choice choice = {.clients = calloc(world->clients.count, 1),
@@ -864,6 +900,8 @@ static void send_target(struct world *world)
             post(world, &event);
             targeted++;
         }
+        if (targeted > 0)
+            count_target(world, &choice);
         if (receipt)
             receipt->targeted = (uint32_t)targeted;
         REQUIRE(spread_send(target, &message, receipt ? &receipt->real : NULL) == targeted);
@@ -1086,6 +1124,34 @@ static void compare_members(struct world *world, uint32_t room)
     toni_client_ids_destroy(members);
 }
 
+static void compare_room(struct world *world, uint32_t room)
+{
+    const struct double_room *expected = &world->rooms[room];
+    uint64_t members = 0, targets = 0;
+    toni_room_info *info;
+    for (size_t i = 0; i < world->clients.count; i++) {
+        const struct double_client *client = &world->clients.items[i];
+        members += client->in[room];
+        targets += client->in[room] && client->state == OPEN;
+    }
+    int32_t result = toni_get_room(real(world), room_name(room), &info);
+    REQUIRE(result == (members > 0 ? TONI_OK : TONI_ERR_NOT_FOUND));
+    REQUIRE((result == TONI_OK) == (info != NULL));
+    if (!info)
+        return;
+    REQUIRE(info->members == members && info->targets == targets);
+    REQUIRE(info->sequence == expected->sequence);
+    const uint64_t dropped[DROP_POLICY_COUNT] = {
+        [DROP_SLOW_CONSUMER - DROP_POLICY_FIRST] = info->dropped_slow_consumer,
+        [DROP_OLDEST - DROP_POLICY_FIRST] = info->dropped_oldest,
+        [DROP_NEWEST - DROP_POLICY_FIRST] = info->dropped_newest,
+        [DROP_NOT_LATEST - DROP_POLICY_FIRST] = info->dropped_not_latest,
+    };
+    for (size_t i = 0; i < DROP_POLICY_COUNT; i++)
+        REQUIRE(dropped[i] == expected->dropped[i]);
+    toni_room_info_destroy(info);
+}
+
 static void compare_rooms(struct world *world, const struct double_client *client)
 {
     toni_room_names *names;
@@ -1136,6 +1202,8 @@ static void ask(struct world *world)
 {
     const struct double_client *client = &world->clients.items[any_client(world)];
     compare_members(world, any_room(world));
+    for (uint32_t r = 0; r < ROOMS; r++)
+        compare_room(world, r);
     compare_rooms(world, client);
     compare_info(world, client);
     compare_room_count(world);

@@ -222,6 +222,15 @@ static int32_t ask_client(void)
     return result;
 }
 
+static int32_t ask_room(void)
+{
+    toni_room_info *info;
+    int32_t result = toni_get_room(connections, toni_str_of("r"), &info);
+    REQUIRE((result == TONI_OK) == (info != NULL));
+    toni_room_info_destroy(info);
+    return result;
+}
+
 static int32_t targeted;
 
 static void send_to_all_meanwhile(void)
@@ -263,6 +272,7 @@ static const struct {
     {broadcast_large, 2, 3},     {send_one, TONI_OK, 2},        {close_one, TONI_OK, 2},
     {remove_one, TONI_OK, 2},    {send_union, 3, 10},           {send_to_all, 4, 4},
     {ask_members, TONI_OK, 1},   {ask_rooms, TONI_OK, 1},       {ask_client, TONI_OK, 1},
+    {ask_room, TONI_OK, 1},
 };
 
 START_TEST(an_operation_without_memory_changes_nothing)

@@ -82,14 +82,20 @@ static uint64_t dropped(enum drop_reason reason)
     return figures.dropped[reason];
 }
 
-static uint64_t dropped_in(const char *name)
+static void check_dropped_in(const char *room, const toni_room_info *expected)
 {
-    struct room *room = connections_find_room(connections, toni_str_of(name));
-    ck_assert_ptr_nonnull(room);
-    uint64_t count = counter_read(&room->dropped);
-    room_unref(room);
-    return count;
+    toni_room_info *info;
+    ck_assert_int_eq(toni_get_room(connections, toni_str_of(room), &info), TONI_OK);
+    ck_assert_uint_eq(info->dropped_slow_consumer, expected->dropped_slow_consumer);
+    ck_assert_uint_eq(info->dropped_oldest, expected->dropped_oldest);
+    ck_assert_uint_eq(info->dropped_newest, expected->dropped_newest);
+    ck_assert_uint_eq(info->dropped_not_latest, expected->dropped_not_latest);
+    toni_room_info_destroy(info);
 }
+
+/* What a room lost: the counts that are not named are 0. */
+#define CHECK_DROPPED_IN(room, ...) check_dropped_in(room, &(toni_room_info){__VA_ARGS__})
+#define CHECK_NOTHING_DROPPED_IN(room) check_dropped_in(room, &(toni_room_info){0})
 
 static uint64_t dropped_of_client(void)
 {
@@ -108,8 +114,8 @@ START_TEST(drop_oldest_keeps_the_newest)
     broadcast_each("123456789");
     check_received("1|6|7|8|9"); /* three, and what came in the last turn */
     ck_assert_uint_eq(dropped(DROP_OLDEST), 4);
-    ck_assert_uint_eq(dropped_in("r"), 4);
-    ck_assert_uint_eq(dropped_in("s"), 0);
+    CHECK_DROPPED_IN("r", .dropped_oldest = 4);
+    CHECK_NOTHING_DROPPED_IN("s");
     ck_assert_uint_eq(dropped_of_client(), 4);
     ck_assert(client_is_open(peer->client));
     finish();
@@ -153,7 +159,8 @@ START_TEST(drop_oldest_goes_by_age_whatever_the_room)
     fixture_turn(&fixture);
     broadcast_each("234");
     check_received("1|2|3|4");
-    ck_assert_uint_eq(dropped_in("s"), 1);
+    CHECK_DROPPED_IN("s", .dropped_oldest = 1);
+    CHECK_NOTHING_DROPPED_IN("r");
     finish();
 }
 END_TEST
@@ -225,6 +232,56 @@ START_TEST(a_limit_below_one_message_harms_nobody_who_keeps_up)
 }
 END_TEST
 
+/* --- close */
+
+START_TEST(close_drops_all_that_waits)
+{
+    begin(OUTBOX_CLOSE, 3, 1000);
+    broadcast_each("12");
+    broadcast("s", "a");
+    fixture_turn(&fixture);
+    ck_assert_int_eq(send_text("direct"), TONI_OK);
+    broadcast_each("3");
+    ck_assert(client_is_open(peer->client)); /* three, and what came in the last turn */
+    broadcast_each("4");
+    ck_assert(!client_is_open(peer->client));
+    ck_assert_uint_eq(dropped(DROP_SLOW_CONSUMER), 5);
+    CHECK_DROPPED_IN("r", .dropped_slow_consumer = 3);
+    CHECK_DROPPED_IN("s", .dropped_slow_consumer = 1);
+    ck_assert_uint_eq(dropped_of_client(), 5);
+    check_received("1|<1008 slow consumer>");
+    finish();
+}
+END_TEST
+
+START_TEST(close_drops_the_rest_of_what_has_begun)
+{
+    static char large[200001];
+
+    begin(OUTBOX_CLOSE, 1, 10);
+    memset(large, 'x', sizeof large - 1);
+    broadcast("r", large);
+    fixture_turn(&fixture); /* its first fragment is in the socket's rest */
+    broadcast_each("1");
+    ck_assert(!client_is_open(peer->client));
+    ck_assert_uint_eq(dropped(DROP_SLOW_CONSUMER), 2);
+    CHECK_DROPPED_IN("r", .dropped_slow_consumer = 2);
+    finish();
+}
+END_TEST
+
+/* Another close drops what waits, too; but no policy did. */
+START_TEST(a_client_that_is_lost_is_no_loss_of_its_rooms)
+{
+    begin(OUTBOX_CLOSE, 3, 1000);
+    broadcast_each("12");
+    client_discard(peer->client);
+    ck_assert_uint_eq(dropped(DROP_CLOSED), 1);
+    CHECK_NOTHING_DROPPED_IN("r");
+    finish();
+}
+END_TEST
+
 /* --- drop_newest */
 
 START_TEST(drop_newest_keeps_the_oldest)
@@ -233,7 +290,7 @@ START_TEST(drop_newest_keeps_the_oldest)
     broadcast_each("123456789");
     check_received("1|2|3|4");
     ck_assert_uint_eq(dropped(DROP_NEWEST), 5);
-    ck_assert_uint_eq(dropped_in("r"), 5);
+    CHECK_DROPPED_IN("r", .dropped_newest = 5);
     finish();
 }
 END_TEST
@@ -245,6 +302,7 @@ START_TEST(drop_newest_takes_again_what_comes_once_there_is_room)
     peer_take(peer, WINDOW_OPEN);
     broadcast_each("78");
     check_received("1|2|3|4|7|8");
+    CHECK_DROPPED_IN("r", .dropped_newest = 2);
     finish();
 }
 END_TEST
@@ -278,8 +336,8 @@ START_TEST(latest_keeps_one_of_each_room)
     broadcast_each("45");
     check_received("1|direct|b|5");
     ck_assert_uint_eq(dropped(DROP_NOT_LATEST), 4);
-    ck_assert_uint_eq(dropped_in("r"), 3);
-    ck_assert_uint_eq(dropped_in("s"), 1);
+    CHECK_DROPPED_IN("r", .dropped_not_latest = 3);
+    CHECK_DROPPED_IN("s", .dropped_not_latest = 1);
     finish();
 }
 END_TEST
@@ -326,6 +384,8 @@ START_TEST(latest_counts_a_message_to_everyone_and_one_with_exceptions)
     ck_assert_int_eq(toni_target_send(target, &one), 1);
     fixture_turn(&fixture);
     check_received("1|two|one");
+    ck_assert_uint_eq(dropped(DROP_NOT_LATEST), 2);
+    CHECK_DROPPED_IN("r", .dropped_not_latest = 1); /* the other was for everyone */
     finish();
 }
 END_TEST
@@ -343,6 +403,9 @@ START_TEST(latest_bounds_what_is_of_no_one_room_too)
         fixture_turn(&fixture);
     }
     check_received("1|e|f|g");
+    ck_assert_uint_eq(dropped(DROP_OLDEST), 4);
+    CHECK_NOTHING_DROPPED_IN("r");
+    CHECK_NOTHING_DROPPED_IN("s");
     finish();
 }
 END_TEST
@@ -423,6 +486,9 @@ int main(void)
     tcase_add_test(cases, a_close_comes_after_what_was_kept);
     tcase_add_test(cases, a_message_that_has_begun_goes_out_whole);
     tcase_add_loop_test(cases, a_limit_below_one_message_harms_nobody_who_keeps_up, 0, 4);
+    tcase_add_test(cases, close_drops_all_that_waits);
+    tcase_add_test(cases, close_drops_the_rest_of_what_has_begun);
+    tcase_add_test(cases, a_client_that_is_lost_is_no_loss_of_its_rooms);
     tcase_add_test(cases, drop_newest_keeps_the_oldest);
     tcase_add_test(cases, drop_newest_takes_again_what_comes_once_there_is_room);
     tcase_add_test(cases, drop_newest_leaves_direct_sends);

@@ -230,11 +230,19 @@ static void ask(struct sender *sender)
     toni_client_ids *members;
     toni_room_names *rooms;
     toni_client_info *info;
+    toni_room_info *room;
     REQUIRE(toni_get_room_members(connections, toni_str_of("stable"), &members) == TONI_OK);
     REQUIRE(members->count == LANES * STABLE);
     toni_client_ids_destroy(members);
     REQUIRE(toni_get_room_members(connections, any_room(sender), &members) == TONI_OK);
     toni_client_ids_destroy(members);
+    REQUIRE(toni_get_room(connections, toni_str_of("stable"), &room) == TONI_OK);
+    REQUIRE(room->members == LANES * STABLE);
+    toni_room_info_destroy(room);
+    if (toni_get_room(connections, any_room(sender), &room) == TONI_OK) {
+        REQUIRE(room->members > 0 && room->targets <= room->members);
+        toni_room_info_destroy(room);
+    }
     REQUIRE(toni_room_count(connections) >= 1);
     if (toni_get_client_rooms(connections, any_id(sender), &rooms) == TONI_OK)
         toni_room_names_destroy(rooms);

@@ -332,6 +332,13 @@ START_TEST(addresses_need_a_restart)
 }
 END_TEST
 
+START_TEST(the_control_socket_needs_a_restart)
+{
+    check_host("control = \"other.sock\";" HOST_BEFORE);
+    testing_check_fault(1, WORDS("control is", "other.sock", ".toni.sock", "toni restart"));
+}
+END_TEST
+
 START_TEST(workers_need_a_restart)
 {
     check_host(HOST(ADDRESSES, "3", "connections = 5;"));
@@ -396,6 +403,7 @@ int main(void)
     tcase_add_test(cases, another_order_makes_nobody_rest);
     tcase_add_test(cases, a_host_that_stays_as_it_is);
     tcase_add_test(cases, addresses_need_a_restart);
+    tcase_add_test(cases, the_control_socket_needs_a_restart);
     tcase_add_test(cases, workers_need_a_restart);
     tcase_add_test(cases, each_limit_of_the_host_needs_a_restart);
     tcase_add_test(cases, all_that_needs_a_restart_is_reported_at_once);

@@ -595,6 +595,90 @@ START_TEST(what_create_asks_for_waits_until_it_has_returned)
 }
 END_TEST
 
+/* --- An instance that takes the place of another: swap.h */
+
+START_TEST(what_a_held_instance_asks_for_waits_until_it_serves)
+{
+    struct instance *other = fixture_make(&fixture);
+    fixture.setup.is_held = true;
+    struct instance *instance = fixture_make(&fixture);
+
+    post(instance, "post");
+    after(instance, 0, "zero");
+    toni_work(instance_context(instance), work, say_done, "job", let_go);
+    fixture_advance(&fixture, 10);
+    fixture_fence(other);
+    expect_record("");
+    ck_assert_uint_eq(counter_read(&instance->figures->jobs_run), 0);
+    tasks_open(instance);
+    while (atomic_load(&released) < 3)
+        sched_yield();
+    ck_assert_uint_eq(counter_read(&instance->figures->tasks_run), 3);
+    instance_destroy(instance);
+    instance_destroy(other);
+}
+END_TEST
+
+START_TEST(a_held_instance_that_never_serves_runs_nothing)
+{
+    fixture.setup.is_held = true;
+    struct instance *instance = fixture_make(&fixture);
+
+    post(instance, "never");
+    every(instance, 1, "never");
+    toni_work(instance_context(instance), work, say_done, "never", let_go);
+    instance_destroy(instance);
+    expect_record("");
+    ck_assert_uint_eq(released, 3);
+}
+END_TEST
+
+START_TEST(closing_does_not_wait_and_releases_nothing)
+{
+    struct instance *instance = fixture_make(&fixture);
+    toni_context *context = instance_context(instance);
+
+    set_gate(false);
+    toni_work(context, work_through_gate, say_done, NULL, let_go);
+    toni_post(context, run_through_gate, NULL, let_go);
+    await_words(2);
+    post(instance, "never");
+    every(instance, 1, "never");
+    tasks_close(instance); /* while two run */
+    ck_assert_int_eq(toni_post(context, say, "never", let_go), TONI_ERR_CLOSING);
+    ck_assert_uint_eq(released, 0);
+    set_gate(true);
+    await_words(4);
+    instance_destroy(instance);
+    expect_record("in in out out ");
+    ck_assert_uint_eq(released, 4);
+}
+END_TEST
+
+/* Whether the tasks' thread stands before the gate by then, or comes to it later. */
+START_TEST(a_task_that_finds_its_instance_replaced_does_not_run)
+{
+    struct instance *other = fixture_make(&fixture);
+
+    for (unsigned i = 0; i < 100; i++) {
+        struct instance *instance = fixture_make(&fixture);
+        struct gate *entrance = &instance->setup.slot->gate;
+
+        gate_close(entrance);
+        ck_assert(gate_wait_empty(entrance, UINT64_MAX));
+        post(instance, "never");
+        after(instance, 0, "never");
+        tasks_close(instance);
+        gate_open(entrance);
+        fixture_fence(other);
+        ck_assert_uint_eq(released, 2 * i);
+        instance_destroy(instance);
+    }
+    expect_record("");
+    instance_destroy(other);
+}
+END_TEST
+
 START_TEST(what_a_failed_create_asked_for_is_released)
 {
     struct instance *instance;
@@ -827,6 +911,10 @@ int main(void)
     tcase_add_test(cases, what_has_not_begun_when_the_end_begins_does_not_run);
     tcase_add_test(cases, release_is_serialised_too);
     tcase_add_test(cases, what_create_asks_for_waits_until_it_has_returned);
+    tcase_add_test(cases, what_a_held_instance_asks_for_waits_until_it_serves);
+    tcase_add_test(cases, a_held_instance_that_never_serves_runs_nothing);
+    tcase_add_test(cases, closing_does_not_wait_and_releases_nothing);
+    tcase_add_test(cases, a_task_that_finds_its_instance_replaced_does_not_run);
     tcase_add_test(cases, what_a_failed_create_asked_for_is_released);
     tcase_add_test(cases, tasks_are_serialised_with_callbacks);
     tcase_add_test(cases, tasks_of_concurrent_instances_are_not);
