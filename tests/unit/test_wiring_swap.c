@@ -386,14 +386,8 @@ START_TEST(clients_of_a_removed_gateway_that_do_not_go)
                                                     "\"swap_2.so\"; }")),
                      0);
     ck_assert(!logged("version 1: destroy"));
-
-    close_result = 0; /* they have gone since then */
-    ck_assert_int_eq(swap_to(CONFIGURATION(SWAPPED(2, "") AND IDLE)), 0);
-    check_report(0, 1, 1, 0, 0);
-    ck_assert_str_eq(ask("swapped", "count"), "version 2 count 1");
-    ck_assert(!logged("version 1: destroy"));
     ck_assert(end());
-    check_log(WORDS("version 1: destroy"));
+    check_log(WORDS("version 1: destroy", "version 2: destroy"));
 }
 END_TEST
 
@@ -406,11 +400,6 @@ START_TEST(a_call_of_a_removed_gateway_that_does_not_end)
     ck_assert(!logged("version 1: destroy"));
     ck_assert_int_eq(slot_release(acquired), 0);
     ck_assert_str_eq(ask("swapped", "count"), "version 1 count 1");
-
-    acquired = NULL;
-    atomic_store(&late, NULL);
-    ck_assert_int_eq(swap_to(CONFIGURATION(SWAPPED(2, "") AND IDLE)), 0);
-    ck_assert_str_eq(ask("swapped", "count"), "version 2 count 1");
 }
 END_TEST
 
@@ -798,11 +787,6 @@ START_TEST(clients_that_can_not_be_handed_on)
     ck_assert_int_eq(swap_to(CROWD("")), -1);
     testing_check_fault(3, WORDS("gateway `swapped`", "last change is not over"));
     ck_assert_ptr_nonnull(remains.first);
-
-    adopt_result = 0; /* the worker has come back */
-    ck_assert_int_eq(swap_to(CROWD("")), 0);
-    ck_assert_ptr_null(slot->retired);
-    ck_assert_str_eq(ask("swapped", "count"), "version 1 count 1");
     ck_assert(end());
     check_log(WORDS("version 1: destroy", "destroy\" instance=greeter"));
 }
