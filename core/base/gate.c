@@ -46,6 +46,11 @@ void gate_enter(struct gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
+void gate_join(struct gate *gate)
+{
+    atomic_fetch_add(&gate->stripes[counter_stripe()].inside, 1);
+}
+
 void gate_leave(struct gate *gate)
 {
     atomic_fetch_sub(&gate->stripes[counter_stripe()].inside, 1);

@@ -33,6 +33,10 @@ void gate_finish(struct gate *gate);
  * @thread Any. */
 void gate_enter(struct gate *gate);
 
+/** Goes in without waiting, also if the gate is closed: for a thread that is inside another gate,
+ * whose closer wants both to be empty. @thread Any. */
+void gate_join(struct gate *gate);
+
 /** Goes out. By the thread that went in. @thread Any. */
 void gate_leave(struct gate *gate);
 

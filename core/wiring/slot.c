@@ -18,10 +18,27 @@ struct limits_copy {
 
 /* --- Making and ending */
 
+/* Recursive: several changes can be one for all who look. */
 int slots_init(struct slots *slots)
 {
+    pthread_mutexattr_t attributes;
     *slots = (struct slots){0};
-    return pthread_mutex_init(&slots->lock, NULL) ? -1 : 0;
+    if (pthread_mutexattr_init(&attributes))
+        return -1;
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    int error = pthread_mutex_init(&slots->lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    return error ? -1 : 0;
+}
+
+void slots_begin(struct slots *slots)
+{
+    pthread_mutex_lock(&slots->lock);
+}
+
+void slots_end(struct slots *slots)
+{
+    pthread_mutex_unlock(&slots->lock);
 }
 
 void slot_facts_finish(struct slot_facts *facts)
@@ -273,6 +290,25 @@ static struct hold *find_hold(const struct slot *slot)
     return NULL;
 }
 
+/* @return Whether the thread is in a call, or has acquired something. */
+static bool is_inside_any(void)
+{
+    bool is_inside = called != NULL;
+    for (size_t i = 0; i < HOLDS_MAX && !is_inside; i++)
+        is_inside = holds[i].slot != NULL;
+    return is_inside;
+}
+
+/* Who is inside already has come here through what uses this slot: whoever closes this one closes
+ * that one too, and waits for both. To wait here would be to wait for itself. */
+static void go_inside(struct slot *slot)
+{
+    if (is_inside_any())
+        gate_join(&slot->gate);
+    else
+        gate_enter(&slot->gate);
+}
+
 int slot_acquire(struct slot *slot)
 {
     struct hold *hold = find_hold(slot);
@@ -280,9 +316,9 @@ int slot_acquire(struct slot *slot)
         hold = find_hold(NULL);
         if (!hold)
             return -1;
+        if (called != slot)
+            go_inside(slot);
         *hold = (struct hold){.slot = slot, .is_inside = called != slot};
-        if (hold->is_inside)
-            gate_enter(&slot->gate);
     }
     hold->depth++;
     return 0;

@@ -119,6 +119,10 @@ int arrival_init(struct arrival *arrival, struct instance *instance);
 /** @param arrival  One that took its place, or not; or zero. */
 void arrival_finish(struct arrival *arrival);
 
+/** What is changed between these two is changed at one moment for all who look for a slot. */
+void slots_begin(struct slots *slots);
+void slots_end(struct slots *slots);
+
 /** Puts an instance into a slot, whoever was there before; clients and requests find it. Can't
  * fail. Nobody may be inside the slot's gate. */
 void slot_settle(struct slot *slot, struct arrival *arrival);
@@ -154,7 +158,7 @@ void slot_enter_at_rest(struct slot *slot);
 void slot_exit_at_rest(void);
 
 /** Begins a piece of work of a plugin's own thread, or of a job: see toni_context_acquire. May be
- * nested, and may be called from within a call.
+ * nested, and may be called from within a call, also of another slot: then it never waits.
  * @return 0, or -1: the thread is in too many slots at once. @thread Any. */
 int slot_acquire(struct slot *slot);
 

@@ -375,15 +375,23 @@ static void take_place(struct swap *swap, size_t number)
     struct slot *slot = swap->next->setups[number].slot;
 
     slot->retired = NULL;
-    if (swap->changes.next[number].change == CHANGE_SWAP) {
+    if (swap->changes.next[number].change == CHANGE_SWAP)
         slot->retired = instance_before(swap, number);
-        tasks_close(slot->retired);
-    }
     slot_settle(slot, &swap->arrivals[number]);
+}
+
+static void close_old_tasks(struct swap *swap)
+{
+    for (size_t i = 0; i < swap->next->setup_count; i++) {
+        if (swap->changes.next[i].change == CHANGE_SWAP)
+            tasks_close(instance_before(swap, i));
+    }
 }
 
 static void exchange(struct swap *swap)
 {
+    close_old_tasks(swap);
+    slots_begin(swap->next->slots);
     for (size_t i = 0; i < swap->next->setup_count; i++) {
         if (takes_a_place(swap, i))
             take_place(swap, i);
@@ -400,6 +408,7 @@ static void exchange(struct swap *swap)
         else
             slot_vacate(slot);
     }
+    slots_end(swap->next->slots);
     swap->next->instance_count = swap->next->setup_count;
 }
 

@@ -137,7 +137,9 @@ typedef struct toni_plugin {
     uint32_t reserved_1_1;
 
     /** Writes what the successor has to know. The instance is at rest: none of its callbacks runs.
-     * It may be called after this as if nothing had been, if the swap is given up.
+     * It may be called after this as if nothing had been, if the swap is given up. Clients wait
+     * meanwhile; one that takes longer than `hook_ms` is left to itself, beside callbacks that run
+     * again, and the instance can't be swapped any more.
      * @param writer  For toni_state_write.
      * @return TONI_OK, or an error: the swap is given up. */
     int32_t (*export_state)(void *self, toni_state_writer *writer);

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -427,6 +428,40 @@ class TestFailures(ReloadTestCase):
         sleeper.close()
         host.stop()
 
+    def test_who_could_not_be_adopted_gets_nothing_through(self):
+        """A message that the worker comes to before it hands the clients on: both are read at once, while the worker
+        sleeps, and so does the exchange happen."""
+        other = gateway("other", "swap_2_concurrent.so", "/other")
+        self.workers = 1
+        host = self.start(limits={"hook_ms": 5000})
+        answers, padding, end, counted = ["not yet"], 0, time.monotonic() + DEADLINE, 0
+        while answers:  # until the exchange came before the message
+            self.assertLess(time.monotonic(), end)
+            self.configure(self.swapped(padding=padding), other)
+            self.reload()
+            padding += 1
+            client, sleepers = self.client(), [self.client("/other") for _ in range(2)]
+            self.configure(self.swapped(fail="on_adopt", padding=padding), other)
+            for sleeper in sleepers:
+                sleeper.send("sleep")  # for 300 ms
+            client.send("count")
+            self.reload()
+            answers = self.read_to_the_close(client)
+            counted += len(answers)
+            for sleeper in sleepers:
+                sleeper.close()
+        self.assertEqual(self.ask(self.client(), "count"), "version 1 count %d" % (counted + 1))
+        host.kill()
+
+    def read_to_the_close(self, client):
+        """The messages that come before the close frame."""
+        messages = []
+        while True:
+            frame = client.read_data()
+            if frame.opcode == 8:
+                return messages
+            messages.append(frame.payload)
+
     def test_from_the_exchange_on_nothing_is_rolled_back(self):
         host = self.start()
         client = self.client()
@@ -553,6 +588,24 @@ class TestOrder(ReloadTestCase):
         host.process.send_signal(signal.SIGTERM)
         self.assertEqual(host.wait_exit(), 0)
         self.assertEqual(len(host.log(msg="destroying version 1")), 1)
+
+    def test_what_waits_for_a_reload_hears_of_the_stop(self):
+        host = self.start()
+        self.configure(self.swapped(hang="start"))
+        first, second = (socket.socket(socket.AF_UNIX) for _ in range(2))
+        path = os.path.join(host.folder, ".toni.sock")
+        for asks in (first, second):
+            self.addCleanup(asks.close)
+            asks.settimeout(DEADLINE)
+            asks.connect(path)
+            asks.sendall(b"reload\n")
+            run_toni("status", "-c", host.conf)  # once that is answered, the request was read
+        host.wait_log(msg="hanging in start")
+        host.expect_error(msg="reload refused")
+        host.process.send_signal(signal.SIGTERM)
+        self.assertIn(b"start of the new version did not return", first.makefile("rb").read())
+        self.assertIn(b"the host stops", second.makefile("rb").read())
+        self.assertEqual(host.wait_exit(), 1)
 
     def test_a_stop_waits_for_the_reload(self):
         host = self.start()

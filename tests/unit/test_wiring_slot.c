@@ -318,6 +318,67 @@ START_TEST(a_closed_slot_is_still_there_for_who_is_in_a_call_of_it)
 }
 END_TEST
 
+/* Whoever closes it wants the outer one to be empty too: waiting would be for itself. */
+START_TEST(who_is_inside_anything_does_not_wait_for_another_slot)
+{
+    struct slot *outer = make(TONI_GATEWAY, "outer"), *inner = make(TONI_SERVICE, "inner");
+
+    gate_close(&inner->gate);
+    (void)slot_enter(outer);
+    ck_assert_int_eq(slot_acquire(inner), 0);
+    ck_assert_uint_eq(gate_count(&inner->gate), 1); /* who closed it sees that */
+    ck_assert_int_eq(slot_release(inner), 0);
+    ck_assert_uint_eq(gate_count(&inner->gate), 0);
+    slot_exit(outer);
+
+    ck_assert_int_eq(slot_acquire(outer), 0);
+    ck_assert_int_eq(slot_acquire(inner), 0);
+    ck_assert_uint_eq(gate_count(&inner->gate), 1);
+    ck_assert_int_eq(slot_release(inner), 0);
+    ck_assert_int_eq(slot_release(outer), 0);
+    gate_open(&inner->gate);
+}
+END_TEST
+
+static atomic_bool is_over;
+
+/* @return Whether there was a moment in which nobody answered on a path. */
+static void *look_for_both(void *data)
+{
+    (void)data;
+    while (!atomic_load(&is_over)) {
+        if (!slots_find_gateway(&slots, toni_str_of("/a")) ||
+            !slots_find_gateway(&slots, toni_str_of("/b")))
+            return &slots;
+    }
+    return NULL;
+}
+
+START_TEST(several_changes_are_one_for_who_looks)
+{
+    struct slot *one = make(TONI_GATEWAY, "one"), *two = make(TONI_GATEWAY, "two");
+    struct sham a, b;
+    pthread_t looks;
+    void *gap;
+
+    sham_init(&a, "/a", "1");
+    sham_init(&b, "/b", "1");
+    settle(one, &a);
+    settle(two, &b);
+    atomic_store(&is_over, false);
+    ck_assert_int_eq(pthread_create(&looks, NULL, look_for_both, NULL), 0);
+    for (int i = 0; i < 5000; i++) {
+        slots_begin(&slots);
+        settle(one, i % 2 == 0 ? &b : &a);
+        settle(two, i % 2 == 0 ? &a : &b);
+        slots_end(&slots);
+    }
+    atomic_store(&is_over, true);
+    ck_assert_int_eq(pthread_join(looks, &gap), 0);
+    ck_assert_ptr_null(gap);
+}
+END_TEST
+
 START_TEST(eight_slots_at_a_time)
 {
     struct slot *made[9];
@@ -382,6 +443,8 @@ int main(void)
     tcase_add_test(cases, acquiring_nests);
     tcase_add_test(cases, in_a_call_of_the_same_slot_it_is_there_already);
     tcase_add_test(cases, a_closed_slot_is_still_there_for_who_is_in_a_call_of_it);
+    tcase_add_test(cases, who_is_inside_anything_does_not_wait_for_another_slot);
+    tcase_add_test(cases, several_changes_are_one_for_who_looks);
     tcase_add_test(cases, eight_slots_at_a_time);
     tcase_add_test(cases, a_thread_releases_only_what_it_has_itself);
     suite_add_tcase(suite, cases);
