@@ -124,6 +124,33 @@ START_TEST(who_comes_to_a_closed_gate_waits_until_it_opens)
 }
 END_TEST
 
+static atomic_uint came;
+
+static void *come(void *data)
+{
+    (void)data;
+    atomic_fetch_add(&came, 1);
+    gate_enter(&gate);
+    gate_leave(&gate);
+    return NULL;
+}
+
+START_TEST(all_who_wait_come_in)
+{
+    pthread_t comers[4];
+
+    gate_close(&gate);
+    for (size_t i = 0; i < 4; i++)
+        comers[i] = run(come, NULL);
+    while (atomic_load(&came) < 4) /* so that mostly all wait by now */
+        sched_yield();
+    gate_open(&gate);
+    for (size_t i = 0; i < 4; i++)
+        join(comers[i]);
+    ck_assert_uint_eq(gate_count(&gate), 0);
+}
+END_TEST
+
 static sem_t is_inside, may_leave;
 
 static void *stay(void *data)
@@ -195,6 +222,7 @@ int main(void)
     tcase_add_test(cases, counts_who_is_inside);
     tcase_add_test(cases, nobody_inside_sees_a_change_half_done);
     tcase_add_test(cases, who_comes_to_a_closed_gate_waits_until_it_opens);
+    tcase_add_test(cases, all_who_wait_come_in);
     tcase_add_test(cases, the_last_to_leave_wakes_who_waits);
     tcase_add_test(cases, a_wait_that_times_out_leaves_the_gate_usable);
     suite_add_tcase(suite, cases);
