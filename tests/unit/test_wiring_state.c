@@ -133,7 +133,7 @@ static int32_t import(void *self, const toni_state *state)
 START_TEST(an_export_that_looks_at_no_error_fails_all_the_same)
 {
     toni_plugin descriptor = {.export_state = export_and_forget, .import_state = import};
-    struct slot slot = {0};
+    struct slot slot = {.name = NULL};
     toni_str taken = {NULL, 0};
     struct instance instance = {.descriptor = &descriptor,
                                 .figures = &slot.figures,
