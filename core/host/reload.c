@@ -20,6 +20,8 @@
 /* The peer has `close_ms`; then its connection is given up, which takes a moment. */
 #define GIVE_UP_MS 1000
 
+static const char too_late[] = "the host stops: it does not reload any more\n";
+
 struct reload_ask {
     struct reload_ask *next;
     reload_done *done;
@@ -213,7 +215,7 @@ static void on_worked(uv_work_t *asked, int status)
         begin(reload);
         return;
     }
-    answer(reload->waiting, EXIT_FAULT, "the host stops: it does not reload any more\n");
+    answer(reload->waiting, EXIT_FAULT, too_late);
     reload->waiting = NULL;
     reload->notices.is_over(reload->notices.data);
 }
@@ -233,7 +235,7 @@ void reload_ask(struct reload *reload, reload_done *done, void *data)
 {
     struct reload_ask *ask = calloc(1, sizeof *ask);
     if (!ask || reload->is_refused) {
-        const char *why = ask ? "the host stops: it does not reload any more\n" : "out of memory\n";
+        const char *why = ask ? too_late : "out of memory\n";
         log_warn("reload refused", log_str("reason", ask ? "the host stops" : "out of memory"));
         if (done)
             done(data, EXIT_FAULT, why);

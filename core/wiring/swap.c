@@ -89,10 +89,9 @@ static struct instance *instance_before(const struct swap *swap, size_t number)
 }
 
 /* One that stays is known to those that are made, by what it provides. */
-static int32_t keep(struct swap *swap, size_t number)
+static void keep(struct swap *swap, size_t number)
 {
     graph_provide(swap->next, number, instance_provides(instance_before(swap, number)));
-    return TONI_OK;
 }
 
 /* @return Which hook failed, or NULL. @param error  Set if one did. */
@@ -125,17 +124,24 @@ static bool is_deserted(struct swap *swap, struct slot *slot)
     return is_empty;
 }
 
+/* From then on nobody refers to the old instance any more. */
+static void hand_over(const struct swap *swap, struct slot *slot)
+{
+    if (slot->kind == TONI_GATEWAY && swap->world->adopt(swap->world->data, slot))
+        return;
+    slot->retired = NULL;
+}
+
 /* What an earlier swap could not end may be over by now: clients that a worker did not come to, or
  * that did not go. */
 static bool is_free(struct swap *swap, size_t number)
 {
     struct slot *slot = swap->next->setups[number].slot;
 
-    if (slot->retired) {
-        if (swap->world->adopt(swap->world->data, slot))
-            return false;
-        slot->retired = NULL;
-    }
+    if (slot->retired)
+        hand_over(swap, slot);
+    if (slot->retired)
+        return false;
     return swap->changes.next[number].change != CHANGE_ADD || !atomic_load(&slot->instance) ||
            is_deserted(swap, slot);
 }
@@ -438,16 +444,6 @@ static void call_ready(struct swap *swap, size_t number)
     }
 }
 
-/* From then on nobody refers to the old instance any more. */
-static void hand_over(struct swap *swap, size_t number)
-{
-    struct slot *slot = swap->next->setups[number].slot;
-
-    if (slot->kind == TONI_GATEWAY && swap->world->adopt(swap->world->data, slot))
-        return;
-    slot->retired = NULL;
-}
-
 static void go_on(struct swap *swap)
 {
     for (size_t i = 0; i < swap->next->setup_count; i++) {
@@ -456,7 +452,7 @@ static void go_on(struct swap *swap)
         report_place(swap, i);
         tasks_open(swap->next->instances[i]);
         call_ready(swap, i);
-        hand_over(swap, i);
+        hand_over(swap, swap->next->setups[i].slot);
     }
 }
 
