@@ -3,7 +3,6 @@
 #ifndef BASE_COUNTER_H
 #define BASE_COUNTER_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -16,8 +15,8 @@ struct counter {
  * with them. Two lines: processors fetch them in pairs. */
 #define COUNTER_PADDING 128
 
-/** What many threads count is striped: each counts in the stripe that its number leads to, so that
- * they seldom write to the same cache line. */
+/** What many threads count is striped: each counts in the stripe that counter_stripe gives it, so
+ * that they seldom write to the same cache line. */
 #define COUNTER_STRIPES 8
 
 /** Adds to a counter that nobody else adds to at the same time: only its owner, or whoever holds
@@ -46,13 +45,20 @@ static inline uint64_t counter_read(const struct counter *counter)
     return atomic_load_explicit(&counter->value, memory_order_relaxed);
 }
 
-/** Threads' stacks, and what lies beside them, differ in their higher bits; a multiplication brings
- * these to the top (Fibonacci hashing).
+/* The calling thread's stripe and 1; 0: it has none yet. */
+extern _Thread_local unsigned counter_own_stripe;
+
+/** Gives the calling thread a stripe of its own, or of the fewest, until it ends.
+ * @return The stripe's number. */
+unsigned counter_take_stripe(void);
+
+/** Threads are numbered as they come: of those that live and count, as many as there are stripes
+ * have one each, and further ones share with the fewest. A thread keeps its stripe until it ends;
+ * then the stripe is free for another.
  * @return The number of the calling thread's stripe. */
 static inline unsigned counter_stripe(void)
 {
-    return (unsigned)(((uint64_t)pthread_self() * 0x9e3779b97f4a7c15u) >> 61);
+    return counter_own_stripe > 0 ? counter_own_stripe - 1 : counter_take_stripe();
 }
-_Static_assert(COUNTER_STRIPES == 1 << (64 - 61), "the shift gives a number of a stripe");
 
 #endif
