@@ -108,33 +108,44 @@ static int32_t enter(toni_client *client, struct membership *membership, struct 
     return result;
 }
 
+/* @param room        A reference, which is the list's if that is the result.
+ * @param membership  Reserved, or NULL: the client may be in no more rooms. */
+static int32_t join_found(toni_client *client, struct membership *membership, struct room *room,
+                          bool *ended)
+{
+    *ended = false;
+    int32_t result = TONI_ERR_LIMIT;
+    bool is_member = memberships_find(&client->memberships, room) != NULL;
+    if (!is_member && membership)
+        result = enter(client, membership, room, ended);
+    if (is_member || result != TONI_OK || *ended) {
+        room_unref(room);
+        return is_member ? TONI_OK : result;
+    }
+    memberships_add(&client->memberships, membership, room);
+    counter_add_shared(&client->connections->memberships, 1);
+    return TONI_OK;
+}
+
 static int32_t join_locked(toni_client *client, toni_str name)
 {
     if (client->state != CLIENT_OPEN)
         return client->state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
-    if (memberships_find(&client->memberships, name))
-        return TONI_OK;
-    if (client->memberships.count >= client->limits->rooms_per_client)
-        return TONI_ERR_LIMIT;
-    struct membership *membership = memberships_unused(&client->memberships);
-    if (!membership)
+    const bool is_full = client->memberships.count >= client->limits->rooms_per_client;
+    struct membership *membership = is_full ? NULL : memberships_reserve(&client->memberships);
+    if (!is_full && !membership)
         return TONI_ERR_NO_MEMORY;
-    for (;;) {
-        struct room *room = connections_get_room(client->connections, name);
+    bool ended;
+    int32_t result;
+    do { /* the room is looked up first: whether the client is in it is then a question of one step
+          */
+        struct room *room = is_full ? connections_find_room(client->connections, name)
+                                    : connections_get_room(client->connections, name);
         if (!room)
-            return TONI_ERR_NO_MEMORY;
-        bool ended;
-        int32_t result = enter(client, membership, room, &ended);
-        if (result == TONI_OK && !ended) {
-            membership->room = room; /* with the reference */
-            client->memberships.count++;
-            counter_add_shared(&client->connections->memberships, 1);
-            return TONI_OK;
-        }
-        room_unref(room);
-        if (result != TONI_OK)
-            return result;
-    }
+            return is_full ? TONI_ERR_LIMIT : TONI_ERR_NO_MEMORY;
+        result = join_found(client, membership, room, &ended);
+    } while (ended);
+    return result;
 }
 
 int32_t client_join(toni_client *client, toni_str room)
@@ -148,30 +159,31 @@ int32_t client_join(toni_client *client, toni_str room)
 /* Takes the client out of one room, which ends with its last member. */
 static void leave(toni_client *client, struct membership *membership)
 {
-    struct room *room = membership->room;
+    struct room *room = memberships_remove(&client->memberships, membership);
     pthread_mutex_lock(&room->mutex);
     room_remove(room, membership, client->lane->index);
     bool empty = room->members == 0;
     if (empty)
         atomic_fetch_sub(&client->connections->rooms, 1);
     pthread_mutex_unlock(&room->mutex);
-    membership->room = NULL;
-    client->memberships.count--;
     counter_add_shared(&client->connections->memberships, UINT64_MAX); /* one less */
     if (empty)
         connections_collect_room(client->connections, room);
     room_unref(room);
 }
 
-int32_t client_leave(toni_client *client, toni_str room)
+int32_t client_leave(toni_client *client, toni_str name)
 {
     int32_t result = TONI_OK;
     pthread_mutex_lock(&client->mutex);
-    struct membership *membership = memberships_find(&client->memberships, room);
+    /* A room that has a member is in the table. */
+    struct room *room = connections_find_room(client->connections, name);
+    struct membership *membership = room ? memberships_find(&client->memberships, room) : NULL;
     if (membership)
         leave(client, membership);
     else if (client->state == CLIENT_GONE)
         result = TONI_ERR_NOT_FOUND;
+    room_unref(room);
     pthread_mutex_unlock(&client->mutex);
     return result;
 }

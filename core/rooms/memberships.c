@@ -21,7 +21,9 @@ void memberships_finish(struct memberships *list)
         next = block->next;
         free(block);
     }
+    free(list->index);
     list->blocks = NULL;
+    list->index = NULL;
 }
 
 /* Goes from one membership to the next, in use or not, but that of everyone. */
@@ -47,38 +49,150 @@ static struct membership *cursor_next(struct cursor *cursor)
     return cursor->block ? &cursor->block->memberships[0] : NULL;
 }
 
-struct membership *memberships_find(struct memberships *list, toni_str room)
+/* --- The index */
+
+/* So few are found as fast without one, and most clients have no more. */
+#define INDEXED_FROM 16
+
+/* An allocation's lowest bits say nothing; a multiplication brings the others to the top. */
+static uint32_t place_of(const struct memberships *list, const struct room *room)
 {
-    struct cursor cursor;
-    struct membership *membership = cursor_begin(&cursor, list);
-    do {
-        if (membership->room && toni_str_equal(membership->room->name, room))
-            return membership;
-        membership = cursor_next(&cursor);
-    } while (membership);
-    return NULL;
+    return (uint32_t)(((uintptr_t)room * 0x9e3779b97f4a7c15u) >> 32) & (list->index_size - 1);
 }
 
-static struct membership *add_block(struct memberships *list)
+static uint32_t next_place(const struct memberships *list, uint32_t place)
+{
+    return (place + 1) & (list->index_size - 1);
+}
+
+static void index_add(struct memberships *list, struct membership *membership)
+{
+    uint32_t place = place_of(list, membership->room);
+    while (list->index[place])
+        place = next_place(list, place);
+    list->index[place] = membership;
+}
+
+/* Those behind it that would not be found across the gap move up. */
+static void index_remove(struct memberships *list, const struct membership *membership)
+{
+    uint32_t gap = place_of(list, membership->room);
+    while (list->index[gap] != membership)
+        gap = next_place(list, gap);
+    list->index[gap] = NULL;
+    for (uint32_t i = next_place(list, gap); list->index[i]; i = next_place(list, i)) {
+        const uint32_t way = (i - place_of(list, list->index[i]->room)) & (list->index_size - 1);
+        if (way < ((i - gap) & (list->index_size - 1)))
+            continue;
+        list->index[gap] = list->index[i];
+        list->index[i] = NULL;
+        gap = i;
+    }
+}
+
+static void add_visited(struct membership *membership, void *data)
+{
+    index_add(data, membership);
+}
+
+/* @return 0, or -1 on no memory; then nothing is changed. */
+static int index_resize(struct memberships *list, uint32_t size)
+{
+    struct membership **index = calloc(size, sizeof(struct membership *));
+    if (!index)
+        return -1;
+    free(list->index);
+    list->index = index;
+    list->index_size = size;
+    memberships_each(list, add_visited, list);
+    return 0;
+}
+
+static void index_drop(struct memberships *list)
+{
+    free(list->index);
+    list->index = NULL;
+    list->index_size = 0;
+}
+
+/* Far below where it grew, so that who joins and leaves there does not make it again and again. */
+static void index_shrink(struct memberships *list)
+{
+    if (list->count <= INDEXED_FROM / 2)
+        index_drop(list);
+    else if (list->count <= list->index_size / 8)
+        (void)index_resize(list, list->index_size / 2); /* if not, it is larger than it need be */
+}
+
+/* --- Finding, adding, taking out */
+
+struct membership *memberships_find(const struct memberships *list, const struct room *room)
+{
+    if (list->index) {
+        uint32_t place = place_of(list, room);
+        while (list->index[place] && list->index[place]->room != room)
+            place = next_place(list, place);
+        return list->index[place];
+    }
+    struct cursor cursor;
+    struct membership *membership = cursor_begin(&cursor, (struct memberships *)list);
+    while (membership && !(membership->is_used && membership->room == room))
+        membership = cursor_next(&cursor);
+    return membership;
+}
+
+static void put_unused(struct memberships *list, struct membership *membership)
+{
+    membership->next_unused = list->unused;
+    list->unused = membership;
+}
+
+static int add_block(struct memberships *list)
 {
     struct membership_block *block = calloc(1, sizeof *block);
     if (!block)
-        return NULL;
+        return -1;
     block->next = list->blocks;
     list->blocks = block;
-    return &block->memberships[0];
+    for (uint32_t i = BLOCK_SIZE; i-- > 0;)
+        put_unused(list, &block->memberships[i]);
+    return 0;
 }
 
-struct membership *memberships_unused(struct memberships *list)
+struct membership *memberships_reserve(struct memberships *list)
 {
-    struct cursor cursor;
-    struct membership *membership = cursor_begin(&cursor, list);
-    do {
-        if (!membership->room)
-            return membership;
-        membership = cursor_next(&cursor);
-    } while (membership);
-    return add_block(list);
+    const uint32_t count = list->count + 1;
+    if (count >= INDEXED_FROM && 2 * count > list->index_size &&
+        index_resize(list, list->index ? 2 * list->index_size : 4 * INDEXED_FROM))
+        return NULL;
+    if (!list->first.is_used)
+        return &list->first;
+    return list->unused || !add_block(list) ? list->unused : NULL;
+}
+
+void memberships_add(struct memberships *list, struct membership *membership, struct room *room)
+{
+    if (membership == list->unused)
+        list->unused = membership->next_unused;
+    membership->room = room;
+    membership->is_used = true;
+    list->count++;
+    if (list->index)
+        index_add(list, membership);
+}
+
+struct room *memberships_remove(struct memberships *list, struct membership *membership)
+{
+    struct room *room = membership->room;
+    if (list->index)
+        index_remove(list, membership);
+    membership->is_used = false;
+    list->count--;
+    if (membership != &list->first)
+        put_unused(list, membership);
+    if (list->index)
+        index_shrink(list);
+    return room;
 }
 
 void memberships_each(struct memberships *list, memberships_visit *call, void *data)
@@ -86,7 +200,7 @@ void memberships_each(struct memberships *list, memberships_visit *call, void *d
     struct cursor cursor;
     struct membership *membership = cursor_begin(&cursor, list);
     do {
-        if (membership->room)
+        if (membership->is_used)
             call(membership, data);
         membership = cursor_next(&cursor);
     } while (membership);

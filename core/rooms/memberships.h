@@ -13,8 +13,12 @@
 struct room;
 
 struct membership {
-    struct room *room; /* one reference; NULL: not in use. Guarded by the client's lock */
-    uint32_t index;    /* in the shard of the client's lane. Guarded by the room's lock */
+    union {
+        struct room *room; /* one reference; of one in use. Guarded by the client's lock */
+        struct membership *next_unused;
+    };
+    uint32_t index; /* in the shard of the client's lane. Guarded by the room's lock */
+    bool is_used;   /* guarded by the client's lock */
 };
 
 struct membership_block;
@@ -23,19 +27,31 @@ struct memberships {
     struct membership everyone; /* in the room of everyone, which is not counted */
     struct membership first;    /* most clients are in one room */
     struct membership_block *blocks;
-    uint32_t count; /* in use; kept by who joins and leaves */
+    struct membership *unused; /* those of the blocks */
+    struct membership **index; /* open addressing, by room; NULL as long as there are few */
+    uint32_t index_size;       /* places: 0 or a power of two; half of them are free */
+    uint32_t count;            /* in use */
 };
 
 /** Frees the list; none may be in use. */
 void memberships_finish(struct memberships *list);
 
-/** @return The membership in the room of this name, or NULL. */
-struct membership *memberships_find(struct memberships *list, toni_str room);
+/** Takes about as long whatever the number of rooms is.
+ * @return The membership in this room, or NULL. */
+struct membership *memberships_find(const struct memberships *list, const struct room *room);
 
-/** @return A membership that is not in use, or NULL on no memory. */
-struct membership *memberships_unused(struct memberships *list);
+/** Makes sure that memberships_add can't fail.
+ * @return What it is to add, not in use yet; NULL on no memory. */
+struct membership *memberships_reserve(struct memberships *list);
 
-/** Called for each membership in use. May end it. */
+/** Adds what memberships_reserve returned.
+ * @param room  That the client is not in; the reference is the list's from now on. */
+void memberships_add(struct memberships *list, struct membership *membership, struct room *room);
+
+/** Takes one out. @return Its room; the reference is the caller's. */
+struct room *memberships_remove(struct memberships *list, struct membership *membership);
+
+/** Called for each membership in use. May take it out. */
 typedef void memberships_visit(struct membership *membership, void *data);
 
 /** Calls for each membership in use, but that of everyone. */
