@@ -171,6 +171,21 @@ static bool put_string(struct line *line, const char *text, size_t length, bool 
     return whole;
 }
 
+/* The beginning of a text that is longer than LOG_BRIEF_SIZE, whole characters of it, and the mark.
+ * Returns whether that went in. */
+static bool put_brief(struct line *line, const char *text, size_t length, bool quoted)
+{
+    char brief[LOG_BRIEF_SIZE + sizeof CUT_MARK];
+    size_t used = 0;
+
+    for (size_t next = 0; next <= LOG_BRIEF_SIZE;
+         next += next_atom(text + used, length - used).taken)
+        used = next;
+    memcpy(brief, text, used);
+    memcpy(brief + used, CUT_MARK, sizeof CUT_MARK);
+    return put_string(line, brief, used + sizeof CUT_MARK - 1, quoted);
+}
+
 static bool put_number(struct line *line, const struct log_field *field)
 {
     char text[32];
@@ -201,10 +216,12 @@ static bool put_field(struct line *line, const struct log_field *field)
     append_text(line, field->key);
     append_text(line, "=");
 
-    if (field->kind != LOG_KIND_STRING)
+    if (field->kind != LOG_KIND_STRING && field->kind != LOG_KIND_BRIEF)
         return put_number(line, field);
 
     const bool bare = is_bare(field->value.text, field->length);
+    if (field->kind == LOG_KIND_BRIEF && field->length > LOG_BRIEF_SIZE)
+        return put_brief(line, field->value.text, field->length, !bare);
     return put_string(line, field->value.text, field->length, !bare);
 }
 

@@ -21,6 +21,9 @@
 /** The longest line, its newline included; a longer one is cut and ends with `…`. */
 #define LOG_LINE_SIZE 4096
 
+/** What log_brief() writes of a value at most. */
+#define LOG_BRIEF_SIZE 256
+
 enum log_level {
     LOG_LEVEL_DEBUG,
     LOG_LEVEL_INFO,
@@ -30,6 +33,7 @@ enum log_level {
 
 enum log_kind {
     LOG_KIND_STRING,
+    LOG_KIND_BRIEF,
     LOG_KIND_INT,
     LOG_KIND_UINT,
     LOG_KIND_DOUBLE,
@@ -53,6 +57,14 @@ static inline struct log_field log_strn(const char *key, const char *text, size_
 {
     return (struct log_field){
         .key = key, .kind = LOG_KIND_STRING, .length = length, .value.text = text};
+}
+
+/** The same for what a stranger sent and may be long, such as a path: of it LOG_BRIEF_SIZE bytes
+ * are written at most, and then `…`. */
+static inline struct log_field log_brief(const char *key, const char *text, size_t length)
+{
+    return (struct log_field){
+        .key = key, .kind = LOG_KIND_BRIEF, .length = length, .value.text = text};
 }
 
 /** A field of a NUL-terminated string; NULL counts as an empty one. */

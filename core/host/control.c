@@ -2,6 +2,7 @@
 #include "host/control.h"
 
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "base/utf8.h"
 #include "net/unix_socket.h"
 
@@ -112,7 +113,7 @@ void control_answer(struct control_request *request, enum exit_code code, const 
     request->state = REQUEST_ANSWERED;
     int size = format_answer(request, code, text);
     if (size < 0) {
-        log_error("a control request can't be answered: out of memory");
+        log_limited(LOG_LEVEL_ERROR, "a control request can't be answered: out of memory");
         close_request(request);
         return;
     }
@@ -216,7 +217,8 @@ static bool is_allowed(const struct control_request *request, struct ucred *who)
 static void refuse_user(struct control_request *request, uid_t uid)
 {
     char text[128];
-    log_warn("a control request was refused: it came from another user", log_uint("uid", uid));
+    log_limited(LOG_LEVEL_WARN, "a control request was refused: it came from another user",
+                log_uint("uid", uid));
     (void)snprintf(text, sizeof text, "only user %u, who runs this host, and root may ask that\n",
                    (unsigned)geteuid());
     control_answer(request, EXIT_FAULT, text);

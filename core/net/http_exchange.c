@@ -1,7 +1,7 @@
 /* Exchanges; see http_exchange.h. */
 #include "net/http_exchange.h"
 
-#include "base/log.h"
+#include "base/log_limit.h"
 #include "net/http_path.h"
 #include "wiring/name.h"
 
@@ -251,9 +251,10 @@ int http_exchange_send(toni_exchange *exchange)
         MHD_destroy_response(response);
     exchange->is_answered = true;
     if (!sent) {
-        log_warn("an HTTP request could not be answered: its connection is closed",
-                 log_strn("path", exchange->path.data, exchange->path.size),
-                 log_uint("status", exchange->status));
+        log_limited(LOG_LEVEL_WARN,
+                    "an HTTP request could not be answered: its connection is closed",
+                    log_brief("path", exchange->path.data, exchange->path.size),
+                    log_uint("status", exchange->status));
     }
     return sent ? 0 : -1;
 }

@@ -2,7 +2,7 @@
  * on one of them. */
 #include "net/http_request.h"
 
-#include "base/log.h"
+#include "base/log_limit.h"
 #include "net/http_exchange.h"
 #include "net/http_framing.h"
 #include "net/http_page.h"
@@ -57,9 +57,11 @@ static void call_instance(struct instance *instance, toni_exchange *exchange)
 {
     int32_t result = instance_on_request(instance, exchange);
     if (result == TONI_OK && exchange->status == 0) {
-        log_warn("a request was left without an answer: it gets 500",
-                 log_str("instance", instance->setup.name), log_str("method", exchange->method),
-                 log_strn("path", exchange->path.data, exchange->path.size));
+        log_limited_by(&instance->figures->unanswered_lines, LOG_LEVEL_WARN,
+                       "a request was left without an answer: it gets 500",
+                       log_str("instance", instance->setup.name),
+                       log_brief("method", exchange->method, strlen(exchange->method)),
+                       log_brief("path", exchange->path.data, exchange->path.size));
     }
     if (result != TONI_OK || exchange->status == 0)
         http_exchange_refuse(exchange, 500, "The service failed to answer.\n", NULL, NULL);
@@ -299,7 +301,7 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *data, const char 
     if (!log_enabled(LOG_LEVEL_DEBUG) || vsnprintf(text, sizeof text, format, arguments) < 0)
         return;
     text[strcspn(text, "\n")] = '\0';
-    log_debug("libmicrohttpd", log_str("text", text));
+    log_limited(LOG_LEVEL_DEBUG, "libmicrohttpd", log_str("text", text));
 }
 
 struct MHD_Daemon *http_request_listen(struct http_server *server, int fd)

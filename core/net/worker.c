@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "net/ws_connection.h"
 #include "net/ws_context.h"
 
@@ -176,7 +177,7 @@ void worker_adopt(struct worker *worker, int fd, const char *address)
             return;
         atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
     }
-    log_error("connection refused: out of memory", log_str("address", address));
+    log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory", log_str("address", address));
     free(adoption);
     close(fd);
 }

@@ -1,7 +1,7 @@
 /* WebSocket connections; see ws_connection.h. */
 #include "net/ws_connection.h"
 
-#include "base/log.h"
+#include "base/log_limit.h"
 #include "base/utf8.h"
 #include "net/ws_gateway.h"
 #include "net/ws_request.h"
@@ -293,7 +293,8 @@ int ws_connection_established(struct ws_connection *connection)
     connection->client = client_create(worker->server->connections, worker->lane, request,
                                        connection->limits, &ws_transport, connection);
     if (!connection->client) {
-        log_error("connection refused: out of memory", log_str("address", connection->address));
+        log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory",
+                    log_str("address", connection->address));
         return -1;
     }
     connection->client->gateway_figures = &connection->gateway->dropped;
@@ -557,8 +558,8 @@ void ws_connection_expired(struct timeout *timeout)
     switch (connection->state) {
     case WS_HANDSHAKE:
         counter_add(&connection->worker->figures.handshakes_late, 1);
-        log_debug("connection ended: handshake took too long",
-                  log_str("address", connection->address));
+        log_limited(LOG_LEVEL_DEBUG, "connection ended: handshake took too long",
+                    log_str("address", connection->address));
         give_up(connection, TONI_CLOSED_TIMEOUT);
         break;
     case WS_OPEN:

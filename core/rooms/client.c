@@ -2,7 +2,7 @@
 #include "rooms/client.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log_limit.h"
 #include "rooms/connections.h"
 
 #include <stdlib.h>
@@ -460,9 +460,9 @@ static void tell_room(void *data, const struct batch *batch, uint32_t messages)
 static void close_slow_consumer(toni_client *client)
 {
     struct shedding shedding = {client, DROP_SLOW_CONSUMER};
-    log_warn("client closed: slow consumer", log_str("client", client->name),
-             log_uint("outbox_messages", client->outbox.messages),
-             log_uint("outbox_bytes", client->outbox.bytes));
+    log_limited(LOG_LEVEL_WARN, "client closed: slow consumer", log_str("client", client->name),
+                log_uint("outbox_messages", client->outbox.messages),
+                log_uint("outbox_bytes", client->outbox.bytes));
     client->slow = true;
     outbox_each(&client->outbox, tell_room, &shedding);
     close_now(client, 1008, toni_str_of("slow consumer"), DROP_SLOW_CONSUMER);
@@ -531,7 +531,8 @@ void client_flush(toni_client *client)
     if (!client->deaf)
         write_outbox(client);
     if (client->starved && !client->close_queued && !client->deaf) {
-        log_error("client closed: no memory for its outbox", log_str("client", client->name));
+        log_limited(LOG_LEVEL_ERROR, "client closed: no memory for its outbox",
+                    log_str("client", client->name));
         close_now(client, 1011, toni_str_of("out of memory"), DROP_NO_MEMORY);
     } else {
         apply_policy(client);

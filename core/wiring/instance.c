@@ -3,7 +3,7 @@
 #include "wiring/instance.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log_limit.h"
 #include "wiring/state.h"
 
 #include <stdlib.h>
@@ -35,8 +35,10 @@ static uint64_t call_begin(struct instance *instance)
 static void report_slow(const struct instance *instance, const char *message, struct log_field call,
                         uint64_t took_ns, uint64_t limit_ns)
 {
-    log_warn(message, log_str("instance", instance->setup.name), call,
-             log_uint("took_ms", took_ns / NS_PER_MS), log_uint("limit_ms", limit_ns / NS_PER_MS));
+    log_limited_by(&instance->figures->slow_lines, LOG_LEVEL_WARN, message,
+                   log_str("instance", instance->setup.name), call,
+                   log_uint("took_ms", took_ns / NS_PER_MS),
+                   log_uint("limit_ms", limit_ns / NS_PER_MS));
 }
 
 /* The clock is read before the lock is released: what others wait for counts. */
@@ -154,10 +156,12 @@ int32_t instance_on_request(struct instance *instance, toni_exchange *exchange)
         const toni_str method = toni_exchange_method(exchange), path = toni_exchange_path(exchange);
 
         counter_add_shared(&instance->figures->callback_failures, 1);
-        log_warn("a callback failed, its request is answered with 500",
-                 log_str("instance", instance->setup.name), log_str("callback", "on_request"),
-                 log_strn("method", method.data, method.size),
-                 log_strn("path", path.data, path.size), log_str("error", toni_error_name(result)));
+        log_limited_by(&instance->figures->failed_lines, LOG_LEVEL_WARN,
+                       "a callback failed, its request is answered with 500",
+                       log_str("instance", instance->setup.name), log_str("callback", "on_request"),
+                       log_brief("method", method.data, method.size),
+                       log_brief("path", path.data, path.size),
+                       log_str("error", toni_error_name(result)));
     }
     return without_count(result);
 }
@@ -176,9 +180,10 @@ void instance_callback_failed(struct instance *instance, const char *callback,
                               const toni_client *client, int32_t error)
 {
     counter_add_shared(&instance->figures->callback_failures, 1);
-    log_warn("a callback failed, its client is closed", log_str("instance", instance->setup.name),
-             log_str("callback", callback), log_str("client", toni_client_name(client)),
-             log_str("error", toni_error_name(error)));
+    log_limited_by(
+        &instance->figures->failed_lines, LOG_LEVEL_WARN, "a callback failed, its client is closed",
+        log_str("instance", instance->setup.name), log_str("callback", callback),
+        log_str("client", toni_client_name(client)), log_str("error", toni_error_name(error)));
 }
 
 /* --- A swap */

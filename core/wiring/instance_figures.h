@@ -5,6 +5,7 @@
 
 #include "base/counter.h"
 #include "base/histogram.h"
+#include "base/log_limit.h"
 
 struct instance_figures {
     struct counter callback_failures;
@@ -18,6 +19,11 @@ struct instance_figures {
     struct counter tasks_pending;   /* now: not over yet, timers included */
     struct counter timers_active;   /* now: timers that can be cancelled */
     struct striped_histogram callback_times;
+
+    /* The limits of lines that its clients can cause. */
+    struct log_limit failed_lines;
+    struct log_limit slow_lines;
+    struct log_limit unanswered_lines;
 };
 
 #endif

@@ -154,6 +154,31 @@ START_TEST(a_string_with_a_length_may_hold_anything)
 }
 END_TEST
 
+START_TEST(what_strangers_sent_is_kept_brief)
+{
+    char text[LOG_BRIEF_SIZE + 10];
+    char expected[LOG_BRIEF_SIZE + 16];
+
+    memset(text, 'a', sizeof text);
+    log_info("x", log_brief("v", text, LOG_BRIEF_SIZE), log_uint("next", 1));
+    ck_assert(strcmp(after_v() + LOG_BRIEF_SIZE, " next=1\n") == 0);
+
+    log_info("x", log_brief("v", text, LOG_BRIEF_SIZE + 1), log_uint("next", 1));
+    ck_assert(strcmp(after_v() + LOG_BRIEF_SIZE, CUT_MARK " next=1\n") == 0);
+
+    /* No character is cut in two. */
+    memcpy(text + LOG_BRIEF_SIZE - 1, "\xC3\xA9", 2);
+    log_info("x", log_brief("v", text, LOG_BRIEF_SIZE + 1));
+    (void)snprintf(expected, sizeof expected, "%.*s" CUT_MARK "\n", LOG_BRIEF_SIZE - 1, text);
+    ck_assert_str_eq(after_v(), expected);
+
+    log_info("x", log_brief("v", "short", 5));
+    ck_assert_str_eq(after_v(), "short\n");
+    log_info("x", log_brief("v", NULL, 0));
+    ck_assert_str_eq(after_v(), "\"\"\n");
+}
+END_TEST
+
 START_TEST(a_message_cannot_forge_a_field)
 {
     log_info("a\" level=error\n");
@@ -418,6 +443,7 @@ int main(void)
     tcase_add_test(cases, extreme_doubles);
     tcase_add_test(cases, values_are_quoted_when_they_must_be);
     tcase_add_test(cases, a_string_with_a_length_may_hold_anything);
+    tcase_add_test(cases, what_strangers_sent_is_kept_brief);
     tcase_add_test(cases, a_message_cannot_forge_a_field);
     tcase_add_test(cases, what_is_below_the_threshold_is_not_written);
     tcase_add_test(cases, fields_below_the_threshold_are_not_evaluated);
