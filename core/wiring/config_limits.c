@@ -37,13 +37,6 @@ static const struct limit_key *find_key(const char *name)
     return NULL;
 }
 
-/* libconfig 1.5 wraps a number that does not fit 32 bits, without a word; mostly it gets negative.
- */
-static const char *hint_for(int64_t number)
-{
-    return number < 0 ? "; write numbers above 2147483647 with an L at their end" : "";
-}
-
 /* @return Whether the key is there and its number in the range. */
 static bool read_number(const struct section *section, const char *name, uint64_t lowest,
                         uint64_t highest, uint64_t *result)
@@ -55,8 +48,8 @@ static bool read_number(const struct section *section, const char *name, uint64_
     const int64_t number = value_int(setting);
     if (number < 0 || (uint64_t)number < lowest || (uint64_t)number > highest) {
         fault_at(section->faults, setting,
-                 "`%s` of %s is %" PRId64 ", expected %" PRIu64 " to %" PRIu64 "%s", name,
-                 section->title, number, lowest, highest, hint_for(number));
+                 "`%s` of %s is %" PRId64 ", expected %" PRIu64 " to %" PRIu64, name,
+                 section->title, number, lowest, highest);
         return false;
     }
     *result = (uint64_t)number;

@@ -13,6 +13,21 @@ static toni_str context_name(const toni_context *context)
     return toni_str_of(instance_of(context)->setup.name);
 }
 
+/* A plugin that takes NULL for what it asked for crashes at its first use, far from here. One that
+ * asks in each message is to fill no log. */
+static void report_not_needed(toni_context *context, toni_str interface_name)
+{
+    struct instance *instance = instance_of(context);
+
+    if (atomic_exchange(&instance->asked_in_vain, true))
+        return;
+    log_error("asks for an interface that its descriptor does not list in .needs, and gets "
+              "nothing: add it there, with TONI_NEEDS(TONI_CONNECTIONS) or TONI_NEED(NAME, "
+              "VERSION)",
+              log_str("instance", instance->setup.name),
+              log_strn("interface", interface_name.data, interface_name.size));
+}
+
 static void *context_inject(toni_context *context, toni_str interface_name)
 {
     const struct instance *instance = instance_of(context);
@@ -22,6 +37,7 @@ static void *context_inject(toni_context *context, toni_str interface_name)
         if (toni_str_equal(needs[i]->interface_name, interface_name))
             return instance->injected[i];
     }
+    report_not_needed(context, interface_name);
     return NULL;
 }
 

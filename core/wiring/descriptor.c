@@ -78,6 +78,34 @@ static void check_callbacks(struct check *check, const toni_plugin *plugin)
                "on_message");
 }
 
+/* What is set and never called is a misunderstanding that nobody would notice. */
+static void check_callbacks_of_kind(struct check *check, const toni_plugin *plugin)
+{
+    const struct {
+        const char *name;
+        bool is_set;
+        uint32_t kind; /* that has it */
+    } callbacks[] = {
+        {"on_request", plugin->on_request, TONI_SERVICE},
+        {"guard", plugin->guard, TONI_GATEWAY},
+        {"on_connect", plugin->on_connect, TONI_GATEWAY},
+        {"on_message", plugin->on_message, TONI_GATEWAY},
+        {"on_disconnect", plugin->on_disconnect, TONI_GATEWAY},
+        {"client_free", plugin->client_free, TONI_GATEWAY},
+        {"on_adopt", plugin->on_adopt, TONI_GATEWAY},
+    };
+
+    for (size_t i = 0; i < sizeof callbacks / sizeof callbacks[0]; i++) {
+        if (!callbacks[i].is_set || callbacks[i].kind == plugin->kind)
+            continue;
+        refuse(check,
+               "it is a %s and has %s, which only a %s is called with; take it out, or make it a "
+               "plugin of its own",
+               plugin->kind == TONI_GATEWAY ? "gateway" : "service", callbacks[i].name,
+               callbacks[i].kind == TONI_GATEWAY ? "gateway" : "service");
+    }
+}
+
 static void check_path(struct check *check, const toni_plugin *plugin)
 {
     const char *problem = NULL;
@@ -175,6 +203,7 @@ bool descriptor_check(const toni_plugin *found, const char *path, const struct v
 
     check_name(&check, copy);
     check_callbacks(&check, copy);
+    check_callbacks_of_kind(&check, copy);
     check_path(&check, copy);
     check_needs(&check, copy);
     check_provides(&check, copy->provides);

@@ -142,10 +142,19 @@ static void check_service(const struct plan *plan, struct candidate *candidate)
     }
 }
 
+/* Its library can't be used; what the file says is known all the same. */
+static void check_given_path(const struct plan *plan, struct candidate *candidate)
+{
+    if (candidate->provider->path)
+        candidate->path = toni_str_of(value_string(candidate->provider->path));
+    check_path_is_free(plan, candidate);
+}
+
 static void check_candidate(const struct plan *plan, struct candidate *candidate)
 {
     if (candidate->provider->kind != candidate->plugin->descriptor.kind) {
         check_kind(plan, candidate);
+        check_given_path(plan, candidate);
         return;
     }
     if (candidate->provider->kind == TONI_GATEWAY)
@@ -220,6 +229,8 @@ static void load_all(struct plan *plan, struct plugin_set *plugins)
                                                 provider->library, plan->faults);
             if (candidate->plugin)
                 check_candidate(plan, candidate);
+            else
+                check_given_path(plan, candidate);
             plan->providers[++plan->candidate_count] = declare_provider(candidate, m);
         }
     }

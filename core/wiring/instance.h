@@ -50,6 +50,7 @@ struct instance {
     struct instance_setup setup;
     void **injected; /* one for each of the descriptor's `needs`, in their order */
 
+    atomic_bool asked_in_vain; /* for an interface that it does not list, which is logged once */
     struct instance_figures *figures; /* the slot's */
     struct task_list tasks;           /* the tasks' own */
 };

@@ -214,7 +214,7 @@ class TestFaults(FolderTestCase):
         self.fault(self.conf(top="workers = ;"), 2, "syntax")
         self.fault(self.conf(top="limits = { connections = 5;") , None, "syntax")
         self.fault(self.conf(top="workers = 1; workers = 2;"), 2, "duplicate")
-        self.fault("\x00\x01\x02 what", 1)
+        self.fault("\x00\x01\x02 what", 1, "value 0")
         self.fault("this is not a configuration\n", 1, "syntax")
 
     # keys and types
@@ -280,7 +280,8 @@ class TestFaults(FolderTestCase):
                     "callback_ms", "hook_ms"):
             with self.subTest(key=key):
                 self.fault(self.conf(top="limits = { %s = -5; };" % key), 2, key, "-5")
-        self.fault(self.conf(top="limits = { connections = 3000000000; };"), 2, "connections")
+        self.fault(self.conf(top="limits = { connections = 3000000000L; };"), 2, "connections")
+        self.fault(self.conf(top="limits = { pending_bytes = 3000000000; };"), 2, "3000000000L")
 
     def test_missing_keys(self):
         self.fault(self.conf('{ gateway = "rooms"; path = "/rooms"; }'), 6, "library")

@@ -118,6 +118,131 @@ START_TEST(includes)
 }
 END_TEST
 
+/* What comes behind an include, and inside of one that it includes, has its own line. */
+START_TEST(lines_around_includes)
+{
+    testing_write_text("inner.conf", "limits = {\n  pign_ms = 1;\n};");
+    testing_write_text("outer.conf", "\n\n\t@include \"inner.conf\"\nwrkers = 1;");
+    read_text(LISTEN "@include \"outer.conf\"   // behind\n" MODULES "wrkres = 2;\n");
+    ck_assert_uint_eq(faults.count, 3);
+    fault_list_sort(&faults);
+    ck_assert_str_eq(faults.faults[0].file, testing_path("gateways.conf"));
+    ck_assert_uint_eq(faults.faults[0].line, 4);
+    ck_assert_str_eq(faults.faults[1].file, testing_path("inner.conf"));
+    ck_assert_uint_eq(faults.faults[1].line, 2);
+    ck_assert_str_eq(faults.faults[2].file, testing_path("outer.conf"));
+    ck_assert_uint_eq(faults.faults[2].line, 4);
+    fault_list_finish(&faults);
+}
+END_TEST
+
+START_TEST(not_an_include)
+{
+    ck_assert_uint_eq(
+        read_good("/* \n@include \"nowhere\"\n*/ # @include \"nowhere\n"
+                  "plugin_path = [ \"a\n@include b\\\"\n@include c\" ];\n" LISTEN MODULES)
+            ->module_count,
+        1);
+}
+END_TEST
+
+/* Each is named where it is asked for; libconfig would end the process, wait, or not name it. */
+START_TEST(what_can_not_be_included)
+{
+    ck_assert_int_eq(mkdir(testing_path("conf.d"), 0700), 0);
+    ck_assert_int_eq(mkfifo(testing_path("fifo"), 0700), 0);
+    testing_write_text("itself", "@include \"itself\"\n");
+    testing_write_text("ring", "\n@include \"itself\"\n");
+    testing_write_text("gateways.conf", "");
+    BAD_TOP("@include \"conf.d\"\n", "conf.d", "Is a directory");
+    BAD_TOP("@include \"fifo\"\n", "fifo", "no regular file");
+    BAD_TOP("@include \"/dev/zero\"\n", "/dev/zero", "no regular file");
+    BAD_TOP("@include \"nowhere\"\n", "nowhere", "No such file", "relative");
+    BAD_TOP("@include \"gateways.conf\"\n", "gateways.conf", "never end");
+    BAD_TOP("@include \"nowhere\n", "`@include`", "no `\"`");
+    read_text(LISTEN MODULES "@include \"ring\"\n");
+    ck_assert_str_eq(faults.faults[0].file, testing_path("itself"));
+    testing_check_fault(1, WORDS("itself", "never end"));
+    testing_write("zero", "workers = 1;\n\0", 14);
+    read_text(LISTEN MODULES "@include \"zero\"\n");
+    ck_assert_str_eq(faults.faults[0].file, testing_path("zero"));
+    testing_check_fault(2, WORDS("malformed", "value 0"));
+}
+END_TEST
+
+START_TEST(no_file_to_read)
+{
+    ck_assert_int_eq(mkfifo(testing_path("fifo"), 0700), 0);
+    ck_assert_ptr_null(gateways_conf_read(testing_path("fifo"), &faults));
+    testing_check_fault(0, WORDS("no regular file"));
+    ck_assert_ptr_null(gateways_conf_read("/dev/zero", &faults));
+    testing_check_fault(0, WORDS("no regular file"));
+}
+END_TEST
+
+START_TEST(too_much_to_read)
+{
+    const size_t size = 9 << 20;
+    char *bytes = malloc(size);
+    ck_assert_ptr_nonnull(bytes);
+    memset(bytes, '\n', size);
+    ck_assert_ptr_null(gateways_conf_read(testing_write("large.conf", bytes, size), &faults));
+    testing_check_fault(0, WORDS("too large", "8 MiB"));
+    free(bytes);
+
+    /* Each has the next twice: 1,024 of the last, and a thousand files are let in. */
+    for (int i = 0; i < 11; i++) {
+        char name[16], text[64];
+        (void)snprintf(name, sizeof name, "%d", i);
+        (void)snprintf(text, sizeof text, "@include \"%d\"\n@include \"%d\"\n", i + 1, i + 1);
+        testing_write_text(name, text);
+    }
+    ck_assert_ptr_null(gateways_conf_read(testing_path("0"), &faults));
+    ck_assert_uint_ge(faults.count, 1);
+    ck_assert_ptr_nonnull(strstr(faults.faults[0].text, "too many, or too deep"));
+    fault_list_finish(&faults);
+}
+END_TEST
+
+START_TEST(an_open_end)
+{
+    testing_write_text("open", "control = \"a;\n");
+    read_text(LISTEN MODULES "@include \"open\"\n");
+    ck_assert_str_eq(faults.faults[0].file, testing_path("open"));
+    ck_assert_uint_eq(faults.faults[0].line, 1);
+    ck_assert_ptr_nonnull(strstr(faults.faults[0].text, "begins here has no end"));
+    fault_list_finish(&faults);
+}
+END_TEST
+
+/* libconfig 1.5 takes 4294967297 for 1, and 3000000000 for a negative number. */
+START_TEST(numbers_without_l)
+{
+    BAD_TOP("limits = { pending_bytes = 4294967297; };", "4294967297", "32 bits", "4294967297L");
+    BAD_TOP("limits = { pending_bytes = 2147483648; };", "2147483648L");
+    BAD_TOP("limits = { pending_bytes = 0x80000000; };", "0x80000000L");
+    BAD_PROVIDER("gateway = \"a\"; library = \"a\"; options = { n = -2147483649; }",
+                 "-2147483649L");
+    BAD_PROVIDER("gateway = \"a\"; library = \"a\"; options = { n = 99999999999999999999L; }",
+                 "out of range", "9223372036854775807");
+    BAD_PROVIDER("gateway = \"a\"; library = \"a\"; options = { n = 0xFFFFFFFFFFFFFFFF; }",
+                 "out of range");
+    BAD_PROVIDER("gateway = \"a\"; library = \"a\"; options = { n = ( 1, 3000000000 ); }",
+                 "3000000000L");
+}
+END_TEST
+
+START_TEST(numbers_that_fit)
+{
+    read_good(LISTEN
+              "modules = ( { name = \"a4294967297\"; providers = ( { gateway = \"9999999999\"; "
+              "library = \"a\"; options = { a = 2147483647; b = -2147483648; c = 0x7FFFFFFF; "
+              "d = 9223372036854775807L; e = -9223372036854775808LL; f = 99999999999.5; "
+              "g = 1e9999999999; h = -1.5E-99999999999; i = .5; n3000000000 = 1.; } } ); } ); "
+              "# 4294967297\n/* 4294967297 */");
+}
+END_TEST
+
 /* --- listen */
 
 START_TEST(addresses)
@@ -353,8 +478,8 @@ START_TEST(bad_limits)
     BAD_TOP("limits = { connections = 0; };", "`connections`", "is 0", "1 to 10000000");
     BAD_TOP("limits = { connections = 10000001; };", "1 to 10000000");
     BAD_TOP("limits = { connections = \"many\"; };", "a string", "an integer");
-    BAD_TOP("limits = { connections = -5; };", "is -5", "2147483647", "L");
-    BAD_TOP("limits = { connections = 3000000000; };", "`connections`", "1 to 10000000");
+    BAD_TOP("limits = { connections = -5; };", "is -5", "1 to 10000000");
+    BAD_TOP("limits = { connections = 3000000000L; };", "`connections`", "1 to 10000000");
     BAD_TOP("limits = { outbox_policy = \"oldest\"; };", "`oldest`", "`close`", "`drop_oldest`",
             "`drop_newest`", "`latest`");
     BAD_TOP("limits = { outbox_policy = 1; };", "an integer", "a string");
@@ -531,7 +656,7 @@ START_TEST(bad_deflate)
     BAD_PROVIDER(GATEWAY "deflate = true;", "`deflate` of gateway `a`", "true or false",
                  "a string");
     BAD_PROVIDER(GATEWAY "deflate_above = -1;", "`deflate_above` of gateway `a` is -1",
-                 "0 to 1073741824", "2147483647");
+                 "0 to 1073741824");
     BAD_PROVIDER(GATEWAY "deflate_above = 1073741825;", "0 to 1073741824");
     BAD_PROVIDER(GATEWAY "deflate_above = \"1k\";", "a string", "an integer");
     BAD_PROVIDER(GATEWAY "deflat = \"on\";", "unknown", "did you mean `deflate`?");
@@ -605,6 +730,14 @@ int main(void)
     tcase_add_test(cases, empty_file);
     tcase_add_test(cases, malformed_file);
     tcase_add_test(cases, includes);
+    tcase_add_test(cases, lines_around_includes);
+    tcase_add_test(cases, not_an_include);
+    tcase_add_test(cases, what_can_not_be_included);
+    tcase_add_test(cases, no_file_to_read);
+    tcase_add_test(cases, too_much_to_read);
+    tcase_add_test(cases, an_open_end);
+    tcase_add_test(cases, numbers_without_l);
+    tcase_add_test(cases, numbers_that_fit);
     tcase_add_test(cases, addresses);
     tcase_add_test(cases, one_address_or_a_list);
     tcase_add_test(cases, bad_addresses);

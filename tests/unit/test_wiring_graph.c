@@ -129,7 +129,12 @@ START_TEST(injects_connections_into_who_needs_them)
     const toni_str name = toni_str_of("toni.connections");
 
     ck_assert_ptr_eq(table.context_inject(context, name), &connections);
-    ck_assert_ptr_null(table.context_inject(instance_context(graph->instances[1]), name));
+    for (int i = 0; i < 3; i++)
+        ck_assert_ptr_null(table.context_inject(instance_context(graph->instances[1]), name));
+    const char *line = strstr(log_lines, "does not list in .needs");
+    ck_assert_ptr_nonnull(line);
+    ck_assert_ptr_nonnull(strstr(line, "instance=idle interface=toni.connections"));
+    ck_assert_ptr_null(strstr(line + 1, "does not list in .needs")); /* told once */
 }
 END_TEST
 
@@ -357,6 +362,18 @@ START_TEST(paths_must_differ)
 }
 END_TEST
 
+START_TEST(paths_must_differ_whatever_else_is_wrong)
+{
+    check_text(TWO("", "gateway = \"idle\"; library = \"none.so\"; path = \"/x\";",
+                   "gateway = \"x\"; library = \"idle_gateway.so\"; path = \"/x\";"));
+    ck_assert_uint_eq(faults.count, 2);
+    ck_assert_ptr_nonnull(strstr(faults.faults[0].text, "`none.so` not found"));
+    ck_assert_ptr_nonnull(
+        strstr(faults.faults[1].text, "gateway `x` has the path `/x`, on which gateway `idle`"));
+    fault_list_finish(&faults);
+}
+END_TEST
+
 START_TEST(a_path_must_be_somewhere)
 {
     check_text(TWO("", IDLE, "gateway = \"x\"; library = \"no_path.so\";"));
@@ -514,6 +531,7 @@ int main(void)
     tcase_add_test(cases, kinds_must_fit);
     tcase_add_test(cases, needs_must_be_met);
     tcase_add_test(cases, paths_must_differ);
+    tcase_add_test(cases, paths_must_differ_whatever_else_is_wrong);
     tcase_add_test(cases, a_path_must_be_somewhere);
     tcase_add_test(cases, a_service_must_be_good_for_something);
     tcase_add_test(cases, paths_of_services_must_not_overlap);

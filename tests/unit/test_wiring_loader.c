@@ -207,6 +207,10 @@ START_TEST(refused_descriptors)
     refused("null_path.so", WORDS("points nowhere", ".path"));
     refused("no_create.so", WORDS("create is missing", ".create"));
     refused("no_on_message.so", WORDS("on_message is missing", ".on_message"));
+    refused("gateway_on_request.so",
+            WORDS("it is a gateway and has on_request, which only a service is called with"));
+    refused("service_on_message.so",
+            WORDS("it is a service and has on_message, which only a gateway is called with"));
     refused("bad_subprotocol.so", WORDS("subprotocols[0]", "`not one`"));
     refused("unnamed_need.so", WORDS("needs[0]", "no interface"));
     refused("dotted_interface.so", WORDS("provides `a.chat`", "letters, digits"));
