@@ -1,17 +1,23 @@
 /* Chat: messages to channels, for other plugins (toni-plugins/chat.h) and over HTTP:
  * `POST /chat/CHANNEL` with {"sender": "...", "message": "..."} answers 202 and {"targeted": N}.
  * Option `max_length`: the longest message, in bytes. Nothing changes after `create`: concurrent.
+ *
+ * Whoever reaches it may post under any name that is not a client's: it asks nobody who they are.
  */
 #include <toni-plugins/chat.h>
 #include <toni/toni.h>
 
+#include <ctype.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define MAX_LENGTH 2000 /* unless the options say otherwise */
+
+#define SENDER_MAX 255 /* bytes */
 
 struct chat {
     toni_connections *connections;
@@ -123,6 +129,36 @@ static toni_str member(const json_t *json, const char *name)
     return toni_str_make(json_string_value(value), json_string_length(value));
 }
 
+static bool is_control(const char *text, size_t left)
+{
+    const unsigned char byte = (unsigned char)text[0];
+    return byte < 0x20 || byte == 0x7f || /* U+0080 to U+009F: */
+           (byte == 0xc2 && left > 1 && (unsigned char)text[1] < 0xa0);
+}
+
+/* What the rooms gateway writes before a message of a client: its name, which is 16 hexadecimal
+ * digits, and a colon. */
+static bool reads_as_client(toni_str sender)
+{
+    size_t digits = 0;
+    while (digits < sender.size && isxdigit((unsigned char)sender.data[digits]))
+        digits++;
+    return digits == TONI_CLIENT_NAME_SIZE - 1 &&
+           (sender.size == digits || sender.data[digits] == ':');
+}
+
+/* Of who posts; a plugin knows for whom it sends. @return NULL: nothing is wrong. */
+static const char *sender_problem(toni_str sender)
+{
+    if (sender.size == 0 || sender.size > SENDER_MAX)
+        return "`sender` is not 1 to 255 bytes long";
+    for (size_t i = 0; i < sender.size; i++) {
+        if (is_control(sender.data + i, sender.size - i))
+            return "`sender` has a control character";
+    }
+    return reads_as_client(sender) ? "`sender` reads as the name of a client" : NULL;
+}
+
 static int32_t answer_sent(const struct chat *chat, toni_exchange *exchange, int32_t targeted)
 {
     char text[96];
@@ -158,12 +194,15 @@ static int32_t on_request(void *self, toni_exchange *exchange)
     if (!json)
         return result;
     toni_str sender = member(json, "sender"), message = member(json, "message");
+    const char *problem = sender.data ? sender_problem(sender) : NULL;
     if (!json_is_object(json))
         result = refuse(exchange, 400, "the body is no JSON object");
     else if (!sender.data)
         result = refuse(exchange, 400, "`sender` is missing or no string");
     else if (!message.data)
         result = refuse(exchange, 400, "`message` is missing or no string");
+    else if (problem)
+        result = refuse(exchange, 400, problem);
     else
         result = answer_sent(self, exchange, send_to_channel(self, channel, sender, message));
     json_decref(json);

@@ -96,8 +96,8 @@ START_TEST(a_post_is_sent)
     toni_fake_host_expect(&host, "broadcast general text:[general] ann: a~b\n"
                                  "answer 202 application/json {\"targeted\":3}\n");
     post("/chat/a/b", "Application/JSON; charset=utf-8",
-         "{\"sender\": \"\", \"message\": \"\", \"more\": [1]}");
-    toni_fake_host_expect(&host, "broadcast a/b text:[a/b] : \n"
+         "{\"sender\": \"é\", \"message\": \"\", \"more\": [1]}");
+    toni_fake_host_expect(&host, "broadcast a/b text:[a/b] é: \n"
                                  "answer 202 application/json {\"targeted\":3}\n");
     toni_fake_host_stop(&host);
 }
@@ -130,6 +130,56 @@ START_TEST(a_body_that_is_wrong_is_told_what_is_wrong)
     post("/chat/general", "application/json", refused[_i].body);
     (void)snprintf(expected, sizeof expected, "answer %s\n", refused[_i].answer);
     toni_fake_host_expect(&host, expected);
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
+static void post_as(const char *sender)
+{
+    char body[1024];
+
+    (void)snprintf(body, sizeof body, "{\"sender\": \"%s\", \"message\": \"m\"}", sender);
+    post("/chat/general", "application/json", body);
+}
+
+START_TEST(a_sender_that_could_be_a_client_or_breaks_the_line_is_refused)
+{
+    static const struct {
+        const char *sender, *error;
+    } senders[] = {
+        {"", "`sender` is not 1 to 255 bytes long"},
+        {"a\\nb", "`sender` has a control character"},
+        {"a\\u001b[2J", "`sender` has a control character"},
+        {"a\\u0000", "`sender` has a control character"},
+        {"\\u007f", "`sender` has a control character"},
+        {"\\u0085", "`sender` has a control character"},
+        {"0123456789abcdef", "`sender` reads as the name of a client"},
+        {"0123456789ABCDEF", "`sender` reads as the name of a client"},
+        {"0123456789abcdef: hello", "`sender` reads as the name of a client"},
+    };
+    static const char *const taken[] = {"0123456789abcde", "0123456789abcdef0",
+                                        "0123456789abcdef is a client", "\\u00a0", "ann: b"};
+    char expected[256], longest[257];
+
+    start();
+    for (size_t i = 0; i < sizeof senders / sizeof senders[0]; i++) {
+        post_as(senders[i].sender);
+        (void)snprintf(expected, sizeof expected,
+                       "answer 400 application/json {\"error\":\"%s\"}\n", senders[i].error);
+        toni_fake_host_expect(&host, expected);
+    }
+    memset(longest, 'x', sizeof longest);
+    longest[256] = '\0';
+    post_as(longest);
+    toni_fake_host_expect(&host, "answer 400 application/json {\"error\":\"`sender` is not 1 to "
+                                 "255 bytes long\"}\n");
+    post_as(longest + 1);
+    ck_assert_ptr_nonnull(strstr(host.calls, "answer 202 "));
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        toni_fake_host_clear(&host);
+        post_as(taken[i]);
+        ck_assert_ptr_nonnull(strstr(host.calls, "answer 202 "));
+    }
     toni_fake_host_stop(&host);
 }
 END_TEST
@@ -198,6 +248,7 @@ int main(void)
     tcase_add_test(cases, a_post_is_sent);
     tcase_add_loop_test(cases, a_body_that_is_wrong_is_told_what_is_wrong, 0,
                         sizeof refused / sizeof refused[0]);
+    tcase_add_test(cases, a_sender_that_could_be_a_client_or_breaks_the_line_is_refused);
     tcase_add_test(cases, another_type_is_415);
     tcase_add_test(cases, other_methods_are_405_and_no_channel_is_404);
     tcase_add_test(cases, errors_of_the_broadcast_have_a_status);
