@@ -23,7 +23,9 @@ struct http_connection {
     struct http_connection **link; /* what points here */
     int fd;
     enum http_phase phase;
-    bool has_asked;  /* its first request has begun; its own thread's */
+    bool has_asked;                 /* its first request has begun; its own thread's, as the next */
+    struct toni_exchange *exchange; /* the request that is under way; NULL: none */
+    bool has_rest;   /* not all of the last request was read when it was answered, or given up */
     bool was_at_end; /* of what the client sends, in the middle of a request, at the last sweep */
     uint64_t due_ms;
 };

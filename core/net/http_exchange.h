@@ -22,10 +22,10 @@ struct toni_exchange {
     bool is_asterisk;                   /* `OPTIONS *`: about the server as a whole */
     bool path_is_bad;
     bool is_answered; /* the answer is libmicrohttpd's already */
-    bool is_too_big;  /* the rest of the body is thrown away */
     bool is_last;     /* of its connection, which is closed after the answer */
     char address[INET6_ADDRSTRLEN];
     struct buffer body;
+    size_t charged; /* bytes of it that count for all bodies together */
 
     /* The answer. */
     uint32_t status; /* 0: none yet */

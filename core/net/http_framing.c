@@ -22,6 +22,13 @@ static bool is_named(toni_str name, const char *wanted)
     return strlen(wanted) == name.size && strncasecmp(name.data, wanted, name.size) == 0;
 }
 
+/* libmicrohttpd 0.9.75 appends a folded line (RFC 9112, section 5.2) to the name of its field. */
+static bool is_folded(toni_str name, const char *wanted)
+{
+    const size_t size = strlen(wanted);
+    return name.size > size && strncasecmp(name.data, wanted, size) == 0;
+}
+
 /* RFC 9110, section 5.5: what others may take for the end of a line, or of a text. */
 static bool value_is_illegal(toni_str value)
 {
@@ -40,6 +47,7 @@ static enum MHD_Result take_field(void *data, enum MHD_ValueKind kind, const cha
     const toni_str name = toni_str_make(name_data, name_size);
     const toni_str value = toni_str_make(value_data, value_data ? value_size : 0);
     head->is_illegal |= !token_valid(name) || value_is_illegal(value);
+    head->is_illegal |= is_folded(name, "Content-Length") || is_folded(name, "Transfer-Encoding");
     head->hosts += is_named(name, "Host");
     head->lengths += is_named(name, "Content-Length");
     if (is_named(name, "Transfer-Encoding")) {

@@ -26,6 +26,17 @@ static const char *skip_authority(const char *target)
     return authority[length] == '/' ? authority + length : "/";
 }
 
+const char *http_target_problem(const char *target)
+{
+    const char *query = strchr(target, '?');
+    size_t parameters = query ? 1 : 0;
+    if (strlen(target) > HTTP_TARGET_BYTES)
+        return "The request target is too long.\n";
+    while (query && (query = strchr(query + 1, '&')))
+        parameters++;
+    return parameters > HTTP_PARAMETERS ? "The request target has too many parameters.\n" : NULL;
+}
+
 ssize_t http_path_decode(const char *target, char *path)
 {
     const char *from = skip_authority(target);

@@ -7,6 +7,13 @@
 #include <sys/types.h>
 #include <toni/str.h>
 
+/* The longest target that is taken, in bytes, and the most parameters in it. */
+#define HTTP_TARGET_BYTES 15360
+#define HTTP_PARAMETERS 240
+
+/** @return What is wrong with the size of a request target, a line; NULL if nothing is. */
+const char *http_target_problem(const char *target);
+
 /** Takes the path out of a request target (RFC 9112, section 3.2), without its query, and decodes
  * `%2F` and its kin. Segments of dots stay as they are.
  * @param target  NUL-terminated: `/path?query` or `http://host/path?query`.

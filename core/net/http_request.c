@@ -3,6 +3,7 @@
 #include "net/http_request.h"
 
 #include "base/log_limit.h"
+#include "net/http_cut.h"
 #include "net/http_exchange.h"
 #include "net/http_framing.h"
 #include "net/http_page.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <toni/error.h>
 
 /* Of each address. A service that blocks makes one of them wait, and what came in on it. */
@@ -23,7 +25,15 @@
 /* Of one head, with all that libmicrohttpd keeps for it. */
 #define HEAD_BYTES 32768
 
+/* Of that, for the head of the answer, without which libmicrohttpd closes the connection. */
+#define ANSWER_BYTES 4096
+
+/* What libmicrohttpd keeps for each field, parameter and cookie, beside its text. */
+#define RECORD_BYTES 64
+
 #define RETRY_AFTER "5" /* seconds */
+
+#define TOO_LARGE "The body is too large.\n"
 
 #define METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
@@ -127,13 +137,16 @@ static bool announces_too_much(const toni_exchange *exchange)
             errno == ERANGE);
 }
 
+static const char *field(const toni_exchange *exchange, const char *name)
+{
+    return MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, name);
+}
+
 static bool has_body(const toni_exchange *exchange)
 {
-    const char *length =
-        MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *length = field(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
     return (length && strcmp(length, "0") != 0) ||
-           MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND,
-                                       MHD_HTTP_HEADER_TRANSFER_ENCODING);
+           field(exchange, MHD_HTTP_HEADER_TRANSFER_ENCODING);
 }
 
 /* Answers a head that may be taken for two things; what follows it is not looked at. */
@@ -165,45 +178,81 @@ static void judge_head(const struct http_server *server, toni_exchange *exchange
     } else if (!exchange->service && !http_page_answer(server->page, exchange)) {
         http_exchange_refuse(exchange, 404, "No service answers on this path.\n", NULL, NULL);
     } else if (exchange->service && announces_too_much(exchange)) {
-        http_exchange_refuse(exchange, 413, "The body is too large.\n", NULL, NULL);
+        http_exchange_refuse(exchange, 413, TOO_LARGE, NULL, NULL);
     }
 }
 
+/* The request needs nothing more of the client. */
+static enum MHD_Result answer(struct http_server *server, toni_exchange *exchange)
+{
+    if (exchange->status == 0) {
+        http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_RUNNING);
+        call_service(server, exchange);
+    }
+    return send_answer(server, exchange);
+}
+
+/* Where libmicrohttpd takes no answer: in the middle of a body, and after a head that leaves no
+ * memory for one. @return What ends the connection. */
+static enum MHD_Result cut(struct http_server *server, toni_exchange *exchange, uint32_t status,
+                           const char *line, const char *fields, const char *text)
+{
+    exchange->status = status;
+    exchange->is_answered = true;
+    count_answer(server, exchange);
+    http_cut_answer(exchange->connection->fd, line, fields, text);
+    return MHD_NO;
+}
+
+static bool head_takes_too_much(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const int records = MHD_get_connection_values(
+        mhd, MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND, NULL, NULL);
+    return (info ? info->header_size : 0) + (size_t)records * RECORD_BYTES >
+           HEAD_BYTES - ANSWER_BYTES;
+}
+
 /* The head is whole. A refusal goes out before the body is read, which ends the connection; where
- * there is no body it waits for the next call, which doesn't. */
+ * there is no body it waits for the next call, which doesn't. But if the client asks whether it may
+ * send a body, and then has none, libmicrohttpd may make that call while it takes no answer. */
 static enum MHD_Result take_head(struct http_server *server, toni_exchange *exchange,
                                  const char *method, const char *version)
 {
     bool is_head = strcmp(method, "HEAD") == 0; /* libmicrohttpd leaves its content out */
     exchange->method = is_head ? "GET" : method;
+    if (head_takes_too_much(exchange->mhd)) {
+        return cut(server, exchange, 431, "431 Request Header Fields Too Large", "",
+                   "The head of the request is too large.\n");
+    }
     if (judge_framing(exchange, version))
         judge_head(server, exchange, method);
-    return exchange->status != 0 && has_body(exchange) ? send_answer(server, exchange) : MHD_YES;
+    if (has_body(exchange) ? exchange->status == 0 : !field(exchange, MHD_HTTP_HEADER_EXPECT))
+        return MHD_YES;
+    exchange->is_last = true;
+    return answer(server, exchange);
 }
 
-/* An answer in the middle of a body would close the connection without it, so the rest of one that
- * is too large is read and thrown away. */
-static void take_body(toni_exchange *exchange, const char *bytes, size_t size)
+/* Counts what the body takes now. @return Whether all bodies together take no more than they may.
+ */
+static bool charge(struct http_server *server, toni_exchange *exchange)
 {
-    if (exchange->is_too_big)
-        return;
-    if (exchange->body.length + size > slot_limits(exchange->service)->http_body_bytes ||
-        buffer_append(&exchange->body, bytes, size)) {
-        exchange->is_too_big = true;
-        buffer_finish(&exchange->body);
-    }
+    const uint64_t more = exchange->body.capacity - exchange->charged;
+    exchange->charged += more;
+    return more == 0 || atomic_fetch_add(&server->body_bytes, more) + more <=
+                            server->limits.http_body_bytes_total;
 }
 
-/* The request is whole. */
-static enum MHD_Result answer(struct http_server *server, toni_exchange *exchange)
+static enum MHD_Result take_body(struct http_server *server, toni_exchange *exchange,
+                                 const char *bytes, size_t size)
 {
-    if (exchange->is_too_big) {
-        http_exchange_refuse(exchange, 413, "The body is too large.\n", NULL, NULL);
-    } else if (exchange->status == 0) {
-        http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_RUNNING);
-        call_service(server, exchange);
-    }
-    return send_answer(server, exchange);
+    if (exchange->body.length + size > slot_limits(exchange->service)->http_body_bytes)
+        return cut(server, exchange, 413, "413 Content Too Large", "", TOO_LARGE);
+    if (buffer_reserve(&exchange->body, size) || !charge(server, exchange))
+        return cut(server, exchange, 503, "503 Service Unavailable",
+                   "Retry-After: " RETRY_AFTER "\r\n", "Too many bodies at once.\n");
+    return buffer_append(&exchange->body, bytes, size) ? MHD_NO : MHD_YES;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): as many parameters as libmicrohttpd has */
@@ -219,10 +268,11 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *mhd, const c
     if (!exchange->method)
         return take_head(server, exchange, method, version);
     if (*size > 0) {
-        take_body(exchange, bytes, *size);
+        const size_t taken = *size;
         *size = 0;
-        return MHD_YES;
+        return take_body(server, exchange, bytes, taken);
     }
+    exchange->connection->has_rest = false;
     return exchange->is_answered ? MHD_YES : answer(server, exchange);
 }
 
@@ -243,35 +293,80 @@ static void end_newcomer(struct http_server *server, struct http_connection *con
     connection->has_asked = true;
 }
 
+static struct http_connection *connection_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/* The exchange belongs to its connection, and ends with it at the latest: of a request that it has
+ * given up by itself libmicrohttpd may say nothing more. */
+static void end_exchange(struct http_server *server, struct http_connection *connection)
+{
+    toni_exchange *exchange = connection->exchange;
+    connection->exchange = NULL;
+    if (!exchange)
+        return;
+    atomic_fetch_sub(&server->body_bytes, exchange->charged);
+    http_exchange_destroy(exchange);
+    count_down(server, &server->requests);
+}
+
+/* libmicrohttpd keeps a record of each parameter beside the read buffer, which takes half of the
+ * memory from the beginning. Where they don't fit it answers nothing, and goes on waiting; so what
+ * may not fit is answered here, past it, and the socket shut down, which it notices. */
+static bool refuse_target(struct http_server *server, struct http_connection *connection,
+                          const char *target)
+{
+    const char *problem = http_target_problem(target);
+    if (!problem)
+        return false;
+    counter_add_shared(&server->answers[414 / 100 - 1], 1);
+    http_cut_answer(connection->fd, "414 URI Too Long", "", problem);
+    shutdown(connection->fd, SHUT_RDWR);
+    return true;
+}
+
 static void *on_request_line(void *data, const char *target, struct MHD_Connection *mhd)
 {
     struct http_server *server = data;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct http_connection *connection = info ? info->socket_context : NULL;
+    struct http_connection *connection = connection_of(mhd);
     if (!connection)
+        return NULL;
+    end_exchange(server, connection);
+    end_newcomer(server, connection);
+    connection->has_rest = true;
+    if (refuse_target(server, connection, target))
         return NULL;
     toni_exchange *exchange = http_exchange_create(server->host, mhd, connection, target);
     if (!exchange)
         return NULL;
-    http_deadlines_enter(&server->deadlines, connection, HTTP_READING);
+    connection->exchange = exchange;
     atomic_fetch_add(&server->requests, 1);
-    end_newcomer(server, connection);
+    http_deadlines_enter(&server->deadlines, connection, HTTP_READING);
     return exchange;
 }
 
 static void on_completed(void *data, struct MHD_Connection *mhd, void **state,
                          enum MHD_RequestTerminationCode why)
 {
-    (void)mhd, (void)why;
+    (void)why;
     struct http_server *server = data;
-    toni_exchange *exchange = *state;
+    struct http_connection *connection = connection_of(mhd);
     *state = NULL;
-    if (!exchange)
+    if (!connection)
         return;
-    http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_WAITING);
-    http_exchange_destroy(exchange);
-    count_down(server, &server->requests);
+    http_deadlines_enter(&server->deadlines, connection, HTTP_WAITING);
+    end_exchange(server, connection);
+}
+
+static void end_connection(struct http_server *server, struct http_connection *connection)
+{
+    end_exchange(server, connection);
+    end_newcomer(server, connection);
+    if (connection->has_rest)
+        http_linger_take(&server->linger, connection->fd);
 }
 
 static void on_connection(void *data, struct MHD_Connection *mhd, void **state,
@@ -280,7 +375,7 @@ static void on_connection(void *data, struct MHD_Connection *mhd, void **state,
     struct http_server *server = data;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (*state)
-            end_newcomer(server, *state);
+            end_connection(server, *state);
         http_deadlines_remove(&server->deadlines, *state);
         return;
     }

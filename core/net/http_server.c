@@ -76,6 +76,10 @@ static void start_sweeping(struct http_server *server, uv_loop_t *loop)
 int http_server_start(struct http_server *server, uv_loop_t *loop)
 {
     warn_if_unreachable(server);
+    if (server->listener_count > 0 && http_linger_open(&server->linger, loop)) {
+        log_error("the HTTP server can't start: out of memory or descriptors");
+        return -1;
+    }
     if (server->listener_count > 0)
         start_sweeping(server, loop);
     for (size_t i = 0; i < server->listener_count; i++) {
@@ -217,6 +221,7 @@ int http_server_stop(struct http_server *server)
         listener_close(&server->listeners[i].socket);
     }
     http_deadlines_unwatch(&server->deadlines);
+    http_linger_close(&server->linger);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/counter.h"
 #include "net/http_deadlines.h"
+#include "net/http_linger.h"
 #include "net/listener.h"
 #include "wiring/config.h"
 #include "wiring/slot.h"
@@ -34,12 +35,14 @@ struct http_server {
     atomic_bool refusing; /* and new requests get 503 */
     atomic_bool ended;    /* services are not called any more: they are about to be destroyed */
     atomic_uint_fast64_t requests;        /* begun, and not answered to the end yet */
+    atomic_uint_fast64_t body_bytes;      /* that the bodies of requests take */
     atomic_uint_fast64_t newcomers;       /* connections whose first request has not begun */
     struct counter answers[HTTP_CLASSES]; /* to requests for no service */
     struct http_listener *listeners;
     size_t listener_count;
     struct http_page *page; /* NULL: none */
     struct http_deadlines deadlines;
+    struct http_linger linger;
 };
 
 /** Makes the server; binds nothing.

@@ -220,6 +220,9 @@ static void write_http(struct exposition *exposition, const struct http_server *
     write_gauge(exposition, "toni_http_requests_running",
                 "HTTP requests that have begun and are not answered to the end.",
                 atomic_load(&http->requests));
+    write_gauge(exposition, "toni_http_body_bytes",
+                "Bytes of memory that bodies of HTTP requests take.",
+                atomic_load(&http->body_bytes));
 }
 
 /* --- Instances */

@@ -30,6 +30,7 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(pending_bytes_per_room, 16777216, 1, 1073741824, LIMIT_HOST)                                 \
     X(pending_bytes, 268435456, 1, 68719476736, LIMIT_HOST)                                        \
     X(http_body_bytes, 1048576, 0, 1073741824, LIMIT_GATEWAY) /* of a service, too */              \
+    X(http_body_bytes_total, 67108864, 1, 1099511627776, LIMIT_HOST)                               \
     X(http_request_ms, 10000, 1, 3600000, LIMIT_HOST)                                              \
     X(http_connections, 1000, 1, 1000000, LIMIT_HOST)                                              \
     X(state_bytes, 67108864, 0, 1099511627776, LIMIT_GATEWAY) /* that export_state may write */    \

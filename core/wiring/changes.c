@@ -212,6 +212,7 @@ static void check_limits(const struct limits *now, const struct limits *next,
     X(handshake_ms)                                                                                \
     X(pending_bytes_per_room)                                                                      \
     X(pending_bytes)                                                                               \
+    X(http_body_bytes_total)                                                                       \
     X(http_request_ms)                                                                             \
     X(http_connections)
     const struct value *at = place_of(config, "limits");

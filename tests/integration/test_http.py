@@ -132,7 +132,7 @@ class TestChat(HttpTestCase):
                 member.expect("[%s] ann: hi" % channel)
                 member.close()
                 self.eventually(
-                    lambda p=path: json.loads(self.post(p, "", "").content) == {"targeted": 0},
+                    lambda p=path: json.loads(self.post(p, "a", "").content) == {"targeted": 0},
                     "the member is gone",
                 )
 
@@ -191,6 +191,15 @@ class TestChat(HttpTestCase):
         self.refused(post("ääa€"), 400, "5 bytes")
         self.refused(self.post("x", "a", "y" * 2001), 400, "2000 bytes")
 
+    def test_nobody_posts_as_a_client(self):
+        member = self.client()
+        name = self.join(member, "general")
+        for sender in (name, name.upper(), name + ": hello"):
+            self.refused(self.post("general", sender, "hello"), 400, "client")
+        self.refused(self.post("general", "s" * 256, "hello"), 400, "255")
+        self.refused(self.post("general", "a\x1b[2J", "hello"), 400, "control")
+        self.fence(member)
+
     def test_other_methods(self):
         for method in ("GET", "PUT", "DELETE", "PATCH"):
             answer = self.ask(method, "/chat/x")
@@ -202,7 +211,7 @@ class TestChat(HttpTestCase):
             self.refused(self.ask("POST", "/chat/x", "{}", headers), 415, "application/json")
         for kind in ("application/json; charset=utf-8", "Application/JSON", "application/json ;a=b"):
             answer = self.ask(
-                "POST", "/chat/x", '{"sender": "", "message": ""}', {"Content-Type": kind}
+                "POST", "/chat/x", '{"sender": "a", "message": ""}', {"Content-Type": kind}
             )
             self.assertEqual(answer.status, 202)
 

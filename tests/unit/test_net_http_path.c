@@ -69,6 +69,32 @@ START_TEST(a_path_ends_at_a_border)
 }
 END_TEST
 
+static const char *problem_of(size_t size, size_t parameters)
+{
+    static char target[2 * HTTP_TARGET_BYTES];
+
+    memset(target, 'x', size);
+    target[0] = '/';
+    if (parameters > 0)
+        target[1] = '?';
+    for (size_t i = 1; i < parameters; i++)
+        target[1 + i] = '&';
+    target[size] = '\0';
+    return http_target_problem(target);
+}
+
+START_TEST(a_target_has_a_bound)
+{
+    ck_assert_ptr_null(problem_of(HTTP_TARGET_BYTES, 0));
+    ck_assert_ptr_null(problem_of(HTTP_TARGET_BYTES, HTTP_PARAMETERS));
+    ck_assert_str_eq(problem_of(HTTP_TARGET_BYTES + 1, 0), "The request target is too long.\n");
+    ck_assert_str_eq(problem_of(1000, HTTP_PARAMETERS + 1),
+                     "The request target has too many parameters.\n");
+    ck_assert_ptr_null(http_target_problem(""));
+    ck_assert_ptr_null(http_target_problem("/a&b&c"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("net/http_path");
@@ -77,6 +103,7 @@ int main(void)
     tcase_add_test(cases, decodes);
     tcase_add_test(cases, refuses_what_is_no_path);
     tcase_add_test(cases, a_path_ends_at_a_border);
+    tcase_add_test(cases, a_target_has_a_bound);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);
