@@ -51,6 +51,19 @@ void gate_join(struct gate *gate)
     atomic_fetch_add(&gate->stripes[counter_stripe()].inside, 1);
 }
 
+bool gate_is_closed(const struct gate *gate)
+{
+    return atomic_load(&gate->is_closed);
+}
+
+void gate_wait_open(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    while (atomic_load(&gate->is_closed))
+        pthread_cond_wait(&gate->changed, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+}
+
 void gate_leave(struct gate *gate)
 {
     atomic_fetch_sub(&gate->stripes[counter_stripe()].inside, 1);

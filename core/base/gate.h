@@ -33,9 +33,16 @@ void gate_finish(struct gate *gate);
  * @thread Any. */
 void gate_enter(struct gate *gate);
 
-/** Goes in without waiting, also if the gate is closed: for a thread that is inside another gate,
- * whose closer wants both to be empty. @thread Any. */
+/** Goes in without waiting, also if the gate is closed: who does so looks at gate_is_closed() then,
+ * and may only stay if the closer is known to wait for it. @thread Any. */
 void gate_join(struct gate *gate);
+
+/** @return Whether it is closed at the moment. @thread Any. */
+bool gate_is_closed(const struct gate *gate);
+
+/** Waits until the gate is open; it may be closed again by the return. @thread Any that is not
+ * inside. */
+void gate_wait_open(struct gate *gate);
 
 /** Goes out. By the thread that went in. @thread Any. */
 void gate_leave(struct gate *gate);

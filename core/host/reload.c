@@ -107,6 +107,7 @@ static void tell_success(struct reload *reload, const struct swap_report *report
                          "paused for %.3f ms\n",
                          report->swapped, report->added, report->removed, report->limited,
                          (double)report->paused_ns / NS_PER_MS);
+    (void)buffer_append(&reload->text, report->lines.bytes, report->lines.length);
     if (report->unfinished > 0) {
         (void)buffer_appendf(&reload->text,
                              "%zu old instances could not be ended yet; the log names them\n",
@@ -135,12 +136,13 @@ static void swap(struct reload *reload, struct graph *next, struct fault_list *f
 {
     const struct swap_world world = {
         .data = reload, .adopt = adopt, .close_clients = close_clients};
-    struct swap_report report;
-    if (swap_run(reload->loading->graph, next, &world, &reload->remains, faults, &report))
-        return;
-    reload->next = next;
-    reload->code = EXIT_CLEAN;
-    tell_success(reload, &report);
+    struct swap_report report = {0};
+    if (!swap_run(reload->loading->graph, next, &world, &reload->remains, faults, &report)) {
+        reload->next = next;
+        reload->code = report.not_ready > 0 ? EXIT_FAULT : EXIT_CLEAN;
+        tell_success(reload, &report);
+    }
+    swap_report_finish(&report);
 }
 
 static void work(uv_work_t *asked)

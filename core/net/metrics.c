@@ -127,7 +127,7 @@ static void write_dropped(struct exposition *exposition, const struct slots *slo
         for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++) {
             exposition_number(exposition,
                               LABELS({"gateway", slot->name}, {"reason", reasons[reason]}),
-                              counter_read(&slot->dropped.dropped[reason]));
+                              counter_read(&slot->clients.dropped[reason]));
         }
     }
 }

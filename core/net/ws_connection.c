@@ -297,7 +297,7 @@ int ws_connection_established(struct ws_connection *connection)
                     log_str("address", connection->address));
         return -1;
     }
-    connection->client->gateway_figures = &connection->gateway->dropped;
+    connection->client->gateway_figures = &connection->gateway->clients;
     atomic_fetch_add(&worker->server->clients, 1);
     farewell_expect(connection);
     counter_add(&worker->figures.accepted, 1);

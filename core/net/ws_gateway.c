@@ -22,7 +22,7 @@ static void release(struct instance *retired, toni_client *client)
 {
     if (retired)
         instance_client_free(retired, client->data);
-    client->data = NULL;
+    client_set_data(client, NULL);
 }
 
 /* Inside the slot. A client of an instance that is not there any more is the new one's from now on;
@@ -58,6 +58,9 @@ int32_t ws_gateway_on_connect(struct ws_connection *connection)
     connection->generation = connection->gateway->generation;
     if (instance)
         result = instance_on_connect(instance, connection->client);
+    if (result !=
+        TONI_OK) /* no callback follows: it carries nothing that a swap would have to mind */
+        release(instance, connection->client);
     leave(connection);
     return result;
 }

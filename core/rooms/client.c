@@ -199,6 +199,14 @@ int32_t client_rooms(toni_client *client, toni_room_names **rooms)
     return result;
 }
 
+void client_set_data(toni_client *client, void *data)
+{
+    struct gateway_figures *figures = client->gateway_figures;
+    if (figures && !client->data != !data)
+        counter_add_shared(&figures->carrying, data ? 1 : UINT64_MAX);
+    client->data = data;
+}
+
 int32_t client_info(toni_client *client, toni_client_info **info)
 {
     toni_str path = request_part(client->request, TONI_REQUEST_PATH);

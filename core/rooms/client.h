@@ -113,6 +113,9 @@ int32_t client_close(toni_client *client, uint16_t code, toni_str reason);
 /** See toni_get_client_rooms. */
 int32_t client_rooms(toni_client *client, toni_room_names **rooms);
 
+/** See toni_client_set_data. By the thread that runs a callback of the client, or has ended it. */
+void client_set_data(toni_client *client, void *data);
+
 /** See toni_get_client. */
 int32_t client_info(toni_client *client, toni_client_info **info);
 

@@ -459,11 +459,6 @@ static void *client_data(const toni_client *client)
     return client->data;
 }
 
-static void client_set_data(toni_client *client, void *data)
-{
-    client->data = data;
-}
-
 static const toni_request *client_request(const toni_client *client)
 {
     return client->request;

@@ -29,6 +29,7 @@ enum drop_reason {
 /** What is counted for the clients of one gateway, by all lanes. */
 struct gateway_figures {
     struct counter dropped[DROP_REASON_COUNT];
+    struct counter carrying; /* now: clients with data of the plugin's, see client_set_data() */
 };
 
 struct lane_figures {

@@ -290,23 +290,30 @@ static struct hold *find_hold(const struct slot *slot)
     return NULL;
 }
 
-/* @return Whether the thread is in a call, or has acquired something. */
-static bool is_inside_any(void)
+/* Whoever closes gates does it under the slots' lock: either all that a swap closes are, or none.
+ * @return Whether the thread is inside a slot whose closer waits for it to leave. */
+static bool is_waited_for(struct slots *slots)
 {
-    bool is_inside = called != NULL;
-    for (size_t i = 0; i < HOLDS_MAX && !is_inside; i++)
-        is_inside = holds[i].slot != NULL;
-    return is_inside;
+    pthread_mutex_lock(&slots->lock);
+    bool is = called && gate_is_closed(&called->gate);
+    for (size_t i = 0; i < HOLDS_MAX && !is; i++)
+        is = holds[i].slot && gate_is_closed(&holds[i].slot->gate);
+    pthread_mutex_unlock(&slots->lock);
+    return is;
 }
 
-/* Who is inside already has come here through what uses this slot: whoever closes this one closes
- * that one too, and waits for both. To wait here would be to wait for itself. */
+/* A swap that has this slot exchanged is waited for, unless it is itself waiting for this thread to
+ * leave another slot: then it can't have come to the exchange, nor does it before this one is left.
+ */
 static void go_inside(struct slot *slot)
 {
-    if (is_inside_any())
+    for (;;) {
         gate_join(&slot->gate);
-    else
-        gate_enter(&slot->gate);
+        if (!gate_is_closed(&slot->gate) || is_waited_for(slot->slots))
+            return;
+        gate_leave(&slot->gate);
+        gate_wait_open(&slot->gate);
+    }
 }
 
 int slot_acquire(struct slot *slot)

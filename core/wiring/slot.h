@@ -58,7 +58,7 @@ struct slot {
     atomic_bool is_abandoned;             /* a thread is in a call of it that does not end */
     atomic_uint_fast64_t connections;     /* of a gateway: let in and not closed yet */
     atomic_uint_fast64_t requests;        /* of a service: inside its on_request */
-    struct gateway_figures dropped;       /* of the clients of a gateway */
+    struct gateway_figures clients;       /* of a gateway */
     struct counter answers[HTTP_CLASSES]; /* of a service */
     struct instance_figures figures;
 };
@@ -119,7 +119,8 @@ int arrival_init(struct arrival *arrival, struct instance *instance);
 /** @param arrival  One that took its place, or not; or zero. */
 void arrival_finish(struct arrival *arrival);
 
-/** What is changed between these two is changed at one moment for all who look for a slot. */
+/** What is changed between these two is changed at one moment for all who look for a slot: also
+ * which gates a swap has closed. */
 void slots_begin(struct slots *slots);
 void slots_end(struct slots *slots);
 
@@ -158,7 +159,8 @@ void slot_enter_at_rest(struct slot *slot);
 void slot_exit_at_rest(void);
 
 /** Begins a piece of work of a plugin's own thread, or of a job: see toni_context_acquire. May be
- * nested, and may be called from within a call, also of another slot: then it never waits.
+ * nested, and may be called from within a call, also of another slot. Waits while the slot's gate
+ * is closed; but not if the thread is inside of another closed one, whose closer waits for it.
  * @return 0, or -1: the thread is in too many slots at once. @thread Any. */
 int slot_acquire(struct slot *slot);
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "wiring/client_data.h"
 #include "wiring/resolver.h"
 #include "wiring/state.h"
 
@@ -25,11 +26,6 @@ struct swap {
 
 /* --- What is wrong */
 
-static const char *kind_name(const struct instance_setup *setup)
-{
-    return setup->plugin->descriptor.kind == TONI_GATEWAY ? "gateway" : "service";
-}
-
 static void fail_hook(struct swap *swap, size_t number, const char *hook, int32_t error)
 {
     const struct instance_setup *setup = &swap->next->setups[number];
@@ -39,13 +35,13 @@ static void fail_hook(struct swap *swap, size_t number, const char *hook, int32_
             swap->faults, setup->at,
             "module `%s`: %s `%s`: %s of the new version did not return within hook_ms (%" PRIu64
             "): it is given up, and what ran before goes on",
-            setup->module, kind_name(setup), setup->name, hook, setup->limits.hook_ms);
+            setup->module, swap_kind_name(setup), setup->name, hook, setup->limits.hook_ms);
         return;
     }
     fault_at(swap->faults, setup->at,
              "module `%s`: %s `%s`: %s of the new version returned %s (%s): what ran before goes "
              "on; mend the plugin, or bring back the version that ran",
-             setup->module, kind_name(setup), setup->name, hook, toni_error_name(error),
+             setup->module, swap_kind_name(setup), setup->name, hook, toni_error_name(error),
              toni_strerror(error));
 }
 
@@ -59,17 +55,17 @@ static void fail_export(struct swap *swap, size_t number, int32_t error,
             swap->faults, setup->at,
             "module `%s`: %s `%s`: export_state of the version that runs did not return within "
             "hook_ms (%" PRIu64 "): the swap is given up, and that version goes on",
-            setup->module, kind_name(setup), setup->name, setup->limits.hook_ms);
+            setup->module, swap_kind_name(setup), setup->name, setup->limits.hook_ms);
     } else if (writer->error == TONI_ERR_TOO_BIG) {
         fault_at(swap->faults, setup->at,
                  "module `%s`: %s `%s`: its state has at least %" PRIu64
                  " bytes, allowed are %" PRIu64 "; raise state_bytes, and it goes along",
-                 setup->module, kind_name(setup), setup->name, writer->wanted, writer->most);
+                 setup->module, swap_kind_name(setup), setup->name, writer->wanted, writer->most);
     } else {
         fault_at(swap->faults, setup->at,
                  "module `%s`: %s `%s`: export_state of the version that runs returned %s (%s): "
                  "that version goes on",
-                 setup->module, kind_name(setup), setup->name, toni_error_name(error),
+                 setup->module, swap_kind_name(setup), setup->name, toni_error_name(error),
                  toni_strerror(error));
     }
 }
@@ -155,7 +151,7 @@ static int check_place(struct swap *swap, size_t number)
     fault_at(swap->faults, setup->at,
              "module `%s`: %s `%s`: its last change is not over: a callback does not return, or a "
              "client does not go; try later, or `toni restart`",
-             setup->module, kind_name(setup), setup->name);
+             setup->module, swap_kind_name(setup), setup->name);
     return -1;
 }
 
@@ -180,6 +176,19 @@ static int find_places(struct swap *swap)
         }
         if (takes_a_place(swap, i))
             result |= check_place(swap, i);
+    }
+    return result;
+}
+
+/* Before anything is made, so that nothing has to be undone; and once more when it is certain. */
+static int check_client_data(struct swap *swap)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < swap->next->setup_count; i++) {
+        if (swap->changes.next[i].change == CHANGE_SWAP)
+            result |=
+                client_data_check(swap->next->setups[i].slot, &swap->next->setups[i], swap->faults);
     }
     return result;
 }
@@ -229,7 +238,7 @@ static int wait_for_rest(struct swap *swap, const struct instance_setup *setup)
     fault_at(swap->faults, setup->at,
              "module `%s`: %s `%s` did not come to rest within swap_ms (%" PRIu64
              "): a call of it has not returned; nothing is changed; try again, or raise swap_ms",
-             setup->module, kind_name(setup), setup->name, swap_ms);
+             setup->module, swap_kind_name(setup), setup->name, swap_ms);
     return -1;
 }
 
@@ -238,7 +247,9 @@ static int come_to_rest(struct swap *swap)
     int result = 0;
 
     swap->closed_ns = clock_now_ns();
+    slots_begin(swap->next->slots);
     each_gate(swap, gate_close);
+    slots_end(swap->next->slots);
     for (size_t i = 0; i < swap->now->setup_count; i++) {
         if (swap->changes.rests[i])
             result |= wait_for_rest(swap, &swap->now->setups[i]);
@@ -424,24 +435,31 @@ static void report_place(const struct swap *swap, size_t number)
 {
     const struct instance_change *change = &swap->changes.next[number];
     const struct instance_setup *setup = &swap->next->setups[number];
+    const char *state = NULL;
 
-    log_info(change->change == CHANGE_SWAP ? "swapped" : "added",
-             log_str(kind_name(setup), setup->name),
+    if (change->change == CHANGE_SWAP) {
+        state = swap_state_words(instance_before(swap, number), swap->next->instances[number]);
+        swap_report_swapped(swap->report, setup, state);
+    }
+    log_info(state ? "swapped" : "added", log_str(swap_kind_name(setup), setup->name),
              log_uint("generation", setup->slot->generation),
              log_strn("path", setup->path.data, setup->path.size),
              log_str("library", setup->plugin->path),
-             log_str("because", change->why ? change->why : "it is new"));
+             log_str("because", change->why ? change->why : "it is new"),
+             log_str("state", state ? state : "none: it is new"));
 }
 
 static void call_ready(struct swap *swap, size_t number)
 {
     const int32_t error = life_call(swap->next, number, "ready", life_ready, NULL);
 
-    if (error != TONI_OK) {
-        log_error("`ready` of a new version failed; it serves all the same",
-                  log_str("instance", swap->next->setups[number].name),
-                  log_str("error", toni_error_name(error)));
-    }
+    if (error == TONI_OK)
+        return;
+    swap_report_not_ready(swap->report, &swap->next->setups[number], error,
+                          swap->next->lives[number].is_left);
+    log_error("`ready` of a new version failed; it serves all the same",
+              log_str("instance", swap->next->setups[number].name),
+              log_str("error", toni_error_name(error)));
 }
 
 static void go_on(struct swap *swap)
@@ -467,7 +485,8 @@ static void end_one(struct swap *swap, size_t number)
     if (may_end)
         life_end(now, number);
     if (after == NOBODY)
-        log_info("removed", log_str(kind_name(&now->setups[number]), now->setups[number].name));
+        log_info("removed",
+                 log_str(swap_kind_name(&now->setups[number]), now->setups[number].name));
     if (!now->instances[number])
         return;
     life_keep_used(now, number);
@@ -548,9 +567,9 @@ static void roll_back(struct swap *swap)
 /* @return 0: the gates are closed, all is ready to be exchanged. -1: they are open. */
 static int prepare(struct swap *swap)
 {
-    if (find_places(swap) || make_all(swap))
+    if (find_places(swap) || check_client_data(swap) || make_all(swap))
         return -1;
-    if (!come_to_rest(swap) && !transfer_all(swap) && !set_limits(swap))
+    if (!come_to_rest(swap) && !check_client_data(swap) && !transfer_all(swap) && !set_limits(swap))
         return 0;
     open_gates(swap);
     return -1;
@@ -580,7 +599,6 @@ int swap_run(struct graph *now, struct graph *next, const struct swap_world *wor
         .now = now, .next = next, .world = world, .faults = faults, .report = report};
     int result = -1;
 
-    *report = (struct swap_report){0};
     hooks_hurry(now->hooks, PATIENCE_GIVES_UP);
     hooks_hurry(next->hooks, PATIENCE_GIVES_UP);
     swap.arrivals = calloc(next->setup_count + 1, sizeof *swap.arrivals);

@@ -9,6 +9,7 @@
 
 #include "wiring/changes.h"
 #include "wiring/graph.h"
+#include "wiring/swap_report.h"
 
 /** What a swap asks of who has the clients. All are called on the thread of swap_run(). */
 struct swap_world {
@@ -24,14 +25,6 @@ struct swap_world {
     int (*close_clients)(void *data, struct slot *slot);
 };
 
-/** What a swap did, or tried. */
-struct swap_report {
-    size_t swapped, added, removed, limited;
-    uint64_t paused_ns;  /* the longest that a client's message had to wait for it */
-    uint64_t plugins_ns; /* of it, spent in `export_state` and `import_state` */
-    size_t unfinished;   /* old instances that could not be ended yet */
-};
-
 /** Graphs whose instances could not all be ended: a call of one does not return, or a client of one
  * does not go. They wait for the host's end, and so does what they use of later graphs. */
 struct swap_remains {
@@ -44,7 +37,7 @@ struct swap_remains {
  * @param next     Checked, without a fault; with the plugins of @p now that have not changed. Runs
  *                 after success. After a failure it is ended, or goes to @p remains.
  * @param faults   Told why it failed.
- * @param report   Filled in.
+ * @param report   Zero; filled in. To be ended by swap_report_finish() in any case.
  * @return 0, or -1. */
 int swap_run(struct graph *now, struct graph *next, const struct swap_world *world,
              struct swap_remains *remains, struct fault_list *faults, struct swap_report *report);

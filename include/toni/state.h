@@ -40,9 +40,11 @@ static inline int32_t toni_state_write(toni_state_writer *writer, const void *by
 /** Begins a piece of work in which a thread of the plugin's own, or a job (toni_work), calls
  * services that were injected: until toni_context_release they are not exchanged. Waits while they
  * are being exchanged, which takes no longer than `swap_ms` and the plugins' own export_state and
- * import_state; so hold no lock that a callback may wait for. May be nested. In a hook or callback,
- * and in the functions of an interface that others call from theirs, it is not needed, does no
- * harm, and does not wait.
+ * import_state; so hold no lock that a callback may wait for. May be nested, also with contexts of
+ * several instances: each is waited for, unless the exchange itself waits for this thread to
+ * release another one. In a hook or callback, and in the functions of an interface that others call
+ * from theirs, it is not needed, does no harm, and does not wait; but for a context that has
+ * nothing to do with the instance in whose callback the thread is.
  *
  * Keep it short: a swap of such a service, or of this instance, is given up when it has to wait for
  * longer than `swap_ms`.

@@ -30,7 +30,7 @@ HOOKS = {"hook_ms": 300, "swap_ms": 300, "close_ms": 300}
 
 
 def build(version, concurrent=False):
-    return os.path.join(FIXTURES, "swap_%d%s.so" % (version, "_concurrent" if concurrent else ""))
+    return os.path.join(FIXTURES, "swap_%s%s.so" % (version, "_concurrent" if concurrent else ""))
 
 
 class ReloadTestCase(unittest.TestCase):
@@ -101,6 +101,7 @@ class TestSwap(ReloadTestCase):
         self.replace(2)
         text = self.reload()
         self.assertIn("1 swapped, 0 added, 0 removed", text)
+        self.assertIn("gateway `swapped`: swapped, with its state", text)
         self.assertEqual(self.ask(client, "count"), "version 2 count 2")
         self.assertEqual(self.ask(client, "kept"), "adopted by version 2")
         self.assertEqual(self.ask(client, "pub:den:still here"), "still here")
@@ -109,6 +110,7 @@ class TestSwap(ReloadTestCase):
         line = host.wait_log(msg="swapped", gateway="swapped")
         self.assertEqual(line["generation"], "2")
         self.assertEqual(line["because"], "another content of its library")
+        self.assertEqual(line["state"], "with its state")
         self.assertEqual(len(host.log(msg="destroying version 1")), 1)
         client.close()
         late.close()
@@ -151,6 +153,34 @@ class TestSwap(ReloadTestCase):
         client.close()
         late.close()
         host.stop()
+
+    def test_clients_with_data_need_a_version_that_adopts_them(self):
+        host = self.start()
+        clients = [self.client() for _ in range(3)]
+        for client in clients:
+            self.assertEqual(self.ask(client, "count"), "version 1 count %d" % (1 + clients.index(client)))
+        self.replace("no_adopt")
+        self.refused("gateway `swapped`: 3 clients carry data", "add on_adopt")
+        self.assertEqual(self.ask(clients[0], "kept"), "connected by version 1")
+        clients.pop().close()
+        self.wait_answer(1, "2 clients carry data")
+        for client in clients:
+            client.close()
+        self.wait_answer(0, "1 swapped")  # once nobody carries any
+        self.assertEqual(self.ask(self.client(), "kept"), "connected by version 2")
+        self.replace(1)
+        self.assertIn("1 swapped", self.reload())
+        host.stop()
+
+    def wait_answer(self, code, words):
+        """Reloads until that is the answer: a client's end takes its while."""
+        end = time.monotonic() + DEADLINE
+        while True:
+            self.host.expect_error(msg="reload refused")
+            result = run_toni("reload", "-c", self.host.conf)
+            if result.returncode == code and words in result.stdout + result.stderr:
+                return
+            self.assertLess(time.monotonic(), end, result.stdout + result.stderr)
 
     def test_who_was_refused_is_not_adopted(self):
         """Its end is nobody's to be told of; it is there until it has answered the close."""
@@ -465,10 +495,13 @@ class TestFailures(ReloadTestCase):
     def test_from_the_exchange_on_nothing_is_rolled_back(self):
         host = self.start()
         client = self.client()
-        for hook in ("ready", "on_adopt"):
-            self.configure(self.swapped(fail=hook))
-            host.expect_error(msg="`ready` of a new version failed; it serves all the same")
-            self.assertIn("1 swapped", self.reload())
+        self.configure(self.swapped(fail="ready"))
+        host.expect_error(msg="`ready` of a new version failed; it serves all the same")
+        text = self.reload(code=1)
+        self.assertIn("1 swapped", text)
+        self.assertIn("gateway `swapped`: `ready` of the new version returned TONI_ERR_FAILED", text)
+        self.configure(self.swapped(fail="on_adopt"))
+        self.assertIn("1 swapped", self.reload())
         client.expect_close(1011)  # could not be adopted
         self.assertEqual(self.ask(self.client(), "count"), "version 1 count 1")
         self.assertEqual(len(host.log(msg=lambda m: m.startswith("`ready` of a new version failed"))), 1)

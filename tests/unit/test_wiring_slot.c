@@ -4,6 +4,8 @@
 #include "wiring/slot.h"
 #include "wiring_testing.h"
 
+#include <sched.h>
+
 static struct slots slots;
 
 static void set_up(void)
@@ -318,25 +320,78 @@ START_TEST(a_closed_slot_is_still_there_for_who_is_in_a_call_of_it)
 }
 END_TEST
 
-/* Whoever closes it wants the outer one to be empty too: waiting would be for itself. */
-START_TEST(who_is_inside_anything_does_not_wait_for_another_slot)
+/* Whoever closed both wants the outer one to be empty, too: waiting would be for itself. */
+START_TEST(who_is_inside_a_closed_slot_does_not_wait_for_another)
 {
     struct slot *outer = make(TONI_GATEWAY, "outer"), *inner = make(TONI_SERVICE, "inner");
 
-    gate_close(&inner->gate);
     (void)slot_enter(outer);
+    gate_close(&outer->gate);
+    gate_close(&inner->gate);
     ck_assert_int_eq(slot_acquire(inner), 0);
     ck_assert_uint_eq(gate_count(&inner->gate), 1); /* who closed it sees that */
     ck_assert_int_eq(slot_release(inner), 0);
     ck_assert_uint_eq(gate_count(&inner->gate), 0);
     slot_exit(outer);
+    gate_open(&outer->gate);
+    gate_open(&inner->gate);
 
     ck_assert_int_eq(slot_acquire(outer), 0);
+    gate_close(&outer->gate);
+    gate_close(&inner->gate);
     ck_assert_int_eq(slot_acquire(inner), 0);
     ck_assert_uint_eq(gate_count(&inner->gate), 1);
     ck_assert_int_eq(slot_release(inner), 0);
     ck_assert_int_eq(slot_release(outer), 0);
+    gate_open(&outer->gate);
     gate_open(&inner->gate);
+}
+END_TEST
+
+static struct slot *unrelated, *exchanged;
+static atomic_bool is_exchanged;
+
+/* Inside of a slot that stays open, in a call or on its own, acquires one that is closed.
+ * @return Not NULL: it was inside before the exchange was over. */
+static void *acquire_another(void *is_in_a_call)
+{
+    if (is_in_a_call)
+        (void)slot_enter(unrelated);
+    else
+        ck_assert_int_eq(slot_acquire(unrelated), 0);
+    ck_assert_int_eq(slot_acquire(exchanged), 0);
+    void *result = atomic_load(&is_exchanged) ? NULL : exchanged;
+    ck_assert_int_eq(slot_release(exchanged), 0);
+    if (is_in_a_call)
+        slot_exit(unrelated);
+    else
+        ck_assert_int_eq(slot_release(unrelated), 0);
+    return result;
+}
+
+START_TEST(who_is_inside_an_open_slot_waits_for_a_closed_one)
+{
+    void *result;
+    pthread_t thread;
+
+    unrelated = make(TONI_GATEWAY, "unrelated");
+    exchanged = make(TONI_SERVICE, "exchanged");
+    for (int i = 0; i < 200; i++) {
+        atomic_store(&is_exchanged, false);
+        gate_close(&exchanged->gate);
+        ck_assert_int_eq(pthread_create(&thread, NULL, acquire_another, i % 2 ? &thread : NULL), 0);
+        while (gate_count(&unrelated->gate) == 0)
+            sched_yield();
+        for (int n = 0; n < i; n++)
+            sched_yield();
+        ck_assert(gate_wait_empty(&exchanged->gate, UINT64_MAX));
+        atomic_store(&is_exchanged, true);
+        gate_open(&exchanged->gate);
+        ck_assert_int_eq(pthread_join(thread, &result), 0);
+        ck_assert_ptr_null(result);
+    }
+    check_inside(unrelated, 0);
+    check_inside(exchanged, 0);
 }
 END_TEST
 
@@ -443,7 +498,8 @@ int main(void)
     tcase_add_test(cases, acquiring_nests);
     tcase_add_test(cases, in_a_call_of_the_same_slot_it_is_there_already);
     tcase_add_test(cases, a_closed_slot_is_still_there_for_who_is_in_a_call_of_it);
-    tcase_add_test(cases, who_is_inside_anything_does_not_wait_for_another_slot);
+    tcase_add_test(cases, who_is_inside_a_closed_slot_does_not_wait_for_another);
+    tcase_add_test(cases, who_is_inside_an_open_slot_waits_for_a_closed_one);
     tcase_add_test(cases, several_changes_are_one_for_who_looks);
     tcase_add_test(cases, eight_slots_at_a_time);
     tcase_add_test(cases, a_thread_releases_only_what_it_has_itself);

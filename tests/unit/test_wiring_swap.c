@@ -44,6 +44,9 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mu
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
+static const char *carried_after; /* the hook after which a client of `idle` carries data */
+static struct slot *carrying;
+
 static void log_and_look(toni_context *context, uint32_t level, toni_str message,
                          const toni_log_field *fields, size_t count)
 {
@@ -54,6 +57,8 @@ static void log_and_look(toni_context *context, uint32_t level, toni_str message
     own.context_log(context, level, message, fields, count);
     if (toni_str_strip_prefix(message, "hanging in ", &rest))
         atomic_store(&is_hanging, true);
+    if (carried_after && toni_str_equal(message, toni_str_of(carried_after)))
+        counter_add_shared(&carrying->clients.carrying, 1);
 }
 
 /* --- The world */
@@ -170,6 +175,7 @@ static void check_end_fails(void)
 
 static void tear_down(void)
 {
+    swap_report_finish(&report);
     atomic_store(&late, NULL);
     if (is_left)
         return; /* it may still look at all of it */
@@ -181,6 +187,8 @@ static void tear_down(void)
 static int swap_to(const char *text)
 {
     struct graph *next = graph_testing_check_good(text, now);
+    swap_report_finish(&report);
+    report = (struct swap_report){0};
     const int result = swap_run(now, next, &world, &remains, &faults, &report);
 
     if (result == 0) {
@@ -211,6 +219,16 @@ static void check_log(const char *const *texts)
         ck_assert_msg(at != NULL, "%s is missing or too early in %s", *texts, log_lines);
     }
     log_lines[0] = '\0';
+}
+
+/* @return Whether the report has this line. */
+static bool reported(const char *line)
+{
+    char text[4096];
+
+    (void)snprintf(text, sizeof text, "%.*s", (int)report.lines.length,
+                   report.lines.bytes ? report.lines.bytes : "");
+    return strstr(text, line) != NULL;
 }
 
 static bool logged(const char *text)
@@ -315,11 +333,66 @@ START_TEST(a_state_goes_only_to_who_wants_it)
     ck_assert_int_eq(swap_to(CONFIGURATION(
                          "{ gateway = \"x\"; library = \"plain_gateway.so\"; path = \"/x\"; }")),
                      0);
-    ck_assert(!logged("export_state"));
+    ck_assert(!logged(": export_state"));
 }
 END_TEST
 
 /* It need not in a hook, but a function of its own may do it wherever it is called. */
+START_TEST(the_report_says_whose_state_went_along)
+{
+    run(CONFIGURATION(SWAPPED(1, "") AND GREETER("")));
+    ck_assert_int_eq(
+        swap_to(CONFIGURATION(SWAPPED(2, "") AND GREETER("options = { number = 5; };"))), 0);
+    ck_assert(reported("gateway `swapped`: swapped, with its state\n"));
+    ck_assert(reported("service `greeter`: swapped, without state: the version that ran has no "
+                       "export_state\n"));
+    ck_assert_int_eq(
+        swap_to(CONFIGURATION("{ gateway = \"swapped\"; library = \"idle_gateway.so\"; }")), 0);
+    ck_assert(reported("gateway `swapped`: swapped, without state: the new version has no "
+                       "import_state\n"));
+}
+END_TEST
+
+START_TEST(data_of_clients_needs_who_adopts_them)
+{
+    run(CONFIGURATION(SWAPPED(1, "") AND IDLE));
+    struct slot *slot = gateway("swapped");
+
+    counter_add_shared(&slot->clients.carrying, 2);
+    log_lines[0] = '\0';
+    ck_assert_int_eq(swap_to(CONFIGURATION(
+                         "{ gateway = \"swapped\"; library = \"plain_gateway.so\"; }" AND IDLE)),
+                     -1);
+    testing_check_fault(
+        3, WORDS("module `one`: gateway `swapped`: 2 clients carry data", "add on_adopt"));
+    ck_assert(!logged("destroy")); /* nothing was made */
+    fault_list_finish(&faults);
+    ck_assert_str_eq(ask("swapped", "count"), "version 1 count 1");
+    ck_assert_int_eq(swap_to(CONFIGURATION(SWAPPED(2, "") AND IDLE)), 0);
+}
+END_TEST
+
+/* Nobody carries data at first; then a client does while the others are being made. */
+START_TEST(data_that_comes_late_is_seen_too)
+{
+    run(CONFIGURATION(SWAPPED(1, "") AND IDLE));
+    carrying = gateway("idle");
+    struct instance *idle = instance_in(carrying);
+
+    carried_after = "version 2: create";
+    ck_assert_int_eq(
+        swap_to(CONFIGURATION(SWAPPED(2, "") AND "{ gateway = \"idle\"; library = "
+                                                 "\"idle_gateway.so\"; path = \"/other\"; }")),
+        -1);
+    carried_after = NULL;
+    testing_check_fault(4, WORDS("gateway `idle`: 1 client carries data"));
+    fault_list_finish(&faults);
+    ck_assert(logged("version 2: destroy"));
+    ck_assert_ptr_eq(instance_in(carrying), idle);
+    ck_assert_str_eq(ask("swapped", "count"), "version 1 count 1");
+}
+END_TEST
+
 START_TEST(who_acquires_in_a_hook_does_not_wait_for_itself)
 {
     run(CONFIGURATION(SWAPPED(1, "options = { acquires = true; };") AND IDLE));
@@ -754,7 +827,20 @@ START_TEST(once_it_serves_nothing_is_taken_back)
     check_report(2, 1, 1, 1, 0);
     check_log(WORDS("`ready` of a new version failed; it serves all the same",
                     "instance=swapped error=TONI_ERR_FAILED", "version 1: destroy"));
+    ck_assert_uint_eq(report.not_ready, 1);
+    ck_assert(reported("gateway `swapped`: `ready` of the new version returned TONI_ERR_FAILED"));
     ck_assert_str_eq(ask("swapped", "count"), "version 2 count 1");
+}
+END_TEST
+
+START_TEST(a_ready_that_hangs_is_reported)
+{
+    run(CROWD(""));
+    ck_assert_int_eq(swap_to(NEXT_CROWD("options = { hang = \"ready\"; };")), 0);
+    ck_assert_uint_eq(report.not_ready, 1);
+    ck_assert(
+        reported("gateway `swapped`: `ready` of the new version did not return within hook_ms"));
+    check_end_fails();
 }
 END_TEST
 
@@ -888,6 +974,7 @@ int main(void)
     tcase_add_test(good, there_and_back_many_times);
     tcase_add_test(good, limits_alone);
     tcase_add_test(good, a_state_goes_only_to_who_wants_it);
+    tcase_add_test(good, the_report_says_whose_state_went_along);
     tcase_add_test(good, who_acquires_in_a_hook_does_not_wait_for_itself);
     tcase_add_test(good, a_gateway_comes_and_goes);
     tcase_add_test(good, one_takes_over_the_path_of_another);
@@ -906,6 +993,8 @@ int main(void)
     tcase_add_test(failures, the_old_one_does_not_give_its_state);
     tcase_add_test(failures, the_old_one_hangs_in_giving_its_state);
     tcase_add_test(failures, a_state_that_is_too_big);
+    tcase_add_test(failures, data_of_clients_needs_who_adopts_them);
+    tcase_add_test(failures, data_that_comes_late_is_seen_too);
     tcase_add_test(failures, one_does_not_come_to_rest);
     tcase_add_test(failures, a_user_of_what_is_swapped_does_not_come_to_rest);
     tcase_add_test(failures, somebody_is_still_in_a_vacant_place);
@@ -913,6 +1002,7 @@ int main(void)
     tcase_add_test(failures, a_time_out_of_the_old_ones_own);
     tcase_add_test(failures, a_failure_ends_the_others_that_were_made);
     tcase_add_test(failures, once_it_serves_nothing_is_taken_back);
+    tcase_add_test(failures, a_ready_that_hangs_is_reported);
     tcase_add_test(failures, the_end_of_the_old_one_hangs);
     suite_add_tcase(suite, failures);
 

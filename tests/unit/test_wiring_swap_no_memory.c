@@ -77,7 +77,7 @@ static void check_changed(const struct graph *now)
 static bool swap_with(unsigned allocations)
 {
     struct swap_remains remains = {NULL};
-    struct swap_report report;
+    struct swap_report report = {0};
     struct graph *now = graph_testing_run(BEFORE);
     struct graph *next = graph_testing_check_good(AFTER, now);
 
@@ -96,10 +96,13 @@ static bool swap_with(unsigned allocations)
         fault_list_finish(&faults);
         /* And now there is memory. */
         next = graph_testing_check_good(AFTER, now);
+        swap_report_finish(&report);
+        report = (struct swap_report){0};
         ck_assert_int_eq(swap_run(now, next, &world, &remains, &faults, &report), 0);
         now = next;
         check_changed(now);
     }
+    swap_report_finish(&report);
     ck_assert_int_eq(swap_remains_end(&remains, now), 0);
     graph_destroy(now);
     return result == 0;

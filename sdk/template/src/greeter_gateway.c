@@ -1,6 +1,7 @@
 /* Greeter: asks each client for its name, greets it, and knows it from then on.
  *
  * Options: `greeting` (default "Hello"), `longest_name` in bytes (default 32). */
+#define TONI_ABI_NEEDED 1 /* for on_adopt */
 #include <toni/toni.h>
 
 /* One instance: what its callbacks get as `self`. */
@@ -73,6 +74,12 @@ static int32_t on_message(void *self, toni_client *client, const toni_message *m
         client, TONI_PARTS(TONI_STR("You are "), name, TONI_STR(", and say: "), text));
 }
 
+/* Another version has taken over, with its clients; what the old one kept with them is gone. */
+static int32_t on_adopt(void *self, toni_client *client)
+{
+    return on_connect(self, client);
+}
+
 static void client_free(void *self, void *data)
 {
     (void)self;
@@ -81,4 +88,5 @@ static void client_free(void *self, void *data)
 
 TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_STR("greeter"), .version = TONI_STR("1.0"),
             .path = TONI_STR("/greet"), .create = create, .destroy = destroy,
-            .on_connect = on_connect, .on_message = on_message, .client_free = client_free);
+            .on_connect = on_connect, .on_message = on_message, .client_free = client_free,
+            .on_adopt = on_adopt);
