@@ -2,12 +2,12 @@
 #include "base/clock.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <time.h>
 
 #define NS_PER_S 1000000000
 #define NS_PER_MS 1000000
 #define MS_PER_S 1000
+#define MS_PER_DAY 86400000
 
 static struct timespec read_clock(clockid_t id)
 {
@@ -54,21 +54,67 @@ int clock_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, uint6
     return pthread_cond_timedwait(condition, lock, &until) == ETIMEDOUT ? -1 : 0;
 }
 
+/* A date of the Gregorian calendar, which gmtime_r(3) would tell as well; but that takes a lock. */
+struct date {
+    int64_t year;
+    unsigned month, day;
+};
+
+/* Counts from a 1 March on, so that the day that may be missing is a year's last; 400 years are
+ * always the same number of days. (Howard Hinnant, "chrono-compatible low-level date algorithms")
+ * @param days  Since 1970-01-01. */
+static struct date date_of(int64_t days)
+{
+    const int64_t since_0000_03_01 = days + 719468;
+    const int64_t era =
+        (since_0000_03_01 >= 0 ? since_0000_03_01 : since_0000_03_01 - 146096) / 146097;
+    const unsigned day_of_era = (unsigned)(since_0000_03_01 - era * 146097);
+    const unsigned year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    const unsigned day_of_year =
+        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    const unsigned month = (5 * day_of_year + 2) / 153; /* from March on */
+
+    return (struct date){
+        .year = era * 400 + year_of_era + (month >= 10),
+        .month = month < 10 ? month + 3 : month - 9,
+        .day = day_of_year - (153 * month + 2) / 5 + 1,
+    };
+}
+
+/* @return Where the text goes on. */
+static char *put_digits(char *text, uint64_t number, unsigned least, char after)
+{
+    char digits[20];
+    unsigned count = 0;
+
+    for (; number > 0 || count < least; number /= 10)
+        digits[count++] = (char)('0' + number % 10);
+    while (count > 0)
+        *text++ = digits[--count];
+    *text++ = after;
+    return text;
+}
+
 void clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
 {
-    time_t seconds = wall_ms / MS_PER_S;
-    int64_t ms = wall_ms % MS_PER_S;
+    int64_t days = wall_ms / MS_PER_DAY;
+    int64_t ms = wall_ms % MS_PER_DAY;
 
-    /* C rounds towards zero; before 1970 the milliseconds must still count upwards. */
+    /* C rounds towards zero; before 1970 the clock must still count upwards. */
     if (ms < 0) {
-        ms += MS_PER_S;
-        seconds--;
+        ms += MS_PER_DAY;
+        days--;
     }
-
-    /* Neither call can fail: the year of any 64-bit count of milliseconds fits an int, and the text
-     * of the longest year fits the buffer. */
-    struct tm utc = {0};
-    (void)gmtime_r(&seconds, &utc);
-    const size_t length = strftime(text, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
-    (void)snprintf(text + length, CLOCK_TEXT_SIZE - length, ".%03dZ", (int)ms);
+    const struct date date = date_of(days);
+    if (date.year < 0)
+        *text++ = '-';
+    text = put_digits(text, (uint64_t)(date.year < 0 ? -date.year : date.year), 4, '-');
+    text = put_digits(text, date.month, 2, '-');
+    text = put_digits(text, date.day, 2, 'T');
+    text = put_digits(text, (uint64_t)(ms / 3600000), 2, ':');
+    text = put_digits(text, (uint64_t)(ms / 60000 % 60), 2, ':');
+    text = put_digits(text, (uint64_t)(ms / MS_PER_S % 60), 2, '.');
+    text = put_digits(text, (uint64_t)(ms % MS_PER_S), 3, 'Z');
+    *text = '\0';
 }

@@ -1,16 +1,16 @@
 /* The log: makes each line in a buffer on the stack and hands it to the sink whole, so that logging
- * needs no memory and no lines mix. */
+ * needs no memory and no lines mix. Making one is async-signal-safe, but for doubles. */
 #include "base/log.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_stderr.h"
+#include "base/log_thread.h"
 #include "base/utf8.h"
 
 _Static_assert(LOG_LINE_SIZE <= PIPE_BUF, "a pipe may tear a line that is longer");
@@ -22,7 +22,7 @@ _Static_assert(LOG_LINE_SIZE <= PIPE_BUF, "a pipe may tear a line that is longer
 #define LINE_FULL (LOG_LINE_SIZE - LINE_RESERVE)
 
 struct line {
-    char bytes[LOG_LINE_SIZE];
+    char *bytes; /* LOG_LINE_SIZE of them */
     size_t length;
 };
 
@@ -49,14 +49,8 @@ static const char *const level_names[] = {
 void log_to_stderr(void *data, enum log_level level, const char *line, size_t length)
 {
     (void)data;
-    (void)level;
-
-    ssize_t written;
-    do {
-        written = write(STDERR_FILENO, line, length);
-    } while (written < 0 && errno == EINTR);
-    /* Other failures have nowhere to be told. A rest (a full disk) is not written later: another
-     * line would by then stand in between. */
+    if (!log_thread_put(level, line, length))
+        log_stderr_write(level, line, length);
 }
 
 /* Appends where room is known to be: in the head of the line, or in the reserve. */
@@ -186,22 +180,43 @@ static bool put_brief(struct line *line, const char *text, size_t length, bool q
     return put_string(line, brief, used + sizeof CUT_MARK - 1, quoted);
 }
 
-static bool put_number(struct line *line, const struct log_field *field)
+#define DIGITS_MAX 20
+
+/* Not by snprintf: that is not said to be async-signal-safe. */
+static bool put_natural(struct line *line, bool is_negative, uint64_t natural)
+{
+    char text[DIGITS_MAX + 1];
+    size_t at = sizeof text;
+
+    do {
+        text[--at] = (char)('0' + natural % 10);
+        natural /= 10;
+    } while (natural > 0);
+    if (is_negative)
+        text[--at] = '-';
+    return put_string(line, text + at, sizeof text - at, false);
+}
+
+static bool put_double(struct line *line, double real)
 {
     char text[32];
 
+    (void)snprintf(text, sizeof text, "%g", real);
+    return put_string(line, text, strlen(text), false);
+}
+
+static bool put_number(struct line *line, const struct log_field *field)
+{
+    const int64_t integer = field->value.integer;
+
     switch (field->kind) {
     case LOG_KIND_INT:
-        (void)snprintf(text, sizeof text, "%" PRId64, field->value.integer);
-        break;
+        return put_natural(line, integer < 0, integer < 0 ? -(uint64_t)integer : (uint64_t)integer);
     case LOG_KIND_UINT:
-        (void)snprintf(text, sizeof text, "%" PRIu64, field->value.natural);
-        break;
+        return put_natural(line, false, field->value.natural);
     default:
-        (void)snprintf(text, sizeof text, "%g", field->value.real);
-        break;
+        return put_double(line, field->value.real);
     }
-    return put_string(line, text, strlen(text), false);
 }
 
 /* Returns whether the line has room for more; if not, it ends with the mark. */
@@ -225,22 +240,24 @@ static bool put_field(struct line *line, const struct log_field *field)
     return put_string(line, field->value.text, field->length, !bare);
 }
 
-static void put_line(struct line *line, enum log_level level, const char *message,
-                     const struct log_field *fields, size_t count)
+size_t log_format(char bytes[LOG_LINE_SIZE], enum log_level level, const char *message,
+                  const struct log_field *fields, size_t count)
 {
+    struct line line = {.bytes = bytes};
     char now[CLOCK_TEXT_SIZE];
     clock_format(clock_wall_ms(), now);
 
-    append_text(line, "time=");
-    append_text(line, now);
-    append_text(line, " level=");
-    append_text(line, level_names[level]);
-    append_text(line, " msg=");
+    append_text(&line, "time=");
+    append_text(&line, now);
+    append_text(&line, " level=");
+    append_text(&line, level_names[level]);
+    append_text(&line, " msg=");
 
-    bool room = put_string(line, message, strlen(message), true);
+    bool room = put_string(&line, message, strlen(message), true);
     for (size_t i = 0; room && i < count; i++)
-        room = put_field(line, &fields[i]);
-    append_text(line, "\n");
+        room = put_field(&line, &fields[i]);
+    append_text(&line, "\n");
+    return line.length;
 }
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields,
@@ -250,13 +267,12 @@ void log_write(enum log_level level, const char *message, const struct log_field
         return;
 
     const int saved_errno = errno;
-    struct line line; /* not initialised: 4 KiB of zeroes for each line would be for nothing */
-    line.length = 0;
-    put_line(&line, level, message, fields, count);
+    char line[LOG_LINE_SIZE]; /* not initialised: zeroes for each line would be for nothing */
+    const size_t length = log_format(line, level, message, fields, count);
 
     /* Locking can fail only for misuse: never more readers than threads, and sinks don't log. */
     (void)pthread_rwlock_rdlock(&output.lock);
-    output.sink(output.data, level, line.bytes, line.length);
+    output.sink(output.data, level, line, length);
     (void)pthread_rwlock_unlock(&output.lock);
     errno = saved_errno;
 }

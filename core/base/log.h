@@ -9,7 +9,8 @@
  * for each byte of a control character or of what is not UTF-8. So nothing that a stranger sends
  * can forge a line or a field.
  *
- * All functions may be called from any thread, and leave errno as it was. */
+ * All functions may be called from any thread, and leave errno as it was. Lines that strangers can
+ * cause have a limit: log_limit.h. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -113,15 +114,22 @@ static inline struct log_field log_no_field(void)
     return (struct log_field){.key = NULL};
 }
 
-/** Writes one line, unless @p level is below the threshold. To stderr it goes in one write(2),
- * which up to PIPE_BUF bytes means: whole, and never mixed with another thread's. What stderr does
- * not take is lost. The process must ignore SIGPIPE if its stderr may be a pipe.
+/** Writes one line, unless @p level is below the threshold. To stderr it goes in one system call,
+ * which up to PIPE_BUF bytes means: whole, and never mixed with another process's. Once there is a
+ * thread for that (log_thread.h), the caller does not wait for it. The process must ignore SIGPIPE
+ * if its stderr may be a pipe.
  * @param level    From debug to error.
  * @param message  What happened; constant text, with the details in the fields.
  * @param fields   Written in this order; may be NULL when @p count is 0.
  * @param count    How many fields. */
 void log_write(enum log_level level, const char *message, const struct log_field *fields,
                size_t count);
+
+/** Makes a line, whatever its level, and hands it to nobody. Async-signal-safe, without a double.
+ * @param line  Filled in, with a newline at its end, and no NUL.
+ * @return Its length. */
+size_t log_format(char line[LOG_LINE_SIZE], enum log_level level, const char *message,
+                  const struct log_field *fields, size_t count);
 
 /** Tells whether a line of @p level would be written. */
 bool log_enabled(enum log_level level);
@@ -140,7 +148,8 @@ int log_level_parse(const char *name);
  * @param length  With the newline. */
 typedef void log_sink(void *data, enum log_level level, const char *line, size_t length);
 
-/** The sink at the beginning; @p data is not used. */
+/** The sink at the beginning; @p data is not used. Hands the line to the log's thread, if there is
+ * one (log_thread.h), else writes it. */
 void log_to_stderr(void *data, enum log_level level, const char *line, size_t length);
 
 /** Replaces the sink. When it returns, the sink before is no longer being called.

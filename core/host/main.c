@@ -6,9 +6,11 @@
 #include "host/run.h"
 
 #include <argp.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char default_config[] = "./gateways.conf";
 
@@ -219,8 +221,21 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+/* Where stdin, stdout or stderr is closed, the next descriptor that is opened would be taken for
+ * it: the log, or a plugin's printf, would go to a client. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int count, char **arguments)
 {
+    fill_standard_descriptors();
     const char *name = count > 1 ? arguments[1] : "";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-?") == 0 || strcmp(name, "help") == 0) {
         (void)fputs(overview, stdout);

@@ -35,6 +35,15 @@ int reload_init(struct reload *reload, uv_loop_t *loop)
     return pthread_mutex_init(&reload->lock, NULL) ? -1 : 0;
 }
 
+void reload_watch(struct reload *reload, struct loading *loading)
+{
+    pthread_mutex_lock(&reload->lock);
+    reload->loading = loading;
+    if (atomic_load(&reload->is_hurried))
+        graph_hurry(loading->graph);
+    pthread_mutex_unlock(&reload->lock);
+}
+
 void reload_finish(struct reload *reload)
 {
     pthread_mutex_destroy(&reload->lock);
@@ -261,7 +270,7 @@ void reload_hurry(struct reload *reload)
 {
     atomic_store(&reload->is_hurried, true);
     pthread_mutex_lock(&reload->lock);
-    if (!reload->is_running)
+    if (!reload->is_running && reload->loading)
         graph_hurry(reload->loading->graph);
     pthread_mutex_unlock(&reload->lock);
 }

@@ -32,7 +32,7 @@ struct reload_ask;
 struct reload {
     /* Borrowed. */
     const char *config_path;
-    struct loading *loading;
+    struct loading *loading; /* NULL: see reload_watch() */
     struct server *server;
     struct http_server *http;
     struct reload_notices notices;
@@ -62,6 +62,11 @@ struct reload {
 
 /** @param reload  Its borrowed members are set. @return 0, or -1. */
 int reload_init(struct reload *reload, uv_loop_t *loop);
+
+/** The first configuration is loaded: from now on it may be reloaded, and its hooks be hurried;
+ * they are at once, if the host was told to hurry before.
+ * @param loading  Borrowed. */
+void reload_watch(struct reload *reload, struct loading *loading);
 
 /** None may run. */
 void reload_finish(struct reload *reload);

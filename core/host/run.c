@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_stderr.h"
+#include "base/log_thread.h"
 #include "host/control.h"
 #include "host/descriptors.h"
 #include "host/handover.h"
@@ -30,6 +32,12 @@
 /* How long a host that leaves waits at least, for those who are in their handshake, and for a
  * connection that libmicrohttpd was about to accept in the last moment. */
 #define LEAST_LEAVE_MS 250
+
+/* What stderr gets to take the last lines of the log, if nobody reads it. */
+#define LAST_WORDS_MS 500
+
+/* A second signal ends the host in that time, whatever hinders it. */
+#define LAST_SECONDS 2
 
 struct host {
     toni_host table;
@@ -59,7 +67,8 @@ struct host {
     bool stop_asked; /* but a reload runs still */
     bool stopping;   /* or leaving */
     struct signals signals;
-    atomic_int signal; /* the first that came */
+    atomic_int signal;     /* the first that came */
+    atomic_bool is_loaded; /* the configuration, and the plugins */
 };
 
 /* Tells who asked for the restart that is under way, if it was not a signal. */
@@ -158,12 +167,15 @@ static void on_first_signal(void *data, int number)
     uv_async_send(&host->stop);
 }
 
-/* On the signals' thread, whatever the main thread is at. */
+/* On the signals' thread, whatever any other is at: also where that holds what is wanted here. */
 static void on_second_signal(void *data, int number)
 {
     struct host *host = data;
+    signals_end_within(LAST_SECONDS, EXIT_FAULT);
     log_warn("stopped at once, by a second signal", log_str("signal", signal_name(number)));
-    plugin_loader_finish(&host->loading.loader);
+    log_thread_seize(LAST_WORDS_MS);
+    if (atomic_load(&host->is_loaded)) /* while it loads, the copies are the main thread's */
+        plugin_loader_finish(&host->loading.loader);
     _exit(EXIT_FAULT);
 }
 
@@ -408,6 +420,15 @@ static int open_loop(struct host *host)
     return -1;
 }
 
+/* Of a host that could not be loaded. */
+static void close_loop(struct host *host)
+{
+    signals_stop(&host->signals);
+    finish_drain(host);
+    uv_run(&host->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&host->loop);
+}
+
 static uint32_t worker_count(const struct config *config)
 {
     return config->workers > 0 ? config->workers : (uint32_t)uv_available_parallelism();
@@ -539,6 +560,7 @@ static void end_at_once(struct host *host)
     http_admin_destroy(host->admin);
     signals_stop(&host->signals); /* a second one ends the loader too */
     plugin_loader_finish(&host->loading.loader);
+    (void)log_thread_flush(LAST_WORDS_MS);
     _exit(EXIT_FAULT);
 }
 
@@ -569,45 +591,66 @@ static void unmake(struct host *host)
     uv_loop_close(&host->loop);
 }
 
+/* What can go wrong between the configuration and the first instance. */
+static int prepare(struct host *host)
+{
+    host_table_fill(&host->table);
+    if (slots_init(&host->slots))
+        return -1;
+    return descriptors_raise(connection_count(host->loading.config),
+                             worker_count(host->loading.config));
+}
+
+static enum exit_code load_and_serve(struct host *host, const char *config_path)
+{
+    enum exit_code code = EXIT_FAULT;
+    if (load(host, config_path)) {
+        close_loop(host);
+        return EXIT_USAGE;
+    }
+    host->real_path = realpath(config_path, NULL);
+    host->status.config_path = host->real_path ? host->real_path : config_path;
+    atomic_store(&host->is_loaded, true);
+    reload_watch(&host->reload, &host->loading);
+    if (prepare(host)) {
+        close_loop(host);
+        return EXIT_FAULT;
+    }
+    if (!make(host) && !open_up(host)) {
+        take_over(host);
+        uv_run(&host->loop, UV_RUN_DEFAULT);
+        code = EXIT_CLEAN;
+    }
+    unmake(host);
+    log_info("stopped");
+    return code;
+}
+
 enum exit_code host_run(const char *config_path)
 {
     struct host host = {
         .status = {.started_ms = clock_wall_ms()},
         .reload = {.config_path = config_path,
-                   .loading = &host.loading,
                    .notices = {on_reload_begins, on_reload_over, &host}},
     };
     enum exit_code code = EXIT_FAULT;
     (void)signal(SIGPIPE, SIG_IGN); /* a log that nobody reads must not end the host */
     signals_block();
+    log_stderr_look();
+    if (log_thread_start())
+        log_warn("the log has no thread of its own: whoever logs waits for whoever reads stderr");
     if (predecessor_meet(&host.predecessor))
         goto finish;
     (void)program_init(&host.program); /* if that fails, a restart will say so */
-    code = EXIT_USAGE;
-    if (load(&host, config_path))
-        goto finish;
-    host.real_path = realpath(config_path, NULL);
-    host.status.config_path = host.real_path ? host.real_path : config_path;
-    code = EXIT_FAULT;
-    host_table_fill(&host.table);
-    if (slots_init(&host.slots))
-        goto finish;
-    if (descriptors_raise(connection_count(host.loading.config), worker_count(host.loading.config)))
+    if (descriptors_raise(0, 1))       /* what no configuration does without */
         goto finish;
     if (reload_init(&host.reload, &host.loop))
         goto finish;
-    if (open_loop(&host)) {
+    if (open_loop(&host)) /* before anything of a plugin runs: it may hang */
         log_error("the main loop could not be made: out of memory or descriptors");
-        goto finish;
-    }
-    if (!make(&host) && !open_up(&host)) {
-        take_over(&host);
-        uv_run(&host.loop, UV_RUN_DEFAULT);
-        code = EXIT_CLEAN;
-    }
-    unmake(&host);
+    else
+        code = load_and_serve(&host, config_path);
     reload_finish(&host.reload);
-    log_info("stopped");
 
 finish:
     if (code != EXIT_CLEAN)
@@ -615,5 +658,6 @@ finish:
     loading_finish(&host.loading);
     program_finish(&host.program);
     free(host.real_path);
+    log_thread_stop(LAST_WORDS_MS);
     return code;
 }

@@ -1,11 +1,10 @@
-/* Signals; see signals.h. They are blocked and read from a descriptor: no handler runs in the
- * middle of anything, and no system call of a hook ends with EINTR. */
+/* Signals; see signals.h. They are blocked and waited for: no handler runs in the middle of
+ * anything, and no system call of a hook ends with EINTR. */
 #include "host/signals.h"
 
 #include "base/log.h"
 
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 static void end(struct signals *signals, int number)
@@ -41,34 +40,6 @@ static void on_signal(struct signals *signals, int number)
     }
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
-{
-    struct signals *signals = poll->data;
-    struct signalfd_siginfo info;
-    (void)status;
-    (void)events;
-    while (read(signals->descriptor, &info, sizeof info) == (ssize_t)sizeof info)
-        on_signal(signals, (int)info.ssi_signo);
-}
-
-static void close_handles(struct signals *signals)
-{
-    uv_close((uv_handle_t *)&signals->arrival, NULL);
-    uv_close((uv_handle_t *)&signals->end, NULL);
-}
-
-static void on_end(uv_async_t *async)
-{
-    close_handles(async->data);
-}
-
-static void *run(void *data)
-{
-    struct signals *signals = data;
-    uv_run(&signals->loop, UV_RUN_DEFAULT);
-    return NULL;
-}
-
 static sigset_t awaited(void)
 {
     sigset_t set;
@@ -80,22 +51,18 @@ static sigset_t awaited(void)
     return set;
 }
 
-static int open_loop(struct signals *signals)
+static void *run(void *data)
 {
-    if (uv_loop_init(&signals->loop))
-        return -1;
-    if (uv_async_init(&signals->loop, &signals->end, on_end)) {
-        uv_loop_close(&signals->loop);
-        return -1;
+    struct signals *signals = data;
+    const sigset_t set = awaited();
+    int number;
+    for (;;) {
+        if (sigwait(&set, &number))
+            continue;
+        if (atomic_load(&signals->is_ending))
+            return NULL;
+        on_signal(signals, number);
     }
-    if (uv_poll_init(&signals->loop, &signals->arrival, signals->descriptor)) {
-        uv_close((uv_handle_t *)&signals->end, NULL);
-        uv_run(&signals->loop, UV_RUN_DEFAULT);
-        uv_loop_close(&signals->loop);
-        return -1;
-    }
-    signals->arrival.data = signals->end.data = signals;
-    return 0;
 }
 
 void signals_block(void)
@@ -106,29 +73,33 @@ void signals_block(void)
 
 int signals_start(struct signals *signals, const struct signal_handlers *handlers)
 {
-    sigset_t set = awaited();
     *signals = (struct signals){.handlers = *handlers};
-    signals->descriptor = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (signals->descriptor < 0)
-        return -1;
-    if (open_loop(signals)) {
-        close(signals->descriptor);
-        return -1;
-    }
-    if (!uv_poll_start(&signals->arrival, UV_READABLE, on_readable) &&
-        !pthread_create(&signals->thread, NULL, run, signals))
-        return 0;
-    close_handles(signals);
-    uv_run(&signals->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&signals->loop);
-    close(signals->descriptor);
-    return -1;
+    return pthread_create(&signals->thread, NULL, run, signals) ? -1 : 0;
 }
 
 void signals_stop(struct signals *signals)
 {
-    uv_async_send(&signals->end);
+    atomic_store(&signals->is_ending, true);
+    pthread_kill(signals->thread, SIGTERM); /* for this thread alone */
     pthread_join(signals->thread, NULL);
-    uv_loop_close(&signals->loop);
-    close(signals->descriptor);
+}
+
+static volatile sig_atomic_t exit_code_in_time;
+
+static void on_alarm(int number)
+{
+    (void)number;
+    _exit(exit_code_in_time);
+}
+
+void signals_end_within(unsigned seconds, int exit_code)
+{
+    const struct sigaction action = {.sa_handler = on_alarm};
+    sigset_t set;
+    exit_code_in_time = exit_code;
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    (void)sigaction(SIGALRM, &action, NULL);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    (void)alarm(seconds);
 }

@@ -5,7 +5,8 @@
 #define HOST_SIGNALS_H
 
 #include <pthread.h>
-#include <uv.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 /** What is called when one has come, on the signals' thread. */
 struct signal_handlers {
@@ -19,11 +20,8 @@ struct signal_handlers {
 };
 
 struct signals {
-    uv_loop_t loop;
-    uv_poll_t arrival;
-    uv_async_t end;
     pthread_t thread;
-    int descriptor; /* a signalfd */
+    atomic_bool is_ending;
     struct signal_handlers handlers;
     unsigned ends; /* SIGINT and SIGTERM that have come; the thread's own */
 };
@@ -35,10 +33,14 @@ struct signals {
 void signals_block(void);
 
 /** Begins to listen, after signals_block. @param handlers  Copied.
- * @return 0, or -1 on no memory or descriptors. */
+ * @return 0, or -1 on no memory or threads. */
 int signals_start(struct signals *signals, const struct signal_handlers *handlers);
 
 /** Ends that; no call runs any more once it has returned. */
 void signals_stop(struct signals *signals);
+
+/** The process ends by itself after @p seconds, with @p exit_code, if it has not until then;
+ * whatever hinders it. @thread That which ends it. */
+void signals_end_within(unsigned seconds, int exit_code);
 
 #endif

@@ -1,6 +1,8 @@
 /* The metrics of the host; see metrics.h. */
 #include "net/metrics.h"
 
+#include "base/log_limit.h"
+#include "base/log_thread.h"
 #include "net/http_server.h"
 #include "net/server.h"
 #include "net/worker.h"
@@ -298,6 +300,16 @@ static void write_turns(struct exposition *exposition, const struct server *serv
     }
 }
 
+static void write_log(struct exposition *exposition)
+{
+    write_counter(exposition, "toni_log_lines_lost_total",
+                  "Lines of the log that had no place to wait in, since stderr was not read.",
+                  log_thread_lost());
+    write_counter(exposition, "toni_log_lines_suppressed_total",
+                  "Lines of the log that were left out, since there were many of their kind.",
+                  log_limit_suppressed());
+}
+
 void metrics_write_host(struct exposition *exposition, const struct metrics_sources *sources)
 {
     const toni_connections *connections = sources->server->connections;
@@ -312,4 +324,5 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     write_http(exposition, sources->http);
     write_instances(exposition, sources->slots);
     write_turns(exposition, sources->server);
+    write_log(exposition);
 }

@@ -1,6 +1,7 @@
 /* The server; see server.h. */
 #include "net/server.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "net/worker.h"
@@ -12,6 +13,11 @@
 /* Sockets beyond limits.connections: of those that are in their handshake, or get a refusal. */
 #define HANDSHAKES_MAX 1024
 
+#define NS_PER_MS 1000000u
+
+/* A worker in a callback is waited for, at a stop, until `hook_ms` and this is over. */
+#define JOIN_MORE_MS 1000
+
 struct server *server_create(toni_connections *connections, struct slots *slots,
                              const struct limits *limits, uv_async_t *drained)
 {
@@ -22,6 +28,9 @@ struct server *server_create(toni_connections *connections, struct slots *slots,
     server->slots = slots;
     server->limits = *limits;
     server->drained = drained;
+    if (clock_condition_init(&server->one_ended))
+        goto fail_condition;
+    pthread_mutex_init(&server->end_lock, NULL);
     if (admission_init(&server->admission, &server->limits))
         goto fail_admission;
     server->workers = calloc(connections->lane_count, sizeof *server->workers);
@@ -42,6 +51,9 @@ fail_worker:
 fail_workers:
     admission_finish(&server->admission);
 fail_admission:
+    pthread_mutex_destroy(&server->end_lock);
+    pthread_cond_destroy(&server->one_ended);
+fail_condition:
     free(server);
 fail:
     log_error("the server could not be made: out of memory or descriptors; raise the limits of the "
@@ -171,19 +183,41 @@ static int report_held_up(struct server *server, const struct worker *worker)
     return -1;
 }
 
+void server_worker_ended(struct server *server, struct worker *worker)
+{
+    pthread_mutex_lock(&server->end_lock);
+    worker->has_ended = true;
+    pthread_cond_broadcast(&server->one_ended);
+    pthread_mutex_unlock(&server->end_lock);
+}
+
+/* Not by pthread_timedjoin_np(3), whose deadline moves with the wall clock.
+ * @return 0, or -1 if a callback holds the worker up until then. */
+static int join(struct server *server, struct worker *worker, uint64_t until_ns)
+{
+    bool is_late = false;
+    pthread_mutex_lock(&server->end_lock);
+    while (!worker->has_ended && !is_late)
+        is_late = clock_condition_wait(&server->one_ended, &server->end_lock, until_ns) != 0;
+    bool has_ended = worker->has_ended;
+    pthread_mutex_unlock(&server->end_lock);
+    if (has_ended)
+        worker_join(worker);
+    return has_ended ? 0 : -1;
+}
+
 int server_stop(struct server *server)
 {
     int result = 0;
-    struct timespec deadline; /* one for all of them */
     close_listeners(server);
     atomic_store(&server->refusing, true);
     atomic_store(&server->draining, true);
     for (uint32_t i = 0; i < server->started; i++)
         worker_stop(&server->workers[i]);
-    clock_gettime(CLOCK_REALTIME, &deadline);
-    deadline.tv_sec += (time_t)(server->limits.hook_ms / 1000 + 1);
+    const uint64_t until_ns =
+        clock_now_ns() + (server->limits.hook_ms + JOIN_MORE_MS) * NS_PER_MS; /* one for all */
     for (uint32_t i = 0; i < server->started; i++) {
-        if (worker_join(&server->workers[i], &deadline))
+        if (join(server, &server->workers[i], until_ns))
             result = report_held_up(server, &server->workers[i]);
     }
     return result;
@@ -198,5 +232,7 @@ void server_destroy(struct server *server)
     free(server->workers);
     free(server->listeners);
     admission_finish(&server->admission);
+    pthread_mutex_destroy(&server->end_lock);
+    pthread_cond_destroy(&server->one_ended);
     free(server);
 }

@@ -12,6 +12,7 @@
 #include "wiring/listen_address.h"
 #include "wiring/slot.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <uv.h>
@@ -32,7 +33,9 @@ struct server {
     uv_async_t *drained;          /* sent while draining, when server_is_drained may have changed */
     struct worker *workers;
     uint32_t worker_count;
-    uint32_t started; /* workers with a thread */
+    uint32_t started;         /* workers with a thread */
+    pthread_mutex_t end_lock; /* a leaf: guards the workers' `has_ended` */
+    pthread_cond_t one_ended;
     struct listener *listeners;
     size_t listener_count;
 };
@@ -75,6 +78,9 @@ bool server_is_drained(const struct server *server);
  * @return 0; -1 if a callback still holds up a worker after `hook_ms`: it is named in the log, and
  * all gateways are abandoned, since that worker's clients may yet call any. */
 int server_stop(struct server *server);
+
+/** A worker's loop has ended. @thread The worker's, as the last it does. */
+void server_worker_ended(struct server *server, struct worker *worker);
 
 /** After server_stop, and once the main loop has turned. @param server  NULL is fine. */
 void server_destroy(struct server *server);

@@ -67,6 +67,7 @@ static void *run(void *data)
     struct worker *worker = data;
     lane_attach(worker->lane);
     uv_run(&worker->loop, UV_RUN_DEFAULT);
+    server_worker_ended(worker->server, worker);
     return NULL;
 }
 
@@ -144,9 +145,9 @@ void worker_stop(struct worker *worker)
     }
 }
 
-int worker_join(struct worker *worker, const struct timespec *deadline)
+void worker_join(struct worker *worker)
 {
-    return pthread_timedjoin_np(worker->thread, NULL, deadline) ? -1 : 0;
+    pthread_join(worker->thread, NULL);
 }
 
 /* --- What others ask of it */

@@ -13,7 +13,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <time.h>
 #include <uv.h>
 
 struct ws_connection;
@@ -24,6 +23,7 @@ struct worker {
     struct lane *lane;
     uint32_t index;
     pthread_t thread;
+    bool has_ended; /* its loop, and all callbacks; guarded by the server's `end_lock` */
     uv_loop_t loop;
     uv_async_t wake;
     uv_prepare_t turn_end;
@@ -54,10 +54,8 @@ int worker_start(struct worker *worker);
 /** Ends all connections, then the thread; worker_join must follow. @thread Any. */
 void worker_stop(struct worker *worker);
 
-/** Waits for the thread's end.
- * @param deadline  By CLOCK_REALTIME.
- * @return 0, or -1 if a callback holds it up until then. */
-int worker_join(struct worker *worker, const struct timespec *deadline);
+/** Waits for the thread's end, which `has_ended` says is near. */
+void worker_join(struct worker *worker);
 
 /** To be noted before each callback, so that one that never returns can be named. */
 static inline void worker_calls(struct worker *worker, const struct slot *slot)
