@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/access.h"
 #include "net/sweep.h"
 #include "net/ws_connection.h"
 #include "net/ws_gateway.h"
@@ -182,6 +183,7 @@ static void take_over(struct reload *reload)
     gateways_conf_destroy(loading->config);
     loading->graph = reload->next;
     loading->config = gateways_conf_ref(reload->next->config);
+    access_change(reload->server->access, loading->config);
     reload->server->limits.hook_ms = loading->config->limits.hook_ms;
     http_server_describe_again(reload->http, reload->server->listeners,
                                reload->server->listener_count);

@@ -18,6 +18,7 @@
 #include "host/service_notify.h"
 #include "host/signals.h"
 #include "host/status.h"
+#include "net/access.h"
 #include "net/http_admin.h"
 #include "net/http_server.h"
 #include "net/server.h"
@@ -48,6 +49,7 @@ struct host {
     struct tasks *tasks;
     struct server *server;
     struct http_server *http;
+    struct access *access;
     struct http_admin *admin;
     struct status_sources status;
     struct reload reload;
@@ -458,7 +460,13 @@ static int open_control(struct host *host)
 static int make(struct host *host)
 {
     const struct config *config = host->loading.config;
-    host->admin = http_admin_create(&config->admin, &host->predecessor.inherited, &host->loop);
+    host->access = access_create(host->loading.config);
+    if (!host->access) {
+        log_error("the host could not be made: out of memory");
+        return -1;
+    }
+    host->admin =
+        http_admin_create(&config->admin, &host->predecessor.inherited, host->access, &host->loop);
     if (!host->admin || open_control(host))
         return -1;
     host->connections = connections_create(&host->table, &config->limits, worker_count(config));
@@ -470,6 +478,8 @@ static int make(struct host *host)
     host->http = http_server_create(&host->table, &host->slots, &config->limits, &host->drained);
     if (!host->server || !host->http)
         return -1;
+    host->server->access = host->access;
+    host->http->access = host->access;
     host->tasks = tasks_create(clock_now_ns);
     if (!host->tasks) {
         log_error("the threads for timers and jobs could not be made: out of memory or threads");
@@ -587,6 +597,7 @@ static void unmake(struct host *host)
     tasks_destroy(host->tasks); /* messages that were still on their way had receipts */
     slots_finish(&host->slots);
     http_admin_destroy(host->admin);
+    access_destroy(host->access);
     control_destroy(host->control);
     uv_loop_close(&host->loop);
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/http_deadlines.h"
+#include "net/http_host.h"
 #include "net/listener.h"
 
 #include <microhttpd.h>
@@ -37,6 +38,7 @@ struct admin_listener {
 struct http_admin {
     _Atomic enum admin_state state;
     int64_t started_ms; /* wall clock */
+    struct access *access;
     struct admin_listener *listeners;
     size_t listener_count;
     struct http_deadlines deadlines;
@@ -127,11 +129,19 @@ static enum MHD_Result send_metrics(struct http_admin *admin, struct MHD_Connect
 static const struct {
     const char *path;
     enum MHD_Result (*send)(struct http_admin *admin, struct MHD_Connection *connection);
+    bool any_host; /* who asks from outside may call the host as they like, and learn a word */
 } pages[] = {
-    {"/healthz", send_health},
-    {"/readyz", send_readiness},
-    {"/metrics", send_metrics},
+    {"/healthz", send_health, true},
+    {"/readyz", send_readiness, true},
+    {"/metrics", send_metrics, false},
 };
+
+static bool may_ask(const struct http_admin *admin, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info && http_host_is_ours(admin->access, connection, info->connect_fd);
+}
 
 /* Once the head is whole; a body is never read, since each answer ends its connection.
  * NOLINTNEXTLINE(readability-function-size): as many parameters as libmicrohttpd has */
@@ -144,6 +154,8 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *connection, 
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
         if (strcmp(path, pages[i].path) != 0)
             continue;
+        if (!pages[i].any_host && !may_ask(data, connection))
+            return send_text(connection, 403, HTTP_HOST_REFUSAL);
         return is_read ? pages[i].send(data, connection)
                        : send_text(connection, 405, "Only GET and HEAD.\n");
     }
@@ -252,13 +264,15 @@ fail:
 }
 
 struct http_admin *http_admin_create(const struct address_list *addresses,
-                                     struct inherited *inherited, uv_loop_t *loop)
+                                     struct inherited *inherited, struct access *access,
+                                     uv_loop_t *loop)
 {
     struct http_admin *admin = allocate(addresses);
     if (!admin) {
         log_error("what answers on listen.admin could not be made: out of memory");
         return NULL;
     }
+    admin->access = access;
     if (bind_all(admin, addresses, inherited) || start_unshared(admin)) {
         http_admin_destroy(admin);
         return NULL;

@@ -12,16 +12,19 @@
 
 #include <uv.h>
 
+struct access;
 struct http_admin;
 
 /** Binds all addresses, or none, and answers: not ready, and of metrics those of the process. On
  * sockets that another host still accepts from, it does not answer yet: that host is ready.
  * @param addresses  May be none: then there is nothing that answers.
  * @param inherited  Sockets that came from outside.
+ * @param access     Borrowed: whose requests are for us.
  * @param loop       The main thread's.
  * @return NULL on an error, which is logged. */
 struct http_admin *http_admin_create(const struct address_list *addresses,
-                                     struct inherited *inherited, uv_loop_t *loop);
+                                     struct inherited *inherited, struct access *access,
+                                     uv_loop_t *loop);
 
 /** Answers on the sockets that http_admin_create did not. @return 0, or -1, which is logged. */
 int http_admin_start(struct http_admin *admin);

@@ -3,9 +3,11 @@
 #include "net/http_request.h"
 
 #include "base/log_limit.h"
+#include "net/access.h"
 #include "net/http_cut.h"
 #include "net/http_exchange.h"
 #include "net/http_framing.h"
+#include "net/http_host.h"
 #include "net/http_page.h"
 #include "net/http_path.h"
 #include "net/http_server.h"
@@ -169,6 +171,8 @@ static void judge_head(const struct http_server *server, toni_exchange *exchange
         exchange->path_is_bad ? NULL : slots_find(server->slots, TONI_SERVICE, fit_below, exchange);
     if (atomic_load(&server->refusing)) {
         refuse_at_the_end(exchange);
+    } else if (!http_host_is_ours(server->access, exchange->mhd, exchange->connection->fd)) {
+        http_exchange_refuse(exchange, 403, HTTP_HOST_REFUSAL, NULL, NULL);
     } else if (!method_is_known(method)) {
         http_exchange_refuse(exchange, 405, "Method not known here.\n", "Allow", METHODS);
     } else if (exchange->is_asterisk && strcmp(method, "OPTIONS") == 0) {

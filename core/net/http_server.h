@@ -18,6 +18,7 @@
 #include <uv.h>
 
 struct MHD_Daemon;
+struct access;
 struct http_page;
 
 /* One address. */
@@ -30,10 +31,11 @@ struct http_server {
     const toni_host *host; /* borrowed */
     struct slots *slots;   /* borrowed; say which service answers on a path */
     struct limits limits;
-    uv_async_t *drained;  /* sent while draining, when http_server_idle may have changed */
-    atomic_bool draining; /* nobody is accepted any more, and answers end their connection */
-    atomic_bool refusing; /* and new requests get 503 */
-    atomic_bool ended;    /* services are not called any more: they are about to be destroyed */
+    struct access *access; /* borrowed; set before http_server_start */
+    uv_async_t *drained;   /* sent while draining, when http_server_idle may have changed */
+    atomic_bool draining;  /* nobody is accepted any more, and answers end their connection */
+    atomic_bool refusing;  /* and new requests get 503 */
+    atomic_bool ended;     /* services are not called any more: they are about to be destroyed */
     atomic_uint_fast64_t requests;        /* begun, and not answered to the end yet */
     atomic_uint_fast64_t body_bytes;      /* that the bodies of requests take */
     atomic_uint_fast64_t newcomers;       /* connections whose first request has not begun */

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+struct access;
 struct inherited;
 struct listener;
 struct worker;
@@ -25,6 +26,7 @@ struct server {
     toni_connections *connections; /* borrowed */
     struct slots *slots;           /* borrowed; say which gateway answers on a path */
     struct limits limits;          /* of the host */
+    struct access *access;         /* borrowed; set before the first client comes */
     struct admission admission;
     atomic_bool draining;         /* nobody is accepted any more */
     atomic_bool refusing;         /* and who is still in the handshake gets 503 */

@@ -1,6 +1,8 @@
 /* The opening handshake; see ws_handshake.h. */
 #include "net/ws_handshake.h"
 
+#include "base/log_limit.h"
+#include "net/access.h"
 #include "net/ws_gateway.h"
 #include "net/ws_request.h"
 #include "wiring/instance.h"
@@ -15,6 +17,9 @@
 
 /* Longer than any header that is looked at here may be. */
 #define HEADER_SIZE 256
+
+/* And than an Origin and a Host may be: a name has up to 255 bytes. */
+#define ORIGIN_SIZE 512
 
 /* lws closes silently on a longer list of subprotocols. */
 #define OFFER_MAX 127
@@ -36,6 +41,8 @@ static const struct answer answer_bad_request = {400, "Bad Request", "",
 static const struct answer answer_unauthorized = {
     401, "Unauthorized", "WWW-Authenticate: Bearer\r\n", "say who you are"};
 static const struct answer answer_forbidden = {403, "Forbidden", "", "you may not connect here"};
+static const struct answer answer_origin = {403, "Forbidden", "",
+                                            "pages of this origin may not connect here"};
 static const struct answer answer_not_found = {404, "Not Found", "", "no gateway on this path"};
 static const struct answer answer_not_allowed = {405, "Method Not Allowed", "Allow: GET\r\n",
                                                  "only GET opens a WebSocket"};
@@ -145,6 +152,31 @@ static const struct answer *check_request(const struct ws_connection *connection
     return NULL;
 }
 
+/* A browser says where the page comes from; any other client may leave it out. */
+static const struct answer *check_origin(const struct ws_connection *connection)
+{
+    struct lws *wsi = connection->wsi;
+    const char *gateway = connection->gateway->name;
+    char origin[ORIGIN_SIZE], host[ORIGIN_SIZE];
+    struct sockaddr_storage local = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof local;
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) <= 0)
+        return NULL;
+    ws_request_token(wsi, WSI_TOKEN_ORIGIN, origin, sizeof origin); /* empty, if it is longer */
+    ws_request_token(wsi, WSI_TOKEN_HOST, host, sizeof host);
+    (void)getsockname(connection->fd, (struct sockaddr *)&local, &size); /* if not, no address */
+    if (access_allows_origin(connection->worker->server->access, gateway, toni_str_of(origin),
+                             toni_str_of(host), (const struct sockaddr *)&local))
+        return NULL;
+    log_limited(LOG_LEVEL_WARN,
+                "a handshake is refused: it comes from a page of another host; if that page may "
+                "connect, add its Origin to `origins` in gateways.conf, or, if Host is a name of "
+                "this host, that to `hosts`, without its port",
+                log_str("gateway", gateway), log_brief("origin", origin, strlen(origin)),
+                log_brief("host", host, strlen(host)));
+    return &answer_origin;
+}
+
 /* Asks the gateway's guard. */
 static const struct answer *check_guard(struct ws_connection *connection)
 {
@@ -169,6 +201,9 @@ static const struct answer *decide(struct ws_connection *connection, toni_str su
     connection->gateway = slots_find_gateway(server->slots, path);
     if (!connection->gateway)
         return &answer_not_found;
+    answer = check_origin(connection);
+    if (answer)
+        return answer;
     connection->limits = slot_limits(connection->gateway);
     if (!admission_enter(&server->admission, &connection->gateway->connections,
                          connection->limits->connections, connection->address))

@@ -13,8 +13,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static const char *const top_keys[] = {"listen",      "control", "workers",
-                                       "plugin_path", "limits",  "modules"};
+static const char *const top_keys[] = {"listen",  "hosts",       "origins", "control",
+                                       "workers", "plugin_path", "limits",  "modules"};
 static const char *const listen_keys[] = {"websocket", "http", "page", "admin"};
 
 /* --- listen */
@@ -174,7 +174,8 @@ static int read_top(struct config *config, const struct section *top)
     if (limits != NULL)
         config_limits_read(limits, LIMIT_HOST, "`limits`", &config->limits, top->faults);
 
-    if (read_listen(config, top) != 0 ||
+    if (read_listen(config, top) != 0 || config_hosts_read(top, &config->hosts) != 0 ||
+        config_origins_read(top, &config->origins) != 0 ||
         config_control_read(top, config->folder, &config->control) != 0 ||
         read_plugin_path(config, top) != 0)
         return -1;
@@ -224,6 +225,8 @@ void gateways_conf_destroy(struct config *config)
     free(config->websocket.addresses);
     free(config->http.addresses);
     free(config->admin.addresses);
+    access_list_finish(&config->hosts);
+    access_list_finish(&config->origins);
     config_control_finish(&config->control);
     free(config->folder);
     value_destroy(config->tree);

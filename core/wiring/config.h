@@ -4,6 +4,7 @@
 #define WIRING_CONFIG_H
 
 #include "rooms/limits.h"
+#include "wiring/config_access.h"
 #include "wiring/config_control.h"
 #include "wiring/declarations.h"
 #include "wiring/fault.h"
@@ -28,6 +29,7 @@ struct config_provider {
     struct limits limits;            /* the host's, and over them its own */
     struct declared_choice *choices; /* of `inject` */
     size_t choice_count;
+    struct access_list origins; /* of a gateway; not there: the host's */
 };
 
 struct config_module {
@@ -48,7 +50,8 @@ struct address_list {
 };
 
 /** Read-only once it is made, for all threads, but for the references: they are taken and given
- * back by the threads that make and end instances, of which one may be left behind in a hook. */
+ * back by the threads that make and end instances, of which one may be left behind in a hook, and
+ * by those that judge who may ask. */
 struct config {
     atomic_uint references;
     struct value *tree;
@@ -58,6 +61,8 @@ struct config {
     struct address_list http;      /* maybe none */
     struct address_list admin;     /* maybe none */
     bool page;                     /* whether the first page for people is served there */
+    struct access_list hosts;      /* names that the host goes by, beside those that it knows */
+    struct access_list origins;    /* of pages that may open a WebSocket */
     struct config_control control;
     unsigned workers;   /* 0: one per core */
     char **plugin_path; /* folders */

@@ -14,9 +14,9 @@
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const char *const module_keys[] = {"name", "imports", "exports", "global", "providers"};
-static const char *const provider_keys[] = {"gateway", "service", "library",
-                                            "path",    "options", "limits",
-                                            "inject",  "deflate", "deflate_above"};
+static const char *const provider_keys[] = {"gateway",       "service", "library", "path",
+                                            "options",       "limits",  "inject",  "deflate",
+                                            "deflate_above", "origins"};
 
 /* @return The name, or NULL after a fault. */
 static const char *check_name(const struct value *setting, struct fault_list *faults)
@@ -118,13 +118,13 @@ static const struct value *read_path(const struct section *section)
 }
 
 /* What only a gateway may have: it is about its clients. */
-static void read_deflate(struct config_provider *provider, const struct section *section)
+static int read_clients(struct config_provider *provider, const struct section *section)
 {
-    static const char *const keys[] = {"deflate", "deflate_above"};
+    static const char *const keys[] = {"deflate", "deflate_above", "origins"};
 
     if (provider->kind != TONI_SERVICE) {
         config_deflate_read(section, &provider->limits);
-        return;
+        return config_origins_read(section, &provider->origins);
     }
     for (size_t i = 0; i < COUNT(keys); i++) {
         const struct value *setting = value_get(section->group, keys[i]);
@@ -136,6 +136,7 @@ static void read_deflate(struct config_provider *provider, const struct section 
                      keys[i], section->title);
         }
     }
+    return 0;
 }
 
 static int read_inject(struct config_provider *provider, const struct section *section)
@@ -189,13 +190,16 @@ static int read_provider(const struct config *config, struct config_module *modu
         (void)snprintf(limits_title, sizeof limits_title, "`limits` of %s", section.title);
         config_limits_read(limits, LIMIT_GATEWAY, limits_title, &provider.limits, faults);
     }
-    read_deflate(&provider, &section);
-    if (read_inject(&provider, &section) != 0)
+    if (read_clients(&provider, &section) != 0 || read_inject(&provider, &section) != 0) {
+        access_list_finish(&provider.origins);
         return -1;
+    }
     if (provider.name != NULL && provider.library != NULL)
         module->providers[module->provider_count++] = provider;
-    else
+    else {
         free(provider.choices);
+        access_list_finish(&provider.origins);
+    }
     return 0;
 }
 
@@ -322,8 +326,10 @@ void config_modules_finish(struct config *config)
     for (size_t m = 0; m < config->module_count; m++) {
         struct config_module *module = &config->modules[m];
 
-        for (size_t p = 0; p < module->provider_count; p++)
+        for (size_t p = 0; p < module->provider_count; p++) {
             free(module->providers[p].choices);
+            access_list_finish(&module->providers[p].origins);
+        }
         free(module->providers);
         free(module->imports);
         free(module->exports);

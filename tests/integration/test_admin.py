@@ -215,7 +215,7 @@ class TestAnswers(AdminTestCase):
     def test_a_body_is_not_read(self):
         sock = open_socket(self.host.admin_address)
         self.addCleanup(sock.close)
-        sock.sendall(b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\nabc")
+        sock.sendall(b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\nabc")
         self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 405 "))
 
     def test_what_is_no_http_harms_nobody(self):
@@ -686,7 +686,7 @@ class TestStart(unittest.TestCase):
         for sock in (silent, begun, unread):
             self.addCleanup(sock.close)
         begun.sendall(b"GET /metrics HTTP/1.1\r\nHost:")
-        unread.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        unread.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.assertEqual(ask(host.admin_address, "/healthz").status, 200)
         started = time.monotonic()
         host.stop()
@@ -728,7 +728,7 @@ class TestStart(unittest.TestCase):
         self.assertEqual(len(lines), 3)
         for line in lines:
             with open_socket(line["address"]) as sock:
-                sock.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+                sock.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 200 "))
         self.assertEqual(host.log(level="warn"), [])
         host.stop()

@@ -272,7 +272,7 @@ class TestRequests(HttpTestCase):
 
     def test_the_absolute_form(self):
         answer = self.raw(
-            b"GET http://any.example/probe/x?q=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            b"GET http://any.example/probe/x?q=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         )
         self.assertIn(b"subpath=/x\n", answer.body)
 
@@ -280,7 +280,7 @@ class TestRequests(HttpTestCase):
         for target in (b"/probe/%", b"/probe/%4", b"/probe/%zz", b"probe"):
             with self.subTest(target=target):
                 answer = self.raw(
-                    b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+                    b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
                 )
                 self.assertEqual(answer.status, 400)
         self.http_goes_on()
@@ -307,15 +307,15 @@ class TestRequests(HttpTestCase):
         self.assertEqual(self.ask("OPTIONS", "/probe/own_options").content, b"OPTIONS")
         answer = self.ask("OPTIONS", "/chat/general")
         self.assertEqual((answer.status, answer.headers["Allow"]), (204, "POST"))
-        answer = self.raw(b"OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = self.raw(b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         self.assertEqual(answer.status, 204)
         self.assertIn("GET", answer.headers["allow"])
         self.assertEqual(self.ask("OPTIONS", "/nowhere").status, 404)
 
     def test_answers_that_have_no_body(self):
         for code in (b"204", b"205", b"304"):
-            answer = self.raw(b"GET /probe/status?code=%s HTTP/1.1\r\nHost: a\r\n\r\n" % code
-                              + b"GET /probe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            answer = self.raw(b"GET /probe/status?code=%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % code
+                              + b"GET /probe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             self.assertEqual(answer.status, int(code))
             self.assertNotIn("content-type", answer.headers)
             self.assertEqual(answer.headers.get("content-length", "0"), "0")
@@ -349,8 +349,8 @@ class TestRequests(HttpTestCase):
 
     def test_requests_in_one_go_are_answered_in_order(self):
         sock = self.open()
-        each = b"GET /probe/%d HTTP/1.1\r\nHost: a\r\n\r\n"
-        last = b"GET /probe/9 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        each = b"GET /probe/%d HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        last = b"GET /probe/9 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         sock.sendall(b"".join(each % n for n in range(9)) + last)
         got = b"".join(iter(lambda: sock.recv(65536), b""))
         found = [int(part[:1]) for part in got.split(b"\nsubpath=/")[1:]]
@@ -384,7 +384,7 @@ class TestRequests(HttpTestCase):
 
 class TestBodies(HttpTestCase):
     def chunked(self, path, size, end=b"0\r\n\r\n"):
-        head = b"POST %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" % path
+        head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" % path
         whole, rest = divmod(size, 10000)
         chunks = b"2710\r\n" + b"x" * 10000 + b"\r\n"
         body = chunks * whole + (b"%x\r\n" % rest + b"x" * rest + b"\r\n" if rest else b"")
@@ -407,14 +407,14 @@ class TestBodies(HttpTestCase):
     def test_413_comes_before_the_body(self):
         for length in (b"1048577", b"18446744073709551615"):
             sock = self.open()
-            sock.sendall(b"POST /probe HTTP/1.1\r\nHost: a\r\nContent-Length: " + length)
+            sock.sendall(b"POST /probe HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + length)
             sock.sendall(b"\r\nExpect: 100-continue\r\n\r\n")
             self.assertEqual(Response(sock.recv(65536)).status, 413)
 
     def test_expect_continue(self):
         sock = self.open()
         sock.sendall(
-            b"POST /probe HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nConnection: close\r\n"
+            b"POST /probe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nConnection: close\r\n"
             b"Expect: 100-continue\r\n\r\n"
         )
         self.assertTrue(sock.recv(65536).startswith(b"HTTP/1.1 100"))
@@ -424,7 +424,7 @@ class TestBodies(HttpTestCase):
     def test_a_body_that_stops_half_way_reaches_no_service(self):
         for end in (lambda s: s.shutdown(socket.SHUT_WR), lambda s: s.close()):
             sock = self.open()
-            sock.sendall(b"POST /probe/fail HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+            sock.sendall(b"POST /probe/fail HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc")
             time.sleep(0.05)
             end(sock)
         sock = self.open()
@@ -441,7 +441,7 @@ class TestBodies(HttpTestCase):
     def test_heads_that_may_be_taken_for_two_things(self):
         # whatever the host answers, it must not read on: a request could hide in the body
         chunked = b"Transfer-Encoding: chunked\r\n"
-        hidden = b"5\r\nhello\r\n0\r\n\r\nGET /probe HTTP/1.1\r\nHost: a\r\n\r\n"
+        hidden = b"5\r\nhello\r\n0\r\n\r\nGET /probe HTTP/1.1\r\nHost: localhost\r\n\r\n"
         length = b"Content-Length: %d\r\n"
         for fields in (
             length % 5 + length % 6,
@@ -460,7 +460,7 @@ class TestBodies(HttpTestCase):
         ):
             for path in (b"/probe", b"/nowhere"):
                 with self.subTest(fields=fields, path=path):
-                    head = b"POST %s HTTP/1.1\r\nHost: a\r\n%s\r\n" % (path, fields)
+                    head = b"POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n" % (path, fields)
                     answer = self.raw(head + hidden)
                     self.assertIn(answer.status, (400, 501))
                     self.assertNotIn(b"method=", answer.body)
@@ -473,9 +473,9 @@ class TestBodies(HttpTestCase):
 
     def test_heads_that_are_too_large(self):
         for head in (
-            b"GET /probe HTTP/1.1\r\nHost: a\r\nX-Large: " + b"x" * 100000 + b"\r\n\r\n",
-            b"GET /probe?" + b"x" * 100000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
-            b"GET /probe HTTP/1.1\r\nHost: a\r\n" + b"X-Many: x\r\n" * 10000 + b"\r\n",
+            b"GET /probe HTTP/1.1\r\nHost: localhost\r\nX-Large: " + b"x" * 100000 + b"\r\n\r\n",
+            b"GET /probe?" + b"x" * 100000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET /probe HTTP/1.1\r\nHost: localhost\r\n" + b"X-Many: x\r\n" * 10000 + b"\r\n",
         ):
             answer = self.raw(head)
             # the rest of the head may still be on its way, and resets the answer
@@ -525,13 +525,13 @@ class TestDeadlines(HttpTestCase):
         self.in_time(self.ends()[0])
 
     def test_a_head_byte_by_byte(self):
-        self.in_time(self.ends(b"GET /probe HTTP/1.1\r\nHost: a\r\n", b"X")[0])
+        self.in_time(self.ends(b"GET /probe HTTP/1.1\r\nHost: localhost\r\n", b"X")[0])
 
     def test_a_request_line_byte_by_byte(self):
         self.in_time(self.ends(b"G")[0])
 
     def test_a_body_byte_by_byte(self):
-        head = b"POST /probe HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"
+        head = b"POST /probe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
         seconds, got = self.ends(head, b"x")
         self.in_time(seconds)
         self.assertTrue(got == b"" or got.startswith(b"HTTP/1.1 408"), got)
@@ -541,7 +541,7 @@ class TestDeadlines(HttpTestCase):
         sock = open_socket(self.host.http_address, receive_buffer=4096)
         self.addCleanup(sock.close)
         files = self.host.open_files()
-        sock.sendall(b"GET /probe/fill?bytes=50000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        sock.sendall(b"GET /probe/fill?bytes=50000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.eventually(lambda: self.host.open_files() < files, "the connection is closed")
 
     def test_a_service_has_more_time_than_the_client(self):
@@ -594,7 +594,7 @@ class TestBlocking(HttpTestCase):
         count = scaled(300, 100)
         socks = [self.open() for _ in range(count)]
         for n, sock in enumerate(socks):
-            sock.sendall(b"GET /probe/%d HTTP/1.1\r\nHost: a\r\n" % n)
+            sock.sendall(b"GET /probe/%d HTTP/1.1\r\nHost: localhost\r\n" % n)
         for sock in socks:
             sock.sendall(b"Connection: close\r\n\r\n")
         for n, sock in enumerate(socks):
@@ -703,7 +703,7 @@ class TestStop(HttpTestCase):
             with self.assertRaises(OSError):
                 self.eventually(lambda: self.ask("GET", "/probe") and False, "refused")
             for sock in idle:
-                sock.sendall(b"GET /probe HTTP/1.1\r\nHost: a\r\n\r\n")
+                sock.sendall(b"GET /probe HTTP/1.1\r\nHost: localhost\r\n\r\n")
             answered = select.select(idle, [], [], DEADLINE)[0]
             self.assertFalse(slow.done())
             answer = Response(answered[0].recv(65536))
@@ -731,7 +731,7 @@ class TestStop(HttpTestCase):
         self.start({"http_request_ms": 60000, "drain_ms": 60000})
         for _ in range(50):
             sock = self.open()
-            sock.sendall(b"POST /probe HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc")
+            sock.sendall(b"POST /probe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc")
             sock.close()
         began = time.monotonic()
         self.host.stop()
@@ -740,7 +740,7 @@ class TestStop(HttpTestCase):
     def test_a_request_that_does_not_end_is_left_behind_after_drain_ms(self):
         self.start({"drain_ms": 300})
         sock = self.open()
-        sock.sendall(b"GET /sleeper/sleep?ms=60000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        sock.sendall(b"GET /sleeper/sleep?ms=60000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.host.wait_log(msg="asleep")
         self.host.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.host.wait_exit(), 1)
@@ -758,15 +758,15 @@ class TestStop(HttpTestCase):
         limits = {"drain_ms": 300, "hook_ms": 1500 * SLOWNESS}
         self.start(limits, gateways)
         self.host.expect_error(instance="sleeper")
-        self.open().sendall(b"GET /sleeper/sleep?ms=600000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.open().sendall(b"GET /sleeper/sleep?ms=600000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.host.wait_log(msg="asleep")
         idle, half = self.open(), self.open()  # on other threads than the one that sleeps
-        half.sendall(b"POST /probe/x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
-        idle.sendall(b"GET /probe HTTP/1.1\r\nHost: a\r\n\r\n")
+        half.sendall(b"POST /probe/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nab")
+        idle.sendall(b"GET /probe HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.assertEqual(Response(idle.recv(65536)).status, 200)
         self.host.process.send_signal(signal.SIGTERM)
         self.host.wait_log(msg="hanging in destroy")
-        for sock, data in ((half, b"cd"), (idle, b"GET /probe HTTP/1.1\r\nHost: a\r\n\r\n")):
+        for sock, data in ((half, b"cd"), (idle, b"GET /probe HTTP/1.1\r\nHost: localhost\r\n\r\n")):
             sock.sendall(data)
             self.assertEqual(Response(sock.recv(65536)).status, 503)
         self.assertEqual(self.host.wait_exit(), 1)
@@ -776,7 +776,7 @@ class TestStop(HttpTestCase):
         hanging = '{ gateway = "hanging"; library = "hanging.so"; options = { hang = "stopping"; }; }'
         limits = {"drain_ms": 1000, "hook_ms": 1200}
         self.start(limits, (hanging, service("greeter", "greeter.so", None), SLEEPER))
-        self.open().sendall(b"GET /sleeper/sleep?ms=600000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.open().sendall(b"GET /sleeper/sleep?ms=600000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.host.wait_log(msg="asleep")
         self.host.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.host.wait_exit(), 1)
@@ -787,7 +787,7 @@ class TestStop(HttpTestCase):
     def test_a_second_signal_ends_at_once(self):
         self.start()
         sock = self.open()
-        sock.sendall(b"GET /sleeper/sleep?ms=60000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        sock.sendall(b"GET /sleeper/sleep?ms=60000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.host.wait_log(msg="asleep")
         self.host.process.send_signal(signal.SIGTERM)
         self.host.wait_log(msg="stopping")
@@ -808,7 +808,7 @@ class TestAddresses(unittest.TestCase):
                 for line, peer in zip(lines, (b"127.0.0.1", b"::1", b"")):
                     answer = exchange(
                         line["address"],
-                        b"GET /probe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+                        b"GET /probe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
                     )
                     self.assertIn(b"\naddress=" + peer + b"\n", answer.body)
                 host.stop()
@@ -852,7 +852,7 @@ class TestAddresses(unittest.TestCase):
             def ask():
                 answer = exchange(
                     host.http_address,
-                    b"GET /probe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+                    b"GET /probe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
                 )
                 done.append(answer.status)
 

@@ -155,7 +155,7 @@ class LoadTest:
         name, port = host.address.rsplit(":", 1)
         http_name, http_port = host.http_address.rsplit(":", 1)
         tallies = {"tcp": Tally(), "websockets": Tally(), "http": Tally()}
-        ask = b"GET /probe HTTP/1.1\r\nHost: a\r\n\r\n"
+        ask = b"GET /probe HTTP/1.1\r\nHost: localhost\r\n\r\n"
         kinds = [lambda: raw_handshake(tallies["tcp"], name, int(port), request("/echo"))] * 7
         kinds += [lambda: library_client(tallies["websockets"], "ws://%s/rooms" % host.address)] * 2
         kinds += [lambda: raw_handshake(tallies["http"], http_name, int(http_port), ask)]
@@ -322,10 +322,10 @@ class TestHttp(RestartTestCase):
         slow, idle, fresh = (open_socket(host.http_address) for _ in range(3))
         for sock in (slow, idle, fresh):
             self.addCleanup(sock.close)
-        ask = b"GET /probe HTTP/1.1\r\nHost: a\r\n\r\n"
+        ask = b"GET /probe HTTP/1.1\r\nHost: localhost\r\n\r\n"
         idle.sendall(ask)
         self.assertEqual(Response(idle.recv(65536)).status, 200)
-        slow.sendall(b"GET /probe/sleep?ms=1000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        slow.sendall(b"GET /probe/sleep?ms=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         host.wait_log(msg="asleep")
         host.restart()
         for sock in (idle, fresh):
@@ -348,7 +348,7 @@ class TestHttp(RestartTestCase):
         self.ask(host.http_address, "/probe")
         host.restart()
         time.sleep(0.6)  # longer than a host without clients stays
-        fresh.sendall(b"GET /probe HTTP/1.1\r\nHost: a\r\n\r\n")
+        fresh.sendall(b"GET /probe HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.assertEqual(Response(fresh.recv(65536)).status, 200)
         self.assertEqual(host.wait_gone(host.process.pid), 0)
         host.stop()

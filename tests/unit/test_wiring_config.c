@@ -634,6 +634,44 @@ static const struct limits *read_gateway(const char *keys)
     return &read_good(text)->modules[0].providers[0].limits;
 }
 
+START_TEST(hosts_and_origins)
+{
+    const struct config *good = read_good(LISTEN MODULES);
+
+    ck_assert_ptr_null(good->hosts.names);
+    ck_assert_ptr_null(good->origins.names);
+    ck_assert_ptr_null(good->modules[0].providers[0].origins.names);
+    good = read_good(LISTEN MODULES "hosts = [ \"a.example\", \"[::1]\", \"10.0.0.1\", \"*\" ];"
+                                    "origins = ( \"https://a.example:8443\", \"null\", \"*\" );");
+    ck_assert_uint_eq(good->hosts.count, 4);
+    ck_assert_str_eq(good->hosts.names[1], "[::1]");
+    ck_assert_uint_eq(good->origins.count, 3);
+    ck_assert_str_eq(good->origins.names[0], "https://a.example:8443");
+    good =
+        read_good(LISTEN "modules = ( { name = \"m\"; providers = ( { gateway = \"a\"; library = "
+                         "\"a.so\"; origins = [ ]; } ); } );");
+    ck_assert_ptr_nonnull(good->modules[0].providers[0].origins.names);
+    ck_assert_uint_eq(good->modules[0].providers[0].origins.count, 0);
+}
+END_TEST
+
+START_TEST(bad_hosts_and_origins)
+{
+    BAD_TOP("hosts = \"a.example\";", "`hosts`", "a string", "a list");
+    BAD_TOP("hosts = [ 1 ];", "`hosts`", "an integer", "strings");
+    BAD_TOP("hosts = [ \"a.example:80\" ];", "`hosts`", "`a.example:80`", "port");
+    BAD_TOP("hosts = [ \"http://a.example\" ];", "`hosts`", "scheme");
+    BAD_TOP("hosts = [ \"\" ];", "`hosts`", "``");
+    BAD_TOP("hosts = [ \"*.example\" ];", "`hosts`", "`*.example`");
+    BAD_TOP("origins = [ \"a.example\" ];", "`origins`", "`a.example`", "https://");
+    BAD_TOP("origins = [ \"https://a.example/\" ];", "`origins`", "without a path");
+    BAD_PROVIDER("gateway = \"a\"; library = \"a.so\"; origins = [ \"a\" ];",
+                 "`origins` of gateway `a` holds `a`");
+    BAD_PROVIDER("service = \"b\"; library = \"b.so\"; origins = [ ];", "`origins` of service `b`",
+                 "clients", "remove it");
+}
+END_TEST
+
 START_TEST(deflate)
 {
     ck_assert(!read_gateway("")->deflate);
@@ -755,6 +793,8 @@ int main(void)
     tcase_add_test(cases, modules);
     tcase_add_test(cases, bad_modules);
     tcase_add_test(cases, bad_providers);
+    tcase_add_test(cases, hosts_and_origins);
+    tcase_add_test(cases, bad_hosts_and_origins);
     tcase_add_test(cases, deflate);
     tcase_add_test(cases, bad_deflate);
     tcase_add_test(cases, all_faults_at_once_and_in_order);

@@ -1,0 +1,118 @@
+/* Who may ask; see access.h. */
+#include "net/access.h"
+
+#include "wiring/web_name.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct access {
+    pthread_mutex_t lock; /* a leaf, held for a few instructions. Guards the pointer */
+    struct config *config;
+};
+
+struct access *access_create(struct config *config)
+{
+    struct access *access = calloc(1, sizeof *access);
+    if (!access || pthread_mutex_init(&access->lock, NULL)) {
+        free(access);
+        return NULL;
+    }
+    access->config = gateways_conf_ref(config);
+    return access;
+}
+
+void access_change(struct access *access, struct config *config)
+{
+    pthread_mutex_lock(&access->lock);
+    struct config *before = access->config;
+    access->config = gateways_conf_ref(config);
+    pthread_mutex_unlock(&access->lock);
+    gateways_conf_destroy(before);
+}
+
+void access_destroy(struct access *access)
+{
+    if (!access)
+        return;
+    gateways_conf_destroy(access->config);
+    pthread_mutex_destroy(&access->lock);
+    free(access);
+}
+
+/* @return The rules of the moment, to be given back. */
+static struct config *take_rules(struct access *access)
+{
+    pthread_mutex_lock(&access->lock);
+    struct config *config = gateways_conf_ref(access->config);
+    pthread_mutex_unlock(&access->lock);
+    return config;
+}
+
+static bool is_listed(const struct access_list *hosts, toni_str host)
+{
+    for (size_t i = 0; i < hosts->count; i++) {
+        toni_str listed;
+        if (strcmp(hosts->names[i], ACCESS_ANY) == 0)
+            return true;
+        if (web_name_of_host(toni_str_of(hosts->names[i]), &listed) && web_name_equal(listed, host))
+            return true;
+    }
+    return false;
+}
+
+static bool is_ours(const struct config *config, toni_str text, const struct sockaddr *local,
+                    toni_str *host)
+{
+    return web_name_of_host(text, host) &&
+           (web_name_is_loopback(*host) || web_name_is_address(*host, local) ||
+            is_listed(&config->hosts, *host));
+}
+
+bool access_knows_host(struct access *access, toni_str host, const struct sockaddr *local)
+{
+    toni_str name;
+    struct config *config = take_rules(access);
+    const bool is_known = is_ours(config, host, local, &name);
+    gateways_conf_destroy(config);
+    return is_known;
+}
+
+/* A gateway's own list takes the place of the host's. */
+static const struct access_list *origins_of(const struct config *config, const char *gateway)
+{
+    for (size_t m = 0; m < config->module_count; m++) {
+        const struct config_module *module = &config->modules[m];
+        for (size_t p = 0; p < module->provider_count; p++) {
+            const struct config_provider *provider = &module->providers[p];
+            if (provider->origins.names && strcmp(provider->name, gateway) == 0)
+                return &provider->origins;
+        }
+    }
+    return &config->origins;
+}
+
+static bool is_allowed(const struct access_list *origins, toni_str origin)
+{
+    for (size_t i = 0; i < origins->count; i++) {
+        const char *listed = origins->names[i];
+        if (strcmp(listed, ACCESS_ANY) == 0 ||
+            (strlen(listed) == origin.size && strncasecmp(listed, origin.data, origin.size) == 0))
+            return true;
+    }
+    return false;
+}
+
+bool access_allows_origin(struct access *access, const char *gateway, toni_str origin,
+                          toni_str host, const struct sockaddr *local)
+{
+    toni_str name, page;
+    struct config *config = take_rules(access);
+    const bool is_fine = is_allowed(origins_of(config, gateway), origin) ||
+                         (web_name_of_origin(origin, &page) &&
+                          is_ours(config, host, local, &name) && web_name_equal(page, name));
+    gateways_conf_destroy(config);
+    return is_fine;
+}
