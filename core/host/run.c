@@ -602,9 +602,18 @@ static void unmake(struct host *host)
     uv_loop_close(&host->loop);
 }
 
+/* Also as process 1 of a container: root in there is closer to the machine than others are. */
+static void warn_of_root(void)
+{
+    if (geteuid() == 0)
+        log_warn("the host runs as root, which it has no need of, and so do its plugins: start it "
+                 "as a user of its own");
+}
+
 /* What can go wrong between the configuration and the first instance. */
 static int prepare(struct host *host)
 {
+    warn_of_root();
     host_table_fill(&host->table);
     if (slots_init(&host->slots))
         return -1;

@@ -13,6 +13,7 @@ import time
 import unittest
 
 from toni_host import (
+    AS_ROOT,
     DEADLINE,
     ECHO,
     FIXTURES,
@@ -32,6 +33,8 @@ from toni_host import (
     value_text,
     without_root_rights,
 )
+
+NOBODY = 65534
 
 
 class FolderTestCase(unittest.TestCase):
@@ -410,7 +413,8 @@ class TestListeners(FolderTestCase):
             self.assertLess(time.monotonic(), deadline, "it doesn't listen")
             time.sleep(0.01)
         process.terminate()
-        self.assertEqual(process.communicate(timeout=DEADLINE)[1], "")
+        lines = process.communicate(timeout=DEADLINE)[1].splitlines()
+        self.assertEqual([line for line in lines if AS_ROOT not in line], [])
         self.assertEqual(process.returncode, 0)
 
     def test_what_start_up_says(self):
@@ -723,6 +727,27 @@ class TestStop(FolderTestCase):
         self.assertEqual(host.wait_exit(), 1)
         self.assertTrue(host.log(msg=lambda text: "second signal" in text))
         self.assertEqual(os.listdir(temporary), [], "private copies stay behind")
+
+
+class TestUser(unittest.TestCase):
+    def warnings(self, become=None):
+        folder = tempfile.mkdtemp(prefix="toni-test-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        os.chmod(folder, 0o777)
+        host = Host(configuration([ECHO]), folder=folder)
+        host.before_exec = become
+        self.addCleanup(host.kill)
+        host.launch()
+        host.wait_log(msg="ready")
+        host.stop()
+        return len(host.log(msg=AS_ROOT))
+
+    def test_root_is_warned_once_and_nobody_else(self):
+        if os.geteuid() == 0:
+            self.assertEqual(self.warnings(), 1)
+            self.assertEqual(self.warnings(lambda: os.setuid(NOBODY)), 0)
+        else:
+            self.assertEqual(self.warnings(), 0)
 
 
 if __name__ == "__main__":

