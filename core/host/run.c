@@ -551,7 +551,8 @@ static int open_up(struct host *host)
         return -1;
     http_admin_ready(host->admin, &(struct metrics_sources){.server = host->server,
                                                             .http = host->http,
-                                                            .slots = &host->slots});
+                                                            .slots = &host->slots,
+                                                            .tasks = host->tasks});
     report_gateways(host);
     report_services(host);
     log_info("ready", log_uint("workers", host->connections->lane_count), log_int("pid", getpid()));

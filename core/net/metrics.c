@@ -7,6 +7,7 @@
 #include "net/server.h"
 #include "net/worker.h"
 #include "rooms/connections.h"
+#include "wiring/tasks.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -27,11 +28,14 @@ static void write_gauge(struct exposition *exposition, const char *name, const c
     exposition_number(exposition, NO_LABELS, value);
 }
 
-/* --- Slots of one kind */
+/* --- Slots. Names that are gone are left out: who reloads with new names again and again would
+ * have more and more to read. One that comes back goes on counting where it was. */
+
+#define ANY_KIND UINT32_MAX
 
 static struct slot *skip_others(struct slot *slot, uint32_t kind)
 {
-    while (slot && slot->kind != kind)
+    while (slot && ((kind != ANY_KIND && slot->kind != kind) || slot_is_vacant(slot)))
         slot = slot_next(slot);
     return slot;
 }
@@ -44,6 +48,16 @@ static struct slot *first_of(const struct slots *slots, uint32_t kind)
 static struct slot *next_of(const struct slot *slot)
 {
     return skip_others(slot_next(slot), slot->kind);
+}
+
+static struct slot *first_of_all(const struct slots *slots)
+{
+    return skip_others(slots_first(slots), ANY_KIND);
+}
+
+static struct slot *next_of_all(const struct slot *slot)
+{
+    return skip_others(slot_next(slot), ANY_KIND);
 }
 
 /* --- Connections */
@@ -258,7 +272,7 @@ static void write_instance_counters(struct exposition *exposition, const struct 
     };
     for (size_t c = 0; c < sizeof counters / sizeof counters[0]; c++) {
         exposition_family(exposition, counters[c].name, counters[c].type, counters[c].help);
-        for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot)) {
+        for (struct slot *slot = first_of_all(slots); slot; slot = next_of_all(slot)) {
             const void *counted = (const char *)&slot->figures + counters[c].offset;
             exposition_number(exposition, LABELS({"instance", slot->name}),
                               counter_read((const struct counter *)counted));
@@ -271,13 +285,13 @@ static void write_instances(struct exposition *exposition, const struct slots *s
     write_instance_counters(exposition, slots);
     exposition_family(exposition, "toni_lock_wait_seconds_total", "counter",
                       "What callbacks waited for the lock of their instance.");
-    for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot)) {
+    for (struct slot *slot = first_of_all(slots); slot; slot = next_of_all(slot)) {
         exposition_seconds(exposition, LABELS({"instance", slot->name}),
                            counter_read(&slot->figures.lock_wait_ns));
     }
     exposition_family(exposition, "toni_callback_seconds", "histogram",
                       "How long callbacks took, without the wait for the lock.");
-    for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot)) {
+    for (struct slot *slot = first_of_all(slots); slot; slot = next_of_all(slot)) {
         struct histogram_figures figures = {0};
         striped_histogram_read(&slot->figures.callback_times, &figures);
         exposition_histogram(exposition, LABELS({"instance", slot->name}), &figures);
@@ -310,6 +324,19 @@ static void write_log(struct exposition *exposition)
                   log_limit_suppressed());
 }
 
+static void write_task_threads(struct exposition *exposition, struct tasks *tasks)
+{
+    const struct tasks_figures figures = tasks_read(tasks);
+    write_gauge(
+        exposition, "toni_task_threads",
+        "Threads that run timers and posts: two, and one for each instance that held one up "
+        "at the same time as others.",
+        figures.threads);
+    write_counter(exposition, "toni_task_reliefs_total",
+                  "How often another thread took over, since a callback or task held one up.",
+                  figures.reliefs);
+}
+
 void metrics_write_host(struct exposition *exposition, const struct metrics_sources *sources)
 {
     const toni_connections *connections = sources->server->connections;
@@ -323,6 +350,7 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     write_rooms(exposition, connections, &figures);
     write_http(exposition, sources->http);
     write_instances(exposition, sources->slots);
+    write_task_threads(exposition, sources->tasks);
     write_turns(exposition, sources->server);
     write_log(exposition);
 }

@@ -10,12 +10,14 @@
 
 struct http_server;
 struct server;
+struct tasks;
 
 /** Where the values come from. */
 struct metrics_sources {
     const struct server *server;
     const struct http_server *http;
     const struct slots *slots;
+    struct tasks *tasks;
 };
 
 /** What there is to say of the process itself. */

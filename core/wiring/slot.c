@@ -164,6 +164,14 @@ bool slot_is_open(struct slot *slot)
     return is_open;
 }
 
+bool slot_is_vacant(struct slot *slot)
+{
+    pthread_mutex_lock(&slot->slots->lock);
+    bool is_vacant = slot->facts.generation == 0;
+    pthread_mutex_unlock(&slot->slots->lock);
+    return is_vacant && atomic_load(&slot->connections) == 0 && atomic_load(&slot->requests) == 0;
+}
+
 bool slot_has_path(struct slot *slot)
 {
     pthread_mutex_lock(&slot->slots->lock);

@@ -101,6 +101,10 @@ struct slot *slots_find_gateway(struct slots *slots, toni_str path);
 /** @return Whether new clients and requests still find the slot. @thread Any. */
 bool slot_is_open(struct slot *slot);
 
+/** @return Whether nobody is in it, or comes to it any more: an instance of that name has been
+ * removed, or was never there. @thread Any. */
+bool slot_is_vacant(struct slot *slot);
+
 /** @return Whether whoever is or was in it answers on a path. @thread Any. */
 bool slot_has_path(struct slot *slot);
 

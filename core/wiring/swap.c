@@ -223,9 +223,23 @@ static void each_gate(struct swap *swap, void (*call)(struct gate *gate))
     }
 }
 
+/* No thread that runs tasks is to wait at these gates. */
+static void each_tasks(struct swap *swap, void (*call)(struct instance *instance))
+{
+    for (size_t i = 0; i < swap->now->setup_count; i++) {
+        struct instance *instance = swap->now->instances[i];
+
+        if (!instance) /* it has gone over to the next graph */
+            instance = atomic_load(&swap->now->setups[i].slot->instance);
+        if (swap->changes.rests[i] && instance)
+            call(instance);
+    }
+}
+
 static void open_gates(struct swap *swap)
 {
     each_gate(swap, gate_open);
+    each_tasks(swap, tasks_go_on);
     swap->report->paused_ns = clock_now_ns() - swap->closed_ns;
 }
 
@@ -247,6 +261,7 @@ static int come_to_rest(struct swap *swap)
     int result = 0;
 
     swap->closed_ns = clock_now_ns();
+    each_tasks(swap, tasks_set_aside);
     slots_begin(swap->next->slots);
     each_gate(swap, gate_close);
     slots_end(swap->next->slots);

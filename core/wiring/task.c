@@ -13,6 +13,7 @@ void task_enlist(struct task *task)
     else
         list->first = task;
     list->last = task;
+    list->tasks->list_count += list->count++ == 0;
     list->tasks->count++;
     counter_add_shared(&task->instance->figures->tasks_pending, 1);
 }
@@ -29,6 +30,7 @@ void task_delist(struct task *task)
         task->next->previous = task->previous;
     else
         list->last = task->previous;
+    list->tasks->list_count -= --list->count == 0;
     list->tasks->count--;
     counter_sub_shared(&task->instance->figures->tasks_pending, 1);
 }
@@ -42,6 +44,8 @@ struct task *task_delist_all(struct instance *instance)
         list->tasks->count--;
         counter_sub_shared(&instance->figures->tasks_pending, 1);
     }
+    list->tasks->list_count -= list->count > 0;
+    list->count = 0;
     list->first = list->last = NULL;
     return first;
 }
@@ -67,6 +71,27 @@ void task_forget(struct tasks *tasks, struct task *task)
         counter_sub_shared(&task->instance->figures->timers_active, 1);
 }
 
+void task_list_offer(struct task_list *list)
+{
+    struct tasks *tasks = list->tasks;
+    const struct due *first = due_heap_first(&list->due);
+    const bool may_be = first != NULL && !list->is_served && !list->is_aside;
+
+    if (list->is_offered && may_be && list->offer.number == first->number &&
+        list->offer.at_ns == first->at_ns)
+        return;
+    if (list->is_offered)
+        due_heap_remove(&tasks->lists, &list->offer);
+    list->is_offered = may_be;
+    if (!may_be)
+        return;
+    list->offer.at_ns = first->at_ns;
+    list->offer.number = first->number;
+    due_heap_push(&tasks->lists, &list->offer);
+    if (due_heap_first(&tasks->lists) == &list->offer)
+        pthread_cond_signal(&tasks->due_changed);
+}
+
 void task_put(struct tasks *tasks, struct task *task)
 {
     const bool is_out = task->kind == TASK_RECEIPT && !task->has_worked;
@@ -79,16 +104,17 @@ void task_put(struct tasks *tasks, struct task *task)
         pthread_cond_signal(&tasks->jobs_waiting);
     } else {
         task->place = TASK_DUE;
-        due_heap_push(&tasks->due, &task->due);
-        if (due_heap_first(&tasks->due) == &task->due)
-            pthread_cond_signal(&tasks->due_changed);
+        due_heap_push(&task->instance->tasks.due, &task->due);
+        task_list_offer(&task->instance->tasks);
     }
 }
 
 void task_take_back(struct tasks *tasks, struct task *task)
 {
-    if (task->place == TASK_DUE)
-        due_heap_remove(&tasks->due, &task->due);
+    if (task->place == TASK_DUE) {
+        due_heap_remove(&task->instance->tasks.due, &task->due);
+        task_list_offer(&task->instance->tasks);
+    }
     if (task->place == TASK_JOB)
         due_heap_remove(&tasks->jobs, &task->due);
 }

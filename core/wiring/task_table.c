@@ -8,7 +8,10 @@
 
 static int make_room(struct tasks *tasks, const struct task *task)
 {
-    if (due_heap_reserve(&tasks->due, tasks->count + 1) != 0)
+    struct task_list *list = &task->instance->tasks;
+
+    if (due_heap_reserve(&tasks->lists, tasks->list_count + 1) != 0 ||
+        due_heap_reserve(&list->due, list->count + 1) != 0)
         return -1;
     return task->kind == TASK_WORK ? due_heap_reserve(&tasks->jobs, tasks->count + 1) : 0;
 }

@@ -1,6 +1,7 @@
-/* The threads that run tasks and jobs, and what an instance says to them; see tasks.h. */
-#include "base/clock.h"
+/* How tasks and jobs are run, and what an instance says about them; see tasks.h. */
 #include "wiring/task.h"
+
+#include "base/clock.h"
 
 #include <stdlib.h>
 
@@ -9,17 +10,25 @@ static const char *const kind_names[] = {"after", "every", "post", "work", "rece
 
 /* --- Running */
 
-/* Under the lock. @return What is first in a heap, if it is due; or NULL. */
-static struct task *take(struct due_heap *heap, uint64_t now_ns)
+static void take(struct task *task)
 {
-    struct due *first = due_heap_first(heap);
-
-    if (first == NULL || first->at_ns > now_ns)
-        return NULL;
-    struct task *task = (struct task *)first;
-    due_heap_remove(heap, first);
     task->place = TASK_TAKEN;
     task->instance->tasks.running++;
+}
+
+struct task *task_take_due(struct tasks *tasks)
+{
+    struct due *first = due_heap_first(&tasks->lists);
+
+    if (first == NULL || first->at_ns > tasks->now_ns())
+        return NULL;
+    struct task_list *list = (struct task_list *)first;
+    struct due *due = due_heap_first(&list->due);
+    due_heap_remove(&list->due, due);
+    list->is_served = true;
+    task_list_offer(list);
+    struct task *task = (struct task *)due;
+    take(task);
     return task;
 }
 
@@ -87,7 +96,7 @@ static bool settle(struct tasks *tasks, struct task *task, bool was_called)
     return is_over;
 }
 
-static void run_task(struct tasks *tasks, struct task *task)
+void task_run(struct tasks *tasks, struct task *task)
 {
     struct instance *instance = task->instance;
     struct slot *slot = instance->setup.slot;
@@ -107,43 +116,12 @@ static void run_task(struct tasks *tasks, struct task *task)
     pthread_mutex_lock(&tasks->lock);
     if (is_over)
         task_delist(task);
+    instance->tasks.is_served = false;
+    task_list_offer(&instance->tasks);
     let_go(tasks, instance);
     pthread_mutex_unlock(&tasks->lock);
     if (is_over)
         free(task);
-}
-
-/* Under the lock: until something is due, or may be. */
-static void wait_for_due(struct tasks *tasks)
-{
-    const struct due *first = due_heap_first(&tasks->due);
-
-    if (first == NULL) {
-        pthread_cond_wait(&tasks->due_changed, &tasks->lock);
-        return;
-    }
-    const uint64_t now = tasks->now_ns();
-    const uint64_t until = clock_now_ns() + (first->at_ns > now ? first->at_ns - now : 0);
-    (void)clock_condition_wait(&tasks->due_changed, &tasks->lock, until);
-}
-
-static void *run_tasks(void *data)
-{
-    struct tasks *tasks = data;
-
-    pthread_mutex_lock(&tasks->lock);
-    while (!tasks->is_stopping) {
-        struct task *task = take(&tasks->due, tasks->now_ns());
-        if (task == NULL) {
-            wait_for_due(tasks);
-            continue;
-        }
-        pthread_mutex_unlock(&tasks->lock);
-        run_task(tasks, task);
-        pthread_mutex_lock(&tasks->lock);
-    }
-    pthread_mutex_unlock(&tasks->lock);
-    return NULL;
 }
 
 static void *run_jobs(void *data)
@@ -152,11 +130,13 @@ static void *run_jobs(void *data)
 
     pthread_mutex_lock(&tasks->lock);
     while (!tasks->is_stopping) {
-        struct task *task = take(&tasks->jobs, UINT64_MAX);
+        struct task *task = (struct task *)due_heap_first(&tasks->jobs);
         if (task == NULL) {
             pthread_cond_wait(&tasks->jobs_waiting, &tasks->lock);
             continue;
         }
+        due_heap_remove(&tasks->jobs, &task->due);
+        take(task);
         pthread_mutex_unlock(&tasks->lock);
         task->result = task->job(task->data);
         counter_add_shared(&task->instance->figures->jobs_run, 1);
@@ -175,6 +155,7 @@ static void *run_jobs(void *data)
 void task_list_init(struct task_list *list, struct tasks *tasks)
 {
     *list = (struct task_list){.tasks = tasks};
+    due_heap_init(&list->due);
 }
 
 void tasks_open(struct instance *instance)
@@ -188,6 +169,28 @@ void tasks_open(struct instance *instance)
     for (struct task *task = instance->tasks.first; task != NULL; task = task->next)
         task_put(tasks, task);
     pthread_mutex_unlock(&tasks->lock);
+}
+
+static void set_aside(struct instance *instance, bool is_aside)
+{
+    struct tasks *tasks = instance->tasks.tasks;
+
+    if (tasks == NULL)
+        return;
+    pthread_mutex_lock(&tasks->lock);
+    instance->tasks.is_aside = is_aside;
+    task_list_offer(&instance->tasks);
+    pthread_mutex_unlock(&tasks->lock);
+}
+
+void tasks_set_aside(struct instance *instance)
+{
+    set_aside(instance, true);
+}
+
+void tasks_go_on(struct instance *instance)
+{
+    set_aside(instance, false);
 }
 
 /* Under the lock. */
@@ -236,6 +239,7 @@ void tasks_cancel(struct instance *instance)
     while (instance->tasks.running > 0)
         pthread_cond_wait(&tasks->one_ended, &tasks->lock);
     struct task *task = take_all(tasks, instance);
+    due_heap_finish(&instance->tasks.due);
     pthread_mutex_unlock(&tasks->lock);
     if (task == NULL)
         return;
@@ -281,18 +285,22 @@ struct tasks *tasks_create(uint64_t (*now_ns)(void))
     if (tasks == NULL)
         return NULL;
     tasks->now_ns = now_ns;
-    due_heap_init(&tasks->due);
+    due_heap_init(&tasks->lists);
     due_heap_init(&tasks->jobs);
     hash_table_init(&tasks->numbered);
     if (init_lock(tasks) != 0) {
         free(tasks);
         return NULL;
     }
+    if (task_runners_init(tasks) != 0) {
+        tasks_destroy(tasks);
+        return NULL;
+    }
     /* All at once: a thread that a plugin's call had to make could fail, and would inherit which
      * signals the caller blocks. */
-    for (; tasks->thread_count < 1 + TASKS_JOB_THREADS; tasks->thread_count++) {
-        if (pthread_create(&tasks->threads[tasks->thread_count], NULL,
-                           tasks->thread_count == 0 ? run_tasks : run_jobs, tasks) != 0) {
+    for (; tasks->job_thread_count < TASKS_JOB_THREADS; tasks->job_thread_count++) {
+        if (pthread_create(&tasks->job_threads[tasks->job_thread_count], NULL, run_jobs, tasks) !=
+            0) {
             tasks_destroy(tasks);
             return NULL;
         }
@@ -306,12 +314,12 @@ void tasks_destroy(struct tasks *tasks)
         return;
     pthread_mutex_lock(&tasks->lock);
     tasks->is_stopping = true;
-    pthread_cond_broadcast(&tasks->due_changed);
     pthread_cond_broadcast(&tasks->jobs_waiting);
     pthread_mutex_unlock(&tasks->lock);
-    for (size_t i = 0; i < tasks->thread_count; i++)
-        pthread_join(tasks->threads[i], NULL);
-    due_heap_finish(&tasks->due);
+    for (size_t i = 0; i < tasks->job_thread_count; i++)
+        pthread_join(tasks->job_threads[i], NULL);
+    task_runners_finish(tasks);
+    due_heap_finish(&tasks->lists);
     due_heap_finish(&tasks->jobs);
     hash_table_finish(&tasks->numbered, NULL, NULL);
     pthread_cond_destroy(&tasks->one_ended);

@@ -6,11 +6,13 @@
  * under a lock of the plugin's. One that fails has changed nothing: it runs and releases nothing.
  *
  * A task is a callback like any other: it gets `self`, is serialised with the instance's callbacks
- * unless the descriptor says TONI_CONCURRENT, and must not block. One thread of the host runs the
- * tasks of all instances, one after the other: by the time at which they are due, and those of the
- * same time in the order of the calls. So a slow one makes the others late. What blocks belongs
- * into the job of toni_work, which runs on one of a few threads of its own, beside all callbacks. A
- * callback must not wait for a task or its job: they may be waiting for the callback.
+ * unless the descriptor says TONI_CONCURRENT, and must not block. The tasks of one instance run one
+ * after the other, also if it says that: by the time at which they are due, and those of the same
+ * time in the order of the calls. So a slow one makes the others of its instance late, and so does
+ * a slow callback of an instance that is serialised; tasks of other instances go on beside them, on
+ * other threads of the host. What blocks belongs into the job of toni_work, which runs on one of a
+ * few threads of its own, beside all callbacks. A callback must not wait for a task or its job:
+ * they may be waiting for the callback.
  *
  * `data` belongs to the task until the task is over. Then `release` gets it, exactly once, whatever
  * happened: after the task has run, or instead if it was cancelled, or when the instance ends. It

@@ -35,6 +35,7 @@ from toni_host import (
     gateway,
     main,
     open_socket,
+    run_toni,
     scaled,
 )
 
@@ -124,6 +125,45 @@ class AdminTestCase(HostTestCase):
             lambda: self.metrics()(name, **labels) == wanted,
             "%s %r is %s, now: %s" % (name, labels, wanted, self.metrics()(name, **labels)),
         )
+
+
+class TestNamesThatAreGone(unittest.TestCase):
+    def configure(self, *gateways):
+        with open(self.host.conf, "w", encoding="utf-8") as out:
+            out.write(configuration(gateways, admin="127.0.0.1:0"))
+
+    def reload(self):
+        done = run_toni("reload", "-c", self.host.conf)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_they_vanish_and_go_on_when_they_come_again(self):
+        self.host = Host("")
+        self.addCleanup(self.host.kill)
+        self.configure(ECHO, TASKS)
+        self.host.start()
+        client = Client(self.host.address, "/tasks")
+        for _ in range(3):
+            client.send("post")
+            client.expect("post 0")
+        client.drop()
+
+        def labels():
+            return {value for (_, own), _ in scrape(self.host.admin_address).samples.items() for _, value in own}
+
+        def tasks_run():
+            return scrape(self.host.admin_address)("tasks_run_total", instance="tasks")
+
+        self.assertIn("tasks", labels())
+        before = tasks_run()
+        self.assertGreaterEqual(before, 4)  # and the one of `create`
+        self.configure(ECHO)
+        self.reload()
+        self.assertNotIn("tasks", labels())
+        self.assertIn("echo", labels())
+        self.configure(ECHO, TASKS)
+        self.reload()
+        self.assertGreaterEqual(tasks_run(), before)
+        self.host.stop()
 
 
 class TestTasks(AdminTestCase):

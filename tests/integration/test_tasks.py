@@ -1,9 +1,22 @@
 """Timers, posts and jobs of a gateway, as its clients see them."""
 
+import threading
 import time
 import unittest
 
-from toni_host import DEADLINE, TASKS, Client, Host, HostTestCase, both, configuration, main, scaled
+from toni_host import (
+    DEADLINE,
+    TASKS,
+    Client,
+    Host,
+    HostTestCase,
+    both,
+    configuration,
+    gateway,
+    main,
+    run_toni,
+    scaled,
+)
 
 
 @both
@@ -75,6 +88,79 @@ class TestTasks(HostTestCase):
         gone.expect("every 1")
         gone.reset()
         self.assertEqual(self.open().ask("after:100"), "after 0")
+
+
+class TestOthersGoOn(unittest.TestCase):
+    """A 10 ms timer of one instance, while another is busy for 1.5 s: its longest gap stays far below that."""
+
+    BUSY_S = 1.5
+
+    def start(self):
+        self.host = Host("")
+        self.addCleanup(self.host.kill)
+        self.configure(1)
+        self.host.start()
+
+    def configure(self, version):
+        slow = gateway("slow", "tasks_gateway.so", "/slow", options={"export_ms": 1500, "version": version})
+        with open(self.host.conf, "w", encoding="utf-8") as out:
+            out.write(configuration([TASKS, slow], workers=2, limits={"swap_ms": 5000}))
+
+    def longest_gap_while(self, busy):
+        """busy: called on another thread; takes BUSY_S or more."""
+        client = Client(self.host.address, "/tasks")
+        self.addCleanup(client.drop)
+        client.send("every:10:1000000")
+        client.expect("every 1")
+        thread = threading.Thread(target=busy)
+        thread.start()
+        gap, before = 0, time.monotonic()
+        while thread.is_alive():
+            client.read()
+            now = time.monotonic()
+            gap, before = max(gap, now - before), now
+        thread.join()
+        return gap
+
+    def check(self, busy):
+        began = time.monotonic()
+        gap = self.longest_gap_while(busy)
+        self.assertGreaterEqual(time.monotonic() - began, self.BUSY_S)
+        self.assertLess(gap, self.BUSY_S * 0.6)
+
+    def client_asks(self, text, answer):
+        """Of the slow gateway; on the worker that the ticking client is not on, as far as one can tell."""
+
+        def ask():
+            client = Client(self.host.address, "/slow")
+            client.send(text)
+            client.expect(answer)
+            client.drop()
+
+        return ask
+
+    def test_a_slow_task(self):
+        self.start()
+        self.check(self.client_asks("stall:1500", "stalled 0"))
+
+    def test_a_slow_callback(self):
+        self.start()
+        self.check(self.client_asks("sleep:1500", "slept"))
+        self.host.stop()
+
+    def test_a_slow_swap(self):
+        self.start()
+        waits = Client(self.host.address, "/slow")  # its timer is due all the while
+        self.addCleanup(waits.drop)
+        waits.send("every:10:1000000")
+        waits.expect("every 1")
+        self.configure(2)
+
+        def reload():
+            self.answer = run_toni("reload", "-c", self.host.conf)
+
+        self.check(reload)
+        self.assertEqual(self.answer.returncode, 0, self.answer.stdout + self.answer.stderr)
 
 
 class TestEnds(unittest.TestCase):

@@ -55,6 +55,12 @@ static int32_t work(void *data)
     return 7;
 }
 
+static int32_t work_quietly(void *data)
+{
+    (void)data;
+    return 7;
+}
+
 static void say_done(void *self, void *data, int32_t result)
 {
     (void)data;
@@ -256,7 +262,7 @@ static int32_t work_until_told(void *data)
 /* What a job leaves to be told comes by the time at which the job has ended. */
 START_TEST(work_is_told_in_its_turn)
 {
-    struct instance *instance = fixture_make(&fixture), *busy = fixture_make(&fixture);
+    struct instance *instance = fixture_make(&fixture);
 
     ck_assert_int_eq(toni_work(instance_context(instance), work_until_told, say_done, "job", NULL),
                      TONI_OK);
@@ -264,7 +270,7 @@ START_TEST(work_is_told_in_its_turn)
     fixture_advance(&fixture, 1);
     may_end = false;
     set_gate(false);
-    ck_assert_int_eq(toni_post(instance_context(busy), run_through_gate, NULL, NULL), TONI_OK);
+    ck_assert_int_eq(toni_post(instance_context(instance), run_through_gate, NULL, NULL), TONI_OK);
     await_words(2);
     ck_assert_int_eq(post(instance, "post"), TONI_OK);
     fixture_advance(&fixture, 1);
@@ -275,8 +281,129 @@ START_TEST(work_is_told_in_its_turn)
     await_words(5);
     fixture_fence(instance);
     expect_record("job in out post done ");
-    instance_destroy(busy);
     instance_destroy(instance);
+}
+END_TEST
+
+/* --- One that is held up */
+
+/* What another instance asks for while one is held up, from which its own queue must not wait. */
+static void check_others_go_on(struct instance *other)
+{
+    const int64_t timer = every(other, 10, "tick");
+
+    for (int i = 0; i < 3; i++)
+        advance(other, 10);
+    ck_assert_int_eq(post(other, "post"), TONI_OK);
+    ck_assert_int_eq(toni_work(instance_context(other), work_quietly, say_done, NULL, NULL),
+                     TONI_OK);
+    await_words(5);
+    ck_assert_int_eq(cancel(other, timer), TONI_OK);
+    fixture_fence(other);
+    expect_record("tick tick tick post done ");
+}
+
+START_TEST(a_slow_task_makes_no_other_instance_late)
+{
+    struct instance *slow = fixture_make(&fixture), *other = fixture_make(&fixture);
+
+    set_gate(false);
+    toni_post(instance_context(slow), run_through_gate, NULL, NULL);
+    await_words(1);
+    expect_record("in ");
+    post(slow, "b");
+    after(slow, 0, "c");
+    check_others_go_on(other);
+    set_gate(true);
+    fixture_fence(slow);
+    expect_record("out b c "); /* and its own come in their order */
+    ck_assert_uint_gt(tasks_read(fixture.tasks).reliefs, 0);
+    instance_destroy(slow);
+    instance_destroy(other);
+}
+END_TEST
+
+START_TEST(a_slow_callback_makes_no_other_instance_late)
+{
+    struct instance *slow = fixture_make(&fixture), *other = fixture_make(&fixture);
+    const uint64_t entered = instance_enter(slow);
+
+    post(slow, "a");
+    after(slow, 0, "b");
+    check_others_go_on(other);
+    instance_leave(slow, "test", entered);
+    fixture_fence(slow);
+    expect_record("a b ");
+    instance_destroy(slow);
+    instance_destroy(other);
+}
+END_TEST
+
+START_TEST(a_closed_gate_makes_no_other_instance_late)
+{
+    struct instance *closed = fixture_make(&fixture), *other = fixture_make(&fixture);
+    struct gate *entrance = &closed->setup.slot->gate;
+
+    gate_close(entrance);
+    post(closed, "a");
+    check_others_go_on(other);
+    gate_open(entrance);
+    fixture_fence(closed);
+    expect_record("a ");
+    instance_destroy(closed);
+    instance_destroy(other);
+}
+END_TEST
+
+START_TEST(what_is_set_aside_takes_no_thread)
+{
+    struct instance *aside[3 * TASKS_RUNNERS_MOST], *other = fixture_make(&fixture);
+
+    for (size_t i = 0; i < sizeof aside / sizeof aside[0]; i++) {
+        aside[i] = fixture_make(&fixture);
+        tasks_set_aside(aside[i]);
+        gate_close(&aside[i]->setup.slot->gate);
+        post(aside[i], "aside");
+        (void)cancel(aside[i], after(aside[i], 0, "never"));
+    }
+    const uint64_t threads = tasks_read(fixture.tasks).threads;
+    check_others_go_on(other);
+    ck_assert_uint_eq(released, 1 + 1); /* by `other`: the tick and the post */
+    ck_assert_uint_le(tasks_read(fixture.tasks).threads,
+                      threads + 1); /* a slow machine may relieve */
+    for (size_t i = 0; i < sizeof aside / sizeof aside[0]; i++) {
+        gate_open(&aside[i]->setup.slot->gate);
+        tasks_go_on(aside[i]);
+        fixture_fence(aside[i]);
+        expect_record("aside ");
+        instance_destroy(aside[i]);
+    }
+    ck_assert_uint_eq(released, 2 + 2 * sizeof aside / sizeof aside[0]);
+    instance_destroy(other);
+}
+END_TEST
+
+/* More than there may be threads: the rest waits, until one of them comes back. */
+START_TEST(threads_are_bounded)
+{
+    struct instance *slow[TASKS_RUNNERS_MOST + 3];
+    const size_t count = sizeof slow / sizeof slow[0];
+
+    set_gate(false);
+    for (size_t i = 0; i < count; i++) {
+        slow[i] = fixture_make(&fixture);
+        toni_post(instance_context(slow[i]), run_through_gate, NULL, let_go);
+    }
+    await_words(TASKS_RUNNERS_MOST);
+    ck_assert_uint_eq(tasks_read(fixture.tasks).threads, TASKS_RUNNERS_MOST);
+    set_gate(true);
+    await_words(2 * count);
+    for (size_t i = 0; i < count; i++) {
+        fixture_fence(slow[i]);
+        instance_destroy(slow[i]);
+    }
+    ck_assert_uint_eq(released, count);
+    ck_assert_uint_eq(tasks_read(fixture.tasks).threads, TASKS_RUNNERS_MOST);
 }
 END_TEST
 
@@ -457,16 +584,16 @@ START_TEST(destroy_does_not_wait_for_others)
     toni_post(instance_context(slow), run_through_gate, NULL, NULL);
     toni_work(instance_context(slow), work_through_gate, NULL, NULL, NULL);
     await_words(2);
-    post(instance, "x");
-    every(instance, 1, "x");
+    every(instance, 1, "never");
     toni_work(instance_context(instance), work, say_done, "job", let_go);
-    await_words(3); /* the job, whose `done` finds the tasks' thread busy */
+    await_words(4);
+    fixture_fence(instance);
     instance_destroy(instance);
-    ck_assert_uint_eq(released, 3);
+    ck_assert_uint_eq(released, 2);
     set_gate(true);
-    await_words(5);
+    await_words(6);
     instance_destroy(slow);
-    expect_record("in in job out out ");
+    expect_record("in in job done out out ");
 }
 END_TEST
 
@@ -511,12 +638,6 @@ static void check_locked(void *data)
 
     ck_assert_int_ne(pthread_mutex_trylock(&instance->lock), 0);
     let_go(data);
-}
-
-static int32_t work_quietly(void *data)
-{
-    (void)data;
-    return 7;
 }
 
 static void ignore(void *self, void *data)
@@ -901,6 +1022,11 @@ int main(void)
     tcase_add_test(cases, a_slow_every_does_not_pile_up);
     tcase_add_test(cases, work_is_done_then_told);
     tcase_add_test(cases, work_is_told_in_its_turn);
+    tcase_add_test(cases, a_slow_task_makes_no_other_instance_late);
+    tcase_add_test(cases, a_slow_callback_makes_no_other_instance_late);
+    tcase_add_test(cases, a_closed_gate_makes_no_other_instance_late);
+    tcase_add_test(cases, what_is_set_aside_takes_no_thread);
+    tcase_add_test(cases, threads_are_bounded);
     tcase_add_test(cases, a_cancelled_timer_does_not_run);
     tcase_add_test(cases, a_timer_cancels_itself);
     tcase_add_test(cases, what_a_callback_cancels_is_not_about_to_run);

@@ -1,7 +1,8 @@
 /* Random operations on the tasks of instances. First by one thread, beside a plain model that knows
- * what must run in which order; then by several threads that ask and cancel while instances are
- * destroyed and made anew: each task must be released exactly once, and nothing that was refused or
- * cancelled runs. TONI_TEST_SEED chooses other random numbers. */
+ * what must run in which order on each instance, also while others are held up; then by several
+ * threads that ask and cancel while instances are destroyed and made anew: each task must be
+ * released exactly once, and nothing that was refused or cancelled runs. TONI_TEST_SEED chooses
+ * other random numbers. */
 #include "tasks_fixture.h"
 
 #include <pthread.h>
@@ -12,7 +13,7 @@
 
 #define NS_PER_MS 1000000u
 
-enum { INSTANCES = 3 };
+enum { INSTANCES = 4 };
 
 static struct fixture fixture;
 static unsigned seed;
@@ -51,12 +52,38 @@ struct token {
 static struct token tokens[TASKS]; /* in the order of asking */
 static unsigned token_count;
 static struct instance *instances[INSTANCES];
-static char expected[65536];
-static size_t expected_length;
+
+/* What ran on an instance, and what should have. */
+struct record {
+    char words[65536];
+    size_t length;
+};
+
+static struct record seen[INSTANCES], expected[INSTANCES];
+
+/* Why nothing runs on an instance at the moment. */
+static enum hold {
+    GOES_ON,
+    HELD_LOCK,  /* as by a callback on another thread */
+    HELD_TASK,  /* by a task that does not end */
+    HELD_ASIDE, /* as in a swap */
+    HOLDS
+} held[INSTANCES];
+
+static uint64_t entered[INSTANCES];
 
 static uint64_t now_ms(void)
 {
     return fixture_now_ns() / NS_PER_MS;
+}
+
+/* One thread at a time: the one that serves the instance, or that of the test. */
+static void write_word(struct record *record, const struct token *token)
+{
+    const size_t space = sizeof record->words - record->length;
+
+    record->length += (size_t)snprintf(record->words + record->length, space, "%s ", token->word);
+    ck_assert_uint_lt(record->length, sizeof record->words);
 }
 
 static void run_token(void *self, void *data)
@@ -65,7 +92,7 @@ static void run_token(void *self, void *data)
 
     ck_assert_ptr_eq(self, instances[token->instance]);
     ck_assert_uint_eq(token->releases, 0);
-    note(token->word);
+    write_word(&seen[token->instance], token);
 }
 
 static int32_t work_token(void *data)
@@ -90,14 +117,6 @@ static void release_token(void *data)
     atomic_fetch_add(&token->releases, 1);
 }
 
-static void expect(const struct token *token)
-{
-    const size_t space = sizeof expected - expected_length;
-
-    expected_length += (size_t)snprintf(expected + expected_length, space, "%s ", token->word);
-    ck_assert_uint_lt(expected_length, sizeof expected);
-}
-
 /* Of those that are due at the same time, the one that was asked for first. */
 static struct token *first_due(void)
 {
@@ -105,7 +124,7 @@ static struct token *first_due(void)
 
     for (unsigned i = 0; i < token_count; i++) {
         struct token *token = &tokens[i];
-        if (!token->is_over && token->due_ms <= now_ms() &&
+        if (!token->is_over && held[token->instance] == GOES_ON && token->due_ms <= now_ms() &&
             (first == NULL || token->due_ms < first->due_ms))
             first = token;
     }
@@ -115,7 +134,7 @@ static struct token *first_due(void)
 static void run_model(void)
 {
     for (struct token *token = first_due(); token != NULL; token = first_due()) {
-        expect(token);
+        write_word(&expected[token->instance], token);
         token->is_over = !token->is_every;
         if (token->is_every) {
             token->due_ms += token->period_ms;
@@ -128,13 +147,22 @@ static void run_model(void)
 /* Has both run all that is due, and compares. */
 static void settle(void)
 {
-    fixture_fence(instances[0]);
+    for (unsigned i = 0; i < INSTANCES; i++) {
+        if (held[i] == GOES_ON)
+            fixture_fence(instances[i]);
+    }
     run_model();
-    expected[expected_length] = '\0';
-    expect_record(expected);
-    expected_length = 0;
-    for (unsigned i = 0; i < token_count; i++)
-        ck_assert_uint_eq(tokens[i].releases, tokens[i].is_over);
+    for (unsigned i = 0; i < INSTANCES; i++) {
+        ck_assert_uint_eq(seen[i].length, expected[i].length);
+        ck_assert_mem_eq(seen[i].words, expected[i].words, expected[i].length);
+        seen[i].length = expected[i].length = 0;
+    }
+    for (unsigned i = 0; i < token_count; i++) {
+        if (held[tokens[i].instance] == GOES_ON)
+            ck_assert_uint_eq(tokens[i].releases, tokens[i].is_over);
+        else
+            ck_assert_uint_le(tokens[i].releases, tokens[i].is_over);
+    }
 }
 
 static struct token *add_token(unsigned *dice, uint64_t delay_ms)
@@ -183,6 +211,11 @@ static void ask_work(unsigned *dice)
 {
     settle();
     struct token *token = add_token(dice, 0);
+    if (held[token->instance] != GOES_ON) {
+        token->is_over = true; /* it was never asked for */
+        token->releases = 1;
+        return;
+    }
 
     ck_assert_int_eq(toni_work(instance_context(instances[token->instance]), work_token, end_token,
                                token, release_token),
@@ -206,21 +239,90 @@ static void cancel_any(unsigned *dice)
         token->is_over = true;
 }
 
+/* --- Holding an instance up */
+
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool is_in[INSTANCES], may_end[INSTANCES];
+} hold = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void stay(void *self, void *data)
+{
+    const size_t number = (size_t)((bool *)data - hold.is_in);
+
+    (void)self;
+    pthread_mutex_lock(&hold.mutex);
+    hold.is_in[number] = true;
+    pthread_cond_broadcast(&hold.changed);
+    while (!hold.may_end[number])
+        pthread_cond_wait(&hold.changed, &hold.mutex);
+    hold.is_in[number] = false;
+    pthread_mutex_unlock(&hold.mutex);
+}
+
+static void begin_stay(unsigned number)
+{
+    hold.may_end[number] = false;
+    ck_assert_int_eq(
+        toni_post(instance_context(instances[number]), stay, &hold.is_in[number], NULL), TONI_OK);
+    pthread_mutex_lock(&hold.mutex);
+    while (!hold.is_in[number])
+        pthread_cond_wait(&hold.changed, &hold.mutex);
+    pthread_mutex_unlock(&hold.mutex);
+}
+
+static void end_stay(unsigned number)
+{
+    pthread_mutex_lock(&hold.mutex);
+    hold.may_end[number] = true;
+    pthread_cond_broadcast(&hold.changed);
+    pthread_mutex_unlock(&hold.mutex);
+}
+
+static void let_go_on(unsigned number)
+{
+    if (held[number] == HELD_LOCK)
+        instance_leave(instances[number], "test", entered[number]);
+    else if (held[number] == HELD_TASK)
+        end_stay(number);
+    else if (held[number] == HELD_ASIDE)
+        tasks_go_on(instances[number]);
+    held[number] = GOES_ON;
+}
+
+/* Nothing is due when it begins, so what was taken before it is over. */
+static void hold_up(unsigned number, enum hold how)
+{
+    settle();
+    if (held[number] != GOES_ON)
+        return;
+    if (how == HELD_LOCK)
+        entered[number] = instance_enter(instances[number]);
+    else if (how == HELD_TASK)
+        begin_stay(number);
+    else if (how == HELD_ASIDE)
+        tasks_set_aside(instances[number]);
+    held[number] = how;
+}
+
 static void renew(unsigned number)
 {
+    let_go_on(number);
     settle();
     instance_destroy(instances[number]);
     for (unsigned i = 0; i < token_count; i++) {
-        if (tokens[i].instance == number)
-            tokens[i].is_over = true;
-        ck_assert_uint_eq(tokens[i].releases, tokens[i].is_over);
+        if (tokens[i].instance != number)
+            continue;
+        tokens[i].is_over = true;
+        ck_assert_uint_eq(tokens[i].releases, 1);
     }
     instances[number] = fixture_make(&fixture);
 }
 
 static void operate(unsigned *dice)
 {
-    const unsigned choice = below(dice, 100);
+    const unsigned choice = below(dice, 110);
 
     if (choice < 15 && token_count < TASKS)
         ask_post(dice);
@@ -234,8 +336,12 @@ static void operate(unsigned *dice)
         cancel_any(dice);
     else if (choice < 98)
         fixture_advance(&fixture, below(dice, 30));
-    else
+    else if (choice < 100)
         renew(below(dice, INSTANCES));
+    else if (choice < 105)
+        hold_up(below(dice, INSTANCES), 1 + below(dice, HOLDS - 1));
+    else
+        let_go_on(below(dice, INSTANCES));
     /* Without a look in between, what is asked for later than a step of the clock would meet what
      * was due before it: the tasks' thread may or may not have begun on that. */
     if (choice >= 75)
@@ -250,6 +356,8 @@ START_TEST(does_what_the_model_does)
         instances[i] = fixture_make(&fixture);
     for (unsigned i = 0; i < OPERATIONS; i++)
         operate(&dice);
+    for (unsigned i = 0; i < INSTANCES; i++)
+        let_go_on(i);
     settle();
     for (unsigned i = 0; i < INSTANCES; i++)
         instance_destroy(instances[i]);
@@ -444,8 +552,11 @@ START_TEST(each_is_released_once_whatever_threads_do)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_often, &tickets[i * ASKED_BY_EACH]),
                          0);
     for (unsigned i = 0; threads_left > 0; i++) {
+        struct instance *aside = sites[(i + 1) % INSTANCES].instance;
+        tasks_set_aside(aside); /* as a swap that is given up */
         for (unsigned n = 0; n < 50; n++)
             sched_yield();
+        tasks_go_on(aside);
         instance_destroy(sites[i % INSTANCES].instance);
         open_site(&sites[i % INSTANCES]);
     }
