@@ -4,18 +4,8 @@
 #include "wiring/name.h"
 
 #include <microhttpd.h>
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
-
-/* What the header fields say. */
-struct head {
-    unsigned hosts;
-    unsigned lengths;
-    unsigned codings;
-    bool is_chunked;
-    bool is_illegal; /* a name or a value */
-};
 
 static bool is_named(toni_str name, const char *wanted)
 {
@@ -39,40 +29,49 @@ static bool value_is_illegal(toni_str value)
     return false;
 }
 
-static enum MHD_Result take_field(void *data, enum MHD_ValueKind kind, const char *name_data,
-                                  size_t name_size, const char *value_data, size_t value_size)
+void http_framing_take(struct http_framing *framing, toni_str name, toni_str value)
+{
+    framing->is_illegal |= !token_valid(name) || value_is_illegal(value);
+    framing->is_illegal |=
+        is_folded(name, "Content-Length") || is_folded(name, "Transfer-Encoding");
+    framing->hosts += is_named(name, "Host");
+    framing->lengths += is_named(name, "Content-Length");
+    if (is_named(name, "Transfer-Encoding")) {
+        framing->codings++;
+        framing->is_chunked = is_named(value, "chunked");
+    }
+}
+
+const char *http_framing_judge(const struct http_framing *framing, bool is_old, uint32_t *status)
+{
+    *status = 400;
+    if (framing->is_illegal)
+        return "A header field has a name or a value that is not legal.\n";
+    if (framing->hosts > 1 || (framing->hosts == 0 && !is_old))
+        return "Expected one header field Host.\n";
+    if (framing->lengths > 1 || framing->codings > 1 ||
+        (framing->lengths > 0 && framing->codings > 0))
+        return "Expected one Content-Length or one Transfer-Encoding.\n";
+    if (framing->codings > 0 && is_old)
+        return "HTTP/1.0 has no Transfer-Encoding.\n";
+    *status = 501;
+    if (framing->codings > 0 && !framing->is_chunked)
+        return "The only Transfer-Encoding known here is chunked.\n";
+    return NULL;
+}
+
+static enum MHD_Result take_field(void *data, enum MHD_ValueKind kind, const char *name,
+                                  size_t name_size, const char *value, size_t value_size)
 {
     (void)kind;
-    struct head *head = data;
-    const toni_str name = toni_str_make(name_data, name_size);
-    const toni_str value = toni_str_make(value_data, value_data ? value_size : 0);
-    head->is_illegal |= !token_valid(name) || value_is_illegal(value);
-    head->is_illegal |= is_folded(name, "Content-Length") || is_folded(name, "Transfer-Encoding");
-    head->hosts += is_named(name, "Host");
-    head->lengths += is_named(name, "Content-Length");
-    if (is_named(name, "Transfer-Encoding")) {
-        head->codings++;
-        head->is_chunked = is_named(value, "chunked");
-    }
+    http_framing_take(data, toni_str_make(name, name_size),
+                      toni_str_make(value, value ? value_size : 0));
     return MHD_YES;
 }
 
 const char *http_framing_problem(struct MHD_Connection *mhd, const char *version, uint32_t *status)
 {
-    const bool is_old = strcmp(version, "HTTP/1.0") == 0;
-    struct head head = {0};
-    MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, take_field, &head);
-    *status = 400;
-    if (head.is_illegal)
-        return "A header field has a name or a value that is not legal.\n";
-    if (head.hosts > 1 || (head.hosts == 0 && !is_old))
-        return "Expected one header field Host.\n";
-    if (head.lengths > 1 || head.codings > 1 || (head.lengths > 0 && head.codings > 0))
-        return "Expected one Content-Length or one Transfer-Encoding.\n";
-    if (head.codings > 0 && is_old)
-        return "HTTP/1.0 has no Transfer-Encoding.\n";
-    *status = 501;
-    if (head.codings > 0 && !head.is_chunked)
-        return "The only Transfer-Encoding known here is chunked.\n";
-    return NULL;
+    struct http_framing framing = {0};
+    MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, take_field, &framing);
+    return http_framing_judge(&framing, strcmp(version, "HTTP/1.0") == 0, status);
 }

@@ -4,9 +4,27 @@
 #ifndef NET_HTTP_FRAMING_H
 #define NET_HTTP_FRAMING_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <toni/str.h>
 
 struct MHD_Connection;
+
+/** What the header fields say that were taken so far; zero: none was. */
+struct http_framing {
+    unsigned hosts;
+    unsigned lengths;
+    unsigned codings;
+    bool is_chunked;
+    bool is_illegal; /* a name or a value */
+};
+
+/** Takes a header field, as libmicrohttpd hands it on. */
+void http_framing_take(struct http_framing *framing, toni_str name, toni_str value);
+
+/** Once all were taken. @param is_old  The request is of HTTP/1.0.
+ * @param status  As below. @return As below. */
+const char *http_framing_judge(const struct http_framing *framing, bool is_old, uint32_t *status);
 
 /** Looks at the header fields.
  * @param version  `HTTP/1.1` and its kin.

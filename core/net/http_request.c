@@ -147,7 +147,7 @@ static const char *field(const toni_exchange *exchange, const char *name)
 static bool has_body(const toni_exchange *exchange)
 {
     const char *length = field(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    return (length && strcmp(length, "0") != 0) ||
+    return (length && length[strspn(length, "0")] != '\0') ||
            field(exchange, MHD_HTTP_HEADER_TRANSFER_ENCODING);
 }
 

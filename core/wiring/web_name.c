@@ -40,7 +40,7 @@ static bool is_of_scheme(char byte)
 static bool read_address(toni_str host, int family, void *address)
 {
     char text[INET6_ADDRSTRLEN];
-    if (host.size == 0 || host.size >= sizeof text)
+    if (host.size == 0 || host.size >= sizeof text || memchr(host.data, '\0', host.size))
         return false;
     memcpy(text, host.data, host.size);
     text[host.size] = '\0';

@@ -119,11 +119,11 @@ class TestHeads(StrangersTestCase):
                 self.assertNotIn(b"\nmethod=GET", answers)
 
     def test_a_client_that_asks_whether_it_may_send_nothing_is_answered(self):
-        for behind in (b"", b"x", get(b"/probe")):
+        ask = b"GET /probe HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+        nothing = b"Content-Length: 00\r\n"
+        for rest in (b"\r\n", b"\r\nx", b"\r\n" + get(b"/probe"), nothing + b"\r\nx"):
             sock = self.open()
-            sock.sendall(
-                b"GET /probe HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\r\n" + behind
-            )
+            sock.sendall(ask + rest)
             answer = Response(b"".join(iter(lambda s=sock: s.recv(65536), b"")))
             self.assertEqual(answer.status, 200)
             self.assertEqual(answer.headers["connection"], "close")

@@ -41,6 +41,9 @@ START_TEST(refuses_what_is_no_host)
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         check_host(texts[i], NULL);
+    toni_str host;
+    ck_assert(!web_name_of_host(toni_str_make("[::1\0x]", 7), &host));
+    ck_assert(!web_name_of_host(toni_str_make("a\0b", 3), &host));
     memset(longest, 'a', sizeof longest);
     longest[256] = '\0';
     check_host(longest, NULL);
