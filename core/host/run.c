@@ -465,8 +465,7 @@ static int make(struct host *host)
         log_error("the host could not be made: out of memory");
         return -1;
     }
-    host->admin =
-        http_admin_create(&config->admin, &host->predecessor.inherited, host->access, &host->loop);
+    host->admin = http_admin_create(&config->admin, &host->predecessor.inherited, host->access);
     if (!host->admin || open_control(host))
         return -1;
     host->connections = connections_create(&host->table, &config->limits, worker_count(config));
@@ -551,6 +550,7 @@ static int open_up(struct host *host)
         return -1;
     http_admin_ready(host->admin, &(struct metrics_sources){.server = host->server,
                                                             .http = host->http,
+                                                            .admin = host->admin,
                                                             .slots = &host->slots,
                                                             .tasks = host->tasks});
     report_gateways(host);

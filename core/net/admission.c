@@ -2,6 +2,7 @@
 #include "net/admission.h"
 
 #include "base/random.h"
+#include "net/address_key.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 struct address_count {
     struct hash_node node;
     uint64_t count;
-    char address[];
+    struct address_key key;
 };
 
 static struct address_count *address_of(struct hash_node *node)
@@ -22,7 +23,7 @@ static bool address_match(const struct hash_node *node, const void *key)
 {
     const struct address_count *entry =
         (const struct address_count *)((const char *)node - offsetof(struct address_count, node));
-    return strcmp(entry->address, key) == 0;
+    return memcmp(&entry->key, key, sizeof entry->key) == 0;
 }
 
 static void address_release(struct hash_node *node, void *data)
@@ -46,28 +47,29 @@ void admission_finish(struct admission *admission)
     pthread_mutex_destroy(&admission->mutex);
 }
 
-static bool counts_addresses(const struct admission *admission, const char *address)
+/* @return Whether the address is counted; then @p key is its key. */
+static bool counts_address(const struct admission *admission, const char *address,
+                           struct address_key *key)
 {
-    return admission->limits->connections_per_address > 0 && *address != '\0';
+    return admission->limits->connections_per_address > 0 && address_key_read(address, key);
 }
 
-static uint64_t hash_of(const struct admission *admission, const char *address)
+static uint64_t hash_of(const struct admission *admission, const struct address_key *key)
 {
-    return hash_bytes(&admission->hash_key, address, strlen(address));
+    return hash_bytes(&admission->hash_key, key, sizeof *key);
 }
 
 /* Under the lock. @return The count of an address, made if there is none; NULL on no memory. */
-static struct address_count *get_count(struct admission *admission, const char *address)
+static struct address_count *get_count(struct admission *admission, const struct address_key *key)
 {
-    uint64_t hash = hash_of(admission, address);
-    struct hash_node *node = hash_table_find(&admission->addresses, hash, address_match, address);
+    uint64_t hash = hash_of(admission, key);
+    struct hash_node *node = hash_table_find(&admission->addresses, hash, address_match, key);
     if (node)
         return address_of(node);
-    size_t size = strlen(address) + 1;
-    struct address_count *entry = calloc(1, sizeof *entry + size);
+    struct address_count *entry = calloc(1, sizeof *entry);
     if (!entry)
         return NULL;
-    memcpy(entry->address, address, size);
+    entry->key = *key;
     if (hash_table_insert(&admission->addresses, &entry->node, hash)) {
         free(entry);
         return NULL;
@@ -75,10 +77,10 @@ static struct address_count *get_count(struct admission *admission, const char *
     return entry;
 }
 
-static bool enter_address(struct admission *admission, const char *address)
+static bool enter_address(struct admission *admission, const struct address_key *key)
 {
     pthread_mutex_lock(&admission->mutex);
-    struct address_count *entry = get_count(admission, address);
+    struct address_count *entry = get_count(admission, key);
     bool entered = entry && entry->count < admission->limits->connections_per_address;
     if (entered)
         entry->count++;
@@ -86,11 +88,11 @@ static bool enter_address(struct admission *admission, const char *address)
     return entered;
 }
 
-static void leave_address(struct admission *admission, const char *address)
+static void leave_address(struct admission *admission, const struct address_key *key)
 {
     pthread_mutex_lock(&admission->mutex);
     struct hash_node *node =
-        hash_table_find(&admission->addresses, hash_of(admission, address), address_match, address);
+        hash_table_find(&admission->addresses, hash_of(admission, key), address_match, key);
     if (node && --address_of(node)->count == 0) {
         hash_table_remove(&admission->addresses, node);
         free(address_of(node));
@@ -109,10 +111,11 @@ static bool enter(atomic_uint_fast64_t *count, uint64_t limit)
 bool admission_enter(struct admission *admission, atomic_uint_fast64_t *gateway, uint64_t limit,
                      const char *address)
 {
+    struct address_key key;
     if (!enter(&admission->count, admission->limits->connections))
         return false;
     if (enter(gateway, limit)) {
-        if (!counts_addresses(admission, address) || enter_address(admission, address))
+        if (!counts_address(admission, address, &key) || enter_address(admission, &key))
             return true;
         atomic_fetch_sub(gateway, 1);
     }
@@ -123,8 +126,9 @@ bool admission_enter(struct admission *admission, atomic_uint_fast64_t *gateway,
 void admission_leave(struct admission *admission, atomic_uint_fast64_t *gateway,
                      const char *address)
 {
-    if (counts_addresses(admission, address))
-        leave_address(admission, address);
+    struct address_key key;
+    if (counts_address(admission, address, &key))
+        leave_address(admission, &key);
     atomic_fetch_sub(gateway, 1);
     atomic_fetch_sub(&admission->count, 1);
 }

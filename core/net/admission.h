@@ -27,7 +27,7 @@ void admission_finish(struct admission *admission);
 
 /** @param gateway  The count of the client's gateway, and
  * @param limit    its limit.
- * @param address  The client's IP address; empty (a Unix socket) is not counted.
+ * @param address  The client's IP address, of IPv6 its /64; empty (a Unix socket) is not counted.
  * @return Whether there is room; then admission_leave must follow. @thread Any. */
 bool admission_enter(struct admission *admission, atomic_uint_fast64_t *gateway, uint64_t limit,
                      const char *address);

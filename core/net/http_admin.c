@@ -1,18 +1,20 @@
 /* Health and figures; see http_admin.h. What answers runs on libmicrohttpd's threads, one for each
- * address. */
+ * address; what accepts, on a thread with a loop, which is told what to do and waited for. */
 #include "net/http_admin.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/http_deadlines.h"
 #include "net/http_host.h"
-#include "net/listener.h"
+#include "net/http_listener.h"
 
+#include <limits.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 /* Of each address. Who watches over a host asks every few seconds, and each answer ends its
  * connection. */
@@ -30,9 +32,8 @@ enum admin_state { ADMIN_STARTING, ADMIN_READY, ADMIN_DRAINING };
 
 /* One address. */
 struct admin_listener {
-    struct listener socket;
-    bool is_local;             /* only this machine can reach it */
-    struct MHD_Daemon *daemon; /* NULL until it accepts */
+    struct http_listener http;
+    bool is_local; /* only this machine can reach it */
 };
 
 struct http_admin {
@@ -42,6 +43,15 @@ struct http_admin {
     struct admin_listener *listeners;
     size_t listener_count;
     struct http_deadlines deadlines;
+
+    /* The thread that accepts, and looks for who is late. */
+    bool has_loop, has_thread;
+    uv_loop_t loop;
+    uv_thread_t thread;
+    uv_async_t told;
+    uv_sem_t done;
+    int (*task)(struct http_admin *admin); /* that it is told to do, and */
+    int result;                            /* what came of it */
 
     /* Held while the sources are read, so that they can't be taken away meanwhile. A leaf. */
     pthread_mutex_t mutex;
@@ -172,21 +182,97 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
     }
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *state = info ? http_deadlines_add(&admin->deadlines, info->connect_fd) : NULL;
+    *state = info ? http_deadlines_start(&admin->deadlines, info->connect_fd) : NULL;
+}
+
+/* --- The thread that accepts */
+
+/* On that thread, one at a time. */
+static void on_told(uv_async_t *async)
+{
+    struct http_admin *admin = async->data;
+    admin->result = admin->task(admin);
+    uv_sem_post(&admin->done);
+}
+
+/* Has the thread do something, and waits for it. */
+static int tell(struct http_admin *admin, int (*task)(struct http_admin *admin))
+{
+    admin->task = task;
+    uv_async_send(&admin->told);
+    uv_sem_wait(&admin->done);
+    return admin->result;
+}
+
+static void run_loop(void *data)
+{
+    struct http_admin *admin = data;
+    uv_run(&admin->loop, UV_RUN_DEFAULT);
+}
+
+static int open_loop(struct http_admin *admin)
+{
+    if (uv_loop_init(&admin->loop))
+        return -1;
+    if (uv_async_init(&admin->loop, &admin->told, on_told)) {
+        uv_loop_close(&admin->loop);
+        return -1;
+    }
+    if (uv_sem_init(&admin->done, 0)) {
+        uv_close((uv_handle_t *)&admin->told, NULL);
+        uv_run(&admin->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&admin->loop);
+        return -1;
+    }
+    admin->told.data = admin;
+    admin->has_loop = true;
+    http_deadlines_watch(&admin->deadlines, &admin->loop, SWEEP_MS);
+    return 0;
+}
+
+static int start_thread(struct http_admin *admin)
+{
+    admin->has_thread = uv_thread_create(&admin->thread, run_loop, admin) == 0;
+    return admin->has_thread ? 0 : -1;
+}
+
+/* What keeps the loop from ending. */
+static int let_go(struct http_admin *admin)
+{
+    for (size_t i = 0; i < admin->listener_count; i++)
+        listener_close(&admin->listeners[i].http.socket);
+    http_deadlines_unwatch(&admin->deadlines);
+    uv_close((uv_handle_t *)&admin->told, NULL);
+    return 0;
+}
+
+static void close_loop(struct http_admin *admin)
+{
+    if (!admin->has_loop)
+        return;
+    if (admin->has_thread) {
+        (void)tell(admin, let_go);
+        uv_thread_join(&admin->thread);
+    } else {
+        (void)let_go(admin);
+        uv_run(&admin->loop, UV_RUN_DEFAULT);
+    }
+    uv_loop_close(&admin->loop);
+    uv_sem_destroy(&admin->done);
 }
 
 /* --- Starting */
 
-/* libmicrohttpd's own timeout counts idle time only, but works while the main thread is busy with a
- * plugin's hook; the deadlines are for who sends or reads a little now and then. */
-static struct MHD_Daemon *start_daemon(struct http_admin *admin, int fd)
+/* libmicrohttpd's own timeout counts idle time only; the deadlines are for who sends or reads a
+ * little now and then. */
+static struct MHD_Daemon *start_answering(void *data)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_access,
-                            admin, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET,
+                            0, NULL, NULL, on_access, data, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)INT_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                             (size_t)HEAD_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
                             (unsigned)CONNECTION_MS / 1000, MHD_OPTION_NOTIFY_CONNECTION,
-                            on_connection, admin, MHD_OPTION_END);
+                            on_connection, data, MHD_OPTION_END);
 }
 
 static int bind_all(struct http_admin *admin, const struct address_list *addresses,
@@ -194,7 +280,8 @@ static int bind_all(struct http_admin *admin, const struct address_list *address
 {
     for (size_t i = 0; i < addresses->count; i++) {
         struct admin_listener *listener = &admin->listeners[i];
-        if (listener_open(&listener->socket, &addresses->addresses[i], "listen.admin", inherited))
+        if (http_listener_open(&listener->http, &addresses->addresses[i], "listen.admin", inherited,
+                               CONNECTIONS, &admin->deadlines))
             return -1;
         listener->is_local = listen_address_is_local(&addresses->addresses[i]);
         admin->listener_count = i + 1;
@@ -204,17 +291,14 @@ static int bind_all(struct http_admin *admin, const struct address_list *address
 
 static int start(struct http_admin *admin, struct admin_listener *listener)
 {
-    listener->daemon = start_daemon(admin, listener->socket.fd);
-    if (!listener->daemon) {
-        log_error("can't accept: out of memory, threads or descriptors",
-                  log_str("address", listener->socket.name));
+    const char *name = listener->http.socket.name;
+    if (http_listener_start(&listener->http, &admin->loop, 1, start_answering, admin))
         return -1;
-    }
-    log_info("listening", log_str("protocol", "admin"), log_str("address", listener->socket.name));
+    log_info("listening", log_str("protocol", "admin"), log_str("address", name));
     if (!listener->is_local) {
         log_warn("the network may read the host's figures: unless that is meant, choose a loopback "
                  "address in listen.admin",
-                 log_str("address", listener->socket.name));
+                 log_str("address", name));
     }
     return 0;
 }
@@ -222,7 +306,17 @@ static int start(struct http_admin *admin, struct admin_listener *listener)
 static int start_unshared(struct http_admin *admin)
 {
     for (size_t i = 0; i < admin->listener_count; i++) {
-        if (!admin->listeners[i].socket.is_shared && start(admin, &admin->listeners[i]))
+        if (!admin->listeners[i].http.socket.is_shared && start(admin, &admin->listeners[i]))
+            return -1;
+    }
+    return 0;
+}
+
+static int start_all(struct http_admin *admin)
+{
+    for (size_t i = 0; i < admin->listener_count; i++) {
+        struct admin_listener *listener = &admin->listeners[i];
+        if (!http_listener_is_started(&listener->http) && start(admin, listener))
             return -1;
     }
     return 0;
@@ -230,16 +324,12 @@ static int start_unshared(struct http_admin *admin)
 
 int http_admin_start(struct http_admin *admin)
 {
-    for (size_t i = 0; i < admin->listener_count; i++) {
-        if (!admin->listeners[i].daemon && start(admin, &admin->listeners[i]))
-            return -1;
-    }
-    return 0;
+    return tell(admin, start_all);
 }
 
 struct listener *http_admin_listener(struct http_admin *admin, size_t number)
 {
-    return admin && number < admin->listener_count ? &admin->listeners[number].socket : NULL;
+    return admin && number < admin->listener_count ? &admin->listeners[number].http.socket : NULL;
 }
 
 static struct http_admin *allocate(const struct address_list *addresses)
@@ -264,8 +354,7 @@ fail:
 }
 
 struct http_admin *http_admin_create(const struct address_list *addresses,
-                                     struct inherited *inherited, struct access *access,
-                                     uv_loop_t *loop)
+                                     struct inherited *inherited, struct access *access)
 {
     struct http_admin *admin = allocate(addresses);
     if (!admin) {
@@ -273,12 +362,28 @@ struct http_admin *http_admin_create(const struct address_list *addresses,
         return NULL;
     }
     admin->access = access;
-    if (bind_all(admin, addresses, inherited) || start_unshared(admin)) {
-        http_admin_destroy(admin);
-        return NULL;
+    if (bind_all(admin, addresses, inherited))
+        goto fail;
+    if (open_loop(admin)) {
+        log_error("what answers on listen.admin could not be made: out of memory or descriptors");
+        goto fail;
     }
-    http_deadlines_watch(&admin->deadlines, loop, SWEEP_MS);
+    if (start_unshared(admin))
+        goto fail;
+    if (start_thread(admin)) {
+        log_error("what answers on listen.admin could not be made: out of threads");
+        goto fail;
+    }
     return admin;
+
+fail:
+    http_admin_destroy(admin);
+    return NULL;
+}
+
+const struct http_listener *http_admin_http_listener(const struct http_admin *admin, size_t number)
+{
+    return number < admin->listener_count ? &admin->listeners[number].http : NULL;
 }
 
 /* --- The host's life */
@@ -292,14 +397,16 @@ void http_admin_ready(struct http_admin *admin, const struct metrics_sources *so
     atomic_store(&admin->state, ADMIN_READY);
 }
 
+static int leave_all(struct http_admin *admin)
+{
+    for (size_t i = 0; i < admin->listener_count; i++)
+        listener_leave(&admin->listeners[i].http.socket);
+    return 0;
+}
+
 void http_admin_leave(struct http_admin *admin)
 {
-    for (size_t i = 0; i < admin->listener_count; i++) {
-        struct admin_listener *listener = &admin->listeners[i];
-        if (listener->daemon)
-            MHD_quiesce_daemon(listener->daemon);
-        listener_leave(&listener->socket);
-    }
+    (void)tell(admin, leave_all);
     http_admin_drain(admin);
 }
 
@@ -317,24 +424,18 @@ void http_admin_withdraw(struct http_admin *admin)
     pthread_mutex_lock(&admin->mutex);
     admin->has_sources = false;
     pthread_mutex_unlock(&admin->mutex);
-    http_deadlines_unwatch(&admin->deadlines);
 }
 
 void http_admin_destroy(struct http_admin *admin)
 {
     if (!admin)
         return;
-    for (size_t i = 0; i < admin->listener_count; i++) {
-        struct admin_listener *listener = &admin->listeners[i];
-        if (listener->daemon) {
-            MHD_quiesce_daemon(
-                listener->daemon); /* else it would close the socket, which is ours */
-            listener_refuse(&listener->socket);
-            MHD_stop_daemon(listener->daemon);
-        }
-        listener_close(&listener->socket);
-    }
+    close_loop(admin);
+    for (size_t i = 0; i < admin->listener_count; i++)
+        http_listener_close(&admin->listeners[i].http);
     http_deadlines_finish(&admin->deadlines);
+    for (size_t i = 0; i < admin->listener_count; i++)
+        http_listener_finish(&admin->listeners[i].http);
     pthread_mutex_destroy(&admin->mutex);
     free(admin->listeners);
     free(admin);

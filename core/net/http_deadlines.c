@@ -3,8 +3,10 @@
 
 #include "base/clock.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 /* In the middle of a body libmicrohttpd can't answer, so this goes past it. */
 static const char answer_late[] = "HTTP/1.1 408 Request Timeout\r\n"
@@ -15,31 +17,128 @@ static const char answer_late[] = "HTTP/1.1 408 Request Timeout\r\n"
 int http_deadlines_init(struct http_deadlines *deadlines, uint64_t limit_ms)
 {
     *deadlines = (struct http_deadlines){.limit_ms = limit_ms};
+    hash_table_init(&deadlines->handed_over);
     return pthread_mutex_init(&deadlines->mutex, NULL) ? -1 : 0;
 }
 
 void http_deadlines_finish(struct http_deadlines *deadlines)
 {
+    while (deadlines->first)
+        http_deadlines_remove(deadlines, deadlines->first);
+    hash_table_finish(&deadlines->handed_over, NULL, NULL);
     pthread_mutex_destroy(&deadlines->mutex);
 }
 
-struct http_connection *http_deadlines_add(struct http_deadlines *deadlines, int fd)
+/* --- Those that no thread has taken yet */
+
+/* 0: the descriptor is not open. */
+static uint64_t inode_of(int fd)
 {
-    struct http_connection *connection = malloc(sizeof *connection);
-    if (!connection)
-        return NULL;
-    *connection = (struct http_connection){
-        .fd = fd,
-        .phase = HTTP_WAITING,
-        .due_ms = clock_now_ms() + deadlines->limit_ms,
-    };
-    pthread_mutex_lock(&deadlines->mutex);
+    struct stat file;
+    return fstat(fd, &file) ? 0 : file.st_ino;
+}
+
+/* Neighbouring numbers, so that they lie in different buckets by themselves. */
+static uint64_t hash_of(int fd)
+{
+    return (uint64_t)fd;
+}
+
+static struct http_connection *connection_of(struct hash_node *node)
+{
+    return (struct http_connection *)((char *)node - offsetof(struct http_connection, node));
+}
+
+static bool any_match(const struct hash_node *node, const void *key)
+{
+    (void)node, (void)key;
+    return true; /* the hash is the descriptor */
+}
+
+/* Under the lock. libmicrohttpd says nothing when it has no memory for a connection that it was
+ * handed: it closes the socket, whose number may be another's by now. */
+static bool was_closed_unsaid(const struct http_connection *connection)
+{
+    return !connection->is_started && inode_of(connection->fd) != connection->inode;
+}
+
+/* --- Coming and going */
+
+static void link_connection(struct http_deadlines *deadlines, struct http_connection *connection)
+{
     connection->next = deadlines->first;
     connection->link = &deadlines->first;
     if (connection->next)
         connection->next->link = &connection->next;
     deadlines->first = connection;
+}
+
+static void unlink_connection(struct http_deadlines *deadlines, struct http_connection *connection)
+{
+    *connection->link = connection->next;
+    if (connection->next)
+        connection->next->link = connection->link;
+    if (!connection->is_started)
+        hash_table_remove(&deadlines->handed_over, &connection->node);
+}
+
+static void end(struct http_connection *connection)
+{
+    if (connection->phase == HTTP_RUNNING)
+        atomic_fetch_sub(&connection->load->calls, 1);
+    atomic_fetch_sub(&connection->load->connections, 1);
+    places_give_back(connection->places, &connection->place);
+    free(connection);
+}
+
+struct http_connection *http_deadlines_add(struct http_deadlines *deadlines, struct places *places,
+                                           struct http_load *load, int fd,
+                                           const struct sockaddr_storage *peer)
+{
+    struct http_connection *connection = malloc(sizeof *connection);
+    if (!connection)
+        return NULL;
+    *connection = (struct http_connection){
+        .places = places,
+        .load = load,
+        .fd = fd,
+        .inode = inode_of(fd),
+        .phase = HTTP_WAITING,
+        .due_ms = clock_now_ms() + deadlines->limit_ms,
+    };
+    if (places_take(places, &connection->place, fd, peer))
+        goto fail;
+    pthread_mutex_lock(&deadlines->mutex);
+    int failed = hash_table_insert(&deadlines->handed_over, &connection->node, hash_of(fd));
+    if (!failed)
+        link_connection(deadlines, connection);
     pthread_mutex_unlock(&deadlines->mutex);
+    if (failed)
+        goto fail_insert;
+    atomic_fetch_add(&load->connections, 1);
+    return connection;
+
+fail_insert:
+    places_give_back(places, &connection->place);
+fail:
+    free(connection);
+    return NULL;
+}
+
+/* Of two with the same number the table finds the one that came last: the other was closed unsaid.
+ */
+struct http_connection *http_deadlines_start(struct http_deadlines *deadlines, int fd)
+{
+    pthread_mutex_lock(&deadlines->mutex);
+    struct hash_node *node = hash_table_find(&deadlines->handed_over, hash_of(fd), any_match, NULL);
+    struct http_connection *connection = node ? connection_of(node) : NULL;
+    if (connection) {
+        hash_table_remove(&deadlines->handed_over, node);
+        connection->is_started = true;
+    }
+    pthread_mutex_unlock(&deadlines->mutex);
+    if (connection)
+        places_arrive(connection->places, &connection->place);
     return connection;
 }
 
@@ -48,22 +147,31 @@ void http_deadlines_remove(struct http_deadlines *deadlines, struct http_connect
     if (!connection)
         return;
     pthread_mutex_lock(&deadlines->mutex);
-    *connection->link = connection->next;
-    if (connection->next)
-        connection->next->link = connection->link;
+    unlink_connection(deadlines, connection);
     pthread_mutex_unlock(&deadlines->mutex);
-    free(connection);
+    end(connection);
 }
 
 void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connection *connection,
                           enum http_phase phase)
 {
     pthread_mutex_lock(&deadlines->mutex);
+    enum http_phase before = connection->phase;
     connection->phase = phase;
     connection->was_at_end = false;
     connection->due_ms = phase == HTTP_RUNNING ? UINT64_MAX : clock_now_ms() + deadlines->limit_ms;
     pthread_mutex_unlock(&deadlines->mutex);
+    if (before == HTTP_RUNNING)
+        atomic_fetch_sub(&connection->load->calls, 1);
+    if (phase == HTTP_RUNNING) {
+        atomic_fetch_add(&connection->load->calls, 1);
+        places_serve(connection->places, &connection->place);
+    } else {
+        places_wait(connection->places, &connection->place, phase != HTTP_SENDING);
+    }
 }
+
+/* --- Looking */
 
 static void give_up(struct http_connection *connection)
 {
@@ -87,12 +195,23 @@ static bool is_gone(struct http_connection *connection)
 void http_deadlines_sweep(struct http_deadlines *deadlines)
 {
     uint64_t now = clock_now_ms();
+    struct http_connection *next, *closed = NULL;
     pthread_mutex_lock(&deadlines->mutex);
-    for (struct http_connection *each = deadlines->first; each; each = each->next) {
-        if (each->due_ms <= now || is_gone(each))
+    for (struct http_connection *each = deadlines->first; each; each = next) {
+        next = each->next;
+        if (each->is_started && (each->due_ms <= now || is_gone(each))) {
             give_up(each);
+        } else if (was_closed_unsaid(each)) {
+            unlink_connection(deadlines, each);
+            each->next = closed;
+            closed = each;
+        }
     }
     pthread_mutex_unlock(&deadlines->mutex);
+    for (; closed; closed = next) {
+        next = closed->next;
+        end(closed);
+    }
 }
 
 static void on_sweep(uv_timer_t *timer)

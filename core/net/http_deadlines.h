@@ -1,12 +1,17 @@
-/* Deadlines of HTTP connections. libmicrohttpd counts idle time only, so a client that sends a byte
- * now and then could stay for ever; here each step of a connection's life has a time by which it
- * must be over, and the socket of one that is late is shut down, which libmicrohttpd notices.
+/* HTTP connections and their deadlines. libmicrohttpd counts idle time only, so a client that sends
+ * a byte now and then could stay for ever; here each step of a connection's life has a time by
+ * which it must be over, and the socket of one that is late is shut down, which libmicrohttpd
+ * notices.
  *
  * All functions may be called from any thread, but for http_deadlines_watch and _unwatch. */
 #ifndef NET_HTTP_DEADLINES_H
 #define NET_HTTP_DEADLINES_H
 
+#include "base/hash_table.h"
+#include "net/places.h"
+
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
@@ -18,11 +23,23 @@ enum http_phase {
     HTTP_SENDING, /* the answer */
 };
 
+/* What a thread of libmicrohttpd's has to do. */
+struct http_load {
+    atomic_uint_fast64_t connections; /* those on their way to it included */
+    atomic_uint_fast64_t calls;       /* of services, that it is in */
+};
+
 struct http_connection {
+    struct hash_node node; /* by its descriptor, until its thread has it */
     struct http_connection *next;
     struct http_connection **link; /* what points here */
+    struct places *places;
+    struct place place;
+    struct http_load *load;
     int fd;
+    uint64_t inode; /* of the socket: tells it from another with the same number */
     enum http_phase phase;
+    bool is_started;                /* its thread has it */
     bool has_asked;                 /* its first request has begun; its own thread's, as the next */
     struct toni_exchange *exchange; /* the request that is under way; NULL: none */
     bool has_rest;   /* not all of the last request was read when it was answered, or given up */
@@ -34,6 +51,7 @@ struct http_deadlines {
     uint64_t limit_ms;     /* for each phase but HTTP_RUNNING */
     pthread_mutex_t mutex; /* a leaf: nothing else is locked under it. Guards the rest */
     struct http_connection *first;
+    struct hash_table handed_over; /* to a thread that has not taken them yet */
 
     uv_timer_t sweep; /* the loop's */
     bool is_watched;
@@ -42,17 +60,28 @@ struct http_deadlines {
 /** @return 0, or -1. */
 int http_deadlines_init(struct http_deadlines *deadlines, uint64_t limit_ms);
 
-/** There must be no connections any more. */
+/** Frees what no thread has taken, too. There must be no other connections any more. */
 void http_deadlines_finish(struct http_deadlines *deadlines);
 
-/** @param fd  Must not be closed before http_deadlines_remove.
+/** Takes note of an accepted socket, before it is handed to a thread.
+ * @param places  Of its listener: it gets one.
+ * @param load    Of the thread: it is one connection more.
+ * @param fd      Must not be closed before http_deadlines_remove.
+ * @param peer    Whose it is.
  * @return The connection, waiting for its first request; NULL on no memory. */
-struct http_connection *http_deadlines_add(struct http_deadlines *deadlines, int fd);
+struct http_connection *http_deadlines_add(struct http_deadlines *deadlines, struct places *places,
+                                           struct http_load *load, int fd,
+                                           const struct sockaddr_storage *peer);
 
-/** @param connection  Freed; NULL is fine. */
+/** A thread has taken a socket that it was handed: from now on it may be shut down.
+ * @return The connection. NULL: there is none with this descriptor. */
+struct http_connection *http_deadlines_start(struct http_deadlines *deadlines, int fd);
+
+/** The socket is about to be closed. @param connection  Freed; NULL is fine. */
 void http_deadlines_remove(struct http_deadlines *deadlines, struct http_connection *connection);
 
-/** Begins a phase; its time is counted from now. */
+/** Begins a phase; its time is counted from now. While it is HTTP_RUNNING the connection keeps its
+ * place, see places.h. */
 void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connection *connection,
                           enum http_phase phase);
 

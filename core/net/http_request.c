@@ -14,15 +14,13 @@
 #include "wiring/instance.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <toni/error.h>
-
-/* Of each address. A service that blocks makes one of them wait, and what came in on it. */
-#define THREADS 4
 
 /* Of one head, with all that libmicrohttpd keeps for it. */
 #define HEAD_BYTES 32768
@@ -385,9 +383,7 @@ static void on_connection(void *data, struct MHD_Connection *mhd, void **state,
     }
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *state = info ? http_deadlines_add(&server->deadlines, info->connect_fd) : NULL;
-    if (*state)
-        atomic_fetch_add(&server->newcomers, 1);
+    *state = info ? http_deadlines_start(&server->deadlines, info->connect_fd) : NULL;
 }
 
 /* --- libmicrohttpd */
@@ -403,17 +399,14 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *data, const char 
     log_limited(LOG_LEVEL_DEBUG, "libmicrohttpd", log_str("text", text));
 }
 
-struct MHD_Daemon *http_request_listen(struct http_server *server, int fd)
+/* How many connections there may be is decided before they come here. */
+struct MHD_Daemon *http_request_start(void *data)
 {
-    unsigned connections = (unsigned)server->limits.http_connections;
-    unsigned threads = connections < THREADS ? connections : THREADS;
-    if (threads < 2)
-        threads = 0; /* the daemon's own */
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access,
-        server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
-        on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET,
+        0, NULL, NULL, on_access, data, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HEAD_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, data,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, data, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, data, MHD_OPTION_END);
 }

@@ -3,10 +3,9 @@
 #define NET_HTTP_REQUEST_H
 
 struct MHD_Daemon;
-struct http_server;
 
-/** Starts the threads of one address, which accept on @p fd and answer.
- * @param fd  Stays the caller's. @return NULL on an error. */
-struct MHD_Daemon *http_request_listen(struct http_server *server, int fd);
+/** Starts a thread that answers on the connections that it is handed: a http_start_thread.
+ * @param data  The server. @return NULL on an error. */
+struct MHD_Daemon *http_request_start(void *data);
 
 #endif

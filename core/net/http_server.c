@@ -6,7 +6,6 @@
 #include "net/http_path.h"
 #include "net/http_request.h"
 
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,13 +38,11 @@ int http_server_bind(struct http_server *server, const struct address_list *addr
         return -1;
     }
     for (size_t i = 0; i < addresses->count; i++) {
-        if (listener_open(&server->listeners[i].socket, &addresses->addresses[i], "listen.http",
-                          inherited)) {
-            while (i-- > 0)
-                listener_close(&server->listeners[i].socket);
-            server->listener_count = 0;
+        struct http_listener *listener = &server->listeners[i];
+        if (http_listener_open(listener, &addresses->addresses[i], "listen.http", inherited,
+                               server->limits.http_connections, &server->deadlines))
             return -1;
-        }
+        listener->newcomers = &server->newcomers;
         server->listener_count = i + 1;
     }
     return 0;
@@ -84,12 +81,8 @@ int http_server_start(struct http_server *server, uv_loop_t *loop)
         start_sweeping(server, loop);
     for (size_t i = 0; i < server->listener_count; i++) {
         struct http_listener *listener = &server->listeners[i];
-        listener->daemon = http_request_listen(server, listener->socket.fd);
-        if (!listener->daemon) {
-            log_error("can't accept: out of memory, threads or descriptors",
-                      log_str("address", listener->socket.name));
+        if (http_listener_start(listener, loop, HTTP_THREADS_MAX, http_request_start, server))
             return -1;
-        }
         log_info("listening", log_str("protocol", "http"),
                  log_str("address", listener->socket.name));
     }
@@ -158,21 +151,13 @@ void http_server_report_page(const struct http_server *server)
 
 /* --- Stopping */
 
-/* libmicrohttpd's threads let go of the socket when they come to it, so it stays open. */
-static void close_off(struct http_listener *listener)
-{
-    if (listener->daemon)
-        MHD_quiesce_daemon(listener->daemon);
-    listener_refuse(&listener->socket);
-}
-
 void http_server_drain(struct http_server *server)
 {
     atomic_store(&server->refusing, true);
     if (atomic_exchange(&server->draining, true))
         return;
     for (size_t i = 0; i < server->listener_count; i++)
-        close_off(&server->listeners[i]);
+        listener_close(&server->listeners[i].socket);
 }
 
 void http_server_leave(struct http_server *server)
@@ -180,10 +165,8 @@ void http_server_leave(struct http_server *server)
     if (atomic_exchange(&server->draining, true))
         return;
     for (size_t i = 0; i < server->listener_count; i++) {
-        struct http_listener *listener = &server->listeners[i];
-        if (listener->daemon)
-            MHD_quiesce_daemon(listener->daemon);
-        listener_leave(&listener->socket);
+        listener_leave(&server->listeners[i].socket);
+        listener_close(&server->listeners[i].socket);
     }
 }
 
@@ -214,12 +197,8 @@ int http_server_stop(struct http_server *server)
     atomic_store(&server->ended, true); /* first: whoever still begins is seen by what follows */
     if (report_running(server))
         return -1;
-    for (size_t i = 0; i < server->listener_count; i++) {
-        if (server->listeners[i].daemon)
-            MHD_stop_daemon(server->listeners[i].daemon);
-        server->listeners[i].daemon = NULL;
-        listener_close(&server->listeners[i].socket);
-    }
+    for (size_t i = 0; i < server->listener_count; i++)
+        http_listener_close(&server->listeners[i]);
     http_deadlines_unwatch(&server->deadlines);
     http_linger_close(&server->linger);
     return 0;
@@ -230,6 +209,8 @@ void http_server_destroy(struct http_server *server)
     if (!server)
         return;
     http_deadlines_finish(&server->deadlines);
+    for (size_t i = 0; i < server->listener_count; i++)
+        http_listener_finish(&server->listeners[i]);
     http_page_destroy(server->page);
     free(server->listeners);
     free(server);

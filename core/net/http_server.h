@@ -9,7 +9,7 @@
 #include "base/counter.h"
 #include "net/http_deadlines.h"
 #include "net/http_linger.h"
-#include "net/listener.h"
+#include "net/http_listener.h"
 #include "wiring/config.h"
 #include "wiring/slot.h"
 
@@ -17,15 +17,8 @@
 #include <stdbool.h>
 #include <uv.h>
 
-struct MHD_Daemon;
 struct access;
 struct http_page;
-
-/* One address. */
-struct http_listener {
-    struct listener socket;
-    struct MHD_Daemon *daemon; /* NULL until it accepts */
-};
 
 struct http_server {
     const toni_host *host; /* borrowed */
@@ -72,7 +65,7 @@ void http_server_describe_again(struct http_server *server, const struct listene
 /** Says in the log where the page is, if a browser can reach it; after http_server_start. */
 void http_server_report_page(const struct http_server *server);
 
-/** Starts the threads, and accepts. @param loop  The main thread's.
+/** Starts the threads, and accepts on @p loop, which is the main thread's.
  * @return 0, or -1, which is logged. */
 int http_server_start(struct http_server *server, uv_loop_t *loop);
 

@@ -7,7 +7,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,16 +19,13 @@
 /* How many to accept before other work gets its turn. */
 #define ACCEPT_AT_ONCE 64
 
-/* How long to wait when there is no room for one more. */
+/* How long to wait for descriptors, which somebody must close, and for those who are about to be
+ * closed by their threads. */
 #define PAUSE_MS 100
+#define SHORT_PAUSE_MS 5
 
 /* How often to say so at most. */
 #define WARN_EVERY_MS 10000
-
-/* What the kernel holds for a client beyond what is on its way: one write, see FRAME_MAX. More
- * waits in the outbox, where it is held once for all, counts against the limits and may be dropped;
- * by itself the kernel takes megabytes for each client that reads nothing. */
-#define UNSENT_MAX 65536
 
 /* --- Binding */
 
@@ -131,7 +127,7 @@ static void on_pause_over(uv_timer_t *timer)
 
 /* Without a pause the loop would spin: the socket stays readable. Clients wait in the queue
  * meanwhile. */
-static void pause_accepting(struct listener *listener, const char *why)
+static void pause_accepting(struct listener *listener, const char *why, uint64_t pause_ms)
 {
     uint64_t now = uv_now(listener->poll.loop);
     if (listener->warned_ms == 0 || now - listener->warned_ms >= WARN_EVERY_MS) {
@@ -139,7 +135,7 @@ static void pause_accepting(struct listener *listener, const char *why)
         listener->warned_ms = now;
     }
     uv_poll_stop(&listener->poll);
-    uv_timer_start(&listener->pause, on_pause_over, PAUSE_MS, 0);
+    uv_timer_start(&listener->pause, on_pause_over, pause_ms, 0);
 }
 
 static bool is_out_of_descriptors(int error)
@@ -147,7 +143,7 @@ static bool is_out_of_descriptors(int error)
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-static void peer_address(const struct sockaddr_storage *peer, char text[INET6_ADDRSTRLEN])
+void listener_peer_text(const struct sockaddr_storage *peer, char text[INET6_ADDRSTRLEN])
 {
     text[0] = '\0';
     if (peer->ss_family == AF_INET)
@@ -157,14 +153,6 @@ static void peer_address(const struct sockaddr_storage *peer, char text[INET6_AD
                   INET6_ADDRSTRLEN);
 }
 
-static void set_options(int fd)
-{
-    int on = 1, unsent = UNSENT_MAX;
-    /* A lone answer must not wait for a delayed acknowledgement. */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-}
-
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     (void)status;
@@ -172,7 +160,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     struct listener *listener = poll->data;
     for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
         if (!listener->has_room(listener->data)) {
-            pause_accepting(listener, "too many sockets that have not finished their handshake");
+            pause_accepting(listener, "sockets that were ended are not closed yet", SHORT_PAUSE_MS);
             return;
         }
         struct sockaddr_storage peer = {0};
@@ -183,16 +171,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
             if (errno == ECONNABORTED || errno == EINTR)
                 continue;
             if (is_out_of_descriptors(errno)) {
-                pause_accepting(listener, "too many open files: raise `ulimit -n`, or lower "
-                                          "limits.connections");
+                pause_accepting(listener,
+                                "too many open files: raise `ulimit -n`, or lower "
+                                "limits.connections",
+                                PAUSE_MS);
             }
             return;
         }
-        if (!listener->is_unix)
-            set_options(fd);
-        char address[INET6_ADDRSTRLEN];
-        peer_address(&peer, address);
-        listener->accepted(listener->data, fd, address);
+        listener->accepted(listener->data, fd, &peer, length);
     }
 }
 
@@ -232,20 +218,10 @@ static void remove_file(struct listener *listener)
     listener->owns_file = false;
 }
 
-void listener_refuse(struct listener *listener)
-{
-    if (listener->fd < 0 || listener->is_left)
-        return;
-    remove_file(listener);
-    if (listener->is_ours && !listener->is_shared)
-        shutdown(listener->fd, SHUT_RDWR);
-}
-
 void listener_leave(struct listener *listener)
 {
     stop_polling(listener);
     listener->owns_file = false;
-    listener->is_left = true;
 }
 
 void listener_close(struct listener *listener)

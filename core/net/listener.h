@@ -11,11 +11,13 @@
 #include <stdint.h>
 #include <uv.h>
 
-/* What an accepted descriptor is handed to. @param address  The client's, without a port; empty on
- * a Unix socket. */
-typedef void listener_accepted(void *data, int fd, const char *address);
+/* What an accepted descriptor is handed to; it is not blocking. @param peer  The client's address;
+ * of a Unix socket the family alone. */
+typedef void listener_accepted(void *data, int fd, const struct sockaddr_storage *peer,
+                               socklen_t length);
 
-/* Asked before each: whether there is room for one more. If not, clients wait in the queue. */
+/* Asked before each: whether there is room for one more. If not, clients wait in the queue until
+ * sockets that are about to be closed are. */
 typedef bool listener_has_room(void *data);
 
 /* Enough for any address that listener_name writes. */
@@ -23,14 +25,13 @@ typedef bool listener_has_room(void *data);
 
 struct listener {
     uv_poll_t poll;
-    uv_timer_t pause; /* waits for descriptors to become free */
+    uv_timer_t pause; /* waits for places or descriptors to become free */
     int fd;
-    bool polling;
+    bool polling; /* has handles on a loop */
     bool is_unix;
     bool is_shared;                   /* the host before this one accepts from it, too */
     bool is_ours;                     /* toni has opened it, not a service manager that keeps it */
     bool owns_file;                   /* of a Unix socket: it is removed in the end */
-    bool is_left;                     /* to a successor, see listener_leave */
     uint64_t warned_ms;               /* of the loop's clock: when it last said that it pauses */
     char name[LISTENER_NAME_SIZE];    /* the bound address, with the real port */
     const char *setting;              /* where the address comes from; constant */
@@ -53,21 +54,19 @@ void listener_describe(int fd, char name[LISTENER_NAME_SIZE]);
 /** @return The port that is really bound; 0 of a Unix socket. */
 uint16_t listener_port(const struct listener *listener);
 
+/** Writes a client's address without its port; nothing of a Unix socket. */
+void listener_peer_text(const struct sockaddr_storage *peer, char text[INET6_ADDRSTRLEN]);
+
 /** Begins to accept. @return 0, or a libuv error. */
 int listener_start(struct listener *listener, uv_loop_t *loop, listener_accepted *accepted,
                    listener_has_room *has_room, void *data);
 
-/** Refuses who connects from now on, but keeps the socket open, for other threads that may still
- * have it; listener_close must follow. Does nothing if somebody else goes on with the socket: after
- * listener_leave, or a service manager. */
-void listener_refuse(struct listener *listener);
-
 /** Stops accepting, and leaves the socket and its file to a successor that has it as well: who is
- * in its queue, or connects from now on, is the successor's. Keeps it open as listener_refuse does;
- * listener_close must follow. */
+ * in its queue, or connects from now on, is the successor's. listener_close must follow. */
 void listener_leave(struct listener *listener);
 
-/** Stops, and closes the socket; the loop must turn once more before @p listener may go. */
+/** Stops, refuses who waits in the queue if nobody else has the socket, and closes it; the loop
+ * must turn once more before @p listener may go. */
 void listener_close(struct listener *listener);
 
 #endif

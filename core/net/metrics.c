@@ -3,6 +3,7 @@
 
 #include "base/log_limit.h"
 #include "base/log_thread.h"
+#include "net/http_admin.h"
 #include "net/http_server.h"
 #include "net/server.h"
 #include "net/worker.h"
@@ -11,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <toni/plugin.h>
 
 /* One metric without labels. */
@@ -125,6 +127,59 @@ static void write_connections(struct exposition *exposition, const struct worker
                       "Connections that ended after they were accepted, by what ended them.");
     for (unsigned cause = 0; cause < END_CAUSE_COUNT; cause++)
         exposition_number(exposition, LABELS({"reason", causes[cause]}), sums->ended[cause]);
+}
+
+/* --- Places */
+
+/* Of all addresses of one setting. */
+struct place_sums {
+    const char *listener;
+    uint64_t capacity, open, waiting, evicted;
+};
+
+static void add_places(struct place_sums *sums, const struct places *places, uint64_t open)
+{
+    sums->capacity += places->capacity;
+    sums->open += open;
+    sums->waiting += counter_read(&places->waiting);
+    sums->evicted += counter_read(&places->evicted);
+}
+
+static void write_places(struct exposition *exposition, const struct metrics_sources *sources,
+                         uint64_t sockets)
+{
+    struct place_sums sums[] = {
+        {.listener = "websocket"}, {.listener = "http"}, {.listener = "admin"}};
+    static const struct {
+        const char *name, *type, *help;
+        size_t offset;
+    } families[] = {
+        {"toni_places", "gauge", "Sockets that may be open at once, by listener.",
+         offsetof(struct place_sums, capacity)},
+        {"toni_places_taken", "gauge", "Open sockets, by listener.",
+         offsetof(struct place_sums, open)},
+        {"toni_places_waiting", "gauge",
+         "Open sockets whose client the host waits for: in the handshake, or idle.",
+         offsetof(struct place_sums, waiting)},
+        {"toni_places_evicted_total", "counter",
+         "Sockets that were ended while the host waited for their client, to make room.",
+         offsetof(struct place_sums, evicted)},
+    };
+    const struct http_listener *each;
+    add_places(&sums[0], &sources->server->places, sockets);
+    for (size_t i = 0; i < sources->http->listener_count; i++)
+        add_places(&sums[1], &sources->http->listeners[i].places,
+                   http_listener_count(&sources->http->listeners[i]));
+    for (size_t i = 0; (each = http_admin_http_listener(sources->admin, i)); i++)
+        add_places(&sums[2], &each->places, http_listener_count(each));
+    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
+        exposition_family(exposition, families[f].name, families[f].type, families[f].help);
+        for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
+            uint64_t value;
+            memcpy(&value, (const char *)&sums[i] + families[f].offset, sizeof value);
+            exposition_number(exposition, LABELS({"listener", sums[i].listener}), value);
+        }
+    }
 }
 
 /* --- Messages */
@@ -344,6 +399,7 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     struct connections_figures figures;
     connections_figures(connections, &figures);
     write_connections(exposition, &sums, sources->slots);
+    write_places(exposition, sources, sums.sockets);
     write_messages(exposition, &sums, &figures, sources->slots);
     write_refused(exposition, connections);
     write_deflate(exposition, &connections->deflaters);

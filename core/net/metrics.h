@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+struct http_admin;
 struct http_server;
 struct server;
 struct tasks;
@@ -16,6 +17,7 @@ struct tasks;
 struct metrics_sources {
     const struct server *server;
     const struct http_server *http;
+    const struct http_admin *admin;
     const struct slots *slots;
     struct tasks *tasks;
 };

@@ -6,7 +6,10 @@
 #include "net/listener.h"
 #include "net/worker.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <toni/plugin.h>
 #include <unistd.h>
 
@@ -17,6 +20,10 @@
 
 /* A worker in a callback is waited for, at a stop, until `hook_ms` and this is over. */
 #define JOIN_MORE_MS 1000
+/* What the kernel holds for a client beyond what is on its way: one write, see FRAME_MAX. More
+ * waits in the outbox, where it is held once for all, counts against the limits and may be dropped;
+ * by itself the kernel takes megabytes for each client that reads nothing. */
+#define UNSENT_MAX 65536
 
 struct server *server_create(toni_connections *connections, struct slots *slots,
                              const struct limits *limits, uv_async_t *drained)
@@ -33,6 +40,9 @@ struct server *server_create(toni_connections *connections, struct slots *slots,
     pthread_mutex_init(&server->end_lock, NULL);
     if (admission_init(&server->admission, &server->limits))
         goto fail_admission;
+    if (places_init(&server->places, "listen.websocket", limits->connections + HANDSHAKES_MAX,
+                    limits->connections_per_address))
+        goto fail_places;
     server->workers = calloc(connections->lane_count, sizeof *server->workers);
     if (!server->workers)
         goto fail_workers;
@@ -49,6 +59,8 @@ fail_worker:
         worker_finish(&server->workers[server->worker_count]);
     free(server->workers);
 fail_workers:
+    places_finish(&server->places);
+fail_places:
     admission_finish(&server->admission);
 fail_admission:
     pthread_mutex_destroy(&server->end_lock);
@@ -92,18 +104,6 @@ int server_start(struct server *server)
     return 0;
 }
 
-/* Each connection goes to the worker that has the fewest. */
-static void on_accepted(void *data, int fd, const char *address)
-{
-    struct server *server = data;
-    struct worker *least = &server->workers[0];
-    for (uint32_t i = 1; i < server->worker_count; i++) {
-        if (worker_load(&server->workers[i]) < worker_load(least))
-            least = &server->workers[i];
-    }
-    worker_adopt(least, fd, address);
-}
-
 static uint64_t count_sockets(const struct server *server)
 {
     uint64_t sockets = 0;
@@ -112,11 +112,34 @@ static uint64_t count_sockets(const struct server *server)
     return sockets;
 }
 
-/* Who has not finished its handshake is bounded too, or anybody could use up the memory. */
+static void set_options(int fd)
+{
+    int on = 1, unsent = UNSENT_MAX;
+    /* A lone answer must not wait for a delayed acknowledgement. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
+/* Each connection goes to the worker that has the fewest. */
+static void on_accepted(void *data, int fd, const struct sockaddr_storage *peer, socklen_t length)
+{
+    struct server *server = data;
+    (void)length;
+    struct worker *least = &server->workers[0];
+    for (uint32_t i = 1; i < server->worker_count; i++) {
+        if (worker_load(&server->workers[i]) < worker_load(least))
+            least = &server->workers[i];
+    }
+    if (peer->ss_family != AF_UNIX)
+        set_options(fd);
+    worker_adopt(least, fd, peer);
+    places_make_room(&server->places, count_sockets(server));
+}
+
 static bool has_room(void *data)
 {
     const struct server *server = data;
-    return count_sockets(server) < server->limits.connections + HANDSHAKES_MAX;
+    return places_have_room(&server->places, count_sockets(server));
 }
 
 int server_accept(struct server *server, uv_loop_t *loop)
@@ -231,6 +254,7 @@ void server_destroy(struct server *server)
         worker_finish(&server->workers[i]);
     free(server->workers);
     free(server->listeners);
+    places_finish(&server->places);
     admission_finish(&server->admission);
     pthread_mutex_destroy(&server->end_lock);
     pthread_cond_destroy(&server->one_ended);

@@ -7,6 +7,7 @@
 #define NET_SERVER_H
 
 #include "net/admission.h"
+#include "net/places.h"
 #include "rooms/connections.h"
 #include "rooms/limits.h"
 #include "wiring/listen_address.h"
@@ -28,8 +29,9 @@ struct server {
     struct limits limits;          /* of the host */
     struct access *access;         /* borrowed; set before the first client comes */
     struct admission admission;
-    atomic_bool draining;         /* nobody is accepted any more */
-    atomic_bool refusing;         /* and who is still in the handshake gets 503 */
+    struct places places; /* of all listeners together: who has not finished the handshake waits */
+    atomic_bool draining; /* nobody is accepted any more */
+    atomic_bool refusing; /* and who is still in the handshake gets 503 */
     atomic_uint_fast64_t clients; /* that `on_disconnect` is still owed to */
     uint64_t farewell_ms;         /* that the workers take to tell their clients; see farewell.h */
     uv_async_t *drained;          /* sent while draining, when server_is_drained may have changed */

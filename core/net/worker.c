@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/log_limit.h"
+#include "net/listener.h"
 #include "net/ws_connection.h"
 #include "net/ws_context.h"
 
@@ -154,6 +155,7 @@ void worker_join(struct worker *worker)
 
 struct adoption {
     struct worker *worker;
+    struct place *place;
     int fd;
     char address[INET6_ADDRSTRLEN];
 };
@@ -162,23 +164,38 @@ static void adopt(void *data)
 {
     struct adoption *adoption = data;
     struct worker *worker = adoption->worker;
-    if (ws_context_adopt(worker->ws, adoption->fd, adoption->address))
+    if (ws_context_adopt(worker->ws, adoption->fd, adoption->address, adoption->place))
         worker_release(worker);
     free(adoption);
 }
 
-void worker_adopt(struct worker *worker, int fd, const char *address)
+static struct adoption *make_adoption(struct worker *worker, int fd,
+                                      const struct sockaddr_storage *peer)
 {
     struct adoption *adoption = malloc(sizeof *adoption);
+    struct place *place = malloc(sizeof *place);
+    if (!adoption || !place || places_take(&worker->server->places, place, fd, peer)) {
+        free(place);
+        free(adoption);
+        return NULL;
+    }
+    *adoption = (struct adoption){.worker = worker, .place = place, .fd = fd};
+    listener_peer_text(peer, adoption->address);
+    return adoption;
+}
+
+void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *peer)
+{
+    struct adoption *adoption = make_adoption(worker, fd, peer);
     if (adoption) {
-        *adoption = (struct adoption){.worker = worker, .fd = fd};
-        (void)snprintf(adoption->address, sizeof adoption->address, "%s", address);
         atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
         if (!lane_post_call(worker->lane, adopt, adoption))
             return;
         atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
+        places_give_back(&worker->server->places, adoption->place);
+        free(adoption->place);
     }
-    log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory", log_str("address", address));
+    log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory");
     free(adoption);
     close(fd);
 }

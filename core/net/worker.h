@@ -63,8 +63,10 @@ static inline void worker_calls(struct worker *worker, const struct slot *slot)
     atomic_store_explicit(&worker->called, slot, memory_order_relaxed);
 }
 
-/** Hands over an accepted socket. @param fd  The worker's from now on. @thread Any. */
-void worker_adopt(struct worker *worker, int fd, const char *address);
+/** Hands over an accepted socket, which gets a place of the server's.
+ * @param fd    The worker's from now on.
+ * @param peer  Whose it is. @thread Any. */
+void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *peer);
 
 /** One of its descriptors is closed; while the server drains, the last one tells the host. The
  * worker's thread only. */

@@ -157,10 +157,19 @@ struct ws_connection *ws_connection_create(struct worker *worker, int fd, const 
     return connection;
 }
 
+static void give_place_back(struct ws_connection *connection)
+{
+    if (connection->place)
+        places_give_back(&connection->worker->server->places, connection->place);
+    free(connection->place);
+    connection->place = NULL;
+}
+
 void ws_connection_unlink(struct ws_connection *connection)
 {
     timeout_clear(&connection->worker->timeouts, &connection->timeout);
     connection->state = WS_DEAD;
+    give_place_back(connection);
     if (!connection->link)
         return;
     farewell_forget(connection);
@@ -298,6 +307,7 @@ int ws_connection_established(struct ws_connection *connection)
         return -1;
     }
     connection->client->gateway_figures = &connection->gateway->clients;
+    give_place_back(connection);
     atomic_fetch_add(&worker->server->clients, 1);
     farewell_expect(connection);
     counter_add(&worker->figures.accepted, 1);

@@ -44,6 +44,7 @@ struct ws_connection {
     uint32_t generation;  /* of the instance that the client is known to */
     toni_client *client;  /* NULL before the handshake and after the end */
     struct slot *gateway; /* NULL before the handshake */
+    struct place *place;  /* until the handshake has let it in: then NULL; see places.h */
     const struct limits *limits;
     struct ws_connection *next; /* of the worker's list */
     struct ws_connection **link;

@@ -136,13 +136,17 @@ void ws_context_destroy(struct ws_context *context)
     free(context);
 }
 
-int ws_context_adopt(struct ws_context *context, int fd, const char *address)
+int ws_context_adopt(struct ws_context *context, int fd, const char *address, struct place *place)
 {
+    struct places *places = &context->worker->server->places;
     struct ws_connection *connection = ws_connection_create(context->worker, fd, address);
     if (!connection) {
+        places_give_back(places, place);
+        free(place);
         close(fd);
         return -1;
     }
+    connection->place = place;
     lws_sock_file_fd_type descriptor = {.sockfd = fd};
     /* On failure lws closes the descriptor. */
     connection->wsi = lws_adopt_descriptor_vhost(context->vhost, LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
@@ -153,6 +157,7 @@ int ws_context_adopt(struct ws_context *context, int fd, const char *address)
         return -1;
     }
     lws_set_opaque_user_data(connection->wsi, connection);
+    places_arrive(places, place);
     return 0;
 }
 

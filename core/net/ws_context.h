@@ -4,6 +4,7 @@
 #define NET_WS_CONTEXT_H
 
 struct worker;
+struct place;
 struct ws_context;
 
 /** @return A context on the worker's loop, without a listener; NULL on an error. */
@@ -18,9 +19,10 @@ void ws_context_close(struct ws_context *context);
 void ws_context_destroy(struct ws_context *context);
 
 /** Takes over an accepted socket. The worker's thread only.
- * @param fd  The context's from now on, whatever is returned.
+ * @param fd     The context's from now on, whatever is returned.
+ * @param place  Its place of the server's, allocated; the connection's from now on, likewise.
  * @return 0, or -1. */
-int ws_context_adopt(struct ws_context *context, int fd, const char *address);
+int ws_context_adopt(struct ws_context *context, int fd, const char *address, struct place *place);
 
 /** @return The version of libwebsockets that runs. @thread Any. */
 const char *ws_context_library_version(void);

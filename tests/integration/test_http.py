@@ -540,8 +540,10 @@ class TestDeadlines(HttpTestCase):
     def test_an_answer_that_nobody_reads(self):
         sock = open_socket(self.host.http_address, receive_buffer=4096)
         self.addCleanup(sock.close)
-        files = self.host.open_files()
         sock.sendall(b"GET /probe/fill?bytes=50000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        sock.settimeout(DEADLINE)
+        self.assertEqual(sock.recv(1), b"H")
+        files = self.host.open_files()
         self.eventually(lambda: self.host.open_files() < files, "the connection is closed")
 
     def test_a_service_has_more_time_than_the_client(self):

@@ -91,19 +91,19 @@ class TestHalfOpen(HostTestCase):
     """Sockets that never finish their handshake."""
 
     gateways = (ROOMS, ECHO)
-    limits = {"connections": 2, "handshake_ms": 1500 * SLOWNESS}
+    limits = {"connections": 2, "handshake_ms": 3600000}
 
     @classmethod
     def setUpClass(cls):
         raise_file_limit()
         super().setUpClass()
 
-    def test_they_are_bounded_and_keep_nobody_out_for_long(self):
+    def test_they_are_bounded_and_keep_nobody_out(self):
         before = self.host.open_files()
         socks = [open_socket(self.host.address) for _ in range(1500)]
-        self.host.wait_log(msg="accepting paused")
-        self.assertLess(self.host.open_files() - before, 1100)
-        # it waits in the queue until the first of them have had their time
+        self.host.wait_log(setting="listen.websocket", level="warn")
+        # 2 + 1,024 places, and 128 that bridge the time until those that were ended are closed
+        self.assertLess(self.host.open_files() - before, 1160)
         served = self.client("/rooms")
         self.fence(served)
         for sock in socks:

@@ -171,7 +171,6 @@ START_TEST(test_who_leaves_disturbs_nobody)
     hand_over(&one, 1);
     struct listener new = open_listener(unix_address("a"), "listen.websocket");
     listener_leave(&old);
-    listener_refuse(&old);
     listener_close(&old);
     ck_assert(is_accepted_from(unix_address("a")));
     new.is_shared = false;
@@ -188,7 +187,6 @@ START_TEST(test_a_successor_that_fails_disturbs_nobody)
     struct listener *both[] = {&old, &other};
     hand_over(both, 2);
     struct listener new = open_listener(unix_address("a"), "listen.websocket");
-    listener_refuse(&new);
     listener_close(&new);
     inherited_finish(&inherited, false);
     ck_assert(is_accepted_from(unix_address("a")));
@@ -208,7 +206,6 @@ START_TEST(test_sockets_of_others_stay)
     hand_over(&one, 1);
     struct listener ours = open_listener(unix_address("a"), "listen.http");
     ours.is_shared = false;
-    listener_refuse(&ours);
     listener_close(&ours);
     ck_assert(is_accepted_from(unix_address("a")));
     listener_close(&others);
