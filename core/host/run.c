@@ -7,6 +7,7 @@
 #include "base/log_stderr.h"
 #include "base/log_thread.h"
 #include "host/control.h"
+#include "host/crash.h"
 #include "host/descriptors.h"
 #include "host/handover.h"
 #include "host/host_table.h"
@@ -632,6 +633,7 @@ static enum exit_code load_and_serve(struct host *host, const char *config_path)
     host->real_path = realpath(config_path, NULL);
     host->status.config_path = host->real_path ? host->real_path : config_path;
     atomic_store(&host->is_loaded, true);
+    crash_watch_exit();
     reload_watch(&host->reload, &host->loading);
     if (prepare(host)) {
         close_loop(host);
@@ -660,6 +662,7 @@ enum exit_code host_run(const char *config_path)
     log_stderr_look();
     if (log_thread_start())
         log_warn("the log has no thread of its own: whoever logs waits for whoever reads stderr");
+    crash_watch();
     if (predecessor_meet(&host.predecessor))
         goto finish;
     (void)program_init(&host.program); /* if that fails, a restart will say so */
@@ -680,5 +683,6 @@ finish:
     program_finish(&host.program);
     free(host.real_path);
     log_thread_stop(LAST_WORDS_MS);
+    crash_expect_exit();
     return code;
 }

@@ -7,6 +7,7 @@
 #include "net/listener.h"
 #include "net/ws_connection.h"
 #include "net/ws_context.h"
+#include "wiring/plugin_call.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -66,6 +67,7 @@ static void on_turn_end(uv_prepare_t *prepare)
 static void *run(void *data)
 {
     struct worker *worker = data;
+    plugin_call_worker = (int)worker->index;
     lane_attach(worker->lane);
     uv_run(&worker->loop, UV_RUN_DEFAULT);
     server_worker_ended(worker->server, worker);

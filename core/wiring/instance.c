@@ -17,8 +17,8 @@
 /* --- Around every call */
 
 /* The clock is read an extra time only when there is a wait to be measured.
- * @return When the call began. */
-static uint64_t call_begin(struct instance *instance)
+ * @return When the lock was there. */
+static uint64_t lock(struct instance *instance)
 {
     uint64_t asked, began;
 
@@ -29,6 +29,15 @@ static uint64_t call_begin(struct instance *instance)
     began = clock_now_ns();
     counter_add_shared(&instance->figures->lock_wait_ns, began - asked);
     return began;
+}
+
+/* @param client  Whose callback it is; NULL: of none. */
+static void call_begin(struct plugin_call *call, struct instance *instance, const char *callback,
+                       const toni_client *client)
+{
+    *call = (struct plugin_call){.instance = instance, .callback = callback, .client = client};
+    call->began_ns = lock(instance);
+    plugin_call_begin(call);
 }
 
 /* `call` is the field that names the call: a hook or a callback. */
@@ -42,24 +51,25 @@ static void report_slow(const struct instance *instance, const char *message, st
 }
 
 /* The clock is read before the lock is released: what others wait for counts. */
-static uint64_t call_end(struct instance *instance, uint64_t began)
+static uint64_t call_end(struct instance *instance, const struct plugin_call *call)
 {
-    const uint64_t took = clock_now_ns() - began;
+    const uint64_t took = clock_now_ns() - call->began_ns;
 
+    plugin_call_end(call);
     if (instance->is_serialised)
         pthread_mutex_unlock(&instance->lock);
     return took;
 }
 
-static void callback_end(struct instance *instance, const char *callback, uint64_t began)
+static void callback_end(struct instance *instance, const struct plugin_call *call)
 {
-    const uint64_t took = call_end(instance, began);
+    const uint64_t took = call_end(instance, call);
 
     striped_histogram_add(&instance->figures->callback_times, took);
     if (took > instance->callback_limit_ns) {
         counter_add_shared(&instance->figures->slow_callbacks, 1);
         report_slow(instance, "a callback was slow and made its thread wait",
-                    log_str("callback", callback), took, instance->callback_limit_ns);
+                    log_str("callback", call->callback), took, instance->callback_limit_ns);
     }
 }
 
@@ -72,9 +82,26 @@ static void report_slow_hook(struct instance *instance, const char *hook, uint64
                 took_ns, instance->hook_limit_ns);
 }
 
-static void hook_end(struct instance *instance, const char *hook, uint64_t began)
+static void hook_end(struct instance *instance, const struct plugin_call *call)
 {
-    report_slow_hook(instance, hook, call_end(instance, began));
+    report_slow_hook(instance, call->callback, call_end(instance, call));
+}
+
+/* Of an instance that is at rest: its lock is not taken. */
+static void call_begin_at_rest(struct plugin_call *call, struct instance *instance,
+                               const char *hook)
+{
+    *call =
+        (struct plugin_call){.instance = instance, .callback = hook, .began_ns = clock_now_ns()};
+    slot_enter_at_rest(instance->setup.slot);
+    plugin_call_begin(call);
+}
+
+static void call_end_at_rest(struct instance *instance, const struct plugin_call *call)
+{
+    plugin_call_end(call);
+    slot_exit_at_rest();
+    report_slow_hook(instance, call->callback, clock_now_ns() - call->began_ns);
 }
 
 /* Plugins may hand on a count, such as that of a broadcast: it is a success. */
@@ -89,9 +116,10 @@ int32_t instance_guard(struct instance *instance, const toni_request *request)
 {
     if (instance->descriptor->guard == NULL)
         return TONI_OK;
-    const uint64_t began = call_begin(instance);
+    struct plugin_call call;
+    call_begin(&call, instance, "guard", NULL);
     const int32_t result = instance->descriptor->guard(instance->self, request);
-    callback_end(instance, "guard", began);
+    callback_end(instance, &call);
     return result;
 }
 
@@ -99,9 +127,10 @@ int32_t instance_on_connect(struct instance *instance, toni_client *client)
 {
     if (instance->descriptor->on_connect == NULL)
         return TONI_OK;
-    const uint64_t began = call_begin(instance);
+    struct plugin_call call;
+    call_begin(&call, instance, "on_connect", client);
     const int32_t result = instance->descriptor->on_connect(instance->self, client);
-    callback_end(instance, "on_connect", began);
+    callback_end(instance, &call);
     return without_count(result);
 }
 
@@ -109,9 +138,10 @@ int32_t instance_on_adopt(struct instance *instance, toni_client *client)
 {
     if (instance->descriptor->on_adopt == NULL)
         return TONI_OK;
-    const uint64_t began = call_begin(instance);
+    struct plugin_call call;
+    call_begin(&call, instance, "on_adopt", client);
     const int32_t result = instance->descriptor->on_adopt(instance->self, client);
-    callback_end(instance, "on_adopt", began);
+    callback_end(instance, &call);
     if (result < 0)
         instance_callback_failed(instance, "on_adopt", client, result);
     return without_count(result);
@@ -120,9 +150,10 @@ int32_t instance_on_adopt(struct instance *instance, toni_client *client)
 int32_t instance_on_message(struct instance *instance, toni_client *client,
                             const toni_message *message)
 {
-    const uint64_t began = call_begin(instance);
+    struct plugin_call call;
+    call_begin(&call, instance, "on_message", client);
     const int32_t result = instance->descriptor->on_message(instance->self, client, message);
-    callback_end(instance, "on_message", began);
+    callback_end(instance, &call);
     if (result < 0)
         instance_callback_failed(instance, "on_message", client, result);
     return without_count(result);
@@ -133,25 +164,28 @@ void instance_on_disconnect(struct instance *instance, toni_client *client,
 {
     if (instance->descriptor->on_disconnect == NULL)
         return;
-    const uint64_t began = call_begin(instance);
+    struct plugin_call call;
+    call_begin(&call, instance, "on_disconnect", client);
     instance->descriptor->on_disconnect(instance->self, client, info);
-    callback_end(instance, "on_disconnect", began);
+    callback_end(instance, &call);
 }
 
 void instance_client_free(struct instance *instance, void *data)
 {
     if (instance->descriptor->client_free == NULL || data == NULL)
         return;
-    const uint64_t began = call_begin(instance);
+    struct plugin_call call;
+    call_begin(&call, instance, "client_free", NULL);
     instance->descriptor->client_free(instance->self, data);
-    callback_end(instance, "client_free", began);
+    callback_end(instance, &call);
 }
 
 int32_t instance_on_request(struct instance *instance, toni_exchange *exchange)
 {
-    const uint64_t began = call_begin(instance);
+    struct plugin_call call;
+    call_begin(&call, instance, "on_request", NULL);
     const int32_t result = instance->descriptor->on_request(instance->self, exchange);
-    callback_end(instance, "on_request", began);
+    callback_end(instance, &call);
     if (result < 0) {
         const toni_str method = toni_exchange_method(exchange), path = toni_exchange_path(exchange);
 
@@ -166,14 +200,14 @@ int32_t instance_on_request(struct instance *instance, toni_exchange *exchange)
     return without_count(result);
 }
 
-uint64_t instance_enter(struct instance *instance)
+void instance_enter(struct instance *instance, const char *callback, struct plugin_call *call)
 {
-    return call_begin(instance);
+    call_begin(call, instance, callback, NULL);
 }
 
-void instance_leave(struct instance *instance, const char *callback, uint64_t entered)
+void instance_leave(struct instance *instance, const struct plugin_call *call)
 {
-    callback_end(instance, callback, entered);
+    callback_end(instance, call);
 }
 
 void instance_callback_failed(struct instance *instance, const char *callback,
@@ -200,21 +234,19 @@ bool instance_can_import(const struct instance *instance)
 
 int32_t instance_export(struct instance *instance, toni_state_writer *writer)
 {
-    const uint64_t began = clock_now_ns();
-    slot_enter_at_rest(instance->setup.slot);
+    struct plugin_call call;
+    call_begin_at_rest(&call, instance, "export_state");
     const int32_t result = instance->descriptor->export_state(instance->self, writer);
-    slot_exit_at_rest();
-    report_slow_hook(instance, "export_state", clock_now_ns() - began);
+    call_end_at_rest(instance, &call);
     return result < 0 ? result : writer->error;
 }
 
 int32_t instance_import(struct instance *instance, const toni_state *state)
 {
-    const uint64_t began = clock_now_ns();
-    slot_enter_at_rest(instance->setup.slot);
+    struct plugin_call call;
+    call_begin_at_rest(&call, instance, "import_state");
     const int32_t result = instance->descriptor->import_state(instance->self, state);
-    slot_exit_at_rest();
-    report_slow_hook(instance, "import_state", clock_now_ns() - began);
+    call_end_at_rest(instance, &call);
     return without_count(result);
 }
 
@@ -266,6 +298,7 @@ static struct instance *instance_allocate(const struct instance_setup *setup, co
     instance->figures = &setup->slot->figures;
     instance->descriptor = descriptor;
     instance->setup = *setup;
+    instance->generation = setup->slot->generation + 1;
     instance->setup.plugin = plugin_ref(setup->plugin);
     if (setup->config)
         gateways_conf_ref(setup->config);
@@ -293,9 +326,10 @@ int32_t instance_create(const struct instance_setup *setup, const toni_host *hos
         return TONI_ERR_NO_MEMORY;
 
     instance->setup.plugin->was_used = true;
-    const uint64_t began = call_begin(instance);
+    struct plugin_call call;
+    call_begin(&call, instance, "create", NULL);
     const int32_t error = instance->descriptor->create(instance_context(instance), &instance->self);
-    hook_end(instance, "create", began);
+    hook_end(instance, &call);
     if (error < 0) {
         tasks_cancel(instance);
         instance_free(instance);
@@ -312,9 +346,10 @@ static int32_t call_hook(struct instance *instance, const char *name, int32_t (*
 {
     if (hook == NULL)
         return TONI_OK;
-    const uint64_t began = call_begin(instance);
+    struct plugin_call call;
+    call_begin(&call, instance, name, NULL);
     const int32_t result = hook(instance->self);
-    hook_end(instance, name, began);
+    hook_end(instance, &call);
     return without_count(result);
 }
 
@@ -332,9 +367,10 @@ void instance_stopping(struct instance *instance)
 {
     if (instance->descriptor->stopping == NULL)
         return;
-    const uint64_t began = call_begin(instance);
+    struct plugin_call call;
+    call_begin(&call, instance, "stopping", NULL);
     instance->descriptor->stopping(instance->self, 0);
-    hook_end(instance, "stopping", began);
+    hook_end(instance, &call);
 }
 
 void instance_destroy(struct instance *instance)
@@ -343,9 +379,10 @@ void instance_destroy(struct instance *instance)
         return;
     tasks_cancel(instance);
     if (instance->descriptor->destroy != NULL) {
-        const uint64_t began = call_begin(instance);
+        struct plugin_call call;
+        call_begin(&call, instance, "destroy", NULL);
         instance->descriptor->destroy(instance->self);
-        hook_end(instance, "destroy", began);
+        hook_end(instance, &call);
     }
     instance_free(instance);
 }

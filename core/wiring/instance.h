@@ -11,6 +11,7 @@
 #include "rooms/limits.h"
 #include "wiring/config.h"
 #include "wiring/plugin.h"
+#include "wiring/plugin_call.h"
 #include "wiring/slot.h"
 #include "wiring/tasks.h"
 
@@ -43,6 +44,7 @@ struct instance {
     void *self;
     const toni_plugin *descriptor; /* the plugin's */
     bool is_serialised;
+    uint32_t generation; /* that its slot counts it as, if it ever serves */
     uint64_t callback_limit_ns;
     uint64_t hook_limit_ns;
     pthread_mutex_t lock; /* held around callbacks if is_serialised */
@@ -116,11 +118,12 @@ void instance_callback_failed(struct instance *instance, const char *callback,
                               const toni_client *client, int32_t error);
 
 /** For callbacks that are not in the descriptor: takes the lock, if the instance is serialised.
- * @return What instance_leave() needs to know. */
-uint64_t instance_enter(struct instance *instance);
+ * @param callback  What the callback is called in the log.
+ * @param call      Filled in; stays where it is until instance_leave(). */
+void instance_enter(struct instance *instance, const char *callback, struct plugin_call *call);
 
-/** Releases the lock again. @param callback  What the callback is called in the log. */
-void instance_leave(struct instance *instance, const char *callback, uint64_t entered);
+/** Releases the lock again. @thread That which entered. */
+void instance_leave(struct instance *instance, const struct plugin_call *call);
 
 /* --- A swap: the instance is at rest, so the lock is not taken. Otherwise as hooks. */
 

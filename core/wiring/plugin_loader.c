@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "wiring/descriptor.h"
 #include "wiring/elf_check.h"
+#include "wiring/plugin_call.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -233,7 +234,10 @@ static const char *remedy_for_dlopen(const char *copy)
 static bool open_copy(struct plugin_library *library, const struct value *at,
                       struct fault_list *faults)
 {
+    struct plugin_call call = {.callback = "load", .library = library->path};
+    plugin_call_begin(&call); /* constructors run */
     library->handle = dlopen(library->copy, RTLD_NOW | RTLD_LOCAL);
+    plugin_call_end(&call);
     if (library->handle == NULL)
         fault_at(faults, at, "library `%s` can't be loaded: %s; %s", library->path,
                  dlopen_problem(library->copy), remedy_for_dlopen(library->copy));

@@ -100,9 +100,9 @@ void task_run(struct tasks *tasks, struct task *task)
 {
     struct instance *instance = task->instance;
     struct slot *slot = instance->setup.slot;
-    const char *name = kind_names[task->kind];
+    struct plugin_call entered;
     (void)slot_enter(slot); /* waits while it is exchanged; then the task may be over */
-    const uint64_t entered = instance_enter(instance);
+    instance_enter(instance, kind_names[task->kind], &entered);
     const bool may = may_begin(tasks, task);
 
     if (may)
@@ -110,7 +110,7 @@ void task_run(struct tasks *tasks, struct task *task)
     const bool is_over = settle(tasks, task, may);
     if (is_over && task->release != NULL)
         task->release(task->data);
-    instance_leave(instance, name, entered);
+    instance_leave(instance, &entered);
     slot_exit(slot);
 
     pthread_mutex_lock(&tasks->lock);
@@ -122,6 +122,15 @@ void task_run(struct tasks *tasks, struct task *task)
     pthread_mutex_unlock(&tasks->lock);
     if (is_over)
         free(task);
+}
+
+static void work(struct task *task)
+{
+    struct plugin_call call = {.instance = task->instance, .callback = "job"};
+
+    plugin_call_begin(&call);
+    task->result = task->job(task->data);
+    plugin_call_end(&call);
 }
 
 static void *run_jobs(void *data)
@@ -138,7 +147,7 @@ static void *run_jobs(void *data)
         due_heap_remove(&tasks->jobs, &task->due);
         take(task);
         pthread_mutex_unlock(&tasks->lock);
-        task->result = task->job(task->data);
+        work(task);
         counter_add_shared(&task->instance->figures->jobs_run, 1);
         pthread_mutex_lock(&tasks->lock);
         task->has_worked = true;
@@ -244,7 +253,8 @@ void tasks_cancel(struct instance *instance)
     if (task == NULL)
         return;
 
-    const uint64_t entered = instance_enter(instance);
+    struct plugin_call entered;
+    instance_enter(instance, "release", &entered);
     while (task != NULL) {
         struct task *next = task->next;
         if (task->release != NULL)
@@ -252,7 +262,7 @@ void tasks_cancel(struct instance *instance)
         free(task);
         task = next;
     }
-    instance_leave(instance, "release", entered);
+    instance_leave(instance, &entered);
 }
 
 /* --- Life */

@@ -326,12 +326,13 @@ END_TEST
 START_TEST(a_slow_callback_makes_no_other_instance_late)
 {
     struct instance *slow = fixture_make(&fixture), *other = fixture_make(&fixture);
-    const uint64_t entered = instance_enter(slow);
+    struct plugin_call entered;
+    instance_enter(slow, "test", &entered);
 
     post(slow, "a");
     after(slow, 0, "b");
     check_others_go_on(other);
-    instance_leave(slow, "test", entered);
+    instance_leave(slow, &entered);
     fixture_fence(slow);
     expect_record("a b ");
     instance_destroy(slow);
@@ -479,13 +480,14 @@ START_TEST(what_a_callback_cancels_is_not_about_to_run)
     struct instance *instance = fixture_make(&fixture);
 
     for (unsigned i = 0; i < 500; i++) {
-        const uint64_t entered = instance_enter(instance);
+        struct plugin_call entered;
+        instance_enter(instance, "test", &entered);
         const int64_t timer = i % 2 ? every(instance, 1, "never") : after(instance, 1, "never");
         fixture_advance(&fixture, 1);
         for (unsigned n = 0; n < i; n++)
             sched_yield();
         ck_assert_int_eq(cancel(instance, timer), TONI_OK);
-        instance_leave(instance, "test", entered);
+        instance_leave(instance, &entered);
     }
     fixture_fence(instance);
     expect_record("");

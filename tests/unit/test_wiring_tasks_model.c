@@ -70,7 +70,7 @@ static enum hold {
     HOLDS
 } held[INSTANCES];
 
-static uint64_t entered[INSTANCES];
+static struct plugin_call entered[INSTANCES];
 
 static uint64_t now_ms(void)
 {
@@ -283,7 +283,7 @@ static void end_stay(unsigned number)
 static void let_go_on(unsigned number)
 {
     if (held[number] == HELD_LOCK)
-        instance_leave(instances[number], "test", entered[number]);
+        instance_leave(instances[number], &entered[number]);
     else if (held[number] == HELD_TASK)
         end_stay(number);
     else if (held[number] == HELD_ASIDE)
@@ -298,7 +298,7 @@ static void hold_up(unsigned number, enum hold how)
     if (held[number] != GOES_ON)
         return;
     if (how == HELD_LOCK)
-        entered[number] = instance_enter(instances[number]);
+        instance_enter(instances[number], "test", &entered[number]);
     else if (how == HELD_TASK)
         begin_stay(number);
     else if (how == HELD_ASIDE)
