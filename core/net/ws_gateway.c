@@ -89,6 +89,7 @@ void ws_gateway_on_disconnect(struct ws_connection *connection, toni_client *cli
 {
     struct instance *instance = enter(connection);
     hand_on(connection, client, instance);
+    client_begin_leaving(client);
     if (instance && info)
         instance_on_disconnect(instance, client, info);
     release(instance, client);

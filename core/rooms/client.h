@@ -44,6 +44,7 @@ struct toni_client {
     pthread_mutex_t mutex; /* guards the next three */
     struct memberships memberships;
     _Atomic enum client_state state; /* changed under the lock, read without */
+    atomic_bool is_leaving;          /* see client_begin_leaving() */
     uint16_t close_code;             /* of the server's close; 0 if it was not the server's */
 
     /* Direct sends that came since the last flush; with what that left (below) these decide who is
@@ -132,6 +133,13 @@ void client_set_limits(toni_client *client, const struct limits *limits);
 
 /** Makes the client no target any more; the first thing to do when its connection is lost. */
 void client_mute(toni_client *client);
+
+/** Has the client listed by none of its rooms any more, though it stays a member of them: its
+ * `on_disconnect` is about to tell them that it has gone. */
+static inline void client_begin_leaving(toni_client *client)
+{
+    atomic_store_explicit(&client->is_leaving, true, memory_order_release);
+}
 
 /** Drops what waits for the client, and counts it: its connection takes nothing any more. */
 void client_discard(toni_client *client);

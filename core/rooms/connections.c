@@ -326,8 +326,10 @@ static int32_t members_locked(struct room *room, const toni_host *host, toni_cli
     for (uint32_t lane = 0; room && lane < room->lane_count; lane++) {
         const struct shard *shard = &room->shards[lane];
         for (uint32_t i = 0; i < shard->count; i++) {
-            if (shard->members[i].membership) /* not a ghost */
-                ids[found++] = shard->members[i].client->id;
+            const toni_client *client = shard->members[i].client;
+            bool is_ghost = shard->members[i].membership == NULL;
+            if (!is_ghost && !atomic_load_explicit(&client->is_leaving, memory_order_acquire))
+                ids[found++] = client->id;
         }
     }
     *snapshot = (toni_client_ids){.host = host, .count = found, .ids = ids};

@@ -108,7 +108,9 @@ static inline int32_t toni_broadcast_to_room_parts(toni_connections *connections
     return result;
 }
 
-/** Lists a room's members, those that are being closed included.
+/** Lists a room's members, those that are being closed included; but not those whose
+ * `on_disconnect` has begun. So whoever joins a room and then lists it finds nobody of whom that
+ * callback has told the room already that it has gone.
  * @param members  Set to a snapshot that the caller owns (toni_client_ids_destroy); NULL on an
  * error. A room that doesn't exist gives an empty one.
  * @return TONI_OK; TONI_ERR_INVALID (name), TONI_ERR_NO_MEMORY.
@@ -129,7 +131,8 @@ static inline int32_t toni_get_client_rooms(toni_connections *connections, toni_
     return toni_host_of(connections)->get_client_rooms(connections, client, rooms);
 }
 
-/** @return How many rooms have a member. @thread Any. @since ABI 1.0 */
+/** @return How many rooms have a member. One counts until its `on_disconnect` has returned, here
+ * and in toni_room_info. @thread Any. @since ABI 1.0 */
 static inline uint64_t toni_room_count(toni_connections *connections)
 {
     return toni_host_of(connections)->room_count(connections);

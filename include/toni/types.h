@@ -82,7 +82,8 @@ typedef struct toni_client_info {
 typedef struct toni_room_info {
     const toni_host *host;
     uint32_t struct_size; /**< of what the host filled in */
-    uint32_t members;     /**< those that are being closed included */
+    uint32_t members;     /**< those that are being closed included, until their `on_disconnect` has
+                             returned: at times more than toni_get_room_members lists */
     uint32_t targets;     /**< whom a broadcast would go to */
     uint32_t reserved;
     uint64_t epoch;    /**< tells a room from others, and from an earlier one of its name, while the

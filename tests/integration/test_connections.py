@@ -15,6 +15,7 @@ from toni_host import (
     gateway,
     main,
     open_socket,
+    scaled,
 )
 
 
@@ -219,6 +220,14 @@ class TestConnections(FreshHost):
         self.eventually(lambda: a.ask("count") == "count=2", "its own room has ended")
         self.assertEqual(a.ask("members:x"), "members=" + a.id)
         self.assertEqual(a.ask("members:y"), "members=" + a.id)
+
+    def test_who_is_told_that_one_has_gone_finds_it_in_no_list(self):
+        (stays,) = self.probes(1, "x")
+        for _ in range(scaled(60, 20)):
+            (goes,) = self.probes(1, "x")
+            goes.drop()
+            stays.expect(goes.id + " gone")
+            self.assertEqual(stays.ask("members:x"), "members=" + stays.id)
 
     def test_two_that_leave_at_once_tell_those_who_stay(self):
         stays, *go = self.probes(9, "x")

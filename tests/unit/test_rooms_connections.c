@@ -384,6 +384,31 @@ END_TEST
 
 /* --- remove_client, disconnect */
 
+/* As its on_disconnect sees it, which tells the others. */
+START_TEST(one_that_leaves_is_a_member_but_not_listed)
+{
+    struct peer *peer = add(0), *other = add(1);
+    toni_room_names *rooms;
+
+    join(peer, "r"), join(other, "r"), join(peer, "alone");
+    client_mute(peer->client);
+    ck_assert(is_member(peer, "r"));
+    client_begin_leaving(peer->client);
+    ck_assert(!is_member(peer, "r"));
+    ck_assert_uint_eq(member_count("r"), 1);
+    ck_assert_uint_eq(member_count("alone"), 0);
+    ck_assert_uint_eq(toni_room_count(connections), 2);
+    ck_assert_int_eq(toni_get_client_rooms(connections, peer->id, &rooms), TONI_OK);
+    ck_assert_uint_eq(rooms->count, 2);
+    toni_room_names_destroy(rooms);
+    ck_assert_int_eq(broadcast("r", "gone"), 1);
+    turn();
+    RECEIVED(other, "gone");
+    peer_lose(peer);
+    ck_assert_uint_eq(toni_room_count(connections), 1);
+}
+END_TEST
+
 START_TEST(remove_client_flushes_then_closes_with_1000)
 {
     struct peer *peer = add(0), *other = add(1);
@@ -1556,6 +1581,8 @@ int main(void)
     tcase_add_test(cases, a_ghost_goes_with_the_last_letter);
     tcase_add_test(cases, a_room_ends_with_its_last_member_and_comes_again_as_another);
     tcase_add_test(cases, a_room_that_ended_still_delivers);
+    tcase_add_test(cases, one_that_leaves_is_a_member_but_not_listed);
+    tcase_add_test(cases, one_that_leaves_is_a_member_but_not_listed);
     tcase_add_test(cases, remove_client_flushes_then_closes_with_1000);
     tcase_add_test(cases, disconnect_flushes_then_closes);
     tcase_add_loop_test(cases, disconnect_with_every_code, 0, sizeof codes / sizeof codes[0]);
