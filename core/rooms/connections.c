@@ -4,7 +4,8 @@
 #include "base/random.h"
 #include "base/utf8.h"
 #include "rooms/client.h"
-#include "rooms/spread.h"
+#include "rooms/client_list.h"
+#include "rooms/target.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -292,6 +293,40 @@ static int32_t leave_room(toni_connections *connections, toni_client_id id, toni
     return result;
 }
 
+/* The clients are locked, so that none of them joins or leaves meanwhile. */
+static int32_t broadcast_except(struct room *room, const toni_message *message,
+                                const toni_message *deflated, toni_client *const *except,
+                                uint32_t except_count)
+{
+    struct excepted excepted;
+    client_list_lock(except, except_count);
+    pthread_mutex_lock(&room->mutex);
+    room_find_excepted(room, except, except_count, &excepted);
+    int32_t result = room_broadcast(room, message, deflated, &excepted);
+    pthread_mutex_unlock(&room->mutex);
+    client_list_unlock(except, except_count);
+    return result;
+}
+
+int32_t connections_broadcast(struct room *room, const toni_message *message,
+                              toni_client *const *except, uint32_t except_count)
+{
+    /* Once, whoever gets it, and before the room is locked. */
+    toni_message *deflated = NULL;
+    if (room_deflates(room, message->body.size))
+        deflated = deflaters_shrink(&room->connections->deflaters, message);
+    int32_t result;
+    if (except_count > 0) {
+        result = broadcast_except(room, message, deflated, except, except_count);
+    } else {
+        pthread_mutex_lock(&room->mutex);
+        result = room_broadcast(room, message, deflated, NULL);
+        pthread_mutex_unlock(&room->mutex);
+    }
+    free(deflated);
+    return result;
+}
+
 static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
                                  const toni_message *message)
 {
@@ -303,15 +338,8 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
     struct room *room = connections_find_room(connections, name);
     if (!room)
         return 0;
-    /* Once, whoever gets it, and before the room is locked. */
-    toni_message *deflated = NULL;
-    if (room_deflates(room, message->body.size))
-        deflated = deflaters_shrink(&connections->deflaters, message);
-    pthread_mutex_lock(&room->mutex);
-    result = room_broadcast(room, message, deflated);
-    pthread_mutex_unlock(&room->mutex);
+    result = connections_broadcast(room, message, NULL, 0);
     room_unref(room);
-    free(deflated);
     return result;
 }
 
@@ -323,8 +351,8 @@ static int32_t members_locked(struct room *room, const toni_host *host, toni_cli
         return TONI_ERR_NO_MEMORY;
     toni_client_id *ids = (toni_client_id *)(snapshot + 1);
     size_t found = 0;
-    for (uint32_t lane = 0; room && lane < room->lane_count; lane++) {
-        const struct shard *shard = &room->shards[lane];
+    for (uint32_t s = 0; room && s < room->shard_count; s++) {
+        const struct shard *shard = &room->shards[s];
         for (uint32_t i = 0; i < shard->count; i++) {
             const toni_client *client = shard->members[i].client;
             bool is_ghost = shard->members[i].membership == NULL;
@@ -491,6 +519,6 @@ void connections_fill_table(toni_host *table)
     table->client_data = client_data;
     table->client_set_data = client_set_data;
     table->client_request = client_request;
-    spread_fill_table(table);
+    target_fill_table(table);
     request_fill_table(table);
 }

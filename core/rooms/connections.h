@@ -99,6 +99,13 @@ struct room *connections_get_room(toni_connections *connections, toni_str name);
 /** Ends a room that has no members. Without the room's lock. */
 void connections_collect_room(toni_connections *connections, struct room *room);
 
+/** Sends a message to a room, or to everyone, less some.
+ * @param message  Checked; see message_check.
+ * @param except   A list of clients (client_list.h), EXCEPTED_MAX at most.
+ * @return How many were targeted, or TONI_ERR_BUSY, TONI_ERR_NO_MEMORY. @thread Any. */
+int32_t connections_broadcast(struct room *room, const toni_message *message,
+                              toni_client *const *except, uint32_t except_count);
+
 /** Counts bytes of a broadcast as pending, in the host or in a room, if that doesn't pass a limit;
  * whoever delivers it last takes them back.
  * @param pending  One of the counters of that name.

@@ -104,7 +104,7 @@ void lane_post(struct lane *lane, struct letter *letter)
 }
 
 bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, uint32_t index,
-                    struct letter **spares)
+                    uint32_t targets, struct letter **spares)
 {
     pthread_mutex_lock(&lane->mutex);
     struct letter *last = lane->last_letter;
@@ -122,7 +122,7 @@ bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, u
         letter->with.batch = batch_ref(batch);
         append(&lane->first_letter, &lane->last_letter, letter);
     }
-    counter_add(&lane->targeted, room->shards[lane->index].targets);
+    counter_add(&lane->targeted, targets);
     unlock_and_wake(lane);
     return !same;
 }

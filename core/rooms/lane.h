@@ -116,9 +116,10 @@ void lane_post(struct lane *lane, struct letter *letter);
 
 /** Posts message @p index of a room's batch: lengthens the inbox's last letter if that is the same
  * batch's, else takes one of the room's spare letters. Can't fail.
+ * @param targets  Whom the message is for on this lane.
  * @return Whether a letter was used. @thread Any; under the room's lock. */
 bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, uint32_t index,
-                    struct letter **spares);
+                    uint32_t targets, struct letter **spares);
 
 /** Posts a direct send.
  * @return 0, or -1 on no memory; then nothing was posted. @thread Any. */

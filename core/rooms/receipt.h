@@ -26,7 +26,8 @@ struct receipt {
 };
 
 /** toni_target_send with a receipt.
- * @param receipt  All zero but for `finished`, which is called unless this fails. */
-int32_t spread_send(toni_target *target, const toni_message *message, struct receipt *receipt);
+ * @param receipt  All zero but for `finished`, which is called unless this fails; NULL: none. */
+int32_t target_send_receipt(toni_target *target, const toni_message *message,
+                            struct receipt *receipt);
 
 #endif

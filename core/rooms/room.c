@@ -12,21 +12,19 @@
 
 struct room *room_create(toni_connections *connections, uint64_t id, toni_str name)
 {
-    uint32_t lane_count = connections->lane_count;
-    size_t shards = lane_count * sizeof(struct shard);
-    struct room *room = calloc(1, sizeof *room + shards + name.size + 1);
+    struct room *room = calloc(1, sizeof *room + name.size + 1);
     if (!room)
         return NULL;
     if (pthread_mutex_init(&room->mutex, NULL)) {
         free(room);
         return NULL;
     }
-    char *copy = (char *)(room->shards + lane_count);
+    char *copy = (char *)(room + 1);
     if (name.size > 0)
         memcpy(copy, name.data, name.size);
     room->connections = connections;
     room->refs = 1;
-    room->lane_count = lane_count;
+    room->shards = &room->first_shard;
     room->deflate_above = DEFLATE_NEVER;
     room->id = id;
     room->name = toni_str_make(copy, name.size);
@@ -39,12 +37,15 @@ struct room *room_ref(struct room *room)
     return room;
 }
 
-/* Only ghosts can be left, and only if a lane ended before it delivered what they waited for. */
-static void free_shard(struct shard *shard)
+/* Drops all but @p kept. */
+static void drop_spares(struct room *room, uint32_t kept)
 {
-    for (uint32_t i = 0; i < shard->count; i++)
-        client_unref(shard->members[i].client);
-    free(shard->members);
+    while (room->spare_count > kept) {
+        struct letter *spare = room->spares;
+        room->spares = spare->next;
+        room->spare_count--;
+        free(spare);
+    }
 }
 
 void room_unref(struct room *room)
@@ -52,41 +53,66 @@ void room_unref(struct room *room)
     if (!room || atomic_fetch_sub_explicit(&room->refs, 1, memory_order_acq_rel) != 1)
         return;
     batch_unref(room->open);
-    for (struct letter *spare = room->spares, *next; spare; spare = next) {
-        next = spare->next;
-        free(spare);
-    }
-    for (uint32_t lane = 0; lane < room->lane_count; lane++)
-        free_shard(&room->shards[lane]);
+    drop_spares(room, 0);
+    for (uint32_t i = 0; i < room->shard_count; i++)
+        shard_finish(&room->shards[i]);
+    if (room->shards != &room->first_shard)
+        free(room->shards);
     pthread_mutex_destroy(&room->mutex);
     free(room);
 }
 
-/* --- Members */
+/* --- Shards */
 
-static void shrink(struct shard *shard)
+struct shard *room_shard(const struct room *room, uint32_t lane)
 {
-    if (shard->count > shard->capacity / 4 || shard->capacity < 16)
+    for (uint32_t i = 0; i < room->shard_count; i++) {
+        if (room->shards[i].lane == lane)
+            return &room->shards[i];
+    }
+    return NULL;
+}
+
+/* @return 0, or -1 on no memory. */
+static int grow_shards(struct room *room)
+{
+    struct shard *old = room->shards == &room->first_shard ? NULL : room->shards;
+    struct shard *shards = realloc(old, (room->shard_count + 1) * sizeof *shards);
+    if (!shards)
+        return -1;
+    if (!old)
+        *shards = room->first_shard;
+    room->shards = shards;
+    return 0;
+}
+
+/* @return The shard, which the caller puts a member into; NULL on no memory. */
+static struct shard *get_shard(struct room *room, uint32_t lane)
+{
+    struct shard *shard = room_shard(room, lane);
+    if (shard || (room->shard_count > 0 && grow_shards(room)))
+        return shard;
+    shard = &room->shards[room->shard_count++];
+    *shard = (struct shard){.lane = lane};
+    return shard;
+}
+
+/* A shard without members ends: without them nothing can be on its way there. */
+static void collect_shard(struct room *room, struct shard *shard)
+{
+    if (shard->count > 0)
         return;
-    uint32_t capacity = shard->capacity / 2;
-    struct member *members = realloc(shard->members, capacity * sizeof *members);
-    if (members) { /* if not, it stays larger than it need be */
-        shard->members = members;
-        shard->capacity = capacity;
+    shard_finish(shard);
+    *shard = room->shards[--room->shard_count];
+    drop_spares(room, room->shard_count);
+    if (room->shards != &room->first_shard && room->shard_count <= 1) {
+        room->first_shard = room->shards[0];
+        free(room->shards);
+        room->shards = &room->first_shard;
     }
 }
 
-/* Takes one entry out; the last one moves to its place. */
-static void take_out(struct shard *shard, uint32_t index)
-{
-    struct member *last = &shard->members[--shard->count];
-    if (index < shard->count) {
-        shard->members[index] = *last;
-        if (last->membership)
-            last->membership->index = index;
-    }
-    shrink(shard);
-}
+/* --- Members */
 
 static void set_deflate_above(struct room *room, uint32_t size)
 {
@@ -113,23 +139,18 @@ static void end_deflating(struct room *room)
 
 int room_add(struct room *room, toni_client *client, struct membership *membership)
 {
-    struct shard *shard = &room->shards[client->lane->index];
-    if (shard->count == shard->capacity) {
-        uint32_t capacity = shard->capacity + shard->capacity / 8 + 1;
-        struct member *members = realloc(shard->members, capacity * sizeof *members);
-        if (!members)
-            return -1;
-        shard->members = members;
-        shard->capacity = capacity;
-    }
+    struct shard *shard = get_shard(room, client->lane->index);
+    if (!shard)
+        return -1;
     /* A ghost may be the same client: what it still gets must not share a letter with what comes.
      */
-    if (shard->ghosts > 0)
+    const bool has_ghosts = shard->ghosts > 0;
+    if (shard_add(shard, client, membership, room->seq)) {
+        collect_shard(room, shard);
+        return -1;
+    }
+    if (has_ghosts)
         room_seal(room);
-    membership->index = shard->count;
-    shard->members[shard->count++] = (struct member){
-        .client = client, .from = room->seq, .until = MEMBER_FOR_EVER, .membership = membership};
-    shard->targets++;
     room->targets++;
     room->members++;
     if (client->deflates)
@@ -137,9 +158,8 @@ int room_add(struct room *room, toni_client *client, struct membership *membersh
     return 0;
 }
 
-void room_mute(struct room *room, const struct membership *membership, uint32_t lane)
+static void mute(struct room *room, struct shard *shard, const struct membership *membership)
 {
-    struct shard *shard = &room->shards[lane];
     struct member *member = &shard->members[membership->index];
     if (member->until != MEMBER_FOR_EVER)
         return;
@@ -150,36 +170,76 @@ void room_mute(struct room *room, const struct membership *membership, uint32_t 
         end_deflating(room);
 }
 
+void room_mute(struct room *room, const struct membership *membership, uint32_t lane)
+{
+    mute(room, room_shard(room, lane), membership);
+}
+
 void room_remove(struct room *room, const struct membership *membership, uint32_t lane)
 {
-    struct shard *shard = &room->shards[lane];
-    struct member *member = &shard->members[membership->index];
-    room_mute(room, membership, lane);
+    struct shard *shard = room_shard(room, lane);
+    mute(room, shard, membership);
     room->members--;
-    if (shard->posted == shard->taken) {
-        take_out(shard, membership->index);
-    } else {
-        member->membership = NULL;
-        client_ref(member->client);
-        shard->ghosts++;
+    shard_remove(shard, membership);
+    collect_shard(room, shard);
+}
+
+void room_taken(struct room *room, struct shard *shard, uint64_t seq)
+{
+    shard_taken(shard, seq);
+    collect_shard(room, shard);
+}
+
+/* --- Exceptions */
+
+/* The client's lock is held. */
+static const struct membership *membership_in(const struct room *room, const toni_client *client)
+{
+    if (client->memberships.everyone.room == room)
+        return &client->memberships.everyone;
+    return memberships_find(&client->memberships, room);
+}
+
+void room_find_excepted(const struct room *room, toni_client *const *clients, uint32_t count,
+                        struct excepted *excepted)
+{
+    excepted->count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct membership *membership = membership_in(room, clients[i]);
+        const uint32_t lane = clients[i]->lane->index;
+        if (!membership ||
+            room_shard(room, lane)->members[membership->index].until != MEMBER_FOR_EVER)
+            continue;
+        excepted->members[excepted->count].lane = lane;
+        excepted->members[excepted->count++].index = membership->index;
     }
 }
 
-void room_taken(struct room *room, uint32_t lane, uint64_t seq)
+static uint32_t excepted_on(const struct excepted *excepted, uint32_t lane)
 {
-    struct shard *shard = &room->shards[lane];
-    shard->taken = seq;
-    for (uint32_t i = 0; shard->ghosts > 0 && i < shard->count;) {
-        struct member *member = &shard->members[i];
-        bool waits = member->until > seq && shard->posted > seq;
-        if (member->membership || waits) {
-            i++;
-            continue;
-        }
-        toni_client *client = member->client;
-        shard->ghosts--;
-        take_out(shard, i);
-        client_unref(client);
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < excepted->count; i++)
+        found += excepted->members[i].lane == lane;
+    return found;
+}
+
+/* On each lane where somebody else gets the message. @return 0, or -1 on no memory. */
+static int reserve_exceptions(struct room *room, const struct excepted *excepted)
+{
+    for (uint32_t i = 0; excepted && i < room->shard_count; i++) {
+        struct shard *shard = &room->shards[i];
+        const uint32_t count = excepted_on(excepted, shard->lane);
+        if (count > 0 && count < shard->targets && shard_reserve_exceptions(shard, count))
+            return -1;
+    }
+    return 0;
+}
+
+static void note_exceptions(struct shard *shard, const struct excepted *excepted, uint64_t seq)
+{
+    for (uint32_t i = 0; i < excepted->count; i++) {
+        if (excepted->members[i].lane == shard->lane)
+            shard_except(shard, excepted->members[i].index, seq);
     }
 }
 
@@ -188,7 +248,7 @@ void room_taken(struct room *room, uint32_t lane, uint64_t seq)
 /* One letter for each lane, at most, is what a broadcast uses. */
 static int fill_spares(struct room *room)
 {
-    while (room->spare_count < room->lane_count) {
+    while (room->spare_count < room->shard_count) {
         struct letter *letter = letter_create();
         if (!letter)
             return -1;
@@ -229,14 +289,20 @@ static int append_to_open(struct room *room, const toni_message *message, uint64
     return batch_append_both(room->open, message, deflated);
 }
 
-static void post(struct room *room, uint32_t index)
+static void post(struct room *room, uint32_t index, const struct excepted *excepted)
 {
     room->seq++;
-    for (uint32_t i = 0; i < room->lane_count; i++) {
-        if (room->shards[i].targets == 0)
+    for (uint32_t i = 0; i < room->shard_count; i++) {
+        struct shard *shard = &room->shards[i];
+        const uint32_t excluded = excepted ? excepted_on(excepted, shard->lane) : 0;
+        const uint32_t targets = shard->targets - excluded;
+        if (targets == 0)
             continue;
-        room->shards[i].posted = room->seq;
-        if (lane_post_room(&room->connections->lanes[i], room, room->open, index, &room->spares)) {
+        shard->posted = room->seq;
+        if (excluded > 0)
+            note_exceptions(shard, excepted, room->seq);
+        if (lane_post_room(&room->connections->lanes[shard->lane], room, room->open, index, targets,
+                           &room->spares)) {
             room->spare_count--;
             room->open->letters++;
         }
@@ -269,9 +335,11 @@ static uint64_t twin_size(const struct room *room, uint64_t encoded, const toni_
     return stays_open && room->open->deflated ? encoded : 0;
 }
 
-int32_t room_broadcast(struct room *room, const toni_message *message, const toni_message *deflated)
+int32_t room_broadcast(struct room *room, const toni_message *message, const toni_message *deflated,
+                       const struct excepted *excepted)
 {
-    if (room->targets == 0)
+    const uint32_t targets = room->targets - (excepted ? excepted->count : 0);
+    if (targets == 0)
         return 0;
     uint64_t encoded = frame_message_size(message->body.size);
     uint64_t twin = twin_size(room, encoded, deflated);
@@ -283,13 +351,14 @@ int32_t room_broadcast(struct room *room, const toni_message *message, const ton
         twin = 0; /* there is no space for both: all get it as it is */
         deflated = NULL;
     }
-    if (fill_spares(room) || append_to_open(room, message, encoded, deflated, twin)) {
+    if (fill_spares(room) || reserve_exceptions(room, excepted) ||
+        append_to_open(room, message, encoded, deflated, twin)) {
         release(room, encoded + twin);
         return TONI_ERR_NO_MEMORY;
     }
     room->open->charged += (uint32_t)(encoded + twin);
-    post(room, room->open->count - 1);
-    return (int32_t)(room->targets <= INT32_MAX ? room->targets : INT32_MAX);
+    post(room, room->open->count - 1, excepted);
+    return (int32_t)(targets <= INT32_MAX ? targets : INT32_MAX);
 }
 
 /* --- Questions */
@@ -338,35 +407,6 @@ void room_forget(struct room *room, const struct batch *batch)
     pthread_mutex_unlock(&room->mutex);
 }
 
-static inline void hand_to(const struct member *member, struct batch *batch, uint64_t begin,
-                           uint64_t end)
-{
-    uint64_t from = member->from >= begin ? member->from + 1 : begin;
-    uint64_t to = member->until < end ? member->until : end;
-    if (from <= to)
-        (void)client_enqueue(member->client, batch, (uint32_t)(from - batch->first_seq),
-                             (uint32_t)(to - from + 1));
-}
-
-/* Two loops, each a function of its own: so the first, which most messages take, asks nobody what
- * he takes, and has all it needs in registers. */
-
-__attribute__((noinline)) static void hand_out(const struct shard *shard, struct batch *batch,
-                                               uint64_t begin, uint64_t end)
-{
-    for (uint32_t i = 0; i < shard->count; i++)
-        hand_to(&shard->members[i], batch, begin, end);
-}
-
-__attribute__((noinline)) static void
-hand_out_with_twin(const struct shard *shard, struct batch *batch, uint64_t begin, uint64_t end)
-{
-    for (uint32_t i = 0; i < shard->count; i++) {
-        const struct member *member = &shard->members[i];
-        hand_to(member, client_batch(member->client, batch), begin, end);
-    }
-}
-
 void room_deliver(struct room *room, uint32_t lane, struct batch *batch, uint32_t first,
                   uint32_t count)
 {
@@ -375,11 +415,11 @@ void room_deliver(struct room *room, uint32_t lane, struct batch *batch, uint32_
     pthread_mutex_lock(&room->mutex);
     if (room->open == batch)
         room_seal(room);
-    if (batch->deflated)
-        hand_out_with_twin(&room->shards[lane], batch, begin, end);
-    else
-        hand_out(&room->shards[lane], batch, begin, end);
-    room_taken(room, lane, end);
+    struct shard *shard = room_shard(room, lane);
+    if (shard) {
+        shard_deliver(shard, batch, begin, end);
+        room_taken(room, shard, end);
+    }
     if (--batch->letters == 0) {
         release(room, batch->charged);
         batch->charged = 0;

@@ -2,9 +2,8 @@
  * names' rules nor the table of all rooms; those are connections.c's.
  *
  * Every broadcast takes the next sequence number under the room's lock, is appended to the open
- * batch and posted to each lane that has members: that is the room's one order. A member gets the
- * numbers above `from` and up to `until`. One that leaves while something is on its way to it stays
- * in its shard as a ghost until that has been delivered. */
+ * batch and posted to each lane that has members: that is the room's one order. The members of a
+ * lane are a shard; see shard.h. */
 #ifndef ROOMS_ROOM_H
 #define ROOMS_ROOM_H
 
@@ -12,6 +11,7 @@
 #include "rooms/batch.h"
 #include "rooms/lane.h"
 #include "rooms/memberships.h"
+#include "rooms/shard.h"
 
 #include <toni/types.h>
 
@@ -23,37 +23,19 @@
 /* `deflate_above` of a room in which nobody takes compressed messages. */
 #define DEFLATE_NEVER UINT32_MAX
 
-/* `until` of a member that is a target. */
-#define MEMBER_FOR_EVER UINT64_MAX
-
-/* The room's side. */
-struct member {
-    toni_client *client; /* a ghost has a reference; a member is kept by being a client */
-    uint64_t from;
-    uint64_t until;
-    struct membership *membership; /* NULL: a ghost */
-};
-
-/* The members on one lane. */
-struct shard {
-    struct member *members; /* ghosts included */
-    uint32_t count;
-    uint32_t capacity;
-    uint32_t targets; /* members that are not being closed */
-    uint32_t ghosts;
-    uint64_t posted; /* the last sequence number that was posted to the lane */
-    uint64_t taken;  /* the last that it delivered */
-};
+/* A message may leave out so many without a look at who else is there. */
+#define EXCEPTED_MAX 8
 
 struct room {
     struct hash_node node; /* of the table of rooms */
     toni_connections *connections;
     atomic_uint refs;
-    uint32_t lane_count;
+    uint32_t shard_count; /* guarded by the lock below */
     uint64_t id; /* also its epoch: a room that is made again has another. Rooms are locked by
                     ascending id */
     pthread_mutex_t mutex; /* guards all below, but `pending`; `deflate_above` is read without */
     bool ended;            /* out of the table: nobody joins it any more */
+    struct shard *shards;  /* one for each lane with members: `first_shard`, or allocated */
     uint32_t members;      /* ghosts not included */
     uint32_t targets;      /* members that are not being closed */
     uint32_t deflating;    /* of these: that take compressed messages */
@@ -66,8 +48,8 @@ struct room {
     atomic_uint_fast64_t pending; /* bytes of broadcasts that some lane has not delivered yet */
     struct counter
         dropped[DROP_POLICY_COUNT]; /* messages, once for each client, see room_dropped */
-    toni_str name; /* lies behind the shards, with a NUL; empty for the room of everyone */
-    struct shard shards[];
+    toni_str name;            /* lies behind the room, with a NUL; empty for the room of everyone */
+    struct shard first_shard; /* most rooms have members on one lane */
 };
 
 /** @param name  Copied. @return A room without members, with one reference; NULL on no memory. */
@@ -90,23 +72,43 @@ int room_add(struct room *room, toni_client *client, struct membership *membersh
  * members. */
 void room_remove(struct room *room, const struct membership *membership, uint32_t lane);
 
+/** @return The members on a lane, valid until the next one comes or goes; NULL if there are none.
+ */
+struct shard *room_shard(const struct room *room, uint32_t lane);
+
 /** Makes a member no target any more; what was broadcast before still reaches it. */
 void room_mute(struct room *room, const struct membership *membership, uint32_t lane);
 
 /** A target that takes compressed messages wants those compressed that are longer than this. */
 void room_lower_threshold(struct room *room, uint32_t deflate_above);
 
+/* Who is left out of a message: targets of its room. */
+struct excepted {
+    uint32_t count;
+    struct {
+        uint32_t lane;
+        uint32_t index; /* of the member in the shard of that lane */
+    } members[EXCEPTED_MAX];
+};
+
+/** Finds which clients of some are targets of this room.
+ * @param clients  None twice, EXCEPTED_MAX at most; also each one's lock is held. */
+void room_find_excepted(const struct room *room, toni_client *const *clients, uint32_t count,
+                        struct excepted *excepted);
+
 /** Gives a number to one message and posts it to all lanes that have targets.
  * @param deflated  What clients that take compressed messages get; NULL: the message as it is.
+ * @param excepted  Who doesn't get it; NULL: nobody.
  * @return How many were targeted, or TONI_ERR_BUSY, TONI_ERR_NO_MEMORY; then nothing is changed. */
-int32_t room_broadcast(struct room *room, const toni_message *message,
-                       const toni_message *deflated);
+int32_t room_broadcast(struct room *room, const toni_message *message, const toni_message *deflated,
+                       const struct excepted *excepted);
 
 /** Closes the open batch, so that the next broadcast begins another. */
 void room_seal(struct room *room);
 
-/** Notes that a lane has delivered all up to @p seq, and drops the ghosts that waited for it. */
-void room_taken(struct room *room, uint32_t lane, uint64_t seq);
+/** Notes that a lane has delivered all up to @p seq, and drops the ghosts that waited for it, and
+ * the shard if nobody is left. */
+void room_taken(struct room *room, struct shard *shard, uint64_t seq);
 
 /* Without the lock. */
 

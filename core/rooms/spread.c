@@ -1,129 +1,15 @@
-/* Targets and spreads; see spread.h. */
+/* Spreads; see spread.h. */
 #include "rooms/spread.h"
 
 #include "rooms/client.h"
+#include "rooms/client_list.h"
+#include "rooms/client_set.h"
 #include "rooms/connections.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* --- The builder */
-
-struct target_ids {
-    toni_client_id *ids;
-    uint32_t count;
-    uint32_t capacity;
-};
-
-struct target_names {
-    toni_str *names; /* each allocated */
-    uint32_t count;
-    uint32_t capacity;
-};
-
-struct toni_target {
-    const toni_host *host; /* first, for ever: see toni/abi.h */
-    toni_connections *connections;
-    int32_t error; /* the first that a step found */
-    int32_t everyone;
-    struct target_names rooms;
-    struct target_ids clients;
-    struct target_ids except;
-};
-
-/* Makes room for one more element. @return Whether there is. */
-static bool reserve(void **array, uint32_t count, uint32_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    uint32_t larger = *capacity ? *capacity * 2 : 4;
-    void *grown = realloc(*array, larger * size);
-    if (!grown)
-        return false;
-    *array = grown;
-    *capacity = larger;
-    return true;
-}
-
-static void target_fail(toni_target *target, int32_t error)
-{
-    if (target->error == TONI_OK)
-        target->error = error;
-}
-
-static void add_id(toni_target *target, struct target_ids *list, toni_client_id id)
-{
-    void *ids = list->ids;
-    if (!reserve(&ids, list->count, &list->capacity, sizeof *list->ids)) {
-        target_fail(target, TONI_ERR_NO_MEMORY);
-        return;
-    }
-    list->ids = ids;
-    list->ids[list->count++] = id;
-}
-
-static toni_target *target_create(toni_connections *connections)
-{
-    toni_target *target = calloc(1, sizeof *target);
-    if (target) {
-        target->host = connections->host;
-        target->connections = connections;
-    }
-    return target;
-}
-
-static void target_destroy(toni_target *target)
-{
-    for (uint32_t i = 0; i < target->rooms.count; i++)
-        free((char *)target->rooms.names[i].data);
-    free(target->rooms.names);
-    free(target->clients.ids);
-    free(target->except.ids);
-    free(target);
-}
-
-static void target_to_room(toni_target *target, toni_str room)
-{
-    struct target_names *list = &target->rooms;
-    void *names = list->names;
-    if (!room_name_valid(room)) {
-        target_fail(target, TONI_ERR_INVALID);
-        return;
-    }
-    char *copy = malloc(room.size);
-    if (!copy || !reserve(&names, list->count, &list->capacity, sizeof *list->names)) {
-        free(copy);
-        target_fail(target, TONI_ERR_NO_MEMORY);
-        return;
-    }
-    memcpy(copy, room.data, room.size);
-    list->names = names;
-    list->names[list->count++] = toni_str_make(copy, room.size);
-}
-
-static void target_to_client(toni_target *target, toni_client_id client)
-{
-    add_id(target, &target->clients, client);
-}
-
-static void target_to_all(toni_target *target)
-{
-    target->everyone = 1;
-}
-
-static void target_except(toni_target *target, toni_client_id client)
-{
-    add_id(target, &target->except, client);
-}
-
 /* --- From a target to a spread */
-
-static int by_address(const void *a, const void *b)
-{
-    uintptr_t left = (uintptr_t) * (toni_client *const *)a;
-    uintptr_t right = (uintptr_t) * (toni_client *const *)b;
-    return (left > right) - (left < right);
-}
 
 static int by_room_id(const void *a, const void *b)
 {
@@ -132,41 +18,33 @@ static int by_room_id(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static bool is_excepted(const struct spread *spread, toni_client *client)
-{
-    return spread->except_count > 0 && bsearch(&client, spread->except, spread->except_count,
-                                               sizeof(toni_client *), by_address);
-}
-
-/* Finds the clients of a list, and drops those that are no targets, twice there, or in `except`. */
-static int resolve_clients(struct spread *spread, const struct target_ids *list,
-                           const struct target_ids *except, toni_client ***clients, uint32_t *count)
+/* @return 0, or -1 on no memory. */
+static int find_clients(const struct spread *spread, const struct target_ids *list,
+                        toni_client ***clients, uint32_t *count)
 {
     if (list->count == 0)
         return 0;
     *clients = malloc(list->count * sizeof **clients);
     if (!*clients)
         return -1;
-    uint32_t found = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        toni_client *client = connections_find_client(spread->connections, list->ids[i]);
-        /* Who is left out is so while it is being closed, too: its rooms may not know of that yet.
-         */
-        if (client && (list == except || client_is_open(client)))
-            (*clients)[found++] = client;
-        else
-            client_unref(client);
-    }
-    qsort(*clients, found, sizeof **clients, by_address);
-    for (uint32_t i = 0; i < found; i++) {
-        toni_client *client = (*clients)[i];
-        bool again = *count > 0 && (*clients)[*count - 1] == client;
-        if (again || is_excepted(spread, client))
-            client_unref(client);
-        else
-            (*clients)[(*count)++] = client;
-    }
+    *count = client_list_find(spread->connections, list->ids, list->count, *clients);
     return 0;
+}
+
+/* Of the clients that are named those stay that are targets. (Who is left out is so while it is
+ * being closed, too: its rooms may not know of that yet.) */
+static void keep_targets(struct spread *spread)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < spread->client_count; i++) {
+        toni_client *client = spread->clients[i];
+        if (client_is_open(client) &&
+            !client_list_has(spread->except, spread->except_count, client))
+            spread->clients[kept++] = client;
+        else
+            client_unref(client);
+    }
+    spread->client_count = kept;
 }
 
 static int resolve_rooms(struct spread *spread, const toni_target *target)
@@ -251,12 +129,12 @@ static struct spread *spread_create(const toni_target *target, const toni_messag
     spread->connections = target->connections;
     spread->refs = 1;
     spread->id = atomic_fetch_add(&spread->connections->next_spread, 1) + 1;
-    if (!resolve_clients(spread, &target->except, &target->except, &spread->except,
-                         &spread->except_count) &&
-        !resolve_clients(spread, &target->clients, &target->except, &spread->clients,
-                         &spread->client_count) &&
-        !resolve_rooms(spread, target) && !make_batch(spread, target, message))
-        return spread;
+    if (!find_clients(spread, &target->except, &spread->except, &spread->except_count) &&
+        !find_clients(spread, &target->clients, &spread->clients, &spread->client_count)) {
+        keep_targets(spread);
+        if (!resolve_rooms(spread, target) && !make_batch(spread, target, message))
+            return spread;
+    }
     spread_unref(spread);
     return NULL;
 }
@@ -282,10 +160,8 @@ void spread_unref(struct spread *spread)
     finish_receipt(spread);
     for (uint32_t i = 0; i < spread->room_count; i++)
         room_unref(spread->rooms[i].room);
-    for (uint32_t i = 0; i < spread->client_count; i++)
-        client_unref(spread->clients[i]);
-    for (uint32_t i = 0; i < spread->except_count; i++)
-        client_unref(spread->except[i]);
+    client_list_unref(spread->clients, spread->client_count);
+    client_list_unref(spread->except, spread->except_count);
     free(spread->rooms);
     free(spread->clients);
     free(spread->except);
@@ -295,78 +171,96 @@ void spread_unref(struct spread *spread)
 
 /* --- Counting whom it reaches. Under the locks of its rooms. */
 
-typedef void shard_visit(const struct spread *spread, toni_client *client, void *data);
-
-static void visit_targets(const struct spread *spread, shard_visit *call, void *data)
+/* The larger a room, the more is spared by not putting its members into a set. */
+static uint32_t largest_room(const struct spread *spread)
 {
-    for (uint32_t r = 0; r < spread->room_count; r++) {
-        const struct room *room = spread->rooms[r].room;
-        for (uint32_t lane = 0; lane < room->lane_count; lane++) {
-            const struct shard *shard = &room->shards[lane];
-            for (uint32_t i = 0; i < shard->count; i++) {
-                if (shard->members[i].until == MEMBER_FOR_EVER &&
-                    !is_excepted(spread, shard->members[i].client))
-                    call(spread, shard->members[i].client, data);
-            }
+    uint32_t largest = 0;
+    for (uint32_t i = 1; i < spread->room_count; i++) {
+        if (spread->rooms[i].room->targets > spread->rooms[largest].room->targets)
+            largest = i;
+    }
+    return largest;
+}
+
+/* @return How many of a room's targets were not in the set; they are then, if @p adds. */
+static uint32_t count_new(struct client_set *set, const struct room *room, bool adds)
+{
+    uint32_t found = 0;
+    for (uint32_t s = 0; s < room->shard_count; s++) {
+        const struct shard *shard = &room->shards[s];
+        for (uint32_t i = 0; i < shard->count; i++) {
+            const struct member *member = &shard->members[i];
+            if (member->until == MEMBER_FOR_EVER)
+                found += adds ? client_set_add(set, member->client)
+                              : !client_set_has(set, member->client);
         }
     }
+    return found;
+}
+
+/* Each client once: all go into a set but those of the largest room, which are looked for in it. */
+static int count_different(const struct spread *spread, uint32_t *targeted)
+{
+    const uint32_t largest = largest_room(spread);
+    size_t most = (size_t)spread->except_count + spread->client_count;
+    for (uint32_t i = 0; i < spread->room_count; i++)
+        most += i == largest ? 0 : spread->rooms[i].room->targets;
+    struct client_set set;
+    if (client_set_init(&set, most))
+        return -1;
+    for (uint32_t i = 0; i < spread->except_count; i++)
+        (void)client_set_add(&set, spread->except[i]);
+    *targeted = 0;
     for (uint32_t i = 0; i < spread->client_count; i++)
-        call(spread, spread->clients[i], data);
+        *targeted += client_set_add(&set, spread->clients[i]);
+    for (uint32_t i = 0; i < spread->room_count; i++) {
+        if (i != largest)
+            *targeted += count_new(&set, spread->rooms[i].room, true);
+    }
+    *targeted += count_new(&set, spread->rooms[largest].room, false);
+    client_set_finish(&set);
+    return 0;
 }
 
-static void count_one(const struct spread *spread, toni_client *client, void *data)
+/* Of one whole room a few are left out: nobody else has to be looked at. */
+static bool leaves_out_few(const struct spread *spread)
 {
-    (void)spread;
-    (void)client;
-    ++*(size_t *)data;
-}
-
-static void collect_one(const struct spread *spread, toni_client *client, void *data)
-{
-    (void)spread;
-    toni_client ***next = data;
-    *(*next)++ = client;
+    return spread->room_count == 1 && spread->client_count == 0 &&
+           spread->except_count <= EXCEPTED_MAX;
 }
 
 /* @param targeted  Set to how many different clients that are. @return 0, or -1 on no memory. */
 static int count_targets(const struct spread *spread, uint32_t *targeted)
 {
-    size_t count = 0;
-    if (spread->room_count == 1 && spread->client_count == 0 && spread->except_count == 0) {
-        *targeted = spread->rooms[0].room->targets;
+    *targeted = spread->client_count;
+    if (spread->room_count == 0)
         return 0;
-    }
-    visit_targets(spread, count_one, &count);
-    *targeted = (uint32_t)count;
-    if (count == 0 || (spread->room_count <= 1 && spread->client_count == 0) ||
-        spread->room_count == 0)
-        return 0;
-    toni_client **clients = malloc(count * sizeof *clients);
-    if (!clients)
-        return -1;
-    toni_client **end = clients;
-    visit_targets(spread, collect_one, &end);
-    size_t found = (size_t)(end - clients);
-    qsort(clients, found, sizeof *clients, by_address);
-    *targeted = found > 0;
-    for (size_t i = 1; i < found; i++)
-        *targeted += clients[i] != clients[i - 1];
-    free(clients);
+    if (!leaves_out_few(spread))
+        return count_different(spread, targeted);
+    struct excepted excepted;
+    const struct room *room = spread->rooms[0].room;
+    room_find_excepted(room, spread->except, spread->except_count, &excepted);
+    *targeted = room->targets - excepted.count;
     return 0;
 }
 
 /* --- Posting */
 
-static void lock_rooms(struct spread *spread)
+/* The clients of `except` only if that is asked of the room: see room_find_excepted. */
+static void lock(struct spread *spread)
 {
+    if (leaves_out_few(spread))
+        client_list_lock(spread->except, spread->except_count);
     for (uint32_t i = 0; i < spread->room_count; i++)
         pthread_mutex_lock(&spread->rooms[i].room->mutex);
 }
 
-static void unlock_rooms(struct spread *spread)
+static void unlock(struct spread *spread)
 {
     for (uint32_t i = spread->room_count; i-- > 0;)
         pthread_mutex_unlock(&spread->rooms[i].room->mutex);
+    if (leaves_out_few(spread))
+        client_list_unlock(spread->except, spread->except_count);
 }
 
 static void release(struct spread *spread, uint32_t rooms)
@@ -412,16 +306,25 @@ static void free_letters(struct letter *letters)
     }
 }
 
-/* One letter for each lane that has somebody to reach. @return 0, or -1 on no memory. */
+/* Marks the lanes that have somebody to reach. */
+static void find_lanes(const struct spread *spread, bool *needed)
+{
+    for (uint32_t i = 0; i < spread->room_count; i++) {
+        const struct room *room = spread->rooms[i].room;
+        for (uint32_t s = 0; s < room->shard_count; s++)
+            needed[room->shards[s].lane] |= room->shards[s].targets > 0;
+    }
+    for (uint32_t i = 0; i < spread->client_count; i++)
+        needed[spread->clients[i]->lane->index] = true;
+}
+
+/* @return 0, or -1 on no memory. */
 static int make_letters(struct spread *spread, struct letter **letters, uint32_t *count)
 {
+    bool needed[LANES_MAX] = {false};
+    find_lanes(spread, needed);
     for (uint32_t lane = 0; lane < spread->connections->lane_count; lane++) {
-        bool needed = false;
-        for (uint32_t i = 0; i < spread->room_count && !needed; i++)
-            needed = spread->rooms[i].room->shards[lane].targets > 0;
-        for (uint32_t i = 0; i < spread->client_count && !needed; i++)
-            needed = spread->clients[i]->lane->index == lane;
-        if (!needed)
+        if (!needed[lane])
             continue;
         struct letter *letter = letter_create();
         if (!letter)
@@ -432,6 +335,13 @@ static int make_letters(struct spread *spread, struct letter **letters, uint32_t
         ++*count;
     }
     return 0;
+}
+
+static void note_posted(const struct spread_room *target, uint32_t lane)
+{
+    struct shard *shard = room_shard(target->room, lane);
+    if (shard)
+        shard->posted = target->seq;
 }
 
 static void post(struct spread *spread, struct letter *letters, uint32_t count)
@@ -446,7 +356,7 @@ static void post(struct spread *spread, struct letter *letters, uint32_t count)
     for (struct letter *letter = letters, *next; letter; letter = next) {
         next = letter->next;
         for (uint32_t i = 0; i < spread->room_count; i++)
-            spread->rooms[i].room->shards[letter->first].posted = spread->rooms[i].seq;
+            note_posted(&spread->rooms[i], letter->first);
         lane_post(&spread->connections->lanes[letter->first], letter);
     }
 }
@@ -476,31 +386,19 @@ static int32_t send_locked(struct spread *spread)
     return (int32_t)(targeted <= INT32_MAX ? targeted : INT32_MAX);
 }
 
-int32_t spread_send(toni_target *target, const toni_message *message, struct receipt *receipt)
+int32_t spread_send(const toni_target *target, const toni_message *message, struct receipt *receipt)
 {
-    int32_t result = target->error;
-    if (result == TONI_OK)
-        result = message_check(message, connections_message_limit(target->connections));
-    if (result == TONI_OK) {
-        struct spread *spread = spread_create(target, message);
-        result = TONI_ERR_NO_MEMORY;
-        if (spread) {
-            spread->receipt = receipt;
-            lock_rooms(spread);
-            result = send_locked(spread);
-            unlock_rooms(spread);
-            if (result < 0)
-                spread->receipt = NULL; /* the caller's again */
-            spread_unref(spread);
-        }
-    }
-    target_destroy(target);
+    struct spread *spread = spread_create(target, message);
+    if (!spread)
+        return TONI_ERR_NO_MEMORY;
+    spread->receipt = receipt;
+    lock(spread);
+    int32_t result = send_locked(spread);
+    unlock(spread);
+    if (result < 0)
+        spread->receipt = NULL; /* the caller's again */
+    spread_unref(spread);
     return result;
-}
-
-static int32_t target_send(toni_target *target, const toni_message *message)
-{
-    return spread_send(target, message, NULL);
 }
 
 /* --- Delivery */
@@ -520,19 +418,24 @@ static void deliver_room(struct spread *spread, const struct spread_room *target
 {
     struct room *room = target->room;
     pthread_mutex_lock(&room->mutex);
-    const struct shard *shard = &room->shards[lane];
-    for (uint32_t i = 0; i < shard->count; i++) {
+    struct shard *shard = room_shard(room, lane);
+    for (uint32_t i = 0; shard && i < shard->count; i++) {
         const struct member *member = &shard->members[i];
-        if (member->from < target->seq && target->seq <= member->until &&
-            !is_excepted(spread, member->client))
+        if (member->from < target->seq && target->seq <= member->until)
             deliver_to(spread, member->client);
     }
-    room_taken(room, lane, target->seq);
+    if (shard)
+        room_taken(room, shard, target->seq);
     pthread_mutex_unlock(&room->mutex);
 }
 
 void spread_deliver(struct spread *spread, struct lane *lane)
 {
+    /* As if it had reached them: then nobody else has to be looked at. */
+    for (uint32_t i = 0; i < spread->except_count; i++) {
+        if (spread->except[i]->lane == lane)
+            spread->except[i]->mark = spread->id;
+    }
     for (uint32_t i = 0; i < spread->room_count; i++)
         deliver_room(spread, &spread->rooms[i], lane->index);
     for (uint32_t i = 0; i < spread->client_count; i++) {
@@ -543,15 +446,4 @@ void spread_deliver(struct spread *spread, struct lane *lane)
         release(spread, spread->room_count);
         finish_receipt(spread);
     }
-}
-
-void spread_fill_table(toni_host *table)
-{
-    table->target_create = target_create;
-    table->target_to_room = target_to_room;
-    table->target_to_client = target_to_client;
-    table->target_to_all = target_to_all;
-    table->target_except = target_except;
-    table->target_send = target_send;
-    table->target_destroy = target_destroy;
 }

@@ -1,6 +1,5 @@
-/* A spread: one message on its way to a target that is more than one whole room: a union of rooms,
- * everyone, single clients, all less some. And the builder of such targets (toni_to_room and its
- * kin).
+/* A spread: one message on its way to a target that is more than one room: a union of rooms, single
+ * clients, all less some; or that somebody wants a receipt for.
  *
  * It takes a sequence number in each of its rooms, all locked at once, so that it has its place in
  * the order of each. Each lane delivers it once to every client: the client remembers the last
@@ -12,6 +11,7 @@
 #include "rooms/lane.h"
 #include "rooms/receipt.h"
 #include "rooms/room.h"
+#include "rooms/target.h"
 
 #include <toni/host.h>
 
@@ -33,18 +33,21 @@ struct spread {
     uint32_t room_count;
     uint32_t client_count;
     uint32_t except_count;
-    toni_client **clients;   /* references, by address, none twice, none of `except` */
-    toni_client **except;    /* references, by address */
+    toni_client **clients; /* see client_list.h; none of `except` */
+    toni_client **except;
     struct receipt *receipt; /* to be finished by who delivers last, or drops it; or NULL */
 };
+
+/** Sends a message to a target; see toni_target_send.
+ * @param message  Checked; see message_check.
+ * @param receipt  See target_send_receipt. */
+int32_t spread_send(const toni_target *target, const toni_message *message,
+                    struct receipt *receipt);
 
 /** Delivers a spread to the clients of one lane. That lane's worker only. */
 void spread_deliver(struct spread *spread, struct lane *lane);
 
 /** Drops one reference. @thread Any. */
 void spread_unref(struct spread *spread);
-
-/** Fills in the target builder of toni/connections.h. */
-void spread_fill_table(toni_host *table);
 
 #endif

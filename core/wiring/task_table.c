@@ -204,7 +204,7 @@ static int32_t target_send_with_receipt(toni_target *target, const toni_message 
     *sent = (struct sent){.tasks = instance_of(context)->tasks.tasks, .number = (uint64_t)number};
     sent->receipt.finished = on_finished;
     struct tasks *tasks = sent->tasks;
-    const int32_t result = spread_send(target, message, &sent->receipt);
+    const int32_t result = target_send_receipt(target, message, &sent->receipt);
     if (result >= 0)
         return result;
     free(sent);

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 
 import scenarios
 from systems import SharedBatches, Toni
@@ -32,13 +33,13 @@ def scaled(scenario, share):
     ):  # valgrind can't keep up with a rate: the next message when the last has come
         del load["rate"]
         load["window"] = 1
-    return ["--burst", *("--%s=%s" % pair for pair in load.items())]
+    return ["--burst", *replace(scenario, load=load).arguments()]
 
 
 class Callgrind:
     """Counts the instructions of a server between the gates. The kernel's are not seen."""
 
-    SHARE = {"fan": 0.1, "rooms": 0.1, "echo": 0.1, "single": 0.2}
+    SHARE = {"single": 0.2}  # of the messages; of the other scenarios a tenth
 
     def __init__(self, bench):
         self.bench = bench
@@ -71,7 +72,7 @@ class Callgrind:
             prefix = ["valgrind", "--tool=callgrind", "--quiet", "--instr-atstart=no"]
             report = self.bench.run(
                 system,
-                scaled(load, self.SHARE[scenario.name]),
+                scaled(load, self.SHARE.get(scenario.name, 0.1)),
                 at_gate=self.at_gate_from_off,
                 prefix=[*prefix, "--callgrind-out-file=" + out],
             )
@@ -85,7 +86,7 @@ class Callgrind:
         prefix = ["valgrind", "--tool=callgrind", "--quiet", "--callgrind-out-file=" + out]
         report = self.bench.run(
             system,
-            scaled(scenario, self.SHARE[scenario.name]),
+            scaled(scenario, self.SHARE.get(scenario.name, 0.1)),
             at_gate=self.at_gate,
             prefix=prefix,
         )
@@ -164,7 +165,8 @@ def count_lines(system, scenario, found):
 
 
 def count_text(bench, wanted):
-    """The instruction counts of the four deliveries, and of two while others stand by."""
+    """The instruction counts of the four deliveries, of two that leave the sender out, and of two
+    while others stand by."""
     missing = needs("valgrind", "callgrind_control")
     if missing:
         return None, "not there: %s (Debian: valgrind)" % ", ".join(missing)
@@ -176,6 +178,11 @@ def count_text(bench, wanted):
                 found = count_one(callgrind, system, scenario)
                 counts.setdefault(scenario.name, {})[system.name] = found
                 text += count_lines(system, scenario, found)
+        for scenario in scenarios.EXCEPT if "except" in wanted else ():
+            toni = Toni(bench.build, gateway="others")
+            found = count_one(callgrind, toni, scenario)
+            counts.setdefault(scenario.name, {})[toni.name] = found
+            text += count_lines(toni, scenario, found)
         for scenario in scenarios.STANDBY_DELIVERY if "standby" in wanted else ():
             # Pings are due half a minute after somebody came: in the window, or not, by chance.
             toni = Toni(bench.build, limits={"ping_ms": 0})

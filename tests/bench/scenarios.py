@@ -74,6 +74,17 @@ SINGLE = Scenario(
 )
 DELIVERY = (FAN, ROOMS, ECHO, SINGLE)
 
+# The same where nobody gets his own messages: what chats send. For toni alone, with a gateway of its
+# own; to be held against `fan` and `rooms`.
+EXCEPT_FAN = replace(
+    FAN.with_load("except", others=None), says="fan, where a message leaves its sender out"
+)
+EXCEPT_ROOMS = replace(
+    ROOMS.with_load("except, 100 rooms", others=None),
+    says="rooms, where a message leaves its sender out",
+)
+EXCEPT = (EXCEPT_FAN, EXCEPT_ROOMS)
+
 # Bursts: the server stands still while the window is filled, so each turn has the same to do,
 # whatever the generator is doing meanwhile. A closed loop batches more or less by chance, and less
 # with two workers, which are through sooner; the cost of a delivery goes with that.
@@ -158,6 +169,7 @@ NAMES = (
     "rooms",
     "echo",
     "single",
+    "except",
     "bursts",
     "slow",
     "large",
@@ -167,6 +179,7 @@ NAMES = (
 )
 SAYS = {
     **{s.name: s.says for s in (*DELIVERY, SLOW, LARGE)},
+    "except": "fan and rooms where a message leaves its sender out",
     "bursts": "fan, rooms and echo in bursts, so that each turn has the same to do",
     "workers": "the deliveries, and the bursts, with two workers on two cores",
     "standby": "fan and rooms while 10,000 connections and 100,000 rooms stand by",

@@ -67,6 +67,7 @@ class Series:
         self.wanted = ()
         limits = {"outbox_policy": options.policy} if options.policy else None
         self.toni = Toni(bench.build, limits=limits)
+        self.toni_others = Toni(bench.build, limits=limits, gateway="others")
         self.toni_two = Toni(bench.build, workers=2, limits=limits)
         self.toni_dropping = Toni(bench.build, limits={"outbox_policy": "drop_oldest"})
         self.toni_dropping.name = "toni, drop_oldest"
@@ -100,6 +101,10 @@ class Series:
                 self.run(scenario, system)
         if with_two_workers:
             self.run(scenario, self.toni_two, cores=self.bench.server_core and self.both_cores())
+
+    def leaving_out(self):
+        for scenario in scenarios.EXCEPT:
+            self.run(scenario, self.toni_others)
 
     def bursts(self):
         for scenario in scenarios.BURSTS:
@@ -154,6 +159,8 @@ class Series:
                 self.run(
                     scenario, self.toni_two, cores=self.bench.server_core and self.both_cores()
                 )
+        if "except" in wanted:
+            self.leaving_out()
         for name in ("bursts", "workers", "slow", "large", "standby", "memory"):
             if name in wanted:
                 getattr(self, name)()

@@ -25,7 +25,7 @@ limits = {{ connections = 16000; message_bytes = 4194304; {limits} }};
 modules = (
   {{ name = "chat";
     imports = [ "broadcast" ];
-    providers = ( {{ gateway = "rooms"; library = "rooms_gateway.so"; path = "/rooms"; {provider} }} ); }}
+    providers = ( {{ gateway = "{gateway}"; library = "{library}"; path = "/rooms"; {provider} }} ); }}
 );
 """
 
@@ -86,8 +86,9 @@ class System:
 class Toni(System):
     name = "toni"
 
-    def __init__(self, build, workers=1, limits=None, provider=""):
+    def __init__(self, build, workers=1, limits=None, provider="", gateway="rooms"):
         super().__init__(build)
+        self.gateway = gateway
         self.provider = provider
         self.workers = workers
         self.limits = limits or {}
@@ -96,8 +97,16 @@ class Toni(System):
 
     def command(self, port, folder):
         limits = " ".join("%s = %s;" % (key, json.dumps(value)) for key, value in self.limits.items())
+        library = "rooms_gateway.so"
+        if self.gateway == "others":  # made for the benchmarks alone
+            library = os.path.join(os.path.abspath(self.build), "tests", "bench", "others_gateway.so")
         text = TONI_CONF.format(
-            port=port, workers=self.workers, limits=limits, provider=self.provider
+            port=port,
+            workers=self.workers,
+            limits=limits,
+            gateway=self.gateway,
+            library=library,
+            provider=self.provider,
         )
         conf = write(os.path.join(folder, "gateways.conf"), text)
         return [os.path.join(self.build, "bin", "toni"), "run", "-l", "error", "-c", conf]

@@ -221,7 +221,7 @@ def series_text(results, quick):
     """All tables, those without a result left out."""
     parts = [
         delivery_text(results, s.name, s.says)
-        for s in scenarios.DELIVERY
+        for s in (*scenarios.DELIVERY, *scenarios.EXCEPT)
         if s.name in results.names()
     ]
     figures = memory_figures(results, quick)

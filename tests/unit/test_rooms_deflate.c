@@ -439,7 +439,7 @@ START_TEST(a_target_is_compressed_once_too)
     toni_target_to_client(target, peers[1]->id);
     toni_target_except(target, peers[2]->id);
     finished = NULL;
-    ck_assert_int_eq(spread_send(target, &message, &receipt), PEERS - 1);
+    ck_assert_int_eq(target_send_receipt(target, &message, &receipt), PEERS - 1);
     ck_assert_int_eq(toni_target_send(toni_to_all(connections), &message), PEERS);
     ck_assert_uint_eq(tried(), 2);
     fixture_turn(&fixture);

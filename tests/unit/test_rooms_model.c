@@ -761,6 +761,27 @@ struct choice {
     bool *except;
 };
 
+/* What a chat sends: to one room, or everyone, less the sender; or a few, or more than a few. */
+static toni_target *chat_target(struct world *world, struct choice *choice)
+{
+    static const uint32_t most[] = {1, 1, 3, 8, 20};
+    const uint32_t room = any_room(world);
+    toni_target *target;
+    if (dice_chance(&world->dice, 15)) {
+        choice->everyone = true;
+        target = toni_to_all(real(world));
+    } else {
+        choice->rooms[room] = true;
+        target = toni_to_room(real(world), room_name(room));
+    }
+    for (uint32_t i = dice_below(&world->dice, 1 + most[dice_below(&world->dice, 5)]); i > 0; i--) {
+        const size_t client = any_client(world);
+        choice->except[client] = true;
+        toni_target_except(target, world->clients.items[client].peer->id);
+    }
+    return target;
+}
+
 static toni_target *random_target(struct world *world, struct choice *choice)
 {
     toni_target *target = NULL;
@@ -890,19 +911,22 @@ static void count_target(struct world *world, const struct choice *choice)
         world->rooms[r].sequence += !choice->everyone && choice->rooms[r] && counts[r] > 0;
 }
 
-static void send_target(struct world *world)
+static void send_to(struct world *world,
+                    toni_target *(*make)(struct world *world, struct choice *choice),
+                    uint32_t receipts)
 {
     struct choice choice = {.clients = calloc(world->clients.count, 1),
                             .except = calloc(world->clients.count, 1)};
     REQUIRE(choice.clients && choice.except);
-    toni_target *target = random_target(world, &choice);
+    toni_target *target = make(world, &choice);
     size_t text = random_text(world);
     toni_message message = message_of(&world->texts.items[text]);
     if (dice_chance(&world->dice, 5)) {
         toni_target_destroy(target);
     } else {
         int32_t targeted = 0;
-        struct double_receipt *receipt = dice_chance(&world->dice, 40) ? make_receipt(world) : NULL;
+        struct double_receipt *receipt =
+            dice_chance(&world->dice, receipts) ? make_receipt(world) : NULL;
         struct event event = {
             .kind = EVENT_BROADCAST,
             .text = text,
@@ -921,10 +945,20 @@ static void send_target(struct world *world)
             count_target(world, &choice);
         if (receipt)
             receipt->targeted = (uint32_t)targeted;
-        REQUIRE(spread_send(target, &message, receipt ? &receipt->real : NULL) == targeted);
+        REQUIRE(target_send_receipt(target, &message, receipt ? &receipt->real : NULL) == targeted);
     }
     free(choice.clients);
     free(choice.except);
+}
+
+static void send_target(struct world *world)
+{
+    send_to(world, random_target, 40);
+}
+
+static void chat(struct world *world)
+{
+    send_to(world, chat_target, 10);
 }
 
 static void model_close(struct world *world, size_t index, unsigned code, const char *reason)
@@ -1091,9 +1125,12 @@ static void run_call(void *data)
     struct call *call = data;
     struct world *world = call->world;
     for (uint32_t i = 1 + dice_below(&world->dice, 6); i > 0; i--) {
-        switch (dice_below(&world->dice, 6)) {
+        switch (dice_below(&world->dice, 7)) {
         case 0:
             join(world);
+            break;
+        case 6:
+            chat(world);
             break;
         case 1:
             leave(world);
@@ -1234,11 +1271,15 @@ static void bustle(struct world *world)
 {
     world->narrow = true;
     for (uint32_t i = dice_below(&world->dice, 30); i > 0; i--) {
-        switch (dice_below(&world->dice, 8)) {
+        switch (dice_below(&world->dice, 10)) {
         case 0:
         case 1:
         case 2:
             broadcast(world);
+            break;
+        case 8:
+        case 9:
+            chat(world);
             break;
         case 3:
         case 4:
@@ -1263,9 +1304,9 @@ static void operate(struct world *world)
         uint32_t weight;
         void (*operation)(struct world *);
     } table[] = {
-        {4, connect_one},  {12, join},       {8, leave},      {24, broadcast},
-        {12, send_direct}, {8, send_target}, {1, disconnect}, {1, end_some},
-        {12, take_some},   {3, post_call},   {2, ask},        {2, bustle},
+        {4, connect_one}, {12, join},      {8, leave},    {14, broadcast}, {12, send_direct},
+        {8, send_target}, {1, disconnect}, {1, end_some}, {12, take_some}, {3, post_call},
+        {2, ask},         {2, bustle},     {10, chat},
     };
     uint32_t dice = dice_below(&world->dice, 100);
     if (world->clients.count == 0) {
@@ -1373,7 +1414,7 @@ int main(void)
     TCase *cases = tcase_create("all");
 
     tcase_add_test(cases, random_operations_agree_with_the_reference);
-    tcase_set_timeout(cases, 60);
+    tcase_set_timeout(cases, 0); /* that of ctest */
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);

@@ -189,6 +189,14 @@ static int32_t send_union(void)
     return toni_target_send(target, &message);
 }
 
+static int32_t send_to_others(void)
+{
+    toni_target *target = toni_to_all(connections);
+    toni_target_except(target, peers[0]->id);
+    toni_message message = toni_text(toni_str_of("x"));
+    return toni_target_send(target, &message);
+}
+
 static int32_t send_to_all(void)
 {
     toni_message message = toni_text(toni_str_of("x"));
@@ -270,9 +278,9 @@ static const struct {
     /* Where "new" falls into the stripe of "r", one time in 64, its table is there already. */
     {join_new_room, TONI_OK, 2}, {join_known_room, TONI_OK, 1}, {broadcast_one, 2, 3},
     {broadcast_large, 2, 3},     {send_one, TONI_OK, 2},        {close_one, TONI_OK, 2},
-    {remove_one, TONI_OK, 2},    {send_union, 3, 10},           {send_to_all, 4, 4},
-    {ask_members, TONI_OK, 1},   {ask_rooms, TONI_OK, 1},       {ask_client, TONI_OK, 1},
-    {ask_room, TONI_OK, 1},
+    {remove_one, TONI_OK, 2},    {send_union, 3, 10},           {send_to_others, 3, 4},
+    {send_to_all, 4, 4},         {ask_members, TONI_OK, 1},     {ask_rooms, TONI_OK, 1},
+    {ask_client, TONI_OK, 1},    {ask_room, TONI_OK, 1},
 };
 
 START_TEST(an_operation_without_memory_changes_nothing)

@@ -124,8 +124,10 @@ static bool refused(int32_t result)
 static void broadcast_any(struct sender *sender)
 {
     struct words words;
-    int32_t result = toni_broadcast_to_room(sender->arena->connections, any_room(sender),
-                                            &compose(sender, FOR_ANY, &words)->message);
+    toni_target *target = toni_to_room(sender->arena->connections, any_room(sender));
+    for (uint32_t i = dice_below(&sender->dice, 3); i > 0; i--)
+        toni_target_except(target, any_id(sender));
+    int32_t result = toni_target_send(target, &compose(sender, FOR_ANY, &words)->message);
     REQUIRE(result >= 0 || refused(result));
 }
 
@@ -138,10 +140,13 @@ static void broadcast_stable(struct sender *sender)
     if (dice_chance(&sender->dice, 50)) {
         result = toni_broadcast_to_room(connections, toni_str_of("stable"), message);
     } else {
-        toni_target *target = toni_to_room(connections, any_room(sender));
-        toni_target_to_room(target, toni_str_of("stable"));
-        toni_target_to_client(target, any_id(sender));
-        toni_target_except(target, any_id(sender));
+        toni_target *target = toni_to_room(connections, toni_str_of("stable"));
+        if (dice_chance(&sender->dice, 50)) {
+            toni_target_to_room(target, any_room(sender));
+            toni_target_to_client(target, any_id(sender));
+        }
+        for (uint32_t i = dice_below(&sender->dice, 4); i > 0; i--)
+            toni_target_except(target, any_id(sender));
         result = toni_target_send(target, message);
     }
     REQUIRE(result >= LANES * STABLE || refused(result));
@@ -172,15 +177,21 @@ static void own_room(struct sender *sender)
         return;
     }
     struct words words;
-    int32_t result =
-        toni_broadcast_to_room(connections, room, &compose(sender, FOR_OWN, &words)->message);
+    bool excepted[LANES * STABLE] = {false};
+    toni_target *target = toni_to_room(connections, room);
+    for (uint32_t i = dice_below(&sender->dice, 4); i > 0; i--) {
+        const uint32_t left_out = dice_below(&sender->dice, LANES * STABLE);
+        excepted[left_out] = true;
+        toni_target_except(target, sender->arena->stable_ids[left_out / STABLE][left_out % STABLE]);
+    }
+    int32_t result = toni_target_send(target, &compose(sender, FOR_OWN, &words)->message);
     int32_t count = 0;
     for (uint32_t i = 0; i < LANES * STABLE; i++)
-        count += sender->expected[i / STABLE][i % STABLE].in_own_room;
+        count += sender->expected[i / STABLE][i % STABLE].in_own_room && !excepted[i];
     REQUIRE(result == count || (count > 0 && refused(result)));
     for (uint32_t i = 0; i < LANES * STABLE && result > 0; i++) {
         struct expected *member = &sender->expected[i / STABLE][i % STABLE];
-        if (member->in_own_room)
+        if (member->in_own_room && !excepted[i])
             member->own_hash = mix(member->own_hash, sender->number);
     }
 }

@@ -57,6 +57,8 @@ static int open_ledgers(struct crowd *crowd, const uint32_t *counts)
         if (active && i >= options->slow)
             crowd->members[room]++;
     }
+    for (uint32_t i = 0; options->others && i < options->publishers; i++)
+        crowd->publishers[i].connection->ledger.own = crowd->publishers[i].index;
     return 0;
 }
 

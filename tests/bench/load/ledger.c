@@ -6,8 +6,11 @@
 void ledger_init(struct ledger *ledger, struct tally *tally, uint32_t room, uint32_t publishers,
                  uint32_t *next)
 {
-    *ledger = (struct ledger){
-        .tally = tally, .room = room, .publishers = next ? publishers : 0, .next = next};
+    *ledger = (struct ledger){.tally = tally,
+                              .room = room,
+                              .publishers = next ? publishers : 0,
+                              .own = LEDGER_NOBODY,
+                              .next = next};
 }
 
 /* A whole message has come. */
@@ -17,7 +20,8 @@ static void enter(struct ledger *ledger)
     const struct mark *mark = &ledger->mark;
     if (ledger->damaged)
         tally->damaged++;
-    if (mark->room != ledger->room || mark->publisher >= ledger->publishers) {
+    if (mark->room != ledger->room || mark->publisher >= ledger->publishers ||
+        mark->publisher == ledger->own) {
         tally->strayed++;
         return;
     }

@@ -17,15 +17,18 @@ struct tally {
     uint64_t delivered; /* whole messages, each counted once */
     uint64_t lost;      /* left out before one that came */
     uint64_t repeated;  /* came twice, or too late */
-    uint64_t strayed;   /* of another room, or of no publisher */
+    uint64_t strayed;   /* of another room, of no publisher, or of one that is left out */
     uint64_t damaged;   /* not the bytes that were sent */
     struct histogram latencies;
 };
+
+#define LEDGER_NOBODY UINT32_MAX
 
 struct ledger {
     struct tally *tally;
     uint32_t room;
     uint32_t publishers;
+    uint32_t own;   /* a publisher whose messages must not come; LEDGER_NOBODY */
     uint32_t *next; /* the sequence number that must come next, for each publisher of the room */
     uint64_t delivered;
     uint64_t order;   /* a hash over what came in which order */

@@ -29,6 +29,7 @@ enum key {
     WINDOW,
     RATE,
     BURST,
+    OTHERS,
     SETTLE,
     PATIENCE,
     GATE,
@@ -61,6 +62,7 @@ static const struct argp_option known[] = {
     {"burst", BURST, 0, 0,
      "Stop the server, fill the window, let it go on: so it always has as much to do in one turn",
      3},
+    {"others", OTHERS, 0, 0, "A message is for the others: its publisher does not get it back", 3},
     {"rate", RATE, "N", 0, "Messages a second, instead of a window", 3},
     {0, 0, 0, 0, "How to measure", 4},
     {"settle-ms", SETTLE, "MS", 0, "Silence after which all have joined (300)", 4},
@@ -165,6 +167,9 @@ static error_t read_measure(int key, const char *text, struct argp_state *state,
     switch (key) {
     case BURST:
         options->burst = true;
+        return 0;
+    case OTHERS:
+        options->others = true;
         return 0;
     case RATE:
         options->rate = rate_of(state, text);

@@ -32,6 +32,7 @@ struct options {
     uint32_t warm_up; /* messages before the window that is measured */
     uint32_t size;
     uint32_t window; /* deliveries outstanding at most */
+    bool others;     /* a message is not for its publisher */
     bool burst;  /* publish a whole window while the server stands still, then wait for all of it */
     double rate; /* messages a second; 0: as the window allows */
 

@@ -96,6 +96,18 @@ START_TEST(faults_are_seen)
 }
 END_TEST
 
+START_TEST(a_publishers_own_message_strays_if_it_is_left_out)
+{
+    ledger.own = 1;
+    append(ROOM, 0, 0);
+    append(ROOM, 1, 0);
+    append(ROOM, 0, 1);
+    ck_assert_int_eq(feed(STREAM_MAX), 0);
+    ck_assert_uint_eq(tally.delivered, 2);
+    ck_assert_uint_eq(tally.strayed, 1);
+}
+END_TEST
+
 START_TEST(a_message_that_is_cut_off_is_not_delivered)
 {
     append(ROOM, 0, 0);
@@ -147,6 +159,7 @@ int main(void)
     tcase_add_checked_fixture(cases, setup, NULL);
     tcase_add_test(cases, all_is_counted_however_it_is_cut);
     tcase_add_test(cases, faults_are_seen);
+    tcase_add_test(cases, a_publishers_own_message_strays_if_it_is_left_out);
     tcase_add_test(cases, a_message_that_is_cut_off_is_not_delivered);
     tcase_add_test(cases, two_orders_are_told_apart);
     tcase_add_test(cases, what_is_no_frame_of_a_server_is_refused);

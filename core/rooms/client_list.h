@@ -1,0 +1,29 @@
+/* Lists of clients: arrays of references by ascending address, none twice. In that order several
+ * clients are locked at once. */
+#ifndef ROOMS_CLIENT_LIST_H
+#define ROOMS_CLIENT_LIST_H
+
+#include <toni/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Finds the clients that there are of some.
+ * @param ids      In any order, and the same again.
+ * @param clients  Filled in, with a reference to each; has place for @p count.
+ * @return How many. @thread Any. */
+uint32_t client_list_find(toni_connections *connections, const toni_client_id *ids, uint32_t count,
+                          toni_client **clients);
+
+/** Drops the references. */
+void client_list_unref(toni_client *const *clients, uint32_t count);
+
+/** Takes the lock of each; see docs/architecture.md for what is locked before. */
+void client_list_lock(toni_client *const *clients, uint32_t count);
+
+void client_list_unlock(toni_client *const *clients, uint32_t count);
+
+/** @return Whether @p client is in the list. */
+bool client_list_has(toni_client *const *clients, uint32_t count, const toni_client *client);
+
+#endif

@@ -1,0 +1,43 @@
+/* A target: whom a message is for, as a plugin builds it (toni_to_room and its kin). What is for
+ * one whole room, or for everyone, less a few clients, is a broadcast of that room as any other;
+ * all else is a spread. */
+#ifndef ROOMS_TARGET_H
+#define ROOMS_TARGET_H
+
+#include <toni/host.h>
+
+#include <stdint.h>
+
+/* So many are kept in the target itself: what a chat sends then costs one allocation. */
+#define TARGET_FEW_IDS 4
+#define TARGET_SHORT_NAME 64
+
+struct target_ids {
+    toni_client_id *ids; /* `few`, or allocated */
+    uint32_t count;
+    uint32_t capacity;
+    toni_client_id few[TARGET_FEW_IDS];
+};
+
+struct target_names {
+    toni_str *names; /* `first`, or allocated; each name is allocated but a short first one */
+    uint32_t count;
+    uint32_t capacity;
+    toni_str first;
+    char short_name[TARGET_SHORT_NAME];
+};
+
+struct toni_target {
+    const toni_host *host; /* first, for ever: see toni/abi.h */
+    toni_connections *connections;
+    int32_t error; /* the first that a step found */
+    int32_t everyone;
+    struct target_names rooms;
+    struct target_ids clients;
+    struct target_ids except;
+};
+
+/** Fills in the target builder of toni/connections.h. */
+void target_fill_table(toni_host *table);
+
+#endif
