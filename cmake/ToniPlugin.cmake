@@ -15,6 +15,9 @@ function(toni_add_plugin name)
   # linkers for ELF take GNU ld's version scripts.
   set(map ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/toni_plugin.map)
   target_link_options(${name} PRIVATE LINKER:--version-script=${map})
+  # What it calls of its own is its own: not a function of that name in a library of the host's, such as jansson. Nor
+  # does it show those of a static library.
+  target_link_options(${name} PRIVATE LINKER:--exclude-libs,ALL LINKER:-Bsymbolic)
   set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${map})
   # A symbol that nobody has is found when the plugin is linked, not when a host loads it. Under clang's sanitizers
   # it can't be: their runtime is in the host's program alone, and as that is C, without what these two checks need.

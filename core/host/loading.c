@@ -1,6 +1,8 @@
 /* Loading; see loading.h. */
 #include "host/loading.h"
 
+#include "host/handover.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +13,14 @@
 #define PLUGIN_FOLDER "../lib/toni/plugins"
 #define WWW_FOLDER "../share/toni/www"
 
+/* This program, also when another version lies at its path by now. */
+#define SELF "/proc/self/exe"
+
 /* @return Allocated; NULL on no memory. */
 static char *find_folder(const char *relative)
 {
     char program[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    ssize_t length = readlink(SELF, program, sizeof program - 1);
     program[length > 0 ? length : 0] = '\0';
     char *slash = strrchr(program, '/');
     if (slash)
@@ -30,23 +35,74 @@ static char *find_folder(const char *relative)
     return real;
 }
 
-int loading_init(struct loading *loading, const char *config_path, FILE *also)
+/* What the process that tries libraries must not take for its own. */
+static const char *const own_variables[] = {
+    "NOTIFY_SOCKET=",  "LISTEN_FDS=", "LISTEN_PID=",
+    "LISTEN_FDNAMES=", "WATCHDOG_",   HANDOVER_VARIABLE "="};
+
+static bool is_own(const char *variable)
+{
+    for (size_t i = 0; i < sizeof own_variables / sizeof own_variables[0]; i++) {
+        if (strncmp(variable, own_variables[i], strlen(own_variables[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* As it is now: plugins may change it at any time. @return NULL on no memory. */
+static char **copy_environment(void)
+{
+    size_t count = 0;
+    while (environ[count])
+        count++;
+    char **copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0, to = 0; copy && i < count; i++) {
+        if (!is_own(environ[i]) && !(copy[to++] = strdup(environ[i])))
+            break;
+    }
+    return copy;
+}
+
+static void free_environment(char **environment)
+{
+    for (size_t i = 0; environment && environment[i]; i++)
+        free(environment[i]);
+    free((void *)environment);
+}
+
+/* Nothing is mapped of what has a fault, and nothing at all for `toni check`. */
+static bool check(struct loading *loading, const char *config_path, bool is_to_run,
+                  struct fault_list *faults)
+{
+    loading->config = gateways_conf_read(config_path, faults);
+    if (loading->config)
+        loading->graph = graph_check(loading->config, &loading->loader, NULL, faults);
+    if (!loading->graph || !fault_list_empty(faults))
+        return false;
+    return !is_to_run || !graph_map(loading->graph, faults);
+}
+
+int loading_init(struct loading *loading, const char *config_path, bool is_to_run,
+                 const atomic_bool *is_hurried, FILE *also)
 {
     *loading = (struct loading){
         .plugin_folder = find_folder(PLUGIN_FOLDER),
         .www_folder = find_folder(WWW_FOLDER),
+        .environment = copy_environment(),
     };
     struct fault_list faults;
     fault_list_init(&faults);
     plugin_loader_init(&loading->loader, loading->plugin_folder ? loading->plugin_folder : "");
-    loading->config = gateways_conf_read(config_path, &faults);
-    if (loading->config)
-        loading->graph = graph_check(loading->config, &loading->loader, NULL, &faults);
+    loading->loader.program = SELF;
+    loading->loader.environment = loading->environment;
+    loading->loader.is_hurried = is_hurried;
+    bool good = check(loading, config_path, is_to_run, &faults);
     fault_list_sort(&faults);
-    fault_list_print(&faults, stderr);
+    /* Who stops it does not ask what would have been wrong. */
+    if (!is_hurried || !atomic_load(is_hurried))
+        fault_list_print(&faults, stderr);
     if (also)
         fault_list_print(&faults, also);
-    bool good = loading->graph && fault_list_empty(&faults);
     fault_list_finish(&faults);
     return good ? 0 : -1;
 }
@@ -58,4 +114,5 @@ void loading_finish(struct loading *loading)
     plugin_loader_finish(&loading->loader);
     free(loading->plugin_folder);
     free(loading->www_folder);
+    free_environment(loading->environment);
 }

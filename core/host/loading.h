@@ -5,20 +5,26 @@
 #include "wiring/config.h"
 #include "wiring/graph.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 struct loading {
     char *plugin_folder; /* of the plugins that come with the host */
     char *www_folder;    /* of the page that comes with the host */
+    char **environment;  /* of the process that tries libraries */
     struct plugin_loader loader;
     struct config *config;
     struct graph *graph; /* checked, not created */
 };
 
-/** Reads, loads and checks. All faults are printed to stderr at once.
+/** Reads and checks, and maps the plugins if all is good. All faults are printed to stderr at once.
+ * @param is_to_run  If not, no plugin is mapped in this process.
+ * @param is_hurried  Set once the host is told to stop; outlives the loading. NULL: never.
  * @param also  They are printed there, too; NULL is fine.
  * @return 0, or -1; loading_finish must follow in both cases. */
-int loading_init(struct loading *loading, const char *config_path, FILE *also);
+int loading_init(struct loading *loading, const char *config_path, bool is_to_run,
+                 const atomic_bool *is_hurried, FILE *also);
 
 /** Destroys what was made. */
 void loading_finish(struct loading *loading);

@@ -4,6 +4,7 @@
 #include "host/graph_report.h"
 #include "host/loading.h"
 #include "host/run.h"
+#include "wiring/trial.h"
 
 #include <argp.h>
 #include <fcntl.h>
@@ -134,7 +135,7 @@ static enum exit_code check(const struct arguments *arguments)
     struct loading loading;
     enum exit_code code = EXIT_USAGE;
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not leave the copies behind */
-    if (!loading_init(&loading, arguments->config_path, NULL)) {
+    if (!loading_init(&loading, arguments->config_path, false, NULL, NULL)) {
         code = EXIT_CLEAN;
         if (print_graph(loading.graph, arguments->format)) {
             (void)fputs("toni check: what was found could not be printed\n", stderr);
@@ -241,6 +242,8 @@ int main(int count, char **arguments)
         (void)fputs(overview, stdout);
         return EXIT_CLEAN;
     }
+    if (strcmp(name, TRIAL_COMMAND) == 0)
+        trial_serve();
     if (strcmp(name, "--version") == 0)
         name = "version";
     const struct command *command = find_command(name);

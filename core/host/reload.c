@@ -92,8 +92,12 @@ static void tell_faults(struct reload *reload, struct fault_list *faults)
     fault_list_sort(faults);
     for (size_t i = 0; i < faults->count; i++) {
         const struct fault *fault = &faults->faults[i];
-        log_error("reload refused", log_str("file", fault->file), log_uint("line", fault->line),
-                  log_str("fault", fault->text));
+        log_write(fault->is_warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR,
+                  fault->is_warning ? "reload: a warning" : "reload refused",
+                  (const struct log_field[]){log_str("file", fault->file),
+                                             log_uint("line", fault->line),
+                                             log_str("fault", fault->text)},
+                  3);
     }
     char *text = NULL;
     size_t size = 0;
@@ -129,6 +133,12 @@ static void tell_success(struct reload *reload, const struct swap_report *report
 static struct graph *read_next(struct reload *reload, struct fault_list *faults)
 {
     const struct graph *now = reload->loading->graph;
+    if (atomic_load(&reload->loading->loader.is_stuck)) {
+        fault_add(faults, reload->config_path, 0,
+                  "a library that an earlier reload brought in is being loaded still: this host "
+                  "can load nothing more; `toni restart`");
+        return NULL;
+    }
     struct config *config = gateways_conf_read(reload->config_path, faults);
     struct graph *next = NULL;
     if (config) {
@@ -136,7 +146,7 @@ static struct graph *read_next(struct reload *reload, struct fault_list *faults)
         next = graph_check(config, &reload->loading->loader, now, faults);
     }
     gateways_conf_destroy(config); /* the graph has its own reference */
-    if (next && fault_list_empty(faults))
+    if (next && fault_list_empty(faults) && !graph_map(next, faults))
         return next;
     graph_destroy(next);
     return NULL;
@@ -168,8 +178,7 @@ static void work(uv_work_t *asked)
         reload->code = EXIT_FAULT;
         swap(reload, next, &faults);
     }
-    if (!reload->next)
-        tell_faults(reload, &faults);
+    tell_faults(reload, &faults); /* or warnings */
     fault_list_finish(&faults);
 }
 

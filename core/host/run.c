@@ -374,7 +374,7 @@ static int load(struct host *host, const char *config_path)
     char *text = NULL;
     size_t size = 0;
     FILE *faults = open_memstream(&text, &size);
-    int result = loading_init(&host->loading, config_path, faults);
+    int result = loading_init(&host->loading, config_path, true, &host->reload.is_hurried, faults);
     if (faults)
         (void)fclose(faults);
     predecessor_tell_faults(&host->predecessor, text, size);
@@ -586,7 +586,9 @@ static void unmake(struct host *host)
         (void)server_stop(host->server);
     http_admin_withdraw(host->admin);
     const int remains = reload_end(&host->reload);
-    if (graph_end(host->loading.graph) || remains)
+    /* libwebsockets unloads its own plugins at the end: it would wait for the lock that a hung
+     * dlopen() holds, and so would exit(). */
+    if (graph_end(host->loading.graph) || remains || atomic_load(&host->loading.loader.is_stuck))
         end_at_once(host);
     signals_stop(&host->signals); /* they use the graph and the loop */
     finish_drain(host);
@@ -627,8 +629,11 @@ static enum exit_code load_and_serve(struct host *host, const char *config_path)
 {
     enum exit_code code = EXIT_FAULT;
     if (load(host, config_path)) {
+        const bool is_stopped = atomic_load(&host->signal) != 0;
         close_loop(host);
-        return EXIT_USAGE;
+        if (is_stopped)
+            log_info("stopped while it started");
+        return is_stopped ? EXIT_CLEAN : EXIT_USAGE;
     }
     host->real_path = realpath(config_path, NULL);
     host->status.config_path = host->real_path ? host->real_path : config_path;
@@ -679,10 +684,13 @@ enum exit_code host_run(const char *config_path)
 finish:
     if (code != EXIT_CLEAN)
         predecessor_keep(&host.predecessor);
+    const bool is_stuck = atomic_load(&host.loading.loader.is_stuck);
     loading_finish(&host.loading);
     program_finish(&host.program);
     free(host.real_path);
     log_thread_stop(LAST_WORDS_MS);
     crash_expect_exit();
+    if (is_stuck) /* exit() would wait for the lock that dlopen holds */
+        _exit(EXIT_FAULT);
     return code;
 }

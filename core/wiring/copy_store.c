@@ -1,7 +1,6 @@
 /* One folder per host, one subfolder per copy. */
 #include "wiring/copy_store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -101,8 +100,7 @@ static const char *base_name(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
-/* The folder that a library lies in, absolute, to be given to free(); NULL with errno set. */
-static char *real_folder_of(const char *path)
+char *copy_store_folder_of(const char *path)
 {
     char *folder = strdup(path);
 
@@ -116,51 +114,12 @@ static char *real_folder_of(const char *path)
     return real;
 }
 
-static int link_neighbour(const char *folder, const char *name, const char *subfolder)
+static void describe_failure(char *problem, size_t size)
 {
-    char *target = NULL;
-    char *link = NULL;
-    int result = -1;
-
-    if (asprintf(&target, "%s/%s", folder, name) < 0) {
-        target = NULL;
-        goto done;
-    }
-    if (asprintf(&link, "%s/%s", subfolder, name) < 0) {
-        link = NULL;
-        goto done;
-    }
-    result = symlink(target, link);
-done:
-    free(target);
-    free(link);
-    return result;
-}
-
-static int is_library(const struct dirent *entry)
-{
-    return strstr(entry->d_name, ".so") != NULL;
-}
-
-static int link_neighbours(const char *path, const char *subfolder)
-{
-    struct dirent **entries = NULL;
-    char *folder = real_folder_of(path);
-    if (folder == NULL)
-        return -1;
-
-    const int count = scandir(folder, &entries, is_library, alphasort);
-    int result = count < 0 ? -1 : 0;
-    for (int i = 0; i < count; i++) {
-        const char *name = entries[i]->d_name;
-
-        if (result == 0 && strcmp(name, base_name(path)) != 0)
-            result = link_neighbour(folder, name, subfolder);
-        free(entries[i]);
-    }
-    free(entries);
-    free(folder);
-    return result;
+    (void)snprintf(problem, size,
+                   "can't be copied into a temporary folder: %s; there must be room below "
+                   "$TMPDIR or /tmp, and the right to write there",
+                   strerror(errno));
 }
 
 int copy_store_add(struct copy_store *store, int fd, const char *path, char **copy, char *problem,
@@ -184,16 +143,13 @@ int copy_store_add(struct copy_store *store, int fd, const char *path, char **co
         goto fail;
     }
     to = open(*copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
-    if (to < 0 || copy_bytes(fd, to) != 0 || link_neighbours(path, subfolder) != 0)
+    if (to < 0 || copy_bytes(fd, to) != 0)
         goto fail;
     free(subfolder);
     return to;
 
 fail:
-    (void)snprintf(problem, size,
-                   "can't be copied into a temporary folder: %s; there must be room below "
-                   "$TMPDIR or /tmp, and the right to write there",
-                   strerror(errno));
+    describe_failure(problem, size);
     if (to >= 0)
         close(to);
     if (subfolder != NULL)
@@ -208,6 +164,42 @@ fail:
 static char *folder_of(const char *path)
 {
     return strndup(path, (size_t)(base_name(path) - path) - 1);
+}
+
+int copy_store_add_beside(const char *copy, const char *name, int fd, char *problem, size_t size)
+{
+    char *subfolder = folder_of(copy);
+    char *path = NULL;
+    int to = -1;
+
+    if (subfolder == NULL || asprintf(&path, "%s/%s", subfolder, name) < 0)
+        path = NULL;
+    if (path != NULL)
+        to = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+    if (to < 0 || copy_bytes(fd, to) != 0) {
+        describe_failure(problem, size);
+        if (to >= 0)
+            close(to);
+        to = -1;
+    }
+    free(path);
+    free(subfolder);
+    return to;
+}
+
+bool files_equal(int fd, int other)
+{
+    char here[65536], there[65536];
+
+    for (off_t at = 0;;) {
+        const ssize_t size = pread(fd, here, sizeof here, at);
+        if (size < 0 || pread(other, there, sizeof there, at) != size ||
+            memcmp(here, there, (size_t)size) != 0)
+            return false;
+        if (size == 0)
+            return true;
+        at += size;
+    }
 }
 
 void copy_store_remove(const char *copy)

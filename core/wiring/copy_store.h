@@ -4,6 +4,7 @@
 #ifndef WIRING_COPY_STORE_H
 #define WIRING_COPY_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /** One thread at a time. */
@@ -18,9 +19,7 @@ void copy_store_init(struct copy_store *store);
 /** Removes the temporary folder and all that is in it. What is mapped stays mapped. */
 void copy_store_finish(struct copy_store *store);
 
-/** Copies a library, under its own name, into a new subfolder. There it finds symbolic links to the
- * other libraries of its folder, so that a RUNPATH of $ORIGIN leads to them still; one of
- * $ORIGIN/elsewhere does not.
+/** Copies a library, under its own name, into a new subfolder.
  * @param store    Where to; makes its folder, below $TMPDIR or /tmp, at the first copy, and again
  *                 when somebody has removed it.
  * @param fd       Open for reading the library, at its beginning.
@@ -31,6 +30,18 @@ void copy_store_finish(struct copy_store *store);
  * @return Open for reading the copy, the caller's to close; or -1, and no copy is left. */
 int copy_store_add(struct copy_store *store, int fd, const char *path, char **copy, char *problem,
                    size_t size);
+
+/** Copies a file beside a copy, where a RUNPATH of $ORIGIN leads.
+ * @param copy  From copy_store_add(). @param name  Of the file. @param fd  Open for reading it.
+ * @return As copy_store_add(). */
+int copy_store_add_beside(const char *copy, const char *name, int fd, char *problem, size_t size);
+
+/** @return The folder that a library lies in, absolute, to be given to free(); NULL with errno set.
+ */
+char *copy_store_folder_of(const char *path);
+
+/** @return Whether both files hold the same bytes; both are open for reading. */
+bool files_equal(int fd, int other);
 
 /** Removes a copy and its subfolder.
  * @param copy  From copy_store_add(). */

@@ -22,7 +22,7 @@ void fault_list_finish(struct fault_list *list)
 
 bool fault_list_empty(const struct fault_list *list)
 {
-    return list->count == 0 && !list->lost;
+    return list->count == list->warnings && !list->lost;
 }
 
 static int make_room(struct fault_list *list)
@@ -46,25 +46,43 @@ static void replace_controls(char *text)
     }
 }
 
-void fault_add(struct fault_list *list, const char *file, unsigned line, const char *format, ...)
+/* @return Whether there was memory for it. */
+static bool add(struct fault_list *list, struct fault fault, const char *file, const char *format,
+                va_list arguments)
 {
-    struct fault fault = {.file = strdup(file), .line = line};
-
-    va_list arguments;
-    va_start(arguments, format);
     const int length = vasprintf(&fault.text, format, arguments);
-    va_end(arguments);
     if (length < 0)
         fault.text = NULL; /* vasprintf leaves it undefined */
-
+    fault.file = strdup(file);
     if (fault.file == NULL || fault.text == NULL || make_room(list) != 0) {
         free(fault.file);
         free(fault.text);
-        list->lost = true;
-        return;
+        return false;
     }
     replace_controls(fault.text);
     list->faults[list->count++] = fault;
+    return true;
+}
+
+void fault_add(struct fault_list *list, const char *file, unsigned line, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (!add(list, (struct fault){.line = line}, file, format, arguments))
+        list->lost = true;
+    va_end(arguments);
+}
+
+void fault_warn(struct fault_list *list, const char *file, unsigned line, const char *format, ...)
+{
+    const struct fault warning = {.line = line, .is_warning = true};
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (add(list, warning, file, format, arguments))
+        list->warnings++;
+    va_end(arguments);
 }
 
 static bool comes_after(const struct fault *a, const struct fault *b)
@@ -92,10 +110,12 @@ void fault_list_print(const struct fault_list *list, FILE *out)
     for (size_t i = 0; i < list->count; i++) {
         const struct fault *fault = &list->faults[i];
 
+        const char *kind = fault->is_warning ? "warning: " : "";
+
         if (fault->line != 0)
-            (void)fprintf(out, "%s:%u: %s\n", fault->file, fault->line, fault->text);
+            (void)fprintf(out, "%s:%u: %s%s\n", fault->file, fault->line, kind, fault->text);
         else
-            (void)fprintf(out, "%s: %s\n", fault->file, fault->text);
+            (void)fprintf(out, "%s: %s%s\n", fault->file, kind, fault->text);
     }
     if (list->lost)
         (void)fputs("there was no memory to keep all faults that were found\n", out);

@@ -13,7 +13,8 @@
  * mend it, in one line. */
 struct fault {
     char *file;
-    unsigned line; /* 0: the file as a whole */
+    unsigned line;   /* 0: the file as a whole */
+    bool is_warning; /* keeps nothing from running */
     char *text;
 };
 
@@ -21,6 +22,7 @@ struct fault {
 struct fault_list {
     struct fault *faults;
     size_t count;
+    size_t warnings; /* of these */
     size_t capacity;
     bool lost; /* some faults were found that there was no memory to keep */
 };
@@ -31,7 +33,8 @@ void fault_list_init(struct fault_list *list);
 /** Frees what @p list holds and leaves it as after fault_list_init(). */
 void fault_list_finish(struct fault_list *list);
 
-/** Tells whether no fault was found, those included that could not be kept. */
+/** Tells whether no fault was found, those included that could not be kept. Warnings don't count.
+ */
 bool fault_list_empty(const struct fault_list *list);
 
 /** Adds a fault; on no memory the list only remembers that there was one.
@@ -43,6 +46,14 @@ bool fault_list_empty(const struct fault_list *list);
 void fault_add(struct fault_list *list, const char *file, unsigned line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/** Adds a warning: as fault_add(), but on no memory it is lost. */
+void fault_warn(struct fault_list *list, const char *file, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/** Adds a warning at the place of a setting. */
+#define fault_warn_at(list, value, ...)                                                            \
+    fault_warn((list), value_file(value), value_line(value), __VA_ARGS__)
+
 /** Adds a fault at the place of a setting. */
 #define fault_at(list, value, ...)                                                                 \
     fault_add((list), value_file(value), value_line(value), __VA_ARGS__)
@@ -50,7 +61,8 @@ void fault_add(struct fault_list *list, const char *file, unsigned line, const c
 /** Sorts by file and line; faults of one line stay in the order in which they were found. */
 void fault_list_sort(struct fault_list *list);
 
-/** Prints each fault as one line: `FILE:LINE: text`, or `FILE: text`. */
+/** Prints each fault as one line: `FILE:LINE: text`, or `FILE: text`; of a warning `warning: `
+ * comes before the text. */
 void fault_list_print(const struct fault_list *list, FILE *out);
 
 #endif

@@ -2,7 +2,7 @@
  * they are made, each after all that it has injected. Not about sockets and clients; net/ asks the
  * slots (slot.h) which gateway answers on a path.
  *
- * graph_check() does all that can be done without running plugins' hooks; the rest follows in the
+ * graph_check() does all that can be done without mapping plugins here; the rest follows in the
  * order of the functions below. One thread at a time: the host's main thread, or that of a reload
  * (swap.h). */
 #ifndef WIRING_GRAPH_H
@@ -49,8 +49,8 @@ struct graph {
                              instance lives. NULL: the instance has gone over to another graph */
 };
 
-/** Loads the plugins of a configuration, checks that they fit (kinds, paths, needs), and finds out
- * who gets what from whom.
+/** Has the plugins of a configuration tried (plugin_loader.h), checks that they fit (kinds, paths,
+ * needs), and finds out who gets what from whom.
  * @param config  The graph takes a reference. May have faults; what is left of it is checked.
  * @param loader  Borrowed, and outliving the graph.
  * @param before  That runs, or NULL: what has not changed of its plugins is used again.
@@ -58,6 +58,10 @@ struct graph {
  * @return The graph, to be destroyed by graph_destroy(), or NULL on no memory, which is a fault. */
 struct graph *graph_check(struct config *config, struct plugin_loader *loader,
                           const struct graph *before, struct fault_list *faults);
+
+/** Maps the plugins of a graph that was checked without a fault. Needed before graph_create().
+ * @return 0; -1 after a fault. */
+int graph_map(struct graph *graph, struct fault_list *faults);
 
 /* The hooks run on a thread of their own, one at a time; see hooks.h for one that hangs. */
 

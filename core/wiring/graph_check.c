@@ -21,6 +21,7 @@ static const struct name_at connections_name = {TONI_CONNECTIONS_INTERFACE, "the
 /* What is being checked. */
 struct candidate {
     const struct config_module *module;
+    size_t number; /* of the module */
     const struct config_provider *provider;
     struct plugin *plugin; /* NULL: it can't be used */
     toni_str path;         /* empty: it answers nowhere */
@@ -207,7 +208,7 @@ static void declare_built_in(struct plan *plan)
     };
 }
 
-static void load_all(struct plan *plan, struct plugin_set *plugins)
+static void add_all(struct plan *plan, struct plugin_set *plugins)
 {
     for (size_t m = 0; m < plan->config->module_count; m++) {
         const struct config_module *module = &plan->config->modules[m];
@@ -222,17 +223,28 @@ static void load_all(struct plan *plan, struct plugin_set *plugins)
         };
         for (size_t p = 0; p < module->provider_count; p++) {
             const struct config_provider *provider = &module->providers[p];
-            struct candidate *candidate = &plan->candidates[plan->candidate_count];
+            struct candidate *candidate = &plan->candidates[plan->candidate_count++];
 
-            *candidate = (struct candidate){.module = module, .provider = provider};
-            candidate->plugin = plugin_set_load(plugins, value_string(provider->library),
-                                                provider->library, plan->faults);
-            if (candidate->plugin)
-                check_candidate(plan, candidate);
-            else
-                check_given_path(plan, candidate);
-            plan->providers[++plan->candidate_count] = declare_provider(candidate, m);
+            *candidate = (struct candidate){.module = module, .number = m, .provider = provider};
+            candidate->plugin = plugin_set_add(plugins, value_string(provider->library),
+                                               provider->library, plan->faults);
         }
+    }
+}
+
+static void check_all(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->candidate_count; i++) {
+        struct candidate *candidate = &plan->candidates[i];
+        const struct plugin *plugin = candidate->plugin;
+
+        if (plugin && plugin->state != PLUGIN_TOLD && plugin->state != PLUGIN_MAPPED)
+            candidate->plugin = NULL;
+        if (candidate->plugin)
+            check_candidate(plan, candidate);
+        else
+            check_given_path(plan, candidate);
+        plan->providers[i + 1] = declare_provider(candidate, candidate->number);
     }
     declare_built_in(plan);
 }
@@ -342,6 +354,14 @@ static void plan_finish(struct plan *plan)
     free(plan->providers);
 }
 
+/* A machine that is busy may need a moment to map what is right. */
+#define LEAST_LOAD_MS 1000u
+
+static uint64_t load_limit_ms(const struct config *config)
+{
+    return config->limits.hook_ms > LEAST_LOAD_MS ? config->limits.hook_ms : LEAST_LOAD_MS;
+}
+
 struct graph *graph_check(struct config *config, struct plugin_loader *loader,
                           const struct graph *before, struct fault_list *faults)
 {
@@ -359,7 +379,9 @@ struct graph *graph_check(struct config *config, struct plugin_loader *loader,
     if (graph && !result) {
         graph->config = gateways_conf_ref(config);
         plugin_set_init(&graph->plugins, loader, &search, before ? &before->plugins : NULL);
-        load_all(&plan, &graph->plugins);
+        add_all(&plan, &graph->plugins);
+        plugin_set_try(&graph->plugins, load_limit_ms(config), faults);
+        check_all(&plan);
         result = resolve(&plan);
         if (!result && fault_list_empty(faults))
             result = set_up(graph, &plan);
@@ -370,4 +392,9 @@ struct graph *graph_check(struct config *config, struct plugin_loader *loader,
     fault_at(faults, config->tree, "out of memory while checking the modules");
     graph_destroy(graph);
     return NULL;
+}
+
+int graph_map(struct graph *graph, struct fault_list *faults)
+{
+    return plugin_set_map(&graph->plugins, load_limit_ms(graph->config), faults);
 }

@@ -325,7 +325,6 @@ int32_t instance_create(const struct instance_setup *setup, const toni_host *hos
     if (instance == NULL)
         return TONI_ERR_NO_MEMORY;
 
-    instance->setup.plugin->was_used = true;
     struct plugin_call call;
     call_begin(&call, instance, "create", NULL);
     const int32_t error = instance->descriptor->create(instance_context(instance), &instance->self);

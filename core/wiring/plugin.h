@@ -9,12 +9,19 @@
 
 struct plugin_library;
 
+enum plugin_state {
+    PLUGIN_COPIED,  /* a private copy is there, its file is good; what it is, is not known */
+    PLUGIN_TOLD,    /* another process has mapped it, and told what it is */
+    PLUGIN_MAPPED,  /* here: its functions can be called */
+    PLUGIN_REFUSED, /* a fault was told */
+};
+
 /** Its references are counted atomically: an instance takes one on the hooks' thread, which may be
- * left behind in a hook. The descriptor is read by all threads. */
+ * left behind in a hook. The descriptor is read by all threads, once it is mapped. */
 struct plugin {
+    enum plugin_state state;
     toni_plugin descriptor; /* a copy, checked; zero in what the plugin is too old to have */
     const char *path;       /* of the original library, for messages */
-    atomic_bool was_used;   /* `create` has been called */
     atomic_uint references;
     struct plugin_library *library; /* the loader's */
 };
@@ -22,9 +29,9 @@ struct plugin {
 /** @return @p plugin, with one more reference. */
 struct plugin *plugin_ref(struct plugin *plugin);
 
-/** Gives a reference back. With the last one the plugin is freed, and its library unloaded unless
- * something of it may still run: threads, timers and thread-local destructors that a plugin left
- * behind would crash the host. So once `create` was called it stays, but for TONI_UNLOADABLE.
+/** Gives a reference back. With the last one the plugin is freed. What was mapped stays so until
+ * the host ends, but for TONI_UNLOADABLE: threads, timers and thread-local destructors that a
+ * plugin has left behind, or its constructors have begun, would crash the host.
  * @param plugin  NULL is fine. */
 void plugin_unref(struct plugin *plugin);
 

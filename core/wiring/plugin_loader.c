@@ -1,19 +1,19 @@
-/* Find, copy, check the file, dlopen, check the descriptor: each step refuses with its own fault.
- */
+/* Find, copy, check the file, have it tried, map it: each step refuses with its own fault. */
 #include "wiring/plugin_loader.h"
 
 #include "base/buffer.h"
-#include "wiring/descriptor.h"
+#include "wiring/descriptor_bytes.h"
 #include "wiring/elf_check.h"
-#include "wiring/plugin_call.h"
+#include "wiring/hooks.h"
+#include "wiring/library_map.h"
+#include "wiring/symbols_check.h"
+#include "wiring/trial.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define PROBLEM_SIZE 512
@@ -21,8 +21,13 @@
 /* What a plugin is to the loader. */
 struct plugin_library {
     struct plugin_loader *loader;
-    void *handle; /* dlopen's; NULL before */
-    char *path;   /* of the original */
+    void *handle;           /* dlopen's; NULL before */
+    char *path;             /* of the original */
+    const struct value *at; /* that names it, until it is mapped */
+    char *told;             /* what it is, as the process that tried it said; NULL: not yet */
+    size_t told_size;
+    void *told_lists;                 /* to which the descriptor points meanwhile */
+    struct neighbour_list neighbours; /* that it needs beside it */
     char *copy;  /* of the copy that is mapped; whoever cleans the temporary folder may remove it */
     int copy_fd; /* so it is compared by this; -1 before */
     dev_t device; /* these two tell whether a file is the same */
@@ -31,13 +36,13 @@ struct plugin_library {
 
 void plugin_loader_init(struct plugin_loader *loader, const char *host_folder)
 {
-    loader->host_folder = host_folder;
-    loader->retired = 0;
+    *loader = (struct plugin_loader){.host_folder = host_folder};
     copy_store_init(&loader->copies);
 }
 
 void plugin_loader_finish(struct plugin_loader *loader)
 {
+    neighbours_finish(&loader->neighbours);
     copy_store_finish(&loader->copies);
 }
 
@@ -58,17 +63,23 @@ void plugin_set_finish(struct plugin_set *set)
 
 /* --- A library's end */
 
-/* What stays mapped needs its file no more. */
+/* What stays mapped needs its file no more; but where a path of its own is, that is used. */
 static void library_destroy(struct plugin_library *library, bool unload)
 {
-    if (unload && library->handle != NULL)
-        dlclose(library->handle);
+    struct plugin_loader *loader = library->loader;
+    const bool is_stuck = atomic_load(&loader->is_stuck);
+
+    if (unload && library->handle != NULL && !is_stuck)
+        library_unmap(library->handle);
     else if (library->handle != NULL)
-        library->loader->retired++;
+        loader->retired++;
+    neighbours_release(&loader->neighbours, &library->neighbours, !is_stuck);
     if (library->copy != NULL)
         copy_store_remove(library->copy);
     if (library->copy_fd >= 0)
         close(library->copy_fd);
+    free(library->told_lists);
+    free(library->told);
     free(library->copy);
     free(library->path);
     free(library);
@@ -84,8 +95,7 @@ void plugin_unref(struct plugin *plugin)
 {
     if (plugin == NULL || atomic_fetch_sub(&plugin->references, 1) > 1)
         return;
-    const bool unload = !plugin->was_used || (plugin->descriptor.flags & TONI_UNLOADABLE) != 0;
-    library_destroy(plugin->library, unload);
+    library_destroy(plugin->library, (plugin->descriptor.flags & TONI_UNLOADABLE) != 0);
     free(plugin);
 }
 
@@ -192,77 +202,26 @@ fail:
     return -1;
 }
 
-/* --- Loading */
+/* --- Copying */
 
 /* Copies first and checks the copy, so that what was checked is what is mapped. */
-static bool copy_library(struct copy_store *copies, struct plugin_library *library, int fd,
-                         const struct value *at, struct fault_list *faults)
+static bool copy_library(struct plugin_library *library, int fd, struct fault_list *faults)
 {
+    struct plugin_loader *loader = library->loader;
     char problem[PROBLEM_SIZE];
 
     library->copy_fd =
-        copy_store_add(copies, fd, library->path, &library->copy, problem, sizeof problem);
-    if (library->copy_fd >= 0 && elf_check(library->copy_fd, problem, sizeof problem) == 0)
+        copy_store_add(&loader->copies, fd, library->path, &library->copy, problem, sizeof problem);
+    if (library->copy_fd >= 0 && elf_check(library->copy_fd, problem, sizeof problem) == 0 &&
+        neighbours_bring(&loader->neighbours, &library->neighbours, library->path, library->copy,
+                         library->copy_fd, problem, sizeof problem) == 0)
         return true;
-    fault_at(faults, at, "library `%s` %s", library->path, problem);
+    fault_at(faults, library->at, "library `%s` %s", library->path, problem);
     return false;
 }
 
-/* dlerror() without the name of the copy at its front, which nobody has heard of. */
-static const char *dlopen_problem(const char *copy)
-{
-    const char *problem = dlerror();
-    const size_t length = strlen(copy);
-
-    if (problem == NULL)
-        return "unknown error";
-    if (strncmp(problem, copy, length) == 0 && strncmp(problem + length, ": ", 2) == 0)
-        return problem + length + 2;
-    return problem;
-}
-
-static const char *remedy_for_dlopen(const char *copy)
-{
-    struct statvfs status;
-
-    if (statvfs(copy, &status) == 0 && (status.f_flag & ST_NOEXEC) != 0)
-        return "the temporary folder is mounted noexec: let TMPDIR name another";
-    return "`ldd -r` on it shows what it lacks; a library beside it is found by a RUNPATH of "
-           "$ORIGIN";
-}
-
-static bool open_copy(struct plugin_library *library, const struct value *at,
-                      struct fault_list *faults)
-{
-    struct plugin_call call = {.callback = "load", .library = library->path};
-    plugin_call_begin(&call); /* constructors run */
-    library->handle = dlopen(library->copy, RTLD_NOW | RTLD_LOCAL);
-    plugin_call_end(&call);
-    if (library->handle == NULL)
-        fault_at(faults, at, "library `%s` can't be loaded: %s; %s", library->path,
-                 dlopen_problem(library->copy), remedy_for_dlopen(library->copy));
-    return library->handle != NULL;
-}
-
-static bool read_descriptor(struct plugin *plugin, const struct value *at,
-                            struct fault_list *faults)
-{
-    toni_plugin_entry_fn entry;
-    void *symbol = dlsym(plugin->library->handle, TONI_PLUGIN_ENTRY);
-
-    if (symbol == NULL) {
-        fault_at(faults, at,
-                 "library `%s` has no symbol `%s`, which every toni plugin exports; "
-                 "make it with TONI_PLUGIN",
-                 plugin->path, TONI_PLUGIN_ENTRY);
-        return false;
-    }
-    memcpy(&entry, &symbol, sizeof entry); /* C has no cast from data to function pointers */
-    return descriptor_check(entry(), plugin->path, at, &plugin->descriptor, faults);
-}
-
-static struct plugin *loaded_before(const struct plugin_set *set,
-                                    const struct plugin_library *library)
+static struct plugin *added_before(const struct plugin_set *set,
+                                   const struct plugin_library *library)
 {
     for (size_t i = 0; i < set->count; i++) {
         const struct plugin_library *other = set->plugins[i]->library;
@@ -271,22 +230,6 @@ static struct plugin *loaded_before(const struct plugin_set *set,
             return set->plugins[i];
     }
     return NULL;
-}
-
-/* @return Whether both files hold the same bytes. */
-static bool same_content(int fd, int other)
-{
-    char here[65536], there[65536];
-
-    for (off_t at = 0;;) {
-        const ssize_t size = pread(fd, here, sizeof here, at);
-        if (size < 0 || pread(other, there, sizeof there, at) != size ||
-            memcmp(here, there, (size_t)size) != 0)
-            return false;
-        if (size == 0)
-            return true;
-        at += size;
-    }
 }
 
 /* The same content may be in another file now, and another content in the file that it was in: the
@@ -298,7 +241,7 @@ static struct plugin *running(const struct plugin_set *set, const struct plugin_
     for (size_t i = 0; set->before != NULL && i < set->before->count; i++) {
         struct plugin *plugin = set->before->plugins[i];
 
-        if (strcmp(plugin->path, library->path) != 0 || !same_content(fd, plugin->library->copy_fd))
+        if (strcmp(plugin->path, library->path) != 0 || !files_equal(fd, plugin->library->copy_fd))
             continue;
         plugin->library->device = library->device;
         plugin->library->inode = library->inode;
@@ -317,32 +260,40 @@ static bool make_room(struct plugin_set *set)
     return plugins != NULL;
 }
 
+/* What is unchanged goes on, if what it needs beside it is unchanged, too. */
+static struct plugin *share(struct plugin_set *set, struct plugin *plugin, const struct value *at,
+                            struct fault_list *faults)
+{
+    char problem[PROBLEM_SIZE];
+
+    set->plugins[set->count++] = plugin_ref(plugin);
+    if (neighbours_compare(&plugin->library->neighbours, plugin->path, problem, sizeof problem) !=
+        0)
+        fault_at(faults, at, "library `%s` %s", plugin->path, problem);
+    return plugin;
+}
+
 /* Takes the library over, whatever is returned. */
-static struct plugin *load_into(struct plugin_set *set, struct plugin_library *library, int fd,
-                                const struct value *at, struct fault_list *faults)
+static struct plugin *add_copy(struct plugin_set *set, struct plugin_library *library, int fd,
+                               struct fault_list *faults)
 {
     struct plugin *plugin = calloc(1, sizeof *plugin);
 
     if (plugin == NULL) {
-        out_of_memory(at, faults);
-        goto fail;
+        out_of_memory(library->at, faults);
+    } else if (copy_library(library, fd, faults)) {
+        *plugin =
+            (struct plugin){.state = PLUGIN_COPIED, .path = library->path, .library = library};
+        atomic_init(&plugin->references, 1);
+        return set->plugins[set->count++] = plugin;
     }
-    plugin->library = library;
-    plugin->path = library->path;
-    plugin->references = 1;
-    if (!copy_library(&set->loader->copies, library, fd, at, faults) ||
-        !open_copy(library, at, faults) || !read_descriptor(plugin, at, faults))
-        goto fail;
-    return set->plugins[set->count++] = plugin;
-
-fail:
     library_destroy(library, true);
     free(plugin);
     return NULL;
 }
 
-struct plugin *plugin_set_load(struct plugin_set *set, const char *name, const struct value *at,
-                               struct fault_list *faults)
+struct plugin *plugin_set_add(struct plugin_set *set, const char *name, const struct value *at,
+                              struct fault_list *faults)
 {
     struct plugin *plugin = NULL;
     struct plugin_library *library = calloc(1, sizeof *library);
@@ -353,23 +304,272 @@ struct plugin *plugin_set_load(struct plugin_set *set, const char *name, const s
     }
     library->loader = set->loader;
     library->copy_fd = -1;
+    library->at = at;
     library->path = find_library(set, name, at, faults);
     const int fd = library->path != NULL ? open_library(library, at, faults) : -1;
     if (fd < 0) {
         library_destroy(library, true);
         return NULL;
     }
-    plugin = loaded_before(set, library);
+    plugin = added_before(set, library);
     if (plugin == NULL && !make_room(set)) {
         out_of_memory(at, faults);
     } else if (plugin == NULL && (plugin = running(set, library, fd)) != NULL) {
-        set->plugins[set->count++] = plugin_ref(plugin);
+        (void)share(set, plugin, at, faults);
     } else if (plugin == NULL) {
-        plugin = load_into(set, library, fd, at, faults);
+        plugin = add_copy(set, library, fd, faults);
         library = NULL;
     }
     if (library != NULL)
         library_destroy(library, true);
     close(fd);
     return plugin;
+}
+
+/* --- Trying */
+
+/* What the process said; checked there, and read as carefully as if it had not been. */
+static void take_told(struct plugin *plugin, struct trial_library *tried, struct fault_list *faults)
+{
+    struct plugin_library *library = plugin->library;
+
+    library->told = tried->bytes;
+    library->told_size = tried->size;
+    tried->bytes = NULL;
+    library->told_lists = descriptor_read(library->told, library->told_size, &plugin->descriptor);
+    if (library->told_lists != NULL) {
+        plugin->state = PLUGIN_TOLD;
+        return;
+    }
+    plugin->state = PLUGIN_REFUSED;
+    fault_at(faults, library->at,
+             "library `%s` can't be checked: what the checking process said of it makes no sense",
+             plugin->path);
+}
+
+static void take_refusal(struct plugin *plugin, const struct trial_library *tried,
+                         struct fault_list *faults)
+{
+    char *rest = tried->bytes;
+
+    plugin->state = PLUGIN_REFUSED;
+    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n"))
+        fault_at(faults, plugin->library->at, "%s", line);
+    if (tried->bytes == NULL)
+        out_of_memory(plugin->library->at, faults);
+}
+
+static void take_results(struct plugin_set *set, struct trial_library *tried,
+                         struct fault_list *faults)
+{
+    for (size_t i = 0, next = 0; i < set->count; i++) {
+        struct plugin *plugin = set->plugins[i];
+        if (plugin->state != PLUGIN_COPIED)
+            continue;
+        struct trial_library *result = &tried[next++];
+        if (result->result == TRIAL_TAKEN)
+            take_told(plugin, result, faults);
+        else if (result->result == TRIAL_REFUSED)
+            take_refusal(plugin, result, faults);
+        free(result->bytes);
+    }
+}
+
+static void try_elsewhere(struct plugin_set *set, uint64_t limit_ms, struct fault_list *faults)
+{
+    const struct trial_plan plan = {
+        .program = set->loader->program,
+        .environment = set->loader->environment,
+        .limit_ms = limit_ms,
+        .is_hurried = set->loader->is_hurried,
+    };
+    struct trial_library *tried = calloc(set->count + 1, sizeof *tried);
+    size_t count = 0;
+
+    if (tried == NULL) {
+        for (size_t i = 0; i < set->count; i++) {
+            if (set->plugins[i]->state == PLUGIN_COPIED)
+                out_of_memory(set->plugins[i]->library->at, faults);
+        }
+        return;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        const struct plugin *plugin = set->plugins[i];
+        if (plugin->state == PLUGIN_COPIED)
+            tried[count++] =
+                (struct trial_library){.path = plugin->path, .copy = plugin->library->copy};
+    }
+    trial_run(&plan, tried, count);
+    take_results(set, tried, faults);
+    free(tried);
+}
+
+static void map_here(struct plugin *plugin, struct fault_list *faults)
+{
+    struct plugin_library *library = plugin->library;
+
+    library->handle = library_map(library->copy, library->path, library->at, faults);
+    const bool is_good =
+        library->handle != NULL &&
+        library_describe(library->handle, library->path, library->at, &plugin->descriptor, faults);
+    plugin->state = is_good ? PLUGIN_MAPPED : PLUGIN_REFUSED;
+}
+
+/* What was not come to is no fault of its own: but something else was, or the host stops. */
+static void report_untried(const struct plugin_set *set, struct fault_list *faults)
+{
+    for (size_t i = 0; i < set->count && fault_list_empty(faults); i++) {
+        const struct plugin *plugin = set->plugins[i];
+        if (plugin->state == PLUGIN_COPIED)
+            fault_at(faults, plugin->library->at, "library `%s` was not tried: the host stops",
+                     plugin->path);
+    }
+}
+
+void plugin_set_try(struct plugin_set *set, uint64_t limit_ms, struct fault_list *faults)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct plugin *plugin = set->plugins[i];
+        if (plugin->state == PLUGIN_COPIED)
+            symbols_check(plugin->library->copy_fd, plugin->path, plugin->library->at, faults);
+    }
+    if (set->loader->program != NULL) {
+        try_elsewhere(set, limit_ms, faults);
+        report_untried(set, faults);
+        return;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->plugins[i]->state == PLUGIN_COPIED)
+            map_here(set->plugins[i], faults);
+    }
+}
+
+/* --- Mapping. What is left behind keeps all that it uses, so that is its own. */
+
+struct mapping {
+    char *copy;
+    char *path;
+    struct value *at;
+    struct fault_list faults;
+    void *handle;
+    bool is_good;
+    toni_plugin descriptor;
+};
+
+static void mapping_destroy(struct mapping *mapping)
+{
+    if (mapping == NULL)
+        return;
+    fault_list_finish(&mapping->faults);
+    value_destroy(mapping->at);
+    free(mapping->copy);
+    free(mapping->path);
+    free(mapping);
+}
+
+static struct mapping *mapping_create(const struct plugin_library *library)
+{
+    struct mapping *mapping = calloc(1, sizeof *mapping);
+
+    if (mapping == NULL)
+        return NULL;
+    fault_list_init(&mapping->faults);
+    mapping->copy = strdup(library->copy);
+    mapping->path = strdup(library->path);
+    mapping->at = value_group_create(
+        (struct value_place){.file = value_file(library->at), .line = value_line(library->at)});
+    if (mapping->copy != NULL && mapping->path != NULL && mapping->at != NULL)
+        return mapping;
+    mapping_destroy(mapping);
+    return NULL;
+}
+
+/* On the hooks' thread. */
+static void run_mapping(void *data)
+{
+    struct mapping *mapping = data;
+
+    mapping->handle = library_map(mapping->copy, mapping->path, mapping->at, &mapping->faults);
+    mapping->is_good =
+        mapping->handle != NULL && library_describe(mapping->handle, mapping->path, mapping->at,
+                                                    &mapping->descriptor, &mapping->faults);
+}
+
+/* Others have been told already what the plugin needs, and how many of it. */
+static bool is_as_told(const struct plugin_library *library, const toni_plugin *descriptor)
+{
+    struct buffer bytes;
+
+    buffer_init(&bytes);
+    const bool is_same = descriptor_write(descriptor, &bytes) == 0 &&
+                         bytes.length == library->told_size &&
+                         memcmp(bytes.bytes, library->told, bytes.length) == 0;
+    buffer_finish(&bytes);
+    return is_same;
+}
+
+static int take_mapping(struct plugin *plugin, const struct mapping *mapping,
+                        struct fault_list *faults)
+{
+    struct plugin_library *library = plugin->library;
+
+    library->handle = mapping->handle;
+    for (size_t i = 0; i < mapping->faults.count; i++)
+        fault_at(faults, library->at, "%s", mapping->faults.faults[i].text);
+    if (mapping->is_good && is_as_told(library, &mapping->descriptor)) {
+        plugin->descriptor = mapping->descriptor;
+        plugin->state = PLUGIN_MAPPED;
+        return 0;
+    }
+    plugin->state = PLUGIN_REFUSED;
+    if (mapping->is_good || fault_list_empty(&mapping->faults))
+        fault_at(faults, library->at,
+                 "library `%s` says something else of itself here than in the checking process; "
+                 "its descriptor must always be the same",
+                 plugin->path);
+    return -1;
+}
+
+static int map_one(struct plugin *plugin, struct hooks *hooks, uint64_t limit_ms,
+                   struct fault_list *faults)
+{
+    struct plugin_library *library = plugin->library;
+    struct mapping *mapping = mapping_create(library);
+
+    if (mapping == NULL) {
+        out_of_memory(library->at, faults);
+        return -1;
+    }
+    if (hooks_run(hooks, library->path, "load", limit_ms, run_mapping, mapping) != 0) {
+        atomic_store(&library->loader->is_stuck, true);
+        plugin->state = PLUGIN_REFUSED;
+        fault_at(faults, library->at,
+                 "library `%s` has not been loaded within hook_ms (%llu ms): one of its "
+                 "constructors has not returned here, though it did in the checking process; this "
+                 "host can load nothing more: mend the library, and `toni restart`",
+                 library->path, (unsigned long long)limit_ms);
+        return -1;
+    }
+    const int result = take_mapping(plugin, mapping, faults);
+    mapping_destroy(mapping);
+    return result;
+}
+
+int plugin_set_map(struct plugin_set *set, uint64_t limit_ms, struct fault_list *faults)
+{
+    struct hooks *hooks = hooks_create();
+    int result = 0;
+
+    if (hooks != NULL)
+        hooks_hurry(hooks, PATIENCE_GIVES_UP);
+    for (size_t i = 0; i < set->count && result == 0; i++) {
+        struct plugin *plugin = set->plugins[i];
+        if (plugin->state != PLUGIN_TOLD)
+            continue;
+        if (hooks == NULL)
+            out_of_memory(plugin->library->at, faults);
+        result = hooks != NULL ? map_one(plugin, hooks, limit_ms, faults) : -1;
+    }
+    hooks_destroy(hooks);
+    return result;
 }

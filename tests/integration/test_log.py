@@ -28,7 +28,7 @@ from toni_host import (
 
 F_SETPIPE_SZ = 1031
 LOST = "lines of the log are lost: stderr was not read in time"
-HANGS = gateway("hangs", "hanging_constructor.so", "/hangs")
+HANGS = gateway("hangs", "constructor_hangs_later.so", "/hangs")
 
 
 class Unread:
@@ -149,7 +149,7 @@ class TestNobodyReads(unittest.TestCase):
 
 
 class TestSecondSignalAtTheStart(unittest.TestCase):
-    """A plugin's constructor never returns."""
+    """A plugin's constructor never returns, in the host alone."""
 
     def end(self, process):
         time.sleep(0.3)

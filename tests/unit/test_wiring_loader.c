@@ -35,9 +35,19 @@ static void teardown(void)
     testing_teardown();
 }
 
+/* All steps. Here libraries are not tried by another process: that is what integration tests do. */
+static struct plugin *load_into(struct plugin_set *to, const char *library)
+{
+    struct plugin *plugin = plugin_set_add(to, library, tree, &faults);
+
+    plugin_set_try(to, 10000, &faults);
+    ck_assert_int_eq(plugin_set_map(to, 10000, &faults), 0);
+    return plugin && plugin->state == PLUGIN_MAPPED ? plugin : NULL;
+}
+
 static struct plugin *load(const char *library)
 {
-    return plugin_set_load(&set, library, tree, &faults);
+    return load_into(&set, library);
 }
 
 static struct plugin *load_good(const char *library)
@@ -216,7 +226,8 @@ START_TEST(refused_descriptors)
     refused("dotted_interface.so", WORDS("provides `a.chat`", "letters, digits"));
     refused("version_0.so", WORDS("version 0", "1 or more"));
     refused("no_table.so", WORDS("table", "0 bytes"));
-    ck_assert_uint_eq(set.count, 0);
+    for (size_t i = 0; i < set.count; i++)
+        ck_assert_int_eq(set.plugins[i]->state, PLUGIN_REFUSED);
 }
 END_TEST
 
@@ -297,7 +308,7 @@ START_TEST(loads_a_file_once_per_set)
     ck_assert_uint_eq(set.count, 1);
 
     plugin_set_init(&other, &loader, &set.search, NULL);
-    struct plugin *second = plugin_set_load(&other, "idle_gateway.so", tree, &faults);
+    struct plugin *second = load_into(&other, "idle_gateway.so");
     ck_assert_ptr_nonnull(second);
     ck_assert_ptr_ne(second, first);
     ck_assert_ptr_ne((const void *)(uintptr_t)second->descriptor.create,
@@ -325,7 +336,7 @@ static void end_next(void)
 
 static struct plugin *load_next(const char *library)
 {
-    struct plugin *plugin = plugin_set_load(&next, library, tree, &faults);
+    struct plugin *plugin = load_into(&next, library);
 
     testing_check_no_faults();
     ck_assert_ptr_nonnull(plugin);
@@ -354,7 +365,6 @@ START_TEST(an_unchanged_library_is_shared_with_the_set_before)
 {
     copy_fixture("idle_gateway.so", "a.so");
     struct plugin *plugin = load_good("a.so");
-    plugin->was_used = true;
     const unsigned copies = loader.copies.copies;
 
     for (int i = 0; i < 3; i++) {
@@ -375,7 +385,6 @@ START_TEST(changed_content_is_loaded_anew)
 {
     copy_fixture("idle_gateway.so", "a.so");
     struct plugin *first = load_good("a.so");
-    first->was_used = true;
 
     copy_fixture("plain_gateway.so", "a.so"); /* in place */
     begin_next();
@@ -383,7 +392,6 @@ START_TEST(changed_content_is_loaded_anew)
     ck_assert_ptr_ne(second, first);
     ck_assert(toni_str_equal(second->descriptor.name, toni_str_of("plain")));
     ck_assert(toni_str_equal(first->descriptor.name, toni_str_of("idle")));
-    second->was_used = true;
     end_next();
     ck_assert_uint_eq(loader.retired, 1);
 
@@ -465,7 +473,6 @@ START_TEST(copies_that_somebody_has_removed_are_not_needed)
 {
     copy_fixture("idle_gateway.so", "a.so");
     struct plugin *first = load_good("a.so");
-    first->was_used = true;
     char *folder = strdup(loader.copies.folder);
     char *aside = strdup(testing_path("aside"));
     ck_assert_int_eq(rename(folder, aside), 0);
@@ -495,10 +502,10 @@ START_TEST(a_set_that_is_given_up_takes_nothing_with_it)
 
     begin_next();
     ck_assert_ptr_eq(load_next("a.so"), plugin);
-    load_next("plain_gateway.so"); /* never used: unmapped again */
+    load_next("plain_gateway.so"); /* a constructor may have begun a thread: it stays mapped */
     plugin_set_finish(&next);
     ck_assert_uint_eq(plugin->references, 1);
-    ck_assert_uint_eq(loader.retired, 0);
+    ck_assert_uint_eq(loader.retired, 1);
     ck_assert_int_eq(plugin->descriptor.create(NULL, &self), TONI_OK);
     ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 1);
 }
@@ -537,22 +544,22 @@ END_TEST
 START_TEST(removes_its_copies)
 {
     ck_assert_uint_eq(count_entries(test_folder, "toni-"), 0);
-    load_good("idle_gateway.so")->was_used = true;
+    load_good("idle_gateway.so");
     load_good("plain_gateway.so");
     ck_assert_uint_eq(count_entries(test_folder, "toni-"), 1);
     ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 2);
     ck_assert_ptr_null(load("bad_magic.so"));
     ck_assert_ptr_null(load("nowhere.so"));
-    ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 2); /* none of what was refused */
+    ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 3);
 
     struct stat status;
     ck_assert_int_eq(stat(loader.copies.folder, &status), 0);
     ck_assert_uint_eq(status.st_mode & 0777u, 0700u);
 
     ck_assert_uint_eq(loader.retired, 0);
-    plugin_set_finish(&set); /* the used one stays mapped, and needs no file for that */
+    plugin_set_finish(&set); /* they stay mapped, and need no file for that */
     ck_assert_uint_eq(count_entries(loader.copies.folder, ""), 0);
-    ck_assert_uint_eq(loader.retired, 1);
+    ck_assert_uint_eq(loader.retired, 3);
     plugin_loader_finish(&loader);
     ck_assert_uint_eq(count_entries(test_folder, "toni-"), 0);
 }
@@ -582,26 +589,97 @@ static bool is_mapped(const void *address)
     return found;
 }
 
-START_TEST(unloads_only_what_was_never_used_or_says_it_may_be)
+START_TEST(unloads_only_what_says_it_may_be)
 {
-    struct plugin *unused = load_good("idle_gateway.so");
-    struct plugin *used = load_good("plain_gateway.so");
+    struct plugin *stays = load_good("idle_gateway.so");
     struct plugin *unloadable =
         load_good("odd_flags.so"); /* all flags but one, no TONI_UNLOADABLE */
-    const void *unused_code = (const void *)(uintptr_t)unused->descriptor.create;
-    const void *used_code = (const void *)(uintptr_t)used->descriptor.create;
+    const void *stays_code = (const void *)(uintptr_t)stays->descriptor.create;
     const void *unloadable_code = (const void *)(uintptr_t)unloadable->descriptor.create;
 
-    used->was_used = true;
-    unloadable->was_used = true;
     unloadable->descriptor.flags = TONI_UNLOADABLE;
-    plugin_ref(unused);
+    plugin_ref(unloadable);
     plugin_set_finish(&set);
-    ck_assert(is_mapped(unused_code)); /* there is a reference left */
-    plugin_unref(unused);
-    ck_assert(!is_mapped(unused_code));
-    ck_assert(is_mapped(used_code));
+    ck_assert(is_mapped(unloadable_code)); /* there is a reference left */
+    plugin_unref(unloadable);
     ck_assert(!is_mapped(unloadable_code));
+    ck_assert(is_mapped(stays_code));
+}
+END_TEST
+
+/* --- Libraries beside a plugin */
+
+static struct plugin *add_origin(const char *folder, const char *helper)
+{
+    char name[64];
+
+    (void)mkdir(testing_path(folder), 0700);
+    (void)snprintf(name, sizeof name, "%s/origin.so", folder);
+    copy_fixture("origin.so", name);
+    (void)snprintf(name, sizeof name, "%s/libfixture_helper.so", folder);
+    copy_fixture(helper, name);
+    (void)snprintf(name, sizeof name, "%s/origin.so", folder);
+    return load(name);
+}
+
+/* None but those that it needs, and these really: no links to what somebody may overwrite. */
+START_TEST(brings_along_what_it_needs)
+{
+    void *self;
+
+    ck_assert_int_eq(mkdir(testing_path("sub"), 0700), 0);
+    copy_fixture("idle_gateway.so", "sub/other.so");
+    struct plugin *plugin = add_origin("sub", "libfixture_helper.so");
+    ck_assert_ptr_nonnull(plugin);
+    char folder[PATH_MAX];
+    (void)snprintf(folder, sizeof folder, "%s/0", loader.copies.folder);
+    ck_assert_uint_eq(count_entries(folder, ""), 2);
+    ck_assert_uint_eq(count_entries(folder, "libfixture_helper.so"), 1);
+    testing_write_text("sub/libfixture_helper.so", "no longer a library");
+    ck_assert_int_eq(plugin->descriptor.create(NULL, &self), TONI_OK);
+}
+END_TEST
+
+START_TEST(a_library_beside_it_has_one_content)
+{
+    ck_assert_ptr_nonnull(add_origin("one", "libfixture_helper.so"));
+    ck_assert_ptr_nonnull(add_origin("two", "libfixture_helper.so")); /* the same: shared */
+    ck_assert_ptr_null(add_origin("three", "plain_gateway.so"));
+    testing_check_fault(5, WORDS("three/origin.so", "needs `libfixture_helper.so` beside it",
+                                 "another content", "another name"));
+    testing_write_text("one/libfixture_helper.so", "no library");
+    begin_next();
+    ck_assert_ptr_nonnull(load_into(&next, "one/origin.so"));
+    testing_check_fault(5, WORDS("one/origin.so` runs with `libfixture_helper.so`", "has changed",
+                                 "`toni restart`"));
+    end_next();
+}
+END_TEST
+
+START_TEST(a_damaged_library_beside_it)
+{
+    ck_assert_int_eq(mkdir(testing_path("bad"), 0700), 0);
+    testing_write_text("bad/libfixture_helper.so", "no library");
+    copy_fixture("origin.so", "bad/origin.so");
+    refused("bad/origin.so", WORDS("needs `libfixture_helper.so` beside it, which is not ELF"));
+}
+END_TEST
+
+/* --- Symbols */
+
+START_TEST(warns_of_more_symbols_than_one)
+{
+    ck_assert_ptr_nonnull(load("shows_symbols.so"));
+    ck_assert_uint_eq(faults.count, 1);
+    ck_assert(fault_list_empty(&faults)); /* it can be used all the same */
+    testing_check_fault(5, WORDS("shows_symbols.so` shows more than its one symbol", " more;",
+                                 "-fvisibility=hidden"));
+#ifndef __clang__ /* which makes no unique symbols */
+    ck_assert_ptr_nonnull(load("shows_unique.so"));
+    testing_check_fault(5, WORDS("STB_GNU_UNIQUE", "counter", "-fno-gnu-unique"));
+#endif
+    load_good("cxx_gateway.so");
+    ck_assert_uint_eq(faults.count, 0);
 }
 END_TEST
 
@@ -643,7 +721,11 @@ int main(void)
     tcase_add_test(loading, origin_leads_to_neighbours);
     tcase_add_test(loading, removes_its_copies);
     tcase_add_test(loading, says_that_there_is_no_room_for_copies);
-    tcase_add_test(loading, unloads_only_what_was_never_used_or_says_it_may_be);
+    tcase_add_test(loading, unloads_only_what_says_it_may_be);
+    tcase_add_test(loading, brings_along_what_it_needs);
+    tcase_add_test(loading, a_library_beside_it_has_one_content);
+    tcase_add_test(loading, a_damaged_library_beside_it);
+    tcase_add_test(loading, warns_of_more_symbols_than_one);
     suite_add_tcase(suite, loading);
     return testing_run(suite);
 }
