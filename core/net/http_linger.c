@@ -109,6 +109,7 @@ static struct lingering *take_all(struct http_linger *linger)
     pthread_mutex_lock(&linger->lock);
     struct lingering *taken = linger->taken;
     linger->taken = NULL;
+    linger->taken_count = 0;
     pthread_mutex_unlock(&linger->lock);
     return taken;
 }
@@ -129,6 +130,20 @@ static bool is_at_end(int fd)
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
+/* @return Whether there is a place for it. */
+static bool push(struct http_linger *linger, struct lingering *lingering)
+{
+    pthread_mutex_lock(&linger->lock);
+    const bool has_place = linger->taken_count < HTTP_LINGER_WAITING_MAX;
+    if (has_place) {
+        lingering->next = linger->taken;
+        linger->taken = lingering;
+        linger->taken_count++;
+    }
+    pthread_mutex_unlock(&linger->lock);
+    return has_place;
+}
+
 void http_linger_take(struct http_linger *linger, int fd)
 {
     if (!linger->is_open || is_at_end(fd))
@@ -138,14 +153,12 @@ void http_linger_take(struct http_linger *linger, int fd)
         return;
     lingering->linger = linger;
     lingering->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (lingering->fd < 0) {
+    if (lingering->fd < 0 || !push(linger, lingering)) {
+        if (lingering->fd >= 0)
+            (void)close(lingering->fd);
         free(lingering);
         return;
     }
-    pthread_mutex_lock(&linger->lock);
-    lingering->next = linger->taken;
-    linger->taken = lingering;
-    pthread_mutex_unlock(&linger->lock);
     uv_async_send(&linger->wake);
 }
 

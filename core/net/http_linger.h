@@ -7,10 +7,14 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <uv.h>
 
 /* Sockets at once; one more, and the oldest is closed. */
 #define HTTP_LINGER_MAX 128
+
+/* And as many more while the loop does not come to take them; further ones are closed at once. */
+#define HTTP_LINGER_WAITING_MAX 64
 
 /* What one may send, in bytes; how long it may take, and how long send nothing, in milliseconds. */
 #define HTTP_LINGER_BYTES (16u << 20)
@@ -29,6 +33,7 @@ struct http_linger {
 
     pthread_mutex_t lock; /* a leaf. Guards the rest */
     struct lingering *taken;
+    size_t taken_count;
 };
 
 /** @param loop  The main thread's. @return 0, or -1. */
