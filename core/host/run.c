@@ -178,7 +178,7 @@ static void on_second_signal(void *data, int number)
     log_warn("stopped at once, by a second signal", log_str("signal", signal_name(number)));
     log_thread_seize(LAST_WORDS_MS);
     if (atomic_load(&host->is_loaded)) /* while it loads, the copies are the main thread's */
-        plugin_loader_finish(&host->loading.loader);
+        copy_store_empty(&host->loading.loader.copies);
     _exit(EXIT_FAULT);
 }
 

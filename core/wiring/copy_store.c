@@ -1,9 +1,10 @@
 /* One folder per host, one subfolder per copy. */
 #include "wiring/copy_store.h"
 
+#include "wiring/copy_folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,16 +17,19 @@ void copy_store_init(struct copy_store *store)
     *store = (struct copy_store){0};
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *where)
+void copy_store_empty(const struct copy_store *store)
 {
-    (void)status, (void)type, (void)where;
-    (void)remove(path); /* what can't be removed is left in the temporary folder; go on */
-    return 0;
+    if (store->folder != NULL)
+        copy_folder_remove(store->folder);
 }
 
-static void remove_tree(const char *path)
+void copy_store_finish(struct copy_store *store)
 {
-    (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    copy_store_empty(store);
+    if (store->folder != NULL)
+        close(store->lock);
+    free(store->folder);
+    copy_store_init(store);
 }
 
 /* Temporary folders are cleaned of what is old, as a host may be; and then anybody may make another
@@ -38,29 +42,18 @@ static bool is_own_folder(const char *path)
            status.st_uid == geteuid();
 }
 
-void copy_store_finish(struct copy_store *store)
-{
-    if (is_own_folder(store->folder))
-        remove_tree(store->folder);
-    free(store->folder);
-    copy_store_init(store);
-}
-
 static int make_folder(struct copy_store *store)
 {
-    const char *parent = getenv("TMPDIR");
     char *folder;
+    const int lock = copy_folder_make(&folder);
 
-    if (parent == NULL || parent[0] != '/')
-        parent = "/tmp";
-    if (asprintf(&folder, "%s/toni-XXXXXX", parent) < 0)
+    if (lock < 0)
         return -1;
-    if (mkdtemp(folder) == NULL) { /* with mode 0700 */
-        free(folder);
-        return -1;
-    }
+    if (store->folder != NULL)
+        close(store->lock);
     free(store->folder);
     store->folder = folder;
+    store->lock = lock;
     return 0;
 }
 
@@ -153,7 +146,7 @@ fail:
     if (to >= 0)
         close(to);
     if (subfolder != NULL)
-        remove_tree(subfolder);
+        copy_folder_remove(subfolder);
     free(subfolder);
     free(*copy);
     *copy = NULL;
@@ -208,7 +201,7 @@ void copy_store_remove(const char *copy)
     char *folder = subfolder != NULL ? folder_of(subfolder) : NULL;
 
     if (is_own_folder(folder)) /* else copy_store_finish() will try again */
-        remove_tree(subfolder);
+        copy_folder_remove(subfolder);
     free(folder);
     free(subfolder);
 }

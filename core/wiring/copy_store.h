@@ -10,13 +10,18 @@
 /** One thread at a time. */
 struct copy_store {
     char *folder;    /* NULL as long as nothing was copied */
+    int lock;        /* holds the folder's lock, if there is one; see copy_folder.h */
     unsigned copies; /* made so far; names the next one's subfolder */
 };
 
 /** Makes @p store empty; touches no disk. */
 void copy_store_init(struct copy_store *store);
 
-/** Removes the temporary folder and all that is in it. What is mapped stays mapped. */
+/** Removes the temporary folder and all that is in it, and leaves the rest as it is: for a process
+ * that ends at once. What is mapped stays mapped. @thread Any. */
+void copy_store_empty(const struct copy_store *store);
+
+/** The same, and frees what it has. */
 void copy_store_finish(struct copy_store *store);
 
 /** Copies a library, under its own name, into a new subfolder.

@@ -3,6 +3,7 @@ the process ends as it would have without that."""
 
 import os
 import signal
+import tempfile
 import time
 import unittest
 
@@ -193,6 +194,42 @@ class TestSanitizer(CrashTestCase):
         text = host.text()
         self.assertIn("AddressSanitizer", text)
         self.assertLess(text.index(CRASHES), text.index("AddressSanitizer"))
+
+
+class TestCopies(CrashTestCase):
+    """The folders of copies below TMPDIR."""
+
+    def start(self):
+        host = Host(
+            configuration([GUILTY]), before_exec=lambda: os.environ.update(TMPDIR=self.temporary)
+        ).start()
+        self.addCleanup(host.kill)
+        return host
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="toni-test-")
+        self.addCleanup(folder.cleanup)
+        self.temporary = folder.name
+
+    def copies(self):
+        return set(os.listdir(self.temporary))
+
+    def test_what_a_crash_leaves_the_next_start_removes_and_nothing_of_the_living(self):
+        living = self.start()
+        (of_the_living,) = self.copies()
+        crashing = self.start()
+        self.assertEqual(len(self.copies()), 2)
+        self.send(crashing, "segv")
+        self.ends_by(crashing, signal.SIGSEGV)
+        self.assertEqual(len(self.copies()), 2)
+        next_one = self.start()
+        self.assertEqual(len(self.copies()), 2)
+        self.assertIn(of_the_living, self.copies())
+        next_one.stop()
+        self.assertEqual(self.copies(), {of_the_living})
+        self.assertTrue(os.listdir(os.path.join(self.temporary, of_the_living, "0")))
+        living.stop()
+        self.assertEqual(self.copies(), set())
 
 
 class TestNobodyReads(CrashTestCase):
