@@ -224,13 +224,27 @@ static void write_messages(struct exposition *exposition, const struct worker_su
     write_dropped(exposition, slots);
 }
 
-static void write_refused(struct exposition *exposition, const toni_connections *connections)
+static void write_refused(struct exposition *exposition, const toni_connections *connections,
+                          const struct slots *slots)
 {
+    static const char *const reasons[] = {
+#define REASON_LABEL(name, label) label,
+        REFUSED_REASONS(REASON_LABEL)
+#undef REASON_LABEL
+    };
     exposition_family(exposition, "toni_messages_refused_total", "counter",
-                      "Sends and broadcasts that failed at a limit, by reason.");
-    exposition_number(exposition, LABELS({"reason", "outbox_full"}),
-                      counter_read(&connections->refused_full));
-    exposition_number(exposition, LABELS({"reason", "busy"}),
+                      "Sends and broadcasts that failed at a limit, by the gateway of the client "
+                      "that a send was for, and by reason.");
+    for (struct slot *slot = first_of(slots, TONI_GATEWAY); slot; slot = next_of(slot)) {
+        for (unsigned reason = 0; reason < REFUSED_BUSY; reason++) {
+            exposition_number(exposition,
+                              LABELS({"gateway", slot->name}, {"reason", reasons[reason]}),
+                              counter_read(&slot->clients.refused[reason]));
+        }
+    }
+    exposition_number(exposition, LABELS({"gateway", ""}, {"reason", reasons[REFUSED_TOO_BIG]}),
+                      counter_read(&connections->refused_too_big));
+    exposition_number(exposition, LABELS({"gateway", ""}, {"reason", reasons[REFUSED_BUSY]}),
                       counter_read(&connections->refused_busy));
 }
 
@@ -259,6 +273,14 @@ static void write_rooms(struct exposition *exposition, const toni_connections *c
     write_gauge(exposition, "toni_outbox_bytes",
                 "Bytes that wait in outboxes, as the last flushes left them.",
                 figures->outbox_bytes);
+    write_gauge(exposition, "toni_outbox_memory_bytes",
+                "Memory of what waits in outboxes, each message once however many it waits in; see "
+                "outbox_bytes_total.",
+                budget_used(&connections->budgets[BUDGET_OUTBOX]));
+    write_gauge(exposition, "toni_inbound_bytes",
+                "Memory of messages from clients that have not come to their end; see "
+                "inbound_bytes.",
+                budget_used(&connections->budgets[BUDGET_INBOUND]));
     write_gauge(exposition, "toni_pending_bytes",
                 "Bytes of broadcasts that are on their way to workers.",
                 atomic_load(&connections->pending));
@@ -401,7 +423,7 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     write_connections(exposition, &sums, sources->slots);
     write_places(exposition, sources, sums.sockets);
     write_messages(exposition, &sums, &figures, sources->slots);
-    write_refused(exposition, connections);
+    write_refused(exposition, connections, sources->slots);
     write_deflate(exposition, &connections->deflaters);
     write_rooms(exposition, connections, &figures);
     write_http(exposition, sources->http);

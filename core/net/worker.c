@@ -7,6 +7,7 @@
 #include "net/listener.h"
 #include "net/ws_connection.h"
 #include "net/ws_context.h"
+#include "net/ws_inbound.h"
 #include "wiring/plugin_call.h"
 
 #include <netinet/in.h>
@@ -38,7 +39,15 @@ void worker_notice_turn(struct worker *worker)
     if (worker->turn_began_ns != 0)
         return;
     worker->turn_began_ns = clock_now_ns();
+    worker->lane->now_ms = uv_now(&worker->loop);
     lane_rouse(worker->lane);
+}
+
+void worker_flush_midway(struct worker *worker)
+{
+    worker->received_events = 0;
+    worker->lane->now_ms = uv_now(&worker->loop);
+    lane_flush_midway(worker->lane);
 }
 
 static void count_turn(struct worker *worker)
@@ -53,6 +62,9 @@ static void on_turn_end(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
     worker_notice_turn(worker);
+    worker->received_events = 0;
+    if (budget_is_passed(&worker->lane->budgets[BUDGET_INBOUND]))
+        ws_inbound_relieve(worker);
     lane_turn(worker->lane);
     count_turn(worker);
     if (worker->stopped)
@@ -79,7 +91,7 @@ static void *run(void *data)
 int worker_init(struct worker *worker, struct server *server, struct lane *lane, uint32_t index)
 {
     *worker = (struct worker){.server = server, .lane = lane, .index = index};
-    if (lane_init(lane, index, wake, worker))
+    if (lane_init(lane, index, server->connections->budgets, wake, worker))
         return -1;
     if (uv_loop_init(&worker->loop))
         return -1;

@@ -18,6 +18,9 @@
 struct ws_connection;
 struct ws_context;
 
+/* So many events a flush is waited for at most. */
+#define WORKER_EVENTS_MAX 512
+
 struct worker {
     struct server *server;
     struct lane *lane;
@@ -35,6 +38,7 @@ struct worker {
     struct ws_connection *connections;   /* all that libwebsockets has; the worker's own */
     bool kills;                          /* connections were given up since the last turn's end */
     _Atomic(const struct slot *) called; /* that it last called a callback of */
+    uint32_t received_events;            /* since the last flush */
     uint64_t turn_began_ns;              /* 0: nothing has happened since the last turn's end */
     bool stopped;              /* the last call has been made: nothing of the loop may be used */
     atomic_uint_fast64_t load; /* descriptors that were dealt to it and are not closed yet */
@@ -78,9 +82,21 @@ void worker_drain(struct worker *worker);
 /** Tells them one after the other, see farewell.h. @thread Any. */
 void worker_take_leave(struct worker *worker);
 
+/** Flushes in the middle of a turn; not from within a callback of a plugin. */
+void worker_flush_midway(struct worker *worker);
+
 /** Something has happened on the loop: the first time since the last turn's end a turn has begun.
  */
 void worker_notice_turn(struct worker *worker);
+
+/** Something was received: after so many events a turn's end is not waited for, but flushed at
+ * once. libuv polls again and again, without running what follows a turn, while each poll is full.
+ */
+static inline void worker_notice_received(struct worker *worker)
+{
+    if (++worker->received_events >= WORKER_EVENTS_MAX)
+        worker_flush_midway(worker);
+}
 
 /** @return How many connections it has. @thread Any. */
 static inline uint64_t worker_load(const struct worker *worker)

@@ -17,7 +17,11 @@
     X(END_BY_LOSS, "lost")                     /* no close frame, or no answer to a ping */        \
     X(END_BY_PROTOCOL_ERROR, "protocol_error") /* 1002, 1007 */                                    \
     X(END_BY_REFUSAL, "refused")               /* by on_connect */                                 \
-    X(END_BY_SLOWNESS, "slow_consumer")
+    X(END_BY_SLOWNESS, "slow_consumer")                                                            \
+    X(END_BY_STALL, "stalled")                 /* stalled_ms */                                    \
+    X(END_BY_OUTBOX_MEMORY, "outbox_memory")   /* outbox_bytes_total */                            \
+    X(END_BY_INBOUND_MEMORY, "inbound_memory") /* inbound_bytes */                                 \
+    X(END_BY_MESSAGE_TIME, "message_timeout")  /* message_ms */
 
 enum end_cause {
 #define END_CAUSE_NAME(name, label) name,

@@ -4,23 +4,40 @@
 #include "base/log_limit.h"
 #include "base/utf8.h"
 #include "net/ws_gateway.h"
+#include "net/ws_inbound.h"
+#include "net/ws_lingering.h"
+#include "net/ws_pause.h"
 #include "net/ws_request.h"
+#include "rooms/backlog.h"
 #include "rooms/frame.h"
 
 #include <errno.h>
 #include <libwebsockets.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 static uint64_t now_ms(const struct ws_connection *connection)
 {
-    return uv_now(&connection->worker->loop);
+    return ws_connection_now_ms(connection);
 }
 
 static void set_timeout(struct ws_connection *connection, uint64_t delay_ms)
 {
     timeout_set(&connection->worker->timeouts, &connection->timeout, delay_ms);
+}
+
+void ws_connection_set_timeout(struct ws_connection *connection, uint64_t delay_ms)
+{
+    set_timeout(connection, delay_ms);
+}
+
+void ws_connection_look_within(struct ws_connection *connection, uint64_t delay_ms)
+{
+    const struct timeout *timeout = &connection->timeout;
+    if (!timeout->link || timeout->due_ms > now_ms(connection) + delay_ms)
+        set_timeout(connection, delay_ms);
 }
 
 /* The first reason is the one that counts. */
@@ -32,7 +49,6 @@ static void end_because(struct ws_connection *connection, uint32_t reason, uint1
     connection->end_code = code;
 }
 
-/* Ends the connection at once and without a word; lws does it soon, in its own time. */
 static void give_up(struct ws_connection *connection, uint32_t reason)
 {
     if (connection->state == WS_DEAD)
@@ -44,6 +60,11 @@ static void give_up(struct ws_connection *connection, uint32_t reason)
     timeout_clear(&connection->worker->timeouts, &connection->timeout);
     lws_set_timeout(connection->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
     connection->worker->kills = true;
+}
+
+void ws_connection_give_up(struct ws_connection *connection, uint32_t reason)
+{
+    give_up(connection, reason);
 }
 
 /* --- The transport: how the rooms reach the socket */
@@ -66,6 +87,16 @@ static void want_flush(void *socket)
         return;
     connection->flush_asked = true;
     lws_callback_on_writable(connection->wsi);
+    if (connection->state == WS_OPEN) /* what waits has so long to move */
+        ws_connection_look_within(connection, connection->limits->stalled_ms);
+}
+
+static void pause_reading(void *socket, bool pause)
+{
+    if (pause)
+        ws_pause_begin(socket);
+    else
+        ws_pause_end(socket);
 }
 
 /* lws passes ready-made frames through as they are, and keeps what the kernel doesn't take. */
@@ -120,24 +151,32 @@ static void close_begun(void *socket)
     if (connection->state == WS_DEAD)
         return;
     connection->state = WS_CLOSING;
-    set_timeout(connection, connection->limits->close_ms);
+    ws_pause_end(connection);
+    ws_lingering_begin(connection);
 }
 
-/* The peer's close frame has until the end of `close_ms` to come. */
 static void close_written(void *socket)
 {
-    (void)socket;
+    ws_lingering_written(socket);
 }
 
 static const struct transport ws_transport = {
     .busy = busy,
     .want_flush = want_flush,
     .write = write_frames,
+    .pause = pause_reading,
     .close_begun = close_begun,
     .close_written = close_written,
 };
 
 /* --- Making and ending */
+
+static void forget_message(struct ws_connection *connection)
+{
+    buffer_finish(&connection->message);
+    connection->message_began_ms = 0;
+    ws_inbound_note(connection);
+}
 
 struct ws_connection *ws_connection_create(struct worker *worker, int fd, const char *address)
 {
@@ -146,6 +185,7 @@ struct ws_connection *ws_connection_create(struct worker *worker, int fd, const 
         return NULL;
     connection->worker = worker;
     connection->fd = fd;
+    connection->end_cause = END_CAUSE_COUNT;
     buffer_init(&connection->message);
     memcpy(connection->address, address, strnlen(address, sizeof connection->address - 1));
     connection->next = worker->connections;
@@ -172,6 +212,9 @@ void ws_connection_unlink(struct ws_connection *connection)
     give_place_back(connection);
     if (!connection->link)
         return;
+    forget_message(connection);
+    connection->paused = false;
+    ws_inbound_note(connection);
     farewell_forget(connection);
     *connection->link = connection->next;
     if (connection->next)
@@ -202,6 +245,10 @@ static enum end_cause cause_of(const struct ws_connection *connection, const ton
 {
     if (connection->refused)
         return END_BY_REFUSAL;
+    if (connection->end_cause != END_CAUSE_COUNT)
+        return connection->end_cause;
+    if (client->evicted)
+        return END_BY_OUTBOX_MEMORY;
     if (client->slow)
         return END_BY_SLOWNESS;
     if (client->starved)
@@ -313,8 +360,7 @@ int ws_connection_established(struct ws_connection *connection)
     counter_add(&worker->figures.accepted, 1);
     connection->state = WS_OPEN;
     connection->last_heard_ms = connection->last_message_ms = now_ms(connection);
-    connection->tokens_ms = connection->last_heard_ms;
-    connection->tokens = (double)UINT32_MAX; /* cut to the burst at the first message */
+    ws_rate_init(&connection->rate, connection->last_heard_ms);
     watch(connection);
 
     ws_request_open_headers(connection);
@@ -334,8 +380,20 @@ static void fail(struct ws_connection *connection, uint32_t reason, uint16_t cod
 {
     if (!connection->client->close_queued) /* else that one goes out */
         end_because(connection, reason, code);
-    buffer_finish(&connection->message);
+    forget_message(connection);
     client_close_now(connection->client, code, toni_str_of(text));
+}
+
+void ws_connection_fail(struct ws_connection *connection, enum end_cause cause, uint16_t code,
+                        const char *text)
+{
+    if (!connection->client || !client_is_open(connection->client)) { /* it is told already */
+        forget_message(connection);
+        give_up(connection, 0);
+        return;
+    }
+    connection->end_cause = cause;
+    fail(connection, TONI_CLOSED_BY_SERVER, code, text);
 }
 
 void ws_connection_fault(struct ws_connection *connection)
@@ -348,27 +406,6 @@ static void fail_too_big(struct ws_connection *connection)
     fail(connection, TONI_CLOSED_BY_SERVER, 1009, "message too big");
 }
 
-/* A token bucket: `message_burst` tokens at most, `messages_per_second` more each second, one for
- * each message. */
-static bool within_rate(struct ws_connection *connection)
-{
-    const struct limits *limits = connection->limits;
-    if (limits->messages_per_second == 0)
-        return true;
-    double burst =
-        (double)(limits->message_burst ? limits->message_burst : limits->messages_per_second);
-    uint64_t now = now_ms(connection);
-    connection->tokens +=
-        (double)(now - connection->tokens_ms) * (double)limits->messages_per_second / 1000.0;
-    connection->tokens_ms = now;
-    if (connection->tokens > burst)
-        connection->tokens = burst;
-    if (connection->tokens < 1.0)
-        return false;
-    connection->tokens -= 1.0;
-    return true;
-}
-
 static void deliver(struct ws_connection *connection, const char *bytes, size_t size)
 {
     bool is_binary = lws_frame_is_binary(connection->wsi);
@@ -378,12 +415,16 @@ static void deliver(struct ws_connection *connection, const char *bytes, size_t 
     counter_add(&figures->received, 1);
     counter_add(&figures->received_bytes, size);
     connection->last_message_ms = now_ms(connection);
-    if (!within_rate(connection)) {
-        fail(connection, TONI_CLOSED_BY_SERVER, 1008, "too many messages");
+    const char *too_much =
+        ws_rate_take(&connection->rate, connection->limits, size, connection->last_message_ms);
+    if (too_much) {
+        fail(connection, TONI_CLOSED_BY_SERVER, 1008, too_much);
     } else if (!is_binary && !utf8_valid(bytes, size)) {
         fail(connection, TONI_CLOSED_PROTOCOL_ERROR, 1007, "text is not UTF-8");
     } else if (ws_gateway_on_message(connection, &message) != TONI_OK) {
         ws_connection_fault(connection);
+    } else if (client_may_pause(connection->client)) {
+        lane_flush(connection->worker->lane); /* what a write takes holds nobody up */
     }
 }
 
@@ -479,9 +520,11 @@ int ws_connection_receive(struct ws_connection *connection, const void *bytes, s
         fail(connection, TONI_CLOSED_BY_SERVER, 1011, "out of memory");
         return 0;
     }
+    ws_inbound_came(connection);
     if (whole) {
         struct buffer complete = *message;
         buffer_init(message);
+        forget_message(connection);
         deliver_whole(connection, complete.bytes, complete.length);
         buffer_finish(&complete);
     }
@@ -511,12 +554,18 @@ static void ping(struct ws_connection *connection)
 
 int ws_connection_writable(struct ws_connection *connection)
 {
+    if (connection->behind) { /* the socket takes more, so somebody reads: as good as a pong */
+        ws_connection_heard(connection);
+        if (connection->client)
+            backlog_moved(connection->client);
+    }
     connection->behind = lws_partial_buffered(connection->wsi);
     connection->flush_asked = false;
     if (connection->ping_waits && connection->state == WS_OPEN)
         ping(connection); /* it takes what it gets: from now on it has the whole time */
     if (connection->client)
         client_flush(connection->client);
+    ws_lingering_written(connection);
     return 0;
 }
 
@@ -527,36 +576,75 @@ static uint64_t remaining(uint64_t now, uint64_t since_ms, uint64_t limit_ms)
     return due > now ? due - now : 0;
 }
 
-/* Looks whether the client lives and is not idle, and says when to look again. */
-static void watch(struct ws_connection *connection)
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Each of these looks at one thing, ends the connection if it has to, and says after how many
+ * milliseconds to look again: 0 if it ended, UINT64_MAX if there is nothing to wait for. */
+
+static uint64_t look_for_life(struct ws_connection *connection)
 {
     const struct limits *limits = connection->limits;
-    uint64_t now = now_ms(connection);
-    uint64_t next = UINT64_MAX;
+    const uint64_t now = now_ms(connection);
     if (connection->pinged) {
-        next = remaining(now, connection->pinged_ms, limits->pong_timeout_ms);
-        if (next == 0) {
+        uint64_t next = remaining(now, connection->pinged_ms, limits->pong_timeout_ms);
+        if (next == 0)
             give_up(connection, TONI_CLOSED_LOST);
-            return;
-        }
-    } else if (limits->ping_ms > 0) {
-        next = remaining(now, connection->last_heard_ms, limits->ping_ms);
-        if (next == 0) {
-            ping(connection);
-            next = limits->pong_timeout_ms;
-        }
+        return next;
     }
-    if (limits->idle_ms > 0) {
-        uint64_t idle = remaining(now, connection->last_message_ms, limits->idle_ms);
-        if (idle == 0) {
-            end_because(connection, TONI_CLOSED_TIMEOUT, 1001);
-            client_close(connection->client, 1001, toni_str_of("idle"));
-            return;
-        }
-        if (idle < next)
-            next = idle;
-    }
-    if (next != UINT64_MAX && connection->state == WS_OPEN)
+    if (limits->ping_ms == 0)
+        return UINT64_MAX;
+    uint64_t next = remaining(now, connection->last_heard_ms, limits->ping_ms);
+    if (next > 0)
+        return next;
+    ping(connection);
+    return connection->state == WS_OPEN ? limits->pong_timeout_ms : 0;
+}
+
+static uint64_t look_for_messages(struct ws_connection *connection)
+{
+    if (connection->limits->idle_ms == 0)
+        return UINT64_MAX;
+    uint64_t next =
+        remaining(now_ms(connection), connection->last_message_ms, connection->limits->idle_ms);
+    if (next > 0)
+        return next;
+    end_because(connection, TONI_CLOSED_TIMEOUT, 1001);
+    client_close(connection->client, 1001, toni_str_of("idle"));
+    return 0;
+}
+
+static uint64_t look_for_movement(struct ws_connection *connection)
+{
+    const toni_client *client = connection->client;
+    if (client->pin.bytes == 0)
+        return UINT64_MAX;
+    uint64_t next =
+        remaining(now_ms(connection), client->pin.moved_ms, connection->limits->stalled_ms);
+    if (next == 0)
+        ws_connection_fail(connection, END_BY_STALL, 1008, "slow consumer");
+    return next;
+}
+
+/* What can end a connection that is not paused. While one is, these clocks stand still. */
+static uint64_t look_at_clocks(struct ws_connection *connection)
+{
+    uint64_t life = look_for_life(connection);
+    uint64_t messages = life > 0 ? look_for_messages(connection) : 0;
+    uint64_t message = messages > 0 ? ws_inbound_look(connection) : 0;
+    return message > 0 ? earlier(life, earlier(messages, message)) : 0;
+}
+
+static void watch(struct ws_connection *connection)
+{
+    uint64_t next = look_for_movement(connection);
+    if (next > 0 && connection->paused)
+        next = earlier(next, ws_pause_look(connection));
+    if (next > 0 && !connection->paused)
+        next = earlier(next, look_at_clocks(connection));
+    if (next > 0 && next != UINT64_MAX && connection->state == WS_OPEN)
         set_timeout(connection, next);
 }
 
@@ -576,7 +664,10 @@ void ws_connection_expired(struct timeout *timeout)
         watch(connection);
         break;
     case WS_CLOSING: /* the rest can't be flushed, or the peer doesn't answer the close */
-        give_up(connection, 0);
+        if (connection->lingers)
+            ws_lingering_expired(connection);
+        else
+            give_up(connection, 0);
         break;
     case WS_DEAD:
         break;
@@ -654,10 +745,13 @@ int ws_connection_peer_close(struct ws_connection *connection, const uint8_t *bo
     return 1;
 }
 
-/* Whether the peer's end of the connection is gone. */
+/* Whether the peer's end of the connection is gone; bytes may wait that it sent before. */
 static bool peer_is_gone(int fd)
 {
     char byte;
+    struct pollfd state = {.fd = fd};
+    if (poll(&state, 1, 0) == 1 && state.revents & (POLLERR | POLLHUP))
+        return true;
     ssize_t size = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
 }

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "net/timeouts.h"
 #include "net/worker.h"
+#include "net/ws_rate.h"
 #include "rooms/client.h"
 #include "rooms/request.h"
 #include "wiring/slot.h"
@@ -41,6 +42,9 @@ struct ws_connection {
     bool compressed;      /* the message that is coming is */
     bool frame_ended;     /* and another frame of it follows */
     bool is_served;       /* it has a client that was not told 1001; see farewell.h */
+    bool paused;          /* nothing is read from it; see ws_pause.h */
+    bool peer_has_ended;  /* it sends nothing more: it is not paused again */
+    bool lingers;         /* what comes is dropped; see ws_lingering.h */
     uint32_t generation;  /* of the instance that the client is known to */
     toni_client *client;  /* NULL before the handshake and after the end */
     struct slot *gateway; /* NULL before the handshake */
@@ -52,16 +56,22 @@ struct ws_connection {
     toni_request *request;  /* the client's, once there is one */
     struct header_text *headers; /* what a running callback was given, see ws_request.h */
 
-    struct buffer message;  /* what has come of a message that is not whole yet */
-    uint64_t last_heard_ms; /* anything; of the loop's clock, as all three */
+    struct buffer message;     /* what has come of a message that is not whole yet */
+    struct pin inbound;        /* what that takes; see ws_inbound.h */
+    uint64_t message_began_ms; /* 0: none has; of the loop's clock, as all that follow */
+    uint64_t last_heard_ms;    /* anything */
     uint64_t last_message_ms;
     uint64_t pinged_ms;
-    double tokens; /* messages that it may send at once */
-    uint64_t tokens_ms;
+    uint64_t paused_ms;
+    uint64_t close_due_ms; /* while it lingers, as the next two */
+    uint32_t look_ms;
+    uint32_t dropped_bytes;
+    struct ws_rate rate;
 
     uint32_t end_reason; /* TONI_CLOSED_…; 0: not known yet */
     uint16_t end_code;
-    char *end_text; /* of the peer's close frame; allocated, or NULL */
+    enum end_cause end_cause; /* END_CAUSE_COUNT: what the reason and the client say */
+    char *end_text;           /* of the peer's close frame; allocated, or NULL */
     char address[INET6_ADDRSTRLEN];
 };
 
@@ -94,6 +104,26 @@ void ws_connection_expired(struct timeout *timeout);
 
 /** The host drains: tells the client 1001. */
 void ws_connection_drain(struct ws_connection *connection);
+
+/* --- What the files of one subject say: ws_pause.c and the like */
+
+static inline uint64_t ws_connection_now_ms(const struct ws_connection *connection)
+{
+    return uv_now(&connection->worker->loop);
+}
+
+/** Looks at the connection after that time. */
+void ws_connection_set_timeout(struct ws_connection *connection, uint64_t delay_ms);
+
+/** The same, unless it looks earlier anyway. */
+void ws_connection_look_within(struct ws_connection *connection, uint64_t delay_ms);
+
+/** Ends the connection at once and without a word; lws does it soon, in its own time. */
+void ws_connection_give_up(struct ws_connection *connection, uint32_t reason);
+
+/** Closes the client for breaking a limit: what waits for it is dropped. */
+void ws_connection_fail(struct ws_connection *connection, enum end_cause cause, uint16_t code,
+                        const char *text);
 
 /** A callback failed: ends the client with 1011. */
 void ws_connection_fault(struct ws_connection *connection);

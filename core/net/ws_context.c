@@ -10,9 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One recv takes this much. Every idle connection has such a buffer; smaller ones cost system calls
- * where much comes from one client. */
+/* Every idle connection has such a buffer; smaller ones cost system calls where much comes from one
+ * client. */
 #define RECEIVE_BUFFER 640
+
+/* lws adds LWS_PRE to what it reads at once. */
+_Static_assert(RECEIVE_BUFFER + LWS_PRE <= WS_RECEIVE_MAX, "what a read takes is known");
 
 /* The longest head of a request; lws ends a connection that sends a longer one. */
 #define HEAD_MAX 16384
@@ -194,7 +197,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     struct ws_connection *connection = wsi ? lws_get_opaque_user_data(wsi) : NULL;
     if (!connection)
         return 0;
-    worker_notice_turn(connection->worker);
+    struct worker *worker = connection->worker;
+    worker_notice_turn(worker);
     switch (reason) {
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return ws_handshake_confirm(connection, in, &connection->worker->ws->subprotocol);
@@ -214,7 +218,9 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_ESTABLISHED:
         return ws_connection_established(connection);
     case LWS_CALLBACK_RECEIVE:
-        return ws_connection_receive(connection, in, size);
+        ws_connection_receive(connection, in, size);
+        worker_notice_received(worker);
+        return 0;
     case LWS_CALLBACK_RECEIVE_PONG:
         ws_connection_heard(connection);
         return 0;

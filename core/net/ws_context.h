@@ -5,6 +5,10 @@
 
 struct worker;
 struct place;
+
+/* One recv takes no more than this. */
+#define WS_RECEIVE_MAX 704
+
 struct ws_context;
 
 /** @return A context on the worker's loop, without a listener; NULL on an error. */

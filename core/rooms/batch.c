@@ -46,11 +46,43 @@ struct batch *batch_ref(struct batch *batch)
     return batch;
 }
 
+/* --- The budget of what waits */
+
+static uint64_t memory_of(const struct batch *batch)
+{
+    uint64_t memory = sizeof *batch + batch->capacity;
+    if (batch->ends != batch->inline_ends)
+        memory += batch->end_capacity * sizeof *batch->ends;
+    return memory;
+}
+
+void batch_hold(struct batch *batch, struct budget *budget)
+{
+    struct budget *none = NULL;
+    if (atomic_load_explicit(&batch->holder, memory_order_relaxed))
+        return;
+    if (atomic_compare_exchange_strong_explicit(&batch->holder, &none, budget, memory_order_relaxed,
+                                                memory_order_relaxed))
+        budget_charge(budget, memory_of(batch));
+    if (batch->deflated)
+        batch_hold(batch->deflated, budget);
+}
+
+static void let_go(struct batch *batch)
+{
+    struct budget *holder = atomic_load_explicit(&batch->holder, memory_order_relaxed);
+    if (holder)
+        budget_release(holder, memory_of(batch));
+}
+
+/* --- References */
+
 /* Drops @p count references. */
 static void release(struct batch *batch, uint32_t count)
 {
     if (atomic_fetch_sub_explicit(&batch->refs, count, memory_order_acq_rel) != count)
         return;
+    let_go(batch);
     if (batch->ends != batch->inline_ends)
         free(batch->ends);
     if (batch->bytes != batch->inline_bytes)

@@ -8,6 +8,7 @@
 #ifndef ROOMS_BATCH_H
 #define ROOMS_BATCH_H
 
+#include "rooms/budget.h"
 #include "rooms/frame.h"
 
 #include <toni/types.h>
@@ -43,9 +44,11 @@ struct batch {
     uint32_t charged;       /* bytes counted as pending in its room; guarded by the room's lock */
     struct batch *deflated; /* its twin, or NULL: the same messages, compressed where they shrink,
                                for clients that agreed on that; one reference. Has no twin itself */
-    uint64_t first_seq;     /* the room's sequence number of message 0; 0 if there is no room */
-    uint32_t *ends;         /* where message i ends in bytes; inline_ends, or allocated */
-    uint8_t *bytes;         /* inline_bytes, or allocated */
+    _Atomic(struct budget *) holder; /* where its memory is charged since it waits in some outbox;
+                                        NULL: nowhere */
+    uint64_t first_seq; /* the room's sequence number of message 0; 0 if there is no room */
+    uint32_t *ends;     /* where message i ends in bytes; inline_ends, or allocated */
+    uint8_t *bytes;     /* inline_bytes, or allocated */
     uint32_t inline_ends[BATCH_INLINE_ENDS];
     uint8_t inline_bytes[];
 };
@@ -92,6 +95,10 @@ void batch_give(struct batch_refs *refs, struct batch *batch);
 
 /** Drops those that are at hand: at the end of a turn, so that batches end. */
 void batch_refs_drop(struct batch_refs *refs);
+
+/** Charges a sealed batch's memory, and its twin's, to a budget, once however many outboxes it
+ * waits in; whoever frees the batch takes it back. @thread Any. */
+void batch_hold(struct batch *batch, struct budget *budget);
 
 /** @return Whether one more message of @p encoded_size bytes belongs into this batch. */
 bool batch_has_room(const struct batch *batch, uint64_t encoded_size);

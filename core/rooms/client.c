@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log_limit.h"
+#include "rooms/backlog.h"
 #include "rooms/connections.h"
 
 #include <stdlib.h>
@@ -280,13 +281,15 @@ static void retract(toni_client *client, uint64_t messages, uint64_t bytes)
     atomic_fetch_sub(&client->posted_bytes, bytes);
 }
 
-static void set_left(toni_client *client)
+/* Kept out of the way of who takes everything at once: inlined, it would cost each flush. */
+__attribute__((noinline)) static void set_left(toni_client *client)
 {
     struct lane_figures *figures = &client->lane->figures;
     counter_add(&figures->outbox_messages, client->outbox.messages - client->left_messages);
     counter_add(&figures->outbox_bytes, client->outbox.bytes - client->left_bytes);
     atomic_store(&client->left_messages, client->outbox.messages);
     atomic_store(&client->left_bytes, client->outbox.bytes);
+    backlog_note(client);
 }
 
 /* What was posted is now part of what is left, or gone. In this order, lest a sender sees neither.
@@ -294,8 +297,7 @@ static void set_left(toni_client *client)
  * instruction. */
 static void settle(toni_client *client)
 {
-    if (client->outbox.bytes != client->left_bytes ||
-        client->outbox.messages != client->left_messages)
+    if (client->outbox.count > 0 || client->left_bytes > 0)
         set_left(client);
     if (client->delivered_messages > 0) {
         retract(client, client->delivered_messages, client->delivered_bytes);
@@ -319,6 +321,20 @@ static void count_dropped(toni_client *client, enum drop_reason reason, uint64_t
         counter_add_shared(&client->gateway_figures->dropped[reason], messages);
 }
 
+static void count_refused(toni_client *client, enum refused_reason reason)
+{
+    static const char *const labels[] = {
+#define REFUSED_LABEL(name, label) label,
+        REFUSED_REASONS(REFUSED_LABEL)
+#undef REFUSED_LABEL
+    };
+    counter_add_shared(&client->connections->refused_sends[reason], 1);
+    if (client->gateway_figures)
+        counter_add_shared(&client->gateway_figures->refused[reason], 1);
+    log_limited(LOG_LEVEL_WARN, "direct send refused", log_str("client", client->name),
+                log_str("reason", labels[reason]));
+}
+
 static int32_t send_checked(toni_client *client, const toni_message *message)
 {
     uint64_t bytes = frame_message_size(message->body.size);
@@ -329,7 +345,7 @@ static int32_t send_checked(toni_client *client, const toni_message *message)
         result = admit_if_open(client, bytes);
     }
     if (result == TONI_ERR_FULL)
-        counter_add_shared(&client->connections->refused_full, 1);
+        count_refused(client, REFUSED_FULL);
     if (result != TONI_OK)
         return result;
     if (lane_post_message(client->lane, client, message)) {
@@ -342,6 +358,8 @@ static int32_t send_checked(toni_client *client, const toni_message *message)
 int32_t client_send(toni_client *client, const toni_message *message)
 {
     int32_t result = message_check(message, client->limits->outbox_bytes);
+    if (result == TONI_ERR_TOO_BIG)
+        count_refused(client, REFUSED_TOO_BIG);
     if (result != TONI_OK)
         return result;
     if (!client->deflates || message->body.size <= client->limits->deflate_above)
@@ -474,6 +492,23 @@ static void close_slow_consumer(toni_client *client)
     client->slow = true;
     outbox_each(&client->outbox, tell_room, &shedding);
     close_now(client, 1008, toni_str_of("slow consumer"), DROP_SLOW_CONSUMER);
+}
+
+void client_evict(toni_client *client)
+{
+    log_limited(LOG_LEVEL_WARN,
+                "client closed: what waits for clients together is above outbox_bytes_total",
+                log_str("client", client->name), log_uint("outbox_bytes", client->outbox.bytes),
+                log_uint("stuck_ms", backlog_stuck_ms(client)));
+    if (client->close_queued) {
+        client_discard(client);
+        return;
+    }
+    struct shedding shedding = {client, DROP_SLOW_CONSUMER};
+    client->evicted = true;
+    outbox_each(&client->outbox, tell_room, &shedding);
+    close_now(client, 1008, toni_str_of("slow consumer"), DROP_SLOW_CONSUMER);
+    settle(client);
 }
 
 static void told_of_dropped(void *data, const struct batch *batch, uint32_t messages)

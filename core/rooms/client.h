@@ -70,12 +70,18 @@ struct toni_client {
     bool deaf;          /* nothing can be written any more */
     bool starved;       /* something could not be put into the outbox for want of memory */
     bool slow;          /* it was closed as a slow consumer */
+    bool evicted;       /* it was closed since all outboxes together were too large */
+    bool paused;        /* nothing is read from it: see backlog.h */
     struct outbox outbox;
     uint64_t fresh_messages, fresh_bytes;           /* that came into it in `fresh_turn` */
     uint64_t fresh_turn;                            /* of the lane */
     uint64_t delivered_messages, delivered_bytes;   /* of `posted`, since the last flush */
     atomic_uint_fast64_t left_messages, left_bytes; /* in the outbox, by the last flush */
     uint64_t mark; /* the last spread that reached it: see spread.h */
+
+    /* What waits for it, as the last flush left it; see backlog.h. */
+    struct pin pin;
+    uint32_t charged_ring; /* bytes */
 };
 
 /** Makes a client, and puts it into the table and the room of everyone. The lane's worker only.
@@ -127,6 +133,10 @@ int32_t client_info(toni_client *client, toni_client_info **info);
  * @param code  Valid to send; 0 for a close frame without a code. */
 void client_close_now(toni_client *client, uint16_t code, toni_str reason);
 
+/** The host needs the memory that waits for this client: closes it as one that is too slow. What
+ * waits is dropped; one that is being closed already is not told any more. */
+void client_evict(toni_client *client);
+
 /** Gives the client other limits, from now on; a lower `deflate_above` holds in its rooms, too.
  * @param limits  Borrowed, as with client_create. */
 void client_set_limits(toni_client *client, const struct limits *limits);
@@ -171,6 +181,19 @@ void client_deliver_close(toni_client *client, struct batch *batch);
 
 /** Writes as much of the outbox as the transport takes, then looks at the limits. */
 void client_flush(toni_client *client);
+
+/** @return Whether direct sends that were not flushed yet could pause it (see backlog.h): then
+ * lane_flush tells. Without a direct send since the last flush, that is one load. */
+static inline bool client_may_pause(const toni_client *client)
+{
+    const uint64_t posted = atomic_load_explicit(&client->posted_messages, memory_order_relaxed);
+    if (posted == 0 || client->paused)
+        return false;
+    const uint64_t bytes = atomic_load_explicit(&client->posted_bytes, memory_order_relaxed);
+    const struct limits *limits = client->limits;
+    return (posted + client->outbox.direct_messages) * 2 > limits->outbox_messages ||
+           (bytes + client->outbox.direct_bytes) * 2 > limits->outbox_bytes;
+}
 
 /** @return Whether the client is neither being closed nor gone. @thread Any. */
 static inline bool client_is_open(toni_client *client)

@@ -59,6 +59,10 @@ toni_connections *connections_create(const toni_host *host, const struct limits 
         goto fail;
     connections->lanes = calloc(lane_count, sizeof *connections->lanes);
     connections->everyone = room_create(connections, 0, (toni_str){0});
+    budget_init(&connections->budgets[BUDGET_INBOUND], BUDGET_INBOUND, limits->inbound_bytes,
+                connections->lanes, lane_count);
+    budget_init(&connections->budgets[BUDGET_OUTBOX], BUDGET_OUTBOX, limits->outbox_bytes_total,
+                connections->lanes, lane_count);
     if (!connections->lanes || !connections->everyone || stripes_init(connections->client_stripes))
         goto fail_stripes;
     if (stripes_init(connections->room_stripes)) {
@@ -234,13 +238,6 @@ static bool close_valid(uint16_t code, toni_str reason)
            utf8_valid(reason.data, reason.size);
 }
 
-uint64_t connections_message_limit(const toni_connections *connections)
-{
-    const struct limits *limits = &connections->limits;
-    return limits->pending_bytes_per_room < limits->pending_bytes ? limits->pending_bytes_per_room
-                                                                  : limits->pending_bytes;
-}
-
 int32_t message_check(const toni_message *message, uint64_t limit)
 {
     if (message->struct_size < TONI_MESSAGE_SIZE_1_0 ||
@@ -252,6 +249,18 @@ int32_t message_check(const toni_message *message, uint64_t limit)
     if (message->kind == TONI_TEXT && !utf8_valid(message->body.data, message->body.size))
         return TONI_ERR_INVALID;
     return TONI_OK;
+}
+
+int32_t broadcast_check(toni_connections *connections, const toni_message *message)
+{
+    const struct limits *limits = &connections->limits;
+    const uint64_t most = limits->pending_bytes_per_room < limits->pending_bytes
+                              ? limits->pending_bytes_per_room
+                              : limits->pending_bytes;
+    const int32_t result = message_check(message, most);
+    if (result == TONI_ERR_TOO_BIG)
+        counter_add_shared(&connections->refused_too_big, 1);
+    return result;
 }
 
 bool pending_charge(atomic_uint_fast64_t *pending, uint64_t bytes, uint64_t limit)
@@ -332,7 +341,7 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
 {
     if (!room_name_valid(name))
         return TONI_ERR_INVALID;
-    int32_t result = message_check(message, connections_message_limit(connections));
+    int32_t result = broadcast_check(connections, message);
     if (result != TONI_OK)
         return result;
     struct room *room = connections_find_room(connections, name);

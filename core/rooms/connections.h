@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/hash_table.h"
 #include "base/permute.h"
+#include "rooms/budget.h"
 #include "rooms/deflate.h"
 #include "rooms/lane.h"
 #include "rooms/limits.h"
@@ -47,9 +48,11 @@ struct toni_connections {
     struct counter memberships;     /* of all clients, in rooms that have a name */
     atomic_uint_fast64_t pending;   /* bytes of broadcasts that some lane has not delivered yet */
     struct counter spread_targeted; /* clients that spreads were for; see lane.h for the others */
-    struct counter refused_full;    /* direct sends: TONI_ERR_FULL */
-    struct counter refused_busy;    /* broadcasts: TONI_ERR_BUSY */
-    struct deflaters deflaters;     /* for messages to clients that take compressed ones */
+    struct counter refused_sends[REFUSED_REASON_COUNT]; /* direct ones; of all gateways */
+    struct counter refused_busy;                        /* broadcasts: TONI_ERR_BUSY */
+    struct counter refused_too_big;                     /* broadcasts: TONI_ERR_TOO_BIG */
+    struct budget budgets[BUDGET_KINDS];                /* what clients pin together */
+    struct deflaters deflaters; /* for messages to clients that take compressed ones */
     struct stripe client_stripes[STRIPES];
     struct stripe room_stripes[STRIPES];
 };
@@ -115,8 +118,9 @@ bool pending_charge(atomic_uint_fast64_t *pending, uint64_t bytes, uint64_t limi
 /** Takes back what was counted. @thread Any. */
 void pending_release(atomic_uint_fast64_t *pending, uint64_t bytes);
 
-/** @return How many bytes on the wire a broadcast may have: more could never be pending. */
-uint64_t connections_message_limit(const toni_connections *connections);
+/** @return TONI_OK, or why this can't be broadcast: TONI_ERR_INVALID, or TONI_ERR_TOO_BIG, which is
+ * counted: more could never be pending. @thread Any. */
+int32_t broadcast_check(toni_connections *connections, const toni_message *message);
 
 /** @param limit  In bytes on the wire.
  * @return TONI_OK, or why this message can't be sent: TONI_ERR_INVALID, TONI_ERR_TOO_BIG. */

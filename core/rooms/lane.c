@@ -1,6 +1,7 @@
 /* Lanes; see lane.h. */
 #include "rooms/lane.h"
 
+#include "rooms/backlog.h"
 #include "rooms/client.h"
 #include "rooms/room.h"
 #include "rooms/spread.h"
@@ -10,10 +11,14 @@
 /* The lane that the calling thread runs; NULL: none. */
 static _Thread_local struct lane *own;
 
-int lane_init(struct lane *lane, uint32_t index, void (*wake)(void *data), void *wake_data)
+int lane_init(struct lane *lane, uint32_t index, struct budget *budgets, void (*wake)(void *data),
+              void *wake_data)
 {
-    *lane =
-        (struct lane){.index = index, .wake = wake, .wake_data = wake_data, .sleep = LANE_ASLEEP};
+    *lane = (struct lane){.index = index,
+                          .budgets = budgets,
+                          .wake = wake,
+                          .wake_data = wake_data,
+                          .sleep = LANE_ASLEEP};
     lane->scratch = malloc(FRAME_MAX);
     if (!lane->scratch)
         return -1;
@@ -347,11 +352,19 @@ void lane_flush(struct lane *lane)
     batch_refs_drop(&lane->refs);
 }
 
+void lane_flush_midway(struct lane *lane)
+{
+    wake_others(lane);
+    lane_flush(lane);
+}
+
 void lane_turn(struct lane *lane)
 {
     deliver_all(lane, take_calls(lane));
     wake_others(lane); /* now, so that they write while this one does */
     lane_flush(lane);
+    if (budget_is_passed(&lane->budgets[BUDGET_OUTBOX]))
+        backlog_relieve(lane);
     lane->turn++;
 }
 

@@ -8,6 +8,7 @@
 #define ROOMS_LANE_H
 
 #include "rooms/batch.h"
+#include "rooms/budget.h"
 #include "rooms/lane_figures.h"
 #include "rooms/spares.h"
 
@@ -61,6 +62,7 @@ struct lane {
     uint32_t index;
     void (*wake)(void *data); /* makes the worker's loop turn; called from any thread */
     void *wake_data;
+    struct budget *budgets; /* the host's, BUDGET_KINDS of them; borrowed */
 
     /* The thread that runs the lane; `thread` is valid once `attached` is true. */
     atomic_bool attached;
@@ -86,13 +88,17 @@ struct lane {
     struct spares spares;
     struct batch_refs refs;
     uint8_t *scratch; /* FRAME_MAX bytes, for gathering a write */
+    uint64_t now_ms;  /* of a monotonic clock that all lanes share; the worker sets it */
+    struct pins pins[BUDGET_KINDS];
     struct lane_figures figures;
     uint8_t padding_to_the_next[COUNTER_PADDING];
 };
 
-/** @param wake  Called from any thread, with locks of the rooms held; must not call back.
+/** @param budgets  BUDGET_KINDS, which outlive the lane.
+ * @param wake  Called from any thread, with locks of the rooms held; must not call back.
  * @return 0, or -1 on no memory. */
-int lane_init(struct lane *lane, uint32_t index, void (*wake)(void *data), void *wake_data);
+int lane_init(struct lane *lane, uint32_t index, struct budget *budgets, void (*wake)(void *data),
+              void *wake_data);
 
 /** Drops what is still in the inbox. No thread may use the lane any more. */
 void lane_finish(struct lane *lane);
@@ -133,9 +139,13 @@ int lane_post_call(struct lane *lane, void (*call)(void *data), void *data);
  * only. */
 void lane_rouse(struct lane *lane);
 
-/** One turn: runs the calls, wakes who was posted to, then lane_flush. The worker's only, and not
- * from within itself. */
+/** One turn: runs the calls, wakes who was posted to, then lane_flush; closes who has to go while
+ * all outboxes together are above their limit. The worker's only, and not from within itself. */
 void lane_turn(struct lane *lane);
+
+/** In the middle of a turn that takes long: wakes who was posted to, then lane_flush. The worker's
+ * only. */
+void lane_flush_midway(struct lane *lane);
 
 /** Delivers all letters that are there, then flushes: at the end of a turn, and for who finds an
  * outbox full or a client closing. Calls nothing of a plugin. The worker's only. */

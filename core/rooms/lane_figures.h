@@ -26,10 +26,24 @@ enum drop_reason {
 #define DROP_POLICY_FIRST DROP_SLOW_CONSUMER
 #define DROP_POLICY_COUNT (DROP_NOT_LATEST - DROP_POLICY_FIRST + 1)
 
+/* Why a send or a broadcast fails at a limit. X(name, label) */
+#define REFUSED_REASONS(X)                                                                         \
+    X(REFUSED_FULL, "outbox_full") /* TONI_ERR_FULL: a direct send to a full outbox */             \
+    X(REFUSED_TOO_BIG, "too_big")  /* TONI_ERR_TOO_BIG: larger than the limit could ever hold */   \
+    X(REFUSED_BUSY, "busy")        /* TONI_ERR_BUSY: a broadcast; see pending_bytes */
+
+enum refused_reason {
+#define REFUSED_NAME(name, label) name,
+    REFUSED_REASONS(REFUSED_NAME)
+#undef REFUSED_NAME
+        REFUSED_REASON_COUNT
+};
+
 /** What is counted for the clients of one gateway, by all lanes. */
 struct gateway_figures {
     struct counter dropped[DROP_REASON_COUNT];
     struct counter carrying; /* now: clients with data of the plugin's, see client_set_data() */
+    struct counter refused[REFUSED_REASON_COUNT]; /* direct sends */
 };
 
 struct lane_figures {

@@ -17,11 +17,16 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(connections_per_address, 0, 0, 10000000, LIMIT_HOST) /* 0: off */                            \
     X(handshake_ms, 10000, 1, 3600000, LIMIT_HOST)                                                 \
     X(message_bytes, 1048576, 1, 1073741824, LIMIT_GATEWAY)                                        \
-    X(messages_per_second, 0, 0, 1000000, LIMIT_GATEWAY) /* 0: off */                              \
-    X(message_burst, 0, 0, 1000000, LIMIT_GATEWAY)       /* 0: as messages_per_second */           \
+    X(message_ms, 30000, 1, 86400000, LIMIT_GATEWAY)                                               \
+    X(inbound_bytes, 134217728, 1048576, 1099511627776, LIMIT_HOST)                                \
+    X(bytes_per_second, 0, 0, 1099511627776, LIMIT_GATEWAY) /* 0: off */                           \
+    X(messages_per_second, 0, 0, 1000000, LIMIT_GATEWAY)    /* 0: off */                           \
+    X(message_burst, 0, 0, 1000000, LIMIT_GATEWAY)          /* 0: as messages_per_second */        \
     X(rooms_per_client, 1000, 1, 1000000, LIMIT_GATEWAY)                                           \
     X(outbox_messages, 1024, 1, 100000000, LIMIT_GATEWAY)                                          \
     X(outbox_bytes, 4194304, 1, 1073741824, LIMIT_GATEWAY)                                         \
+    X(outbox_bytes_total, 268435456, 1048576, 1099511627776, LIMIT_HOST)                           \
+    X(stalled_ms, 60000, 1, 86400000, LIMIT_GATEWAY)                                               \
     X(ping_ms, 30000, 0, 86400000, LIMIT_GATEWAY) /* 0: off */                                     \
     X(pong_timeout_ms, 30000, 1, 86400000, LIMIT_GATEWAY)                                          \
     X(idle_ms, 0, 0, 86400000, LIMIT_GATEWAY) /* 0: off */                                         \

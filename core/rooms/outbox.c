@@ -71,6 +71,36 @@ int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint
     return 0;
 }
 
+/* --- What waits */
+
+/* Direct sends are delivered whole, so such an entry never grows. */
+static void count_direct(struct outbox *outbox, const struct outbox_entry *entry, uint32_t begun)
+{
+    outbox->direct_messages += entry->count;
+    outbox->direct_bytes += entry_end(entry) - entry_begin(entry) - begun;
+}
+
+void outbox_hold(struct outbox *outbox, struct budget *budget)
+{
+    for (; outbox->held < outbox->count; outbox->held++) {
+        const struct outbox_entry *entry = entry_at(outbox, outbox->held);
+        batch_hold(entry->batch, budget);
+        if (!entry->batch->is_broadcast)
+            count_direct(outbox, entry, outbox->held == 0 ? outbox->begun : 0);
+    }
+}
+
+/* The first entry loses @p messages and @p bytes. */
+static void uncount_direct(struct outbox *outbox, uint32_t messages, uint64_t bytes)
+{
+    if (outbox->held == 0 || entry_at(outbox, 0)->batch->is_broadcast)
+        return;
+    outbox->direct_messages -= messages;
+    outbox->direct_bytes -= bytes;
+}
+
+/* --- Writing */
+
 /* What of an entry fits into the space left in one write: whole messages, or, where a message is
  * larger than a write, as many of its fragments as fit; all but the last have FRAME_MAX bytes, so
  * that is one. */
@@ -140,20 +170,25 @@ static void drop_first_entry(struct outbox *outbox)
 static void consume_some(struct outbox *outbox, size_t size)
 {
     outbox->bytes -= size;
+    outbox->has_moved = true;
     while (size > 0) {
         struct outbox_entry *entry = entry_at(outbox, 0);
         uint32_t whole = entry_end(entry) - entry_begin(entry) - outbox->begun;
         if (size >= whole) {
             outbox->messages -= entry->count;
+            uncount_direct(outbox, entry->count, whole);
+            outbox->held -= outbox->held > 0;
             drop_first_entry(outbox);
             size -= whole;
             continue;
         }
         uint32_t message = batch_offset(entry->batch, entry->first + 1) - entry_begin(entry);
         if (size < message - outbox->begun) {
+            uncount_direct(outbox, 0, size);
             outbox->begun += (uint32_t)size;
             return;
         }
+        uncount_direct(outbox, 1, message - outbox->begun);
         size -= message - outbox->begun;
         outbox->begun = 0;
         outbox->messages--;
@@ -169,6 +204,11 @@ void outbox_consume(struct outbox *outbox, size_t size)
         return;
     }
     outbox->messages = outbox->bytes = 0;
+    if (outbox->held > 0) {
+        outbox->held = 0;
+        outbox->direct_messages = 0;
+        outbox->direct_bytes = 0;
+    }
     while (outbox->count > 0)
         drop_first_entry(outbox);
 }
@@ -205,6 +245,14 @@ static void drop(struct outbox *outbox, uint32_t index, uint32_t first, uint32_t
         batch_give(outbox->refs, entry->batch);
 }
 
+/* The next outbox_hold begins at the first entry again: charging twice charges once. */
+static void hold_again(struct outbox *outbox)
+{
+    outbox->held = 0;
+    outbox->direct_messages = 0;
+    outbox->direct_bytes = 0;
+}
+
 /* Takes the empty ones of the first @p end entries out; those that stay move behind. */
 static void close_gaps_at_head(struct outbox *outbox, uint32_t end)
 {
@@ -215,6 +263,10 @@ static void close_gaps_at_head(struct outbox *outbox, uint32_t end)
     }
     outbox->head = (outbox->head + to) & (outbox->capacity - 1);
     outbox->count -= to;
+    if (outbox->held >= end)
+        outbox->held -= to;
+    else
+        hold_again(outbox);
 }
 
 /* Takes the empty ones of the entries from @p begin on out; those behind them move to the front. */
@@ -226,6 +278,8 @@ static void close_gaps_at_tail(struct outbox *outbox, uint32_t begin)
             *entry_at(outbox, to++) = *entry_at(outbox, i);
     }
     outbox->count = to;
+    if (outbox->held > begin)
+        hold_again(outbox);
 }
 
 /* How many of the first @p most messages of an entry are too many. */

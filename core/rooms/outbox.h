@@ -24,8 +24,12 @@ struct outbox {
     uint32_t count;
     uint32_t capacity; /* 0 or a power of two */
     uint32_t begun; /* bytes of the first message that are written already: it may not be dropped */
+    uint32_t held;  /* entries, from the first on, that outbox_hold has seen */
+    uint32_t direct_messages; /* of these: direct sends, and a close */
     uint64_t messages;
     uint64_t bytes;
+    uint64_t direct_bytes; /* the same */
+    bool has_moved;        /* something was taken out, and not all; whoever looks clears it */
 };
 
 void outbox_init(struct outbox *outbox);
@@ -36,6 +40,10 @@ uint64_t outbox_clear(struct outbox *outbox);
 /** Puts messages behind all others. Takes a reference of its own.
  * @return 0, or -1 on no memory; then nothing is changed. */
 int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint32_t count);
+
+/** Charges what has come since the last call, and still waits, to a budget (see batch_hold), and
+ * counts what of it are direct sends. */
+void outbox_hold(struct outbox *outbox, struct budget *budget);
 
 /** Finds the next bytes to write: whole frames, FRAME_MAX bytes at most. If they lie in one batch
  * they are not copied.

@@ -168,7 +168,7 @@ int32_t target_send_receipt(toni_target *target, const toni_message *message,
 {
     int32_t result = target->error;
     if (result == TONI_OK)
-        result = message_check(message, connections_message_limit(target->connections));
+        result = broadcast_check(target->connections, message);
     if (result == TONI_OK)
         result = !receipt && is_broadcast(target) ? broadcast(target, message)
                                                   : spread_send(target, message, receipt);

@@ -27,6 +27,10 @@ struct transport {
      * then it is over, and client_finish will follow. */
     ssize_t (*write)(void *socket, const uint8_t *bytes, size_t size);
 
+    /** Asks that nothing be read from the client, or that reading go on. The server's own close
+     * ends a pause without being asked. */
+    void (*pause)(void *socket, bool pause);
+
     /** The server's close has begun: what was accepted before may take `close_ms` to go out. */
     void (*close_begun)(void *socket);
 

@@ -64,7 +64,8 @@ void fixture_init(struct fixture *fixture, const struct limits *limits, uint32_t
     fixture->connections = connections_create(&fixture->host, limits ? limits : &standard, lanes);
     REQUIRE(fixture->connections);
     for (uint32_t i = 0; i < lanes; i++)
-        REQUIRE(!lane_init(&fixture->connections->lanes[i], i, count_wake, &fixture->wakes[i]));
+        REQUIRE(!lane_init(&fixture->connections->lanes[i], i, fixture->connections->budgets,
+                           count_wake, &fixture->wakes[i]));
 }
 
 /* Each message was written or dropped, once for each client that it was for. */
@@ -76,6 +77,11 @@ static void require_balance(toni_connections *connections)
     REQUIRE(figures.queued >= figures.sent && figures.queued <= figures.targeted);
     REQUIRE(figures.outbox_messages == 0 && figures.outbox_bytes == 0);
     REQUIRE(counter_read(&connections->memberships) == 0);
+    for (unsigned kind = 0; kind < BUDGET_KINDS; kind++) {
+        REQUIRE(budget_used(&connections->budgets[kind]) == 0);
+        for (uint32_t i = 0; i < connections->lane_count; i++)
+            REQUIRE(!connections->lanes[i].pins[kind].first);
+    }
 }
 
 void fixture_finish(struct fixture *fixture)
@@ -98,10 +104,37 @@ void fixture_finish(struct fixture *fixture)
     connections_destroy(connections);
 }
 
+static void require_backlog(const toni_client *client)
+{
+    const struct outbox *outbox = &client->outbox;
+    uint64_t messages = 0, bytes = 0;
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        const struct outbox_entry *entry =
+            &outbox->entries[(outbox->head + i) & (outbox->capacity - 1)];
+        REQUIRE(entry->batch->holder);
+        if (entry->batch->is_broadcast)
+            continue;
+        messages += entry->count;
+        bytes += batch_offset(entry->batch, entry->first + entry->count) -
+                 batch_offset(entry->batch, entry->first) - (i == 0 ? outbox->begun : 0);
+    }
+    REQUIRE(outbox->count > 0 && outbox->held == outbox->count);
+    REQUIRE(outbox->direct_messages == messages && outbox->direct_bytes == bytes);
+    REQUIRE(client->pin.bytes == outbox->bytes + client->charged_ring);
+}
+
+void fixture_require_backlogs(const struct lane *lane)
+{
+    for (const struct pin *pin = lane->pins[BUDGET_OUTBOX].first; pin; pin = pin->next)
+        require_backlog((const toni_client *)((const char *)pin - offsetof(toni_client, pin)));
+}
+
 void fixture_turn(struct fixture *fixture)
 {
-    for (uint32_t i = 0; i < fixture->connections->lane_count; i++)
+    for (uint32_t i = 0; i < fixture->connections->lane_count; i++) {
         lane_turn(&fixture->connections->lanes[i]);
+        fixture_require_backlogs(&fixture->connections->lanes[i]);
+    }
 }
 
 uint64_t fixture_dropped(const toni_connections *connections)
@@ -155,6 +188,14 @@ static ssize_t fake_write(void *data, const uint8_t *bytes, size_t size)
     return (ssize_t)kept;
 }
 
+static void fake_pause(void *data, bool pause)
+{
+    struct fake_socket *socket = data;
+    REQUIRE(socket->paused != pause);
+    REQUIRE(!pause || socket->begun == 0);
+    socket->paused = pause;
+}
+
 static void fake_close_begun(void *data)
 {
     ((struct fake_socket *)data)->begun++;
@@ -172,6 +213,7 @@ const struct transport fake_transport = {
     .busy = fake_busy,
     .want_flush = fake_want_flush,
     .write = fake_write,
+    .pause = fake_pause,
     .close_begun = fake_close_begun,
     .close_written = fake_close_written,
 };

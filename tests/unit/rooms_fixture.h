@@ -63,6 +63,10 @@ void fixture_init(struct fixture *fixture, const struct limits *limits, uint32_t
 /** Requires that nothing is left in the tables, and that the figures add up. */
 void fixture_finish(struct fixture *fixture);
 
+/** Requires of all on a lane for whom something waits that it is held, and what of it is direct
+ * known. After a turn, on the thread that made it. */
+void fixture_require_backlogs(const struct lane *lane);
+
 /** A turn of every lane. */
 void fixture_turn(struct fixture *fixture);
 
@@ -85,6 +89,7 @@ struct fake_socket {
     bool sips;             /* set by a test */
     bool full;             /* it sips, and has not taken all of the last write */
     bool wants_flush;      /* want_flush was called */
+    bool paused;           /* nothing is to be read from it */
     bool broken;           /* the next write fails */
     uint32_t writes;       /* that were made */
     uint32_t begun;        /* calls of close_begun */

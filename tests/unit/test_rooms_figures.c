@@ -140,7 +140,7 @@ START_TEST(direct_sends_count)
     read_figures();
     COUNTED(targeted, 3);
     COUNTED(sent, 3);
-    ck_assert_uint_eq(counter_read(&connections->refused_full), 1);
+    ck_assert_uint_eq(counter_read(&connections->refused_sends[REFUSED_FULL]), 1);
 }
 END_TEST
 

@@ -1107,7 +1107,9 @@ static void take_some(struct world *world)
 
 static void turn(struct world *world, uint32_t lane)
 {
-    lane_turn(&real(world)->lanes[lane]); /* runs the calls, on both */
+    lane_turn(&real(world)->lanes[lane]);       /* runs the calls, on both */
+    if (real(world)->lanes[lane].turn % 8 == 0) /* each is a look at all that waits */
+        fixture_require_backlogs(&real(world)->lanes[lane]);
     deliver_inbox(world, lane);
     flush_touched(world, lane);
     end_turn(world, lane);

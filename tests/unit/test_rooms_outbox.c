@@ -205,6 +205,7 @@ struct piece {
     const uint8_t *bytes;
     size_t size;
     bool last;
+    bool direct;
 };
 
 /* The frames that wait, in order. */
@@ -216,13 +217,16 @@ struct queue {
 static void queue_push(struct queue *queue, const struct batch *batch, uint32_t first,
                        uint32_t count)
 {
+    const bool direct = !batch->is_broadcast;
     for (uint32_t i = first; i < first + count; i++) {
         size_t begin = batch_offset(batch, i), end = batch_offset(batch, i + 1);
         while (end - begin > FRAME_MAX) {
-            queue->pieces[queue->count++] = (struct piece){batch->bytes + begin, FRAME_MAX, false};
+            queue->pieces[queue->count++] =
+                (struct piece){batch->bytes + begin, FRAME_MAX, false, direct};
             begin += FRAME_MAX;
         }
-        queue->pieces[queue->count++] = (struct piece){batch->bytes + begin, end - begin, true};
+        queue->pieces[queue->count++] =
+            (struct piece){batch->bytes + begin, end - begin, true, direct};
     }
 }
 
@@ -254,6 +258,22 @@ static void compare_peek(const struct outbox *outbox, const struct queue *queue)
     REQUIRE(outbox->bytes == waiting && outbox->messages == messages);
 }
 
+/* What is held is charged once, and what of it is direct is known. */
+static void hold(struct outbox *outbox, const struct queue *queue, struct budget *budget)
+{
+    uint64_t bytes = 0, messages = 0;
+    outbox_hold(outbox, budget);
+    for (size_t i = 0; i < queue->count; i++) {
+        bytes += queue->pieces[i].direct ? queue->pieces[i].size : 0;
+        messages += queue->pieces[i].direct && queue->pieces[i].last;
+    }
+    REQUIRE(outbox->held == outbox->count);
+    REQUIRE(outbox->direct_bytes == bytes && outbox->direct_messages == messages);
+    const uint64_t used = budget_used(budget);
+    outbox_hold(outbox, budget);
+    REQUIRE(budget_used(budget) == used && (used > 0 || outbox->count == 0));
+}
+
 /* Up to a frame's end, not always the last that fits. */
 static void consume_some(struct outbox *outbox, struct queue *queue, struct dice *dice)
 {
@@ -282,15 +302,23 @@ static void run(uint64_t seed)
     struct dice dice = {.state = seed};
     struct batch *batches[BATCHES];
     struct outbox outbox;
+    struct budget budget;
+    budget_init(&budget, BUDGET_OUTBOX, UINT64_MAX, NULL, 0);
     fixture_set_note("repeat with TONI_TEST_SEED=%llu", (unsigned long long)seed);
     outbox_init(&outbox);
     queue.count = 0;
     for (uint32_t i = 0; i < BATCHES; i++)
         batches[i] = random_batch(&dice);
+    for (uint32_t i = 0; i < BATCHES; i += 2)
+        batches[i]->is_broadcast = true;
     for (uint32_t step = 0; step < 400; step++) {
         struct batch *batch = batches[dice_below(&dice, BATCHES)];
         uint32_t first = dice_below(&dice, batch->count);
         uint32_t count = 1 + dice_below(&dice, batch->count - first);
+        if (!batch->is_broadcast) { /* direct sends are delivered whole, and once */
+            first = 0;
+            count = batch->count;
+        }
         if (dice_chance(&dice, 45) && queue.count + 40 < QUEUE_MAX) {
             REQUIRE(!outbox_push(&outbox, batch, first, count));
             queue_push(&queue, batch, first, count);
@@ -302,12 +330,15 @@ static void run(uint64_t seed)
             consume_some(&outbox, &queue, &dice);
         }
         compare_peek(&outbox, &queue);
+        if (dice_chance(&dice, 40))
+            hold(&outbox, &queue, &budget);
     }
     outbox_clear(&outbox);
     for (uint32_t i = 0; i < BATCHES; i++) {
         REQUIRE(batches[i]->refs == 1);
         batch_unref(batches[i]);
     }
+    REQUIRE(budget_used(&budget) == 0);
 }
 
 START_TEST(random_operations_agree_with_a_plain_queue)

@@ -432,6 +432,7 @@ static void *run_worker(void *data)
     while (!arena->stopping) {
         wait_until_woken(worker);
         lane_turn(worker->lane);
+        fixture_require_backlogs(worker->lane);
         for (uint32_t i = 0; i < FLEETING; i++)
             tend(worker, i);
         for (uint32_t i = 0; i < 3; i++)
@@ -490,7 +491,7 @@ static void arena_init(struct arena *arena, struct fixture *fixture, uint64_t se
         worker->lane = &arena->connections->lanes[i];
         REQUIRE(!pthread_mutex_init(&worker->mutex, NULL));
         REQUIRE(!pthread_cond_init(&worker->cond, NULL));
-        REQUIRE(!lane_init(worker->lane, i, wake, worker));
+        REQUIRE(!lane_init(worker->lane, i, arena->connections->budgets, wake, worker));
         sender_init(&worker->sender, arena, i, seed);
     }
     for (uint32_t i = 0; i < FOREIGN; i++)

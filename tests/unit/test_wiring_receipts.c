@@ -32,10 +32,16 @@ static void ignore(void *socket)
     (void)socket;
 }
 
+static void ignore_pause(void *socket, bool pause)
+{
+    (void)socket, (void)pause;
+}
+
 static const struct transport transport = {
     .busy = is_busy,
     .want_flush = ignore,
     .write = write_nowhere,
+    .pause = ignore_pause,
     .close_begun = ignore,
     .close_written = ignore,
 };
@@ -54,7 +60,8 @@ static void set_up(void)
     limits = limits_default();
     connections = connections_create(&fixture.table, &limits, 1);
     ck_assert_ptr_nonnull(connections);
-    ck_assert_int_eq(lane_init(&connections->lanes[0], 0, wake_nobody, NULL), 0);
+    ck_assert_int_eq(lane_init(&connections->lanes[0], 0, connections->budgets, wake_nobody, NULL),
+                     0);
     client = client_create(connections, &connections->lanes[0],
                            request_create(&fixture.table, &parts), &limits, &transport, NULL);
     ck_assert_ptr_nonnull(client);
@@ -179,7 +186,8 @@ START_TEST(what_is_never_delivered_ends_all_the_same)
     lane_finish(&connections->lanes[0]);
     fixture_fence(instance);
     expect_record("a:1,0,0,1 ");
-    ck_assert_int_eq(lane_init(&connections->lanes[0], 0, wake_nobody, NULL), 0);
+    ck_assert_int_eq(lane_init(&connections->lanes[0], 0, connections->budgets, wake_nobody, NULL),
+                     0);
     instance_destroy(instance);
 }
 END_TEST

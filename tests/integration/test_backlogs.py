@@ -1,0 +1,355 @@
+"""What clients can pin: messages that don't end, answers that nobody reads. Each has a bound for the
+host, a figure, and a reason in the log; and who reads late loses nothing that it asked for."""
+
+import asyncio
+import select
+import socket
+import threading
+import time
+import unittest
+
+import websockets
+
+from test_admin import AdminTestCase
+from toni_host import (
+    BINARY, CLOSE, CONTINUATION, ECHO, ROOMS, SLOWNESS, TEXT, Host, both, configuration, frame,
+    gateway, main, open_socket, request, scaled,
+)
+
+MIB = 1 << 20
+
+
+def echo(**limits):
+    return gateway("echo", "echo_gateway.so", "/echo", limits=limits)
+
+
+class Sender:
+    """A raw client of /echo that writes as long as its socket takes something, and counts."""
+
+    def __init__(self, address, receive_buffer=None):
+        self.sock = open_socket(address, receive_buffer=receive_buffer)
+        self.sock.sendall(request("/echo"))
+        self.buffer = b""
+        while b"\r\n\r\n" not in self.buffer:
+            self.buffer += self.sock.recv(4096)
+        self.buffer = bytearray(self.buffer.partition(b"\r\n\r\n")[2])
+        self.sock.setblocking(False)
+
+    def send_until_blocked(self, data, start=0, patience=1.0 * SLOWNESS):
+        """@return How much of it went before nothing went for so long."""
+        sent = start
+        while sent < len(data) and select.select([], [self.sock], [], patience)[1]:
+            sent += self.sock.send(data[sent : sent + 65536])
+        return sent
+
+    def exchange(self, data, sent, wanted, deadline):
+        """Sends the rest, and reads until that many bytes have come."""
+        end = time.monotonic() + deadline
+        while len(self.buffer) < wanted and time.monotonic() < end:
+            writers = [self.sock] if sent < len(data) else []
+            readable, writable, _ = select.select([self.sock], writers, [], 1)
+            if writable:
+                sent += self.sock.send(data[sent : sent + 65536])
+            if readable:
+                part = self.sock.recv(1 << 20)
+                if not part:
+                    return
+                self.buffer += part
+
+    def texts(self):
+        found, at = [], 0
+        while at + 4 <= len(self.buffer):
+            size, head = self.buffer[at + 1], 2
+            if size == 126:
+                size, head = int.from_bytes(self.buffer[at + 2 : at + 4], "big"), 4
+            if self.buffer[at] & 15 == TEXT:
+                found.append(bytes(self.buffer[at + head : at + head + size]))
+            at += head + size
+        return found
+
+
+@both
+class TestEchoOfWhoReadsLate(AdminTestCase):
+    """The gateway of the README, which doesn't look at what a send returns."""
+
+    gateways = (ECHO,)
+    COUNT = scaled(6000, 1500)
+
+    def messages(self):
+        return [(b"%06d" % i).ljust(4000, b".") for i in range(self.COUNT)]
+
+    def refused(self):
+        return self.metrics()("messages_refused_total", gateway="echo", reason="outbox_full")
+
+    def test_it_loses_nothing(self):
+        messages = self.messages()
+        data = b"".join(frame(TEXT, m) for m in messages)
+        sender = Sender(self.host.address)
+        self.addCleanup(sender.sock.close)
+        sent = sender.send_until_blocked(data)
+        self.assertLess(sent, len(data), "it was read from to the end")
+        self.assertLess(self.metrics()("outbox_bytes"), 3 * MIB)
+        self.assertGreater(self.metrics()("inbound_bytes"), 0)
+        sender.exchange(data, sent, self.COUNT * 4004, 60 * SLOWNESS)
+        self.assertEqual(sender.texts(), messages)
+        self.assertEqual(self.refused(), 0)
+        self.eventually(lambda: self.metrics()("inbound_bytes") == 0, "nothing is kept")
+        self.assertEqual(self.metrics()("outbox_memory_bytes"), 0)
+
+    def test_small_messages_of_one_read(self):
+        """Each read brings many; the pause takes effect between two of them."""
+        count = scaled(60000, 20000)
+        messages = [b"%08d" % i for i in range(count)]
+        data = b"".join(frame(TEXT, m) for m in messages)
+        sender = Sender(self.host.address, receive_buffer=4096)
+        self.addCleanup(sender.sock.close)
+        sent = sender.send_until_blocked(data)
+        sender.exchange(data, sent, count * 10, 60 * SLOWNESS)
+        self.assertEqual(sender.texts(), messages)
+        self.assertEqual(self.refused(), 0)
+
+    def test_a_client_of_websockets(self):
+        messages = [m.decode() for m in self.messages()]
+        got = asyncio.run(asyncio.wait_for(self.talk(messages), 60 * SLOWNESS))
+        self.assertEqual(got, messages)
+        self.assertEqual(self.refused(), 0)
+
+    async def talk(self, messages):
+        uri = "ws://%s/echo" % self.host.address
+        async with websockets.connect(uri, max_queue=4, compression=None) as client:
+            blocked = asyncio.Event()
+
+            async def send():
+                for message in messages:
+                    try:
+                        await asyncio.wait_for(asyncio.shield(one := asyncio.ensure_future(
+                            client.send(message))), 1.0 * SLOWNESS)
+                    except asyncio.TimeoutError:
+                        blocked.set()
+                        await one
+                blocked.set()
+
+            sending = asyncio.ensure_future(send())
+            await blocked.wait()
+            got = [await client.recv() for _ in messages]
+            await sending
+            return got
+
+
+class TestPause(AdminTestCase):
+    gateways = (
+        echo(stalled_ms=2000 * SLOWNESS, ping_ms=200, pong_timeout_ms=300, idle_ms=900,
+             outbox_bytes=1000000),
+    )
+
+    def paused(self):
+        """A client that is not read from any more."""
+        sender = Sender(self.host.address, receive_buffer=4096)
+        self.addCleanup(sender.sock.close)
+        data = frame(TEXT, b"x" * 60000) * 400
+        self.assertLess(sender.send_until_blocked(data, patience=0.3), len(data))
+        return sender
+
+    def closed(self, reason):
+        return self.metrics()("connections_closed_total", reason=reason)
+
+    def test_one_that_never_reads_is_closed_after_stalled_ms_and_not_before(self):
+        before, lost = self.closed("stalled"), self.closed("lost")
+        started = time.monotonic()
+        self.paused()
+        self.eventually(lambda: self.closed("stalled") == before + 1, "it is closed")
+        self.assertGreaterEqual(time.monotonic() - started, 2.0 * SLOWNESS - 0.1)
+        self.assertEqual(self.closed("lost"), lost)
+        self.assertEqual(self.closed("idle"), 0)
+        self.eventually(lambda: self.metrics()("outbox_memory_bytes") == 0, "all is dropped")
+
+    def test_a_reset_is_noticed(self):
+        sender = self.paused()
+        before = self.closed("lost")
+        sender.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        started = time.monotonic()
+        sender.sock.close()
+        self.eventually(lambda: self.closed("lost") == before + 1, "it is gone")
+        self.assertLess(time.monotonic() - started, 1.8 * SLOWNESS)
+
+
+class TestPauseOfWhoHasEnded(AdminTestCase):
+    gateways = (echo(stalled_ms=120000, outbox_bytes=1000000),)
+
+    def test_it_is_noticed(self):
+        """It sends no more, and does not read either."""
+        sender = Sender(self.host.address, receive_buffer=4096)
+        self.addCleanup(sender.sock.close)
+        sender.sock.setblocking(True)
+        while self.metrics()("inbound_bytes") == 0:  # until it is not read from
+            sender.sock.sendall(frame(TEXT, b"x" * 20000))
+        self.shows("connections", 1, gateway="echo")
+        sender.sock.shutdown(socket.SHUT_WR)
+        self.shows("connections", 0, gateway="echo")
+
+
+class TestAStopEndsAPause(unittest.TestCase):
+    def test_it(self):
+        limits = {"close_ms": 1000, "outbox_bytes": 1000000, "drain_ms": 60000}
+        host = Host(configuration([ECHO], limits=limits)).start()
+        self.addCleanup(host.kill)
+        sender = Sender(host.address, receive_buffer=4096)
+        self.addCleanup(sender.sock.close)
+        sender.send_until_blocked(frame(TEXT, b"x" * 60000) * 400, patience=0.3)
+        host.stop()
+
+
+class TestUnfinishedMessages(AdminTestCase):
+    gateways = (
+        ROOMS,
+        gateway("slow", "echo_gateway.so", "/slow", limits={"message_ms": 60000}),
+        gateway("quick", "echo_gateway.so", "/quick", limits={"message_ms": 500 * SLOWNESS}),
+    )
+    limits = {"inbound_bytes": 4 * MIB}
+
+    def test_one_that_does_not_end_is_closed(self):
+        client = self.client("/quick", greeted=False)
+        client.send_frame(BINARY, b"begun", fin=False)
+        for _ in range(3):
+            time.sleep(0.1 * SLOWNESS)
+            client.send_frame(CONTINUATION, b"on", fin=False)
+        client.expect_close(1008, "a message took too long")
+        client.sock.close()
+        self.shows("connections_closed_total", 1, reason="message_timeout")
+
+    def test_one_that_ends_in_time_is_not_and_the_next_has_its_own_time(self):
+        client = self.client("/quick", greeted=False)
+        for _ in range(4):
+            client.send_frame(TEXT, b"a", fin=False)
+            time.sleep(0.2 * SLOWNESS)
+            client.send_frame(CONTINUATION, b"b")
+            self.assertEqual(client.read(), "ab")
+
+    def test_who_has_not_moved_for_longest_goes_first(self):
+        """Six of a megabyte where four fit: the first ones of those go, and no others."""
+        bystander = self.client("/slow", greeted=False)
+        bystander.send_frame(TEXT, b"small", fin=False)
+        holders = []
+        for _ in range(6):
+            holder = self.client("/slow", greeted=False)
+            holder.send_frame(BINARY, b"x" * (MIB - 2000), fin=False)
+            holders.append(holder)
+            self.eventually(lambda n=len(holders): self.held() >= min(n, 3) * MIB * 0.9, "it came")
+        holders[0].expect_close(1013, "too much is under way")
+        bystander.send_frame(CONTINUATION, b" too")
+        self.assertEqual(bystander.read(), "small too")
+        holders[5].send_frame(CONTINUATION, b"y")
+        self.assertEqual(len(holders[5].read()), MIB - 1999)
+        self.assertLessEqual(self.held(), 4 * MIB)
+        holders[0].sock.close()
+        self.eventually(lambda: 1 <= self.gone() <= 4, "some have gone")
+
+    def gone(self):
+        return self.metrics()("connections_closed_total", reason="inbound_memory")
+
+    def held(self):
+        return self.metrics()("inbound_bytes")
+
+
+@both
+class TestOutboxesTogether(AdminTestCase):
+    gateways = (
+        ROOMS,
+        gateway("probe", "probe_gateway.so", "/probe",
+                limits={"outbox_bytes": 64 * MIB, "outbox_policy": "drop_oldest"}),
+    )
+    limits = {"outbox_bytes_total": 8 * MIB}
+
+    def test_a_message_counts_once_and_too_many_cost_their_readers_alone(self):
+        teller = self.client("/probe")
+        readers = [self.client("/probe", receive_buffer=4096) for _ in range(10)]
+        for reader in readers:
+            self.assertEqual(reader.ask("join:full"), "ok")
+        for _ in range(4):
+            self.assertEqual(teller.ask("tell:full:" + "x" * (MIB - 100)), "targeted=10")
+        metrics = self.metrics()
+        self.assertGreater(metrics("outbox_bytes"), 20 * MIB)
+        self.assertLess(metrics("outbox_memory_bytes"), 6 * MIB)
+        self.assertEqual(metrics("connections_closed_total", reason="outbox_memory"), 0)
+        for _ in range(6):
+            teller.ask("tell:full:" + "x" * (MIB - 100))
+        self.eventually(
+            lambda: self.metrics()("outbox_memory_bytes") <= 8 * MIB, "it is bounded")
+        self.eventually(
+            lambda: self.metrics()("connections_closed_total", reason="outbox_memory") > 0,
+            "somebody was closed")
+        self.assertEqual(teller.ask("id"), "id=" + teller.id)
+
+
+class TestRates(AdminTestCase):
+    gateways = (echo(bytes_per_second=50000),)
+
+    def test_more_bytes_than_that_are_closed(self):
+        client = self.client("/echo", greeted=False)
+        for _ in range(5):
+            self.assertEqual(len(client.ask("x" * 9000)), 9000)
+        for _ in range(20):
+            client.send("x" * 9000)
+        while (got := client.read_frame()).opcode != CLOSE:
+            self.assertEqual(got.opcode, TEXT)
+        self.assertEqual(got.payload, b"\x03\xf0too many bytes")
+
+    def test_a_large_one_is_taken_and_made_up_for(self):
+        client = self.client("/echo", greeted=False)
+        self.assertEqual(len(client.ask("x" * 90000)), 90000)
+        time.sleep(1.0)
+        self.assertEqual(client.ask("x"), "x")
+
+
+class TestAfterTheHostsClose(AdminTestCase):
+    gateways = (echo(messages_per_second=1000, close_ms=4000),)
+
+    def test_one_that_goes_on_sending_gets_the_reason_and_no_reset(self):
+        """It has sent more than was read when the close came."""
+        sock = open_socket(self.host.address)
+        self.addCleanup(sock.close)
+        sock.sendall(request("/echo"))
+        self.assertIn(b" 101 ", sock.recv(4096))
+        data = frame(TEXT, "x" * 10) * 30000
+        threading.Thread(target=self.send, args=(sock, data), daemon=True).start()
+        got = bytearray()
+        while part := sock.recv(65536):  # a reset would raise
+            got += part
+        self.assertTrue(got.endswith(b"\x88\x13\x03\xf0too many messages"), got[-40:])
+        started = time.monotonic()
+        sock.close()
+        self.eventually(lambda: self.metrics()("sockets") == 0, "it is gone")
+        self.assertLess(time.monotonic() - started, 2.0 * SLOWNESS)
+
+    def send(self, sock, data):
+        try:
+            sock.sendall(data)
+        except OSError:
+            pass  # it has read the close, and the test has ended
+
+
+class TestManyAtOnce(AdminTestCase):
+    workers = 1
+    gateways = (ECHO,)
+
+    def test_the_first_answer_does_not_wait_for_all(self):
+        """More ready sockets than libuv looks at in one go, each with enough for many goes."""
+        crowd = self.crowd("/echo", scaled(1200, 1100))
+        data = b"".join(frame(TEXT, "x" * 20) for _ in range(400))
+        self.host.process.send_signal(19)
+        try:
+            for member in crowd.members:
+                member.sock.send(data)
+        finally:
+            self.host.process.send_signal(18)
+        poll = select.epoll()
+        self.addCleanup(poll.close)
+        for member in crowd.members:
+            poll.register(member.sock.fileno(), select.EPOLLIN)
+        poll.poll(20)
+        answered = self.metrics()("messages_received_total")
+        self.assertLess(answered, len(crowd.members) * 400 / 2)
+
+
+if __name__ == "__main__":
+    main()
