@@ -15,8 +15,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* At once; the next one waits in the queue. */
-#define REQUESTS_MAX 16
 #define BACKLOG 128
 
 /* How long a request may take to come, and an answer to be taken. */
@@ -57,7 +55,7 @@ struct control {
     struct sockaddr_un temporary; /* empty once the file is in its place */
     dev_t device;                 /* of the file, as the inode: who they tell whether it is ours */
     ino_t inode;
-    struct control_request requests[REQUESTS_MAX];
+    struct control_request requests[CONTROL_REQUESTS_MAX];
 };
 
 /* --- Answering */
@@ -238,7 +236,7 @@ static void begin(struct control_request *request)
 
 static struct control_request *find_free(struct control *control)
 {
-    for (size_t i = 0; i < REQUESTS_MAX; i++) {
+    for (size_t i = 0; i < CONTROL_REQUESTS_MAX; i++) {
         if (control->requests[i].state == REQUEST_FREE)
             return &control->requests[i];
     }
@@ -357,7 +355,7 @@ struct control *control_create(const struct control_command *commands, uv_loop_t
     }
     control->loop = loop;
     control->commands = commands;
-    for (size_t i = 0; i < REQUESTS_MAX; i++)
+    for (size_t i = 0; i < CONTROL_REQUESTS_MAX; i++)
         control->requests[i].control = control;
     return control;
 }
@@ -456,7 +454,7 @@ void control_close(struct control *control)
     control->listens = false;
     remove_file(control); /* before the socket is closed, so that no successor's is taken for it */
     uv_close((uv_handle_t *)&control->listener, NULL);
-    for (size_t i = 0; i < REQUESTS_MAX; i++)
+    for (size_t i = 0; i < CONTROL_REQUESTS_MAX; i++)
         end_request(&control->requests[i]);
 }
 

@@ -20,6 +20,9 @@
 /** The longest request, its line end included. */
 #define CONTROL_REQUEST_MAX 1024
 
+/* At once; more wait in the queue. */
+#define CONTROL_REQUESTS_MAX 16
+
 struct control;
 struct control_request;
 

@@ -2,51 +2,170 @@
 #include "host/descriptors.h"
 
 #include "base/log.h"
+#include "host/control.h"
+#include "net/http_admin.h"
+#include "net/http_linger.h"
+#include "net/http_listener.h"
+#include "net/places.h"
+#include "net/server.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
-
-/* What the host needs beside its connections: listeners, loops, libraries, the log. */
-#define OTHER_DESCRIPTORS 64
 
 /* Without these libwebsockets makes half a context, and does not come to an end with it. */
 #define LEAST_DESCRIPTORS 24
 #define LEAST_PER_WORKER 8
 
+/* What a host has open before anybody comes, where that can't be counted: listeners, loops, the
+ * log.
+ */
+#define USUALLY_OPEN 64
+
+/* For what is opened now and then: a library and its copy at a reload, the pair of sockets of a
+ * restart, files of plugins. */
+#define OCCASIONAL 32
+
+/* An epoll and an eventfd for each thread that is started after the counting. */
+#define PER_HTTP_THREAD 2
+
 /* libwebsockets has an entry for each in a table of each worker; and where the limit is above ten
  * million, as containers have it, it takes it for a mistake and serves 2,560. */
 #define MOST_DESCRIPTORS 1048576
 
-static rlim_t most_useful(uint64_t connections)
+/* --- Who needs how many */
+
+/* With those that were ended and are not closed yet. */
+static uint64_t for_places(uint64_t places)
 {
-    uint64_t needed = connections + OTHER_DESCRIPTORS;
+    return places + places_spare(places);
+}
+
+/* With the copies of those that are read to their end. */
+static uint64_t for_http_address(uint64_t connections)
+{
+    uint64_t lingering = connections < HTTP_LINGER_MAX ? connections : HTTP_LINGER_MAX;
+    return for_places(connections) + lingering;
+}
+
+static uint64_t for_all_clients(const struct descriptor_demand *demand)
+{
+    return for_places(demand->limits->connections + SERVER_HANDSHAKES_MAX) +
+           demand->http_addresses * for_http_address(demand->limits->http_connections);
+}
+
+static uint64_t in_reserve(const struct descriptor_demand *demand)
+{
+    return CONTROL_REQUESTS_MAX + OCCASIONAL +
+           demand->admin_addresses * for_places(HTTP_ADMIN_CONNECTIONS) +
+           demand->http_addresses * HTTP_THREADS_MAX * PER_HTTP_THREAD;
+}
+
+/* --- Raising the limit */
+
+static rlim_t most_useful(const struct descriptor_demand *demand)
+{
+    uint64_t needed = for_all_clients(demand) + in_reserve(demand) + USUALLY_OPEN +
+                      (uint64_t)demand->workers * LEAST_PER_WORKER;
     return needed > MOST_DESCRIPTORS ? needed : MOST_DESCRIPTORS;
 }
 
-int descriptors_raise(uint64_t connections, uint32_t workers)
+int descriptors_raise(const struct descriptor_demand *demand)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit))
         return 0;
     rlim_t soft = limit.rlim_cur;
-    rlim_t most = most_useful(connections);
+    rlim_t most = most_useful(demand);
     limit.rlim_cur = limit.rlim_max < most ? limit.rlim_max : most;
     if (soft != limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &limit)) {
         log_warn("the limit of open files could not be changed", log_str("error", strerror(errno)));
         limit.rlim_cur = soft;
     }
-    if (limit.rlim_cur < LEAST_DESCRIPTORS + (uint64_t)workers * LEAST_PER_WORKER) {
+    if (limit.rlim_cur < LEAST_DESCRIPTORS + (uint64_t)demand->workers * LEAST_PER_WORKER) {
         log_error("too few files may be open to start: raise the hard limit (`ulimit -Hn`, or "
                   "LimitNOFILE= in systemd), or lower `workers`",
-                  log_uint("open_files", limit.rlim_cur), log_uint("workers", workers));
+                  log_uint("open_files", limit.rlim_cur), log_uint("workers", demand->workers));
         return -1;
     }
-    if (limit.rlim_cur < connections + OTHER_DESCRIPTORS) {
-        log_warn("fewer files may be open than limits.connections and limits.http_connections "
-                 "need: raise the hard limit (`ulimit -Hn`, or LimitNOFILE= in systemd), or lower "
-                 "them",
-                 log_uint("open_files", limit.rlim_cur), log_uint("connections", connections));
-    }
     return 0;
+}
+
+/* --- Sharing out */
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* @return The largest number, from 1 to @p most, for which @p needed is no more than @p left; 1 if
+ * there is none. */
+static uint64_t what_fits(uint64_t left, uint64_t most, uint64_t (*needed)(uint64_t number))
+{
+    uint64_t fits = 1, too_many = most + 1;
+    while (too_many - fits > 1) {
+        uint64_t middle = fits + (too_many - fits) / 2;
+        if (needed(middle) <= left)
+            fits = middle;
+        else
+            too_many = middle;
+    }
+    return fits;
+}
+
+/* WebSocket has what HTTP doesn't need, and HTTP no more than a quarter, if there is not enough for
+ * both. Of the places of WebSocket a quarter at most is for handshakes. */
+bool descriptors_share_out(uint64_t left, const struct descriptor_demand *demand,
+                           struct descriptor_shares *shares)
+{
+    const struct limits *limits = demand->limits;
+    *shares = (struct descriptor_shares){.connections = limits->connections,
+                                         .handshakes = SERVER_HANDSHAKES_MAX,
+                                         .http_connections = limits->http_connections};
+    if (for_all_clients(demand) <= left)
+        return false;
+    if (demand->http_addresses > 0) {
+        shares->http_connections = what_fits(left / 4 / demand->http_addresses,
+                                             limits->http_connections, for_http_address);
+        left -= least(left, demand->http_addresses * for_http_address(shares->http_connections));
+    }
+    uint64_t places = what_fits(left, limits->connections + SERVER_HANDSHAKES_MAX, for_places);
+    shares->handshakes = least(SERVER_HANDSHAKES_MAX, places / 4 + 1);
+    shares->connections =
+        places > shares->handshakes ? least(limits->connections, places - shares->handshakes) : 1;
+    return true;
+}
+
+/* @return How many are open. */
+static uint64_t count_open(const struct descriptor_demand *demand)
+{
+    uint64_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    if (!folder)
+        return USUALLY_OPEN + (uint64_t)demand->workers * LEAST_PER_WORKER;
+    for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
+        count += entry->d_name[0] != '.';
+    (void)closedir(folder);
+    return count - 1; /* the folder itself */
+}
+
+bool descriptors_share(const struct descriptor_demand *demand, struct descriptor_shares *shares)
+{
+    struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+    (void)getrlimit(RLIMIT_NOFILE, &limit); /* if it fails, there is none to be found */
+    uint64_t open = count_open(demand);
+    uint64_t left = limit.rlim_cur > open ? limit.rlim_cur - open : 0;
+    uint64_t reserve = in_reserve(demand);
+    left -= least(reserve, left / 2); /* of very few clients get some, too */
+    if (!descriptors_share_out(left, demand, shares))
+        return false;
+    log_warn("fewer files may be open than the limits need, so they are lowered: raise the hard "
+             "limit (`ulimit -Hn`, or LimitNOFILE= in systemd), or lower limits.connections and "
+             "limits.http_connections",
+             log_uint("open_files", limit.rlim_cur),
+             log_uint("needed", open + reserve + for_all_clients(demand)),
+             log_uint("connections", shares->connections),
+             log_uint("http_connections", shares->http_connections));
+    return true;
 }

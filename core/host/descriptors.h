@@ -1,13 +1,41 @@
-/* How many descriptors the process may have open. */
+/* How many descriptors the process may have open, and who gets them. What is shared out is measured
+ * when all is there but the clients, so it holds for whatever plugins have opened, too. */
 #ifndef HOST_DESCRIPTORS_H
 #define HOST_DESCRIPTORS_H
 
+#include "rooms/limits.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-/** Raises the soft limit to the hard one, and says in the log if that is too low.
- * @param connections  As many as there shall be room for, HTTP included.
- * @param workers      How many there will be.
- * @return 0, or -1 if it is too low even without a connection, which is logged. */
-int descriptors_raise(uint64_t connections, uint32_t workers);
+/** Who takes descriptors. */
+struct descriptor_demand {
+    const struct limits *limits;
+    uint32_t workers;
+    size_t http_addresses; /* `http_connections` holds for each */
+    size_t admin_addresses;
+};
+
+/** What there is to be for clients. */
+struct descriptor_shares {
+    uint64_t connections;
+    uint64_t handshakes;       /* sockets beyond them */
+    uint64_t http_connections; /* of each address */
+};
+
+/** Raises the soft limit to the hard one, or to what is needed.
+ * @return 0, or -1 if it is too low even without a client, which is logged. */
+int descriptors_raise(const struct descriptor_demand *demand);
+
+/** Looks how many descriptors are left for clients, without those that health, figures, control and
+ * reloads keep in reserve, and shares them out. If they are too few the log says so.
+ * @param shares  Filled in.
+ * @return Whether they are less than the limits say. */
+bool descriptors_share(const struct descriptor_demand *demand, struct descriptor_shares *shares);
+
+/** The same for a given number of descriptors, without a word. */
+bool descriptors_share_out(uint64_t left, const struct descriptor_demand *demand,
+                           struct descriptor_shares *shares);
 
 #endif

@@ -437,10 +437,25 @@ static uint32_t worker_count(const struct config *config)
     return config->workers > 0 ? config->workers : (uint32_t)uv_available_parallelism();
 }
 
-/* `http_connections` holds for each address. */
-static uint64_t connection_count(const struct config *config)
+static struct descriptor_demand descriptor_demand(const struct config *config)
 {
-    return config->limits.connections + config->http.count * config->limits.http_connections;
+    return (struct descriptor_demand){
+        .limits = &config->limits,
+        .workers = worker_count(config),
+        .http_addresses = config->http.count,
+        .admin_addresses = config->admin.count,
+    };
+}
+
+/* All is there now but the clients. */
+static void fit_clients(struct host *host)
+{
+    const struct descriptor_demand demand = descriptor_demand(host->loading.config);
+    struct descriptor_shares shares;
+    if (!descriptors_share(&demand, &shares))
+        return;
+    server_limit(host->server, shares.connections, shares.handshakes);
+    http_server_limit(host->http, shares.http_connections);
 }
 
 /* Who asks something before the main loop turns waits for it. While there is a host before this one
@@ -543,8 +558,10 @@ static int open_up(struct host *host)
         http_server_bind(host->http, &config->http, &host->predecessor.inherited))
         return -1;
     offer_page(host);
-    if (server_start(host->server) || graph_ready(host->loading.graph) ||
-        server_accept(host->server, &host->loop) || http_server_start(host->http, &host->loop) ||
+    if (server_start(host->server) || graph_ready(host->loading.graph))
+        return -1;
+    fit_clients(host);
+    if (server_accept(host->server, &host->loop) || http_server_start(host->http, &host->loop) ||
         http_admin_start(host->admin))
         return -1;
     if (predecessor_is_there(&host->predecessor) && claim(host))
@@ -614,6 +631,14 @@ static void warn_of_root(void)
                  "as a user of its own");
 }
 
+/* What no configuration does without. */
+static int raise_for_any(void)
+{
+    const struct limits limits = limits_default();
+    const struct descriptor_demand demand = {.limits = &limits, .workers = 1};
+    return descriptors_raise(&demand);
+}
+
 /* What can go wrong between the configuration and the first instance. */
 static int prepare(struct host *host)
 {
@@ -621,8 +646,8 @@ static int prepare(struct host *host)
     host_table_fill(&host->table);
     if (slots_init(&host->slots))
         return -1;
-    return descriptors_raise(connection_count(host->loading.config),
-                             worker_count(host->loading.config));
+    const struct descriptor_demand demand = descriptor_demand(host->loading.config);
+    return descriptors_raise(&demand);
 }
 
 static enum exit_code load_and_serve(struct host *host, const char *config_path)
@@ -671,7 +696,7 @@ enum exit_code host_run(const char *config_path)
     if (predecessor_meet(&host.predecessor))
         goto finish;
     (void)program_init(&host.program); /* if that fails, a restart will say so */
-    if (descriptors_raise(0, 1))       /* what no configuration does without */
+    if (raise_for_any())
         goto finish;
     if (reload_init(&host.reload, &host.loop))
         goto finish;

@@ -16,10 +16,6 @@
 #include <string.h>
 #include <uv.h>
 
-/* Of each address. Who watches over a host asks every few seconds, and each answer ends its
- * connection. */
-#define CONNECTIONS 16
-
 /* Of one head, with all that libmicrohttpd keeps for it. */
 #define HEAD_BYTES 8192
 
@@ -281,7 +277,7 @@ static int bind_all(struct http_admin *admin, const struct address_list *address
     for (size_t i = 0; i < addresses->count; i++) {
         struct admin_listener *listener = &admin->listeners[i];
         if (http_listener_open(&listener->http, &addresses->addresses[i], "listen.admin", inherited,
-                               CONNECTIONS, &admin->deadlines))
+                               HTTP_ADMIN_CONNECTIONS, &admin->deadlines))
             return -1;
         listener->is_local = listen_address_is_local(&addresses->addresses[i]);
         admin->listener_count = i + 1;

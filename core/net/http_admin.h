@@ -11,6 +11,10 @@
 #include "net/metrics.h"
 #include "wiring/config.h"
 
+/** Connections of each address at once. Who watches over the host asks every few seconds, and each
+ * answer ends its connection. */
+#define HTTP_ADMIN_CONNECTIONS 16
+
 struct access;
 struct http_admin;
 struct http_listener;

@@ -86,7 +86,7 @@ static void begin(struct http_linger *linger, struct lingering *lingering)
         free(lingering);
         return;
     }
-    if (linger->count >= HTTP_LINGER_MAX)
+    if (linger->count >= linger->most)
         end_oldest(linger);
     lingering->poll.data = lingering;
     lingering->left = HTTP_LINGER_BYTES;
@@ -164,7 +164,7 @@ void http_linger_take(struct http_linger *linger, int fd)
 
 /* --- Opening and closing */
 
-int http_linger_open(struct http_linger *linger, uv_loop_t *loop)
+int http_linger_open(struct http_linger *linger, uv_loop_t *loop, uint64_t most)
 {
     if (pthread_mutex_init(&linger->lock, NULL))
         return -1;
@@ -173,6 +173,7 @@ int http_linger_open(struct http_linger *linger, uv_loop_t *loop)
         return -1;
     }
     uv_timer_init(loop, &linger->sweep);
+    linger->most = most < HTTP_LINGER_MAX ? (unsigned)most : HTTP_LINGER_MAX;
     linger->wake.data = linger;
     linger->sweep.data = linger;
     uv_timer_start(&linger->sweep, on_sweep, SWEEP_MS, SWEEP_MS);

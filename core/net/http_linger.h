@@ -28,7 +28,7 @@ struct http_linger {
     uv_async_t wake;
     uv_timer_t sweep;
     struct lingering *first; /* the latest first */
-    unsigned count;
+    unsigned count, most;
     bool is_open;
 
     pthread_mutex_t lock; /* a leaf. Guards the rest */
@@ -36,8 +36,10 @@ struct http_linger {
     size_t taken_count;
 };
 
-/** @param loop  The main thread's. @return 0, or -1. */
-int http_linger_open(struct http_linger *linger, uv_loop_t *loop);
+/** @param loop  The main thread's.
+ * @param most  Sockets at once, if that is less than HTTP_LINGER_MAX: each takes a descriptor.
+ * @return 0, or -1. */
+int http_linger_open(struct http_linger *linger, uv_loop_t *loop, uint64_t most);
 
 /** Takes a connection that libmicrohttpd is about to close, and has shut down for writing; if its
  * client is gone already, or nothing can be done for it, leaves it alone.

@@ -50,6 +50,13 @@ int http_server_bind(struct http_server *server, const struct address_list *addr
 
 /* --- Starting */
 
+void http_server_limit(struct http_server *server, uint64_t connections)
+{
+    server->limits.http_connections = connections;
+    for (size_t i = 0; i < server->listener_count; i++)
+        server->listeners[i].places.capacity = connections;
+}
+
 static void warn_if_unreachable(const struct http_server *server)
 {
     uint64_t services = 0;
@@ -73,7 +80,8 @@ static void start_sweeping(struct http_server *server, uv_loop_t *loop)
 int http_server_start(struct http_server *server, uv_loop_t *loop)
 {
     warn_if_unreachable(server);
-    if (server->listener_count > 0 && http_linger_open(&server->linger, loop)) {
+    if (server->listener_count > 0 &&
+        http_linger_open(&server->linger, loop, server->limits.http_connections)) {
         log_error("the HTTP server can't start: out of memory or descriptors");
         return -1;
     }

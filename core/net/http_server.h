@@ -65,6 +65,9 @@ void http_server_describe_again(struct http_server *server, const struct listene
 /** Says in the log where the page is, if a browser can reach it; after http_server_start. */
 void http_server_report_page(const struct http_server *server);
 
+/** Lowers how many connections each address may have. Before http_server_start. */
+void http_server_limit(struct http_server *server, uint64_t connections);
+
 /** Starts the threads, and accepts on @p loop, which is the main thread's.
  * @return 0, or -1, which is logged. */
 int http_server_start(struct http_server *server, uv_loop_t *loop);

@@ -176,8 +176,8 @@ static void report(struct places *places, const struct address_key *key)
 
 bool places_have_room(const struct places *places, uint64_t open)
 {
-    return open < places->capacity ||
-           (open < places->capacity + PLACES_SPARE && counter_read(&places->waiting) > 0);
+    return open < places->capacity || (open < places->capacity + places_spare(places->capacity) &&
+                                       counter_read(&places->waiting) > 0);
 }
 
 /* Whether its client has said something that nobody has read yet. */

@@ -22,8 +22,15 @@
 #include <stdint.h>
 
 /* Sockets that were ended, but are not closed yet by the thread that has them, may take so many
- * places beyond the last. */
-#define PLACES_SPARE 128
+ * places beyond the last at most; see places_spare. */
+#define PLACES_SPARE_MAX 128
+
+/** @return Of so many places. */
+static inline uint64_t places_spare(uint64_t capacity)
+{
+    uint64_t spare = capacity / 4 + 8;
+    return spare < PLACES_SPARE_MAX ? spare : PLACES_SPARE_MAX;
+}
 
 struct places_address;
 

@@ -13,9 +13,6 @@
 #include <toni/plugin.h>
 #include <unistd.h>
 
-/* Sockets beyond limits.connections: of those that are in their handshake, or get a refusal. */
-#define HANDSHAKES_MAX 1024
-
 #define NS_PER_MS 1000000u
 
 /* A worker in a callback is waited for, at a stop, until `hook_ms` and this is over. */
@@ -40,8 +37,8 @@ struct server *server_create(toni_connections *connections, struct slots *slots,
     pthread_mutex_init(&server->end_lock, NULL);
     if (admission_init(&server->admission, &server->limits))
         goto fail_admission;
-    if (places_init(&server->places, "listen.websocket", limits->connections + HANDSHAKES_MAX,
-                    limits->connections_per_address))
+    if (places_init(&server->places, "listen.websocket",
+                    limits->connections + SERVER_HANDSHAKES_MAX, limits->connections_per_address))
         goto fail_places;
     server->workers = calloc(connections->lane_count, sizeof *server->workers);
     if (!server->workers)
@@ -90,6 +87,12 @@ int server_bind(struct server *server, const struct listen_address *addresses, s
         server->listener_count = i + 1;
     }
     return 0;
+}
+
+void server_limit(struct server *server, uint64_t connections, uint64_t handshakes)
+{
+    server->limits.connections = connections;
+    server->places.capacity = connections + handshakes;
 }
 
 int server_start(struct server *server)

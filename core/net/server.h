@@ -19,6 +19,9 @@
 #include <uv.h>
 
 struct access;
+/** Sockets beyond limits.connections: of those that are in their handshake, or get a refusal. */
+#define SERVER_HANDSHAKES_MAX 1024
+
 struct inherited;
 struct listener;
 struct worker;
@@ -56,6 +59,10 @@ struct server *server_create(toni_connections *connections, struct slots *slots,
  * @return 0, or -1; then the log says which address it was, and why. */
 int server_bind(struct server *server, const struct listen_address *addresses, size_t count,
                 struct inherited *inherited);
+
+/** Lowers how many clients may be there, and sockets beside them: of those that are in their
+ * handshake, or get a refusal. Before server_accept. */
+void server_limit(struct server *server, uint64_t connections, uint64_t handshakes);
 
 /** Starts the workers' threads. @return 0, or -1, which is logged. */
 int server_start(struct server *server);

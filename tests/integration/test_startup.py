@@ -25,6 +25,7 @@ from toni_host import (
     TONI,
     Client,
     Host,
+    Refused,
     configuration,
     gateway,
     main,
@@ -593,12 +594,22 @@ class TestListeners(FolderTestCase):
             before_exec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 256)),
         )
         self.assertEqual(resource.prlimit(host.pid, resource.RLIMIT_NOFILE), (256, 256))
-        warned = [
-            line
-            for line in host.text().splitlines()
-            if "level=warn" in line and "256" in line and "5000" in line
-        ]
-        self.assertEqual(len(warned), 1, host.text())
+        (line,) = host.log(level="warn", open_files="256")
+        self.assertGreater(int(line["needed"]), 5000)
+        connections = int(line["connections"])
+        self.assertIn(connections, range(20, 200))
+        self.assertIn(int(line["http_connections"]), range(5, 100))
+        clients = [self.serves(host.address) for _ in range(connections)]
+        with self.assertRaises(Refused) as refused:
+            Client(host.address, "/rooms")
+        self.assertEqual(refused.exception.response.status, 503)
+        for client in clients:
+            client.sock.close()
+        host.stop()
+
+    def test_enough_descriptors_are_not_said(self):
+        host = self.host(configuration([ROOMS], http="127.0.0.1:0", admin="127.0.0.1:0"))
+        self.assertEqual(host.log(level="warn", connections=lambda value: value != ""), [])
         host.stop()
 
     def test_out_of_descriptors_the_host_goes_on(self):

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import resource
 import selectors
 import socket
 import threading
@@ -12,12 +13,16 @@ from test_admin import ask as ask_admin
 from toni_host import (
     DEADLINE,
     ECHO,
+    SLOWNESS,
     Client,
+    Host,
     HostTestCase,
+    configuration,
     exchange,
     main,
     open_socket,
     raise_file_limit,
+    run_toni,
     say,
     scaled,
     service,
@@ -235,7 +240,10 @@ class TestIdleHttp(SilenceCase):
             self.addCleanup(sock.close)
             sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
         self.eventually(lambda: self.count_running() == 50, "all have begun to ask")
-        self.answered()
+        honest = open_socket(self.host.http_address, source=HONEST)
+        self.addCleanup(honest.close)
+        honest.sendall(b"GET /toni.json HTTP/1.1\r\nHost: localhost\r\n\r\n")  # and it stays
+        self.assertTrue(honest.recv(100).startswith(b"HTTP/1.1 200"))
         with selectors.EpollSelector() as selector:
             for sock in socks:
                 selector.register(sock, selectors.EVENT_READ)
@@ -270,6 +278,54 @@ class TestSilentAdmin(SilenceCase):
             )
             self.assertEqual(response.status, 200)
         self.eventually(lambda: crowd.closed > 20, "silent connections are closed")
+
+
+class TestReserve(SilenceCase):
+    """What clients can't have: all that they may take is taken, and who watches is answered."""
+
+    gateways = (ECHO,)
+    limits = {"handshake_ms": 3600000, "http_request_ms": 3600000}
+    http = "127.0.0.1:0"
+    admin = "127.0.0.1:0"
+    files = 300
+
+    @classmethod
+    def setUpClass(cls):
+        super(HostTestCase, cls).setUpClass()
+        cls.host = Host(
+            configuration(cls.gateways, 2, cls.limits, http=cls.http, admin=cls.admin),
+            before_exec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (cls.files, cls.files)),
+        ).start()
+
+    def processor_seconds(self):
+        with open("/proc/%d/stat" % self.host.pid, encoding="ascii") as stat:
+            fields = stat.read().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def watched(self):
+        for path in ("/healthz", "/readyz", "/metrics"):
+            self.assertEqual(ask_admin(self.host.admin_address, path).status, 200)
+        done = run_toni("status", "-c", self.host.conf)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_who_watches_is_answered_and_nothing_spins(self):
+        (line,) = self.host.log(level="warn", open_files=str(self.files))
+        clients = []
+        for _ in range(int(line["connections"])):
+            clients.append(self.client("/echo", greeted=False))
+        for address in (self.host.address, self.host.http_address):
+            for _ in range(self.files):
+                sock = open_socket(address, source=CROWD)
+                self.addCleanup(sock.close)
+        self.watched()
+        self.assertLess(self.host.open_files(), self.files)
+        before = self.processor_seconds()
+        time.sleep(1)
+        self.assertLess(self.processor_seconds() - before, 0.5 * SLOWNESS)
+        self.watched()
+        self.assertEqual(self.host.log(msg="accepting paused", reason=lambda why: "files" in why), [])
+        for client in clients:
+            self.assertEqual(client.ask("still"), "still")
 
 
 if __name__ == "__main__":

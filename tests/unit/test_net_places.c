@@ -132,7 +132,7 @@ static void make_room(struct model *model)
     const bool has_victim = most_waiting(model) > 0;
     ck_assert_int_eq(places_have_room(&model->places, model->count),
                      model->count < capacity ||
-                         (model->count < capacity + PLACES_SPARE && has_victim));
+                         (model->count < capacity + places_spare(capacity) && has_victim));
     places_make_room(&model->places, model->count);
     take_note_of_the_ended(model);
     ck_assert_uint_eq(model->evicted - before, model->count > capacity && has_victim);

@@ -1,0 +1,91 @@
+/* How descriptors are shared out: never more than there are, and what the limits say if they do. */
+#include "host/descriptors.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static struct limits limits_of(uint64_t connections, uint64_t http_connections)
+{
+    struct limits limits = limits_default();
+    limits.connections = connections;
+    limits.http_connections = http_connections;
+    return limits;
+}
+
+/* At least what clients may take: spare places and copies come on top. */
+static uint64_t taken(const struct descriptor_shares *shares, size_t http_addresses)
+{
+    return shares->connections + shares->handshakes + http_addresses * shares->http_connections;
+}
+
+START_TEST(test_what_fits_stays)
+{
+    const struct limits limits = limits_of(10000, 1000);
+    const struct descriptor_demand demand = {.limits = &limits, .workers = 2, .http_addresses = 1};
+    struct descriptor_shares shares;
+    ck_assert(!descriptors_share_out(20000, &demand, &shares));
+    ck_assert_uint_eq(shares.connections, 10000);
+    ck_assert_uint_eq(shares.handshakes, 1024);
+    ck_assert_uint_eq(shares.http_connections, 1000);
+}
+END_TEST
+
+START_TEST(test_connections_are_lowered_first)
+{
+    const struct limits limits = limits_of(10000, 100);
+    const struct descriptor_demand demand = {.limits = &limits, .workers = 2, .http_addresses = 1};
+    struct descriptor_shares shares;
+    ck_assert(descriptors_share_out(5000, &demand, &shares));
+    ck_assert_uint_eq(shares.http_connections, 100);
+    ck_assert_uint_eq(shares.handshakes, 1024);
+    ck_assert_uint_gt(shares.connections, 3000);
+    ck_assert_uint_lt(shares.connections, 5000 - 1024 - 100);
+}
+END_TEST
+
+START_TEST(test_everybody_gets_some_of_few)
+{
+    const struct limits limits = limits_of(10000, 1000);
+    for (uint64_t left = 60; left < 20000; left += 7) {
+        for (size_t addresses = 0; addresses < 3; addresses++) {
+            const struct descriptor_demand demand = {
+                .limits = &limits, .workers = 1, .http_addresses = addresses};
+            struct descriptor_shares shares;
+            (void)descriptors_share_out(left, &demand, &shares);
+            ck_assert_uint_le(taken(&shares, addresses), left);
+            ck_assert_uint_ge(shares.connections, 1);
+            ck_assert_uint_ge(shares.connections, left / 5 < 10000 ? left / 5 : 10000);
+            ck_assert_uint_ge(shares.handshakes, 1);
+            ck_assert_uint_ge(shares.http_connections, 1);
+            ck_assert_uint_le(addresses * shares.http_connections, 2 * 1000);
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_none_left_is_no_fault)
+{
+    const struct limits limits = limits_of(10, 10);
+    const struct descriptor_demand demand = {.limits = &limits, .workers = 1, .http_addresses = 1};
+    struct descriptor_shares shares;
+    ck_assert(descriptors_share_out(0, &demand, &shares));
+    ck_assert_uint_eq(shares.connections, 1);
+    ck_assert_uint_eq(shares.http_connections, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("host_descriptors");
+    TCase *tcase = tcase_create("descriptors");
+    tcase_add_test(tcase, test_what_fits_stays);
+    tcase_add_test(tcase, test_connections_are_lowered_first);
+    tcase_add_test(tcase, test_everybody_gets_some_of_few);
+    tcase_add_test(tcase, test_none_left_is_no_fault);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
