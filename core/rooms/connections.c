@@ -231,7 +231,7 @@ bool room_name_valid(toni_str name)
 }
 
 /* RFC 6455, section 7.4; 1004 to 1006 and 1015 never go on the wire. */
-static bool close_valid(uint16_t code, toni_str reason)
+bool close_valid(uint16_t code, toni_str reason)
 {
     bool defined = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
     return (defined || (code >= 3000 && code <= 4999)) && reason.size <= FRAME_REASON_MAX &&

@@ -1,6 +1,8 @@
 /* The fake host: the whole table of toni/host.h, each function one line of the record. */
 #include "toni_testkit.h"
 
+#include "toni_testkit_rules.h"
+
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -59,15 +61,87 @@ static void record_message(toni_fake_host *host, const toni_message *message)
     ck_assert_uint_eq(message->struct_size, sizeof *message);
     ck_assert(message->kind == TONI_TEXT || message->kind == TONI_BINARY);
     record(host, " %s:", message->kind == TONI_TEXT ? "text" : "binary");
+    host->last_size = message->body.size;
+    if (message->body.size > sizeof host->calls) {
+        record(host, "(%zu bytes)\n", message->body.size);
+        return;
+    }
     for (size_t i = 0; i < message->body.size; i++)
         record(host, "%c", message->body.data[i] ? message->body.data[i] : '~');
     record(host, "\n");
-    host->last_size = message->body.size;
 }
 
 static int32_t result_of(const toni_fake_host *host, const char *call)
 {
     return !host->result_of || strcmp(host->result_of, call) == 0 ? host->result : TONI_OK;
+}
+
+/* What the test has set has the last word: the fake host can't know what a host is out of. */
+static int32_t answer(const toni_fake_host *host, const char *call, int32_t refusal)
+{
+    return refusal < 0 ? refusal : result_of(host, call);
+}
+
+/* --- Who is connected */
+
+static toni_fake_known *find_client(toni_fake_host *host, toni_client_id id)
+{
+    for (size_t i = 0; i < host->known_count; i++) {
+        if (host->known[i].id == id)
+            return &host->known[i];
+    }
+    return NULL;
+}
+
+void toni_fake_host_know(toni_fake_host *host, toni_client_id id)
+{
+    toni_fake_known *known = find_client(host, id);
+    if (!known) {
+        ck_assert_msg(host->known_count < TONI_FAKE_MAX_CLIENTS,
+                      "more clients than the fake host takes: TONI_FAKE_MAX_CLIENTS");
+        known = &host->known[host->known_count++];
+    }
+    *known = (toni_fake_known){.id = id};
+}
+
+static void forget_client(toni_fake_host *host, toni_client_id id)
+{
+    toni_fake_known *known = find_client(host, id);
+    if (known)
+        *known = host->known[--host->known_count];
+}
+
+static int32_t check_known(toni_fake_host *host, toni_client_id id)
+{
+    return find_client(host, id) ? TONI_OK : TONI_ERR_NOT_FOUND;
+}
+
+/* For what can't be done with a client that is being closed. */
+static int32_t check_open(toni_fake_host *host, toni_client_id id)
+{
+    const toni_fake_known *known = find_client(host, id);
+    if (!known)
+        return TONI_ERR_NOT_FOUND;
+    return known->is_closing ? TONI_ERR_CLOSING : TONI_OK;
+}
+
+static int32_t check_room(toni_str room)
+{
+    return toni_fake_is_room(room) ? TONI_OK : TONI_ERR_INVALID;
+}
+
+/* @return The first that is an error. */
+static int32_t first_error(int32_t a, int32_t b)
+{
+    return a < 0 ? a : b;
+}
+
+static int32_t close_client(toni_fake_host *host, toni_client_id id, int32_t result)
+{
+    toni_fake_known *known = find_client(host, id);
+    if (known && result >= 0)
+        known->is_closing = 1;
+    return result;
 }
 
 /* --- Connections */
@@ -76,21 +150,21 @@ static int32_t join_room(toni_connections *connections, toni_client_id client, t
 {
     toni_fake_host *host = host_of_connections(connections);
     record(host, "join %" PRIu64 " %.*s\n", client, TONI_STR_ARG(room));
-    return result_of(host, "join");
+    return answer(host, "join", first_error(check_room(room), check_open(host, client)));
 }
 
 static int32_t leave_room(toni_connections *connections, toni_client_id client, toni_str room)
 {
     toni_fake_host *host = host_of_connections(connections);
     record(host, "leave %" PRIu64 " %.*s\n", client, TONI_STR_ARG(room));
-    return result_of(host, "leave");
+    return answer(host, "leave", first_error(check_room(room), check_known(host, client)));
 }
 
 static int32_t remove_client(toni_connections *connections, toni_client_id client)
 {
     toni_fake_host *host = host_of_connections(connections);
     record(host, "remove %" PRIu64 "\n", client);
-    return result_of(host, "remove");
+    return close_client(host, client, answer(host, "remove", check_known(host, client)));
 }
 
 static int32_t broadcast_to_room(toni_connections *connections, toni_str room,
@@ -99,14 +173,16 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str room,
     toni_fake_host *host = host_of_connections(connections);
     record(host, "broadcast %.*s", TONI_STR_ARG(room));
     record_message(host, message);
-    return result_of(host, "broadcast");
+    return answer(
+        host, "broadcast",
+        first_error(check_room(room), toni_fake_message_check(message, TONI_FAKE_BROADCAST_MAX)));
 }
 
 static int32_t get_room_members(toni_connections *connections, toni_str room,
                                 toni_client_ids **members)
 {
     toni_fake_host *host = host_of_connections(connections);
-    int32_t result = result_of(host, "members");
+    int32_t result = answer(host, "members", check_room(room));
     record(host, "members %.*s\n", TONI_STR_ARG(room));
     *members = result == TONI_OK ? &host->members : NULL;
     host->handed_out += result == TONI_OK;
@@ -117,7 +193,7 @@ static int32_t get_client_rooms(toni_connections *connections, toni_client_id cl
                                 toni_room_names **rooms)
 {
     toni_fake_host *host = host_of_connections(connections);
-    int32_t result = result_of(host, "rooms");
+    int32_t result = answer(host, "rooms", check_known(host, client));
     record(host, "rooms %" PRIu64 "\n", client);
     *rooms = result == TONI_OK ? &host->rooms : NULL;
     host->handed_out += result == TONI_OK;
@@ -133,7 +209,7 @@ static int32_t get_client(toni_connections *connections, toni_client_id client,
                           toni_client_info **info)
 {
     toni_fake_host *host = host_of_connections(connections);
-    int32_t result = result_of(host, "client");
+    int32_t result = answer(host, "client", check_known(host, client));
     record(host, "client %" PRIu64 "\n", client);
     host->info.id = client;
     *info = result == TONI_OK ? &host->info : NULL;
@@ -144,11 +220,24 @@ static int32_t get_client(toni_connections *connections, toni_client_id client,
 static int32_t get_room(toni_connections *connections, toni_str room, toni_room_info **info)
 {
     toni_fake_host *host = host_of_connections(connections);
-    int32_t result = result_of(host, "room");
+    int32_t result = answer(host, "room", check_room(room));
     record(host, "room %.*s\n", TONI_STR_ARG(room));
     *info = result == TONI_OK ? &host->room : NULL;
     host->handed_out += result == TONI_OK;
     return result;
+}
+
+static int32_t check_send(toni_fake_host *host, toni_client_id client, const toni_message *message)
+{
+    if (check_known(host, client) < 0)
+        return TONI_ERR_NOT_FOUND;
+    return first_error(toni_fake_message_check(message, TONI_FAKE_SEND_MAX),
+                       check_open(host, client));
+}
+
+static int32_t check_close(uint16_t code, toni_str reason)
+{
+    return toni_fake_is_close(code, reason) ? TONI_OK : TONI_ERR_INVALID;
 }
 
 static int32_t send_to_client(toni_connections *connections, toni_client_id client,
@@ -157,7 +246,7 @@ static int32_t send_to_client(toni_connections *connections, toni_client_id clie
     toni_fake_host *host = host_of_connections(connections);
     record(host, "send_to %" PRIu64, client);
     record_message(host, message);
-    return result_of(host, "send_to");
+    return answer(host, "send_to", check_send(host, client, message));
 }
 
 static int32_t disconnect(toni_connections *connections, toni_client_id client, uint16_t code,
@@ -165,7 +254,8 @@ static int32_t disconnect(toni_connections *connections, toni_client_id client, 
 {
     toni_fake_host *host = host_of_connections(connections);
     record(host, "disconnect %" PRIu64 " %u %.*s\n", client, code, TONI_STR_ARG(reason));
-    return result_of(host, "disconnect");
+    const int32_t refusal = first_error(check_known(host, client), check_close(code, reason));
+    return close_client(host, client, answer(host, "disconnect", refusal));
 }
 
 static void take_back(toni_fake_host *host, const char *call)
@@ -202,12 +292,15 @@ static toni_target *target_create(toni_connections *connections)
     toni_fake_host *host = host_of_connections(connections);
     record(host, "target\n");
     host->handed_out++;
+    host->target_error = TONI_OK;
     return (toni_target *)&host->target;
 }
 
 static void target_to_room(toni_target *target, toni_str room)
 {
-    record(host_of_target(target), "to_room %.*s\n", TONI_STR_ARG(room));
+    toni_fake_host *host = host_of_target(target);
+    record(host, "to_room %.*s\n", TONI_STR_ARG(room));
+    host->target_error = first_error(host->target_error, check_room(room));
 }
 
 static void target_to_client(toni_target *target, toni_client_id client)
@@ -225,13 +318,19 @@ static void target_except(toni_target *target, toni_client_id client)
     record(host_of_target(target), "except %" PRIu64 "\n", client);
 }
 
+static int32_t check_target(const toni_fake_host *host, const toni_message *message)
+{
+    return first_error(host->target_error,
+                       toni_fake_message_check(message, TONI_FAKE_BROADCAST_MAX));
+}
+
 static int32_t target_send(toni_target *target, const toni_message *message)
 {
     toni_fake_host *host = host_of_target(target);
     record(host, "target_send");
     record_message(host, message);
     host->handed_out--;
-    return result_of(host, "target_send");
+    return answer(host, "target_send", check_target(host, message));
 }
 
 static void target_destroy(toni_target *target)
@@ -261,14 +360,16 @@ static int32_t client_send(toni_client *client, const toni_message *message)
     toni_fake_host *host = host_of(client);
     record(host, "send %" PRIu64, client_of(client)->id);
     record_message(host, message);
-    return result_of(host, "send");
+    return answer(host, "send", check_send(host, client_of(client)->id, message));
 }
 
 static int32_t client_disconnect(toni_client *client, uint16_t code, toni_str reason)
 {
     toni_fake_host *host = host_of(client);
     record(host, "close %" PRIu64 " %u %.*s\n", client_of(client)->id, code, TONI_STR_ARG(reason));
-    return result_of(host, "close");
+    const toni_client_id id = client_of(client)->id;
+    const int32_t refusal = first_error(check_close(code, reason), check_known(host, id));
+    return close_client(host, id, answer(host, "close", refusal));
 }
 
 static void *client_data(const toni_client *client)
@@ -278,7 +379,10 @@ static void *client_data(const toni_client *client)
 
 static void client_set_data(toni_client *client, void *data)
 {
+    toni_fake_known *known = find_client(host_of(client), client_of(client)->id);
     client_of(client)->data = data;
+    if (known)
+        known->carries_data = data != NULL;
 }
 
 static const toni_request *client_request(const toni_client *client)
@@ -595,7 +699,7 @@ static int32_t target_send_with_receipt(toni_target *target, const toni_message 
 {
     toni_fake_host *host = host_of_target(target);
     (void)host_of_context(context);
-    int32_t result = result_of(host, "target_send_with_receipt");
+    int32_t result = answer(host, "target_send_with_receipt", check_target(host, message));
     record(host, "target_send_with_receipt");
     record_message(host, message);
     host->handed_out--;
@@ -905,8 +1009,19 @@ static int32_t transfer(toni_fake_host *host, toni_fake_host *next)
     return result == TONI_OK ? import_from(next, &state) : result;
 }
 
+/* Its callbacks would look for what the old one has kept with a client. */
+static int loses_data(const toni_fake_host *host, const toni_fake_host *next)
+{
+    int carries = 0;
+    for (size_t i = 0; i < host->known_count; i++)
+        carries |= host->known[i].carries_data;
+    return carries && !next->plugin->on_adopt;
+}
+
 int32_t toni_fake_host_swap(toni_fake_host *host, toni_fake_host *next)
 {
+    if (loses_data(host, next))
+        return TONI_ERR_FAILED;
     int32_t result = create(next);
     if (result != TONI_OK)
         return result;
@@ -1026,6 +1141,7 @@ void toni_fake_client_init(toni_fake_client *client, toni_fake_host *host, toni_
 {
     *client = (toni_fake_client){.host = &host->table, .id = id, .request.host = &host->table};
     client_id_name(id, client->name);
+    toni_fake_host_know(host, id);
     toni_fake_client_set_part(client, TONI_REQUEST_PATH, "/");
 }
 
@@ -1056,7 +1172,7 @@ static void free_data(toni_fake_host *host, toni_fake_client *client)
 {
     if (client->data && host->plugin->client_free)
         host->plugin->client_free(host->self, client->data);
-    client->data = NULL;
+    client_set_data(toni_fake_client_handle(client), NULL);
 }
 
 int32_t toni_fake_client_connect(toni_fake_client *client)
@@ -1064,19 +1180,28 @@ int32_t toni_fake_client_connect(toni_fake_client *client)
     toni_fake_host *host = host_of(client);
     const toni_plugin *plugin = host->plugin;
     int32_t result = TONI_OK;
+    toni_fake_host_know(host, client->id);
     if (plugin->guard)
         result = plugin->guard(host->self, (const toni_request *)&client->request);
     if (result == TONI_OK && plugin->on_connect)
         result = plugin->on_connect(host->self, toni_fake_client_handle(client));
-    if (result != TONI_OK)
-        free_data(host, client);
+    if (result == TONI_OK)
+        return result;
+    free_data(host, client);
+    forget_client(host, client->id);
     return result;
 }
 
 int32_t toni_fake_client_adopt(toni_fake_client *client, toni_fake_host *host)
 {
-    free_data(host_of(client), client);
+    toni_fake_host *before = host_of(client);
+    const toni_fake_known *known = find_client(before, client->id);
+    const int is_closing = !known || known->is_closing;
+    free_data(before, client);
+    forget_client(before, client->id);
     client->host = client->request.host = &host->table;
+    toni_fake_host_know(host, client->id);
+    find_client(host, client->id)->is_closing = is_closing;
     if (!host->plugin->on_adopt)
         return TONI_OK;
     return without_count(host->plugin->on_adopt(host->self, toni_fake_client_handle(client)));
@@ -1098,9 +1223,11 @@ void toni_fake_client_disconnect(toni_fake_client *client, uint32_t reason)
 {
     toni_fake_host *host = host_of(client);
     toni_disconnect_info info = {.struct_size = sizeof info, .reason = reason};
+    close_client(host, client->id, TONI_OK);
     if (host->plugin->on_disconnect)
         host->plugin->on_disconnect(host->self, toni_fake_client_handle(client), &info);
     free_data(host, client);
+    forget_client(host, client->id);
 }
 
 /* --- HTTP, as tests see it */

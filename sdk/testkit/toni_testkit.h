@@ -35,6 +35,12 @@
  * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in
  * toni_fake_host_run_work. So what a plugin does later is a matter of the test, and of no clock.
  *
+ * What a host refuses, it refuses with the same error: names of rooms, texts that are not UTF-8,
+ * close codes and reasons, messages that are too big for a host's defaults, clients that are not
+ * connected (any more), or are being closed. A client is connected from toni_fake_client_init to
+ * the end of toni_fake_client_disconnect; for a test without a client's callbacks there is
+ * toni_fake_host_know.
+ *
  * It knows no rooms and delivers nothing. Unlike a host it lets every header be read at any time:
  * list those that are needed after `on_connect` in `keep_headers`. Nothing here locks: a fake host
  * and its clients belong to one thread. What a test sets is borrowed: it must outlive the host.
@@ -64,6 +70,16 @@
 
 /** How many tasks (task.h) a plugin may have at a time. */
 #define TONI_FAKE_MAX_TASKS 256
+
+/** How many clients a fake host has at a time. */
+#define TONI_FAKE_MAX_CLIENTS 256
+
+/** What a host knows of a client. Internal to the fake host. */
+typedef struct toni_fake_known {
+    toni_client_id id;
+    int is_closing;
+    int carries_data;
+} toni_fake_known;
 
 /** A task that the plugin asked for. Internal to the fake host. */
 typedef struct toni_fake_task {
@@ -108,7 +124,8 @@ typedef struct toni_fake_host {
     size_t last_size;  /**< of the last message's body */
     int handed_out;    /**< snapshots and targets that the plugin has not ended yet */
 
-    int32_t result;        /**< of every call that can fail: TONI_OK, an error or a count */
+    int32_t
+        result; /**< of every call that can fail and is not refused: TONI_OK, an error or a count */
     const char *result_of; /**< if not NULL: only of calls whose line begins with this word */
     uint64_t room_count;
     toni_client_ids members; /**< what toni_get_room_members gives; ids and count are the test's */
@@ -121,6 +138,10 @@ typedef struct toni_fake_host {
 
     toni_fake_provision provisions[TONI_FAKE_MAX];
     size_t provision_count;
+
+    toni_fake_known known[TONI_FAKE_MAX_CLIENTS]; /**< who is connected */
+    size_t known_count;
+    int32_t target_error; /**< what a part of the target was refused for */
 
     toni_fake_task tasks[TONI_FAKE_MAX_TASKS]; /**< that are not over */
     int64_t last_task;                         /**< the id of the last that was asked for */
@@ -260,8 +281,8 @@ size_t toni_fake_host_task_count(const toni_fake_host *host);
  * acquired, for which a host would wait.
  * @param host  Started.
  * @param next  Its plugin is loaded, not started.
- * @return TONI_OK; `ready` has no say. Or the first error: then @p next has ended, and @p host goes
- * on. */
+ * @return TONI_OK; `ready` has no say. TONI_ERR_FAILED: a client carries data, and the new version
+ * has no `on_adopt`. Or the first error of those: then @p next has ended, and @p host goes on. */
 int32_t toni_fake_host_swap(toni_fake_host *host, toni_fake_host *next);
 
 /** Calls the plugin's `export_state`, and nothing else; fails the test if it has none.
@@ -288,10 +309,14 @@ void toni_fake_host_set_count(toni_fake_host *host, const char *path, size_t cou
 
 /* --- Clients */
 
-/** Makes a client of a host, that asked for `/` and sent no headers.
+/** Makes a client of a host, connected and that asked for `/` and sent no headers.
  * @param host  Must outlive the client.
  * @param id    Not 0. */
 void toni_fake_client_init(toni_fake_client *client, toni_fake_host *host, toni_client_id id);
+
+/** Says that a client of this number is connected, of which the test needs nothing else: a plugin
+ * may send to it, and so on. @param id  Not 0. */
+void toni_fake_host_know(toni_fake_host *host, toni_client_id id);
 
 /** @return The handle that a gateway's callbacks get. */
 toni_client *toni_fake_client_handle(toni_fake_client *client);

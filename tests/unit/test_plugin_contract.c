@@ -218,11 +218,11 @@ START_TEST(wrappers_of_connections_reach_the_table)
     toni_client_info *info;
     toni_room_info *room;
 
+    toni_fake_host_know(&host, 1);
     host.result = 2;
     host.room_count = 3;
     ck_assert_int_eq(toni_join_room(connections(), 1, toni_str_of("r")), 2);
     ck_assert_int_eq(toni_leave_room(connections(), 1, toni_str_of("r")), 2);
-    ck_assert_int_eq(toni_remove_client(connections(), 1), 2);
     ck_assert_int_eq(toni_broadcast_to_room(connections(), toni_str_of("r"), &message), 2);
     ck_assert_int_eq(toni_get_room_members(connections(), toni_str_of("r"), &ids), 2);
     ck_assert_int_eq(toni_get_client_rooms(connections(), 1, &names), 2);
@@ -230,10 +230,11 @@ START_TEST(wrappers_of_connections_reach_the_table)
     ck_assert_int_eq(toni_get_room(connections(), toni_str_of("r"), &room), 2);
     ck_assert_int_eq(toni_send_to_client(connections(), 1, &message), 2);
     ck_assert_int_eq(toni_disconnect(connections(), 1, 1000, toni_str_of("bye")), 2);
+    ck_assert_int_eq(toni_remove_client(connections(), 1), 2);
     ck_assert_uint_eq(toni_room_count(connections()), 3);
     toni_fake_host_expect(&host,
-                          "join 1 r\nleave 1 r\nremove 1\nbroadcast r text:hi\nmembers r\nrooms 1\n"
-                          "client 1\nroom r\nsend_to 1 text:hi\ndisconnect 1 1000 bye\n");
+                          "join 1 r\nleave 1 r\nbroadcast r text:hi\nmembers r\nrooms 1\n"
+                          "client 1\nroom r\nsend_to 1 text:hi\ndisconnect 1 1000 bye\nremove 1\n");
 
     toni_client_ids_destroy(NULL);
     toni_room_names_destroy(NULL);
@@ -286,6 +287,40 @@ START_TEST(formatted_texts_have_any_length)
     ck_assert_int_eq(toni_client_sendf(handle, "%0*d", 5000, 7), TONI_ERR_FULL);
     ck_assert_int_eq(toni_broadcast_to_roomf(connections(), toni_str_of("r"), "%0*d", 5000, 7),
                      TONI_ERR_FULL);
+}
+END_TEST
+
+START_TEST(what_a_host_refuses_is_refused)
+{
+    static char large[5 << 20];
+    const toni_message text = toni_text(toni_str_of("x")), bad = toni_text(toni_str_of("\xff"));
+    const toni_message big = toni_binary(toni_str_make(large, sizeof large));
+    toni_client *handle = toni_fake_client_handle(&client);
+    const toni_str room = toni_str_of("r"), control = toni_str_of("a\nb");
+    toni_client_ids *ids = NULL;
+
+    ck_assert_int_eq(toni_join_room(connections(), 7, control), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_join_room(connections(), 4711, room), TONI_ERR_NOT_FOUND);
+    ck_assert_int_eq(toni_leave_room(connections(), 7, toni_str_of("")), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_broadcast_to_room(connections(), control, &text), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_broadcast_to_room(connections(), room, &bad), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_broadcast_to_room(connections(), room, &big), TONI_OK);
+    ck_assert_int_eq(toni_get_room_members(connections(), control, &ids), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_send_to_client(connections(), 4711, &text), TONI_ERR_NOT_FOUND);
+    ck_assert_int_eq(toni_client_send(handle, &bad), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_client_send(handle, &big), TONI_ERR_TOO_BIG);
+    ck_assert_int_eq(toni_client_disconnect(handle, 42, "x"), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_client_send(handle, &text), TONI_OK); /* it was not closed by that */
+    toni_target *target = toni_to_room(connections(), control);
+    toni_target_to_room(target, room);
+    ck_assert_int_eq(toni_target_send(target, &text), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_target_send(toni_to_room(connections(), room), &text), TONI_OK);
+
+    ck_assert_int_eq(toni_client_disconnect(handle, 4000, "x"), TONI_OK);
+    ck_assert_int_eq(toni_client_send(handle, &text), TONI_ERR_CLOSING);
+    ck_assert_int_eq(toni_join_room(connections(), 7, room), TONI_ERR_CLOSING);
+    ck_assert_int_eq(toni_leave_room(connections(), 7, room), TONI_OK);
+    ck_assert_int_eq(toni_remove_client(connections(), 7), TONI_OK);
 }
 END_TEST
 
@@ -960,11 +995,15 @@ START_TEST(a_version_without_state)
 {
     toni_fake_host_load(&next, TEST_FIXTURES_DIR "/plain_gateway.so");
     start_and_connect();
-    ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_OK);
+    ck_assert_int_eq(toni_fake_host_swap(&host, &next),
+                     TONI_ERR_FAILED); /* a client carries data */
     toni_fake_host_expect(&host, "");
-    ck_assert_int_eq(toni_fake_client_adopt(&client, &next), TONI_OK);
-    ck_assert_ptr_null(client.data);
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_OK);
     toni_fake_host_stop(&host);
+    toni_fake_client_init(&client, &next, 7);
+    toni_fake_client_set_header(&client, "x-token", "secret");
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_OK);
     toni_fake_host_clear(&next);
     check_answer(&next, "hi", "send 7 text:hi\n");
 
@@ -1028,6 +1067,7 @@ int main(void)
     tcase_add_test(wrappers, wrappers_of_connections_reach_the_table);
     tcase_add_test(wrappers, wrappers_of_targets_reach_the_table);
     tcase_add_test(wrappers, formatted_texts_have_any_length);
+    tcase_add_test(wrappers, what_a_host_refuses_is_refused);
     tcase_add_test(wrappers, names_are_given_by_value_too);
     tcase_add_test(wrappers, parts_are_joined_byte_for_byte);
     tcase_add_test(wrappers, time_passes_when_the_test_says_so);

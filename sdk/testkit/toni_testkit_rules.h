@@ -1,0 +1,94 @@
+/* What a host refuses, as the fake host does: names of rooms, texts, close codes, sizes. Internal
+ * to the test kit, which is built without the host's own code; the host's tests compare the two,
+ * row by row (tests/unit/test_testkit_rules.c). */
+#ifndef TONI_TESTKIT_RULES_H
+#define TONI_TESTKIT_RULES_H
+
+#include <toni/toni.h>
+
+/** A host's defaults: `outbox_bytes`, and `pending_bytes_per_room`. */
+#define TONI_FAKE_SEND_MAX ((uint64_t)4 << 20)
+#define TONI_FAKE_BROADCAST_MAX ((uint64_t)16 << 20)
+
+/** @return How many bytes the well-formed character has that @p text begins with; 0: it begins with
+ * none (RFC 3629, section 4). */
+static inline size_t toni_fake_character(const unsigned char *text, size_t size)
+{
+    if (text[0] < 0x80)
+        return 1;
+    size_t length = text[0] < 0xC2   ? 0
+                    : text[0] < 0xE0 ? 2
+                    : text[0] < 0xF0 ? 3
+                    : text[0] < 0xF5 ? 4
+                                     : 0;
+    if (length == 0 || length > size)
+        return 0;
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xC0) != 0x80)
+            return 0;
+    }
+    /* No overlong form, no surrogate, nothing above U+10FFFF. */
+    if ((text[0] == 0xE0 && text[1] < 0xA0) || (text[0] == 0xED && text[1] > 0x9F) ||
+        (text[0] == 0xF0 && text[1] < 0x90) || (text[0] == 0xF4 && text[1] > 0x8F))
+        return 0;
+    return length;
+}
+
+/** @return Whether a host takes it as UTF-8. */
+static inline int toni_fake_is_utf8(toni_str text)
+{
+    for (size_t at = 0; at < text.size;) {
+        size_t length = toni_fake_character((const unsigned char *)text.data + at, text.size - at);
+        if (length == 0)
+            return 0;
+        at += length;
+    }
+    return 1;
+}
+
+/** @return Whether a host takes it as the name of a room. */
+static inline int toni_fake_is_room(toni_str name)
+{
+    if (name.size < 1 || name.size > 255 || !toni_fake_is_utf8(name))
+        return 0;
+    for (size_t i = 0; i < name.size; i++) {
+        const unsigned char byte = (unsigned char)name.data[i];
+        const unsigned char next = i + 1 < name.size ? (unsigned char)name.data[i + 1] : 0xFF;
+        if (byte < 0x20 || byte == 0x7F || (byte == 0xC2 && next < 0xA0)) /* U+0080 to U+009F */
+            return 0;
+    }
+    return 1;
+}
+
+/** @return Whether a host closes a client with that. */
+static inline int toni_fake_is_close(uint16_t code, toni_str reason)
+{
+    const int is_defined = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
+    return (is_defined || (code >= 3000 && code <= 4999)) && reason.size <= 123 &&
+           toni_fake_is_utf8(reason);
+}
+
+/** @return What a message of this size takes on the wire: fragments of 64 KiB, heads included. */
+static inline uint64_t toni_fake_wire_size(uint64_t size)
+{
+    const uint64_t fragment = 65536 - 4;
+    const uint64_t full = size / fragment, rest = size % fragment;
+    if (full > 0 && rest == 0)
+        return full * 65536;
+    return full * 65536 + (rest < 126 ? 2 : 4) + rest;
+}
+
+/** @param most  TONI_FAKE_SEND_MAX or TONI_FAKE_BROADCAST_MAX.
+ * @return TONI_OK, or why a host refuses the message. */
+static inline int32_t toni_fake_message_check(const toni_message *message, uint64_t most)
+{
+    if (message->struct_size < TONI_MESSAGE_SIZE_1_0 ||
+        (message->kind != TONI_TEXT && message->kind != TONI_BINARY))
+        return TONI_ERR_INVALID;
+    if (message->body.size > most || toni_fake_wire_size(message->body.size) > most)
+        return TONI_ERR_TOO_BIG;
+    return message->kind == TONI_TEXT && !toni_fake_is_utf8(message->body) ? TONI_ERR_INVALID
+                                                                           : TONI_OK;
+}
+
+#endif
