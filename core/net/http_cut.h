@@ -3,6 +3,9 @@
 #ifndef NET_HTTP_CUT_H
 #define NET_HTTP_CUT_H
 
+/* Arguments: for a body that finds no room among all of them. */
+#define HTTP_NO_ROOM "503 Service Unavailable", "Retry-After: 5\r\n", "Too many bodies at once.\n"
+
 /** Writes an answer straight to the socket, if it takes that at once; if not, the client gets none.
  * No other answer may be under way. @thread The connection's.
  * @param status  Number and reason, such as "413 Content Too Large".

@@ -2,6 +2,7 @@
 #include "net/http_deadlines.h"
 
 #include "base/clock.h"
+#include "net/http_cut.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -169,6 +170,43 @@ void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connecti
     } else {
         places_wait(connection->places, &connection->place, phase != HTTP_SENDING);
     }
+}
+
+/* --- Bodies */
+
+void http_deadlines_note_body(struct http_deadlines *deadlines, struct http_connection *connection,
+                              uint64_t bytes)
+{
+    pthread_mutex_lock(&deadlines->mutex);
+    connection->body_bytes = bytes;
+    pthread_mutex_unlock(&deadlines->mutex);
+}
+
+/* @return Whether `each` has to give way to who is larger than `least`, rather than `most`. */
+static bool goes_first(const struct http_connection *each, const struct http_connection *most,
+                       uint64_t least)
+{
+    if (each->phase != HTTP_READING || each->due_ms == UINT64_MAX || each->body_bytes <= least)
+        return false;
+    return !most || each->body_bytes > most->body_bytes ||
+           (each->body_bytes == most->body_bytes && each->due_ms < most->due_ms);
+}
+
+bool http_deadlines_make_room(struct http_deadlines *deadlines, struct http_connection *connection)
+{
+    struct http_connection *most = NULL;
+    pthread_mutex_lock(&deadlines->mutex);
+    for (struct http_connection *each = deadlines->first; each; each = each->next) {
+        if (each != connection && goes_first(each, most, connection->body_bytes))
+            most = each;
+    }
+    if (most) {
+        http_cut_answer(most->fd, HTTP_NO_ROOM);
+        shutdown(most->fd, SHUT_RDWR);
+        most->due_ms = UINT64_MAX;
+    }
+    pthread_mutex_unlock(&deadlines->mutex);
+    return most != NULL;
 }
 
 /* --- Looking */

@@ -45,6 +45,7 @@ struct http_connection {
     bool has_rest;   /* not all of the last request was read when it was answered, or given up */
     bool was_at_end; /* of what the client sends, in the middle of a request, at the last sweep */
     uint64_t due_ms;
+    uint64_t body_bytes; /* of memory, that the body of its request takes */
 };
 
 struct http_deadlines {
@@ -84,6 +85,16 @@ void http_deadlines_remove(struct http_deadlines *deadlines, struct http_connect
  * place, see places.h. */
 void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connection *connection,
                           enum http_phase phase);
+
+/** Says what the body of a connection's request takes. @thread The connection's. */
+void http_deadlines_note_body(struct http_deadlines *deadlines, struct http_connection *connection,
+                              uint64_t bytes);
+
+/** Makes room for a connection's body, when all together take too much: of the other connections
+ * whose request is not whole yet the one with the largest body is answered 503 and shut down, if
+ * that is larger than this one's. Of several the one that has had the most time.
+ * @return Whether there was one. @thread The connection's. */
+bool http_deadlines_make_room(struct http_deadlines *deadlines, struct http_connection *connection);
 
 /** Sweeps now and then from here on; that keeps no loop from ending. The loop's thread only.
  * @param every_ms  How late a deadline may be noticed. */

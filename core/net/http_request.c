@@ -236,14 +236,18 @@ static enum MHD_Result take_head(struct http_server *server, toni_exchange *exch
     return answer(server, exchange);
 }
 
-/* Counts what the body takes now. @return Whether all bodies together take no more than they may.
- */
+/* Counts what the body takes now. @return Whether all bodies together take no more than they may,
+ * or a larger one gives way. */
 static bool charge(struct http_server *server, toni_exchange *exchange)
 {
     const uint64_t more = exchange->body.capacity - exchange->charged;
+    if (more == 0)
+        return true;
     exchange->charged += more;
-    return more == 0 || atomic_fetch_add(&server->body_bytes, more) + more <=
-                            server->limits.http_body_bytes_total;
+    http_deadlines_note_body(&server->deadlines, exchange->connection, exchange->charged);
+    return atomic_fetch_add(&server->body_bytes, more) + more <=
+               server->limits.http_body_bytes_total ||
+           http_deadlines_make_room(&server->deadlines, exchange->connection);
 }
 
 static enum MHD_Result take_body(struct http_server *server, toni_exchange *exchange,
@@ -252,8 +256,7 @@ static enum MHD_Result take_body(struct http_server *server, toni_exchange *exch
     if (exchange->body.length + size > slot_limits(exchange->service)->http_body_bytes)
         return cut(server, exchange, 413, "413 Content Too Large", "", TOO_LARGE);
     if (buffer_reserve(&exchange->body, size) || !charge(server, exchange))
-        return cut(server, exchange, 503, "503 Service Unavailable",
-                   "Retry-After: " RETRY_AFTER "\r\n", "Too many bodies at once.\n");
+        return cut(server, exchange, 503, HTTP_NO_ROOM);
     return buffer_append(&exchange->body, bytes, size) ? MHD_NO : MHD_YES;
 }
 
@@ -310,6 +313,8 @@ static void end_exchange(struct http_server *server, struct http_connection *con
     connection->exchange = NULL;
     if (!exchange)
         return;
+    if (exchange->charged > 0)
+        http_deadlines_note_body(&server->deadlines, connection, 0);
     atomic_fetch_sub(&server->body_bytes, exchange->charged);
     http_exchange_destroy(exchange);
     count_down(server, &server->requests);

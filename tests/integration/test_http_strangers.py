@@ -231,6 +231,29 @@ class TestBodiesTogether(StrangersTestCase):
         whole = post(b"/probe", b"Connection: close\r\nContent-Length: %d\r\n" % (4 * MIB))
         self.assertEqual(self.raw(whole + b"x" * 4 * MIB).status, 200)
 
+    def test_who_holds_most_gives_way_to_who_holds_less(self):
+        held = [self.hold(2 * MIB) for _ in range(4)]
+        self.eventually(lambda: self.bytes() == 8 * MIB, "all is taken")
+        for size in (1, 1000, 60000):
+            small = post(b"/probe", b"Connection: close\r\nContent-Length: %d\r\n" % size)
+            self.assertEqual(self.raw(small + b"x" * size).status, 200)
+            self.eventually(lambda: self.bytes() == 6 * MIB, "one has given way")
+        self.assertEqual(self.ended(held), [503])
+        for sock in held:
+            sock.close()
+        self.eventually(lambda: self.bytes() == 0, "nothing is held")
+
+    def ended(self, held):
+        """What those were answered that have been ended."""
+        statuses = []
+        for sock in held:
+            sock.settimeout(0.2)
+            try:
+                statuses.append(Response(sock.recv(65536)).status)
+            except socket.timeout:
+                pass
+        return statuses
+
 
 if __name__ == "__main__":
     main()
