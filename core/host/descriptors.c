@@ -45,7 +45,8 @@ static uint64_t for_places(uint64_t places)
 /* With the copies of those that are read to their end. */
 static uint64_t for_http_address(uint64_t connections)
 {
-    uint64_t lingering = connections < HTTP_LINGER_MAX ? connections : HTTP_LINGER_MAX;
+    const uint64_t most = HTTP_LINGER_MAX + HTTP_LINGER_WAITING_MAX;
+    uint64_t lingering = connections < most ? connections : most;
     return for_places(connections) + lingering;
 }
 
