@@ -156,13 +156,16 @@ class TestTasksAndHooks(CrashTestCase):
                 self.ends_by(host, signal.SIGSEGV)
                 self.line(host, signal.SIGSEGV, instance="guilty", callback=hook, generation="1")
 
-    def test_a_constructor_is_told_by_its_library_and_nothing_hangs(self):
-        host = Host(configuration([ECHO, gateway("bad", "crashing_constructor.so", "/bad")]))
-        host.launch()
+    def test_a_constructor_is_told_by_its_library(self):
+        """It crashes in the host alone; the dynamic linker's lock is held."""
+        bad = gateway("bad", "constructor_crashes_later.so", "/bad")
+        host = Host(configuration([ECHO, bad])).launch()
         self.addCleanup(host.kill)
-        self.assertNotEqual(host.wait_exit(), 0)
-        self.assertIn("crashing_constructor.so", host.text())
-        self.assertIn("SIGSEGV", host.text())
+        self.ends_by(host, signal.SIGABRT)
+        line = self.line(host, signal.SIGABRT, callback="load")
+        self.assertTrue(line["library"].endswith("/constructor_crashes_later.so"), line)
+        self.assertNotIn("instance", line)
+        self.assertIn("constructor_crashes_later.so", self.frames(host))
 
 
 class TestExit(CrashTestCase):
