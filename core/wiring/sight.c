@@ -1,6 +1,6 @@
 /* A name that is no module is taken for the one that was probably meant, so that one slip does not
- * make ten faults. What is exported through imports is passed on until nothing changes any more;
- * that ends with rings too. */
+ * make ten faults. Names are looked up once; then rows of bits are joined, in the order of imports,
+ * until nothing changes any more, which ends with rings too. */
 #include "wiring/sight.h"
 
 #include "base/buffer.h"
@@ -9,20 +9,91 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Finding */
+/* --- Finding, by halves */
 
-static size_t find_module(const struct declarations *declarations, const char *name)
+static int compare_modules(const void *a, const void *b, void *data)
 {
-    for (size_t m = 0; m < declarations->module_count; m++) {
-        if (strcmp(declarations->modules[m].self.name, name) == 0)
-            return m;
+    const struct declarations *declarations = data;
+    const size_t one = *(const size_t *)a, other = *(const size_t *)b;
+    const int names =
+        strcmp(declarations->modules[one].self.name, declarations->modules[other].self.name);
+
+    return names != 0 ? names : (one > other) - (one < other);
+}
+
+static int compare_providers(const void *a, const void *b, void *data)
+{
+    const struct declarations *declarations = data;
+    const size_t one = *(const size_t *)a, other = *(const size_t *)b;
+    const struct declared_provider *here = &declarations->providers[one];
+    const struct declared_provider *there = &declarations->providers[other];
+    const int names = strcmp(here->self.name, there->self.name);
+
+    if (here->module != there->module)
+        return here->module < there->module ? -1 : 1;
+    return names != 0 ? names : (one > other) - (one < other);
+}
+
+static void sort_names(struct sight *sight)
+{
+    const struct declarations *declarations = sight->declarations;
+
+    for (size_t m = 0; m < declarations->module_count; m++)
+        sight->by_name[m] = m;
+    for (size_t p = 0; p < declarations->provider_count; p++)
+        sight->providers[p] = p;
+    qsort_r(sight->by_name, declarations->module_count, sizeof *sight->by_name, compare_modules,
+            (void *)declarations);
+    qsort_r(sight->providers, declarations->provider_count, sizeof *sight->providers,
+            compare_providers, (void *)declarations);
+}
+
+/* @return The first of that name, or NOBODY. */
+static size_t find_module(const struct sight *sight, const char *name)
+{
+    const struct declarations *declarations = sight->declarations;
+    size_t low = 0, high = declarations->module_count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (strcmp(declarations->modules[sight->by_name[middle]].self.name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return NOBODY;
+    return low < declarations->module_count &&
+                   strcmp(declarations->modules[sight->by_name[low]].self.name, name) == 0
+               ? sight->by_name[low]
+               : NOBODY;
+}
+
+/* @return The first of the module's of that name, or NOBODY. */
+static size_t find_own_provider(const struct sight *sight, size_t module, const char *name)
+{
+    const struct declared_provider *providers = sight->declarations->providers;
+    const size_t count = sight->declarations->provider_count;
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const struct declared_provider *provider = &providers[sight->providers[middle]];
+        if (provider->module < module ||
+            (provider->module == module && strcmp(provider->self.name, name) < 0))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == count)
+        return NOBODY;
+    const struct declared_provider *found = &providers[sight->providers[low]];
+    return found->module == module && strcmp(found->self.name, name) == 0 ? sight->providers[low]
+                                                                          : NOBODY;
 }
 
 /* @return NOBODY too on no memory: then there is no hint. */
-static size_t find_near_module(const struct declarations *declarations, const char *name)
+static size_t find_near_module(const struct sight *sight, const char *name)
 {
+    const struct declarations *declarations = sight->declarations;
     const char **names = calloc(declarations->module_count + 1, sizeof *names);
     if (!names)
         return NOBODY;
@@ -30,45 +101,25 @@ static size_t find_near_module(const struct declarations *declarations, const ch
         names[m] = declarations->modules[m].self.name;
     const char *nearest = name_nearest(name, names, declarations->module_count);
     free(names);
-    return nearest ? find_module(declarations, nearest) : NOBODY;
+    return nearest ? find_module(sight, nearest) : NOBODY;
 }
 
-/* The module that an import means, or was probably meant to. */
-static size_t find_import(const struct declarations *declarations, const char *name)
-{
-    const size_t found = find_module(declarations, name);
-
-    return found != NOBODY ? found : find_near_module(declarations, name);
-}
-
-static size_t find_own_provider(const struct declarations *declarations, size_t module,
-                                const char *name)
-{
-    for (size_t p = 0; p < declarations->provider_count; p++) {
-        const struct declared_provider *provider = &declarations->providers[p];
-
-        if (provider->module == module && strcmp(provider->self.name, name) == 0)
-            return p;
-    }
-    return NOBODY;
-}
-
-static bool is_import(const struct declared_module *module, const char *name)
+/* @return The number of the import of that name, or NOBODY. */
+static size_t find_import(const struct declared_module *module, const char *name)
 {
     for (size_t i = 0; i < module->import_count; i++) {
         if (strcmp(module->imports[i].name, name) == 0)
-            return true;
+            return i;
     }
-    return false;
+    return NOBODY;
 }
 
 /* --- Imports */
 
 static void report_import(const struct sight *sight, const struct declared_module *module,
-                          const struct name_at *import, struct fault_list *faults)
+                          const struct name_at *import, size_t near, struct fault_list *faults)
 {
     const struct declarations *declarations = sight->declarations;
-    const size_t near = find_near_module(declarations, import->name);
     struct buffer list;
 
     if (near != NOBODY) {
@@ -90,18 +141,26 @@ static void report_import(const struct sight *sight, const struct declared_modul
     buffer_finish(&list);
 }
 
-static void check_imports(struct sight *sight, size_t m, struct fault_list *faults)
+static int check_imports(struct sight *sight, size_t m, struct fault_list *faults)
 {
     const struct declared_module *module = &sight->declarations->modules[m];
+    size_t *imports = calloc(module->import_count + 1, sizeof *imports);
 
+    sight->imports[m] = imports;
+    if (!imports)
+        return -1;
     for (size_t i = 0; i < module->import_count; i++) {
         const struct name_at *import = &module->imports[i];
 
-        if (find_module(sight->declarations, import->name) == NOBODY)
-            report_import(sight, module, import, faults);
-        if (find_import(sight->declarations, import->name) == NOBODY)
+        imports[i] = find_module(sight, import->name);
+        if (imports[i] != NOBODY)
+            continue;
+        imports[i] = find_near_module(sight, import->name);
+        report_import(sight, module, import, imports[i], faults);
+        if (imports[i] == NOBODY)
             sight->uncertain[m] = true;
     }
+    return 0;
 }
 
 static void report_ring(const struct declarations *declarations, const struct order *order,
@@ -123,8 +182,10 @@ static void report_ring(const struct declarations *declarations, const struct or
     buffer_finish(&ring);
 }
 
-static int check_rings(const struct declarations *declarations, struct fault_list *faults)
+/* Only of imports that are there. */
+static int check_rings(struct sight *sight, struct fault_list *faults)
 {
+    const struct declarations *declarations = sight->declarations;
     size_t count = 0;
     for (size_t m = 0; m < declarations->module_count; m++)
         count += declarations->modules[m].import_count;
@@ -137,13 +198,14 @@ static int check_rings(const struct declarations *declarations, struct fault_lis
             const struct declared_module *module = &declarations->modules[m];
 
             for (size_t i = 0; i < module->import_count; i++) {
-                const size_t used = find_module(declarations, module->imports[i].name);
+                const size_t used = find_module(sight, module->imports[i].name);
                 if (used != NOBODY)
                     imports[order_add(&order, m, used)] = &module->imports[i];
             }
         }
         while (!order_sort(&order))
             report_ring(declarations, &order, imports, faults);
+        memcpy(sight->order, order.nodes, order.node_count * sizeof *order.nodes);
     }
     order_finish(&order);
     const bool is_good = imports && !result;
@@ -153,23 +215,51 @@ static int check_rings(const struct declarations *declarations, struct fault_lis
 
 /* --- Exports */
 
-static bool *exported(const struct sight *sight, size_t module)
+static uint64_t *row(const struct sight *sight, uint64_t *rows, size_t module)
 {
-    return sight->exported + module * sight->declarations->provider_count;
+    return rows + module * sight->row_words;
+}
+
+static void set(uint64_t *bits, size_t number)
+{
+    bits[number / 64] |= UINT64_C(1) << number % 64;
+}
+
+static bool is_set(const uint64_t *bits, size_t number)
+{
+    return (bits[number / 64] >> number % 64 & 1) != 0;
+}
+
+/* @return Whether that changed @p bits. */
+static bool join(const struct sight *sight, uint64_t *bits, const uint64_t *others)
+{
+    uint64_t news = 0;
+
+    for (size_t i = 0; i < sight->row_words; i++) {
+        news |= others[i] & ~bits[i];
+        bits[i] |= others[i];
+    }
+    return news != 0;
 }
 
 /* An export names a provider of the module, or else one of its imports. */
-static void check_exports(struct sight *sight, size_t m, struct fault_list *faults)
+static int check_exports(struct sight *sight, size_t m, struct fault_list *faults)
 {
     const struct declared_module *module = &sight->declarations->modules[m];
+    size_t *passed_on = calloc(module->export_count + 1, sizeof *passed_on);
 
+    sight->passed_on[m] = passed_on;
+    if (!passed_on)
+        return -1;
     for (size_t i = 0; i < module->export_count; i++) {
         const struct name_at *export = &module->exports[i];
-        const size_t own = find_own_provider(sight->declarations, m, export->name);
+        const size_t own = find_own_provider(sight, m, export->name);
+        const size_t import = own == NOBODY ? find_import(module, export->name) : NOBODY;
 
+        passed_on[i] = import != NOBODY ? sight->imports[m][import] : NOBODY;
         if (own != NOBODY) {
-            exported(sight, m)[own] = true;
-        } else if (!is_import(module, export->name)) {
+            set(row(sight, sight->exported, m), own);
+        } else if (import == NOBODY) {
             sight->uncertain[m] = true;
             fault_at_name(faults, export,
                           "module `%s` exports `%s`, which it lacks; expected one of its providers "
@@ -177,94 +267,129 @@ static void check_exports(struct sight *sight, size_t m, struct fault_list *faul
                           module->self.name, export->name);
         }
     }
+    return 0;
 }
 
-/* Adds to what @p module exports what is exported by @p from. @return Whether that was new. */
-static bool pass_on(struct sight *sight, size_t module, size_t from)
+/* @return Whether that changed anything. */
+static bool pass_on(struct sight *sight, size_t m)
 {
+    const struct declared_module *module = &sight->declarations->modules[m];
     bool is_new = false;
 
-    for (size_t p = 0; p < sight->declarations->provider_count; p++) {
-        if (exported(sight, from)[p] && !exported(sight, module)[p])
-            is_new = exported(sight, module)[p] = true;
+    for (size_t i = 0; i < module->import_count; i++) {
+        const size_t from = sight->imports[m][i];
+
+        if (from != NOBODY && sight->uncertain[from] && !sight->uncertain[m])
+            is_new = sight->uncertain[m] = true;
+    }
+    for (size_t i = 0; i < module->export_count; i++) {
+        const size_t from = sight->passed_on[m][i];
+
+        if (from != NOBODY &&
+            join(sight, row(sight, sight->exported, m), row(sight, sight->exported, from)))
+            is_new = true;
     }
     return is_new;
 }
 
+/* Twice is enough, but for rings and names that were guessed. */
 static bool pass_on_all(struct sight *sight)
 {
-    const struct declarations *declarations = sight->declarations;
     bool is_new = false;
 
+    for (size_t i = 0; i < sight->declarations->module_count; i++)
+        is_new |= pass_on(sight, sight->order[i]);
+    return is_new;
+}
+
+/* --- What is in sight */
+
+static void look(struct sight *sight)
+{
+    const struct declarations *declarations = sight->declarations;
+
+    for (size_t p = 0; p < declarations->provider_count; p++)
+        set(row(sight, sight->seen, declarations->providers[p].module), p);
     for (size_t m = 0; m < declarations->module_count; m++) {
-        const struct declared_module *module = &declarations->modules[m];
+        uint64_t *seen = row(sight, sight->seen, m);
 
-        for (size_t i = 0; i < module->import_count; i++) {
-            const size_t from = find_import(declarations, module->imports[i].name);
-
-            if (from != NOBODY && sight->uncertain[from] && !sight->uncertain[m])
-                is_new = sight->uncertain[m] = true;
+        for (size_t i = 0; i < declarations->modules[m].import_count; i++) {
+            if (sight->imports[m][i] != NOBODY)
+                (void)join(sight, seen, row(sight, sight->exported, sight->imports[m][i]));
         }
-        for (size_t i = 0; i < module->export_count; i++) {
-            const char *name = module->exports[i].name;
-            const size_t from =
-                find_own_provider(declarations, m, name) == NOBODY && is_import(module, name)
-                    ? find_import(declarations, name)
-                    : NOBODY;
-            is_new |= from != NOBODY && pass_on(sight, m, from);
+        for (size_t other = 0; other < declarations->module_count; other++) {
+            if (declarations->modules[other].is_global)
+                (void)join(sight, seen, row(sight, sight->exported, other));
         }
     }
-    return is_new;
 }
 
 /* --- All together */
 
+static int allocate(struct sight *sight)
+{
+    const size_t modules = sight->declarations->module_count + 1; /* calloc(0) may return NULL */
+    const size_t providers = sight->declarations->provider_count + 1;
+
+    sight->row_words = providers / 64 + 1;
+    sight->by_name = calloc(modules, sizeof *sight->by_name);
+    sight->providers = calloc(providers, sizeof *sight->providers);
+    sight->imports = calloc(modules, sizeof(size_t *));
+    sight->passed_on = calloc(modules, sizeof(size_t *));
+    sight->order = calloc(modules, sizeof *sight->order);
+    sight->exported = calloc(modules * sight->row_words, sizeof *sight->exported);
+    sight->seen = calloc(modules * sight->row_words, sizeof *sight->seen);
+    sight->uncertain = calloc(modules, sizeof *sight->uncertain);
+    return sight->by_name && sight->providers && sight->imports && sight->passed_on &&
+                   sight->order && sight->exported && sight->seen && sight->uncertain
+               ? 0
+               : -1;
+}
+
 int sight_init(struct sight *sight, const struct declarations *declarations,
                struct fault_list *faults)
 {
-    const size_t modules = declarations->module_count;
-
     *sight = (struct sight){.declarations = declarations};
-    sight->exported = calloc(modules * declarations->provider_count + 1, sizeof *sight->exported);
-    sight->uncertain = calloc(modules + 1, sizeof *sight->uncertain);
-    if (!sight->exported || !sight->uncertain)
+    if (allocate(sight))
         return -1;
-    for (size_t m = 0; m < modules; m++) {
-        check_imports(sight, m, faults);
-        check_exports(sight, m, faults);
+    sort_names(sight);
+    for (size_t m = 0; m < declarations->module_count; m++) {
+        if (check_imports(sight, m, faults) || check_exports(sight, m, faults))
+            return -1;
     }
+    if (check_rings(sight, faults))
+        return -1;
     while (pass_on_all(sight))
         ;
-    return check_rings(declarations, faults);
+    look(sight);
+    return 0;
 }
 
 void sight_finish(struct sight *sight)
 {
+    for (size_t m = 0; sight->declarations && m < sight->declarations->module_count; m++) {
+        if (sight->imports)
+            free(sight->imports[m]);
+        if (sight->passed_on)
+            free(sight->passed_on[m]);
+    }
+    free(sight->by_name);
+    free(sight->providers);
+    free((void *)sight->imports);
+    free((void *)sight->passed_on);
+    free(sight->order);
     free(sight->exported);
+    free(sight->seen);
     free(sight->uncertain);
     *sight = (struct sight){0};
 }
 
 bool sight_exports(const struct sight *sight, size_t module, size_t provider)
 {
-    return exported(sight, module)[provider];
+    return is_set(row(sight, sight->exported, module), provider);
 }
 
-bool sight_sees(const struct sight *sight, size_t m, size_t provider)
+bool sight_sees(const struct sight *sight, size_t module, size_t provider)
 {
-    const struct declarations *declarations = sight->declarations;
-    const struct declared_module *module = &declarations->modules[m];
-
-    if (declarations->providers[provider].module == m)
-        return true;
-    for (size_t i = 0; i < module->import_count; i++) {
-        const size_t from = find_import(declarations, module->imports[i].name);
-        if (from != NOBODY && sight_exports(sight, from, provider))
-            return true;
-    }
-    for (size_t other = 0; other < declarations->module_count; other++) {
-        if (declarations->modules[other].is_global && sight_exports(sight, other, provider))
-            return true;
-    }
-    return false;
+    return is_set(row(sight, sight->seen, module), provider);
 }

@@ -7,7 +7,15 @@
 
 struct sight {
     const struct declarations *declarations;
-    bool *exported;  /* by module and provider: passed on to who imports the module */
+    size_t *by_name;    /* modules, sorted by their names, then by their numbers */
+    size_t *providers;  /* of all modules, sorted by module, then by name, then by number */
+    size_t **imports;   /* by module and import: the module that is meant, or NOBODY */
+    size_t **passed_on; /* by module and export: the module all of whose exports it passes on, or
+                           NOBODY */
+    size_t *order;      /* modules, each after those that it imports, rings aside */
+    size_t row_words;   /* of a row of bits, one for each provider */
+    uint64_t *exported; /* rows by module: what who imports it sees */
+    uint64_t *seen;     /* rows by module: what its providers see */
     bool *uncertain; /* by module: something that it imports is not known, so what it can't see may
                         be there all the same */
 };

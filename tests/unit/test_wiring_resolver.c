@@ -132,6 +132,40 @@ START_TEST(own_providers_are_in_sight)
 }
 END_TEST
 
+/* 3,000 modules of which each passes on what the next exports, the last one first to be known: with
+ * a look at all modules for all of them, it would not end within the test's time. */
+START_TEST(a_long_chain_of_exports)
+{
+    enum { LENGTH = 3000 };
+    static char names[LENGTH][16];
+    static struct name_at imports[LENGTH];
+    static struct declared_module chain[LENGTH];
+    static struct declared_provider members[LENGTH + 1];
+
+    for (size_t i = 0; i < LENGTH; i++) {
+        (void)snprintf(names[i], sizeof names[i], "m%zu", i);
+        imports[i] = (struct name_at){.name = names[i], .file = "gateways.conf", .line = 1};
+    }
+    for (size_t i = 0; i < LENGTH; i++) {
+        const bool is_last = i + 1 == LENGTH;
+
+        chain[i] = (struct declared_module){.self = imports[i]};
+        members[i] = (struct declared_provider){
+            .self = imports[i], .kind = TONI_GATEWAY, .module = i, .needs = chat};
+        chain[i].imports = chain[i].exports = is_last ? &imports[i] : &imports[i + 1];
+        chain[i].import_count = is_last ? 0 : 1;
+        chain[i].export_count = 1;
+    }
+    members[LENGTH - 1].needs = NULL;
+    members[LENGTH - 1].provides = &chat_1;
+    declarations = (struct declarations){
+        .modules = chain, .module_count = LENGTH, .providers = members, .provider_count = LENGTH};
+    check_source(0, 0, LENGTH - 1);
+    check_source(LENGTH / 2, 0, LENGTH - 1);
+    ck_assert_uint_eq(resolution.order[0], LENGTH - 1);
+}
+END_TEST
+
 START_TEST(exports_of_imports_are_in_sight)
 {
     module("front", NAMES("back"), NULL);
@@ -523,6 +557,7 @@ int main(void)
 
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, own_providers_are_in_sight);
+    tcase_add_test(cases, a_long_chain_of_exports);
     tcase_add_test(cases, exports_of_imports_are_in_sight);
     tcase_add_test(cases, an_export_of_an_import_passes_on);
     tcase_add_test(cases, an_import_is_not_passed_on_by_itself);
