@@ -107,7 +107,8 @@ static inline void *toni_client_data(const toni_client *client)
 
 /** Keeps one pointer of the gateway's own with the client. The descriptor's `client_free` gets it
  * after `on_disconnect` has returned, or after a refused `on_connect`; a pointer that is replaced
- * stays the gateway's.
+ * stays the gateway's. Another version of the gateway needs `on_adopt` to take over clients that
+ * carry one: see state.h.
  * @since ABI 1.0 */
 static inline void toni_client_set_data(toni_client *client, void *data)
 {

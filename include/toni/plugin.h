@@ -114,8 +114,9 @@ typedef struct toni_plugin {
      * @return TONI_OK; an error ends this client with 1011, and nothing else. */
     int32_t (*on_message)(void *self, toni_client *client, const toni_message *message);
 
-    /** A client is gone or going; it is still a member of its rooms, and nothing can be sent to it
-     * any more. */
+    /** A client is gone or going; nothing can be sent to it any more. It is still a member of its
+     * rooms, so that it can be read which they are, and the others be told; but none lists it any
+     * more (toni_get_room_members). */
     void (*on_disconnect)(void *self, toni_client *client, const toni_disconnect_info *disconnect);
 
     /** Releases what toni_client_set_data kept with a client; not called for NULL. */
@@ -151,7 +152,8 @@ typedef struct toni_plugin {
     int32_t (*import_state)(void *self, const toni_state *state);
 
     /** A client of the predecessor is this instance's now: called before its first callback for
-     * that client, instead of `on_connect`.
+     * that client, instead of `on_connect`. A version without it can't take the place of one whose
+     * clients carry data (toni_client_set_data): the reload is refused.
      * @return TONI_OK; an error ends the client with 1011, and `on_disconnect` is called. */
     int32_t (*on_adopt)(void *self, toni_client *client);
 #endif

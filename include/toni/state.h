@@ -11,9 +11,10 @@
  * if nothing had been.
  *
  * Clients, their ids and their rooms belong to the host and stay. What the old version kept with a
- * client (toni_client_set_data) is released by its `client_free`; a new version that wants to keep
- * something of its own is told of each client by `on_adopt`, before its first callback for that
- * client. Timers, posts and jobs of the old version are cancelled; the new one sets up its own.
+ * client (toni_client_set_data) is released by its `client_free`; the new version is told of each
+ * client by `on_adopt`, before its first callback for that client, and keeps something of its own.
+ * While clients carry data, a new version without `on_adopt` is refused. Timers, posts and jobs of
+ * the old version are cancelled; the new one sets up its own.
  *
  * All of this needs `#define TONI_ABI_NEEDED 1` before toni/ is included. @since ABI 1.1
  */
