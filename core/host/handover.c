@@ -18,6 +18,9 @@
 
 #define SENT_SIZE 65536
 
+/* How many seconds to wait for an old host that reads no faults. */
+#define TELL_S 5
+
 int handover_open(int ends[2])
 {
     /* Messages stay whole, and the end of either process shows. */
@@ -195,6 +198,33 @@ int handover_receive(int fd, struct inherited *inherited)
         close(fds[i]);
     free(text);
     return result;
+}
+
+/* @return How much of a text to send at once: whole lines, if they aren't too long. */
+static size_t take_lines(const char *text, size_t size)
+{
+    const size_t most = HANDOVER_TEXT_SIZE - sizeof FAULT - 1;
+    if (size <= most)
+        return size;
+    const char *end = memrchr(text, '\n', most);
+    return end ? (size_t)(end - text) + 1 : most;
+}
+
+void handover_tell_faults(int fd, const char *text, size_t size)
+{
+    const struct timeval patience = {.tv_sec = TELL_S};
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    while (size > 0) {
+        size_t piece = take_lines(text, size);
+        char head[] = FAULT;
+        struct iovec parts[] = {{.iov_base = head, .iov_len = strlen(FAULT)},
+                                {.iov_base = (char *)text, .iov_len = piece}};
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+        if (sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
+            return;
+        text += piece;
+        size -= piece;
+    }
 }
 
 void handover_tell_fault(int fd, const char *text, size_t size)

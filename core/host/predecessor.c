@@ -37,7 +37,7 @@ pid_t predecessor_pid(const struct predecessor *predecessor)
 void predecessor_tell_faults(const struct predecessor *predecessor, const char *text, size_t size)
 {
     if (predecessor_is_there(predecessor) && size > 0)
-        handover_tell_fault(predecessor->fd, text, size);
+        handover_tell_faults(predecessor->fd, text, size);
 }
 
 void predecessor_relieve(struct predecessor *predecessor)

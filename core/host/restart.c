@@ -25,6 +25,9 @@
 /* How often to look whether one that lets this host go has ended. */
 #define LOOK_EVERY_MS 10
 
+/* So much of what a successor says is wrong is kept, and a message more. */
+#define FAULTS_MAX (4u << 20)
+
 struct restart {
     pid_t pid;
     int fd; /* this host's end of the pair */
@@ -268,7 +271,8 @@ static void on_answer(uv_poll_t *poll, int status, int events)
             succeed(restart);
         break;
     case HANDOVER_FAULT: /* out of memory is no reason to fail */
-        (void)buffer_append(&restart->faults, restart->reading, strlen(restart->reading));
+        if (restart->faults.length < FAULTS_MAX)
+            (void)buffer_append(&restart->faults, restart->reading, strlen(restart->reading));
         break;
     case HANDOVER_END:
         on_pair_closed(restart);

@@ -407,6 +407,15 @@ class TestFailures(RestartTestCase):
         host.lines = [line for line in host.lines if line[1]]  # the faults are no log lines
         self.check_goes_on(host)
 
+    def test_all_faults_are_shown_however_many(self):
+        host = self.start_it()
+        host.configure(self.text() + "".join("unheard_of_%d = 1;\n" % i for i in range(4000)))
+        shown = host.restart(code=2)
+        for i in range(4000):
+            self.assertIn("unknown setting `unheard_of_%d` " % i, shown)
+        host.lines = [line for line in host.lines if line[1]]  # the faults are no log lines
+        self.check_goes_on(host)
+
     def test_an_instance_that_fails(self):
         for library in ("create_fails", "start_fails"):
             with self.subTest(library=library):
