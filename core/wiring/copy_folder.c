@@ -65,6 +65,7 @@ static void empty(int fd, unsigned depth)
         close(fd);
         return;
     }
+    /* cppcheck-suppress readdirCalled ; on a stream that no other thread has it is safe (glibc) */
     while ((entry = readdir(folder)) != NULL) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
             strcmp(entry->d_name, MARK) != 0)
@@ -132,6 +133,7 @@ static void sweep(const char *parent)
     DIR *folder = opendir(parent);
     const struct dirent *entry;
 
+    /* cppcheck-suppress readdirCalled ; on a stream that no other thread has it is safe (glibc) */
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
         if (is_name(entry->d_name))
             sweep_one(dirfd(folder), entry->d_name);

@@ -111,7 +111,8 @@ static struct neighbour *neighbour_create(struct neighbours *all, const char *na
         return NULL;
     }
     neighbour->next = all->first;
-    return all->first = neighbour;
+    all->first = neighbour;
+    return neighbour;
 }
 
 /* @param fd  Of the copy; taken over. @return NULL after a problem. */
