@@ -77,12 +77,14 @@ struct host {
 /* Tells who asked for the restart that is under way, if it was not a signal. */
 static void answer_restart(struct host *host, enum exit_code code, const char *text)
 {
-    char line[HANDOVER_TEXT_SIZE + 64];
+    char *lines = NULL;
     if (!host->restart_request)
         return;
-    (void)snprintf(line, sizeof line, "%s\n", text);
-    control_answer(host->restart_request, code, line);
+    if (asprintf(&lines, "%s\n", text) < 0)
+        lines = NULL;
+    control_answer(host->restart_request, code, lines ? lines : text);
     host->restart_request = NULL;
+    free(lines);
 }
 
 /* --- Stopping */
