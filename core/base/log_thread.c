@@ -115,8 +115,10 @@ static void *run(void *data)
             tell_suppressed();
             pthread_mutex_lock(&writer.ring.lock);
         }
-        if (atomic_load(&writer.state) != STATE_THREAD)
-            break;
+        if (atomic_load(&writer.state) != STATE_THREAD) {
+            pthread_cond_wait(&writer.arrived, &writer.ring.lock); /* for the end of the process */
+            continue;
+        }
         if (!log_ring_take(&writer.ring, &record))
             continue;
         atomic_store(&writer.is_writing, true);

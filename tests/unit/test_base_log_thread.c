@@ -182,18 +182,32 @@ START_TEST(a_child_has_none_of_the_lines_and_writes_its_own)
 }
 END_TEST
 
+/* In a process that ends then, as the one that it is for. */
+static void seize_and_end(void)
+{
+    const struct log_field field = log_int("number", -11);
+
+    if (log_thread_start() != 0)
+        _exit(1);
+    log_from_many_threads();
+    log_thread_seize(LONG_MS);
+    log_thread_write_now(LOG_LEVEL_ERROR, "the last", &field, 1);
+    _exit(0);
+}
+
 START_TEST(who_seizes_the_log_writes_what_waits)
 {
     struct seen seen = {0};
-    const struct log_field field = log_int("number", -11);
+    int status;
+    const pid_t child = fork();
 
-    ck_assert_int_eq(log_thread_start(), 0);
-    log_from_many_threads();
-    pthread_t reader = begin_to_read(&seen);
-    log_thread_seize(LONG_MS);
-    log_thread_write_now(LOG_LEVEL_ERROR, "the last", &field, 1);
+    if (child == 0)
+        seize_and_end();
+    ck_assert_int_gt(child, 0);
     bring_stderr_back();
-    ck_assert_int_eq(pthread_join(reader, NULL), 0);
+    read_all(&seen);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
     ck_assert_uint_eq(seen.lines + seen.lost, WRITERS * LINES + 1);
     ck_assert_ptr_nonnull(strstr(seen.last, "level=error msg=\"the last\" number=-11\n"));
 }
