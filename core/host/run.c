@@ -392,7 +392,7 @@ static void take_over(struct host *host)
     service_notify_ready();
     predecessor_relieve(&host->predecessor);
     for (size_t i = 0; list && i < count; i++)
-        list[i]->is_shared = false;
+        listener_take_over(list[i]);
     free(list);
 }
 

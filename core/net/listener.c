@@ -60,6 +60,23 @@ static int bind_inet(int fd, const struct listen_address *address)
     return bind(fd, (const struct sockaddr *)&address->address, address->length);
 }
 
+/* Nobody can connect before it listens, so there is no moment in which the file has another mode.
+ */
+static int bind_unix(int fd, const struct listen_address *address)
+{
+    const struct sockaddr_un *name = (const struct sockaddr_un *)&address->address;
+    if (unix_socket_bind(fd, name))
+        return -1;
+    if (unix_socket_set_file(name, &address->file) == 0)
+        return 0;
+    int error = errno;
+    log_error("a Unix socket can't have that mode or group: is this user of that group?",
+              log_str("address", listen_address_text(address)), log_str("error", strerror(error)));
+    unlink(name->sun_path);
+    errno = error;
+    return -1;
+}
+
 /* @return The socket, or -1 with errno set; then nothing stays bound. */
 static int open_socket(const struct listen_address *address)
 {
@@ -67,8 +84,7 @@ static int open_socket(const struct listen_address *address)
     int fd = socket(address->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    int bound = is_unix ? unix_socket_bind(fd, (const struct sockaddr_un *)&address->address)
-                        : bind_inet(fd, address);
+    int bound = is_unix ? bind_unix(fd, address) : bind_inet(fd, address);
     if (bound || listen(fd, BACKLOG)) {
         int error = errno;
         close(fd);
@@ -99,6 +115,7 @@ int listener_open(struct listener *listener, const struct listen_address *addres
         .is_unix = address->address.ss_family == AF_UNIX,
         .is_shared = taken.is_shared,
         .is_ours = taken.is_ours,
+        .file = address->file,
         .setting = setting,
     };
     if (taken.fd < 0)
@@ -107,6 +124,20 @@ int listener_open(struct listener *listener, const struct listen_address *addres
     listener_describe(listener->fd, listener->name);
     (void)snprintf(listener->written, sizeof listener->written, "%s", listen_address_text(address));
     return 0;
+}
+
+void listener_take_over(struct listener *listener)
+{
+    struct sockaddr_un name = {0};
+    socklen_t length = sizeof name;
+    bool was_shared = listener->is_shared;
+    listener->is_shared = false;
+    if (!was_shared || !listener->owns_file ||
+        getsockname(listener->fd, (struct sockaddr *)&name, &length))
+        return;
+    if (unix_socket_set_file(&name, &listener->file))
+        log_warn("a Unix socket keeps its mode and group: they can't be changed",
+                 log_str("address", listener->name), log_str("error", strerror(errno)));
 }
 
 uint16_t listener_port(const struct listener *listener)

@@ -34,6 +34,7 @@ struct listener {
     bool owns_file;                   /* of a Unix socket: it is removed in the end */
     uint64_t warned_ms;               /* of the loop's clock: when it last said that it pauses */
     char name[LISTENER_NAME_SIZE];    /* the bound address, with the real port */
+    struct socket_file file;          /* what the file of a Unix socket shall have */
     const char *setting;              /* where the address comes from; constant */
     char written[LISTENER_NAME_SIZE]; /* the address as it stands there */
     listener_accepted *accepted;
@@ -47,6 +48,10 @@ struct listener {
  * @return 0, or -1, which is logged; then nothing stays bound. */
 int listener_open(struct listener *listener, const struct listen_address *address,
                   const char *setting, struct inherited *inherited);
+
+/** The host before this one is relieved: the socket is this one's alone, and its file gets its mode
+ * and group, as far as they are other ones now. */
+void listener_take_over(struct listener *listener);
 
 /** Writes the address that a socket is bound to, as gateways.conf would. */
 void listener_describe(int fd, char name[LISTENER_NAME_SIZE]);

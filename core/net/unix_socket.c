@@ -61,3 +61,21 @@ int unix_socket_bind(int fd, const struct sockaddr_un *name)
     unlink(name->sun_path);
     return bind(fd, (const struct sockaddr *)name, sizeof *name);
 }
+
+/* Not of what a link in its place leads to; of a link itself nothing has a mode. */
+int unix_socket_set_file(const struct sockaddr_un *name, const struct socket_file *file)
+{
+    struct stat found;
+    if (!file->has_mode && !file->has_group)
+        return 0;
+    if (lstat(name->sun_path, &found))
+        return -1;
+    if (!S_ISSOCK(found.st_mode)) {
+        errno = ENOTSOCK;
+        return -1;
+    }
+    if (file->has_group && found.st_gid != file->group &&
+        lchown(name->sun_path, (uid_t)-1, file->group))
+        return -1;
+    return file->has_mode ? chmod(name->sun_path, file->mode) : 0;
+}

@@ -3,6 +3,8 @@
 #ifndef NET_UNIX_SOCKET_H
 #define NET_UNIX_SOCKET_H
 
+#include "wiring/socket_file.h"
+
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -22,5 +24,9 @@ enum unix_file unix_file_look(const struct sockaddr_un *name, pid_t *pid);
 
 /** Binds; a left-over file makes way. @return 0, or -1 with errno set. */
 int unix_socket_bind(int fd, const struct sockaddr_un *name);
+
+/** Gives the file of a socket its mode and group, if it shall have some.
+ * @return 0, or -1 with errno set. */
+int unix_socket_set_file(const struct sockaddr_un *name, const struct socket_file *file);
 
 #endif

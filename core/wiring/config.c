@@ -44,6 +44,12 @@ static void add_address(struct config *config, struct address_list *list,
         list->addresses[list->count++] = address;
 }
 
+/* A Unix socket may be a group, with the mode of its file. */
+static bool is_address(const struct value *setting)
+{
+    return value_type(setting) == VALUE_STRING || value_type(setting) == VALUE_GROUP;
+}
+
 static int read_addresses(struct config *config, struct address_list *list,
                           const struct value *setting, struct fault_list *faults)
 {
@@ -51,7 +57,7 @@ static int read_addresses(struct config *config, struct address_list *list,
     const char *name = value_name(setting);
     char title[32];
 
-    if (!is_list && value_type(setting) != VALUE_STRING) {
+    if (!is_list && !is_address(setting)) {
         fault_at(faults, setting,
                  "`%s` of `listen` is %s, expected a string or a list of strings, such as "
                  "\"127.0.0.1:9000\"",
@@ -69,11 +75,13 @@ static int read_addresses(struct config *config, struct address_list *list,
     if (list->addresses == NULL)
         return -1;
 
-    if (!is_list)
+    if (!is_list) {
         add_address(config, list, setting, faults);
+        return 0;
+    }
     (void)snprintf(title, sizeof title, "`%s` of `listen`", name);
     for (const struct value *item = value_first(setting); item != NULL; item = value_next(item)) {
-        if (list_item(item, title, VALUE_STRING, faults) != NULL)
+        if (is_address(item) || list_item(item, title, VALUE_STRING, faults) != NULL)
             add_address(config, list, item, faults);
     }
     return 0;

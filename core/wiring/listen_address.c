@@ -1,9 +1,12 @@
 /* Numbers only: a name could mean several addresses, and others tomorrow. */
 #include "wiring/listen_address.h"
 
+#include "wiring/setting.h"
+
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -15,12 +18,24 @@ const char *listen_address_text(const struct listen_address *address)
     return value_string(address->at);
 }
 
+/* What stands behind the path. */
+static bool parse_file(const char *text, const struct value *at, struct listen_address *address,
+                       struct fault_list *faults)
+{
+    char *rest = strdup(text);
+    bool is_good = rest && socket_file_read_all(&address->file, rest, at, faults);
+    if (!rest)
+        fault_at(faults, at, "address `%s` can't be read: out of memory", value_string(at));
+    free(rest);
+    return is_good;
+}
+
 static bool parse_unix(const struct value *at, struct listen_address *address,
                        struct fault_list *faults)
 {
     const char *path = value_string(at) + strlen(UNIX_PREFIX);
     struct sockaddr_un *local = (struct sockaddr_un *)&address->address;
-    const size_t size = strlen(path) + 1;
+    const size_t size = strcspn(path, ";") + 1;
 
     if (path[0] != '/') {
         fault_at(faults, at, "address `%s` is no absolute path; write it as `unix:/path`",
@@ -35,9 +50,9 @@ static bool parse_unix(const struct value *at, struct listen_address *address,
         return false;
     }
     local->sun_family = AF_UNIX;
-    memcpy(local->sun_path, path, size);
+    memcpy(local->sun_path, path, size - 1);
     address->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
-    return true;
+    return path[size - 1] == '\0' || parse_file(path + size, at, address, faults);
 }
 
 /* @return 0 to 65535, or -1. strtol() would take signs and blanks too. */
@@ -129,13 +144,67 @@ static bool parse_ip(const struct value *at, struct listen_address *address,
     return parse_host(host, in_brackets, port, address) || refuse_host(at, host, faults);
 }
 
+static bool is_unix(const struct value *at)
+{
+    return strncmp(value_string(at), UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0;
+}
+
+static bool refuse_file(const struct value *at, struct fault_list *faults)
+{
+    fault_at(faults, at,
+             "address `%s` has a mode or group, which only Unix sockets have; remove it",
+             value_string(at));
+    return false;
+}
+
+static bool parse_text(const struct value *at, struct listen_address *address,
+                       struct fault_list *faults)
+{
+    address->at = at;
+    if (is_unix(at))
+        return parse_unix(at, address, faults);
+    return strchr(value_string(at), ';') != NULL ? refuse_file(at, faults)
+                                                 : parse_ip(at, address, faults);
+}
+
+/* One of the settings beside `address`. */
+static bool parse_beside(const struct section *section, const char *key,
+                         struct listen_address *address)
+{
+    const struct value *setting = section_get(section, key, VALUE_STRING);
+    if (setting == NULL)
+        return value_get(section->group, key) == NULL;
+    if (!is_unix(address->at))
+        return refuse_file(address->at, section->faults);
+    return socket_file_read(&address->file, key, value_string(setting), setting, section->faults);
+}
+
+static bool parse_group(const struct value *group, struct listen_address *address,
+                        struct fault_list *faults)
+{
+    static const char *const keys[] = {"address", "mode", "group"};
+    const struct section section = {
+        .group = group, .title = "an address of `listen`", .faults = faults};
+    section_check_keys(&section, keys, sizeof keys / sizeof keys[0]);
+    const struct value *text = section_need(&section, "address", VALUE_STRING);
+    if (text == NULL || !parse_text(text, address, faults))
+        return false;
+    const bool has_mode = parse_beside(&section, "mode", address);
+    return parse_beside(&section, "group", address) && has_mode;
+}
+
 bool listen_address_parse(const struct value *at, struct listen_address *address,
                           struct fault_list *faults)
 {
     *address = (struct listen_address){.at = at};
-    if (strncmp(value_string(at), UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
-        return parse_unix(at, address, faults);
-    return parse_ip(at, address, faults);
+    return value_type(at) == VALUE_GROUP ? parse_group(at, address, faults)
+                                         : parse_text(at, address, faults);
+}
+
+bool listen_address_same_file(const struct listen_address *a, const struct listen_address *b)
+{
+    return a->file.has_mode == b->file.has_mode && a->file.mode == b->file.mode &&
+           a->file.has_group == b->file.has_group && a->file.group == b->file.group;
 }
 
 static bool has_free_port(const struct listen_address *address)

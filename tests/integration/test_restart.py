@@ -676,6 +676,31 @@ class TestSockets(RestartTestCase):
                       address="unix:" + gone)
         host.stop()
 
+    def test_the_mode_of_a_unix_socket_is_kept_and_a_new_one_comes_with_the_successor(self):
+        folder = tempfile.mkdtemp(prefix="toni-test-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        path = os.path.join(folder, "socket")
+        host = self.start((ECHO,), {"drain_ms": 200}, listen="unix:%s;mode=0640" % path)
+        for mode in ("0640", "0604"):
+            self.more = {"listen": "unix:%s;mode=%s" % (path, mode)}
+            host.configure(self.text())
+            host.restart()
+            self.assertEqual(os.stat(path).st_mode & 0o777, int(mode, 8))
+            self.assertEqual(self.client("unix:" + path).ask("hello"), "hello")
+        host.expect_error(msg=FAILED)
+        host.expect_error(msg=lambda msg: msg.startswith("can't listen"))
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            self.more = {
+                "listen": "unix:%s;mode=0600" % path,
+                "http": "127.0.0.1:%d" % other.getsockname()[1],
+            }
+            host.configure(self.text())
+            host.restart(code=1)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o604)  # one that fails leaves no trace
+        host.stop()
+
     def test_a_signal_does_the_same(self):
         host = self.start((ECHO,), {"drain_ms": 200})
         os.kill(host.pid, signal.SIGUSR2)

@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -512,6 +513,30 @@ class TestListeners(FolderTestCase):
         self.serves(host.address)
         host.stop()
         self.assertFalse(os.path.exists(path))
+
+    def test_mode_and_group_of_a_unix_socket(self):
+        group = 1 if os.geteuid() == 0 else os.getegid()
+        path = os.path.join(self.folder, "toni.sock")
+        address = {"address": "unix:" + path, "mode": "0642", "group": str(group)}
+        for listen, mode in (
+            ("unix:%s;mode=0660;group=%d" % (path, group), 0o660),
+            ("unix:%s;group=%d;mode=777" % (path, group), 0o777),
+            (address, 0o642),
+        ):
+            with self.subTest(listen=listen):
+                host = self.host(configuration([ROOMS], listen=listen))
+                self.assertEqual(host.address, "unix:" + path)
+                file = os.stat(path)
+                self.assertEqual((stat.S_IMODE(file.st_mode), file.st_gid), (mode, group))
+                self.serves(host.address)
+                host.stop()
+                self.assertFalse(os.path.exists(path))
+
+    def test_a_mode_that_is_none_is_a_fault_with_its_line(self):
+        conf = self.write(configuration([ROOMS], listen="unix:/tmp/x;mode=rw"))
+        done = run_toni("check", "-c", conf)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"gateways\.conf:1: `mode` of a Unix socket is `rw`")
 
     def test_too_few_descriptors_to_start_are_said_and_the_host_ends(self):
         for workers, limits in ((1, (10, 14, 20)), (4, (14, 20, 26, 32))):

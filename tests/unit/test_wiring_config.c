@@ -311,6 +311,60 @@ START_TEST(bad_addresses)
 }
 END_TEST
 
+/* "root" is group 0 on every machine. */
+START_TEST(files_of_unix_sockets)
+{
+    const struct config *good =
+        read_good(MODULES "listen = { websocket = ( \"unix:/a\", \"unix:/b;mode=0660;group=root\", "
+                          "{ address = \"unix:/c\"; mode = \"600\"; group = \"4294967294\"; }, "
+                          "{ address = \"unix:/d;group=0\"; mode = \"0777\"; } ); "
+                          "admin = { address = \"127.0.0.1:1\"; }; };");
+    const struct listen_address *found = good->websocket.addresses;
+    ck_assert_uint_eq(good->websocket.count, 4);
+    ck_assert_uint_eq(good->admin.count, 1);
+    ck_assert(!found[0].file.has_mode && !found[0].file.has_group);
+    for (size_t i = 1; i < 4; i++)
+        ck_assert(found[i].file.has_mode && found[i].file.has_group);
+    ck_assert_uint_eq(found[1].file.mode, 0660);
+    ck_assert_uint_eq(found[1].file.group, 0);
+    ck_assert_uint_eq(found[2].file.mode, 0600);
+    ck_assert_uint_eq(found[2].file.group, 4294967294);
+    ck_assert_uint_eq(found[3].file.mode, 0777);
+    ck_assert_uint_eq(found[3].file.group, 0);
+    ck_assert_str_eq(((const struct sockaddr_un *)&found[1].address)->sun_path, "/b");
+    ck_assert_str_eq(((const struct sockaddr_un *)&found[3].address)->sun_path, "/d");
+    ck_assert(listen_address_same_file(&found[1], &found[1]));
+    ck_assert(!listen_address_same_file(&found[0], &found[1]));
+    ck_assert(!listen_address_same_file(&found[1], &found[3]));
+}
+END_TEST
+
+START_TEST(bad_files_of_unix_sockets)
+{
+    BAD_ADDRESS("\"unix:/a;mode=66\"", "`66`", "octal", "0660");
+    BAD_ADDRESS("\"unix:/a;mode=0680\"", "`0680`", "octal");
+    BAD_ADDRESS("\"unix:/a;mode=2770\"", "`2770`", "octal");
+    BAD_ADDRESS("\"unix:/a;mode=\"", "octal");
+    BAD_ADDRESS("\"unix:/a;mode\"", "octal");
+    BAD_ADDRESS("\"unix:/a;group=no such group\"", "`no such group`", "no group of this machine");
+    BAD_ADDRESS("\"unix:/a;group=4294967295\"", "`4294967295`", "no group of this machine");
+    BAD_ADDRESS("\"unix:/a;group=\"", "no group of this machine");
+    BAD_ADDRESS("\"unix:/a;owner=root\"", "`owner`", "`mode` or `group`");
+    BAD_ADDRESS("\"unix:/a;\"", "`mode` or `group`");
+    BAD_ADDRESS("\"unix:/a;mode=0600;mode=0600\"", "`mode`", "twice");
+    BAD_ADDRESS("\"unix:;mode=0600\"", "absolute");
+    BAD_ADDRESS("\"127.0.0.1:9000;mode=0600\"", "only Unix sockets");
+    BAD_ADDRESS("( \"unix:/a;mode=0600\", \"unix:/a;mode=0660\" )", "already");
+    BAD_ADDRESS("{ address = \"127.0.0.1:9000\"; mode = \"0600\"; }", "only Unix sockets");
+    BAD_ADDRESS("{ address = \"unix:/a\"; mode = 600; }", "`mode`", "an integer", "a string");
+    BAD_ADDRESS("{ address = \"unix:/a;mode=0600\"; mode = \"0600\"; }", "`mode`", "twice");
+    BAD_ADDRESS("{ address = \"unix:/a\"; group = \"no such group\"; }",
+                "no group of this machine");
+    BAD_ADDRESS("{ mode = \"0600\"; }", "lacks `address`");
+    BAD_ADDRESS("{ address = \"unix:/a\"; owner = \"root\"; }", "`owner`", "`mode`");
+}
+END_TEST
+
 START_TEST(addresses_of_admin)
 {
     ck_assert_uint_eq(read_good(LISTEN MODULES)->admin.count, 0);
@@ -779,6 +833,8 @@ int main(void)
     tcase_add_test(cases, addresses);
     tcase_add_test(cases, one_address_or_a_list);
     tcase_add_test(cases, bad_addresses);
+    tcase_add_test(cases, files_of_unix_sockets);
+    tcase_add_test(cases, bad_files_of_unix_sockets);
     tcase_add_test(cases, addresses_of_admin);
     tcase_add_test(cases, the_page_can_be_turned_off);
     tcase_add_test(cases, bad_listen);
