@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 /** In bytes, some 1,500 lines of the usual length. */
-#define LOG_RING_SIZE (256 * 1024)
+#define LOG_RING_SIZE ((size_t)256 * 1024)
 
 /** Zero, but for the lock, is an empty one. */
 struct log_ring {

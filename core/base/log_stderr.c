@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -27,12 +29,15 @@ static bool has_priorities;
 void log_stderr_look(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
-    unsigned long long device, inode;
+    char ours[64];
     struct stat status;
 
-    has_priorities = stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-                     fstat(STDERR_FILENO, &status) == 0 && device == status.st_dev &&
-                     inode == status.st_ino;
+    has_priorities = false;
+    if (!stream || fstat(STDERR_FILENO, &status))
+        return;
+    (void)snprintf(ours, sizeof ours, "%ju:%ju", (uintmax_t)status.st_dev,
+                   (uintmax_t)status.st_ino);
+    has_priorities = strcmp(stream, ours) == 0;
 }
 
 static int fill(struct iovec parts[2], enum log_level level, const char *line, size_t length)

@@ -18,7 +18,7 @@
 
 /* How long log_thread_seize() waits for what it can't do without, each: the lock, and the end of a
  * line that is being written. */
-#define SEIZE_MS 100
+#define SEIZE_MS UINT64_C(100)
 
 enum state {
     STATE_DIRECT, /* no thread: who logs writes */
