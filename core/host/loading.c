@@ -38,7 +38,7 @@ static char *find_folder(const char *relative)
 /* What the process that tries libraries must not take for its own. */
 static const char *const own_variables[] = {
     "NOTIFY_SOCKET=",  "LISTEN_FDS=", "LISTEN_PID=",
-    "LISTEN_FDNAMES=", "WATCHDOG_",   HANDOVER_VARIABLE "="};
+    "LISTEN_FDNAMES=", "WATCHDOG_",   (HANDOVER_VARIABLE "=")};
 
 static bool is_own(const char *variable)
 {
