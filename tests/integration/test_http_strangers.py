@@ -14,8 +14,10 @@ from toni_host import (
     DEADLINE,
     ECHO,
     SLOWNESS,
+    Host,
     HostTestCase,
     Response,
+    configuration,
     exchange,
     main,
     open_socket,
@@ -201,6 +203,22 @@ class TestUnreadBodies(StrangersTestCase):
         for sock in held:
             self.assertTrue(sock.recv(20).startswith(b"HTTP/1.1 404"))
         self.eventually(lambda: self.host.open_files() <= files + 140, "the oldest are closed")
+
+
+class TestStop(StrangersTestCase):
+    def test_who_is_read_to_the_end_holds_up_no_stop(self):
+        host = Host(
+            configuration(self.gateways, http="127.0.0.1:0", limits={"drain_ms": 60000})
+        ).start()
+        self.addCleanup(host.kill)
+        for _ in range(20):
+            sock = open_socket(host.http_address)
+            self.addCleanup(sock.close)
+            sock.sendall(post(b"/nowhere", b"Content-Length: 1000000\r\n", b"x" * 70000))
+            self.assertTrue(sock.recv(20).startswith(b"HTTP/1.1 404"))
+        began = time.monotonic()
+        host.stop()
+        self.assertLess(time.monotonic() - began, 4 * SLOWNESS)
 
 
 class TestBodiesTogether(StrangersTestCase):
