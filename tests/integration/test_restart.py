@@ -555,6 +555,7 @@ class TestFailures(RestartTestCase):
         self.assertIn("stops already", host.restart(code=1))
         self.assertEqual(host.wait_log(msg=REFUSED)["reason"], "this host stops already")
         silent.expect_close(1001)
+        silent.drop()  # until then what it sends is read
         host.ends_well()
 
     def test_the_old_host_dies_while_the_successor_starts(self):
