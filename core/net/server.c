@@ -157,6 +157,7 @@ int server_accept(struct server *server, uv_loop_t *loop)
         log_info("listening", log_str("protocol", "websocket"),
                  log_str("address", server->listeners[i].name));
     }
+    trim_start(&server->trim, loop, server->connections->budgets);
     return 0;
 }
 
@@ -236,6 +237,7 @@ int server_stop(struct server *server)
 {
     int result = 0;
     close_listeners(server);
+    trim_close(&server->trim);
     atomic_store(&server->refusing, true);
     atomic_store(&server->draining, true);
     for (uint32_t i = 0; i < server->started; i++)

@@ -8,6 +8,7 @@
 
 #include "net/admission.h"
 #include "net/places.h"
+#include "net/trim.h"
 #include "rooms/connections.h"
 #include "rooms/limits.h"
 #include "wiring/listen_address.h"
@@ -38,6 +39,7 @@ struct server {
     atomic_uint_fast64_t clients; /* that `on_disconnect` is still owed to */
     uint64_t farewell_ms;         /* that the workers take to tell their clients; see farewell.h */
     uv_async_t *drained;          /* sent while draining, when server_is_drained may have changed */
+    struct trim trim;             /* of the main loop */
     struct worker *workers;
     uint32_t worker_count;
     uint32_t started;         /* workers with a thread */

@@ -45,6 +45,8 @@ struct ws_connection {
     bool paused;          /* nothing is read from it; see ws_pause.h */
     bool peer_has_ended;  /* it sends nothing more: it is not paused again */
     bool lingers;         /* what comes is dropped; see ws_lingering.h */
+    bool write_is_shut;   /* the same, as is the next: it was told that nothing follows */
+    bool peer_has_closed; /* it has answered the close */
     uint32_t generation;  /* of the instance that the client is known to */
     toni_client *client;  /* NULL before the handshake and after the end */
     struct slot *gateway; /* NULL before the handshake */

@@ -1,6 +1,7 @@
 /* After a close of the host's own: what the peer still sends is read and dropped, unparsed, until
- * it ends. A socket that is closed while bytes wait in it sends a reset, and then the peer may lose
- * the close frame; and whoever floods costs next to nothing so. All on the connection's worker. */
+ * it ends, or what came ends with its close frame. A socket that is closed while bytes wait in it
+ * sends a reset, and then the peer may lose the close frame; and whoever floods costs next to
+ * nothing so. All on the connection's worker. */
 #ifndef NET_WS_LINGERING_H
 #define NET_WS_LINGERING_H
 

@@ -35,7 +35,11 @@ static void raise_alarm(struct budget *budget)
 
 void budget_charge(struct budget *budget, uint64_t bytes)
 {
-    atomic_fetch_add_explicit(&budget->used, bytes, memory_order_relaxed);
+    const uint64_t used =
+        atomic_fetch_add_explicit(&budget->used, bytes, memory_order_relaxed) + bytes;
+    /* Of two that pass the peak at a time the lower may stay: the next one passes it again. */
+    if (used > atomic_load_explicit(&budget->peak, memory_order_relaxed))
+        atomic_store_explicit(&budget->peak, used, memory_order_relaxed);
     if (is_over(budget))
         raise_alarm(budget);
 }
@@ -43,6 +47,11 @@ void budget_charge(struct budget *budget, uint64_t bytes)
 void budget_release(struct budget *budget, uint64_t bytes)
 {
     atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
+}
+
+uint64_t budget_take_peak(struct budget *budget)
+{
+    return atomic_exchange_explicit(&budget->peak, budget_used(budget), memory_order_relaxed);
 }
 
 /* --- Who pins something */

@@ -42,6 +42,7 @@ struct pins {
 
 struct budget {
     atomic_uint_fast64_t used; /* bytes */
+    atomic_uint_fast64_t peak; /* of these, since it was taken; about */
     uint64_t limit;
     atomic_bool is_passed; /* somebody has to go */
     enum budget_kind kind;
@@ -64,6 +65,9 @@ static inline uint64_t budget_used(const struct budget *budget)
 {
     return atomic_load_explicit(&budget->used, memory_order_relaxed);
 }
+
+/** @return The most that was counted at a time since the last call; begins anew. @thread One. */
+uint64_t budget_take_peak(struct budget *budget);
 
 /** @return Whether budget_victim is to be called: one load. @thread Any. */
 static inline bool budget_is_passed(const struct budget *budget)

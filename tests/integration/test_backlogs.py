@@ -12,8 +12,8 @@ import websockets
 
 from test_admin import AdminTestCase
 from toni_host import (
-    BINARY, CLOSE, CONTINUATION, ECHO, ROOMS, SLOWNESS, TEXT, Host, both, configuration, frame,
-    gateway, main, open_socket, request, scaled,
+    BINARY, CLOSE, CONTINUATION, ECHO, ROOMS, SLOWNESS, TEXT, SANITIZER, Host, both,
+    configuration, frame, gateway, main, open_socket, request, scaled,
 )
 
 MIB = 1 << 20
@@ -279,6 +279,25 @@ class TestOutboxesTogether(AdminTestCase):
             lambda: self.metrics()("connections_closed_total", reason="outbox_memory") > 0,
             "somebody was closed")
         self.assertEqual(teller.ask("id"), "id=" + teller.id)
+
+
+@unittest.skipIf(SANITIZER, "a sanitizer's allocator keeps what was freed")
+class TestMemoryAfterAPeak(AdminTestCase):
+    gateways = (ECHO,)
+
+    def test_it_goes_back(self):
+        before = self.host.pss_bytes()
+        for _ in range(2):
+            readers = []
+            for _ in range(12):
+                reader = Sender(self.host.address, receive_buffer=4096)
+                self.addCleanup(reader.sock.close)
+                reader.send_until_blocked(frame(BINARY, b"x" * (MIB - 20)) * 8, patience=0.1)
+                readers.append(reader)
+            self.assertGreater(self.host.pss_bytes(), before + 20 * MIB)
+            for reader in readers:
+                reader.sock.close()
+            self.eventually(lambda: self.host.pss_bytes() < before + 8 * MIB, "it has gone back")
 
 
 class TestRates(AdminTestCase):
