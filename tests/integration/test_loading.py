@@ -3,18 +3,20 @@
 import os
 import shutil
 import signal
+import tempfile
 import time
 import unittest
 
-from toni_host import ECHO, FIXTURES, Client, Host, configuration, gateway, main, run_toni, scaled
+from toni_host import ECHO, FIXTURES, PLUGINS, TONI, Client, Host, configuration, gateway, main, run_toni, scaled
 
 HINT = "a constructor, which must take nothing that the host may hold"
 
 
 class LoadingTestCase(unittest.TestCase):
-    def start(self, library, **limits):
+    def start(self, library, program=TONI, **limits):
         """A host with a gateway whose library is a file of its own, and a client of it."""
         self.host = Host("")
+        self.host.program = program
         self.addCleanup(self.host.kill)
         self.library = os.path.join(self.host.folder, "loaded.so")
         self.limits = limits
@@ -26,7 +28,8 @@ class LoadingTestCase(unittest.TestCase):
 
     def configure(self, top=""):
         with open(self.host.conf, "w", encoding="utf-8") as out:
-            out.write(configuration([gateway("loaded", self.library, "/swap"), ECHO], limits=self.limits))
+            providers = [gateway("loaded", self.library, "/swap"), ECHO]
+            out.write(configuration(providers, limits=self.limits, plugin_path=[FIXTURES, PLUGINS]))
             out.write(top)
 
     def replace(self, library):
@@ -133,6 +136,22 @@ class TestHost(LoadingTestCase):
             self.assertIn("`wrokers`", self.said("reload", 2))
         self.host.expect_error(msg="reload refused")
         self.assertEqual(self.mapped(), 1)
+        self.serves_on()
+
+    def test_the_program_may_be_gone(self):
+        """An upgrade has removed what runs: the process that tries libraries is of the version that runs."""
+        folder = tempfile.mkdtemp(prefix="toni-test-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        program = os.path.join(folder, "toni")
+        shutil.copy(TONI, program)
+        self.start("constructor_good.so", program=program)
+        os.unlink(program)
+        self.replace("constructor_looks.so")
+        self.assertIn("1 swapped", self.said("reload", 0))
+        self.serves_on()
+        self.replace("constructor_crashes.so")
+        self.host.expect_error(msg="reload refused")
+        self.assertIn("ended the checking process: SIGABRT", self.said("reload", 2))
         self.serves_on()
 
     def test_check_of_threads_that_a_constructor_begins(self):
