@@ -67,19 +67,21 @@ bool socket_file_read(struct socket_file *file, const char *key, const char *tex
         return refuse_second(key, at, faults);
     if (is_mode) {
         file->has_mode = read_mode(text, &file->mode);
-        if (!file->has_mode)
+        if (!file->has_mode) {
             fault_at(faults, at,
                      "`mode` of a Unix socket is `%s`, expected three or four octal digits, such "
                      "as 0660",
                      text);
+        }
         return file->has_mode;
     }
     file->has_group = read_group(text, &file->group);
-    if (!file->has_group)
+    if (!file->has_group) {
         fault_at(faults, at,
                  "`group` of a Unix socket is `%s`, which is no group of this machine; expected "
                  "the name of one, or a number",
                  text);
+    }
     return file->has_group;
 }
 
