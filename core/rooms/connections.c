@@ -302,36 +302,39 @@ static int32_t leave_room(toni_connections *connections, toni_client_id id, toni
     return result;
 }
 
-/* The clients are locked, so that none of them joins or leaves meanwhile. */
-static int32_t broadcast_except(struct room *room, const toni_message *message,
-                                const toni_message *deflated, toni_client *const *except,
-                                uint32_t except_count)
+/* What is compressed is so once, whoever gets it, and before the room is locked.
+ * @return NULL: nobody gets it compressed. */
+static inline toni_message *deflated_for(struct room *room, const toni_message *message)
 {
-    struct excepted excepted;
-    client_list_lock(except, except_count);
+    return room_deflates(room, message->body.size)
+               ? deflaters_shrink(&room->connections->deflaters, message)
+               : NULL;
+}
+
+/* The hot path. */
+static inline int32_t broadcast_to_whole(struct room *room, const toni_message *message)
+{
+    toni_message *deflated = deflated_for(room, message);
     pthread_mutex_lock(&room->mutex);
-    room_find_excepted(room, except, except_count, &excepted);
-    int32_t result = room_broadcast(room, message, deflated, &excepted);
+    int32_t result = room_broadcast(room, message, deflated, NULL);
     pthread_mutex_unlock(&room->mutex);
-    client_list_unlock(except, except_count);
+    free(deflated);
     return result;
 }
 
 int32_t connections_broadcast(struct room *room, const toni_message *message,
                               toni_client *const *except, uint32_t except_count)
 {
-    /* Once, whoever gets it, and before the room is locked. */
-    toni_message *deflated = NULL;
-    if (room_deflates(room, message->body.size))
-        deflated = deflaters_shrink(&room->connections->deflaters, message);
-    int32_t result;
-    if (except_count > 0) {
-        result = broadcast_except(room, message, deflated, except, except_count);
-    } else {
-        pthread_mutex_lock(&room->mutex);
-        result = room_broadcast(room, message, deflated, NULL);
-        pthread_mutex_unlock(&room->mutex);
-    }
+    if (except_count == 0)
+        return broadcast_to_whole(room, message);
+    toni_message *deflated = deflated_for(room, message);
+    struct excepted excepted;
+    client_list_lock(except, except_count); /* so that none of them joins or leaves meanwhile */
+    pthread_mutex_lock(&room->mutex);
+    room_find_excepted(room, except, except_count, &excepted);
+    int32_t result = room_broadcast(room, message, deflated, &excepted);
+    pthread_mutex_unlock(&room->mutex);
+    client_list_unlock(except, except_count);
     free(deflated);
     return result;
 }
@@ -347,7 +350,7 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
     struct room *room = connections_find_room(connections, name);
     if (!room)
         return 0;
-    result = connections_broadcast(room, message, NULL, 0);
+    result = broadcast_to_whole(room, message);
     room_unref(room);
     return result;
 }
