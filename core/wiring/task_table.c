@@ -104,7 +104,7 @@ static int32_t context_work(toni_context *context, toni_job_fn job, toni_done_fn
     return without_number(ask(context, &task, 0));
 }
 
-/* The tasks' thread releases it: at once, if it was waiting for its time. */
+/* A thread that runs tasks releases it: at once, if it was waiting for its time. */
 static void cancel(struct tasks *tasks, struct task *task)
 {
     task_forget(tasks, task);
