@@ -81,6 +81,7 @@ class TestHanging(unittest.TestCase):
         self.addCleanup(client.drop)
         host.process.send_signal(signal.SIGTERM)
         client.expect_close(1001)
+        client.drop()  # until then what it sends is read
         self.check_end(host)
         self.assertEqual(host.log(msg=lambda text: text.startswith("drain_ms is over")), [])
 
