@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Relative to the folder of the program, in a build folder as below an install prefix. */
@@ -15,6 +16,20 @@
 
 /* This program, also when another version lies at its path by now. */
 #define SELF "/proc/self/exe"
+
+/* Under valgrind that link leads to valgrind when it is executed, and to this program when it is
+ * read: then what was read names a file that is another. (Of a program that was replaced it names
+ * none.) @return What to execute, for good. */
+static const char *find_self(void)
+{
+    static char program[PATH_MAX];
+    struct stat named, self;
+    ssize_t length = readlink(SELF, program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    if (length <= 0 || stat(program, &named) != 0 || stat(SELF, &self) != 0)
+        return SELF;
+    return named.st_dev == self.st_dev && named.st_ino == self.st_ino ? SELF : program;
+}
 
 /* @return Allocated; NULL on no memory. */
 static char *find_folder(const char *relative)
@@ -93,7 +108,7 @@ int loading_init(struct loading *loading, const char *config_path, bool is_to_ru
     struct fault_list faults;
     fault_list_init(&faults);
     plugin_loader_init(&loading->loader, loading->plugin_folder ? loading->plugin_folder : "");
-    loading->loader.program = SELF;
+    loading->loader.program = find_self();
     loading->loader.environment = loading->environment;
     loading->loader.is_hurried = is_hurried;
     bool good = check(loading, config_path, is_to_run, &faults);
