@@ -93,11 +93,12 @@ static const char *keep_name(struct config_text *text, char *name)
 static int refuse(const struct reading *reading, const struct source *source, const char *problem,
                   const char *remedy)
 {
-    if (source->parent)
+    if (source->parent) {
         fault_add(reading->faults, source->from.file, source->from.line,
                   "`@include` of `%s`: %s; %s", source->file, problem, remedy);
-    else
+    } else {
         fault_add(reading->faults, source->file, 0, "%s; %s", problem, remedy);
+    }
     return -1;
 }
 
@@ -212,7 +213,9 @@ static bool is_digit(char c, bool is_hex)
 
 static char at(const struct source *source, size_t offset)
 {
-    return source->at + offset < source->length ? source->bytes[source->at + offset] : '\0';
+    if (source->at + offset < source->length)
+        return source->bytes[source->at + offset];
+    return '\0';
 }
 
 /* Digits from `length` on. @return Where they end; `value` stops at the largest number. */
@@ -237,15 +240,16 @@ static void check_number(struct reading *reading, const struct source *source, s
 
     if (value <= most)
         return;
-    if (is_wide || value > (uint64_t)INT64_MAX + (is_negative ? 1 : 0))
+    if (is_wide || value > (uint64_t)INT64_MAX + (is_negative ? 1 : 0)) {
         fault_add(reading->faults, source->file, source->line,
                   "the number %.*s is out of range, expected %" PRId64 " to %" PRId64, shown,
                   source->bytes + source->at, INT64_MIN, INT64_MAX);
-    else
+    } else {
         fault_add(reading->faults, source->file, source->line,
                   "the number %.*s does not fit into 32 bits; write numbers below -2147483648 and "
                   "above 2147483647 with an L at their end: %.*sL",
                   shown, source->bytes + source->at, shown, source->bytes + source->at);
+    }
     reading->lacks_l = !is_wide;
 }
 
@@ -355,17 +359,18 @@ static ssize_t take_include(struct reading *reading, struct source *source)
     char *name = malloc(source->length - source->at);
     if (!name)
         return out_of_memory(reading, source);
-    const size_t length = take_name(source, quote + 1, name);
+    size_t length = take_name(source, quote + 1, name);
     int result = 0;
-    if (length == 0)
+    if (length == 0) {
         fault_add(reading->faults, source->file, source->line,
                   "`@include` has no `\"` at the end of its file's name; add it");
-    else
+        while (at(source, length) != '\0' && at(source, length) != '\n')
+            length++;
+    } else {
         result = put_included(reading, source, name);
+    }
     free(name);
-    if (result)
-        return -1;
-    return (ssize_t)(length > 0 ? length : strcspn(source->bytes + source->at, "\n"));
+    return result ? -1 : (ssize_t)length;
 }
 
 /* --- Going through a file */

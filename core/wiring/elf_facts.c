@@ -190,7 +190,7 @@ static void take_symbol(const struct image *image, struct elf_facts *facts,
 static void read_symbols(const struct image *image, struct elf_facts *facts,
                          const ElfW(Shdr) * section)
 {
-    ElfW(Sym) symbols[SYMBOLS_AT_ONCE];
+    ElfW(Sym) symbols[SYMBOLS_AT_ONCE] = {0};
     const uint64_t count = section->sh_size / sizeof symbols[0];
 
     for (uint64_t from = 0; from < count; from += SYMBOLS_AT_ONCE) {

@@ -522,11 +522,12 @@ static int take_mapping(struct plugin *plugin, const struct mapping *mapping,
         return 0;
     }
     plugin->state = PLUGIN_REFUSED;
-    if (mapping->is_good || fault_list_empty(&mapping->faults))
+    if (mapping->is_good || fault_list_empty(&mapping->faults)) {
         fault_at(faults, library->at,
                  "library `%s` says something else of itself here than in the checking process; "
                  "its descriptor must always be the same",
                  plugin->path);
+    }
     return -1;
 }
 

@@ -312,10 +312,11 @@ static void look(struct sight *sight)
         set(row(sight, sight->seen, declarations->providers[p].module), p);
     for (size_t m = 0; m < declarations->module_count; m++) {
         uint64_t *seen = row(sight, sight->seen, m);
+        const size_t *imports = sight->imports[m];
 
-        for (size_t i = 0; i < declarations->modules[m].import_count; i++) {
-            if (sight->imports[m][i] != NOBODY)
-                (void)join(sight, seen, row(sight, sight->exported, sight->imports[m][i]));
+        for (size_t i = 0; imports && i < declarations->modules[m].import_count; i++) {
+            if (imports[i] != NOBODY)
+                (void)join(sight, seen, row(sight, sight->exported, imports[i]));
         }
         for (size_t other = 0; other < declarations->module_count; other++) {
             if (declarations->modules[other].is_global)

@@ -307,19 +307,20 @@ static void blame(struct trial *trial, int status)
     char how[64];
 
     describe_end(status, how, sizeof how);
-    if (trial->is_late && trial->current == NOTHING)
+    if (trial->is_late && trial->current == NOTHING) {
         refuse(library,
                "library `%s` can't be checked: the checking process has not begun or ended within "
                "%d ms; is the machine overloaded?",
                library->path, START_MS);
-    else if (trial->is_late)
+    } else if (trial->is_late) {
         refuse(library,
                "loading library `%s` took longer than hook_ms (%llu ms) in the checking process, "
                "which was ended; " HINT,
                library->path, (unsigned long long)trial->plan->limit_ms);
-    else
+    } else {
         refuse(library, "loading library `%s` ended the checking process: %s; " HINT, library->path,
                how);
+    }
     trial->answered = number + 1;
 }
 

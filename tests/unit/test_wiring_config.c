@@ -160,6 +160,7 @@ START_TEST(what_can_not_be_included)
     BAD_TOP("@include \"nowhere\"\n", "nowhere", "No such file", "relative");
     BAD_TOP("@include \"gateways.conf\"\n", "gateways.conf", "never end");
     BAD_TOP("@include \"nowhere\n", "`@include`", "no `\"`");
+    BAD_TOP("@include \"nowhere", "`@include`", "no `\"`");
     read_text(LISTEN MODULES "@include \"ring\"\n");
     ck_assert_str_eq(faults.faults[0].file, testing_path("itself"));
     testing_check_fault(1, WORDS("itself", "never end"));
