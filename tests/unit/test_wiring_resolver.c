@@ -132,11 +132,11 @@ START_TEST(own_providers_are_in_sight)
 }
 END_TEST
 
-/* 3,000 modules of which each passes on what the next exports, the last one first to be known: with
+/* 2,000 modules of which each passes on what the next exports, the last one first to be known: with
  * a look at all modules for all of them, it would not end within the test's time. */
 START_TEST(a_long_chain_of_exports)
 {
-    enum { LENGTH = 3000 };
+    enum { LENGTH = 2000 };
     static char names[LENGTH][16];
     static struct name_at imports[LENGTH];
     static struct declared_module chain[LENGTH];
