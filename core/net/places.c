@@ -3,6 +3,7 @@
  * known. */
 #include "net/places.h"
 
+#include "base/clock.h"
 #include "base/random.h"
 
 #include <stdlib.h>
@@ -91,6 +92,7 @@ static void begin_waiting(struct places *places, struct place *place)
 {
     struct places_address *address = place->address;
     place->is_waiting = true;
+    place->since_ms = clock_now_ms();
     place->next = NULL;
     place->before = address->last;
     *(address->last ? &address->last->next : &address->first) = place;
@@ -117,6 +119,7 @@ static void evict(struct places *places, struct place *place)
 {
     end_waiting(places, place);
     place->is_ended = true;
+    places->ending++;
     if (place->has_owner)
         shutdown(place->fd, SHUT_RDWR);
     counter_add(&places->evicted, 1);
@@ -190,8 +193,11 @@ static bool is_unread(const struct place *place)
 /* Under the lock. Who is not silent is put behind the others. @return NULL: there is none. */
 static struct place *find_victim(struct places *places)
 {
+    const uint64_t now = clock_now_ms();
     for (int look = 0; look < LOOKS && places->highest > 0; look++) {
         struct place *oldest = places->levels[places->highest].first->first;
+        if (now - oldest->since_ms < PLACES_GRACE_MS)
+            return NULL;
         if (!is_unread(oldest))
             return oldest;
         end_waiting(places, oldest);
@@ -206,13 +212,17 @@ void places_make_room(struct places *places, uint64_t open)
     if (open <= places->capacity)
         return;
     pthread_mutex_lock(&places->mutex);
-    struct place *victim = find_victim(places);
-    if (victim) {
+    bool has_ended = false;
+    while (open > places->capacity + places->ending) {
+        struct place *victim = find_victim(places);
+        if (!victim)
+            break;
         key = victim->address->key;
+        has_ended = true;
         evict(places, victim);
     }
     pthread_mutex_unlock(&places->mutex);
-    if (victim)
+    if (has_ended)
         report(places, &key);
 }
 
@@ -270,6 +280,7 @@ void places_give_back(struct places *places, struct place *place)
     struct places_address *address = place->address;
     if (address) {
         end_waiting(places, place);
+        places->ending -= place->is_ended;
         place->address = NULL;
         address->places--;
         release_address(places, address);

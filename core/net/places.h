@@ -21,6 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* So long at least a client has to speak, or to read, before its socket may be ended. */
+#define PLACES_GRACE_MS 20
+
 /* Sockets that were ended, but are not closed yet by the thread that has them, may take so many
  * places beyond the last at most; see places_spare. */
 #define PLACES_SPARE_MAX 128
@@ -38,6 +41,7 @@ struct places_address;
 struct place {
     struct places_address *address; /* NULL: it has none */
     struct place *before, *next;    /* of its address, in the order of waiting */
+    uint64_t since_ms;              /* the host waits; clock_now_ms() */
     int fd;
     bool is_waiting; /* the host waits for the client */
     bool is_heard;   /* what it sends is read as it comes */
@@ -64,6 +68,7 @@ struct places {
     struct places_level *levels; /* by the number of waiting sockets; none at 0 */
     size_t level_count;
     size_t highest;      /* level that has an address; 0: none has */
+    uint64_t ending;     /* sockets that were ended and are not closed yet */
     uint64_t unix_peers; /* so far */
 
     struct log_limit log_limit;
@@ -84,8 +89,8 @@ void places_finish(struct places *places);
  * soon as one that was ended is closed, or one that is served has nothing to do. */
 bool places_have_room(const struct places *places, uint64_t open);
 
-/** After a socket was accepted: if there are too many now, ends one; shuts it down, whereby whoever
- * has it closes it.
+/** After a socket was accepted: if there are too many now, ends those; shuts them down, whereby
+ * whoever has them closes them.
  * @param open  How many there are, with the new one. */
 void places_make_room(struct places *places, uint64_t open);
 

@@ -845,25 +845,20 @@ class TestAddresses(unittest.TestCase):
             self.assertIn("listed already", done.stderr)
 
     def test_more_connections_than_the_limit_wait(self):
+        """If they have asked: who says nothing makes room, see test_strangers.py."""
         host = Host(
             configuration([ROOMS, HTTP_PROBE], limits={"http_connections": 8}, http="127.0.0.1:0")
         ).start()
         try:
-            done = []
-
-            def ask():
-                answer = exchange(
-                    host.http_address,
-                    b"GET /probe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-                )
-                done.append(answer.status)
-
-            threads = [threading.Thread(target=ask) for _ in range(50)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            self.assertEqual(done, [200] * 50)
+            ask = b"GET /probe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            os.kill(host.pid, signal.SIGSTOP)  # so that all have asked before it sees the first
+            socks = [open_socket(host.http_address) for _ in range(50)]
+            for sock in socks:
+                self.addCleanup(sock.close)
+                sock.sendall(ask)
+            os.kill(host.pid, signal.SIGCONT)
+            for sock in socks:
+                self.assertTrue(sock.recv(100).startswith(b"HTTP/1.1 200"))
             host.stop()
         finally:
             host.kill()

