@@ -80,7 +80,8 @@ int signals_start(struct signals *signals, const struct signal_handlers *handler
 void signals_stop(struct signals *signals)
 {
     atomic_store(&signals->is_ending, true);
-    pthread_kill(signals->thread, SIGTERM); /* for this thread alone */
+    /* NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread,cert-pos44-c): blocked, and waited for there */
+    pthread_kill(signals->thread, SIGTERM);
     pthread_join(signals->thread, NULL);
 }
 
