@@ -80,7 +80,7 @@ int signals_start(struct signals *signals, const struct signal_handlers *handler
 void signals_stop(struct signals *signals)
 {
     atomic_store(&signals->is_ending, true);
-    /* NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread,cert-pos44-c): blocked, and waited for there */
+    /* NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread,cert-pos44-c): it is blocked */
     pthread_kill(signals->thread, SIGTERM);
     pthread_join(signals->thread, NULL);
 }
