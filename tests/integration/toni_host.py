@@ -16,6 +16,7 @@ import selectors
 import shutil
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -384,6 +385,19 @@ def without_root_rights():
     """For before_exec: file modes count, even for root."""
     for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
         _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+
+def reachable_by_all(path):
+    """Whether every user may look into the folders above it; nobody but root may into root's home."""
+    while path != "/":
+        path = os.path.dirname(path)
+        if not os.stat(path).st_mode & stat.S_IXOTH:
+            return False
+    return True
+
+
+# What is built may be in root's home, as in a container; then nobody else can run it.
+CAN_BECOME_ANOTHER_USER = os.geteuid() == 0 and reachable_by_all(os.path.abspath(TONI))
 
 
 def raise_file_limit():
