@@ -185,8 +185,12 @@ enum value_type value_type(const struct value *value)
 const char *value_type_name(enum value_type type)
 {
     static const char *const names[] = {
-        [VALUE_BOOL] = "true or false", [VALUE_INT] = "an integer", [VALUE_DOUBLE] = "a number",
-        [VALUE_STRING] = "a string",    [VALUE_LIST] = "a list",    [VALUE_GROUP] = "a group",
+        [VALUE_BOOL] = "true or false",
+        [VALUE_INT] = "an integer",
+        [VALUE_DOUBLE] = "a number with a point",
+        [VALUE_STRING] = "a string",
+        [VALUE_LIST] = "a list",
+        [VALUE_GROUP] = "a group",
     };
 
     return names[type];

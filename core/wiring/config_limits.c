@@ -75,7 +75,8 @@ static const struct {
 
 static void read_policy(const struct section *section, struct limits *limits)
 {
-    const struct value *setting = section_get(section, POLICY_KEY, VALUE_STRING);
+    const struct value *setting = section_get_word(
+        section, POLICY_KEY, "\"close\", \"drop_oldest\", \"drop_newest\" or \"latest\"");
     if (setting == NULL)
         return;
 
@@ -120,7 +121,7 @@ void config_limits_read(const struct value *group, enum limit_scope scope, const
 
 void config_deflate_read(const struct section *provider, struct limits *limits)
 {
-    const struct value *deflate = section_get(provider, "deflate", VALUE_STRING);
+    const struct value *deflate = section_get_word(provider, "deflate", "\"off\" or \"on\"");
     uint64_t above;
 
     if (deflate != NULL) {

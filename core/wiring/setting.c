@@ -47,16 +47,28 @@ void section_check_keys(const struct section *section, const char *const *keys, 
     }
 }
 
-const struct value *section_get(const struct section *section, const char *key,
-                                enum value_type type)
+static const struct value *get(const struct section *section, const char *key, enum value_type type,
+                               const char *expected)
 {
     const struct value *setting = value_get(section->group, key);
 
     if (setting == NULL || value_type(setting) == type)
         return setting;
     fault_at(section->faults, setting, "`%s` of %s is %s, expected %s", key, section->title,
-             value_type_name(value_type(setting)), value_type_name(type));
+             value_type_name(value_type(setting)), expected);
     return NULL;
+}
+
+const struct value *section_get(const struct section *section, const char *key,
+                                enum value_type type)
+{
+    return get(section, key, type, value_type_name(type));
+}
+
+const struct value *section_get_word(const struct section *section, const char *key,
+                                     const char *expected)
+{
+    return get(section, key, VALUE_STRING, expected);
 }
 
 const struct value *section_need(const struct section *section, const char *key,

@@ -21,6 +21,12 @@ void section_check_keys(const struct section *section, const char *const *keys, 
 const struct value *section_get(const struct section *section, const char *key,
                                 enum value_type type);
 
+/** Finds one that may be left out, and is one of a few words.
+ * @param expected  These words, for the message.
+ * @return It, a string, or NULL if it is not there, or is no string, which is a fault. */
+const struct value *section_get_word(const struct section *section, const char *key,
+                                     const char *expected);
+
 /** Finds a setting that must be there.
  * @return It, or NULL after a fault. */
 const struct value *section_need(const struct section *section, const char *key,

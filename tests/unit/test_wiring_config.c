@@ -537,7 +537,7 @@ START_TEST(bad_limits)
     BAD_TOP("limits = { connections = 3000000000L; };", "`connections`", "1 to 10000000");
     BAD_TOP("limits = { outbox_policy = \"oldest\"; };", "`oldest`", "`close`", "`drop_oldest`",
             "`drop_newest`", "`latest`");
-    BAD_TOP("limits = { outbox_policy = 1; };", "an integer", "a string");
+    BAD_TOP("limits = { outbox_policy = 1; };", "an integer", "\"close\", \"drop_oldest\"");
     BAD_TOP("limits = { zzz = 1; };", "unknown", "`zzz`", "`connections`", "`outbox_policy`");
 }
 END_TEST
@@ -746,8 +746,8 @@ START_TEST(bad_deflate)
 #define SERVICE "service = \"b\"; library = \"b.so\"; "
     BAD_PROVIDER(GATEWAY "deflate = \"yes\";", "`deflate` of gateway `a` is `yes`",
                  "`off` or `on`");
-    BAD_PROVIDER(GATEWAY "deflate = true;", "`deflate` of gateway `a`", "true or false",
-                 "a string");
+    BAD_PROVIDER(GATEWAY "deflate = true;", "`deflate` of gateway `a` is true or false",
+                 "expected \"off\" or \"on\"");
     BAD_PROVIDER(GATEWAY "deflate_above = -1;", "`deflate_above` of gateway `a` is -1",
                  "0 to 1073741824");
     BAD_PROVIDER(GATEWAY "deflate_above = 1073741825;", "0 to 1073741824");
