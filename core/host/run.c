@@ -483,8 +483,11 @@ static int make(struct host *host)
         log_error("the host could not be made: out of memory");
         return -1;
     }
+    /* Before any address is bound: who starts a host twice is told of the other, not of a port. */
+    if (open_control(host))
+        return -1;
     host->admin = http_admin_create(&config->admin, &host->predecessor.inherited, host->access);
-    if (!host->admin || open_control(host))
+    if (!host->admin)
         return -1;
     host->connections = connections_create(&host->table, &config->limits, worker_count(config));
     if (!host->connections) {

@@ -62,7 +62,7 @@ static int bind_inet(int fd, const struct listen_address *address)
 
 /* Nobody can connect before it listens, so there is no moment in which the file has another mode.
  */
-static int bind_unix(int fd, const struct listen_address *address)
+static int bind_unix(int fd, const struct listen_address *address, bool *is_told)
 {
     const struct sockaddr_un *name = (const struct sockaddr_un *)&address->address;
     if (unix_socket_bind(fd, name))
@@ -70,21 +70,24 @@ static int bind_unix(int fd, const struct listen_address *address)
     if (unix_socket_set_file(name, &address->file) == 0)
         return 0;
     int error = errno;
-    log_error("a Unix socket can't have that mode or group: is this user of that group?",
-              log_str("address", listen_address_text(address)), log_str("error", strerror(error)));
+    log_error(
+        "a Unix socket can't have that mode or group: name a group that the host's user is in",
+        log_str("address", listen_address_text(address)), log_str("error", strerror(error)));
+    *is_told = true;
     unlink(name->sun_path);
     errno = error;
     return -1;
 }
 
-/* @return The socket, or -1 with errno set; then nothing stays bound. */
-static int open_socket(const struct listen_address *address)
+/* @param is_told  Set if the log says already what is wrong.
+ * @return The socket, or -1 with errno set; then nothing stays bound. */
+static int open_socket(const struct listen_address *address, bool *is_told)
 {
     bool is_unix = address->address.ss_family == AF_UNIX;
     int fd = socket(address->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    int bound = is_unix ? bind_unix(fd, address) : bind_inet(fd, address);
+    int bound = is_unix ? bind_unix(fd, address, is_told) : bind_inet(fd, address);
     if (bound || listen(fd, BACKLOG)) {
         int error = errno;
         close(fd);
@@ -94,22 +97,22 @@ static int open_socket(const struct listen_address *address)
     return fd;
 }
 
-static int report_unbound(const struct listen_address *address, const char *setting)
+static void report_unbound(const struct listen_address *address, const char *setting)
 {
     char message[96];
     const char *error = strerror(errno);
     (void)snprintf(message, sizeof message,
                    "can't listen: choose another address in %s, or stop who has it", setting);
     log_error(message, log_str("address", listen_address_text(address)), log_str("error", error));
-    return -1;
 }
 
 int listener_open(struct listener *listener, const struct listen_address *address,
                   const char *setting, struct inherited *inherited)
 {
     struct inherited_socket taken = {.is_ours = true};
+    bool is_told = false;
     if (!inherited_take(inherited, address, setting, &taken))
-        taken.fd = open_socket(address);
+        taken.fd = open_socket(address, &is_told);
     *listener = (struct listener){
         .fd = taken.fd,
         .is_unix = address->address.ss_family == AF_UNIX,
@@ -118,8 +121,11 @@ int listener_open(struct listener *listener, const struct listen_address *addres
         .file = address->file,
         .setting = setting,
     };
-    if (taken.fd < 0)
-        return report_unbound(address, setting);
+    if (taken.fd < 0) {
+        if (!is_told)
+            report_unbound(address, setting);
+        return -1;
+    }
     listener->owns_file = listener->is_unix && taken.is_ours;
     listener_describe(listener->fd, listener->name);
     (void)snprintf(listener->written, sizeof listener->written, "%s", listen_address_text(address));

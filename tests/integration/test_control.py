@@ -242,6 +242,17 @@ class TestWhereItIs(ControlTestCase):
         self.answers(first)
         first.stop()
 
+    def test_who_is_started_twice_is_told_of_the_other_host_and_not_of_a_port(self):
+        first = self.start(self.conf(admin="127.0.0.1:0"))
+        (line,) = first.log(msg="listening", protocol="admin")
+        second = self.launch(self.conf(admin=line["address"]))
+        self.assertEqual(second.wait_exit(), 1)
+        (line,) = second.log(level="error")
+        self.assertEqual(line["pid"], str(first.pid))
+        self.assertEqual(second.log(msg="listening"), [])
+        self.answers(first)
+        first.stop()
+
     def test_what_a_killed_host_left_behind_is_replaced(self):
         first = self.start()
         first.process.kill()

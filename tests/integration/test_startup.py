@@ -533,6 +533,23 @@ class TestListeners(FolderTestCase):
                 host.stop()
                 self.assertFalse(os.path.exists(path))
 
+    def test_a_group_that_the_user_is_not_in(self):
+        path = os.path.join(self.folder, "toni.sock")
+        text = configuration([ROOMS], listen="unix:%s;mode=0660;group=0" % path)
+
+        def become_nobody():  # root may give a file to any group, so the host runs as somebody else
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+
+        if os.geteuid() == 0:
+            os.chown(self.folder, NOBODY, NOBODY)
+        line = self.refused(
+            text, before_exec=become_nobody if os.geteuid() == 0 else lambda: None
+        )
+        self.assertIn("name a group that the host's user is in", line["msg"])
+        self.assertFalse(os.path.exists(path))
+
     def test_a_mode_that_is_none_is_a_fault_with_its_line(self):
         conf = self.write(configuration([ROOMS], listen="unix:/tmp/x;mode=rw"))
         done = run_toni("check", "-c", conf)
