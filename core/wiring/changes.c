@@ -178,10 +178,11 @@ static void check_addresses(const struct address_list *now, const struct address
 {
     bool same = now->count == next->count;
 
-    for (size_t i = 0; same && i < now->count; i++)
+    for (size_t i = 0; same && i < now->count; i++) {
         same = strcmp(listen_address_text(&now->addresses[i]),
                       listen_address_text(&next->addresses[i])) == 0 &&
                listen_address_same_file(&now->addresses[i], &next->addresses[i]);
+    }
     if (same)
         return;
     fault_at(faults, place_of(config, "listen"),

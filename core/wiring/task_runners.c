@@ -14,7 +14,7 @@
 #include "base/clock.h"
 
 /* The same for all: what it costs others if a task is slow. */
-#define RELIEF_MS 5
+#define RELIEF_MS UINT64_C(5)
 
 static void *run_tasks(void *data);
 
