@@ -149,12 +149,12 @@ static bool append_to_last(struct lane *lane, toni_client *client, const toni_me
 int lane_post_message(struct lane *lane, toni_client *client, const toni_message *message)
 {
     pthread_mutex_lock(&lane->mutex);
-    bool appended = append_to_last(lane, client, message);
-    if (appended)
+    if (append_to_last(lane, client, message)) {
         counter_add(&lane->targeted, 1);
-    pthread_mutex_unlock(&lane->mutex);
-    if (appended)
+        unlock_and_wake(lane); /* who posted the letter may have promised only */
         return 0;
+    }
+    pthread_mutex_unlock(&lane->mutex);
 
     struct letter *letter = letter_create();
     struct batch *batch = batch_create(frame_message_size(message->body.size));

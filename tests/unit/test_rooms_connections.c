@@ -1387,6 +1387,27 @@ START_TEST(who_posts_does_not_wait_for_the_turn_of_who_posted_before)
 }
 END_TEST
 
+static void *send_from_elsewhere(void *data)
+{
+    ck_assert_int_eq(send_text(data, "2"), TONI_OK);
+    return NULL;
+}
+
+/* The same where it is one client's, and what is sent lengthens a letter that is there. */
+START_TEST(who_sends_does_not_wait_for_the_turn_of_who_sent_before)
+{
+    struct peer *far = add(1);
+    lane_attach(&connections->lanes[0]);
+    ck_assert_int_eq(send_text(far, "1"), TONI_OK);
+    ck_assert_uint_eq(fixture.wakes[1], 0);
+    run_thread(send_from_elsewhere, far);
+    ck_assert_uint_eq(fixture.wakes[1], 1);
+    turn();
+    ck_assert_uint_eq(fixture.wakes[1], 1);
+    RECEIVED(far, "1|2");
+}
+END_TEST
+
 START_TEST(a_worker_does_not_wait_for_another_that_posted_before)
 {
     again(NULL, 3);
@@ -1632,6 +1653,7 @@ int main(void)
     tcase_add_test(cases, a_lane_that_was_left_out_takes_up_the_batch_again);
     tcase_add_test(cases, a_worker_wakes_others_once_its_turn_ends);
     tcase_add_test(cases, who_posts_does_not_wait_for_the_turn_of_who_posted_before);
+    tcase_add_test(cases, who_sends_does_not_wait_for_the_turn_of_who_sent_before);
     tcase_add_test(cases, a_worker_does_not_wait_for_another_that_posted_before);
     tcase_add_test(cases, a_turn_of_one_room_is_one_write);
     tcase_add_test(cases, a_burst_in_one_turn_harms_nobody_whose_socket_takes_it);
