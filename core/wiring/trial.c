@@ -217,10 +217,11 @@ static bool hear(struct trial *trial)
 {
     if (buffer_reserve(&trial->heard, 65536))
         return false;
+    const bool said_all = has_ended(trial); /* looked at first: else it could say more in between */
     const ssize_t got =
         recv(trial->fd, trial->heard.bytes + trial->heard.length, 65536, MSG_DONTWAIT);
     if (got < 0)
-        return errno == EINTR || (errno == EAGAIN && !has_ended(trial));
+        return errno == EINTR || (errno == EAGAIN && !said_all);
     trial->heard.length += (size_t)got;
     return got > 0 && take_words(trial) && !trial->has_ended_well;
 }
