@@ -623,7 +623,8 @@ class TestOrder(ReloadTestCase):
         self.assertEqual(len(host.log(msg="destroying version 1")), 1)
 
     def test_what_waits_for_a_reload_hears_of_the_stop(self):
-        host = self.start()
+        # each hangs for long enough that a slow machine asks, and stops, meanwhile
+        host = self.start(limits={"hook_ms": 3000})
         self.configure(self.swapped(hang="start"))
         first, second = (socket.socket(socket.AF_UNIX) for _ in range(2))
         path = os.path.join(host.folder, ".toni.sock")
