@@ -377,6 +377,14 @@ static int set_limits(struct swap *swap)
 
 /* --- 4. The places are exchanged. From here on nothing fails. */
 
+/* Whoever is given something else is at rest. Whoever is not reads at this very moment, so what is
+ * the same is not written. */
+static void inject_again(toni_slot *injected, const toni_slot *next)
+{
+    if (injected->table != next->table || injected->self != next->self)
+        *injected = *next;
+}
+
 /* The plugin of one that stays goes on reading where it always did. */
 static void move_over(struct swap *swap, size_t number)
 {
@@ -386,7 +394,7 @@ static void move_over(struct swap *swap, size_t number)
     toni_slot *injected = now->injected[before];
 
     for (size_t i = 0; i < needs; i++)
-        injected[i] = next->injected[number][i];
+        inject_again(&injected[i], &next->injected[number][i]);
     free(next->injected[number]);
     next->injected[number] = injected;
     now->injected[before] = NULL;

@@ -11,9 +11,13 @@ import unittest
 import websockets
 
 from toni_host import (
+    ANNOUNCE,
     BUILD,
+    CHAT,
+    Client,
     FIXTURES,
     Host,
+    TONI,
     configuration,
     gateway,
     main,
@@ -197,6 +201,36 @@ class TestAThousand(ReloadLoadTestCase):
         with open("/proc/%d/maps" % self.host.pid, encoding="utf-8") as maps:
             mapped = [line.split()[5] for line in maps if line.rstrip().endswith("swapped.so")]
         return os.path.dirname(os.path.dirname(mapped[-1]))
+
+
+class TestWhoStaysWhenOthersChange(unittest.TestCase):
+    """A gateway whose service is another's goes on calling it while a reload takes the two over as they are: it does
+    not wait, so what it reads meanwhile must not be written (the thread sanitizer sees that)."""
+
+    reloads = scaled(20, 10)
+
+    def text(self, number):
+        changes = gateway("echo", "echo_gateway.so", "/echo", limits={"message_bytes": 1000 + number})
+        return configuration([CHAT, ANNOUNCE, changes], workers=2)
+
+    def test_it_answers_on_and_on(self):
+        host = Host(self.text(0)).start()
+        self.addCleanup(host.kill)
+        client = Client(host.address, "/announce")
+        answers = 0
+        for number in range(1, self.reloads + 1):
+            with open(host.conf, "w", encoding="utf-8") as out:
+                out.write(self.text(number))
+            reload = subprocess.Popen([TONI, "reload", "-c", host.conf], stdout=subprocess.PIPE, text=True)
+            while reload.poll() is None:
+                client.send(":nowhere")  # a channel without a name: the service says so
+                self.assertIn("Not announced", client.read())
+                answers += 1
+            self.assertIn("1 with other limits", reload.communicate()[0])
+            self.assertEqual(reload.returncode, 0)
+        self.assertGreater(answers, self.reloads)
+        client.close()
+        host.stop()
 
 
 del ReloadLoadTestCase
