@@ -5,6 +5,10 @@ include(CheckPIESupported)
 add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>)
 
+# A thread that a plugin ends is noticed on its way out (core/wiring/plugin_call.h). For all, since what is optimised at
+# link time may lie in a caller of another folder.
+add_compile_options($<$<COMPILE_LANGUAGE:C>:-fexceptions>)
+
 if(TONI_WERROR)
   add_compile_options(-Werror)
 endif()

@@ -253,21 +253,33 @@ static void get_ready(void)
 
 /* --- Exits */
 
-static void on_exit_called(void)
+static _Noreturn void end_with(const char *message)
 {
     struct log_field fields[MOST_FIELDS];
+    const size_t count = describe_call(fields);
 
+    log_thread_seize(LAST_WORDS_MS);
+    log_thread_write_now(LOG_LEVEL_ERROR, message, fields, count);
+    _exit(EXIT_FAULT);
+}
+
+static void on_exit_called(void)
+{
     if (atomic_load(&is_exit_expected) || getpid() != watched_pid)
         return;
-    const size_t count = describe_call(fields);
-    log_thread_seize(LAST_WORDS_MS);
-    log_thread_write_now(
-        LOG_LEVEL_ERROR,
-        plugin_call_now ? "a plugin has called exit: the host ends with exit code 1"
-                        : "exit was called, in no call of a plugin: a thread of a plugin's own "
-                          "may have done it; the host ends with exit code 1",
-        fields, count);
-    _exit(EXIT_FAULT);
+    end_with(plugin_call_now
+                 ? "a plugin has called exit: the host ends with exit code 1"
+                 : "exit was called, in no call of a plugin: a thread of a plugin's own "
+                   "may have done it; the host ends with exit code 1");
+}
+
+/* A worker that is gone would leave its clients without an answer for ever, and the host without
+ * an end: nobody gives back what the thread held. */
+static void on_thread_end(void)
+{
+    if (getpid() == watched_pid)
+        end_with("a plugin has ended a thread of the host (pthread_exit or pthread_cancel): the "
+                 "host ends with exit code 1");
 }
 
 void crash_watch_exit(void)
@@ -288,6 +300,7 @@ void crash_watch(void)
     get_ready();
     signal_stack_enable();
     signal_stack_ensure();
+    plugin_call_on_thread_end = on_thread_end;
     sigfillset(&action.sa_mask);
     for (size_t i = 0; i < WATCHED; i++)
         (void)sigaction(watched[i].number, &action, &before[i]);

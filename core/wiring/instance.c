@@ -116,7 +116,7 @@ int32_t instance_guard(struct instance *instance, const toni_request *request)
 {
     if (instance->descriptor->guard == NULL)
         return TONI_OK;
-    struct plugin_call call;
+    PLUGIN_CALL(call);
     call_begin(&call, instance, "guard", NULL);
     const int32_t result = instance->descriptor->guard(instance->self, request);
     callback_end(instance, &call);
@@ -127,7 +127,7 @@ int32_t instance_on_connect(struct instance *instance, toni_client *client)
 {
     if (instance->descriptor->on_connect == NULL)
         return TONI_OK;
-    struct plugin_call call;
+    PLUGIN_CALL(call);
     call_begin(&call, instance, "on_connect", client);
     const int32_t result = instance->descriptor->on_connect(instance->self, client);
     callback_end(instance, &call);
@@ -138,7 +138,7 @@ int32_t instance_on_adopt(struct instance *instance, toni_client *client)
 {
     if (instance->descriptor->on_adopt == NULL)
         return TONI_OK;
-    struct plugin_call call;
+    PLUGIN_CALL(call);
     call_begin(&call, instance, "on_adopt", client);
     const int32_t result = instance->descriptor->on_adopt(instance->self, client);
     callback_end(instance, &call);
@@ -150,7 +150,7 @@ int32_t instance_on_adopt(struct instance *instance, toni_client *client)
 int32_t instance_on_message(struct instance *instance, toni_client *client,
                             const toni_message *message)
 {
-    struct plugin_call call;
+    PLUGIN_CALL(call);
     call_begin(&call, instance, "on_message", client);
     const int32_t result = instance->descriptor->on_message(instance->self, client, message);
     callback_end(instance, &call);
@@ -164,7 +164,7 @@ void instance_on_disconnect(struct instance *instance, toni_client *client,
 {
     if (instance->descriptor->on_disconnect == NULL)
         return;
-    struct plugin_call call;
+    PLUGIN_CALL(call);
     call_begin(&call, instance, "on_disconnect", client);
     instance->descriptor->on_disconnect(instance->self, client, info);
     callback_end(instance, &call);
@@ -174,7 +174,7 @@ void instance_client_free(struct instance *instance, void *data)
 {
     if (instance->descriptor->client_free == NULL || data == NULL)
         return;
-    struct plugin_call call;
+    PLUGIN_CALL(call);
     call_begin(&call, instance, "client_free", NULL);
     instance->descriptor->client_free(instance->self, data);
     callback_end(instance, &call);
@@ -182,7 +182,7 @@ void instance_client_free(struct instance *instance, void *data)
 
 int32_t instance_on_request(struct instance *instance, toni_exchange *exchange)
 {
-    struct plugin_call call;
+    PLUGIN_CALL(call);
     call_begin(&call, instance, "on_request", NULL);
     const int32_t result = instance->descriptor->on_request(instance->self, exchange);
     callback_end(instance, &call);
@@ -234,7 +234,7 @@ bool instance_can_import(const struct instance *instance)
 
 int32_t instance_export(struct instance *instance, toni_state_writer *writer)
 {
-    struct plugin_call call;
+    PLUGIN_CALL(call);
     call_begin_at_rest(&call, instance, "export_state");
     const int32_t result = instance->descriptor->export_state(instance->self, writer);
     call_end_at_rest(instance, &call);
@@ -243,7 +243,7 @@ int32_t instance_export(struct instance *instance, toni_state_writer *writer)
 
 int32_t instance_import(struct instance *instance, const toni_state *state)
 {
-    struct plugin_call call;
+    PLUGIN_CALL(call);
     call_begin_at_rest(&call, instance, "import_state");
     const int32_t result = instance->descriptor->import_state(instance->self, state);
     call_end_at_rest(instance, &call);
@@ -325,7 +325,7 @@ int32_t instance_create(const struct instance_setup *setup, const toni_host *hos
     if (instance == NULL)
         return TONI_ERR_NO_MEMORY;
 
-    struct plugin_call call;
+    PLUGIN_CALL(call);
     call_begin(&call, instance, "create", NULL);
     const int32_t error = instance->descriptor->create(instance_context(instance), &instance->self);
     hook_end(instance, &call);
@@ -345,7 +345,7 @@ static int32_t call_hook(struct instance *instance, const char *name, int32_t (*
 {
     if (hook == NULL)
         return TONI_OK;
-    struct plugin_call call;
+    PLUGIN_CALL(call);
     call_begin(&call, instance, name, NULL);
     const int32_t result = hook(instance->self);
     hook_end(instance, &call);
@@ -366,7 +366,7 @@ void instance_stopping(struct instance *instance)
 {
     if (instance->descriptor->stopping == NULL)
         return;
-    struct plugin_call call;
+    PLUGIN_CALL(call);
     call_begin(&call, instance, "stopping", NULL);
     instance->descriptor->stopping(instance->self, 0);
     hook_end(instance, &call);
@@ -378,7 +378,7 @@ void instance_destroy(struct instance *instance)
         return;
     tasks_cancel(instance);
     if (instance->descriptor->destroy != NULL) {
-        struct plugin_call call;
+        PLUGIN_CALL(call);
         call_begin(&call, instance, "destroy", NULL);
         instance->descriptor->destroy(instance->self);
         hook_end(instance, &call);

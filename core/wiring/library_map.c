@@ -34,7 +34,7 @@ static const char *remedy_for_dlopen(const char *copy)
 void *library_map(const char *copy, const char *path, const struct value *at,
                   struct fault_list *faults)
 {
-    struct plugin_call call = {.callback = "load", .library = path};
+    PLUGIN_CALL(call) = {.callback = "load", .library = path};
 
     plugin_call_begin(&call); /* constructors run */
     void *handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL);
@@ -59,7 +59,7 @@ bool library_describe(void *handle, const char *path, const struct value *at,
         return false;
     }
     memcpy(&entry, &symbol, sizeof entry); /* C has no cast from data to function pointers */
-    struct plugin_call call = {.callback = TONI_PLUGIN_ENTRY, .library = path};
+    PLUGIN_CALL(call) = {.callback = TONI_PLUGIN_ENTRY, .library = path};
     plugin_call_begin(&call);
     const toni_plugin *found = entry();
     plugin_call_end(&call);

@@ -25,8 +25,24 @@ extern _Thread_local const struct plugin_call *plugin_call_now;
 /** The number of the worker that this thread is, or -1. */
 extern _Thread_local int plugin_call_worker;
 
+/** Declares a record. A plugin that ends the thread in the call (pthread_exit, pthread_cancel) has
+ * its way back unwound: then the record is still the innermost when its scope is left. Nothing is
+ * done for that while all goes well, but a comparison. */
+#define PLUGIN_CALL(name) struct plugin_call name __attribute__((cleanup(plugin_call_leave)))
+
+/** What a thread runs that a plugin ends; should not return. NULL: nothing. Set once, by the host,
+ * before anything of a plugin runs. */
+extern void (*plugin_call_on_thread_end)(void);
+
+/** For PLUGIN_CALL alone. */
+static inline void plugin_call_leave(const struct plugin_call *call)
+{
+    if (plugin_call_now == call && plugin_call_on_thread_end)
+        plugin_call_on_thread_end();
+}
+
 /** Begins a call; plugin_call_end() must follow, on the same thread.
- * @param call  All set but `outer`; stays where it is until then. */
+ * @param call  Declared by PLUGIN_CALL; all set but `outer`. */
 static inline void plugin_call_begin(struct plugin_call *call)
 {
     signal_stack_ensure();

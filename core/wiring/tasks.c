@@ -100,7 +100,7 @@ void task_run(struct tasks *tasks, struct task *task)
 {
     struct instance *instance = task->instance;
     struct slot *slot = instance->setup.slot;
-    struct plugin_call entered;
+    PLUGIN_CALL(entered);
     (void)slot_enter(slot); /* waits while it is exchanged; then the task may be over */
     instance_enter(instance, kind_names[task->kind], &entered);
     const bool may = may_begin(tasks, task);
@@ -126,7 +126,7 @@ void task_run(struct tasks *tasks, struct task *task)
 
 static void work(struct task *task)
 {
-    struct plugin_call call = {.instance = task->instance, .callback = "job"};
+    PLUGIN_CALL(call) = {.instance = task->instance, .callback = "job"};
 
     plugin_call_begin(&call);
     task->result = task->job(task->data);
@@ -253,7 +253,7 @@ void tasks_cancel(struct instance *instance)
     if (task == NULL)
         return;
 
-    struct plugin_call entered;
+    PLUGIN_CALL(entered);
     instance_enter(instance, "release", &entered);
     while (task != NULL) {
         struct task *next = task->next;

@@ -179,6 +179,33 @@ class TestExit(CrashTestCase):
         self.assertEqual((line["instance"], line["callback"]), ("guilty", "on_message"))
         self.assertRegex(line["client"], "^[0-9a-f]{16}$")
 
+    def ends_with_its_thread(self, host, callback):
+        self.assertEqual(host.wait_exit(), 1)
+        (line,) = host.log(
+            msg="a plugin has ended a thread of the host (pthread_exit or pthread_cancel): the "
+            "host ends with exit code 1",
+            level="error",
+        )
+        self.assertEqual((line["instance"], line["callback"]), ("guilty", callback))
+
+    def test_a_plugin_that_ends_a_thread_of_the_host_is_named_and_the_code_is_1(self):
+        """Else the clients of that worker would wait for ever, and a stop, too."""
+        for text, callback in (
+            ("end_thread", "on_message"),
+            ("cancel_thread", "on_message"),
+            ("end_thread_of_jobs", "job"),
+        ):
+            with self.subTest(text=text):
+                host = self.host()
+                self.send(host, text)
+                self.ends_with_its_thread(host, callback)
+
+    def test_a_hook_that_ends_its_thread(self):
+        bad = gateway("guilty", "crashing.so", "/guilty", options={"crash": "end_thread"})
+        host = Host(configuration([INNOCENT, bad])).launch()
+        self.addCleanup(host.kill)
+        self.ends_with_its_thread(host, "create")
+
     # AddressSanitizer's own __cxa_throw needs libstdc++ to be there before a plugin brings it.
     @unittest.skipIf(SANITIZER == "asan", "AddressSanitizer ends the process itself")
     def test_an_exception_that_leaves_a_callback(self):
