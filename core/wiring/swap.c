@@ -40,7 +40,7 @@ static void fail_hook(struct swap *swap, size_t number, const char *hook, int32_
     }
     fault_at(swap->faults, setup->at,
              "module `%s`: %s `%s`: %s of the new version returned %s (%s): what ran before goes "
-             "on; mend the plugin, or bring back the version that ran",
+             "on; the log may say more; mend the plugin or its options, or bring back what ran",
              setup->module, swap_kind_name(setup), setup->name, hook, toni_error_name(error),
              toni_strerror(error));
 }
