@@ -24,10 +24,12 @@ static void wake(const struct lane *lane)
 }
 
 /* Only who sets the flag wakes the lanes: what is charged until somebody has gone asks for nothing
- * more. */
+ * more. Who charges counts first and then sets the flag; who takes it back does so first and then
+ * looks at the count. All four in the one order of sequentially consistent operations: so either
+ * that one sees the count, or the other finds the flag taken back. */
 static void raise_alarm(struct budget *budget)
 {
-    if (atomic_exchange_explicit(&budget->is_passed, true, memory_order_relaxed))
+    if (atomic_exchange(&budget->is_passed, true))
         return;
     for (uint32_t i = 0; i < budget->lane_count; i++)
         wake(&budget->lanes[i]);
@@ -35,12 +37,11 @@ static void raise_alarm(struct budget *budget)
 
 void budget_charge(struct budget *budget, uint64_t bytes)
 {
-    const uint64_t used =
-        atomic_fetch_add_explicit(&budget->used, bytes, memory_order_relaxed) + bytes;
+    const uint64_t used = atomic_fetch_add(&budget->used, bytes) + bytes;
     /* Of two that pass the peak at a time the lower may stay: the next one passes it again. */
     if (used > atomic_load_explicit(&budget->peak, memory_order_relaxed))
         atomic_store_explicit(&budget->peak, used, memory_order_relaxed);
-    if (is_over(budget))
+    if (used > budget->limit)
         raise_alarm(budget);
 }
 
@@ -173,12 +174,16 @@ struct pin *budget_victim(struct budget *budget, struct lane *lane)
     struct pins *pins = &lane->pins[budget->kind];
     struct pin *chosen = choose(pins);
     struct lane *acting = lane_to_act(budget);
-    if (!is_over(budget) || !acting) {
+    if (!is_over(budget)) {
         pins->yielded_ms = 0;
-        atomic_store_explicit(&budget->is_passed, false, memory_order_relaxed);
+        atomic_store(&budget->is_passed, false);
         /* Somebody may have charged between the two, and found the flag set. */
-        if (is_over(budget) && acting)
+        if (atomic_load(&budget->used) > budget->limit)
             raise_alarm(budget);
+        return NULL;
+    }
+    if (!acting) { /* who has charged is about to note it, and finds the flag set */
+        pins->yielded_ms = 0;
         return NULL;
     }
     if (acting == lane) {

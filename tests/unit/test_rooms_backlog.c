@@ -298,6 +298,24 @@ START_TEST(a_lane_that_hangs_holds_up_nobody)
 }
 END_TEST
 
+/* A worker charges before it notes who pins that: another that looks in between finds nobody. */
+START_TEST(the_first_who_takes_too_much_is_found_all_the_same)
+{
+    struct budget *budget = &connections->budgets[BUDGET_OUTBOX];
+    struct lane *lane = &connections->lanes[0];
+    struct pin pin = {0};
+    budget_charge(budget, budget->limit + 1);
+    ck_assert_ptr_null(budget_victim(budget, &connections->lanes[1]));
+    pin_set(lane, BUDGET_OUTBOX, &pin, budget->limit + 1);
+    ck_assert(budget_is_passed(budget)); /* so this one asks, at the end of its turn */
+    ck_assert_ptr_eq(budget_victim(budget, lane), &pin);
+    pin_set(lane, BUDGET_OUTBOX, &pin, 0);
+    budget_release(budget, budget->limit + 1);
+    ck_assert_ptr_null(budget_victim(budget, lane));
+    ck_assert(!budget_is_passed(budget));
+}
+END_TEST
+
 START_TEST(one_that_closes_already_is_dropped)
 {
     end();
@@ -345,6 +363,7 @@ int main(void)
     tcase_add_test(cases, who_has_not_moved_for_longest_among_the_large_goes_first);
     tcase_add_test(cases, as_many_go_as_have_to);
     tcase_add_test(cases, a_lane_that_hangs_holds_up_nobody);
+    tcase_add_test(cases, the_first_who_takes_too_much_is_found_all_the_same);
     tcase_add_test(cases, one_that_closes_already_is_dropped);
     tcase_add_test(cases, a_send_that_is_too_large_is_counted);
     suite_add_tcase(suite, cases);
