@@ -21,6 +21,9 @@
 /* The peer has `close_ms`; then its connection is given up, which takes a moment. */
 #define GIVE_UP_MS 1000
 
+static const char no_thread[] =
+    "nothing is reloaded: a thread can't be started; is there memory, and room for one more task "
+    "(TasksMax=, `ulimit -u`)?\n";
 static const char too_late[] = "the host stops: it does not reload any more\n";
 
 struct reload_ask {
@@ -29,11 +32,22 @@ struct reload_ask {
     void *data;
 };
 
-int reload_init(struct reload *reload, uv_loop_t *loop)
+int reload_init(struct reload *reload)
 {
-    reload->loop = loop;
-    reload->work.data = reload;
     return pthread_mutex_init(&reload->lock, NULL) ? -1 : 0;
+}
+
+static void on_worked(uv_async_t *worked);
+
+int reload_open(struct reload *reload, uv_loop_t *loop)
+{
+    reload->worked.data = reload;
+    return uv_async_init(loop, &reload->worked, on_worked);
+}
+
+void reload_close(struct reload *reload)
+{
+    uv_close((uv_handle_t *)&reload->worked, NULL);
 }
 
 void reload_watch(struct reload *reload, struct loading *loading)
@@ -165,9 +179,9 @@ static void swap(struct reload *reload, struct graph *next, struct fault_list *f
     swap_report_finish(&report);
 }
 
-static void work(uv_work_t *asked)
+static void *work(void *data)
 {
-    struct reload *reload = asked->data;
+    struct reload *reload = data;
     struct fault_list faults;
     fault_list_init(&faults);
     buffer_init(&reload->text);
@@ -180,6 +194,8 @@ static void work(uv_work_t *asked)
     }
     tell_faults(reload, &faults); /* or warnings */
     fault_list_finish(&faults);
+    uv_async_send(&reload->worked);
+    return NULL;
 }
 
 /* --- The main thread */
@@ -219,11 +235,11 @@ static void answer(struct reload_ask *asks, enum exit_code code, const char *tex
 
 static void begin(struct reload *reload);
 
-static void on_worked(uv_work_t *asked, int status)
+static void on_worked(uv_async_t *worked)
 {
-    (void)status; /* nobody cancels it */
-    struct reload *reload = asked->data;
+    struct reload *reload = worked->data;
     struct reload_ask *asks = reload->answered;
+    pthread_join(reload->thread, NULL);
     pthread_mutex_lock(&reload->lock);
     take_over(reload);
     reload->is_running = false;
@@ -242,6 +258,20 @@ static void on_worked(uv_work_t *asked, int status)
     reload->notices.is_over(reload->notices.data);
 }
 
+/* Of memory, or of what the system allows the host. */
+static void refuse_for_want_of_a_thread(struct reload *reload)
+{
+    struct reload_ask *asks = reload->answered;
+    reload->answered = NULL;
+    pthread_mutex_lock(&reload->lock);
+    reload->is_running = false;
+    pthread_mutex_unlock(&reload->lock);
+    log_warn("reload refused", log_str("reason", "a thread can't be started"));
+    answer(asks, EXIT_FAULT, no_thread);
+    reload->notices.is_over(reload->notices.data);
+}
+
+/* Not on a thread of libuv's pool: that ends the process if it can't start its threads. */
 static void begin(struct reload *reload)
 {
     reload->answered = reload->waiting;
@@ -250,7 +280,8 @@ static void begin(struct reload *reload)
     reload->is_running = true;
     pthread_mutex_unlock(&reload->lock);
     reload->notices.begins(reload->notices.data);
-    uv_queue_work(reload->loop, &reload->work, work, on_worked); /* can't fail with a function */
+    if (pthread_create(&reload->thread, NULL, work, reload))
+        refuse_for_want_of_a_thread(reload);
 }
 
 void reload_ask(struct reload *reload, reload_done *done, void *data)

@@ -41,9 +41,9 @@ struct reload {
 
     pthread_mutex_t lock; /* a leaf; guards the next */
     bool is_running;
-    bool is_refused; /* the host stops */
-    uv_loop_t *loop;
-    uv_work_t work;
+    bool is_refused;             /* the host stops */
+    pthread_t thread;            /* of the one that runs */
+    uv_async_t worked;           /* it has done its work */
     struct reload_ask *answered; /* by the one that runs */
     struct reload_ask *waiting;  /* for the next */
     struct swap_remains remains;
@@ -61,7 +61,14 @@ struct reload {
 };
 
 /** @param reload  Its borrowed members are set. @return 0, or -1. */
-int reload_init(struct reload *reload, uv_loop_t *loop);
+int reload_init(struct reload *reload);
+
+/** Before any is asked for. @param loop  The host's; reload_close() must come before its end.
+ * @return 0, or an error of libuv. */
+int reload_open(struct reload *reload, uv_loop_t *loop);
+
+/** None may run. */
+void reload_close(struct reload *reload);
 
 /** The first configuration is loaded: from now on it may be reloaded, and its hooks be hurried;
  * they are at once, if the host was told to hurry before.

@@ -99,6 +99,7 @@ static void finish_drain(struct host *host)
     uv_close((uv_handle_t *)&host->settling, NULL);
     uv_close((uv_handle_t *)&host->stop, NULL);
     uv_close((uv_handle_t *)&host->reload_asked, NULL);
+    reload_close(&host->reload);
     uv_close((uv_handle_t *)&host->drained, NULL);
     uv_close((uv_handle_t *)&host->drain_limit, NULL);
 }
@@ -407,6 +408,7 @@ static int open_loop(struct host *host)
         return -1;
     }
     uv_async_init(&host->loop, &host->stop, on_stop); /* only the first can fail */
+    (void)reload_open(&host->reload, &host->loop);
     uv_async_init(&host->loop, &host->reload_asked, on_reload_asked);
     uv_async_init(&host->loop, &host->restart_signal, on_restart_signal);
     uv_timer_init(&host->loop, &host->drain_limit);
@@ -703,7 +705,7 @@ enum exit_code host_run(const char *config_path)
     (void)program_init(&host.program); /* if that fails, a restart will say so */
     if (raise_for_any())
         goto finish;
-    if (reload_init(&host.reload, &host.loop))
+    if (reload_init(&host.reload))
         goto finish;
     if (open_loop(&host)) /* before anything of a plugin runs: it may hang */
         log_error("the main loop could not be made: out of memory or descriptors");

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ from toni_host import (
     DEADLINE,
     ECHO,
     FIXTURES,
+    SANITIZER,
     TONI,
     Client,
     Host,
@@ -506,6 +508,25 @@ class TestFailures(ReloadTestCase):
         self.assertEqual(self.ask(self.client(), "count"), "version 1 count 1")
         self.assertEqual(len(host.log(msg=lambda m: m.startswith("`ready` of a new version failed"))), 1)
         host.kill()
+
+
+@unittest.skipIf(SANITIZER, "a sanitizer needs memory of its own")
+class TestNoThread(ReloadTestCase):
+    def test_a_reload_that_gets_no_thread_is_refused_and_the_host_goes_on(self):
+        host = self.start()
+        client = self.client()
+        self.replace(2)
+        with open("/proc/%d/statm" % host.process.pid, encoding="utf-8") as statm:
+            size = int(statm.read().split()[0]) * resource.getpagesize()
+        unlimited = resource.prlimit(host.process.pid, resource.RLIMIT_AS)
+        # room for what a line of the log may take, not for the stack of a thread
+        resource.prlimit(host.process.pid, resource.RLIMIT_AS, (size + (1 << 20), unlimited[1]))
+        host.process.send_signal(signal.SIGHUP)
+        host.wait_log(msg="reload refused", reason="a thread can't be started")
+        self.assertEqual(self.ask(client, "count"), "version 1 count 1")
+        resource.prlimit(host.process.pid, resource.RLIMIT_AS, unlimited)
+        self.reload()
+        self.assertEqual(self.ask(client, "count"), "version 2 count 2")
 
 
 class TestServices(ReloadTestCase):
