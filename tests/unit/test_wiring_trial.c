@@ -28,14 +28,11 @@ static void tear_down(void)
 
 /* --- The process */
 
-static void add(char *text, size_t *size, enum trial_word word, const char *bytes)
+static void add(char *text, size_t *at, struct trial_head head, const char *bytes)
 {
-    const struct trial_head head = {.word = word, .size = (uint32_t)strlen(bytes)};
-    struct trial_head end = {.word = TRIAL_END, .number = 1};
-
-    memcpy(text + *size, word == TRIAL_END ? &end : &head, sizeof head);
-    memcpy(text + *size + sizeof head, bytes, strlen(bytes));
-    *size += sizeof head + strlen(bytes);
+    memcpy(text + *at, &head, sizeof head);
+    memcpy(text + *at + sizeof head, bytes, head.size);
+    *at += sizeof head + head.size;
 }
 
 /* All that there is to say of one library. */
@@ -43,9 +40,9 @@ static size_t compose(char text[256])
 {
     size_t size = 0;
 
-    add(text, &size, TRIAL_BEGINS, "");
-    add(text, &size, TRIAL_GOOD, TOLD);
-    add(text, &size, TRIAL_END, "");
+    add(text, &size, (struct trial_head){.word = TRIAL_BEGINS}, "");
+    add(text, &size, (struct trial_head){.word = TRIAL_GOOD, .size = sizeof TOLD - 1}, TOLD);
+    add(text, &size, (struct trial_head){.word = TRIAL_END, .number = 1}, "");
     return size;
 }
 
