@@ -13,7 +13,9 @@
 
 #include <errno.h>
 #include <libwebsockets.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -180,14 +182,17 @@ static void forget_message(struct ws_connection *connection)
 
 struct ws_connection *ws_connection_create(struct worker *worker, int fd, const char *address)
 {
-    struct ws_connection *connection = calloc(1, sizeof *connection);
+    const size_t length = strnlen(address, INET6_ADDRSTRLEN - 1);
+    const size_t size = offsetof(struct ws_connection, address) + length + 1;
+    struct ws_connection *connection =
+        calloc(1, size > sizeof *connection ? size : sizeof *connection);
     if (!connection)
         return NULL;
     connection->worker = worker;
     connection->fd = fd;
     connection->end_cause = END_CAUSE_COUNT;
     buffer_init(&connection->message);
-    memcpy(connection->address, address, strnlen(address, sizeof connection->address - 1));
+    memcpy(connection->address, address, length);
     connection->next = worker->connections;
     connection->link = &worker->connections;
     if (connection->next)
@@ -246,7 +251,7 @@ static enum end_cause cause_of(const struct ws_connection *connection, const ton
     if (connection->refused)
         return END_BY_REFUSAL;
     if (connection->end_cause != END_CAUSE_COUNT)
-        return connection->end_cause;
+        return (enum end_cause)connection->end_cause;
     if (client->evicted)
         return END_BY_OUTBOX_MEMORY;
     if (client->slow)
@@ -392,7 +397,7 @@ void ws_connection_fail(struct ws_connection *connection, enum end_cause cause, 
         give_up(connection, 0);
         return;
     }
-    connection->end_cause = cause;
+    connection->end_cause = (uint8_t)cause;
     fail(connection, TONI_CLOSED_BY_SERVER, code, text);
 }
 

@@ -14,7 +14,6 @@
 #include "rooms/request.h"
 #include "wiring/slot.h"
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -47,7 +46,9 @@ struct ws_connection {
     bool lingers;         /* what comes is dropped; see ws_lingering.h */
     bool write_is_shut;   /* the same, as is the next: it was told that nothing follows */
     bool peer_has_closed; /* it has answered the close */
+    uint8_t end_cause;    /* enum end_cause; END_CAUSE_COUNT: what the reason and the client say */
     uint32_t generation;  /* of the instance that the client is known to */
+    uint32_t end_reason;  /* TONI_CLOSED_…; 0: not known yet */
     toni_client *client;  /* NULL before the handshake and after the end */
     struct slot *gateway; /* NULL before the handshake */
     struct place *place;  /* until the handshake has let it in: then NULL; see places.h */
@@ -65,16 +66,18 @@ struct ws_connection {
     uint64_t last_message_ms;
     uint64_t pinged_ms;
     uint64_t paused_ms;
-    uint64_t close_due_ms; /* while it lingers, as the next two */
-    uint32_t look_ms;
-    uint32_t dropped_bytes;
-    struct ws_rate rate;
+    union {
+        struct ws_rate rate; /* until it lingers: then no message is taken any more */
+        struct {
+            uint64_t close_due_ms;
+            uint32_t look_ms;
+            uint32_t dropped_bytes;
+        };
+    };
 
-    uint32_t end_reason; /* TONI_CLOSED_…; 0: not known yet */
+    char *end_text; /* of the peer's close frame; allocated, or NULL */
     uint16_t end_code;
-    enum end_cause end_cause; /* END_CAUSE_COUNT: what the reason and the client say */
-    char *end_text;           /* of the peer's close frame; allocated, or NULL */
-    char address[INET6_ADDRSTRLEN];
+    char address[]; /* most are much shorter than the longest */
 };
 
 /** @return A connection on the worker's list, before its handshake; NULL on no memory. */

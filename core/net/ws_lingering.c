@@ -21,6 +21,7 @@ void ws_lingering_begin(struct ws_connection *connection)
     connection->lingers = true;
     connection->close_due_ms = ws_connection_now_ms(connection) + close_ms;
     connection->look_ms = FIRST_LOOK_MS;
+    connection->dropped_bytes = 0;
     lws_rx_flow_control(connection->wsi, 0);
     ws_connection_set_timeout(connection, close_ms < FIRST_LOOK_MS ? close_ms : FIRST_LOOK_MS);
 }
