@@ -21,17 +21,23 @@ void ws_pause_begin(struct ws_connection *connection)
     ws_connection_look_within(connection, LOOK_EVERY_MS);
 }
 
+/* The clock stood still for the pause: from its beginning on, or from when it was set since. */
+static void set_back(uint64_t *since_ms, uint64_t paused_ms, uint64_t now_ms)
+{
+    *since_ms = *since_ms < paused_ms ? *since_ms + (now_ms - paused_ms) : now_ms;
+}
+
 void ws_pause_end(struct ws_connection *connection)
 {
     if (!connection->paused)
         return;
-    const uint64_t passed_ms = ws_connection_now_ms(connection) - connection->paused_ms;
+    const uint64_t now_ms = ws_connection_now_ms(connection), paused_ms = connection->paused_ms;
     connection->paused = false;
-    connection->last_heard_ms += passed_ms;
-    connection->last_message_ms += passed_ms;
-    connection->pinged_ms += passed_ms;
+    set_back(&connection->last_heard_ms, paused_ms, now_ms);
+    set_back(&connection->last_message_ms, paused_ms, now_ms);
+    set_back(&connection->pinged_ms, paused_ms, now_ms);
     if (connection->message_began_ms != 0)
-        connection->message_began_ms += passed_ms;
+        set_back(&connection->message_began_ms, paused_ms, now_ms);
     ws_inbound_note(connection);
     if (connection->state == WS_OPEN) /* what has begun to close reads by itself */
         lws_rx_flow_control(connection->wsi, 1);

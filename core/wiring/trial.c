@@ -116,6 +116,10 @@ static int tell(const struct trial *trial)
             buffer_append(&text, library->path, strlen(library->path) + 1))
             error = ENOMEM;
     }
+    /* A process that is stopped before it reads must not hold the host up. */
+    const struct timeval limit = {.tv_sec = START_MS / 1000, .tv_usec = START_MS % 1000 * 1000};
+    if (!error && setsockopt(trial->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit))
+        error = errno;
     for (size_t sent = 0; sent < text.length && !error;) {
         const ssize_t more = send(trial->fd, text.bytes + sent, text.length - sent, MSG_NOSIGNAL);
         if (more < 0 && errno != EINTR)
@@ -338,7 +342,9 @@ static size_t run(const struct trial_plan *plan, struct trial_library *libraries
                libraries[0].path, plan->program, strerror(error));
         return count;
     }
-    if (!tell(&trial))
+    error = tell(&trial);
+    trial.is_late = error == EAGAIN;
+    if (!error)
         listen_to(&trial);
     const int status = end(&trial);
     if (is_hurried(plan) && !trial.has_ended_well)
