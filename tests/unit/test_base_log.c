@@ -167,7 +167,8 @@ START_TEST(what_strangers_sent_is_kept_brief)
     ck_assert(strcmp(after_v() + LOG_BRIEF_SIZE, CUT_MARK " next=1\n") == 0);
 
     /* No character is cut in two. */
-    memcpy(text + LOG_BRIEF_SIZE - 1, "\xC3\xA9", 2);
+    text[LOG_BRIEF_SIZE - 1] = '\xC3';
+    text[LOG_BRIEF_SIZE] = '\xA9';
     log_info("x", log_brief("v", text, LOG_BRIEF_SIZE + 1));
     (void)snprintf(expected, sizeof expected, "%.*s" CUT_MARK "\n", LOG_BRIEF_SIZE - 1, text);
     ck_assert_str_eq(after_v(), expected);

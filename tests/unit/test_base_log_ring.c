@@ -162,20 +162,21 @@ struct reader {
 
 static void read_line(struct reader *reader)
 {
-    unsigned number;
-    char writer, newline;
+    char *end;
 
     reader->lost += (unsigned)record.lost;
     if (record.length == 0)
         return;
     record.line[record.length] = '\0';
-    if (sscanf(record.line, "%c %u%c", &writer, &number, &newline) != 3 || newline != '\n') {
+    const unsigned writer = (unsigned)record.line[0] - '0';
+    const unsigned number = (unsigned)strtoul(record.line + 1, &end, 10);
+    if (writer >= WRITERS || *end != '\n') {
         reader->torn++;
         return;
     }
     reader->whole++;
-    reader->out_of_order += number < reader->next[writer - '0'];
-    reader->next[writer - '0'] = number + 1;
+    reader->out_of_order += number < reader->next[writer];
+    reader->next[writer] = number + 1;
 }
 
 static void *read_lines(void *data)

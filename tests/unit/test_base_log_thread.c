@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,18 +56,17 @@ static void *read_all(void *data)
     struct seen *seen = data;
     FILE *stream = fdopen(reading_end, "r");
     char line[LOG_LINE_SIZE + 1];
-    unsigned lost;
 
     while (fgets(line, sizeof line, stream)) {
         const char *told = strstr(line, " msg=\"lines of the log are lost");
         const char *lines = told ? strstr(told, " lines=") : NULL;
-        if (lines && sscanf(lines, " lines=%u", &lost) == 1)
-            seen->lost += lost;
+        if (lines)
+            seen->lost += (unsigned)strtoul(lines + sizeof " lines=" - 1, NULL, 10);
         else
             seen->lines++;
         memcpy(seen->last, line, sizeof line);
     }
-    fclose(stream);
+    (void)fclose(stream);
     return NULL;
 }
 
@@ -229,6 +229,7 @@ END_TEST
 static void log_to_journal(ino_t other, const char *expected)
 {
     char stream[64], text[4096] = "";
+    size_t used = 0;
     struct stat status;
     int ends[2];
 
@@ -236,8 +237,8 @@ static void log_to_journal(ino_t other, const char *expected)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     take_the_place_of_stderr(ends[1]);
     ck_assert_int_eq(fstat(STDERR_FILENO, &status), 0);
-    (void)snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)status.st_dev,
-                   (unsigned long long)(status.st_ino + other));
+    (void)snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)status.st_dev,
+                   (uintmax_t)status.st_ino + other);
     ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
     log_set_level(LOG_LEVEL_DEBUG);
     log_stderr_look();
@@ -252,10 +253,11 @@ static void log_to_journal(ino_t other, const char *expected)
     char line[LOG_LINE_SIZE];
     while (fgets(line, sizeof line, stream_of_lines)) {
         ck_assert_ptr_nonnull(strstr(line, "time="));
-        strncat(text, line, (size_t)(strstr(line, "time=") - line));
-        strcat(text, "|");
+        used += (size_t)snprintf(text + used, sizeof text - used, "%.*s|",
+                                 (int)(strstr(line, "time=") - line), line);
+        ck_assert_uint_lt(used, sizeof text);
     }
-    fclose(stream_of_lines);
+    (void)fclose(stream_of_lines);
     ck_assert_str_eq(text, expected);
 }
 
