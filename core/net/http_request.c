@@ -335,14 +335,9 @@ static bool refuse_target(struct http_server *server, struct http_connection *co
     return true;
 }
 
-static void *on_request_line(void *data, const char *target, struct MHD_Connection *mhd)
+static toni_exchange *begin_exchange(struct http_server *server, struct http_connection *connection,
+                                     const char *target, struct MHD_Connection *mhd)
 {
-    struct http_server *server = data;
-    struct http_connection *connection = connection_of(mhd);
-    if (!connection)
-        return NULL;
-    end_exchange(server, connection);
-    end_newcomer(server, connection);
     connection->has_rest = true;
     if (refuse_target(server, connection, target))
         return NULL;
@@ -352,6 +347,20 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
     connection->exchange = exchange;
     atomic_fetch_add(&server->requests, 1);
     http_deadlines_enter(&server->deadlines, connection, HTTP_READING);
+    return exchange;
+}
+
+/* A newcomer counts as one until its request counts: a host that leaves ends once it has neither.
+ */
+static void *on_request_line(void *data, const char *target, struct MHD_Connection *mhd)
+{
+    struct http_server *server = data;
+    struct http_connection *connection = connection_of(mhd);
+    if (!connection)
+        return NULL;
+    end_exchange(server, connection);
+    toni_exchange *exchange = begin_exchange(server, connection, target, mhd);
+    end_newcomer(server, connection);
     return exchange;
 }
 
