@@ -27,14 +27,14 @@ struct listener {
     uv_poll_t poll;
     uv_timer_t pause; /* waits for places or descriptors to become free */
     int fd;
-    bool polling; /* has handles on a loop */
+    struct socket_file file; /* what the file of a Unix socket shall have */
+    bool polling;            /* has handles on a loop */
     bool is_unix;
     bool is_shared;                   /* the host before this one accepts from it, too */
     bool is_ours;                     /* toni has opened it, not a service manager that keeps it */
     bool owns_file;                   /* of a Unix socket: it is removed in the end */
     uint64_t warned_ms;               /* of the loop's clock: when it last said that it pauses */
     char name[LISTENER_NAME_SIZE];    /* the bound address, with the real port */
-    struct socket_file file;          /* what the file of a Unix socket shall have */
     const char *setting;              /* where the address comes from; constant */
     char written[LISTENER_NAME_SIZE]; /* the address as it stands there */
     listener_accepted *accepted;

@@ -287,7 +287,7 @@ static void write_rooms(struct exposition *exposition, const toni_connections *c
     write_gauge(exposition, "toni_rooms", "Rooms that have a member.",
                 atomic_load(&connections->rooms));
     write_gauge(exposition, "toni_room_memberships", "Memberships of clients in rooms.",
-                counter_read(&connections->memberships));
+                atomic_load(&connections->memberships));
 }
 
 /* --- HTTP */

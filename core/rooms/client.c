@@ -124,15 +124,12 @@ static int32_t join_found(toni_client *client, struct membership *membership, st
         return is_member ? TONI_OK : result;
     }
     memberships_add(&client->memberships, membership, room);
-    counter_add_shared(&client->connections->memberships, 1);
     return TONI_OK;
 }
 
-static int32_t join_locked(toni_client *client, toni_str name)
+/* @param is_full  The client may be in no more rooms than it is in. */
+static int32_t join_open(toni_client *client, toni_str name, bool is_full)
 {
-    if (client->state != CLIENT_OPEN)
-        return client->state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
-    const bool is_full = client->memberships.count >= client->limits->rooms_per_client;
     struct membership *membership = is_full ? NULL : memberships_reserve(&client->memberships);
     if (!is_full && !membership)
         return TONI_ERR_NO_MEMORY;
@@ -146,6 +143,32 @@ static int32_t join_locked(toni_client *client, toni_str name)
             return is_full ? TONI_ERR_LIMIT : TONI_ERR_NO_MEMORY;
         result = join_found(client, membership, room, &ended);
     } while (ended);
+    return result;
+}
+
+/* Counts before it looks, so that joins of many threads at once never pass the limit together. */
+static bool charge_membership(toni_connections *connections)
+{
+    if (atomic_fetch_add(&connections->memberships, 1) < connections->limits.memberships)
+        return true;
+    atomic_fetch_sub(&connections->memberships, 1);
+    log_limited(LOG_LEVEL_WARN,
+                "a join was refused: all clients together are in as many rooms as they may be; "
+                "raise limits.memberships, or lower rooms_per_client where strangers join",
+                log_uint("memberships", connections->limits.memberships));
+    return false;
+}
+
+static int32_t join_locked(toni_client *client, toni_str name)
+{
+    if (client->state != CLIENT_OPEN)
+        return client->state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
+    const uint64_t before = client->memberships.count;
+    const bool is_charged =
+        before < client->limits->rooms_per_client && charge_membership(client->connections);
+    const int32_t result = join_open(client, name, !is_charged);
+    if (is_charged && client->memberships.count == before)
+        atomic_fetch_sub(&client->connections->memberships, 1);
     return result;
 }
 
@@ -167,7 +190,7 @@ static void leave(toni_client *client, struct membership *membership)
     if (empty)
         atomic_fetch_sub(&client->connections->rooms, 1);
     pthread_mutex_unlock(&room->mutex);
-    counter_add_shared(&client->connections->memberships, UINT64_MAX); /* one less */
+    atomic_fetch_sub(&client->connections->memberships, 1);
     if (empty)
         connections_collect_room(client->connections, room);
     room_unref(room);

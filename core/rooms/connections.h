@@ -44,10 +44,10 @@ struct toni_connections {
     atomic_uint_fast64_t next_client; /* what ids are made from */
     atomic_uint_fast64_t next_room;
     atomic_uint_fast64_t next_spread;
-    atomic_uint_fast64_t rooms;     /* that have a member */
-    struct counter memberships;     /* of all clients, in rooms that have a name */
-    atomic_uint_fast64_t pending;   /* bytes of broadcasts that some lane has not delivered yet */
-    struct counter spread_targeted; /* clients that spreads were for; see lane.h for the others */
+    atomic_uint_fast64_t rooms;       /* that have a member */
+    atomic_uint_fast64_t memberships; /* of all clients, in rooms that have a name */
+    atomic_uint_fast64_t pending;     /* bytes of broadcasts that some lane has not delivered yet */
+    struct counter spread_targeted;   /* clients that spreads were for; see lane.h for the others */
     struct counter refused_sends[REFUSED_REASON_COUNT]; /* direct ones; of all gateways */
     struct counter refused_busy;                        /* broadcasts: TONI_ERR_BUSY */
     struct counter refused_too_big;                     /* broadcasts: TONI_ERR_TOO_BIG */

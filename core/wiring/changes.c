@@ -212,8 +212,11 @@ static void check_limits(const struct limits *now, const struct limits *next,
     X(connections)                                                                                 \
     X(connections_per_address)                                                                     \
     X(handshake_ms)                                                                                \
+    X(memberships)                                                                                 \
     X(pending_bytes_per_room)                                                                      \
     X(pending_bytes)                                                                               \
+    X(inbound_bytes)                                                                               \
+    X(outbox_bytes_total)                                                                          \
     X(http_body_bytes_total)                                                                       \
     X(http_request_ms)                                                                             \
     X(http_connections)

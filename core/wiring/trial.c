@@ -117,7 +117,7 @@ static int tell(const struct trial *trial)
             error = ENOMEM;
     }
     /* A process that is stopped before it reads must not hold the host up. */
-    const struct timeval limit = {.tv_sec = START_MS / 1000, .tv_usec = START_MS % 1000 * 1000};
+    const struct timeval limit = {.tv_sec = START_MS / 1000};
     if (!error && setsockopt(trial->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit))
         error = errno;
     for (size_t sent = 0; sent < text.length && !error;) {

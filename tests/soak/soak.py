@@ -28,6 +28,7 @@ SPARE_FILES = 600  # of the host: libraries, workers, HTTP, the reserve
 CALM_S = 60
 P99_TIMES = 1.5
 GROWTH_TIMES = 1.05
+SHORT_OF_A_MINUTE_S = 5
 GROWTH_FROM_MINUTE = 3  # until then the host fills what it keeps for later
 
 CONF = """\
@@ -95,7 +96,8 @@ class Hostile:
 
 
 class Memory(threading.Thread):
-    """The resident memory of a process, looked at each second: the peak of each minute, in KiB."""
+    """The resident memory of a process, looked at each second: the peak of each minute, in KiB. The last is left out
+    unless it was a whole one, but for some seconds."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)
@@ -111,6 +113,7 @@ class Memory(threading.Thread):
                 self.peaks.append(0)
                 say("memory: %d MiB" % (resident // 1024))
             self.peaks[minute] = max(self.peaks[minute], resident)
+        del self.peaks[int((time.monotonic() - began + SHORT_OF_A_MINUTE_S) / 60):]
 
     def resident_kib(self):
         try:
@@ -181,11 +184,9 @@ def p99_ms(report):
 
 
 def growth_faults(peaks):
-    """The last minute is not whole."""
-    whole = peaks[: len(peaks) - 1] if len(peaks) > GROWTH_FROM_MINUTE + 1 else peaks
-    if len(whole) <= GROWTH_FROM_MINUTE:
+    if len(peaks) <= GROWTH_FROM_MINUTE:
         return []
-    base, highest = whole[GROWTH_FROM_MINUTE - 1], max(whole[GROWTH_FROM_MINUTE:])
+    base, highest = peaks[GROWTH_FROM_MINUTE - 1], max(peaks[GROWTH_FROM_MINUTE:])
     say("memory by minute, MiB: " + " ".join("%.1f" % (peak / 1024) for peak in peaks))
     if highest <= base * GROWTH_TIMES:
         return []

@@ -76,7 +76,7 @@ static void require_balance(toni_connections *connections)
     REQUIRE(figures.targeted == figures.sent + fixture_dropped(connections));
     REQUIRE(figures.queued >= figures.sent && figures.queued <= figures.targeted);
     REQUIRE(figures.outbox_messages == 0 && figures.outbox_bytes == 0);
-    REQUIRE(counter_read(&connections->memberships) == 0);
+    REQUIRE(atomic_load(&connections->memberships) == 0);
     for (unsigned kind = 0; kind < BUDGET_KINDS; kind++) {
         REQUIRE(budget_used(&connections->budgets[kind]) == 0);
         for (uint32_t i = 0; i < connections->lane_count; i++)

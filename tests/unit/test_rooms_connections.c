@@ -243,6 +243,31 @@ START_TEST(join_up_to_the_limit)
 }
 END_TEST
 
+START_TEST(memberships_of_all_clients_have_a_limit)
+{
+    struct limits limits = limits_default();
+    limits.memberships = 3;
+    again(&limits, 2);
+    struct peer *first = add(0), *second = add(1);
+    ck_assert_int_eq(join(first, "a"), TONI_OK);
+    ck_assert_int_eq(join(first, "b"), TONI_OK);
+    ck_assert_int_eq(join(second, "a"), TONI_OK);
+    ck_assert_int_eq(join(second, "b"), TONI_ERR_LIMIT);
+    ck_assert_int_eq(join(first, "new"), TONI_ERR_LIMIT);
+    ck_assert_uint_eq(toni_room_count(connections), 2); /* no room is made in vain */
+    ck_assert_int_eq(join(second, "a"), TONI_OK);       /* it is there already */
+    ck_assert_int_eq(leave(second, "a"), TONI_OK);
+    ck_assert_int_eq(leave(second, "a"), TONI_OK); /* which gives nothing back twice */
+    ck_assert_int_eq(join(second, "b"), TONI_OK);
+    ck_assert_int_eq(join(second, "a"), TONI_ERR_LIMIT);
+    peer_lose(first); /* with two */
+    fixture_turn(&fixture);
+    ck_assert_int_eq(join(second, "a"), TONI_OK);
+    ck_assert_int_eq(join(second, "c"), TONI_OK);
+    ck_assert_int_eq(join(second, "d"), TONI_ERR_LIMIT);
+}
+END_TEST
+
 START_TEST(join_of_a_closing_client_fails)
 {
     struct peer *peer = add(0);
@@ -1593,6 +1618,7 @@ int main(void)
     tcase_add_test(cases, join_of_an_unknown_client_leaves_no_trace);
     tcase_add_loop_test(cases, names_of_rooms, 0, sizeof names / sizeof names[0]);
     tcase_add_test(cases, join_up_to_the_limit);
+    tcase_add_test(cases, memberships_of_all_clients_have_a_limit);
     tcase_add_test(cases, join_of_a_closing_client_fails);
     tcase_add_test(cases, leave_takes_out);
     tcase_add_test(cases, a_closing_client_can_leave);

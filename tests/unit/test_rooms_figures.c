@@ -109,7 +109,7 @@ START_TEST(a_broadcast_counts_each_member_of_all_lanes)
     COUNTED(sent_bytes, 3 * (7 + 3 + 3));
     COUNTED(outbox_messages, 0);
     ck_assert_uint_eq(fixture_dropped(connections), 0);
-    ck_assert_uint_eq(counter_read(&connections->memberships), 4);
+    ck_assert_uint_eq(atomic_load(&connections->memberships), 4);
 }
 END_TEST
 

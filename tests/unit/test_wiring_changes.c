@@ -3,6 +3,8 @@
 #include "graph_testing.h"
 #include "wiring/changes.h"
 
+#include <inttypes.h>
+
 static struct graph *now, *next;
 static struct changes changes;
 
@@ -350,17 +352,35 @@ START_TEST(workers_need_a_restart)
 }
 END_TEST
 
+/* Those that a reload gives to who uses them. */
+static bool takes_effect_at_a_reload(const char *name)
+{
+    return strcmp(name, "swap_ms") == 0 || strcmp(name, "drain_ms") == 0 ||
+           strcmp(name, "restart_ms") == 0;
+}
+
 START_TEST(each_limit_of_the_host_needs_a_restart)
 {
-    static const char *const names[] = {"connections_per_address", "handshake_ms",
-                                        "pending_bytes_per_room",  "pending_bytes",
-                                        "http_request_ms",         "http_connections"};
+    static const struct {
+        const char *name;
+        uint64_t other; /* than the default */
+        enum limit_scope scope;
+    } rows[] = {
+#define ROW(name, standard, lowest, highest, scope)                                                \
+    {#name, (standard) == (lowest) ? (lowest) + 1 : (lowest), scope},
+        LIMITS(ROW)
+#undef ROW
+    };
     char text[1024], words[128];
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        (void)snprintf(text, sizeof text, HOST(ADDRESSES, "2", "connections = 5; %s = 77;"),
-                       names[i]);
-        (void)snprintf(words, sizeof words, "limits.%s is 77, and the host runs with ", names[i]);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].scope != LIMIT_HOST || takes_effect_at_a_reload(rows[i].name))
+            continue;
+        (void)snprintf(text, sizeof text,
+                       HOST(ADDRESSES, "2", "connections = 5; %s = %" PRIu64 ";"), rows[i].name,
+                       rows[i].other);
+        (void)snprintf(words, sizeof words, "limits.%s is %" PRIu64 ", and the host runs with ",
+                       rows[i].name, rows[i].other);
         check_host(text);
         testing_check_fault(4, WORDS(words, "toni restart"));
     }
