@@ -285,6 +285,7 @@ static void on_thread_end(void)
 void crash_watch_exit(void)
 {
     (void)atexit(on_exit_called); /* if it fails, the one before is there still */
+    (void)at_quick_exit(on_exit_called);
 }
 
 void crash_expect_exit(void)

@@ -35,6 +35,9 @@ static void on_signal(struct signals *signals, int number)
     case SIGUSR2:
         ask(signals, signals->handlers.on_restart, "SIGUSR2");
         break;
+    case SIGUSR1: /* other programs open their log again; by itself it would end the host */
+        ask(signals, NULL, "SIGUSR1");
+        break;
     default:
         end(signals, number);
     }
@@ -47,6 +50,7 @@ static sigset_t awaited(void)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     sigaddset(&set, SIGUSR2);
     return set;
 }

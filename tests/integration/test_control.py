@@ -427,6 +427,13 @@ class TestStatusWhileItStartsAndStops(ControlTestCase):
         client.drop()
         host.ends_well()
 
+    def test_sigusr1_is_told_and_ends_nothing(self):
+        host = self.start(self.waiting("")[1])
+        host.process.send_signal(signal.SIGUSR1)
+        host.wait_log(msg="a signal is ignored: this host can't do what it asks for", signal="SIGUSR1")
+        self.assertEqual(self.answers(host)["state"], "serving")
+        host.stop()
+
     def test_a_signal_as_soon_as_the_host_listens_to_it(self):
         host = self.launch()
         self.wait_until_blocked(host, signal.SIGHUP)

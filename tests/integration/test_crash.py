@@ -170,14 +170,16 @@ class TestTasksAndHooks(CrashTestCase):
 
 class TestExit(CrashTestCase):
     def test_a_plugin_that_calls_exit_is_named_and_the_code_is_1(self):
-        host = self.host()
-        self.send(host, "exit")
-        self.assertEqual(host.wait_exit(), 1)
-        (line,) = host.log(
-            msg="a plugin has called exit: the host ends with exit code 1", level="error"
-        )
-        self.assertEqual((line["instance"], line["callback"]), ("guilty", "on_message"))
-        self.assertRegex(line["client"], "^[0-9a-f]{16}$")
+        for text in ("exit", "quick_exit"):
+            with self.subTest(text=text):
+                host = self.host()
+                self.send(host, text)
+                self.assertEqual(host.wait_exit(), 1)
+                (line,) = host.log(
+                    msg="a plugin has called exit: the host ends with exit code 1", level="error"
+                )
+                self.assertEqual((line["instance"], line["callback"]), ("guilty", "on_message"))
+                self.assertRegex(line["client"], "^[0-9a-f]{16}$")
 
     def ends_with_its_thread(self, host, callback):
         self.assertEqual(host.wait_exit(), 1)
