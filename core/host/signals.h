@@ -1,6 +1,6 @@
 /* The signals that the host listens to: SIGINT and SIGTERM end it, SIGHUP reloads its
- * configuration, SIGUSR2 restarts it, SIGUSR1 does nothing. They have a thread of their own, so that
- * a second one that ends it does so even while a plugin's hook holds up the main thread. */
+ * configuration, SIGUSR2 restarts it, SIGUSR1 does nothing. They have a thread of their own, so
+ * that a second one that ends it does so even while a plugin's hook holds up the main thread. */
 #ifndef HOST_SIGNALS_H
 #define HOST_SIGNALS_H
 
