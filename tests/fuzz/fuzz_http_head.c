@@ -49,9 +49,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct http_framing framing = {0};
     unsigned lengths = 0;
     uint32_t status;
-    char *text = strndup((const char *)data, size), *rest = text;
+    char *text = malloc(size + 1), *rest = text;
 
     FUZZ_REQUIRE(text != NULL);
+    memcpy(text, data, size);
+    text[size] = '\0';
     check_target(strsep(&rest, "\n"));
     while (rest)
         lengths += take_line(&framing, strsep(&rest, "\n"));
