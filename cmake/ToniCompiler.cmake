@@ -5,7 +5,7 @@ include(CheckPIESupported)
 add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>)
 
-# A thread that a plugin ends is noticed on its way out (core/wiring/plugin_call.h). For all, since what is optimised at
+# A thread that a plugin ends is noticed on its way out (core/plugin/call.h). For all, since what is optimised at
 # link time may lie in a caller of another folder.
 add_compile_options($<$<COMPILE_LANGUAGE:C>:-fexceptions>)
 

@@ -10,8 +10,8 @@
 #ifndef HOST_CONTROL_H
 #define HOST_CONTROL_H
 
+#include "config/control.h"
 #include "host/run.h"
-#include "wiring/config_control.h"
 
 #include <stddef.h>
 #include <sys/types.h>

@@ -3,7 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "wiring/config_control.h"
+#include "config/control.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -6,8 +6,8 @@
 #include "base/log_thread.h"
 #include "base/signal_stack.h"
 #include "host/run.h"
-#include "wiring/instance.h"
-#include "wiring/plugin_call.h"
+#include "instance/instance.h"
+#include "plugin/call.h"
 
 #include <dlfcn.h>
 #include <link.h>

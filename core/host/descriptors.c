@@ -3,9 +3,9 @@
 
 #include "base/log.h"
 #include "host/control.h"
-#include "net/http_admin.h"
-#include "net/http_linger.h"
-#include "net/http_listener.h"
+#include "http/admin.h"
+#include "http/linger.h"
+#include "http/listener.h"
 #include "net/places.h"
 #include "net/server.h"
 

@@ -3,7 +3,7 @@
 #ifndef HOST_GRAPH_REPORT_H
 #define HOST_GRAPH_REPORT_H
 
-#include "wiring/graph.h"
+#include "graph/graph.h"
 
 #include <stdio.h>
 

@@ -1,11 +1,11 @@
 /* The host's function table; see host_table.h. */
 #include "host/host_table.h"
 
-#include "net/http_exchange.h"
+#include "http/exchange.h"
+#include "instance/context.h"
+#include "instance/state.h"
+#include "instance/tasks.h"
 #include "rooms/connections.h"
-#include "wiring/context.h"
-#include "wiring/state.h"
-#include "wiring/tasks.h"
 
 void host_table_fill(toni_host *table)
 {

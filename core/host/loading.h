@@ -2,8 +2,8 @@
 #ifndef HOST_LOADING_H
 #define HOST_LOADING_H
 
-#include "wiring/config.h"
-#include "wiring/graph.h"
+#include "config/config.h"
+#include "graph/graph.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -4,7 +4,7 @@
 #include "host/graph_report.h"
 #include "host/loading.h"
 #include "host/run.h"
-#include "wiring/trial.h"
+#include "plugin/trial.h"
 
 #include <argp.h>
 #include <fcntl.h>

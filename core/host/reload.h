@@ -1,4 +1,4 @@
-/* Reloads: gateways.conf is read again, and what has changed takes its place (wiring/swap.h). On a
+/* Reloads: gateways.conf is read again, and what has changed takes its place (swap/swap.h). On a
  * thread of its own, one at a time; meanwhile the host serves, and accepts, as ever.
  *
  * All functions on the host's main thread, unless said otherwise. */
@@ -8,9 +8,9 @@
 #include "base/buffer.h"
 #include "host/loading.h"
 #include "host/run.h"
-#include "net/http_server.h"
+#include "http/server.h"
 #include "net/server.h"
-#include "wiring/swap.h"
+#include "swap/swap.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -19,9 +19,9 @@
 #include "host/service_notify.h"
 #include "host/signals.h"
 #include "host/status.h"
+#include "http/admin.h"
+#include "http/server.h"
 #include "net/access.h"
-#include "net/http_admin.h"
-#include "net/http_server.h"
 #include "net/server.h"
 
 #include <signal.h>

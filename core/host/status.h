@@ -6,8 +6,8 @@
 #include "base/buffer.h"
 #include "host/control.h"
 #include "host/reload.h"
+#include "instance/slot.h"
 #include "net/server.h"
-#include "wiring/slot.h"
 
 #include <stdbool.h>
 #include <stdint.h>

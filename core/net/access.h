@@ -8,7 +8,7 @@
 #ifndef NET_ACCESS_H
 #define NET_ACCESS_H
 
-#include "wiring/config.h"
+#include "config/config.h"
 
 #include <stdbool.h>
 #include <sys/socket.h>

@@ -4,7 +4,7 @@
 #ifndef NET_INHERITED_H
 #define NET_INHERITED_H
 
-#include "wiring/listen_address.h"
+#include "config/listen_address.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
+#include "config/listen_address.h"
 #include "net/inherited.h"
-#include "wiring/listen_address.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>

@@ -6,13 +6,13 @@
 #ifndef NET_SERVER_H
 #define NET_SERVER_H
 
+#include "config/listen_address.h"
+#include "instance/slot.h"
 #include "net/admission.h"
 #include "net/places.h"
 #include "net/trim.h"
 #include "rooms/connections.h"
 #include "rooms/limits.h"
-#include "wiring/listen_address.h"
-#include "wiring/slot.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -3,7 +3,7 @@
 #ifndef NET_UNIX_SOCKET_H
 #define NET_UNIX_SOCKET_H
 
-#include "wiring/socket_file.h"
+#include "config/socket_file.h"
 
 #include <sys/socket.h>
 #include <sys/types.h>

@@ -8,7 +8,7 @@
 #include "net/ws_connection.h"
 #include "net/ws_context.h"
 #include "net/ws_inbound.h"
-#include "wiring/plugin_call.h"
+#include "plugin/call.h"
 
 #include <netinet/in.h>
 #include <stdio.h>

@@ -7,8 +7,8 @@
 #include "net/server.h"
 #include "net/timeouts.h"
 #include "net/worker_figures.h"
-#include "rooms/deflate.h"
 #include "rooms/lane.h"
+#include "ws/deflate.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -9,7 +9,7 @@
 #include "net/ws_pause.h"
 #include "net/ws_request.h"
 #include "rooms/backlog.h"
-#include "rooms/frame.h"
+#include "ws/frame.h"
 
 #include <errno.h>
 #include <libwebsockets.h>

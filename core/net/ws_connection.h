@@ -7,12 +7,12 @@
 #define NET_WS_CONNECTION_H
 
 #include "base/buffer.h"
+#include "instance/slot.h"
 #include "net/timeouts.h"
 #include "net/worker.h"
 #include "net/ws_rate.h"
 #include "rooms/client.h"
 #include "rooms/request.h"
-#include "wiring/slot.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* Calls to gateways; see ws_gateway.h. */
 #include "net/ws_gateway.h"
 
-#include "wiring/instance.h"
+#include "instance/instance.h"
 
 #include <toni/error.h>
 

@@ -2,10 +2,10 @@
 #include "net/ws_handshake.h"
 
 #include "base/log_limit.h"
+#include "instance/instance.h"
 #include "net/access.h"
 #include "net/ws_gateway.h"
 #include "net/ws_request.h"
-#include "wiring/instance.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #ifndef NET_WS_HANDSHAKE_H
 #define NET_WS_HANDSHAKE_H
 
-#include "net/deflate_terms.h"
 #include "net/ws_connection.h"
+#include "ws/deflate_terms.h"
 
 #include <stddef.h>
 

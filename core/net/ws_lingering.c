@@ -2,7 +2,7 @@
 #include "net/ws_lingering.h"
 
 #include "net/ws_connection.h"
-#include "rooms/frame.h"
+#include "ws/frame.h"
 
 #include <errno.h>
 #include <libwebsockets.h>

@@ -1,7 +1,7 @@
 /* Requests; see ws_request.h. */
 #include "net/ws_request.h"
 
-#include "wiring/instance.h"
+#include "instance/instance.h"
 
 #include <stdlib.h>
 #include <string.h>

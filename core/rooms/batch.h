@@ -9,7 +9,7 @@
 #define ROOMS_BATCH_H
 
 #include "rooms/budget.h"
-#include "rooms/frame.h"
+#include "ws/frame.h"
 
 #include <toni/types.h>
 

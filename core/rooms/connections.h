@@ -1,8 +1,9 @@
 /* The connections: the docs' ConnectionManager. All clients, all rooms, all lanes of the host, and
  * the functions of toni/connections.h on them.
  *
- * Locks, in this order: an instance's (core/wiring), a client's, a stripe's of the table of clients
- * or rooms, rooms' by ascending id, an inbox's. No plugin code runs under any but the first. */
+ * Locks, in this order: an instance's (core/instance), a client's, a stripe's of the table of
+ * clients or rooms, rooms' by ascending id, an inbox's. No plugin code runs under any but the
+ * first. */
 #ifndef ROOMS_CONNECTIONS_H
 #define ROOMS_CONNECTIONS_H
 
@@ -10,10 +11,10 @@
 #include "base/hash_table.h"
 #include "base/permute.h"
 #include "rooms/budget.h"
-#include "rooms/deflate.h"
 #include "rooms/lane.h"
 #include "rooms/limits.h"
 #include "rooms/room.h"
+#include "ws/deflate.h"
 
 #include <toni/host.h>
 

@@ -1,7 +1,7 @@
 /* descriptor_read on any bytes: no descriptor, or one that is written as it was read. */
 #include "fuzz_file.h"
 
-#include "wiring/descriptor_bytes.h"
+#include "plugin/descriptor_bytes.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  */
 #include "fuzz_file.h"
 
-#include "wiring/elf_check.h"
+#include "plugin/elf_check.h"
 
 #include <link.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* elf_facts_read on any bytes: what comes out are strings that lie in its table. */
 #include "fuzz_file.h"
 
-#include "wiring/elf_facts.h"
+#include "plugin/elf_facts.h"
 
 #include <string.h>
 

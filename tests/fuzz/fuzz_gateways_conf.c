@@ -1,7 +1,7 @@
 /* gateways_conf_read on any bytes: a configuration, or faults that can be printed. */
 #include "fuzz_file.h"
 
-#include "wiring/config.h"
+#include "config/config.h"
 
 #include <sanitizer/lsan_interface.h>
 #include <string.h>

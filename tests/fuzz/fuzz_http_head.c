@@ -2,8 +2,8 @@
  * further one a header field, up to its colon the name. */
 #include "fuzz_file.h"
 
-#include "net/http_framing.h"
-#include "net/http_path.h"
+#include "http/framing.h"
+#include "http/path.h"
 
 #include <string.h>
 #include <strings.h>

@@ -5,10 +5,10 @@
 #define TEST_GRAPH_TESTING_H
 
 #include "base/log.h"
-#include "wiring/context.h"
-#include "wiring/graph.h"
-#include "wiring/state.h"
-#include "wiring_testing.h"
+#include "graph/graph.h"
+#include "instance/context.h"
+#include "instance/state.h"
+#include "temporary_folder.h"
 
 /* Providers stand on line 3 and those that follow. */
 #define CONFIGURATION(providers)                                                                   \

@@ -4,8 +4,8 @@
 #ifndef TEST_TASKS_FIXTURE_H
 #define TEST_TASKS_FIXTURE_H
 
-#include "wiring/instance.h"
-#include "wiring/tasks.h"
+#include "instance/instance.h"
+#include "instance/tasks.h"
 
 #include <check.h>
 #include <toni/toni.h>

@@ -2,7 +2,7 @@
  * those are what it is about; time does not pass here, so deadlines are the integration tests'. */
 #include "base/log.h"
 #include "host/control.h"
-#include "wiring_testing.h"
+#include "temporary_folder.h"
 
 #include <dirent.h>
 #include <errno.h>

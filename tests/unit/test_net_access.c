@@ -1,6 +1,6 @@
 /* Who may ask: hosts and origins, as gateways.conf has them. */
 #include "net/access.h"
-#include "wiring_testing.h"
+#include "temporary_folder.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -3,8 +3,8 @@
  * alone. Random operations are test_rooms_model's. */
 #include "rooms_fixture.h"
 
-#include "rooms/deflate.h"
 #include "rooms/spread.h"
+#include "ws/deflate.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* The rules of the test kit beside those of the host, row by row: what one refuses the other does.
  */
 #include "rooms/connections.h"
-#include "rooms/frame.h"
 #include "toni_testkit_rules.h"
+#include "ws/frame.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,0 +1,242 @@
+/* The top of gateways.conf; modules and limits are read in files of their own. */
+#include "config/config.h"
+
+#include "config/file.h"
+#include "config/limits.h"
+#include "config/modules.h"
+#include "config/setting.h"
+#include "rooms/lane.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static const char *const top_keys[] = {"listen",  "hosts",       "origins", "control",
+                                       "workers", "plugin_path", "limits",  "modules"};
+static const char *const listen_keys[] = {"websocket", "http", "page", "admin"};
+
+/* --- listen */
+
+static bool is_listed(const struct address_list *list, const struct listen_address *address,
+                      struct fault_list *faults)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (listen_address_equal(&list->addresses[i], address)) {
+            fault_at(faults, address->at,
+                     "address `%s` is listed already, as `%s`; remove one of them",
+                     listen_address_text(address), listen_address_text(&list->addresses[i]));
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_address(struct config *config, struct address_list *list,
+                        const struct value *setting, struct fault_list *faults)
+{
+    struct listen_address address;
+
+    if (listen_address_parse(setting, &address, faults) &&
+        !is_listed(&config->websocket, &address, faults) &&
+        !is_listed(&config->http, &address, faults) && !is_listed(&config->admin, &address, faults))
+        list->addresses[list->count++] = address;
+}
+
+/* A Unix socket may be a group, with the mode of its file. */
+static bool is_address(const struct value *setting)
+{
+    return value_type(setting) == VALUE_STRING || value_type(setting) == VALUE_GROUP;
+}
+
+static int read_addresses(struct config *config, struct address_list *list,
+                          const struct value *setting, struct fault_list *faults)
+{
+    const bool is_list = value_type(setting) == VALUE_LIST;
+    const char *name = value_name(setting);
+    char title[32];
+
+    if (!is_list && !is_address(setting)) {
+        fault_at(faults, setting,
+                 "`%s` of `listen` is %s, expected a string or a list of strings, such as "
+                 "\"127.0.0.1:9000\"",
+                 name, value_type_name(value_type(setting)));
+        return 0;
+    }
+    if (is_list && value_count(setting) == 0) {
+        fault_at(faults, setting,
+                 "`%s` of `listen` is empty, expected at least one address, such as "
+                 "\"127.0.0.1:9000\"",
+                 name);
+        return 0;
+    }
+    list->addresses = calloc(is_list ? value_count(setting) : 1, sizeof *list->addresses);
+    if (list->addresses == NULL)
+        return -1;
+
+    if (!is_list) {
+        add_address(config, list, setting, faults);
+        return 0;
+    }
+    (void)snprintf(title, sizeof title, "`%s` of `listen`", name);
+    for (const struct value *item = value_first(setting); item != NULL; item = value_next(item)) {
+        if (is_address(item) || list_item(item, title, VALUE_STRING, faults) != NULL)
+            add_address(config, list, item, faults);
+    }
+    return 0;
+}
+
+static int read_listen(struct config *config, const struct section *top)
+{
+    const struct value *group = section_need(top, "listen", VALUE_GROUP);
+    if (group == NULL)
+        return 0;
+
+    const struct section listen = {.group = group, .title = "`listen`", .faults = top->faults};
+    section_check_keys(&listen, listen_keys, COUNT(listen_keys));
+
+    const struct value *websocket = value_get(group, "websocket");
+    if (websocket == NULL) {
+        fault_at(top->faults, group,
+                 "`listen` lacks `websocket`, expected an address; add "
+                 "`websocket = \"127.0.0.1:9000\";`");
+    } else if (read_addresses(config, &config->websocket, websocket, top->faults) != 0) {
+        return -1;
+    }
+    const struct value *page = section_get(&listen, "page", VALUE_BOOL);
+    config->page = page == NULL || value_bool(page);
+    const struct value *http = value_get(group, "http");
+    if (http != NULL && read_addresses(config, &config->http, http, top->faults) != 0)
+        return -1;
+    const struct value *admin = value_get(group, "admin");
+    return admin != NULL ? read_addresses(config, &config->admin, admin, top->faults) : 0;
+}
+
+/* --- The rest */
+
+static void read_workers(struct config *config, const struct section *top)
+{
+    const struct value *setting = section_get(top, "workers", VALUE_INT);
+    if (setting == NULL)
+        return;
+
+    const int64_t workers = value_int(setting);
+    if (workers < 0 || workers > LANES_MAX) {
+        fault_at(top->faults, setting, "`workers` is %" PRId64 ", expected 0 (one per core) to %d",
+                 workers, LANES_MAX);
+    } else {
+        config->workers = (unsigned)workers;
+    }
+}
+
+static int add_folder(struct config *config, const struct value *setting, struct fault_list *faults)
+{
+    const char *folder = value_string(setting);
+    char *path;
+
+    if (folder[0] == '\0') {
+        fault_at(faults, setting,
+                 "`plugin_path` holds an empty string, expected a folder; `.` is "
+                 "that of this file");
+        return 0;
+    }
+    if (asprintf(&path, "%s%s%s", folder[0] == '/' ? "" : config->folder,
+                 folder[0] == '/' ? "" : "/", folder) < 0)
+        return -1;
+    config->plugin_path[config->plugin_path_count++] = path;
+    return 0;
+}
+
+static int read_plugin_path(struct config *config, const struct section *top)
+{
+    const struct value *list = section_get(top, "plugin_path", VALUE_LIST);
+    if (list == NULL || value_count(list) == 0)
+        return 0;
+
+    config->plugin_path = calloc(value_count(list), sizeof *config->plugin_path);
+    if (config->plugin_path == NULL)
+        return -1;
+    for (const struct value *item = value_first(list); item != NULL; item = value_next(item)) {
+        if (list_item(item, "`plugin_path`", VALUE_STRING, top->faults) != NULL &&
+            add_folder(config, item, top->faults) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_modules(struct config *config, const struct section *top)
+{
+    const struct value *list = section_need(top, "modules", VALUE_LIST);
+
+    return list != NULL ? config_modules_read(config, list, top->faults) : 0;
+}
+
+static int read_top(struct config *config, const struct section *top)
+{
+    section_check_keys(top, top_keys, COUNT(top_keys));
+    read_workers(config, top);
+
+    /* Before the modules: gateways begin with the host's limits. */
+    const struct value *limits = section_get(top, "limits", VALUE_GROUP);
+    if (limits != NULL)
+        config_limits_read(limits, LIMIT_HOST, "`limits`", &config->limits, top->faults);
+
+    if (read_listen(config, top) != 0 || config_hosts_read(top, &config->hosts) != 0 ||
+        config_origins_read(top, &config->origins) != 0 ||
+        config_control_read(top, config->folder, &config->control) != 0 ||
+        read_plugin_path(config, top) != 0)
+        return -1;
+    return read_modules(config, top);
+}
+
+struct config *gateways_conf_read(const char *path, struct fault_list *faults)
+{
+    struct value *tree = config_file_read(path, faults);
+    if (tree == NULL)
+        return NULL;
+
+    struct config *config = calloc(1, sizeof *config);
+    if (config == NULL) {
+        value_destroy(tree);
+        goto out_of_memory;
+    }
+    config->references = 1;
+    config->tree = tree;
+    config->limits = limits_default();
+    config->folder = config_file_folder(path);
+
+    const struct section top = {.group = tree, .title = "the file", .faults = faults};
+    if (config->folder != NULL && read_top(config, &top) == 0)
+        return config;
+
+    gateways_conf_destroy(config);
+out_of_memory:
+    fault_add(faults, path, 0, "out of memory while checking it");
+    return NULL;
+}
+
+struct config *gateways_conf_ref(struct config *config)
+{
+    atomic_fetch_add(&config->references, 1);
+    return config;
+}
+
+void gateways_conf_destroy(struct config *config)
+{
+    if (config == NULL || atomic_fetch_sub(&config->references, 1) > 1)
+        return;
+    config_modules_finish(config);
+    for (size_t i = 0; i < config->plugin_path_count; i++)
+        free(config->plugin_path[i]);
+    free(config->plugin_path);
+    free(config->websocket.addresses);
+    free(config->http.addresses);
+    free(config->admin.addresses);
+    access_list_finish(&config->hosts);
+    access_list_finish(&config->origins);
+    config_control_finish(&config->control);
+    free(config->folder);
+    value_destroy(config->tree);
+    free(config);
+}

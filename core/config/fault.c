@@ -1,0 +1,122 @@
+/* A growing array of faults. */
+#include "config/fault.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void fault_list_init(struct fault_list *list)
+{
+    *list = (struct fault_list){0};
+}
+
+void fault_list_finish(struct fault_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->faults[i].file);
+        free(list->faults[i].text);
+    }
+    free(list->faults);
+    fault_list_init(list);
+}
+
+bool fault_list_empty(const struct fault_list *list)
+{
+    return list->count == list->warnings && !list->lost;
+}
+
+static int make_room(struct fault_list *list)
+{
+    if (list->count < list->capacity)
+        return 0;
+    const size_t capacity = list->capacity != 0 ? 2 * list->capacity : 8;
+    struct fault *faults = realloc(list->faults, capacity * sizeof *faults);
+    if (faults == NULL)
+        return -1;
+    list->faults = faults;
+    list->capacity = capacity;
+    return 0;
+}
+
+static void replace_controls(char *text)
+{
+    for (char *at = text; *at != '\0'; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
+    }
+}
+
+/* @return Whether there was memory for it. */
+static bool add(struct fault_list *list, struct fault fault, const char *file, const char *format,
+                va_list arguments)
+{
+    const int length = vasprintf(&fault.text, format, arguments);
+    if (length < 0)
+        fault.text = NULL; /* vasprintf leaves it undefined */
+    fault.file = strdup(file);
+    if (fault.file == NULL || fault.text == NULL || make_room(list) != 0) {
+        free(fault.file);
+        free(fault.text);
+        return false;
+    }
+    replace_controls(fault.text);
+    list->faults[list->count++] = fault;
+    return true;
+}
+
+void fault_add(struct fault_list *list, const char *file, unsigned line, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (!add(list, (struct fault){.line = line}, file, format, arguments))
+        list->lost = true;
+    va_end(arguments);
+}
+
+void fault_warn(struct fault_list *list, const char *file, unsigned line, const char *format, ...)
+{
+    const struct fault warning = {.line = line, .is_warning = true};
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (add(list, warning, file, format, arguments))
+        list->warnings++;
+    va_end(arguments);
+}
+
+static bool comes_after(const struct fault *a, const struct fault *b)
+{
+    const int files = strcmp(a->file, b->file);
+
+    return files != 0 ? files > 0 : a->line > b->line;
+}
+
+/* By insertion: stable, and a list that people are to read is short. */
+void fault_list_sort(struct fault_list *list)
+{
+    for (size_t i = 1; i < list->count; i++) {
+        const struct fault fault = list->faults[i];
+        size_t to = i;
+
+        for (; to > 0 && comes_after(&list->faults[to - 1], &fault); to--)
+            list->faults[to] = list->faults[to - 1];
+        list->faults[to] = fault;
+    }
+}
+
+void fault_list_print(const struct fault_list *list, FILE *out)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct fault *fault = &list->faults[i];
+
+        const char *kind = fault->is_warning ? "warning: " : "";
+
+        if (fault->line != 0)
+            (void)fprintf(out, "%s:%u: %s%s\n", fault->file, fault->line, kind, fault->text);
+        else
+            (void)fprintf(out, "%s: %s%s\n", fault->file, kind, fault->text);
+    }
+    if (list->lost)
+        (void)fputs("there was no memory to keep all faults that were found\n", out);
+}

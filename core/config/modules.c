@@ -1,0 +1,340 @@
+/* Modules, their imports and their providers. A provider that has faults is kept as long as its
+ * library can be looked at: so all faults come out at once. */
+#include "config/modules.h"
+
+#include "config/limits.h"
+#include "config/name.h"
+#include "config/setting.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <toni/plugin.h>
+
+#define TITLE_SIZE 256 /* longer names are cut in messages */
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static const char *const module_keys[] = {"name", "imports", "exports", "global", "providers"};
+static const char *const provider_keys[] = {"gateway",       "service", "library", "path",
+                                            "options",       "limits",  "inject",  "deflate",
+                                            "deflate_above", "origins"};
+
+/* @return The name, or NULL after a fault. */
+static const char *check_name(const struct value *setting, struct fault_list *faults)
+{
+    const char *name = value_string(setting);
+
+    if (strncmp(name, "toni.", 5) == 0) {
+        fault_at(faults, setting,
+                 "the name `%s` begins with `toni.`, as only the host's own do; choose another",
+                 name);
+        return NULL;
+    }
+    if (name_valid(toni_str_of(name)))
+        return name;
+    fault_at(faults, setting, "the name `%s` is %s; expected %s", name,
+             name[0] == '\0' ? "empty" : "not legal", NAME_RULE);
+    return NULL;
+}
+
+/* --- Providers */
+
+static const struct config_provider *find_provider(const struct config *config, const char *name)
+{
+    for (size_t m = 0; m < config->module_count; m++) {
+        const struct config_module *module = &config->modules[m];
+
+        for (size_t p = 0; p < module->provider_count; p++) {
+            if (strcmp(module->providers[p].name, name) == 0)
+                return &module->providers[p];
+        }
+    }
+    return NULL;
+}
+
+/* `gateway = NAME` or `service = NAME`: the kind and the name in one. */
+static const struct value *read_kind(const struct section *section, uint32_t *kind)
+{
+    const struct value *gateway = value_get(section->group, "gateway");
+    const struct value *service = value_get(section->group, "service");
+
+    if (gateway == NULL && service == NULL) {
+        fault_at(section->faults, section->group,
+                 "%s lacks `gateway` or `service`, expected one of them; name the provider with "
+                 "`gateway = \"NAME\";`",
+                 section->title);
+        return NULL;
+    }
+    if (gateway != NULL && service != NULL) {
+        fault_at(section->faults, service,
+                 "%s has both `gateway` and `service`, expected one of them; declare two providers",
+                 section->title);
+        return NULL;
+    }
+    *kind = gateway != NULL ? TONI_GATEWAY : TONI_SERVICE;
+    return section_get(section, gateway != NULL ? "gateway" : "service", VALUE_STRING);
+}
+
+static const char *read_provider_name(const struct config *config, const struct section *section,
+                                      uint32_t *kind)
+{
+    const struct value *setting = read_kind(section, kind);
+    const char *name = setting != NULL ? check_name(setting, section->faults) : NULL;
+    const struct config_provider *other = name != NULL ? find_provider(config, name) : NULL;
+
+    if (other != NULL) {
+        fault_at(section->faults, setting,
+                 "the provider name `%s` is there already, at %s:%u; each provider of the host "
+                 "needs a name of its own",
+                 name, value_file(other->at), value_line(other->at));
+    }
+    return name;
+}
+
+static const struct value *read_library(const struct section *section)
+{
+    const struct value *library = section_need(section, "library", VALUE_STRING);
+
+    if (library == NULL || value_string(library)[0] != '\0')
+        return library;
+    fault_at(section->faults, library,
+             "`library` of %s is empty; expected the file name of a plugin, such as "
+             "`rooms_gateway.so`",
+             section->title);
+    return NULL;
+}
+
+static const struct value *read_path(const struct section *section)
+{
+    const struct value *path = section_get(section, "path", VALUE_STRING);
+    const char *problem = path != NULL ? path_problem(toni_str_of(value_string(path))) : NULL;
+
+    if (problem != NULL) {
+        fault_at(section->faults, path,
+                 "`path` of %s is `%s`, which %s; expected something like "
+                 "`/rooms`",
+                 section->title, value_string(path), problem);
+    }
+    return path;
+}
+
+/* What only a gateway may have: it is about its clients. */
+static int read_clients(struct config_provider *provider, const struct section *section)
+{
+    static const char *const keys[] = {"deflate", "deflate_above", "origins"};
+
+    if (provider->kind != TONI_SERVICE) {
+        config_deflate_read(section, &provider->limits);
+        return config_origins_read(section, &provider->origins);
+    }
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const struct value *setting = value_get(section->group, keys[i]);
+
+        if (setting != NULL) {
+            fault_at(section->faults, setting,
+                     "`%s` of %s is about WebSocket clients, which a service has none of; remove "
+                     "it, or set it for the gateway that they connect to",
+                     keys[i], section->title);
+        }
+    }
+    return 0;
+}
+
+static int read_inject(struct config_provider *provider, const struct section *section)
+{
+    const struct value *group = section_get(section, "inject", VALUE_GROUP);
+    if (!group)
+        return 0;
+
+    provider->choices = calloc(value_count(group) + 1, sizeof *provider->choices);
+    if (!provider->choices)
+        return -1;
+    for (const struct value *item = value_first(group); item; item = value_next(item)) {
+        if (value_type(item) != VALUE_STRING) {
+            fault_at(section->faults, item,
+                     "`inject` of %s has %s for `%s`, expected the name of an instance",
+                     section->title, value_type_name(value_type(item)), value_name(item));
+            continue;
+        }
+        provider->choices[provider->choice_count++] = (struct declared_choice){
+            .interface = {.name = value_name(item),
+                          .file = value_file(item),
+                          .line = value_line(item)},
+            .provider = value_string(item),
+        };
+    }
+    return 0;
+}
+
+/* Adds the provider to its module unless there is no telling which library it means. */
+static int read_provider(const struct config *config, struct config_module *module,
+                         const struct value *group, struct fault_list *faults)
+{
+    char title[TITLE_SIZE];
+    struct section section = {.group = group, .title = "a provider", .faults = faults};
+    struct config_provider provider = {.at = group, .limits = config->limits};
+
+    provider.name = read_provider_name(config, &section, &provider.kind);
+    if (provider.name != NULL) {
+        (void)snprintf(title, sizeof title, "%s `%s`",
+                       provider.kind == TONI_GATEWAY ? "gateway" : "service", provider.name);
+        section.title = title;
+    }
+    section_check_keys(&section, provider_keys, COUNT(provider_keys));
+    provider.library = read_library(&section);
+    provider.path = read_path(&section);
+    provider.options = section_get(&section, "options", VALUE_GROUP);
+
+    const struct value *limits = section_get(&section, "limits", VALUE_GROUP);
+    if (limits != NULL) {
+        char limits_title[TITLE_SIZE];
+        (void)snprintf(limits_title, sizeof limits_title, "`limits` of %s", section.title);
+        config_limits_read(limits, LIMIT_GATEWAY, limits_title, &provider.limits, faults);
+    }
+    if (read_clients(&provider, &section) != 0 || read_inject(&provider, &section) != 0) {
+        access_list_finish(&provider.origins);
+        return -1;
+    }
+    if (provider.name != NULL && provider.library != NULL)
+        module->providers[module->provider_count++] = provider;
+    else {
+        free(provider.choices);
+        access_list_finish(&provider.origins);
+    }
+    return 0;
+}
+
+static int read_providers(const struct config *config, struct config_module *module,
+                          const struct section *section)
+{
+    const struct value *list = section_need(section, "providers", VALUE_LIST);
+    if (list == NULL || value_count(list) == 0)
+        return 0;
+
+    module->providers = calloc(value_count(list), sizeof *module->providers);
+    if (module->providers == NULL)
+        return -1;
+    for (const struct value *item = value_first(list); item != NULL; item = value_next(item)) {
+        if (list_item(item, "`providers`", VALUE_GROUP, section->faults) != NULL &&
+            read_provider(config, module, item, section->faults) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* --- Modules */
+
+static const char *read_module_name(const struct config *config, const struct config_module *self,
+                                    const struct section *section)
+{
+    const struct value *setting = section_need(section, "name", VALUE_STRING);
+    const char *name = setting != NULL ? check_name(setting, section->faults) : NULL;
+
+    if (name && strcmp(name, BROADCAST_MODULE) == 0) {
+        fault_at(section->faults, setting,
+                 "the module name `%s` is that of the built-in module; choose another", name);
+    }
+    for (size_t m = 0; name != NULL && m < config->module_count; m++) {
+        const struct config_module *other = &config->modules[m];
+
+        if (other != self && strcmp(other->name, name) == 0) {
+            fault_at(section->faults, setting,
+                     "the module name `%s` is there already, at %s:%u; each module needs a name of "
+                     "its own",
+                     name, value_file(other->at), value_line(other->at));
+        }
+    }
+    return name != NULL ? name : "";
+}
+
+/* `imports` or `exports`. */
+static int read_names(const struct section *section, const char *key, struct name_at **names,
+                      size_t *count)
+{
+    const struct value *list = section_get(section, key, VALUE_LIST);
+    if (!list)
+        return 0;
+
+    char title[TITLE_SIZE];
+    (void)snprintf(title, sizeof title, "`%s`", key);
+    *names = calloc(value_count(list) + 1, sizeof **names);
+    if (!*names)
+        return -1;
+    for (const struct value *item = value_first(list); item; item = value_next(item)) {
+        if (list_item(item, title, VALUE_STRING, section->faults))
+            (*names)[(*count)++] = (struct name_at){
+                .name = value_string(item), .file = value_file(item), .line = value_line(item)};
+    }
+    return 0;
+}
+
+static int read_module(struct config *config, const struct value *group, struct fault_list *faults)
+{
+    char title[TITLE_SIZE] = "a module";
+    const struct section section = {.group = group, .title = title, .faults = faults};
+    struct config_module *module = &config->modules[config->module_count++];
+
+    module->at = group;
+    module->name = read_module_name(config, module, &section);
+    if (module->name[0] != '\0')
+        (void)snprintf(title, sizeof title, "module `%s`", module->name);
+    section_check_keys(&section, module_keys, COUNT(module_keys));
+    const struct value *global = section_get(&section, "global", VALUE_BOOL);
+    module->is_global = global && value_bool(global);
+    if (read_names(&section, "imports", &module->imports, &module->import_count) != 0 ||
+        read_names(&section, "exports", &module->exports, &module->export_count) != 0)
+        return -1;
+    return read_providers(config, module, &section);
+}
+
+static bool has_gateway(const struct config *config)
+{
+    for (size_t m = 0; m < config->module_count; m++) {
+        const struct config_module *module = &config->modules[m];
+
+        for (size_t p = 0; p < module->provider_count; p++) {
+            if (module->providers[p].kind == TONI_GATEWAY)
+                return true;
+        }
+    }
+    return false;
+}
+
+int config_modules_read(struct config *config, const struct value *list, struct fault_list *faults)
+{
+    const size_t before = faults->count;
+
+    config->modules = calloc(value_count(list) + 1, sizeof *config->modules);
+    if (config->modules == NULL)
+        return -1;
+    for (const struct value *item = value_first(list); item != NULL; item = value_next(item)) {
+        if (list_item(item, "`modules`", VALUE_GROUP, faults) != NULL &&
+            read_module(config, item, faults) != 0)
+            return -1;
+    }
+    /* Where something else is wrong, that may be why there is none. */
+    if (faults->count == before && !has_gateway(config)) {
+        fault_at(faults, list,
+                 "`modules` declares no gateway, expected at least one; add a "
+                 "provider such as { gateway = \"rooms\"; library = "
+                 "\"rooms_gateway.so\"; }");
+    }
+    return 0;
+}
+
+void config_modules_finish(struct config *config)
+{
+    for (size_t m = 0; m < config->module_count; m++) {
+        struct config_module *module = &config->modules[m];
+
+        for (size_t p = 0; p < module->provider_count; p++) {
+            free(module->providers[p].choices);
+            access_list_finish(&module->providers[p].origins);
+        }
+        free(module->providers);
+        free(module->imports);
+        free(module->exports);
+    }
+    free(config->modules);
+    config->modules = NULL;
+    config->module_count = 0;
+}

@@ -1,0 +1,53 @@
+/* Names as gateways.conf and plugins use them: which are legal, and which one was probably meant.
+ */
+#ifndef CONFIG_NAME_H
+#define CONFIG_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <toni/str.h>
+
+/** A name in a configuration, and where it stands there. */
+struct name_at {
+    const char *name;
+    const char *file;
+    unsigned line;
+};
+
+/** Where an interface has several providers, the one that is meant. */
+struct declared_choice {
+    struct name_at interface;
+    const char *provider;
+};
+
+/** What a legal name is, for messages. */
+#define NAME_RULE "letters, digits, `_`, `-` and `.`"
+
+/** Tells whether @p name may name a module, a provider or a plugin: see NAME_RULE; not empty. */
+bool name_valid(toni_str name);
+
+/** Why a gateway can't have a path.
+ * @param path  Of a URL, percent-decoded, without query and fragment.
+ * @return A few words such as "does not begin with `/`", or NULL if it can. */
+const char *path_problem(toni_str path);
+
+/** Tells whether @p name may name an interface of a plugin: letters, digits and `_`, a letter
+ * first, so that it can be a key of `inject` and an identifier in C. */
+bool interface_name_valid(toni_str name);
+
+/** Tells whether one of two paths of services is the other, or lies below it: `/chat` and `/chat/x`
+ * do, `/chat` and `/chatter` don't. A `/` at the end makes no difference. */
+bool paths_overlap(toni_str a, toni_str b);
+
+/** Tells whether @p name is a token of RFC 9110, section 5.6.2, as subprotocols and header names
+ * are; not empty. */
+bool token_valid(toni_str name);
+
+/** Finds the candidate that @p name is probably a slip of the fingers for.
+ * @param name        What was found.
+ * @param candidates  What there is.
+ * @param count       How many candidates.
+ * @return One of the candidates, or NULL if none is near. */
+const char *name_nearest(const char *name, const char *const *candidates, size_t count);
+
+#endif

@@ -1,0 +1,161 @@
+/* The life of all instances that graph_check() has planned, in order. */
+#include "graph/graph.h"
+
+#include "base/log.h"
+#include "graph/resolver.h"
+
+#include <stdlib.h>
+#include <toni/error.h>
+
+static void report_failure(const struct instance_setup *setup, const char *hook, int32_t error)
+{
+    log_error("an instance could not be made ready", log_str("instance", setup->name),
+              log_str("module", setup->module), log_str("library", setup->plugin->path),
+              log_str("hook", hook), log_str("error", toni_error_name(error)),
+              log_str("reason", toni_strerror(error)));
+}
+
+void graph_provide(struct graph *graph, size_t number, toni_slot provided)
+{
+    for (size_t user = 0; user < graph->setup_count; user++) {
+        if (!graph->injected[user])
+            continue; /* it has moved to another graph */
+        const struct injection *injections = graph->injections[user];
+        const size_t needs = needs_count(graph->setups[user].plugin->descriptor.needs);
+
+        for (size_t i = 0; i < needs; i++) {
+            if (injections[i].kind == INJECTION_INSTANCE && injections[i].provider == number)
+                graph->injected[user][i] = provided;
+        }
+    }
+}
+
+/* --- Life */
+
+static int32_t settle(struct instance *instance)
+{
+    struct arrival arrival;
+
+    if (arrival_init(&arrival, instance))
+        return TONI_ERR_NO_MEMORY;
+    slot_settle(instance->setup.slot, &arrival);
+    arrival_finish(&arrival);
+    return TONI_OK;
+}
+
+/* Its slot is there before it is made, and it is in it as soon as it is. */
+static int32_t make_in_slot(struct graph *graph, size_t number)
+{
+    struct instance_setup *setup = &graph->setups[number];
+
+    setup->tasks = graph->tasks;
+    setup->slot = slots_make(graph->slots, setup->plugin->descriptor.kind, setup->name);
+    if (!setup->slot || slot_set_limits(setup->slot, &setup->limits))
+        return TONI_ERR_NO_MEMORY;
+    const int32_t result = life_create(graph, number);
+    if (result != TONI_OK)
+        return result;
+    graph->instance_count = number + 1;
+    return settle(graph->instances[number]);
+}
+
+int graph_create(struct graph *graph, struct slots *slots, const toni_host *host,
+                 toni_connections *connections, struct tasks *tasks)
+{
+    graph->slots = slots;
+    graph->host = host;
+    graph->connections = connections;
+    graph->tasks = tasks;
+    for (size_t i = 0; i < graph->setup_count; i++) {
+        const int32_t result = make_in_slot(graph, i);
+
+        if (result != TONI_OK) {
+            report_failure(&graph->setups[i], "create", result);
+            (void)graph_end(graph);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int call_all(struct graph *graph, const char *name, life_hook *hook)
+{
+    for (size_t i = 0; i < graph->instance_count; i++) {
+        const int32_t result = life_call(graph, i, name, hook, NULL);
+
+        if (result != TONI_OK) {
+            report_failure(&graph->setups[i], name, result);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int graph_start(struct graph *graph)
+{
+    return call_all(graph, "start", life_start);
+}
+
+int graph_ready(struct graph *graph)
+{
+    return call_all(graph, "ready", life_ready);
+}
+
+void graph_stopping(struct graph *graph)
+{
+    graph_hurry(graph);
+    for (size_t i = graph->instance_count; i-- > 0;)
+        (void)life_call(graph, i, "stopping", life_stopping, NULL);
+}
+
+void graph_hurry(struct graph *graph)
+{
+    hooks_hurry(graph->hooks, PATIENCE_ENDS);
+}
+
+/* --- The end */
+
+/* Nothing new comes to the instances. Some may be in a call that does not end. */
+static void vacate(struct graph *graph)
+{
+    for (size_t i = 0; i < graph->instance_count; i++) {
+        struct slot *slot = graph->setups[i].slot;
+
+        if (!graph->instances[i])
+            continue;
+        if (atomic_load(&slot->is_abandoned))
+            life_leave(graph, i);
+        if (atomic_load(&slot->instance) == graph->instances[i])
+            slot_vacate(slot);
+    }
+}
+
+int graph_end(struct graph *graph)
+{
+    graph_hurry(graph);
+    vacate(graph);
+    while (graph->instance_count > 0)
+        life_end(graph, --graph->instance_count);
+    return graph->left > 0 ? -1 : 0;
+}
+
+void graph_destroy(struct graph *graph)
+{
+    if (graph == NULL)
+        return;
+    if (graph->hooks) /* not if there was no memory for them */
+        (void)graph_end(graph);
+    hooks_destroy(graph->hooks);
+    plugin_set_finish(&graph->plugins);
+    for (size_t i = 0; i < graph->setup_count; i++) {
+        free(graph->injections[i]);
+        free(graph->injected[i]);
+    }
+    free((void *)graph->injections);
+    free((void *)graph->injected);
+    free(graph->setups);
+    free((void *)graph->instances);
+    free(graph->lives);
+    gateways_conf_destroy(graph->config);
+    free(graph);
+}

@@ -1,0 +1,164 @@
+/* Hooks of instances; see life.h. */
+#include "graph/life.h"
+
+#include "base/log.h"
+#include "graph/graph.h"
+#include "graph/resolver.h"
+
+#include <stdlib.h>
+#include <toni/error.h>
+
+/* --- On the hooks' thread */
+
+static void make(void *data)
+{
+    struct life *life = data;
+
+    life->result = instance_create(life->setup, life->host, life->injected, &life->instance);
+}
+
+static void call(void *data)
+{
+    struct life *life = data;
+
+    life->result = life->call(life->instance, life->data);
+}
+
+int32_t life_start(struct instance *instance, void *data)
+{
+    (void)data;
+    return instance_start(instance);
+}
+
+int32_t life_ready(struct instance *instance, void *data)
+{
+    (void)data;
+    return instance_ready(instance);
+}
+
+int32_t life_stopping(struct instance *instance, void *data)
+{
+    (void)data;
+    instance_stopping(instance);
+    return TONI_OK;
+}
+
+static int32_t destroy(struct instance *instance, void *data)
+{
+    (void)data;
+    instance_destroy(instance);
+    return TONI_OK;
+}
+
+/* --- What is left behind */
+
+void life_keep(struct graph *graph, size_t number)
+{
+    if (graph->lives[number].is_used)
+        return;
+    graph->lives[number].is_used = true;
+    life_keep_used(graph, number);
+}
+
+void life_keep_used(struct graph *graph, size_t number)
+{
+    const size_t needs = needs_count(graph->setups[number].plugin->descriptor.needs);
+
+    for (size_t i = 0; i < needs; i++) {
+        const struct injection *injection = &graph->injections[number][i];
+
+        if (injection->kind == INJECTION_INSTANCE)
+            life_keep(graph, injection->provider);
+    }
+}
+
+void life_leave(struct graph *graph, size_t number)
+{
+    if (graph->lives[number].is_left)
+        return;
+    graph->lives[number].is_left = true;
+    graph->left++;
+    life_keep_used(graph, number);
+}
+
+/* --- Calling them */
+
+/* @param run  make(), or call() with the life's `call` set. */
+static int32_t run_hook(struct graph *graph, size_t number, const char *hook, void (*run)(void *))
+{
+    struct life *life = &graph->lives[number];
+    const struct instance_setup *setup = &graph->setups[number];
+
+    if (life->is_left)
+        return TONI_ERR_TIMEOUT;
+    if (!hooks_run(graph->hooks, setup->name, hook, setup->limits.hook_ms, run, life))
+        return life->result;
+    life_leave(graph, number);
+    return TONI_ERR_TIMEOUT;
+}
+
+static void **injections_of(struct graph *graph, size_t number)
+{
+    const struct injection *injections = graph->injections[number];
+    const size_t count = needs_count(graph->setups[number].plugin->descriptor.needs);
+    void **pointers = calloc(count + 1, sizeof *pointers);
+
+    for (size_t i = 0; pointers && i < count; i++) {
+        if (injections[i].kind == INJECTION_CONNECTIONS)
+            pointers[i] = graph->connections;
+        else if (injections[i].kind != INJECTION_NOTHING)
+            pointers[i] = &graph->injected[number][i];
+    }
+    return pointers;
+}
+
+int32_t life_create(struct graph *graph, size_t number)
+{
+    struct life *life = &graph->lives[number];
+
+    life->setup = &graph->setups[number];
+    life->host = graph->host;
+    life->injected = injections_of(graph, number);
+    if (!life->injected)
+        return TONI_ERR_NO_MEMORY;
+    const int32_t result = run_hook(graph, number, "create", make);
+    if (life->is_left)
+        return result;
+    free((void *)life->injected);
+    life->injected = NULL;
+    if (result != TONI_OK)
+        return result;
+    graph->instances[number] = life->instance;
+    graph_provide(graph, number, instance_provides(life->instance));
+    return TONI_OK;
+}
+
+int32_t life_call(struct graph *graph, size_t number, const char *name, life_hook *hook, void *data)
+{
+    struct life *life = &graph->lives[number];
+
+    if (life->is_left)
+        return TONI_ERR_TIMEOUT;
+    life->instance = graph->instances[number];
+    life->call = hook;
+    life->data = data;
+    return run_hook(graph, number, name, call);
+}
+
+void life_end(struct graph *graph, size_t number)
+{
+    struct life *life = &graph->lives[number];
+
+    if (!graph->instances[number] || life->is_left)
+        return;
+    if (life->is_used) {
+        log_warn("an instance is not destroyed: one that uses it is still in a call",
+                 log_str("instance", graph->setups[number].name));
+        return;
+    }
+    (void)life_call(graph, number, "destroy", destroy, NULL);
+    if (life->is_left)
+        return;
+    graph->instances[number] = NULL;
+    graph_provide(graph, number, (toni_slot){0});
+}

@@ -1,0 +1,26 @@
+/* Host; see host.h. */
+#include "http/host.h"
+
+#include "base/log_limit.h"
+#include "config/web_name.h"
+#include "net/access.h"
+
+#include <microhttpd.h>
+#include <string.h>
+
+bool http_host_is_ours(struct access *access, struct MHD_Connection *mhd, int fd)
+{
+    struct sockaddr_storage local = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof local;
+    const char *host = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+    if (!host)
+        return true;
+    (void)getsockname(fd, (struct sockaddr *)&local, &size); /* if not, it is no address */
+    if (access_knows_host(access, toni_str_of(host), (const struct sockaddr *)&local))
+        return true;
+    log_limited(LOG_LEVEL_WARN,
+                "an HTTP request is refused: its Host is no name of this host; if it should be, "
+                "add it to `hosts` in gateways.conf, without its port",
+                log_brief("host", host, strlen(host)));
+    return false;
+}

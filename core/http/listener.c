@@ -1,0 +1,125 @@
+/* HTTP listeners; see listener.h. */
+#include "http/listener.h"
+
+#include "base/log_limit.h"
+
+#include <microhttpd.h>
+#include <unistd.h>
+
+int http_listener_open(struct http_listener *listener, const struct listen_address *address,
+                       const char *setting, struct inherited *inherited, uint64_t connections,
+                       struct http_deadlines *deadlines)
+{
+    *listener = (struct http_listener){.deadlines = deadlines};
+    if (places_init(&listener->places, setting, connections, 0)) {
+        log_error("can't listen: out of memory");
+        return -1;
+    }
+    if (listener_open(&listener->socket, address, setting, inherited)) {
+        places_finish(&listener->places);
+        return -1;
+    }
+    return 0;
+}
+
+uint64_t http_listener_count(const struct http_listener *listener)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < listener->thread_count; i++)
+        count += atomic_load(&listener->threads[i].load.connections);
+    return count;
+}
+
+/* --- Accepting */
+
+static bool has_room(void *data)
+{
+    const struct http_listener *listener = data;
+    return places_have_room(&listener->places, http_listener_count(listener));
+}
+
+/* One that is in no service comes first; among equals the one that has the fewest connections. */
+static bool is_less_busy(const struct http_load *a, const struct http_load *b)
+{
+    uint64_t calls_of_a = atomic_load(&a->calls), calls_of_b = atomic_load(&b->calls);
+    if (calls_of_a != calls_of_b)
+        return calls_of_a < calls_of_b;
+    return atomic_load(&a->connections) < atomic_load(&b->connections);
+}
+
+static struct http_thread *least_busy(struct http_listener *listener)
+{
+    struct http_thread *least = &listener->threads[0];
+    for (unsigned i = 1; i < listener->thread_count; i++) {
+        if (is_less_busy(&listener->threads[i].load, &least->load))
+            least = &listener->threads[i];
+    }
+    return least;
+}
+
+/* Before it is handed over: its thread may be through with it before that returns. */
+static void count_newcomer(const struct http_listener *listener, int more)
+{
+    if (listener->newcomers)
+        atomic_fetch_add(listener->newcomers, (uint_fast64_t)(int64_t)more);
+}
+
+static void on_accepted(void *data, int fd, const struct sockaddr_storage *peer, socklen_t length)
+{
+    struct http_listener *listener = data;
+    struct http_thread *thread = least_busy(listener);
+    struct http_connection *connection =
+        http_deadlines_add(listener->deadlines, &listener->places, &thread->load, fd, peer);
+    if (!connection) {
+        log_limited(LOG_LEVEL_ERROR, "an HTTP connection was refused: out of memory");
+        close(fd);
+        return;
+    }
+    count_newcomer(listener, 1);
+    /* It has closed the socket if it can't take it. */
+    if (MHD_add_connection(thread->daemon, fd, (const struct sockaddr *)peer, length) != MHD_YES) {
+        log_limited(LOG_LEVEL_ERROR, "an HTTP connection was refused: out of memory");
+        count_newcomer(listener, -1);
+        http_deadlines_remove(listener->deadlines, connection);
+    }
+    places_make_room(&listener->places, http_listener_count(listener));
+}
+
+/* --- Starting and stopping */
+
+static int report(const struct http_listener *listener, const char *reason)
+{
+    log_error("can't accept: out of memory, threads or descriptors",
+              log_str("address", listener->socket.name), log_str("reason", reason));
+    return -1;
+}
+
+int http_listener_start(struct http_listener *listener, uv_loop_t *loop, unsigned thread_count,
+                        http_start_thread *start_thread, void *data)
+{
+    for (; listener->thread_count < thread_count; listener->thread_count++) {
+        struct http_thread *thread = &listener->threads[listener->thread_count];
+        thread->daemon = start_thread(data);
+        if (!thread->daemon)
+            return report(listener, "a thread can't be started");
+    }
+    int error = listener_start(&listener->socket, loop, on_accepted, has_room, listener);
+    return error ? report(listener, uv_strerror(error)) : 0;
+}
+
+bool http_listener_is_started(const struct http_listener *listener)
+{
+    return listener->thread_count > 0;
+}
+
+void http_listener_close(struct http_listener *listener)
+{
+    for (unsigned i = 0; i < listener->thread_count; i++)
+        MHD_stop_daemon(listener->threads[i].daemon);
+    listener_close(&listener->socket);
+}
+
+void http_listener_finish(struct http_listener *listener)
+{
+    places_finish(&listener->places);
+}

@@ -1,0 +1,39 @@
+/* Which metrics there are, and where their values come from: what others count is read here, and
+ * written as an exposition. The list with all meanings is in docs/operations.md. */
+#ifndef HTTP_METRICS_H
+#define HTTP_METRICS_H
+
+#include "http/exposition.h"
+#include "instance/slot.h"
+
+#include <stdbool.h>
+
+struct http_admin;
+struct http_server;
+struct server;
+struct tasks;
+
+/** Where the values come from. */
+struct metrics_sources {
+    const struct server *server;
+    const struct http_server *http;
+    const struct http_admin *admin;
+    const struct slots *slots;
+    struct tasks *tasks;
+};
+
+/** What there is to say of the process itself. */
+struct metrics_process {
+    bool is_ready;
+    int64_t started_ms;        /* wall clock */
+    const char *libmicrohttpd; /* its version: this file may not ask for it */
+};
+
+/** Writes all of the process. */
+void metrics_write_process(struct exposition *exposition, const struct metrics_process *process);
+
+/** Writes all of clients, rooms, services and workers. The sources must not be changed meanwhile,
+ * but for their counters. @thread Any. */
+void metrics_write_host(struct exposition *exposition, const struct metrics_sources *sources);
+
+#endif

@@ -1,0 +1,11 @@
+/* The way of a request through the host: from its first line to a service and back. */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+struct MHD_Daemon;
+
+/** Starts a thread that answers on the connections that it is handed: a http_start_thread.
+ * @param data  The server. @return NULL on an error. */
+struct MHD_Daemon *http_request_start(void *data);
+
+#endif

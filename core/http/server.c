@@ -1,0 +1,225 @@
+/* The HTTP side; see server.h. */
+#include "http/server.h"
+
+#include "base/log.h"
+#include "http/page.h"
+#include "http/path.h"
+#include "http/request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How late a deadline may be noticed. */
+#define LONGEST_SWEEP_MS 250
+
+struct http_server *http_server_create(const toni_host *host, struct slots *slots,
+                                       const struct limits *limits, uv_async_t *drained)
+{
+    struct http_server *server = calloc(1, sizeof *server);
+    if (!server || http_deadlines_init(&server->deadlines, limits->http_request_ms)) {
+        free(server);
+        log_error("the HTTP server could not be made: out of memory");
+        return NULL;
+    }
+    server->host = host;
+    server->slots = slots;
+    server->limits = *limits;
+    server->drained = drained;
+    return server;
+}
+
+int http_server_bind(struct http_server *server, const struct address_list *addresses,
+                     struct inherited *inherited)
+{
+    server->listeners = calloc(addresses->count + 1, sizeof *server->listeners);
+    if (!server->listeners) {
+        log_error("out of memory while binding");
+        return -1;
+    }
+    for (size_t i = 0; i < addresses->count; i++) {
+        struct http_listener *listener = &server->listeners[i];
+        if (http_listener_open(listener, &addresses->addresses[i], "listen.http", inherited,
+                               server->limits.http_connections, &server->deadlines))
+            return -1;
+        listener->newcomers = &server->newcomers;
+        server->listener_count = i + 1;
+    }
+    return 0;
+}
+
+/* --- Starting */
+
+void http_server_limit(struct http_server *server, uint64_t connections)
+{
+    server->limits.http_connections = connections;
+    for (size_t i = 0; i < server->listener_count; i++)
+        server->listeners[i].places.capacity = connections;
+}
+
+static void warn_if_unreachable(const struct http_server *server)
+{
+    uint64_t services = 0;
+    for (struct slot *slot = slots_first(server->slots); slot; slot = slot_next(slot)) {
+        if (slot->kind == TONI_SERVICE && slot_has_path(slot))
+            services++;
+    }
+    if (services > 0 && server->listener_count == 0)
+        log_warn("services have HTTP paths, but nobody can reach them: set listen.http",
+                 log_uint("services", services));
+}
+
+static void start_sweeping(struct http_server *server, uv_loop_t *loop)
+{
+    uint64_t every_ms = server->limits.http_request_ms / 10 + 1;
+    if (every_ms > LONGEST_SWEEP_MS)
+        every_ms = LONGEST_SWEEP_MS;
+    http_deadlines_watch(&server->deadlines, loop, every_ms);
+}
+
+int http_server_start(struct http_server *server, uv_loop_t *loop)
+{
+    warn_if_unreachable(server);
+    if (server->listener_count > 0 &&
+        http_linger_open(&server->linger, loop, server->limits.http_connections)) {
+        log_error("the HTTP server can't start: out of memory or descriptors");
+        return -1;
+    }
+    if (server->listener_count > 0)
+        start_sweeping(server, loop);
+    for (size_t i = 0; i < server->listener_count; i++) {
+        struct http_listener *listener = &server->listeners[i];
+        if (http_listener_start(listener, loop, HTTP_THREADS_MAX, http_request_start, server))
+            return -1;
+        log_info("listening", log_str("protocol", "http"),
+                 log_str("address", listener->socket.name));
+    }
+    return 0;
+}
+
+/* --- The page */
+
+void http_server_offer_page(struct http_server *server, const char *folder,
+                            const struct listener *websocket, size_t websocket_count)
+{
+    if (server->listener_count == 0)
+        return;
+    char *description = http_page_describe(websocket, websocket_count, server->slots);
+    server->page = http_page_create(folder, description);
+    free(description);
+}
+
+void http_server_describe_again(struct http_server *server, const struct listener *websocket,
+                                size_t websocket_count)
+{
+    if (!server->page)
+        return;
+    char *description = http_page_describe(websocket, websocket_count, server->slots);
+    if (http_page_describe_again(server->page, description))
+        log_warn("the page does not know of changed gateways: out of memory");
+    free(description);
+}
+
+static size_t fit_root(toni_str path, void *data)
+{
+    toni_str rest;
+    (void)data;
+    return http_path_below(toni_str_of("/"), path, &rest) ? 1 : 0;
+}
+
+static bool page_is_covered(const struct http_server *server)
+{
+    return slots_find(server->slots, TONI_SERVICE, fit_root, NULL) != NULL;
+}
+
+/* What listens on all addresses is reached on that of this machine. */
+static const char *reachable_host(const char *name)
+{
+    if (strncmp(name, "0.0.0.0:", strlen("0.0.0.0:")) == 0)
+        return "127.0.0.1";
+    return strncmp(name, "[::]:", strlen("[::]:")) == 0 ? "[::1]" : NULL;
+}
+
+void http_server_report_page(const struct http_server *server)
+{
+    if (!server->page || page_is_covered(server))
+        return;
+    for (size_t i = 0; i < server->listener_count; i++) {
+        const struct listener *listener = &server->listeners[i].socket;
+        const char *host = reachable_host(listener->name);
+        const char *rest = host ? strrchr(listener->name, ':') : listener->name;
+        char url[sizeof "http://127.0.0.1/" + LISTENER_NAME_SIZE];
+        if (listener->is_unix)
+            continue;
+        (void)snprintf(url, sizeof url, "http://%s%s/", host ? host : "", rest);
+        log_info("open the page in a browser", log_str("url", url));
+        return;
+    }
+}
+
+/* --- Stopping */
+
+void http_server_drain(struct http_server *server)
+{
+    atomic_store(&server->refusing, true);
+    if (atomic_exchange(&server->draining, true))
+        return;
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_close(&server->listeners[i].socket);
+}
+
+void http_server_leave(struct http_server *server)
+{
+    if (atomic_exchange(&server->draining, true))
+        return;
+    for (size_t i = 0; i < server->listener_count; i++) {
+        listener_leave(&server->listeners[i].socket);
+        listener_close(&server->listeners[i].socket);
+    }
+}
+
+bool http_server_idle(const struct http_server *server)
+{
+    return atomic_load(&server->requests) == 0 &&
+           (atomic_load(&server->refusing) || atomic_load(&server->newcomers) == 0);
+}
+
+static int report_running(struct http_server *server)
+{
+    int result = 0;
+    for (struct slot *slot = slots_first(server->slots); slot; slot = slot_next(slot)) {
+        uint64_t requests = atomic_load(&slot->requests);
+        if (requests == 0)
+            continue;
+        log_error("a service still has requests after drain_ms: the host ends without it",
+                  log_str("instance", slot->name), log_uint("requests", requests));
+        slot_abandon(slot);
+        result = -1;
+    }
+    return result;
+}
+
+int http_server_stop(struct http_server *server)
+{
+    http_server_drain(server);
+    atomic_store(&server->ended, true); /* first: whoever still begins is seen by what follows */
+    if (report_running(server))
+        return -1;
+    for (size_t i = 0; i < server->listener_count; i++)
+        http_listener_close(&server->listeners[i]);
+    http_deadlines_unwatch(&server->deadlines);
+    http_linger_close(&server->linger);
+    return 0;
+}
+
+void http_server_destroy(struct http_server *server)
+{
+    if (!server)
+        return;
+    http_deadlines_finish(&server->deadlines);
+    for (size_t i = 0; i < server->listener_count; i++)
+        http_listener_finish(&server->listeners[i]);
+    http_page_destroy(server->page);
+    free(server->listeners);
+    free(server);
+}

@@ -1,0 +1,162 @@
+/* An instance of a plugin, and the only way into its code: every hook and callback goes through a
+ * function of this file, which takes the instance's lock, measures, and counts. Not about which
+ * instances there are (graph.h), or what they may ask of the host (context.h).
+ *
+ * Unless its descriptor says TONI_CONCURRENT, an instance's callbacks are called one at a time,
+ * under its own lock. That is the first lock in the host's order: the caller holds none. */
+#ifndef INSTANCE_INSTANCE_H
+#define INSTANCE_INSTANCE_H
+
+#include "base/value.h"
+#include "config/config.h"
+#include "instance/slot.h"
+#include "instance/tasks.h"
+#include "plugin/call.h"
+#include "plugin/plugin.h"
+#include "rooms/limits.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <toni/host.h>
+#include <toni/plugin.h>
+
+/** What instance_create() needs to know; all but the injections is borrowed and must outlive the
+ * instance. */
+struct instance_setup {
+    struct config *config;  /* what the rest is borrowed from: the instance takes a reference */
+    struct slot *slot;      /* where it is, or will be */
+    struct plugin *plugin;  /* the instance takes a reference of its own */
+    const struct value *at; /* its provider in gateways.conf, for faults */
+    const char *name;
+    const char *module;
+    toni_str path;               /* where it answers; empty: nowhere */
+    const struct value *options; /* a group, or NULL */
+    struct limits limits;
+    struct tasks *tasks; /* NULL: it gets no time and no work, as if it were ending */
+    bool is_held;        /* its tasks wait for tasks_open(), also after `create` */
+};
+
+/** Read-only from instance_create() to instance_destroy(), but for the lock and the counters. */
+struct instance {
+    const toni_host *host; /* first: a toni_context points to an instance */
+    void *self;
+    const toni_plugin *descriptor; /* the plugin's */
+    bool is_serialised;
+    uint32_t generation; /* that its slot counts it as, if it ever serves */
+    uint64_t callback_limit_ns;
+    uint64_t hook_limit_ns;
+    pthread_mutex_t lock; /* held around callbacks if is_serialised */
+
+    struct instance_setup setup;
+    void **injected; /* one for each of the descriptor's `needs`, in their order */
+
+    atomic_bool asked_in_vain; /* for an interface that it does not list, which is logged once */
+    struct instance_figures *figures; /* the slot's */
+    struct task_list tasks;           /* the tasks' own */
+};
+
+/* --- Life. Each hook that takes longer than `hook_ms` is named in the log and counted. Not to be
+ * called by two threads at once for one instance. */
+
+/** Makes an instance and calls `create`.
+ * @param setup     Copied, see there.
+ * @param host      The table that it reaches the host through; outlives the instance.
+ * @param injected  What it gets for each of its descriptor's `needs`, in their order; copied.
+ * @param result    Set to the instance, to be destroyed by instance_destroy(); NULL on an error.
+ * @return TONI_OK, TONI_ERR_NO_MEMORY, or what `create` returned. */
+int32_t instance_create(const struct instance_setup *setup, const toni_host *host,
+                        void *const *injected, struct instance **result);
+
+/** Calls `start`. @return TONI_OK, or what it returned. */
+int32_t instance_start(struct instance *instance);
+
+/** Calls `ready`. @return TONI_OK, or what it returned. */
+int32_t instance_ready(struct instance *instance);
+
+/** Calls `stopping`. */
+void instance_stopping(struct instance *instance);
+
+/** Cancels the instance's tasks (tasks_cancel()), calls `destroy` and frees the instance.
+ * @param instance  NULL is fine. */
+void instance_destroy(struct instance *instance);
+
+/* --- Callbacks; any thread. One that the plugin left out does nothing and succeeds. Each that
+ * takes longer than `callback_ms` is named in the log and counted. */
+
+/** @return TONI_OK lets the client in; TONI_ERR_UNAUTHORIZED: 401; everything else: 403. */
+int32_t instance_guard(struct instance *instance, const toni_request *request);
+
+/** @return TONI_OK, or why the client is refused. A refusal may be intended: only the caller knows
+ * whether a close code was chosen, so it reports with instance_callback_failed() what was not. */
+int32_t instance_on_connect(struct instance *instance, toni_client *client);
+
+/** Tells a new instance of a client that its predecessor had. A failure is logged and counted here.
+ * @return TONI_OK, or an error that ends the client. */
+int32_t instance_on_adopt(struct instance *instance, toni_client *client);
+
+/** A failure is logged and counted here.
+ * @return TONI_OK, or an error that ends the client. */
+int32_t instance_on_message(struct instance *instance, toni_client *client,
+                            const toni_message *message);
+
+void instance_on_disconnect(struct instance *instance, toni_client *client,
+                            const toni_disconnect_info *info);
+
+/** Releases what a gateway kept with a client. @param data  NULL does nothing. */
+void instance_client_free(struct instance *instance, void *data);
+
+/** Only for a service that has one. A failure is logged and counted here.
+ * @return TONI_OK, or an error that is answered with 500. */
+int32_t instance_on_request(struct instance *instance, toni_exchange *exchange);
+
+/** Logs and counts a callback that failed.
+ * @param callback  Its name in the descriptor.
+ * @param client    Whose callback it was. */
+void instance_callback_failed(struct instance *instance, const char *callback,
+                              const toni_client *client, int32_t error);
+
+/** For callbacks that are not in the descriptor: takes the lock, if the instance is serialised.
+ * @param callback  What the callback is called in the log.
+ * @param call      Filled in; stays where it is until instance_leave(). */
+void instance_enter(struct instance *instance, const char *callback, struct plugin_call *call);
+
+/** Releases the lock again. @thread That which entered. */
+void instance_leave(struct instance *instance, const struct plugin_call *call);
+
+/* --- A swap: the instance is at rest, so the lock is not taken. Otherwise as hooks. */
+
+/** @return Whether it has a state to give away. */
+bool instance_can_export(const struct instance *instance);
+
+/** @return Whether it wants a state. */
+bool instance_can_import(const struct instance *instance);
+
+/** Calls `export_state`. @return TONI_OK, what it returned, or what a write met. */
+int32_t instance_export(struct instance *instance, toni_state_writer *writer);
+
+/** Calls `import_state`. @return TONI_OK, or what it returned. */
+int32_t instance_import(struct instance *instance, const toni_state *state);
+
+/** Gives it other limits for callbacks and hooks. It is at rest. */
+void instance_set_limits(struct instance *instance, const struct limits *limits);
+
+/* --- Reading */
+
+/** @return What others get who have it injected; empty if it provides nothing. */
+toni_slot instance_provides(const struct instance *instance);
+
+/** @return The instance as its plugin knows it. */
+static inline toni_context *instance_context(struct instance *instance)
+{
+    return (toni_context *)instance;
+}
+
+/** @return The instance behind a context that instance_context() made. */
+static inline struct instance *instance_of(const toni_context *context)
+{
+    return (struct instance *)(uintptr_t)context;
+}
+
+#endif

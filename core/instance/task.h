@@ -1,0 +1,138 @@
+/* A task, and where it stands: in the list of its instance until it is over, and besides in one of
+ * two heaps: its list's `due`, or `jobs`. A post is a timer that is due at once, and a job comes
+ * into `due` when it has ended; so whatever runs on an instance comes in one order, that of time. A
+ * list whose first may be taken is offered: it is in the heap of lists. Shared by tasks.c,
+ * task_runners.c and task_table.c, and by nobody else.
+ *
+ * All functions are called under the lock. */
+#ifndef INSTANCE_TASK_H
+#define INSTANCE_TASK_H
+
+#include "base/due_heap.h"
+#include "base/hash_table.h"
+#include "instance/instance.h"
+#include "instance/tasks.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <toni/task.h>
+
+#define TASK_NS_PER_MS 1000000u
+
+/** Which function of toni/task.h has asked for it. */
+enum task_kind { TASK_AFTER, TASK_EVERY, TASK_POST, TASK_WORK, TASK_RECEIPT };
+
+enum task_place {
+    TASK_WAITS, /* in its instance's list alone: for tasks_open(), or for tasks_cancel() */
+    TASK_DUE,   /* in its list's `due` */
+    TASK_JOB,   /* in `jobs` */
+    TASK_TAKEN, /* by a thread */
+};
+
+struct task {
+    struct due due;        /* first; its number is the timer's id */
+    struct hash_node node; /* of a timer, until it begins for the last time or is cancelled; of a
+                              receipt, until it comes */
+    struct task *previous, *next; /* of the instance */
+    struct instance *instance;
+    enum task_kind kind;
+    enum task_place place;
+    bool is_cancelled;
+    bool has_worked; /* its job has ended, or its receipt has come */
+    uint64_t period_ns;
+    toni_run_fn run;
+    toni_job_fn job;
+    toni_done_fn done;
+    int32_t result; /* of the job */
+    toni_receipt_fn told;
+    toni_receipt receipt;
+    void *data;
+    toni_release_fn release;
+};
+
+/** The threads that run tasks; task_runners.c. Guarded by the lock of the tasks. */
+struct task_runners {
+    const void *on_duty;  /* whose thread's it is to take what is due; NULL: the next to come */
+    const void *stand_by; /* whose it is to take over when that one is held up */
+    bool is_busy;         /* the one on duty is in a task */
+    bool is_asleep;       /* the one that stands by waits to be told of that */
+    uint64_t runs;        /* begun by those on duty */
+    uint64_t reliefs;
+    size_t spare; /* threads that have nothing to do at all */
+    bool is_made;
+    pthread_cond_t relief;
+    pthread_cond_t spared;
+    size_t count;
+    pthread_t threads[TASKS_RUNNERS_MOST];
+};
+
+struct tasks {
+    uint64_t (*now_ns)(void);
+    pthread_mutex_t lock; /* a leaf; guards all below, and the lists of instances */
+    pthread_cond_t due_changed;
+    pthread_cond_t jobs_waiting;
+    pthread_cond_t one_ended; /* a task that was running has ended, and its instance is ending */
+    struct due_heap lists; /* that are offered. As all heaps, it has room for all that could come */
+    struct due_heap jobs;
+    struct hash_table numbered; /* timers and receipts, by number */
+    size_t count;               /* of all instances' tasks */
+    size_t list_count;          /* instances that have any */
+    uint64_t last_number;
+    bool is_stopping;
+    size_t job_thread_count;
+    pthread_t job_threads[TASKS_JOB_THREADS];
+    struct task_runners runners;
+};
+
+/** Puts a list where threads find it, or takes it away: whatever has changed about it. */
+void task_list_offer(struct task_list *list);
+
+/** @return 0; -1: there is no thread at all, or no memory. */
+int task_runners_init(struct tasks *tasks);
+
+/** Ends the threads; the tasks are stopping. */
+void task_runners_finish(struct tasks *tasks);
+
+/** Takes what is due first of all lists that are offered. @return NULL: nothing is due. */
+struct task *task_take_due(struct tasks *tasks);
+
+/** Runs what was taken, and whatever follows from that. Not under the lock. */
+void task_run(struct tasks *tasks, struct task *task);
+
+/** Adds a task to the list of its instance. */
+void task_enlist(struct task *task);
+
+/** Takes it out again: it is over. */
+void task_delist(struct task *task);
+
+/** Takes out all tasks of an instance. @return The first; the others follow by `next`. */
+struct task *task_delist_all(struct instance *instance);
+
+/** Puts a task where it is taken from next; there is room for it. */
+void task_put(struct tasks *tasks, struct task *task);
+
+/** Takes a task out of the heap that it is in, if it is in one. */
+void task_take_back(struct tasks *tasks, struct task *task);
+
+/** Lets a timer or receipt be found by its number. @return 0, or -1 on no memory. */
+int task_remember(struct tasks *tasks, struct task *task);
+
+/** From now on it can't be found. */
+void task_forget(struct tasks *tasks, struct task *task);
+
+/** @return The timer or receipt of that number, if it can still be found; or NULL. */
+struct task *task_find(struct tasks *tasks, uint64_t number);
+
+static inline bool task_is_timer(const struct task *task)
+{
+    return task->kind == TASK_AFTER || task->kind == TASK_EVERY;
+}
+
+/** @return Whether others know the task by its number, at first. */
+static inline bool task_is_numbered(const struct task *task)
+{
+    return task_is_timer(task) || task->kind == TASK_RECEIPT;
+}
+
+#endif

@@ -1,0 +1,222 @@
+/* The functions of toni/task.h: asking for tasks and receipts, and cancelling timers, on any
+ * thread. What becomes of the tasks: tasks.c. */
+#include "instance/task.h"
+#include "rooms/receipt.h"
+
+#include <stdlib.h>
+#include <toni/connections.h>
+
+static int make_room(struct tasks *tasks, const struct task *task)
+{
+    struct task_list *list = &task->instance->tasks;
+
+    if (due_heap_reserve(&tasks->lists, tasks->list_count + 1) != 0 ||
+        due_heap_reserve(&list->due, list->count + 1) != 0)
+        return -1;
+    return task->kind == TASK_WORK ? due_heap_reserve(&tasks->jobs, tasks->count + 1) : 0;
+}
+
+/* Under the lock. @return TONI_OK, or an error and nothing has changed. */
+static int32_t admit(struct tasks *tasks, struct task *task, uint64_t delay_ns)
+{
+    struct instance *instance = task->instance;
+
+    if (instance->tasks.state == TASK_LIST_CLOSED)
+        return TONI_ERR_CLOSING;
+    if (counter_read(&instance->figures->tasks_pending) >= TASKS_MOST)
+        return TONI_ERR_LIMIT;
+    task->due.at_ns = tasks->now_ns() + delay_ns;
+    task->due.number = tasks->last_number + 1;
+    if (make_room(tasks, task) != 0 || (task_is_numbered(task) && task_remember(tasks, task) != 0))
+        return TONI_ERR_NO_MEMORY;
+    tasks->last_number++;
+    task_enlist(task);
+    task_put(tasks, task);
+    return TONI_OK;
+}
+
+/* @param wanted  Copied. @return The task's number, or an error. */
+static int64_t ask(toni_context *context, const struct task *wanted, uint64_t delay_ms)
+{
+    struct instance *instance = instance_of(context);
+    struct tasks *tasks = instance->tasks.tasks;
+
+    if ((wanted->run == NULL && wanted->job == NULL && wanted->told == NULL) ||
+        delay_ms > TONI_TASK_MOST_MS)
+        return TONI_ERR_INVALID;
+    if (tasks == NULL)
+        return TONI_ERR_CLOSING;
+    struct task *task = malloc(sizeof *task);
+    if (task == NULL)
+        return TONI_ERR_NO_MEMORY;
+    *task = *wanted;
+    task->instance = instance;
+
+    pthread_mutex_lock(&tasks->lock);
+    const int32_t error = admit(tasks, task, delay_ms * TASK_NS_PER_MS);
+    const int64_t number = (int64_t)tasks->last_number; /* the task may be over after the unlock */
+    pthread_mutex_unlock(&tasks->lock);
+    if (error == TONI_OK)
+        return number;
+    free(task);
+    return error;
+}
+
+static int64_t context_after(toni_context *context, uint64_t delay_ms, toni_run_fn run, void *data,
+                             toni_release_fn release)
+{
+    const struct task task = {.kind = TASK_AFTER, .run = run, .data = data, .release = release};
+
+    return ask(context, &task, delay_ms);
+}
+
+static int64_t context_every(toni_context *context, uint64_t period_ms, toni_run_fn run, void *data,
+                             toni_release_fn release)
+{
+    const struct task task = {.kind = TASK_EVERY,
+                              .run = run,
+                              .data = data,
+                              .release = release,
+                              .period_ns = period_ms * TASK_NS_PER_MS};
+
+    return period_ms > 0 ? ask(context, &task, period_ms) : TONI_ERR_INVALID;
+}
+
+static int32_t without_number(int64_t result)
+{
+    return result > 0 ? TONI_OK : (int32_t)result;
+}
+
+static int32_t context_post(toni_context *context, toni_run_fn run, void *data,
+                            toni_release_fn release)
+{
+    const struct task task = {.kind = TASK_POST, .run = run, .data = data, .release = release};
+
+    return without_number(ask(context, &task, 0));
+}
+
+static int32_t context_work(toni_context *context, toni_job_fn job, toni_done_fn done, void *data,
+                            toni_release_fn release)
+{
+    const struct task task = {
+        .kind = TASK_WORK, .job = job, .done = done, .data = data, .release = release};
+
+    return without_number(ask(context, &task, 0));
+}
+
+/* A thread that runs tasks releases it: at once, if it was waiting for its time. */
+static void cancel(struct tasks *tasks, struct task *task)
+{
+    task_forget(tasks, task);
+    counter_add_shared(&task->instance->figures->tasks_cancelled, 1);
+    task->is_cancelled = true;
+    if (task->place == TASK_TAKEN)
+        return;
+    task_take_back(tasks, task);
+    task->due.at_ns = 0;
+    task_put(tasks, task);
+}
+
+static int32_t context_cancel_timer(toni_context *context, int64_t timer)
+{
+    struct instance *instance = instance_of(context);
+    struct tasks *tasks = instance->tasks.tasks;
+
+    if (tasks == NULL)
+        return TONI_ERR_NOT_FOUND;
+    pthread_mutex_lock(&tasks->lock);
+    struct task *task = task_find(tasks, (uint64_t)timer);
+    const bool is_found = task != NULL && task_is_timer(task) && task->instance == instance;
+    if (is_found)
+        cancel(tasks, task);
+    pthread_mutex_unlock(&tasks->lock);
+    return is_found ? TONI_OK : TONI_ERR_NOT_FOUND;
+}
+
+/* --- Receipts. While a message is on its way, workers know the task by its number alone: it may be
+ * cancelled, and its instance gone, before the last of them has delivered. */
+
+struct sent {
+    struct receipt receipt; /* first */
+    struct tasks *tasks;
+    uint64_t number;
+};
+
+/* Under the lock. @return The task, not known to anybody any more; NULL: it was cancelled. */
+static struct task *recall(struct tasks *tasks, uint64_t number)
+{
+    struct task *task = task_find(tasks, number);
+
+    if (task != NULL)
+        task_forget(tasks, task);
+    return task;
+}
+
+static void on_finished(struct receipt *receipt)
+{
+    struct sent *sent = (struct sent *)receipt;
+    struct tasks *tasks = sent->tasks;
+
+    pthread_mutex_lock(&tasks->lock);
+    struct task *task = recall(tasks, sent->number);
+    if (task != NULL) {
+        task->receipt = (toni_receipt){
+            .struct_size = sizeof task->receipt,
+            .targeted = receipt->targeted,
+            .queued = atomic_load(&receipt->answers[OUTBOX_TOOK]),
+            .dropped = atomic_load(&receipt->answers[OUTBOX_NO_MEMORY]),
+            .closed = atomic_load(&receipt->answers[OUTBOX_CLOSED]),
+        };
+        task->has_worked = true;
+        task->due.at_ns = tasks->now_ns();
+        task_put(tasks, task);
+    }
+    pthread_mutex_unlock(&tasks->lock);
+    free(sent);
+}
+
+/* Nothing was sent. @return Whether the task is gone as if it had never been asked for; if not, its
+ * instance has ended meanwhile and has released it. */
+static bool take_back(struct tasks *tasks, uint64_t number)
+{
+    pthread_mutex_lock(&tasks->lock);
+    struct task *task = recall(tasks, number);
+    if (task != NULL)
+        task_delist(task);
+    pthread_mutex_unlock(&tasks->lock);
+    free(task);
+    return task != NULL;
+}
+
+static int32_t target_send_with_receipt(toni_target *target, const toni_message *message,
+                                        toni_context *context, toni_receipt_fn told, void *data,
+                                        toni_release_fn release)
+{
+    const struct task task = {.kind = TASK_RECEIPT, .told = told, .data = data, .release = release};
+    struct sent *sent = calloc(1, sizeof *sent);
+    const int64_t number = sent != NULL ? ask(context, &task, 0) : TONI_ERR_NO_MEMORY;
+
+    if (number < 0) {
+        toni_target_destroy(target);
+        free(sent);
+        return (int32_t)number;
+    }
+    *sent = (struct sent){.tasks = instance_of(context)->tasks.tasks, .number = (uint64_t)number};
+    sent->receipt.finished = on_finished;
+    struct tasks *tasks = sent->tasks;
+    const int32_t result = target_send_receipt(target, message, &sent->receipt);
+    if (result >= 0)
+        return result;
+    free(sent);
+    return take_back(tasks, (uint64_t)number) ? result : 0;
+}
+
+void tasks_fill_table(toni_host *table)
+{
+    table->context_after = context_after;
+    table->context_every = context_every;
+    table->context_cancel_timer = context_cancel_timer;
+    table->context_post = context_post;
+    table->context_work = context_work;
+    table->target_send_with_receipt = target_send_with_receipt;
+}

@@ -1,0 +1,59 @@
+/* What a thread is in of a plugin, so that a crash can name it (host/crash.c). A record on the
+ * stack of whoever calls, and one pointer for each thread to the innermost. */
+#ifndef PLUGIN_CALL_H
+#define PLUGIN_CALL_H
+
+#include "base/signal_stack.h"
+
+#include <stdint.h>
+#include <toni/types.h>
+
+struct instance;
+
+struct plugin_call {
+    const struct instance *instance; /* NULL: a library is being loaded */
+    const char *callback;            /* or hook, as it is called in the log */
+    const toni_client *client;       /* whose callback it is, or NULL */
+    const char *library;             /* that is being loaded, or NULL */
+    uint64_t began_ns;               /* the caller's; clock_now_ns() */
+    const struct plugin_call *outer; /* that this one is within, or NULL */
+};
+
+/** The innermost call that this thread is in, or NULL. */
+extern _Thread_local const struct plugin_call *plugin_call_now;
+
+/** The number of the worker that this thread is, or -1. */
+extern _Thread_local int plugin_call_worker;
+
+/** Declares a record. A plugin that ends the thread in the call (pthread_exit, pthread_cancel) has
+ * its way back unwound: then the record is still the innermost when its scope is left. Nothing is
+ * done for that while all goes well, but a comparison. */
+#define PLUGIN_CALL(name) struct plugin_call name __attribute__((cleanup(plugin_call_leave)))
+
+/** What a thread runs that a plugin ends; should not return. NULL: nothing. Set once, by the host,
+ * before anything of a plugin runs. */
+extern void (*plugin_call_on_thread_end)(void);
+
+/** For PLUGIN_CALL alone. */
+static inline void plugin_call_leave(const struct plugin_call *call)
+{
+    if (plugin_call_now == call && plugin_call_on_thread_end)
+        plugin_call_on_thread_end();
+}
+
+/** Begins a call; plugin_call_end() must follow, on the same thread.
+ * @param call  Declared by PLUGIN_CALL; all set but `outer`. */
+static inline void plugin_call_begin(struct plugin_call *call)
+{
+    signal_stack_ensure();
+    call->outer = plugin_call_now;
+    plugin_call_now = call;
+}
+
+/** Ends it. */
+static inline void plugin_call_end(const struct plugin_call *call)
+{
+    plugin_call_now = call->outer;
+}
+
+#endif

@@ -1,0 +1,243 @@
+/* Numbers as they lie in memory: both processes are the same program. A string is its length and
+ * its bytes, a list its length and its items. */
+#include "plugin/descriptor_bytes.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As many entries as descriptor_check() lets a list have, and one more. */
+#define LONGEST_LIST 257u
+
+/* --- Writing */
+
+static int put_number(struct buffer *bytes, uint32_t number)
+{
+    return buffer_append(bytes, &number, sizeof number);
+}
+
+static int put_string(struct buffer *bytes, toni_str string)
+{
+    return put_number(bytes, (uint32_t)string.size) ||
+           buffer_append(bytes, string.data, string.size);
+}
+
+static int put_tokens(struct buffer *bytes, const toni_str *const *tokens)
+{
+    uint32_t count = 0;
+
+    while (tokens && tokens[count])
+        count++;
+    if (put_number(bytes, count))
+        return -1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (put_string(bytes, *tokens[i]))
+            return -1;
+    }
+    return 0;
+}
+
+static int put_needs(struct buffer *bytes, const toni_dependency *const *needs)
+{
+    uint32_t count = 0;
+
+    while (needs && needs[count])
+        count++;
+    if (put_number(bytes, count))
+        return -1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (put_number(bytes, needs[i]->version) || put_number(bytes, needs[i]->flags) ||
+            put_string(bytes, needs[i]->interface_name))
+            return -1;
+    }
+    return 0;
+}
+
+static int put_provides(struct buffer *bytes, const toni_interface *provides)
+{
+    if (!provides)
+        return put_number(bytes, 0);
+    return put_number(bytes, 1) || put_number(bytes, provides->version) ||
+           put_string(bytes, provides->name);
+}
+
+#define FUNCTIONS(X)                                                                               \
+    X(create)                                                                                      \
+    X(start)                                                                                       \
+    X(ready)                                                                                       \
+    X(stopping)                                                                                    \
+    X(destroy)                                                                                     \
+    X(guard)                                                                                       \
+    X(on_connect)                                                                                  \
+    X(on_message)                                                                                  \
+    X(on_disconnect)                                                                               \
+    X(client_free)                                                                                 \
+    X(on_request)                                                                                  \
+    X(export_state)                                                                                \
+    X(import_state)                                                                                \
+    X(on_adopt)
+
+static uint32_t functions_of(const toni_plugin *plugin)
+{
+    uint32_t set = 0, bit = 1;
+
+#define TAKE(name)                                                                                 \
+    set |= plugin->name ? bit : 0;                                                                 \
+    bit <<= 1;
+    FUNCTIONS(TAKE)
+#undef TAKE
+    return set;
+}
+
+int descriptor_write(const toni_plugin *plugin, struct buffer *bytes)
+{
+    return put_number(bytes, plugin->abi_minor) || put_number(bytes, plugin->size) ||
+                   put_number(bytes, plugin->kind) || put_number(bytes, plugin->flags) ||
+                   put_number(bytes, plugin->state_version) ||
+                   put_number(bytes, functions_of(plugin)) || put_string(bytes, plugin->name) ||
+                   put_string(bytes, plugin->version) || put_string(bytes, plugin->path) ||
+                   put_needs(bytes, plugin->needs) || put_provides(bytes, plugin->provides) ||
+                   put_tokens(bytes, plugin->subprotocols) ||
+                   put_tokens(bytes, plugin->keep_headers)
+               ? -1
+               : 0;
+}
+
+/* --- Reading */
+
+struct reader {
+    const char *bytes;
+    size_t left;
+    bool is_good;
+};
+
+/* What the descriptor points to. */
+struct told {
+    toni_dependency needs[LONGEST_LIST];
+    const toni_dependency *need_list[LONGEST_LIST + 1];
+    toni_interface provides;
+    uint32_t table_size; /* stands for the table */
+    toni_str tokens[2][LONGEST_LIST];
+    const toni_str *token_lists[2][LONGEST_LIST + 1];
+};
+
+static uint32_t get_number(struct reader *reader)
+{
+    uint32_t number = 0;
+
+    if (reader->left < sizeof number) {
+        reader->is_good = false;
+        return 0;
+    }
+    memcpy(&number, reader->bytes, sizeof number);
+    reader->bytes += sizeof number;
+    reader->left -= sizeof number;
+    return number;
+}
+
+static toni_str get_string(struct reader *reader)
+{
+    const uint32_t size = get_number(reader);
+
+    if (size > reader->left) {
+        reader->is_good = false;
+        return (toni_str){0};
+    }
+    const toni_str string = {.data = reader->bytes, .size = size};
+    reader->bytes += size;
+    reader->left -= size;
+    return string;
+}
+
+static uint32_t get_count(struct reader *reader)
+{
+    const uint32_t count = get_number(reader);
+
+    if (count > LONGEST_LIST)
+        reader->is_good = false;
+    return reader->is_good ? count : 0;
+}
+
+static const toni_dependency *const *get_needs(struct reader *reader, struct told *told)
+{
+    const uint32_t count = get_count(reader);
+
+    for (uint32_t i = 0; i < count; i++) {
+        told->needs[i].struct_size = sizeof told->needs[i];
+        told->needs[i].version = get_number(reader);
+        told->needs[i].flags = get_number(reader);
+        told->needs[i].interface_name = get_string(reader);
+        told->need_list[i] = &told->needs[i];
+    }
+    return told->need_list;
+}
+
+static const toni_interface *get_provides(struct reader *reader, struct told *told)
+{
+    if (get_number(reader) == 0)
+        return NULL;
+    told->table_size = sizeof told->table_size;
+    told->provides.struct_size = sizeof told->provides;
+    told->provides.version = get_number(reader);
+    told->provides.name = get_string(reader);
+    told->provides.table = &told->table_size;
+    return &told->provides;
+}
+
+static const toni_str *const *get_tokens(struct reader *reader, struct told *told, int list)
+{
+    const uint32_t count = get_count(reader);
+
+    for (uint32_t i = 0; i < count; i++) {
+        told->tokens[list][i] = get_string(reader);
+        told->token_lists[list][i] = &told->tokens[list][i];
+    }
+    return told->token_lists[list];
+}
+
+/* Stands for a function of a plugin that is not mapped here. */
+static void not_here(void)
+{
+    abort();
+}
+
+static void set_functions(toni_plugin *plugin, uint32_t set)
+{
+    void (*const stand_in)(void) = not_here;
+    uint32_t bit = 1;
+
+#define PUT(name)                                                                                  \
+    if (set & bit)                                                                                 \
+        memcpy(&plugin->name, &stand_in, sizeof stand_in);                                         \
+    bit <<= 1;
+    FUNCTIONS(PUT)
+#undef PUT
+}
+
+void *descriptor_read(const char *bytes, size_t size, toni_plugin *plugin)
+{
+    struct reader reader = {.bytes = bytes, .left = size, .is_good = true};
+    struct told *told = calloc(1, sizeof *told);
+
+    if (!told)
+        return NULL;
+    *plugin = (toni_plugin){.magic = TONI_ABI_MAGIC, .abi_major = TONI_ABI_MAJOR};
+    plugin->abi_minor = (uint16_t)get_number(&reader);
+    plugin->size = get_number(&reader);
+    plugin->kind = get_number(&reader);
+    plugin->flags = get_number(&reader);
+    plugin->state_version = get_number(&reader);
+    set_functions(plugin, get_number(&reader));
+    plugin->name = get_string(&reader);
+    plugin->version = get_string(&reader);
+    plugin->path = get_string(&reader);
+    plugin->needs = get_needs(&reader, told);
+    plugin->provides = get_provides(&reader, told);
+    plugin->subprotocols = get_tokens(&reader, told, 0);
+    plugin->keep_headers = get_tokens(&reader, told, 1);
+    if (reader.is_good && reader.left == 0)
+        return told;
+    free(told);
+    *plugin = (toni_plugin){0};
+    return NULL;
+}

@@ -1,0 +1,254 @@
+/* Changes; see changes.h. */
+#include "swap/changes.h"
+
+#include "graph/resolver.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Instances */
+
+static size_t find(const struct graph *graph, const struct instance_setup *setup)
+{
+    for (size_t i = 0; i < graph->setup_count; i++) {
+        const struct instance_setup *other = &graph->setups[i];
+
+        if (other->plugin->descriptor.kind == setup->plugin->descriptor.kind &&
+            strcmp(other->name, setup->name) == 0)
+            return i;
+    }
+    return NOBODY;
+}
+
+static bool options_equal(const struct value *a, const struct value *b)
+{
+    return a && b ? value_equal(a, b) : a == b;
+}
+
+/* Connections are no slot that could be filled or emptied later. */
+static bool handles_equal(const struct injection *a, const struct injection *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const bool had = a[i].kind == INJECTION_CONNECTIONS;
+        const bool has = b[i].kind == INJECTION_CONNECTIONS;
+        if (had != has)
+            return false;
+    }
+    return true;
+}
+
+/* @return What makes another instance of it, or NULL. The plugin is the same if its path and its
+ * content are: see loader.h. */
+static const char *why_swap(const struct graph *now, size_t before, const struct graph *next,
+                            size_t number)
+{
+    const struct instance_setup *old = &now->setups[before], *new = &next->setups[number];
+
+    if (strcmp(old->plugin->path, new->plugin->path) != 0)
+        return "another library";
+    if (old->plugin != new->plugin)
+        return "another content of its library";
+    if (!options_equal(old->options, new->options))
+        return "other options";
+    if (!toni_str_equal(old->path, new->path))
+        return "another path";
+    if (strcmp(old->module, new->module) != 0)
+        return "another module";
+    if (!handles_equal(now->injections[before], next->injections[number],
+                       needs_count(new->plugin->descriptor.needs)))
+        return "other imports";
+    return NULL;
+}
+
+static void compare(struct changes *changes, const struct graph *now, const struct graph *next,
+                    size_t number)
+{
+    struct instance_change *change = &changes->next[number];
+    const struct instance_setup *setup = &next->setups[number];
+
+    change->before = find(now, setup);
+    if (change->before == NOBODY) {
+        change->change = CHANGE_ADD;
+        changes->added++;
+        return;
+    }
+    changes->after[change->before] = number;
+    change->why = why_swap(now, change->before, next, number);
+    if (change->why) {
+        change->change = CHANGE_SWAP;
+        changes->swapped++;
+    } else if (!limits_equal(&now->setups[change->before].limits, &setup->limits)) {
+        change->change = CHANGE_LIMITS;
+        changes->limited++;
+    }
+}
+
+/* --- Who has to come to rest */
+
+/* @return Whether one that stays gets something else for a need than it has. */
+static bool gets_other(const struct changes *changes, const struct graph *now, size_t before,
+                       const struct graph *next, size_t number)
+{
+    const size_t needs = needs_count(next->setups[number].plugin->descriptor.needs);
+
+    for (size_t i = 0; i < needs; i++) {
+        const struct injection *had = &now->injections[before][i];
+        const struct injection *has = &next->injections[number][i];
+        const size_t source =
+            has->kind == INJECTION_INSTANCE ? changes->next[has->provider].before : NOBODY;
+
+        if (had->kind != has->kind || (had->kind == INJECTION_INSTANCE && had->provider != source))
+            return true;
+    }
+    return false;
+}
+
+/* Whoever uses one that comes to rest does so too: it could be on its way into it. All that an
+ * instance uses has a lower number. */
+static bool uses_resting(const struct changes *changes, const struct graph *now, size_t number)
+{
+    const size_t needs = needs_count(now->setups[number].plugin->descriptor.needs);
+
+    for (size_t i = 0; i < needs; i++) {
+        const struct injection *injection = &now->injections[number][i];
+
+        if (injection->kind == INJECTION_INSTANCE && changes->rests[injection->provider])
+            return true;
+    }
+    return false;
+}
+
+static void find_resting(struct changes *changes, const struct graph *now, const struct graph *next)
+{
+    for (size_t i = 0; i < now->setup_count; i++) {
+        const size_t after = changes->after[i];
+
+        changes->rests[i] = after == NOBODY || changes->next[after].change != CHANGE_NOTHING ||
+                            gets_other(changes, now, i, next, after) ||
+                            uses_resting(changes, now, i);
+    }
+}
+
+int changes_init(struct changes *changes, const struct graph *now, const struct graph *next)
+{
+    *changes = (struct changes){
+        .next = calloc(next->setup_count + 1, sizeof *changes->next),
+        .after = calloc(now->setup_count + 1, sizeof *changes->after),
+        .rests = calloc(now->setup_count + 1, sizeof *changes->rests),
+    };
+    if (!changes->next || !changes->after || !changes->rests)
+        return -1;
+    for (size_t i = 0; i < now->setup_count; i++)
+        changes->after[i] = NOBODY;
+    for (size_t i = 0; i < next->setup_count; i++)
+        compare(changes, now, next, i);
+    for (size_t i = 0; i < now->setup_count; i++)
+        changes->removed += changes->after[i] == NOBODY;
+    find_resting(changes, now, next);
+    return 0;
+}
+
+void changes_finish(struct changes *changes)
+{
+    free(changes->next);
+    free(changes->after);
+    free(changes->rests);
+    *changes = (struct changes){0};
+}
+
+bool changes_empty(const struct changes *changes)
+{
+    return changes->swapped + changes->added + changes->removed + changes->limited == 0;
+}
+
+/* --- The host itself */
+
+/* @return Where a setting stands; what is not there is the file's as a whole. */
+static const struct value *place_of(const struct config *config, const char *setting)
+{
+    const struct value *at = value_find(config->tree, setting);
+
+    return at ? at : config->tree;
+}
+
+static void check_addresses(const struct address_list *now, const struct address_list *next,
+                            const char *setting, const struct config *config,
+                            struct fault_list *faults)
+{
+    bool same = now->count == next->count;
+
+    for (size_t i = 0; same && i < now->count; i++) {
+        same = strcmp(listen_address_text(&now->addresses[i]),
+                      listen_address_text(&next->addresses[i])) == 0 &&
+               listen_address_same_file(&now->addresses[i], &next->addresses[i]);
+    }
+    if (same)
+        return;
+    fault_at(faults, place_of(config, "listen"),
+             "listen.%s is not what the host listens on; a reload can't change it: `toni restart`",
+             setting);
+}
+
+static void check_control(const struct config *now, const struct config *next,
+                          struct fault_list *faults)
+{
+    const char *here = now->control.path, *there = next->control.path;
+
+    if (here && there ? strcmp(here, there) == 0 : here == there)
+        return;
+    fault_at(
+        faults, place_of(next, "control"),
+        "control is `%s`, and the host has its socket at `%s`; a reload can't change it: `toni "
+        "restart`",
+        there ? there : "", here ? here : "");
+}
+
+/* The limits that the host reads for itself when it starts. */
+static void check_limits(const struct limits *now, const struct limits *next,
+                         const struct config *config, struct fault_list *faults)
+{
+#define HOST_LIMITS(X)                                                                             \
+    X(connections)                                                                                 \
+    X(connections_per_address)                                                                     \
+    X(handshake_ms)                                                                                \
+    X(memberships)                                                                                 \
+    X(pending_bytes_per_room)                                                                      \
+    X(pending_bytes)                                                                               \
+    X(inbound_bytes)                                                                               \
+    X(outbox_bytes_total)                                                                          \
+    X(http_body_bytes_total)                                                                       \
+    X(http_request_ms)                                                                             \
+    X(http_connections)
+    const struct value *at = place_of(config, "limits");
+#define CHECK_LIMIT(name)                                                                          \
+    if (now->name != next->name)                                                                   \
+        fault_at(faults, at,                                                                       \
+                 "limits." #name " is %" PRIu64 ", and the host runs with %" PRIu64                \
+                 "; a reload can't change it: `toni restart`",                                     \
+                 next->name, now->name);
+    HOST_LIMITS(CHECK_LIMIT)
+#undef CHECK_LIMIT
+#undef HOST_LIMITS
+}
+
+void changes_check_host(const struct config *now, const struct config *next,
+                        struct fault_list *faults)
+{
+    check_addresses(&now->websocket, &next->websocket, "websocket", next, faults);
+    check_addresses(&now->http, &next->http, "http", next, faults);
+    check_addresses(&now->admin, &next->admin, "admin", next, faults);
+    check_control(now, next, faults);
+    if (now->page != next->page) {
+        fault_at(faults, place_of(next, "listen.page"),
+                 "listen.page is not what the host started with; a reload can't change it: `toni "
+                 "restart`");
+    }
+    if (now->workers != next->workers) {
+        fault_at(faults, place_of(next, "workers"),
+                 "workers is %u, and the host runs with %u; a reload can't change it: `toni "
+                 "restart`",
+                 next->workers, now->workers);
+    }
+    check_limits(&now->limits, &next->limits, next, faults);
+}

@@ -1,6 +1,0 @@
-/* What a thread is in of a plugin; see plugin_call.h. */
-#include "wiring/plugin_call.h"
-
-_Thread_local const struct plugin_call *plugin_call_now;
-_Thread_local int plugin_call_worker = -1;
-void (*plugin_call_on_thread_end)(void);

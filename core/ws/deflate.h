@@ -1,0 +1,71 @@
+/* permessage-deflate (RFC 7692): messages that are compressed one by one, each with a fresh context
+ * (section 7.2.1). So one compressed message serves all clients that agreed on it, and nothing has
+ * to be kept for a client between two messages. Knows neither frames nor who agreed; the only file
+ * of the host that asks zlib. */
+#ifndef WS_DEFLATE_H
+#define WS_DEFLATE_H
+
+#include "base/buffer.h"
+#include "base/counter.h"
+
+#include <toni/types.h>
+
+#include <pthread.h>
+#include <stddef.h>
+
+/* The largest window there is. Who asks for a smaller one gets nothing compressed. */
+#define DEFLATE_WINDOW_BITS 15
+
+/* --- Compressing */
+
+struct deflater;
+
+/* As many contexts as threads ever compressed at the same time. */
+struct deflaters {
+    pthread_mutex_t mutex; /* a leaf: nothing is locked under it */
+    struct deflater *idle;
+    struct counter tried;        /* messages */
+    struct counter shrunk;       /* of these; the others went out as they were */
+    struct counter bytes_before; /* of those that shrank */
+    struct counter bytes_after;
+};
+
+/** @return 0, or -1 if there can be no lock. */
+int deflaters_init(struct deflaters *deflaters);
+
+void deflaters_finish(struct deflaters *deflaters);
+
+/** Compresses one message.
+ * @return The message as it goes out, to be given to free(): its kind holds FRAME_COMPRESSED too.
+ * NULL if it doesn't shrink, or on no memory: then it goes out as it is. @thread Any. */
+toni_message *deflaters_shrink(struct deflaters *deflaters, const toni_message *message);
+
+/* --- Inflating. One thread at a time. */
+
+struct inflater;
+
+enum inflated {
+    INFLATED,
+    INFLATED_INVALID,   /* not what section 7.2.1 makes */
+    INFLATED_TOO_BIG,   /* the rest was not looked at */
+    INFLATED_NO_MEMORY, /* the same */
+};
+
+/** @return NULL on no memory. */
+struct inflater *inflater_create(void);
+
+/** @param inflater  NULL is fine. */
+void inflater_destroy(struct inflater *inflater);
+
+/** Inflates one message.
+ * @param bytes    The payloads of its frames.
+ * @param limit    Of the inflated message, in bytes.
+ * @param message  Empty; what was inflated is appended. The caller's, whatever is returned. */
+enum inflated inflater_inflate(struct inflater *inflater, const void *bytes, size_t size,
+                               size_t limit, struct buffer *message);
+
+/** @return How many bytes of a compressed message are taken if @p size are allowed inflated. What
+ * does not compress grows by less than that. */
+size_t inflater_most(size_t size);
+
+#endif

@@ -1,0 +1,645 @@
+/* One instance and the calls into it: locks, measures, counts, and what its context answers. The
+ * plugins are made of functions of this file. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "instance/context.h"
+#include "instance/instance.h"
+#include "temporary_folder.h"
+
+#include <math.h>
+#include <sched.h>
+#include <toni/toni.h>
+
+static toni_host table;
+static struct plugin plugin;
+static struct value *options;
+static struct slots slots;
+static struct instance_setup setup;
+static char log_lines[16384];
+
+static struct fake_client {
+    const toni_host *host;
+} client;
+
+static const char *client_name(const toni_client *handle)
+{
+    (void)handle;
+    return "cafe";
+}
+
+static void keep_line(void *data, enum log_level level, const char *line, size_t length)
+{
+    (void)data, (void)level;
+    ck_assert_uint_lt(strlen(log_lines) + length, sizeof log_lines);
+    strncat(log_lines, line, length);
+}
+
+/* Finds a text in the log since the last call. */
+static void check_log(const char *const *words)
+{
+    for (; *words != NULL; words++)
+        ck_assert_msg(strstr(log_lines, *words) != NULL, "`%s` lacks `%s`", log_lines, *words);
+    log_lines[0] = '\0';
+}
+
+/* --- The plugin. What its callbacks do is decided by the tests. */
+
+static struct {
+    int32_t result;
+    uint64_t busy_ms;        /* how long a callback takes */
+    _Atomic int inside;      /* how many callbacks run now */
+    _Atomic int most_inside; /* and at most */
+    _Atomic int wait_for;    /* a callback waits until that many were inside together */
+    int calls;
+    void *last;
+} behaviour;
+
+/* Spins, so that no test depends on when a sleeper is woken. */
+static void be_busy(void)
+{
+    const uint64_t end = clock_now_ns() + behaviour.busy_ms * 1000000;
+
+    while (clock_now_ns() < end)
+        sched_yield();
+}
+
+static int32_t enter(void)
+{
+    const int inside = atomic_fetch_add(&behaviour.inside, 1) + 1;
+    int most = atomic_load(&behaviour.most_inside);
+
+    while (inside > most && !atomic_compare_exchange_weak(&behaviour.most_inside, &most, inside))
+        ;
+    while (atomic_load(&behaviour.most_inside) < atomic_load(&behaviour.wait_for))
+        sched_yield();
+    if (behaviour.busy_ms > 0)
+        be_busy();
+    atomic_fetch_sub(&behaviour.inside, 1);
+    return behaviour.result;
+}
+
+static int32_t create(toni_context *context, void **self)
+{
+    *self = context;
+    return enter();
+}
+
+static int32_t start(void *self)
+{
+    behaviour.last = self;
+    return enter();
+}
+
+static int32_t ready(void *self)
+{
+    behaviour.last = self;
+    return enter();
+}
+
+static void stopping(void *self, uint32_t why)
+{
+    behaviour.last = self;
+    ck_assert_uint_eq(why, 0);
+    enter();
+}
+
+static void destroy(void *self)
+{
+    behaviour.last = self;
+    behaviour.calls++;
+    enter();
+}
+
+static int32_t guard(void *self, const toni_request *request)
+{
+    (void)self, (void)request;
+    return enter();
+}
+
+static int32_t on_connect(void *self, toni_client *handle)
+{
+    (void)self, (void)handle;
+    return enter();
+}
+
+static int32_t on_message(void *self, toni_client *handle, const toni_message *message)
+{
+    (void)self, (void)handle, (void)message;
+    return enter();
+}
+
+static void on_disconnect(void *self, toni_client *handle, const toni_disconnect_info *info)
+{
+    (void)self, (void)handle, (void)info;
+    enter();
+}
+
+static void client_free(void *self, void *data)
+{
+    (void)self;
+    behaviour.last = data;
+    enter();
+}
+
+static const toni_plugin full = {
+    .kind = TONI_GATEWAY,
+    .create = create,
+    .start = start,
+    .ready = ready,
+    .stopping = stopping,
+    .destroy = destroy,
+    .guard = guard,
+    .on_connect = on_connect,
+    .on_message = on_message,
+    .on_disconnect = on_disconnect,
+    .client_free = client_free,
+};
+
+static void set_up(void)
+{
+    testing_setup();
+    memset(&behaviour, 0, sizeof behaviour);
+    memset(log_lines, 0, sizeof log_lines);
+    log_set_sink(keep_line, NULL);
+    table = (toni_host){.struct_size = sizeof table, .client_name = client_name};
+    context_fill_table(&table);
+    client.host = &table;
+    options = value_group_create((struct value_place){.file = "x.conf", .line = 1});
+    plugin = (struct plugin){.descriptor = full, .path = "/x.so", .references = 1};
+    ck_assert_int_eq(slots_init(&slots), 0);
+    setup = (struct instance_setup){.slot = slots_make(&slots, TONI_GATEWAY, "inst"),
+                                    .plugin = &plugin,
+                                    .name = "inst",
+                                    .module = "mod",
+                                    .path = TONI_STR("/x"),
+                                    .options = options,
+                                    .limits = limits_default()};
+}
+
+static void tear_down(void)
+{
+    ck_assert_uint_eq(plugin.references, 1); /* each instance gave its own back */
+    value_destroy(options);
+    slots_finish(&slots);
+    log_set_sink(NULL, NULL);
+    testing_teardown();
+}
+
+static struct instance *make(void)
+{
+    struct instance *instance;
+
+    ck_assert_int_eq(instance_create(&setup, &table, NULL, &instance), TONI_OK);
+    ck_assert_ptr_nonnull(instance);
+    return instance;
+}
+
+static toni_client *handle(void)
+{
+    return (toni_client *)&client;
+}
+
+static int32_t send_message(struct instance *instance)
+{
+    const toni_message message = toni_text(toni_str_of("x"));
+
+    return instance_on_message(instance, handle(), &message);
+}
+
+/* --- Life */
+
+START_TEST(lives)
+{
+    struct instance *instance = make();
+
+    ck_assert_uint_eq(plugin.references, 2);
+    ck_assert_ptr_eq(instance->self, instance_context(instance));
+    ck_assert_ptr_eq(toni_host_of(instance_context(instance)), &table);
+    ck_assert_int_eq(instance_start(instance), TONI_OK);
+    ck_assert_ptr_eq(behaviour.last, instance->self);
+    ck_assert_int_eq(instance_ready(instance), TONI_OK);
+    instance_stopping(instance);
+    void *self = instance->self;
+    instance_destroy(instance);
+    ck_assert_ptr_eq(behaviour.last, self);
+    ck_assert_int_eq(behaviour.calls, 1);
+    ck_assert_str_eq(log_lines, "");
+    instance_destroy(NULL);
+}
+END_TEST
+
+START_TEST(a_failed_create_is_not_destroyed)
+{
+    struct instance *instance;
+
+    behaviour.result = TONI_ERR_LIMIT;
+    ck_assert_int_eq(instance_create(&setup, &table, NULL, &instance), TONI_ERR_LIMIT);
+    ck_assert_ptr_null(instance);
+    ck_assert_int_eq(behaviour.calls, 0);
+}
+END_TEST
+
+START_TEST(failed_hooks_are_told)
+{
+    struct instance *instance = make();
+
+    behaviour.result = TONI_ERR_FAILED;
+    ck_assert_int_eq(instance_start(instance), TONI_ERR_FAILED);
+    ck_assert_int_eq(instance_ready(instance), TONI_ERR_FAILED);
+    instance_destroy(instance);
+}
+END_TEST
+
+START_TEST(most_callbacks_may_be_left_out)
+{
+    plugin.descriptor = (toni_plugin){.create = create, .on_message = on_message};
+    struct instance *instance = make();
+
+    behaviour.result = TONI_ERR_FAILED;
+    ck_assert_int_eq(instance_start(instance), TONI_OK);
+    ck_assert_int_eq(instance_ready(instance), TONI_OK);
+    ck_assert_int_eq(instance_guard(instance, NULL), TONI_OK);
+    ck_assert_int_eq(instance_on_connect(instance, handle()), TONI_OK);
+    instance_on_disconnect(instance, handle(), NULL);
+    instance_client_free(instance, &client);
+    instance_stopping(instance);
+    instance_destroy(instance);
+}
+END_TEST
+
+/* --- Results */
+
+START_TEST(results_go_through)
+{
+    struct instance *instance = make();
+
+    behaviour.result = TONI_ERR_UNAUTHORIZED;
+    ck_assert_int_eq(instance_guard(instance, NULL), TONI_ERR_UNAUTHORIZED);
+    ck_assert_int_eq(instance_on_connect(instance, handle()), TONI_ERR_UNAUTHORIZED);
+    ck_assert_uint_eq(counter_read(&instance->figures->callback_failures),
+                      0); /* that may be intended */
+    ck_assert_str_eq(log_lines, "");
+
+    behaviour.result = 5; /* a count is a success, but to a guard that lets in only for 0 */
+    ck_assert_int_eq(instance_guard(instance, NULL), 5);
+    ck_assert_int_eq(instance_on_connect(instance, handle()), TONI_OK);
+    ck_assert_int_eq(send_message(instance), TONI_OK);
+    ck_assert_int_eq(instance_start(instance), TONI_OK);
+    instance_destroy(instance);
+}
+END_TEST
+
+START_TEST(a_failed_message_is_logged_and_counted)
+{
+    struct instance *instance = make();
+
+    behaviour.result = TONI_ERR_FAILED;
+    ck_assert_int_eq(send_message(instance), TONI_ERR_FAILED);
+    ck_assert_uint_eq(counter_read(&instance->figures->callback_failures), 1);
+    check_log(WORDS("level=warn", "instance=inst", "callback=on_message", "client=cafe",
+                    "error=TONI_ERR_FAILED"));
+    instance_destroy(instance);
+}
+END_TEST
+
+START_TEST(client_data_is_freed_once_there_is_some)
+{
+    struct instance *instance = make();
+
+    instance_client_free(instance, NULL);
+    ck_assert_ptr_null(behaviour.last);
+    instance_client_free(instance, &client);
+    ck_assert_ptr_eq(behaviour.last, &client);
+    instance_destroy(instance);
+}
+END_TEST
+
+/* --- Measures */
+
+START_TEST(slow_callbacks_are_logged_and_counted)
+{
+    setup.limits.callback_ms = 1;
+    struct instance *instance = make();
+
+    ck_assert_int_eq(send_message(instance), TONI_OK);
+    log_lines[0] = '\0'; /* a busy machine may have made it slow */
+    const uint64_t before = counter_read(&instance->figures->slow_callbacks);
+    behaviour.busy_ms = 3;
+    ck_assert_int_eq(send_message(instance), TONI_OK);
+    ck_assert_uint_eq(counter_read(&instance->figures->slow_callbacks), before + 1);
+    check_log(
+        WORDS("level=warn", "instance=inst", "callback=on_message", "took_ms=", "limit_ms=1"));
+
+    instance_guard(instance, NULL);
+    check_log(WORDS("callback=guard"));
+    instance_on_connect(instance, handle());
+    check_log(WORDS("callback=on_connect"));
+    instance_on_disconnect(instance, handle(), NULL);
+    check_log(WORDS("callback=on_disconnect"));
+    instance_client_free(instance, &client);
+    check_log(WORDS("callback=client_free"));
+    ck_assert_uint_eq(counter_read(&instance->figures->slow_callbacks), before + 5);
+    behaviour.busy_ms = 0;
+    instance_destroy(instance);
+}
+END_TEST
+
+START_TEST(the_times_of_callbacks_are_counted)
+{
+    struct histogram_figures times = {0};
+    uint64_t count = 0;
+    struct instance *instance = make();
+
+    behaviour.busy_ms = 6;
+    ck_assert_int_eq(send_message(instance), TONI_OK);
+    behaviour.busy_ms = 0;
+    for (int i = 0; i < 9; i++)
+        ck_assert_int_eq(send_message(instance), TONI_OK);
+    striped_histogram_read(&instance->figures->callback_times, &times);
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        count += times.buckets[i];
+    ck_assert_uint_eq(count, 10); /* hooks don't count */
+    ck_assert_uint_ge(times.sum_ns, 6000000);
+    ck_assert_uint_lt(times.buckets[0], 10);
+    instance_destroy(instance);
+}
+END_TEST
+
+START_TEST(slow_hooks_are_logged_and_counted)
+{
+    setup.limits.hook_ms = 1;
+    behaviour.busy_ms = 3;
+    struct instance *instance = make();
+
+    check_log(WORDS("level=warn", "instance=inst", "hook=create", "took_ms=", "limit_ms=1"));
+    instance_start(instance);
+    check_log(WORDS("hook=start"));
+    instance_ready(instance);
+    check_log(WORDS("hook=ready"));
+    instance_stopping(instance);
+    check_log(WORDS("hook=stopping"));
+    ck_assert_uint_eq(counter_read(&instance->figures->slow_hooks), 4);
+    ck_assert_uint_eq(counter_read(&instance->figures->slow_callbacks), 0);
+    instance_destroy(instance);
+    check_log(WORDS("hook=destroy"));
+}
+END_TEST
+
+/* --- Threads */
+
+#define THREADS 4
+#define ROUNDS 200
+
+static void *send_many(void *data)
+{
+    for (int i = 0; i < ROUNDS; i++)
+        ck_assert_int_eq(send_message(data), TONI_OK);
+    return NULL;
+}
+
+static void send_from_threads(struct instance *instance)
+{
+    pthread_t threads[THREADS];
+
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, send_many, instance), 0);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+}
+
+START_TEST(serialised_callbacks_run_one_at_a_time)
+{
+    struct instance *instance = make();
+
+    send_from_threads(instance);
+    ck_assert_int_eq(behaviour.most_inside, 1);
+    instance_destroy(instance);
+}
+END_TEST
+
+START_TEST(concurrent_callbacks_run_together)
+{
+    plugin.descriptor.flags = TONI_CONCURRENT;
+    struct instance *instance = make();
+
+    behaviour.wait_for = 2; /* or forever, if they did not */
+    send_from_threads(instance);
+    ck_assert_int_ge(behaviour.most_inside, 2);
+    ck_assert_uint_eq(counter_read(&instance->figures->lock_wait_ns), 0);
+    instance_destroy(instance);
+}
+END_TEST
+
+static _Atomic bool is_holding;
+
+static void *hold_lock(void *data)
+{
+    struct instance *instance = data;
+
+    pthread_mutex_lock(&instance->lock);
+    atomic_store(&is_holding, true);
+    behaviour.busy_ms = 2;
+    be_busy();
+    behaviour.busy_ms = 0;
+    pthread_mutex_unlock(&instance->lock);
+    return NULL;
+}
+
+START_TEST(waiting_for_the_lock_is_measured)
+{
+    struct instance *instance = make();
+    pthread_t holder;
+
+    ck_assert_int_eq(send_message(instance), TONI_OK);
+    ck_assert_uint_eq(counter_read(&instance->figures->lock_wait_ns), 0);
+    while (counter_read(&instance->figures->lock_wait_ns) ==
+           0) { /* on a busy machine the lock may be free again */
+        atomic_store(&is_holding, false);
+        ck_assert_int_eq(pthread_create(&holder, NULL, hold_lock, instance), 0);
+        while (!atomic_load(&is_holding))
+            sched_yield();
+        ck_assert_int_eq(send_message(instance), TONI_OK);
+        ck_assert_int_eq(pthread_join(holder, NULL), 0);
+    }
+    instance_destroy(instance);
+}
+END_TEST
+
+/* --- Context */
+
+static void add_options(void)
+{
+    const struct value_place place = {.file = NULL, .line = 2};
+    struct value *list, *group;
+
+    value_add_bool(options, "on", place, true);
+    value_add_int(options, "number", place, 5000000000);
+    value_add_double(options, "half", place, 0.5);
+    value_add_string(options, "text", place, "hello");
+    list = value_add_list(options, "servers", place);
+    value_add_string(list, NULL, place, "zero");
+    value_add_string(list, NULL, place, "one");
+    group = value_add_group(list, NULL, place);
+    value_add_string(group, "name", place, "two");
+}
+
+START_TEST(options_are_read)
+{
+    struct instance *instance = make();
+    toni_context *context = instance_context(instance);
+    int32_t on = 7;
+    int64_t number = 7;
+    double real = 7;
+    toni_str text = toni_str_of("old");
+    size_t count = 7;
+
+    add_options();
+    ck_assert_int_eq(toni_option_bool(context, "on", &on), TONI_OK);
+    ck_assert_int_eq(on, 1);
+    ck_assert_int_eq(toni_option_int(context, "number", &number), TONI_OK);
+    ck_assert_int_eq(number, 5000000000);
+    ck_assert_int_eq(toni_option_double(context, "half", &real), TONI_OK);
+    ck_assert(fabs(real - 0.5) < 1e-9);
+    ck_assert_int_eq(toni_option_double(context, "number", &real), TONI_OK);
+    ck_assert(fabs(real - 5e9) < 1);
+    ck_assert_int_eq(toni_option_str(context, "text", &text), TONI_OK);
+    ck_assert_str_eq(text.data, "hello");
+    ck_assert_uint_eq(text.size, 5);
+    ck_assert_int_eq(toni_option_count(context, "servers", &count), TONI_OK);
+    ck_assert_uint_eq(count, 3);
+    ck_assert_int_eq(toni_option_str(context, "servers.[1]", &text), TONI_OK);
+    ck_assert_str_eq(text.data, "one");
+    ck_assert_int_eq(toni_option_str(context, "servers.[2].name", &text), TONI_OK);
+    ck_assert_str_eq(text.data, "two");
+    ck_assert_int_eq(toni_option_count(context, "servers.[2]", &count), TONI_OK);
+    ck_assert_uint_eq(count, 1);
+    instance_destroy(instance);
+}
+END_TEST
+
+START_TEST(options_that_are_not_there_leave_the_value_alone)
+{
+    static const char *const paths[] = {"",
+                                        ".",
+                                        "nothing",
+                                        "text.more",
+                                        "servers.name",
+                                        "servers.[3]",
+                                        "servers.[",
+                                        "servers.[]",
+                                        "servers.[x]",
+                                        "servers.[-1]",
+                                        "servers.",
+                                        "servers..",
+                                        "[9]",
+                                        "servers.[1]x",
+                                        "servers.[18446744073709551617]"};
+    struct instance *instance = make();
+    toni_context *context = instance_context(instance);
+    int32_t on = 7;
+    int64_t number = 7;
+    double real = 7;
+    toni_str text = toni_str_of("old");
+    size_t count = 7;
+
+    add_options();
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        ck_assert_int_eq(toni_option_str(context, paths[i], &text), TONI_ERR_NOT_FOUND);
+        ck_assert_int_eq(toni_option_double(context, paths[i], &real), TONI_ERR_NOT_FOUND);
+        ck_assert_int_eq(toni_option_count(context, paths[i], &count), TONI_ERR_NOT_FOUND);
+    }
+    ck_assert_int_eq(toni_option_bool(context, "text", &on), TONI_ERR_TYPE);
+    ck_assert_int_eq(toni_option_int(context, "half", &number), TONI_ERR_TYPE);
+    ck_assert_int_eq(toni_option_double(context, "text", &real), TONI_ERR_TYPE);
+    ck_assert_int_eq(toni_option_str(context, "number", &text), TONI_ERR_TYPE);
+    ck_assert_int_eq(toni_option_count(context, "number", &count), TONI_ERR_TYPE);
+    ck_assert_int_eq(on, 7);
+    ck_assert_int_eq(number, 7);
+    ck_assert(fabs(real - 7) < 1e-9);
+    ck_assert_str_eq(text.data, "old");
+    ck_assert_uint_eq(count, 7);
+    instance_destroy(instance);
+
+    setup.options = NULL;
+    instance = make();
+    ck_assert_int_eq(toni_option_int(instance_context(instance), "number", &number),
+                     TONI_ERR_NOT_FOUND);
+    instance_destroy(instance);
+}
+END_TEST
+
+static const toni_dependency chat = {sizeof chat, 1, TONI_STR("chat"), 0, 0};
+static const toni_dependency *const *const two_needs = TONI_NEEDS(&chat, TONI_CONNECTIONS);
+
+START_TEST(a_context_has_a_name_and_what_was_injected)
+{
+    void *const injected[] = {&client, &table};
+    struct instance *instance;
+
+    plugin.descriptor.needs = two_needs;
+    ck_assert_int_eq(instance_create(&setup, &table, injected, &instance), TONI_OK);
+    toni_context *context = instance_context(instance);
+    ck_assert(toni_str_equal(toni_context_name(context), toni_str_of("inst")));
+    ck_assert_ptr_eq(toni_context_connections(context), (toni_connections *)&table);
+    ck_assert_ptr_eq(toni_context_inject(context, "chat"), &client);
+    ck_assert_ptr_null(toni_context_inject(context, "other"));
+    instance_destroy(instance);
+}
+END_TEST
+
+START_TEST(a_context_logs_with_the_instances_name)
+{
+    struct instance *instance = make();
+    toni_context *context = instance_context(instance);
+    const toni_log_field fields[] = {{TONI_STR("good.key_1"), TONI_STR("a b")},
+                                     {TONI_STR("bad key="), TONI_STR("x")},
+                                     {TONI_STR(""), {NULL, 0}}};
+    toni_log_field many[40];
+
+    toni_log(context, TONI_LOG_WARN, "%s happened", "it");
+    check_log(WORDS("level=warn", "msg=\"it happened\"", "instance=inst"));
+    toni_log_fields(context, TONI_LOG_ERROR, "fields", fields, 3);
+    check_log(WORDS("level=error", "good.key_1=\"a b\"", " bad_key_=x", " _=\"\""));
+    toni_log(context, TONI_LOG_DEBUG, "hidden");
+    ck_assert_str_eq(log_lines, "");
+    toni_log(context, 99, "loud");
+    check_log(WORDS("level=error"));
+    toni_log(context, TONI_LOG_INFO, "%05000d", 1); /* longer than a line */
+    check_log(WORDS("level=info", "…"));
+
+    for (size_t i = 0; i < 40; i++)
+        many[i] = fields[0];
+    toni_log_fields(context, TONI_LOG_INFO, "many", many, 40);
+    check_log(WORDS("fields_left_out=16"));
+    table.context_log(context, TONI_LOG_INFO, toni_str_make(NULL, 0), NULL, 0);
+    check_log(WORDS("msg=\"\""));
+    instance_destroy(instance);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("instance");
+    TCase *cases = tcase_create("all");
+
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_add_test(cases, lives);
+    tcase_add_test(cases, a_failed_create_is_not_destroyed);
+    tcase_add_test(cases, failed_hooks_are_told);
+    tcase_add_test(cases, most_callbacks_may_be_left_out);
+    tcase_add_test(cases, results_go_through);
+    tcase_add_test(cases, a_failed_message_is_logged_and_counted);
+    tcase_add_test(cases, client_data_is_freed_once_there_is_some);
+    tcase_add_test(cases, slow_callbacks_are_logged_and_counted);
+    tcase_add_test(cases, the_times_of_callbacks_are_counted);
+    tcase_add_test(cases, slow_hooks_are_logged_and_counted);
+    tcase_add_test(cases, serialised_callbacks_run_one_at_a_time);
+    tcase_add_test(cases, concurrent_callbacks_run_together);
+    tcase_add_test(cases, waiting_for_the_lock_is_measured);
+    tcase_add_test(cases, options_are_read);
+    tcase_add_test(cases, options_that_are_not_there_leave_the_value_alone);
+    tcase_add_test(cases, a_context_has_a_name_and_what_was_injected);
+    tcase_add_test(cases, a_context_logs_with_the_instances_name);
+    suite_add_tcase(suite, cases);
+    return testing_run(suite);
+}
