@@ -102,17 +102,22 @@ static void on_no_wait(uv_idle_t *no_wait)
     (void)no_wait;
 }
 
+/* A portion of what is due; while there is more, the loop polls in between, and does not wait. What
+ * becomes due meanwhile is collected after that, so it holds up nothing that is due longer. */
 static void on_polled(uv_check_t *polled)
 {
     struct timeouts *timeouts = polled->data;
-    uv_check_stop(&timeouts->polled);
-    uv_idle_stop(&timeouts->no_wait);
-    collect_due(timeouts, uv_now(polled->loop));
-    while (timeouts->expiring) {
+    if (!timeouts->expiring)
+        collect_due(timeouts, uv_now(polled->loop));
+    for (unsigned i = 0; i < TIMEOUTS_A_TURN && timeouts->expiring; i++) {
         struct timeout *timeout = timeouts->expiring;
         timeout_clear(timeouts, timeout);
         timeouts->expired(timeout); /* may set and clear others */
     }
+    if (timeouts->expiring)
+        return;
+    uv_check_stop(&timeouts->polled);
+    uv_idle_stop(&timeouts->no_wait);
     arm_next(timeouts);
 }
 

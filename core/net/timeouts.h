@@ -2,7 +2,9 @@
  * a timer per idle connection would cost it more memory than all else that is ours. Exact to
  * TIMEOUT_TICK_MS; never early. What is due expires only after another look at the loop's
  * descriptors: after a long callback, or a pause of the whole process, what a peer has sent in time
- * is heard first. */
+ * is heard first. No more than TIMEOUTS_A_TURN expire between two such looks: thousands of silent
+ * peers that came together end together, and whoever asks meanwhile does not wait for all of that.
+ */
 #ifndef NET_TIMEOUTS_H
 #define NET_TIMEOUTS_H
 
@@ -13,6 +15,7 @@
 
 #define TIMEOUT_TICK_MS 10
 #define TIMEOUT_SLOTS 4096
+#define TIMEOUTS_A_TURN 64
 
 /* To be embedded; zero is one that is not set. */
 struct timeout {
@@ -23,7 +26,7 @@ struct timeout {
 
 struct timeouts {
     uv_timer_t timer;
-    uv_idle_t no_wait; /* active between the timer's call and the end of the poll that follows */
+    uv_idle_t no_wait; /* active from the timer's call until all that is due has expired */
     uv_check_t polled;
     void (*expired)(struct timeout *timeout);
     uint64_t hand;      /* the last tick that was looked at */

@@ -102,12 +102,14 @@ static void finish(void)
     ck_assert_int_eq(uv_loop_close(&loop), 0);
 }
 
-/* The timer's call, and the poll after it. */
+/* The timer's call, and the polls after it. */
 static void fire(void)
 {
     fake_due = UINT64_MAX;
     fake_call(&timeouts.timer);
-    uv_run(&loop, UV_RUN_NOWAIT);
+    do
+        uv_run(&loop, UV_RUN_NOWAIT);
+    while (fake_due == UINT64_MAX && uv_loop_alive(&loop));
     ck_assert_msg(fake_due > fake_now, "the timer is set to the past: the loop would spin");
 }
 
@@ -171,6 +173,77 @@ START_TEST(test_without_timeouts_the_timer_rests)
 }
 END_TEST
 
+/* --- Many at once */
+
+#define MANY 1000
+
+static struct timeout many[MANY];
+
+static void on_one_of_many(struct timeout *timeout)
+{
+    ck_assert_ptr_null(timeout->link);
+    expirations++;
+}
+
+static void start_many(void)
+{
+    start();
+    timeouts.expired = on_one_of_many;
+    memset(many, 0, sizeof many);
+    for (size_t i = 0; i < MANY; i++)
+        timeout_set(&timeouts, &many[i], i % 100);
+    fake_now += 200;
+    fake_call(&timeouts.timer);
+}
+
+/* @return How many expired. */
+static uint64_t turn(void)
+{
+    const uint64_t before = expirations;
+    uv_run(&loop, UV_RUN_NOWAIT);
+    return expirations - before;
+}
+
+START_TEST(test_of_many_a_portion_expires_between_two_polls)
+{
+    start_many();
+    for (size_t i = 0; i < MANY / TIMEOUTS_A_TURN; i++)
+        ck_assert_uint_eq(turn(), TIMEOUTS_A_TURN);
+    ck_assert_uint_eq(turn(), MANY % TIMEOUTS_A_TURN);
+    ck_assert_uint_eq(timeouts.count, 0);
+    ck_assert_uint_eq(turn(), 0);
+    finish();
+}
+END_TEST
+
+START_TEST(test_between_portions_others_are_set_and_cleared)
+{
+    struct timeout later = {0}, far = {0};
+    start_many();
+    ck_assert_uint_eq(turn(), TIMEOUTS_A_TURN);
+    size_t cleared = 0;
+    for (size_t i = 0; i < MANY; i += 2) { /* their peers were in time */
+        cleared += many[i].link != NULL;
+        timeout_clear(&timeouts, &many[i]);
+    }
+    timeout_set(&timeouts, &later, 5);
+    timeout_set(&timeouts, &far, 60000); /* a round of the wheel later */
+    fake_now += 20;
+    fake_due = UINT64_MAX;
+    while (fake_due == UINT64_MAX)
+        ck_assert_uint_le(turn(), TIMEOUTS_A_TURN);
+    ck_assert_uint_eq(expirations, MANY - cleared);
+    ck_assert_uint_le(fake_due, fake_now); /* it became due meanwhile, and waits no longer */
+    fire();
+    ck_assert_ptr_null(later.link);
+    ck_assert_ptr_nonnull(far.link);
+    fake_now += 60000;
+    fire();
+    ck_assert_ptr_null(far.link);
+    finish();
+}
+END_TEST
+
 /* --- On a real loop */
 
 static int pipe_ends[2];
@@ -228,6 +301,8 @@ int main(void)
     tcase_add_loop_test(tcase, test_each_expires_once_and_in_time, 0, 8);
     tcase_add_loop_test(tcase, test_after_a_pause_all_that_is_due_expires, 0, 8);
     tcase_add_test(tcase, test_without_timeouts_the_timer_rests);
+    tcase_add_test(tcase, test_of_many_a_portion_expires_between_two_polls);
+    tcase_add_test(tcase, test_between_portions_others_are_set_and_cleared);
     tcase_add_test(tcase, test_what_has_come_is_heard_first);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
