@@ -9,37 +9,47 @@ static bool in_range(unsigned char byte, unsigned char low, unsigned char high)
     return byte >= low && byte <= high;
 }
 
-static bool is_tail(unsigned char byte)
+/* @return Whether @p byte may begin a character; @p state says what may follow then. */
+static inline bool begin_character(struct utf8_state *state, unsigned char byte)
 {
-    return in_range(byte, 0x80, 0xBF);
+    *state = (struct utf8_state){.low = 0x80, .high = 0xBF};
+    if (byte < 0x80)
+        return true;
+    if (in_range(byte, 0xC2, 0xDF)) {
+        state->missing = 1;
+    } else if (in_range(byte, 0xE0, 0xEF)) { /* no overlong form, no surrogate */
+        state->missing = 2;
+        state->low = byte == 0xE0 ? 0xA0 : 0x80;
+        state->high = byte == 0xED ? 0x9F : 0xBF;
+    } else if (in_range(byte, 0xF0, 0xF4)) { /* no overlong form, nothing above U+10FFFF */
+        state->missing = 3;
+        state->low = byte == 0xF0 ? 0x90 : 0x80;
+        state->high = byte == 0xF4 ? 0x8F : 0xBF;
+    }
+    return state->missing > 0;
 }
 
-/* What may follow the first byte of three: E0 must not begin an overlong form, ED no surrogate. */
-static bool is_second_of_three(unsigned char first, unsigned char second)
+static inline bool continue_character(struct utf8_state *state, unsigned char byte)
 {
-    return in_range(second, first == 0xE0 ? 0xA0 : 0x80, first == 0xED ? 0x9F : 0xBF);
-}
-
-/* And of four: F0 must not begin an overlong form, F4 nothing above U+10FFFF. */
-static bool is_second_of_four(unsigned char first, unsigned char second)
-{
-    return in_range(second, first == 0xF0 ? 0x90 : 0x80, first == 0xF4 ? 0x8F : 0xBF);
+    if (!in_range(byte, state->low, state->high))
+        return false;
+    *state = (struct utf8_state){.missing = state->missing - 1, .low = 0x80, .high = 0xBF};
+    return true;
 }
 
 size_t utf8_character(const void *bytes, size_t length)
 {
     const unsigned char *b = bytes;
+    struct utf8_state state;
+    size_t size = 1;
 
-    if (b[0] < 0x80)
-        return 1;
-    if (in_range(b[0], 0xC2, 0xDF))
-        return length >= 2 && is_tail(b[1]) ? 2 : 0;
-    if (in_range(b[0], 0xE0, 0xEF))
-        return length >= 3 && is_second_of_three(b[0], b[1]) && is_tail(b[2]) ? 3 : 0;
-    if (in_range(b[0], 0xF0, 0xF4))
-        return length >= 4 && is_second_of_four(b[0], b[1]) && is_tail(b[2]) && is_tail(b[3]) ? 4
-                                                                                              : 0;
-    return 0;
+    if (!begin_character(&state, b[0]))
+        return 0;
+    for (; state.missing > 0; size++) {
+        if (size == length || !continue_character(&state, b[size]))
+            return 0;
+    }
+    return size;
 }
 
 /* Eight at a time: most messages are ASCII, and every message is checked. */
@@ -50,24 +60,30 @@ static bool is_ascii_word(const unsigned char *bytes)
     return (word & UINT64_C(0x8080808080808080)) == 0;
 }
 
+bool utf8_continue(struct utf8_state *state, const void *bytes, size_t length)
+{
+    const unsigned char *b = bytes;
+    struct utf8_state now = *state;
+    size_t at = 0;
+
+    while (at < length) {
+        if (now.missing > 0) {
+            if (!continue_character(&now, b[at++]))
+                return false;
+        } else if (length - at >= sizeof(uint64_t) && is_ascii_word(b + at)) {
+            at += sizeof(uint64_t);
+        } else if (!begin_character(&now, b[at++])) {
+            return false;
+        }
+    }
+    *state = now;
+    return true;
+}
+
 bool utf8_valid(const void *bytes, size_t length)
 {
-    const unsigned char *at = bytes;
-
-    while (length > 0) {
-        if (length >= sizeof(uint64_t) && is_ascii_word(at)) {
-            at += sizeof(uint64_t);
-            length -= sizeof(uint64_t);
-            continue;
-        }
-
-        const size_t size = utf8_character(at, length);
-        if (size == 0)
-            return false;
-        at += size;
-        length -= size;
-    }
-    return true;
+    struct utf8_state state = {.missing = 0};
+    return utf8_continue(&state, bytes, length) && state.missing == 0;
 }
 
 bool utf8_has_control(const void *text, size_t length)

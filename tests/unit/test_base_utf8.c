@@ -177,6 +177,63 @@ START_TEST(a_fault_is_found_wherever_it_is)
 }
 END_TEST
 
+/* Whether these may be the beginning of a text: some end makes them one. */
+static bool reference_viable(const unsigned char *bytes, size_t length)
+{
+    static const unsigned char nexts[] = {0x80, 0x90, 0xA0};
+    unsigned char text[16];
+
+    memcpy(text, bytes, length);
+    memset(text + length, 0x80, 3);
+    for (size_t i = 0; i < sizeof nexts; i++) {
+        text[length] = nexts[i];
+        for (size_t more = 0; more <= 3; more++) {
+            if (reference_valid(text, length + more))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* @return How many of @p length bytes are taken when they come in two pieces, the second byte by
+ * byte. */
+static size_t taken_in_pieces(const unsigned char *bytes, size_t length, size_t cut)
+{
+    struct utf8_state state = {.missing = 0};
+
+    if (!utf8_continue(&state, bytes, cut))
+        return 0; /* somewhere before the cut */
+    for (size_t i = cut; i < length; i++) {
+        if (!utf8_continue(&state, bytes + i, 1))
+            return i;
+    }
+    ck_assert_int_eq(state.missing == 0, reference_valid(bytes, length));
+    return length;
+}
+
+START_TEST(a_text_in_pieces_fails_at_its_first_bad_byte)
+{
+    static const char *const pieces[] = {"a",    "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
+                                         "\x80", "\xE0\x9F", "\xED\xA0",     "\xF0\x8F",
+                                         "\xC1", "\xF4\x90", "\xF5",         "\xE2\x82"};
+    const size_t count = sizeof pieces / sizeof pieces[0];
+
+    for (size_t i = 0; i < count * count * count; i++) {
+        unsigned char bytes[13] = "";
+        strcat((char *)bytes, pieces[i / count / count]);
+        strcat((char *)bytes, pieces[i / count % count]);
+        strcat((char *)bytes, pieces[i % count]);
+        const size_t length = strlen((const char *)bytes);
+        size_t good = 0;
+
+        while (good < length && reference_viable(bytes, good + 1))
+            good++;
+        for (size_t cut = 0; cut <= length; cut++)
+            ck_assert_uint_eq(taken_in_pieces(bytes, length, cut), cut <= good ? good : 0);
+    }
+}
+END_TEST
+
 START_TEST(no_bytes_are_valid_and_hold_no_control)
 {
     ck_assert(utf8_valid(NULL, 0));
@@ -212,6 +269,7 @@ int main(void)
     tcase_add_test(cases, four_bytes_agree_with_the_reference_at_their_borders);
     tcase_add_test(cases, named_faults_are_refused);
     tcase_add_test(cases, a_fault_is_found_wherever_it_is);
+    tcase_add_test(cases, a_text_in_pieces_fails_at_its_first_bad_byte);
     tcase_add_test(cases, no_bytes_are_valid_and_hold_no_control);
     tcase_add_test(cases, exactly_the_controls_are_controls);
     tcase_set_timeout(cases, 300);
