@@ -46,7 +46,7 @@ int buffer_reserve(struct buffer *buffer, size_t more)
 
     const size_t capacity = capacity_for(buffer->length + more);
     char *bytes = realloc(buffer->bytes, capacity);
-    if (bytes == NULL)
+    if (!bytes)
         return -1;
     buffer->bytes = bytes;
     buffer->capacity = capacity;

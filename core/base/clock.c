@@ -5,7 +5,6 @@
 #include <time.h>
 
 #define NS_PER_S 1000000000
-#define NS_PER_MS 1000000
 #define MS_PER_S 1000
 #define MS_PER_DAY 86400000
 
@@ -32,7 +31,7 @@ uint64_t clock_now_ms(void)
 int64_t clock_wall_ms(void)
 {
     const struct timespec now = read_clock(CLOCK_REALTIME);
-    return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
+    return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / (long)NS_PER_MS;
 }
 
 int clock_condition_init(pthread_cond_t *condition)

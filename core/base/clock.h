@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#define NS_PER_MS 1000000u
+
 /** Bytes that clock_format() fills at most, the final NUL included. */
 #define CLOCK_TEXT_SIZE 32
 

@@ -27,7 +27,7 @@ int due_heap_reserve(struct due_heap *heap, size_t count)
     while (capacity < count)
         capacity *= 2;
     struct due **items = realloc((void *)heap->items, capacity * sizeof *items);
-    if (items == NULL)
+    if (!items)
         return -1;
     heap->items = items;
     heap->capacity = capacity;

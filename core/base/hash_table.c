@@ -26,7 +26,7 @@ static void drain(struct hash_table *table, hash_release *visit, void *data)
     for (size_t i = 0; i < table->bucket_count; i++) {
         struct hash_node *node = table->buckets[i];
 
-        while (node != NULL) {
+        while (node) {
             struct hash_node *next = node->next;
             visit(node, data);
             node = next;
@@ -47,7 +47,7 @@ static int resize(struct hash_table *table, size_t bucket_count)
         .count = table->count,
     };
 
-    if (resized.buckets == NULL)
+    if (!resized.buckets)
         return -1;
     drain(table, move_node, &resized);
     free(table->buckets);
@@ -62,7 +62,7 @@ void hash_table_init(struct hash_table *table)
 
 void hash_table_finish(struct hash_table *table, hash_release *release, void *data)
 {
-    if (release != NULL)
+    if (release)
         drain(table, release, data);
     free(table->buckets);
     hash_table_init(table);
@@ -75,7 +75,7 @@ struct hash_node *hash_table_find(const struct hash_table *table, uint64_t hash,
         return NULL;
 
     struct hash_node *node = *bucket_of(table, hash);
-    while (node != NULL && !(node->hash == hash && match(node, key)))
+    while (node && !(node->hash == hash && match(node, key)))
         node = node->next;
     return node;
 }
@@ -101,7 +101,7 @@ void hash_table_remove(struct hash_table *table, struct hash_node *node)
     struct hash_node **link = bucket_of(table, node->hash);
 
     while (*link != node) {
-        assert(*link != NULL && "the node is not in this table");
+        assert(*link && "the node is not in this table");
         link = &(*link)->next;
     }
     *link = node->next;
@@ -117,13 +117,13 @@ struct hash_node *hash_table_next(const struct hash_table *table, const struct h
 {
     size_t i = 0;
 
-    if (node != NULL) {
-        if (node->next != NULL)
+    if (node) {
+        if (node->next)
             return node->next;
         i = (size_t)(node->hash & (table->bucket_count - 1)) + 1;
     }
     for (; i < table->bucket_count; i++) {
-        if (table->buckets[i] != NULL)
+        if (table->buckets[i])
             return table->buckets[i];
     }
     return NULL;

@@ -299,7 +299,7 @@ int log_level_parse(const char *name)
 void log_set_sink(log_sink *sink, void *data)
 {
     (void)pthread_rwlock_wrlock(&output.lock);
-    output.sink = sink != NULL ? sink : log_to_stderr;
+    output.sink = sink ? sink : log_to_stderr;
     output.data = data;
     (void)pthread_rwlock_unlock(&output.lock);
 }

@@ -71,7 +71,7 @@ static inline struct log_field log_brief(const char *key, const char *text, size
 /** A field of a NUL-terminated string; NULL counts as an empty one. */
 static inline struct log_field log_str(const char *key, const char *text)
 {
-    return log_strn(key, text, text != NULL ? strlen(text) : 0);
+    return log_strn(key, text, text ? strlen(text) : 0);
 }
 
 static inline struct log_field log_int(const char *key, int64_t integer)

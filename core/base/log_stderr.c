@@ -14,8 +14,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define NS_PER_MS 1000000u
-
 /* As sd-daemon(3) has them; the journal takes them off. */
 static const char *const priorities[] = {
     [LOG_LEVEL_DEBUG] = "<7>",

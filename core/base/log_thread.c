@@ -11,8 +11,6 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#define NS_PER_MS 1000000u
-
 /* How often a line tells of those that a limit has suppressed, if no other line does. */
 #define UNTOLD_EVERY_NS UINT64_C(10000000000)
 

@@ -39,14 +39,14 @@ struct value {
 
 static const char *intern_file(struct tree *tree, const char *name)
 {
-    for (const struct source_file *file = tree->files; file != NULL; file = file->next) {
+    for (const struct source_file *file = tree->files; file; file = file->next) {
         if (strcmp(file->name, name) == 0)
             return file->name;
     }
 
     const size_t size = strlen(name) + 1;
     struct source_file *file = malloc(sizeof *file + size);
-    if (file == NULL)
+    if (!file)
         return NULL;
     memcpy(file->name, name, size);
     file->next = tree->files;
@@ -59,21 +59,21 @@ static const char *intern_file(struct tree *tree, const char *name)
 static struct value *add_to_tree(struct tree *tree, enum value_type type, const char *name,
                                  const char *string, struct value_place place)
 {
-    const size_t name_size = name != NULL ? strlen(name) + 1 : 0;
-    const size_t string_size = string != NULL ? strlen(string) + 1 : 0;
+    const size_t name_size = name ? strlen(name) + 1 : 0;
+    const size_t string_size = string ? strlen(string) + 1 : 0;
 
     const char *file = intern_file(tree, place.file);
-    if (file == NULL)
+    if (!file)
         return NULL;
     struct value *value = malloc(sizeof *value + name_size + string_size);
-    if (value == NULL)
+    if (!value)
         return NULL;
 
     *value = (struct value){
         .tree = tree, .older = tree->newest, .file = file, .line = place.line, .type = type};
-    if (name != NULL)
+    if (name)
         value->name = memcpy(value->text, name, name_size);
-    if (string != NULL)
+    if (string)
         value->as.string = memcpy(value->text + name_size, string, string_size);
     tree->newest = value;
     return value;
@@ -83,16 +83,16 @@ static struct value *add(struct value *parent, enum value_type type, const char 
                          const char *string, struct value_place place)
 {
     assert(parent->type == VALUE_GROUP || parent->type == VALUE_LIST);
-    assert((parent->type == VALUE_GROUP) == (name != NULL));
-    assert(name == NULL || value_get(parent, name) == NULL);
+    assert((parent->type == VALUE_GROUP) == (!!name));
+    assert(!name || !value_get(parent, name));
 
-    if (place.file == NULL)
+    if (!place.file)
         place.file = parent->file;
     struct value *value = add_to_tree(parent->tree, type, name, string, place);
-    if (value == NULL)
+    if (!value)
         return NULL;
 
-    if (parent->last != NULL)
+    if (parent->last)
         parent->last->next = value;
     else
         parent->first = value;
@@ -103,12 +103,12 @@ static struct value *add(struct value *parent, enum value_type type, const char 
 
 static void destroy_tree(struct tree *tree)
 {
-    while (tree->newest != NULL) {
+    while (tree->newest) {
         struct value *value = tree->newest;
         tree->newest = value->older;
         free(value);
     }
-    while (tree->files != NULL) {
+    while (tree->files) {
         struct source_file *file = tree->files;
         tree->files = file->next;
         free(file);
@@ -119,18 +119,18 @@ static void destroy_tree(struct tree *tree)
 struct value *value_group_create(struct value_place place)
 {
     struct tree *tree = calloc(1, sizeof *tree);
-    if (tree == NULL)
+    if (!tree)
         return NULL;
 
     struct value *root = add_to_tree(tree, VALUE_GROUP, NULL, NULL, place);
-    if (root == NULL)
+    if (!root)
         destroy_tree(tree);
     return root;
 }
 
 void value_destroy(struct value *root)
 {
-    if (root != NULL)
+    if (root)
         destroy_tree(root->tree);
 }
 
@@ -138,7 +138,7 @@ struct value *value_add_bool(struct value *parent, const char *name, struct valu
                              bool boolean)
 {
     struct value *value = add(parent, VALUE_BOOL, name, NULL, place);
-    if (value != NULL)
+    if (value)
         value->as.boolean = boolean;
     return value;
 }
@@ -147,7 +147,7 @@ struct value *value_add_int(struct value *parent, const char *name, struct value
                             int64_t integer)
 {
     struct value *value = add(parent, VALUE_INT, name, NULL, place);
-    if (value != NULL)
+    if (value)
         value->as.integer = integer;
     return value;
 }
@@ -156,7 +156,7 @@ struct value *value_add_double(struct value *parent, const char *name, struct va
                                double real)
 {
     struct value *value = add(parent, VALUE_DOUBLE, name, NULL, place);
-    if (value != NULL)
+    if (value)
         value->as.real = real;
     return value;
 }
@@ -257,7 +257,7 @@ static const struct value *get_by_part(const struct value *group, const char *na
 {
     if (group->type != VALUE_GROUP)
         return NULL;
-    for (const struct value *child = group->first; child != NULL; child = child->next) {
+    for (const struct value *child = group->first; child; child = child->next) {
         if (strncmp(child->name, name, length) == 0 && child->name[length] == '\0')
             return child;
     }
@@ -277,7 +277,7 @@ const struct value *value_find(const struct value *group, const char *path)
         const size_t length = strcspn(path, ".");
 
         value = get_by_part(value, path, length);
-        if (value == NULL || path[length] == '\0')
+        if (!value || path[length] == '\0')
             return value;
         path += length + 1;
     }
@@ -289,10 +289,10 @@ static bool children_equal(const struct value *a, const struct value *b)
 
     if (a->count != b->count)
         return false;
-    for (const struct value *child = a->first; child != NULL; child = child->next) {
+    for (const struct value *child = a->first; child; child = child->next) {
         if (a->type == VALUE_GROUP)
             other = value_get(b, child->name);
-        if (other == NULL || !value_equal(child, other))
+        if (!other || !value_equal(child, other))
             return false;
         other = other->next;
     }

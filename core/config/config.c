@@ -72,7 +72,7 @@ static int read_addresses(struct config *config, struct address_list *list,
         return 0;
     }
     list->addresses = calloc(is_list ? value_count(setting) : 1, sizeof *list->addresses);
-    if (list->addresses == NULL)
+    if (!list->addresses)
         return -1;
 
     if (!is_list) {
@@ -80,8 +80,8 @@ static int read_addresses(struct config *config, struct address_list *list,
         return 0;
     }
     (void)snprintf(title, sizeof title, "`%s` of `listen`", name);
-    for (const struct value *item = value_first(setting); item != NULL; item = value_next(item)) {
-        if (is_address(item) || list_item(item, title, VALUE_STRING, faults) != NULL)
+    for (const struct value *item = value_first(setting); item; item = value_next(item)) {
+        if (is_address(item) || list_item(item, title, VALUE_STRING, faults))
             add_address(config, list, item, faults);
     }
     return 0;
@@ -90,14 +90,14 @@ static int read_addresses(struct config *config, struct address_list *list,
 static int read_listen(struct config *config, const struct section *top)
 {
     const struct value *group = section_need(top, "listen", VALUE_GROUP);
-    if (group == NULL)
+    if (!group)
         return 0;
 
     const struct section listen = {.group = group, .title = "`listen`", .faults = top->faults};
     section_check_keys(&listen, listen_keys, COUNT(listen_keys));
 
     const struct value *websocket = value_get(group, "websocket");
-    if (websocket == NULL) {
+    if (!websocket) {
         fault_at(top->faults, group,
                  "`listen` lacks `websocket`, expected an address; add "
                  "`websocket = \"127.0.0.1:9000\";`");
@@ -105,12 +105,12 @@ static int read_listen(struct config *config, const struct section *top)
         return -1;
     }
     const struct value *page = section_get(&listen, "page", VALUE_BOOL);
-    config->page = page == NULL || value_bool(page);
+    config->page = !page || value_bool(page);
     const struct value *http = value_get(group, "http");
-    if (http != NULL && read_addresses(config, &config->http, http, top->faults) != 0)
+    if (http && read_addresses(config, &config->http, http, top->faults) != 0)
         return -1;
     const struct value *admin = value_get(group, "admin");
-    return admin != NULL ? read_addresses(config, &config->admin, admin, top->faults) : 0;
+    return admin ? read_addresses(config, &config->admin, admin, top->faults) : 0;
 }
 
 /* --- The rest */
@@ -118,7 +118,7 @@ static int read_listen(struct config *config, const struct section *top)
 static void read_workers(struct config *config, const struct section *top)
 {
     const struct value *setting = section_get(top, "workers", VALUE_INT);
-    if (setting == NULL)
+    if (!setting)
         return;
 
     const int64_t workers = value_int(setting);
@@ -151,14 +151,14 @@ static int add_folder(struct config *config, const struct value *setting, struct
 static int read_plugin_path(struct config *config, const struct section *top)
 {
     const struct value *list = section_get(top, "plugin_path", VALUE_LIST);
-    if (list == NULL || value_count(list) == 0)
+    if (!list || value_count(list) == 0)
         return 0;
 
     config->plugin_path = calloc(value_count(list), sizeof *config->plugin_path);
-    if (config->plugin_path == NULL)
+    if (!config->plugin_path)
         return -1;
-    for (const struct value *item = value_first(list); item != NULL; item = value_next(item)) {
-        if (list_item(item, "`plugin_path`", VALUE_STRING, top->faults) != NULL &&
+    for (const struct value *item = value_first(list); item; item = value_next(item)) {
+        if (list_item(item, "`plugin_path`", VALUE_STRING, top->faults) &&
             add_folder(config, item, top->faults) != 0)
             return -1;
     }
@@ -169,7 +169,7 @@ static int read_modules(struct config *config, const struct section *top)
 {
     const struct value *list = section_need(top, "modules", VALUE_LIST);
 
-    return list != NULL ? config_modules_read(config, list, top->faults) : 0;
+    return list ? config_modules_read(config, list, top->faults) : 0;
 }
 
 static int read_top(struct config *config, const struct section *top)
@@ -179,7 +179,7 @@ static int read_top(struct config *config, const struct section *top)
 
     /* Before the modules: gateways begin with the host's limits. */
     const struct value *limits = section_get(top, "limits", VALUE_GROUP);
-    if (limits != NULL)
+    if (limits)
         config_limits_read(limits, LIMIT_HOST, "`limits`", &config->limits, top->faults);
 
     if (read_listen(config, top) != 0 || config_hosts_read(top, &config->hosts) != 0 ||
@@ -193,11 +193,11 @@ static int read_top(struct config *config, const struct section *top)
 struct config *gateways_conf_read(const char *path, struct fault_list *faults)
 {
     struct value *tree = config_file_read(path, faults);
-    if (tree == NULL)
+    if (!tree)
         return NULL;
 
     struct config *config = calloc(1, sizeof *config);
-    if (config == NULL) {
+    if (!config) {
         value_destroy(tree);
         goto out_of_memory;
     }
@@ -207,7 +207,7 @@ struct config *gateways_conf_read(const char *path, struct fault_list *faults)
     config->folder = config_file_folder(path);
 
     const struct section top = {.group = tree, .title = "the file", .faults = faults};
-    if (config->folder != NULL && read_top(config, &top) == 0)
+    if (config->folder && read_top(config, &top) == 0)
         return config;
 
     gateways_conf_destroy(config);
@@ -224,7 +224,7 @@ struct config *gateways_conf_ref(struct config *config)
 
 void gateways_conf_destroy(struct config *config)
 {
-    if (config == NULL || atomic_fetch_sub(&config->references, 1) > 1)
+    if (!config || atomic_fetch_sub(&config->references, 1) > 1)
         return;
     config_modules_finish(config);
     for (size_t i = 0; i < config->plugin_path_count; i++)

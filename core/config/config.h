@@ -51,7 +51,7 @@ struct address_list {
 };
 
 /** Read-only once it is made, for all threads, but for the references: they are taken and given
- * back by the threads that make and end instances, of which one may be left behind in a hook, and
+ * back by the threads that make and end instances, of which one may be abandoned in a hook, and
  * by those that judge who may ask. */
 struct config {
     atomic_uint references;

@@ -24,10 +24,10 @@ int config_control_read(const struct section *top, const char *folder,
     const struct value *setting = section_get(top, "control", VALUE_STRING);
 
     *control = (struct config_control){.is_default = setting == NULL};
-    if (setting != NULL && value_string(setting)[0] == '\0')
+    if (setting && value_string(setting)[0] == '\0')
         return 0;
-    control->path = path_from(folder, setting != NULL ? value_string(setting) : DEFAULT_NAME);
-    if (control->path == NULL)
+    control->path = path_from(folder, setting ? value_string(setting) : DEFAULT_NAME);
+    if (!control->path)
         return -1;
     const size_t length = strlen(control->path);
     if (control->is_default || length <= CONTROL_PATH_LONGEST)
@@ -37,7 +37,7 @@ int config_control_read(const struct section *top, const char *folder,
              control->path, CONTROL_PATH_LONGEST);
     free(control->path);
     *control = (struct config_control){.is_default = true, .path = path_from(folder, DEFAULT_NAME)};
-    return control->path != NULL ? 0 : -1;
+    return control->path ? 0 : -1;
 }
 
 int config_control_find(const char *config_path, struct config_control *control)
@@ -49,16 +49,16 @@ int config_control_find(const char *config_path, struct config_control *control)
     *control = (struct config_control){0};
     fault_list_init(&faults);
     char *folder = config_file_folder(config_path);
-    if (folder == NULL)
+    if (!folder)
         goto done;
     tree = config_file_read(config_path, &faults);
-    if (tree != NULL) {
+    if (tree) {
         const struct section top = {.group = tree, .title = "the file", .faults = &faults};
         result = config_control_read(&top, folder, control);
     } else {
         control->is_default = true;
         control->path = path_from(folder, DEFAULT_NAME);
-        result = control->path != NULL ? 0 : -1;
+        result = control->path ? 0 : -1;
     }
 done:
     value_destroy(tree);

@@ -31,7 +31,7 @@ static int make_room(struct fault_list *list)
         return 0;
     const size_t capacity = list->capacity != 0 ? 2 * list->capacity : 8;
     struct fault *faults = realloc(list->faults, capacity * sizeof *faults);
-    if (faults == NULL)
+    if (!faults)
         return -1;
     list->faults = faults;
     list->capacity = capacity;
@@ -54,7 +54,7 @@ static bool add(struct fault_list *list, struct fault fault, const char *file, c
     if (length < 0)
         fault.text = NULL; /* vasprintf leaves it undefined */
     fault.file = strdup(file);
-    if (fault.file == NULL || fault.text == NULL || make_room(list) != 0) {
+    if (!fault.file || !fault.text || make_room(list) != 0) {
         free(fault.file);
         free(fault.text);
         return false;

@@ -17,7 +17,7 @@ char *config_file_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    if (slash == NULL)
+    if (!slash)
         return strdup(".");
     return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
@@ -30,7 +30,7 @@ static int copy_children(const struct reader *reader, const config_setting_t *fr
 static int copy_compound(const struct reader *reader, const config_setting_t *from,
                          struct value *to)
 {
-    return to != NULL ? copy_children(reader, from, to) : -1;
+    return to ? copy_children(reader, from, to) : -1;
 }
 
 static int copy_setting(const struct reader *reader, const config_setting_t *from,
@@ -83,7 +83,7 @@ static void report_malformed(const struct reader *reader, const config_t *config
     fault_add(reader->faults, place.file, place.line,
               "malformed: %s; expected settings such as `name = value;`, see here and at the end "
               "of the setting before",
-              text != NULL ? text : "unknown error");
+              text ? text : "unknown error");
 }
 
 static struct value *copy_root(const struct reader *reader, const config_t *config)
@@ -96,7 +96,7 @@ static struct value *copy_root(const struct reader *reader, const config_t *conf
         return NULL;
     }
     struct value *root = value_group_create((struct value_place){.file = reader->path, .line = 1});
-    if (root == NULL || copy_children(reader, from, root) != 0) {
+    if (!root || copy_children(reader, from, root) != 0) {
         fault_add(reader->faults, reader->path, 0, "out of memory while reading it");
         value_destroy(root);
         return NULL;
@@ -124,7 +124,7 @@ struct value *config_file_read(const char *path, struct fault_list *faults)
     struct value *root = NULL;
     char *folder = config_file_folder(path);
 
-    if (folder == NULL) {
+    if (!folder) {
         fault_add(faults, path, 0, "out of memory while reading it");
         return NULL;
     }

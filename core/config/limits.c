@@ -42,7 +42,7 @@ static bool read_number(const struct section *section, const char *name, uint64_
                         uint64_t highest, uint64_t *result)
 {
     const struct value *setting = section_get(section, name, VALUE_INT);
-    if (setting == NULL)
+    if (!setting)
         return false;
 
     const int64_t number = value_int(setting);
@@ -77,7 +77,7 @@ static void read_policy(const struct section *section, struct limits *limits)
 {
     const struct value *setting = section_get_word(
         section, POLICY_KEY, "\"close\", \"drop_oldest\", \"drop_newest\" or \"latest\"");
-    if (setting == NULL)
+    if (!setting)
         return;
 
     for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
@@ -98,11 +98,10 @@ void config_limits_read(const struct value *group, enum limit_scope scope, const
     const struct section section = {.group = group, .title = title, .faults = faults};
 
     section_check_keys(&section, known_keys, sizeof known_keys / sizeof known_keys[0]);
-    for (const struct value *setting = value_first(group); setting != NULL;
-         setting = value_next(setting)) {
+    for (const struct value *setting = value_first(group); setting; setting = value_next(setting)) {
         const struct limit_key *key = find_key(value_name(setting));
 
-        if (key == NULL)
+        if (!key)
             continue;
         if (scope == LIMIT_GATEWAY && key->scope == LIMIT_HOST) {
             fault_at(faults, setting,
@@ -124,7 +123,7 @@ void config_deflate_read(const struct section *provider, struct limits *limits)
     const struct value *deflate = section_get_word(provider, "deflate", "\"off\" or \"on\"");
     uint64_t above;
 
-    if (deflate != NULL) {
+    if (deflate) {
         const char *word = value_string(deflate);
 
         limits->deflate = strcmp(word, "on") == 0;

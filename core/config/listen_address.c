@@ -113,7 +113,7 @@ static bool refuse_host(const struct value *at, const char *host, struct fault_l
     if (host[0] == '\0' || strcmp(host, "*") == 0) {
         remedy = "for this machine alone write 127.0.0.1, for every address of it list 0.0.0.0 and "
                  "[::]";
-    } else if (strchr(host, ':') != NULL) {
+    } else if (strchr(host, ':')) {
         remedy = "an IPv6 address stands in brackets, such as [::1]:9000";
     }
     fault_at(faults, at, "address `%s`: `%s` is no IP address; %s", value_string(at), host, remedy);
@@ -127,7 +127,7 @@ static bool parse_ip(const struct value *at, struct listen_address *address,
     const char *colon = strrchr(text, ':');
     char host[LONGEST_HOST] = "";
 
-    const int port = colon != NULL ? parse_port(colon + 1) : -1;
+    const int port = colon ? parse_port(colon + 1) : -1;
     if (port < 0) {
         fault_at(faults, at,
                  "address `%s` has no port from 0 to 65535 at its end; expected "
@@ -163,8 +163,7 @@ static bool parse_text(const struct value *at, struct listen_address *address,
     address->at = at;
     if (is_unix(at))
         return parse_unix(at, address, faults);
-    return strchr(value_string(at), ';') != NULL ? refuse_file(at, faults)
-                                                 : parse_ip(at, address, faults);
+    return strchr(value_string(at), ';') ? refuse_file(at, faults) : parse_ip(at, address, faults);
 }
 
 /* One of the settings beside `address`. */
@@ -172,8 +171,8 @@ static bool parse_beside(const struct section *section, const char *key,
                          struct listen_address *address)
 {
     const struct value *setting = section_get(section, key, VALUE_STRING);
-    if (setting == NULL)
-        return value_get(section->group, key) == NULL;
+    if (!setting)
+        return !value_get(section->group, key);
     if (!is_unix(address->at))
         return refuse_file(address->at, section->faults);
     return socket_file_read(&address->file, key, value_string(setting), setting, section->faults);
@@ -187,7 +186,7 @@ static bool parse_group(const struct value *group, struct listen_address *addres
         .group = group, .title = "an address of `listen`", .faults = faults};
     section_check_keys(&section, keys, sizeof keys / sizeof keys[0]);
     const struct value *text = section_need(&section, "address", VALUE_STRING);
-    if (text == NULL || !parse_text(text, address, faults))
+    if (!text || !parse_text(text, address, faults))
         return false;
     const bool has_mode = parse_beside(&section, "mode", address);
     return parse_beside(&section, "group", address) && has_mode;

@@ -57,31 +57,31 @@ static const struct value *read_kind(const struct section *section, uint32_t *ki
     const struct value *gateway = value_get(section->group, "gateway");
     const struct value *service = value_get(section->group, "service");
 
-    if (gateway == NULL && service == NULL) {
+    if (!gateway && !service) {
         fault_at(section->faults, section->group,
                  "%s lacks `gateway` or `service`, expected one of them; name the provider with "
                  "`gateway = \"NAME\";`",
                  section->title);
         return NULL;
     }
-    if (gateway != NULL && service != NULL) {
+    if (gateway && service) {
         fault_at(section->faults, service,
                  "%s has both `gateway` and `service`, expected one of them; declare two providers",
                  section->title);
         return NULL;
     }
     *kind = gateway != NULL ? TONI_GATEWAY : TONI_SERVICE;
-    return section_get(section, gateway != NULL ? "gateway" : "service", VALUE_STRING);
+    return section_get(section, gateway ? "gateway" : "service", VALUE_STRING);
 }
 
 static const char *read_provider_name(const struct config *config, const struct section *section,
                                       uint32_t *kind)
 {
     const struct value *setting = read_kind(section, kind);
-    const char *name = setting != NULL ? check_name(setting, section->faults) : NULL;
-    const struct config_provider *other = name != NULL ? find_provider(config, name) : NULL;
+    const char *name = setting ? check_name(setting, section->faults) : NULL;
+    const struct config_provider *other = name ? find_provider(config, name) : NULL;
 
-    if (other != NULL) {
+    if (other) {
         fault_at(section->faults, setting,
                  "the provider name `%s` is there already, at %s:%u; each provider of the host "
                  "needs a name of its own",
@@ -94,7 +94,7 @@ static const struct value *read_library(const struct section *section)
 {
     const struct value *library = section_need(section, "library", VALUE_STRING);
 
-    if (library == NULL || value_string(library)[0] != '\0')
+    if (!library || value_string(library)[0] != '\0')
         return library;
     fault_at(section->faults, library,
              "`library` of %s is empty; expected the file name of a plugin, such as "
@@ -106,9 +106,9 @@ static const struct value *read_library(const struct section *section)
 static const struct value *read_path(const struct section *section)
 {
     const struct value *path = section_get(section, "path", VALUE_STRING);
-    const char *problem = path != NULL ? path_problem(toni_str_of(value_string(path))) : NULL;
+    const char *problem = path ? path_problem(toni_str_of(value_string(path))) : NULL;
 
-    if (problem != NULL) {
+    if (problem) {
         fault_at(section->faults, path,
                  "`path` of %s is `%s`, which %s; expected something like "
                  "`/rooms`",
@@ -129,7 +129,7 @@ static int read_clients(struct config_provider *provider, const struct section *
     for (size_t i = 0; i < COUNT(keys); i++) {
         const struct value *setting = value_get(section->group, keys[i]);
 
-        if (setting != NULL) {
+        if (setting) {
             fault_at(section->faults, setting,
                      "`%s` of %s is about WebSocket clients, which a service has none of; remove "
                      "it, or set it for the gateway that they connect to",
@@ -174,9 +174,8 @@ static int read_provider(const struct config *config, struct config_module *modu
     struct config_provider provider = {.at = group, .limits = config->limits};
 
     provider.name = read_provider_name(config, &section, &provider.kind);
-    if (provider.name != NULL) {
-        (void)snprintf(title, sizeof title, "%s `%s`",
-                       provider.kind == TONI_GATEWAY ? "gateway" : "service", provider.name);
+    if (provider.name) {
+        (void)snprintf(title, sizeof title, "%s `%s`", kind_name(provider.kind), provider.name);
         section.title = title;
     }
     section_check_keys(&section, provider_keys, COUNT(provider_keys));
@@ -185,7 +184,7 @@ static int read_provider(const struct config *config, struct config_module *modu
     provider.options = section_get(&section, "options", VALUE_GROUP);
 
     const struct value *limits = section_get(&section, "limits", VALUE_GROUP);
-    if (limits != NULL) {
+    if (limits) {
         char limits_title[TITLE_SIZE];
         (void)snprintf(limits_title, sizeof limits_title, "`limits` of %s", section.title);
         config_limits_read(limits, LIMIT_GATEWAY, limits_title, &provider.limits, faults);
@@ -194,7 +193,7 @@ static int read_provider(const struct config *config, struct config_module *modu
         access_list_finish(&provider.origins);
         return -1;
     }
-    if (provider.name != NULL && provider.library != NULL)
+    if (provider.name && provider.library)
         module->providers[module->provider_count++] = provider;
     else {
         free(provider.choices);
@@ -207,14 +206,14 @@ static int read_providers(const struct config *config, struct config_module *mod
                           const struct section *section)
 {
     const struct value *list = section_need(section, "providers", VALUE_LIST);
-    if (list == NULL || value_count(list) == 0)
+    if (!list || value_count(list) == 0)
         return 0;
 
     module->providers = calloc(value_count(list), sizeof *module->providers);
-    if (module->providers == NULL)
+    if (!module->providers)
         return -1;
-    for (const struct value *item = value_first(list); item != NULL; item = value_next(item)) {
-        if (list_item(item, "`providers`", VALUE_GROUP, section->faults) != NULL &&
+    for (const struct value *item = value_first(list); item; item = value_next(item)) {
+        if (list_item(item, "`providers`", VALUE_GROUP, section->faults) &&
             read_provider(config, module, item, section->faults) != 0)
             return -1;
     }
@@ -227,13 +226,13 @@ static const char *read_module_name(const struct config *config, const struct co
                                     const struct section *section)
 {
     const struct value *setting = section_need(section, "name", VALUE_STRING);
-    const char *name = setting != NULL ? check_name(setting, section->faults) : NULL;
+    const char *name = setting ? check_name(setting, section->faults) : NULL;
 
     if (name && strcmp(name, BROADCAST_MODULE) == 0) {
         fault_at(section->faults, setting,
                  "the module name `%s` is that of the built-in module; choose another", name);
     }
-    for (size_t m = 0; name != NULL && m < config->module_count; m++) {
+    for (size_t m = 0; name && m < config->module_count; m++) {
         const struct config_module *other = &config->modules[m];
 
         if (other != self && strcmp(other->name, name) == 0) {
@@ -243,7 +242,7 @@ static const char *read_module_name(const struct config *config, const struct co
                      name, value_file(other->at), value_line(other->at));
         }
     }
-    return name != NULL ? name : "";
+    return name ? name : "";
 }
 
 /* `imports` or `exports`. */
@@ -304,10 +303,10 @@ int config_modules_read(struct config *config, const struct value *list, struct 
     const size_t before = faults->count;
 
     config->modules = calloc(value_count(list) + 1, sizeof *config->modules);
-    if (config->modules == NULL)
+    if (!config->modules)
         return -1;
-    for (const struct value *item = value_first(list); item != NULL; item = value_next(item)) {
-        if (list_item(item, "`modules`", VALUE_GROUP, faults) != NULL &&
+    for (const struct value *item = value_first(list); item; item = value_next(item)) {
+        if (list_item(item, "`modules`", VALUE_GROUP, faults) &&
             read_module(config, item, faults) != 0)
             return -1;
     }

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <toni/plugin.h>
 
 /* Without <ctype.h>: what is legal must not depend on the locale. */
 static bool is_letter_or_digit(char c)
@@ -17,7 +18,7 @@ static bool consists_of(toni_str str, const char *others)
     for (size_t i = 0; i < str.size; i++) {
         const char c = str.data[i];
 
-        if (!is_letter_or_digit(c) && (c == '\0' || strchr(others, c) == NULL))
+        if (!is_letter_or_digit(c) && (c == '\0' || !strchr(others, c)))
             return false;
     }
     return str.size > 0;
@@ -49,7 +50,7 @@ const char *path_problem(toni_str path)
         return "is not UTF-8";
     if (utf8_has_control(path.data, path.size))
         return "holds a control character";
-    if (memchr(path.data, '?', path.size) != NULL || memchr(path.data, '#', path.size) != NULL)
+    if (memchr(path.data, '?', path.size) || memchr(path.data, '#', path.size))
         return "holds a `?` or `#`, which end a path";
     return NULL;
 }
@@ -113,10 +114,15 @@ const char *name_nearest(const char *name, const char *const *candidates, size_t
     for (size_t i = 0; i < count; i++) {
         const size_t distance = edit_distance(name, candidates[i]);
 
-        if (distance <= least && (nearest == NULL || distance < least)) {
+        if (distance <= least && (!nearest || distance < least)) {
             nearest = candidates[i];
             least = distance;
         }
     }
     return nearest;
+}
+
+const char *kind_name(uint32_t kind)
+{
+    return kind == TONI_GATEWAY ? "gateway" : "service";
 }

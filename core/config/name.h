@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <toni/str.h>
 
 /** A name in a configuration, and where it stands there. */
@@ -49,5 +50,8 @@ bool token_valid(toni_str name);
  * @param count       How many candidates.
  * @return One of the candidates, or NULL if none is near. */
 const char *name_nearest(const char *name, const char *const *candidates, size_t count);
+
+/** @return `gateway` or `service`. @param kind  TONI_GATEWAY or TONI_SERVICE. */
+const char *kind_name(uint32_t kind);
 
 #endif

@@ -22,7 +22,7 @@ static void report_unknown(const struct section *section, const struct value *se
     const char *nearest = name_nearest(value_name(setting), keys, count);
     struct buffer list;
 
-    if (nearest != NULL) {
+    if (nearest) {
         fault_at(section->faults, setting, "unknown setting `%s` in %s; did you mean `%s`?",
                  value_name(setting), section->title, nearest);
         return;
@@ -40,7 +40,7 @@ static void report_unknown(const struct section *section, const struct value *se
 
 void section_check_keys(const struct section *section, const char *const *keys, size_t count)
 {
-    for (const struct value *setting = value_first(section->group); setting != NULL;
+    for (const struct value *setting = value_first(section->group); setting;
          setting = value_next(setting)) {
         if (!is_among(value_name(setting), keys, count))
             report_unknown(section, setting, keys, count);
@@ -52,7 +52,7 @@ static const struct value *get(const struct section *section, const char *key, e
 {
     const struct value *setting = value_get(section->group, key);
 
-    if (setting == NULL || value_type(setting) == type)
+    if (!setting || value_type(setting) == type)
         return setting;
     fault_at(section->faults, setting, "`%s` of %s is %s, expected %s", key, section->title,
              value_type_name(value_type(setting)), expected);
@@ -74,7 +74,7 @@ const struct value *section_get_word(const struct section *section, const char *
 const struct value *section_need(const struct section *section, const char *key,
                                  enum value_type type)
 {
-    if (value_get(section->group, key) == NULL) {
+    if (!value_get(section->group, key)) {
         fault_at(section->faults, section->group, "%s lacks `%s`, expected %s; add it",
                  section->title, key, value_type_name(type));
         return NULL;

@@ -2,7 +2,9 @@
  * is looked at, whatever was found before; a plan comes out only if nothing was found. */
 #include "graph/graph.h"
 
+#include "config/name.h"
 #include "graph/resolver.h"
+#include "plugin/descriptor.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,11 +39,6 @@ struct plan {
     struct resolution resolution;
 };
 
-static const char *kind_name(uint32_t kind)
-{
-    return kind == TONI_GATEWAY ? "gateway" : "service";
-}
-
 /* --- Each by itself */
 
 static void check_kind(const struct plan *plan, const struct candidate *candidate)
@@ -62,7 +59,7 @@ static toni_str choose_path(const struct candidate *candidate)
 {
     const struct value *path = candidate->provider->path;
 
-    if (path != NULL)
+    if (path)
         return toni_str_of(value_string(path));
     return candidate->plugin->descriptor.path;
 }
@@ -79,7 +76,7 @@ static bool paths_collide(const struct candidate *a, const struct candidate *b)
 static void check_path_is_free(const struct plan *plan, const struct candidate *candidate)
 {
     const struct config_provider *provider = candidate->provider;
-    const struct value *at = provider->path != NULL ? provider->path : provider->at;
+    const struct value *at = provider->path ? provider->path : provider->at;
 
     for (const struct candidate *other = plan->candidates; other < candidate; other++) {
         if (!paths_collide(candidate, other))
@@ -106,7 +103,7 @@ static void check_gateway(const struct plan *plan, struct candidate *candidate)
     const struct config_provider *provider = candidate->provider;
 
     candidate->path = choose_path(candidate);
-    if (candidate->path.size == 0 && value_get(provider->at, "path") == NULL) {
+    if (candidate->path.size == 0 && !value_get(provider->at, "path")) {
         fault_at(plan->faults, provider->at,
                  "module `%s`: gateway `%s` has no path, neither here nor in library `%s`; add "
                  "`path = \"/%s\";`",

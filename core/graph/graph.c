@@ -2,7 +2,7 @@
 #include "graph/graph.h"
 
 #include "base/log.h"
-#include "graph/resolver.h"
+#include "plugin/descriptor.h"
 
 #include <stdlib.h>
 #include <toni/error.h>
@@ -124,7 +124,7 @@ static void vacate(struct graph *graph)
         if (!graph->instances[i])
             continue;
         if (atomic_load(&slot->is_abandoned))
-            life_leave(graph, i);
+            life_abandon(graph, i);
         if (atomic_load(&slot->instance) == graph->instances[i])
             slot_vacate(slot);
     }
@@ -136,12 +136,12 @@ int graph_end(struct graph *graph)
     vacate(graph);
     while (graph->instance_count > 0)
         life_end(graph, --graph->instance_count);
-    return graph->left > 0 ? -1 : 0;
+    return graph->abandoned > 0 ? -1 : 0;
 }
 
 void graph_destroy(struct graph *graph)
 {
-    if (graph == NULL)
+    if (!graph)
         return;
     if (graph->hooks) /* not if there was no memory for them */
         (void)graph_end(graph);

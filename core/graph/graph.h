@@ -29,7 +29,7 @@ struct injection {
 };
 
 struct graph {
-    struct graph *next;    /* of what is left of swaps: see swap.h */
+    struct graph *next;    /* among leftovers: see swap/leftovers.h */
     struct config *config; /* one reference */
     struct slots *slots;   /* NULL before graph_create(), as the next three */
     const toni_host *host;
@@ -43,7 +43,7 @@ struct graph {
     size_t instance_count;         /* 0 before graph_create(), then setup_count */
     struct hooks *hooks;
     struct life *lives;   /* of the same order */
-    size_t left;          /* instances that were left behind */
+    size_t abandoned;     /* how many instances were */
     toni_slot **injected; /* of the same order; each by need: what it has injected of others. The
                              plugin reads that at each call; it stays where it is as long as the
                              instance lives. NULL: the instance has gone over to another graph */
@@ -89,8 +89,8 @@ void graph_stopping(struct graph *graph);
 /** From now on no hook is waited for beyond its limit. @thread Any. */
 void graph_hurry(struct graph *graph);
 
-/** Destroys the instances, in reverse; but not those that were left behind (by a hook, or by
- * slot_abandon()), and not what these have injected: they may still use it.
+/** Destroys the instances, in reverse; but not those that were abandoned (in a hook, or by
+ * slot_abandon()), nor what these have injected, since they may still use it.
  * @return 0; -1 if there are such: then the process must end without freeing what they use, the
  * graph included. */
 int graph_end(struct graph *graph);

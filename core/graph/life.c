@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "graph/graph.h"
-#include "graph/resolver.h"
+#include "plugin/descriptor.h"
 
 #include <stdlib.h>
 #include <toni/error.h>
@@ -50,7 +50,7 @@ static int32_t destroy(struct instance *instance, void *data)
     return TONI_OK;
 }
 
-/* --- What is left behind */
+/* --- Abandoning, and what has to be kept then */
 
 void life_keep(struct graph *graph, size_t number)
 {
@@ -72,12 +72,12 @@ void life_keep_used(struct graph *graph, size_t number)
     }
 }
 
-void life_leave(struct graph *graph, size_t number)
+void life_abandon(struct graph *graph, size_t number)
 {
-    if (graph->lives[number].is_left)
+    if (graph->lives[number].is_abandoned)
         return;
-    graph->lives[number].is_left = true;
-    graph->left++;
+    graph->lives[number].is_abandoned = true;
+    graph->abandoned++;
     life_keep_used(graph, number);
 }
 
@@ -89,11 +89,11 @@ static int32_t run_hook(struct graph *graph, size_t number, const char *hook, vo
     struct life *life = &graph->lives[number];
     const struct instance_setup *setup = &graph->setups[number];
 
-    if (life->is_left)
+    if (life->is_abandoned)
         return TONI_ERR_TIMEOUT;
     if (!hooks_run(graph->hooks, setup->name, hook, setup->limits.hook_ms, run, life))
         return life->result;
-    life_leave(graph, number);
+    life_abandon(graph, number);
     return TONI_ERR_TIMEOUT;
 }
 
@@ -122,7 +122,7 @@ int32_t life_create(struct graph *graph, size_t number)
     if (!life->injected)
         return TONI_ERR_NO_MEMORY;
     const int32_t result = run_hook(graph, number, "create", make);
-    if (life->is_left)
+    if (life->is_abandoned)
         return result;
     free((void *)life->injected);
     life->injected = NULL;
@@ -137,7 +137,7 @@ int32_t life_call(struct graph *graph, size_t number, const char *name, life_hoo
 {
     struct life *life = &graph->lives[number];
 
-    if (life->is_left)
+    if (life->is_abandoned)
         return TONI_ERR_TIMEOUT;
     life->instance = graph->instances[number];
     life->call = hook;
@@ -149,7 +149,7 @@ void life_end(struct graph *graph, size_t number)
 {
     struct life *life = &graph->lives[number];
 
-    if (!graph->instances[number] || life->is_left)
+    if (!graph->instances[number] || life->is_abandoned)
         return;
     if (life->is_used) {
         log_warn("an instance is not destroyed: one that uses it is still in a call",
@@ -157,7 +157,7 @@ void life_end(struct graph *graph, size_t number)
         return;
     }
     (void)life_call(graph, number, "destroy", destroy, NULL);
-    if (life->is_left)
+    if (life->is_abandoned)
         return;
     graph->instances[number] = NULL;
     graph_provide(graph, number, (toni_slot){0});

@@ -1,5 +1,5 @@
 /* The hooks of the instances of a graph, one at a time: on the hooks' thread, within their limits.
- * One that does not return in time may be left behind; what it uses is then neither destroyed nor
+ * One that does not return in time may be abandoned; what it uses is then neither destroyed nor
  * freed. Not about which hooks are called when: graph.h and swap.h. */
 #ifndef GRAPH_LIFE_H
 #define GRAPH_LIFE_H
@@ -25,34 +25,35 @@ struct life {
     struct instance *instance; /* as soon as it is made */
     life_hook *call;           /* the running hook */
     void *data;
-    int32_t result; /* of the last one */
-    bool is_left;   /* it is in a call that the host waits for no more */
-    bool is_used;   /* by one that is not over, and maybe of another graph: see swap.h */
+    int32_t result;    /* of the last one */
+    bool is_abandoned; /* it is in a call that the host waits for no more */
+    bool is_used;      /* by one that could not be ended, maybe of another graph: see leftovers.h */
 };
 
 /** Calls `create`. What the instance provides is there at once for those who have it injected: they
  * are made after it.
- * @return TONI_OK, what it returned, TONI_ERR_NO_MEMORY, or TONI_ERR_TIMEOUT: it was left behind.
+ * @return TONI_OK, what it returned, TONI_ERR_NO_MEMORY, or TONI_ERR_TIMEOUT: it was abandoned.
  */
 int32_t life_create(struct graph *graph, size_t number);
 
 /** Calls another hook.
  * @param name  Of the hook, for the log. @param data  Used as long as the hook runs.
- * @return TONI_OK, what it returned, or TONI_ERR_TIMEOUT: it was left behind, now or before. */
+ * @return TONI_OK, what it returned, or TONI_ERR_TIMEOUT: it was abandoned, now or before. */
 int32_t life_call(struct graph *graph, size_t number, const char *name, life_hook *call,
                   void *data);
 
-/** Calls `destroy` and frees the instance; but not one that was left behind, and not what such a
- * one has injected: it may still use it. */
+/** Calls `destroy` and frees the instance; but not an abandoned one, nor what an abandoned one has
+ * injected, since that may still be used. */
 void life_end(struct graph *graph, size_t number);
 
-/** The instance is in a call that does not end. */
-void life_leave(struct graph *graph, size_t number);
+/** Abandons the instance: it is in a call that does not end. */
+void life_abandon(struct graph *graph, size_t number);
 
-/** One that is not over uses the instance: it is not to be ended, nor what it uses itself. */
+/** Keeps the instance, and all that it uses, from being ended: one that could not be ended uses it.
+ */
 void life_keep(struct graph *graph, size_t number);
 
-/** What the instance has injected is not to be ended before it. */
+/** Keeps all that the instance has injected, as life_keep() does. */
 void life_keep_used(struct graph *graph, size_t number);
 
 /* The hooks that others call by name, for life_call(). */

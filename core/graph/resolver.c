@@ -2,8 +2,10 @@
 #include "graph/resolver.h"
 
 #include "base/buffer.h"
+#include "config/name.h"
 #include "graph/order.h"
 #include "graph/sight.h"
+#include "plugin/descriptor.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,11 +21,6 @@ struct question {
     const toni_dependency *need;
     struct fault_list *faults;
 };
-
-static const char *kind_name(uint32_t kind)
-{
-    return kind == TONI_GATEWAY ? "gateway" : "service";
-}
 
 static const char *module_name(const struct question *question, size_t provider)
 {
@@ -42,15 +39,6 @@ static const char *module_name(const struct question *question, size_t provider)
     complain_at((question), &(question)->asker->self, text, __VA_ARGS__)
 
 /* --- What suits */
-
-size_t needs_count(const toni_dependency *const *needs)
-{
-    size_t count = 0;
-
-    while (needs && needs[count])
-        count++;
-    return count;
-}
 
 static bool has_interface(const struct question *question, size_t provider)
 {

@@ -26,7 +26,4 @@ int resolution_init(struct resolution *resolution, const struct declarations *de
 
 void resolution_finish(struct resolution *resolution);
 
-/** @return How many needs a list has. @param needs  Ends with NULL; NULL is an empty one. */
-size_t needs_count(const toni_dependency *const *needs);
-
 #endif

@@ -12,6 +12,8 @@
  * end of each object. */
 #include "host/graph_report.h"
 
+#include "config/name.h"
+
 #include <jansson.h>
 #include <toni/connections.h>
 
@@ -92,8 +94,8 @@ static json_t *instance_to_json(const struct graph *graph, size_t number)
     json_t *library = json_string(setup->plugin->path);
 
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "name", setup->name, "kind",
-                     plugin->kind == TONI_GATEWAY ? "gateway" : "service", "module", setup->module,
-                     "library", library ? library : json_null(), "path",
+                     kind_name(plugin->kind), "module", setup->module, "library",
+                     library ? library : json_null(), "path",
                      setup->path.size > 0 ? text(setup->path) : json_null(), "provides",
                      provides_to_json(plugin->provides), "gets", injections_to_json(graph, number));
 }

@@ -13,8 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-#define NS_PER_MS 1000000u
-
 /* How often to look whether the clients of a removed gateway are gone. */
 #define LOOK_EVERY_MS 5
 
@@ -171,7 +169,7 @@ static void swap(struct reload *reload, struct graph *next, struct fault_list *f
     const struct swap_world world = {
         .data = reload, .adopt = adopt, .close_clients = close_clients};
     struct swap_report report = {0};
-    if (!swap_run(reload->loading->graph, next, &world, &reload->remains, faults, &report)) {
+    if (!swap_run(reload->loading->graph, next, &world, &reload->leftovers, faults, &report)) {
         reload->next = next;
         reload->code = report.not_ready > 0 ? EXIT_FAULT : EXIT_CLEAN;
         tell_success(reload, &report);
@@ -319,5 +317,5 @@ void reload_hurry(struct reload *reload)
 
 int reload_end(struct reload *reload)
 {
-    return swap_remains_end(&reload->remains, reload->loading->graph);
+    return swap_leftovers_end(&reload->leftovers, reload->loading->graph);
 }

@@ -46,7 +46,7 @@ struct reload {
     uv_async_t worked;           /* it has done its work */
     struct reload_ask *answered; /* by the one that runs */
     struct reload_ask *waiting;  /* for the next */
-    struct swap_remains remains;
+    struct swap_leftovers leftovers;
 
     /* Of the one that runs; its thread's. */
     struct graph *next;
@@ -91,7 +91,7 @@ bool reload_refuse(struct reload *reload);
  */
 void reload_hurry(struct reload *reload);
 
-/** Ends what old instances are left; all clients are gone. @return See swap_remains_end(). */
+/** Ends what old instances are left; all clients are gone. @return See swap_leftovers_end(). */
 int reload_end(struct reload *reload);
 
 #endif

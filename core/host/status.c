@@ -1,6 +1,8 @@
 /* Collects what there is to show; see status.h. */
 #include "host/status.h"
 
+#include "config/name.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <toni/plugin.h>
@@ -10,7 +12,7 @@
 static int read_instance(struct slot *slot, struct status_instance *shown)
 {
     *shown = (struct status_instance){
-        .kind = slot->kind == TONI_GATEWAY ? "gateway" : "service",
+        .kind = kind_name(slot->kind),
         .name = slot->name,
         .is_gateway = slot->kind == TONI_GATEWAY,
         .clients = atomic_load(&slot->connections),

@@ -206,7 +206,7 @@ bool http_deadlines_make_room(struct http_deadlines *deadlines, struct http_conn
         most->due_ms = UINT64_MAX;
     }
     pthread_mutex_unlock(&deadlines->mutex);
-    return most != NULL;
+    return most;
 }
 
 /* --- Looking */

@@ -1,5 +1,6 @@
 /* The metrics of the process: its build, whether it is ready, and what Prometheus expects of every
  * process, under the names that its client libraries use. What can't be found out is left out. */
+#include "base/clock.h"
 #include "http/metrics.h"
 #include "net/ws_context.h"
 
@@ -13,8 +14,6 @@
 #include <uv.h>
 
 #define NS_PER_S 1000000000u
-#define NS_PER_MS 1000000u
-
 #define TEXT(macro) TEXT_OF(macro)
 #define TEXT_OF(text) #text
 

@@ -129,7 +129,7 @@ static size_t fit_root(toni_str path, void *data)
 
 static bool page_is_covered(const struct http_server *server)
 {
-    return slots_find(server->slots, TONI_SERVICE, fit_root, NULL) != NULL;
+    return slots_find(server->slots, TONI_SERVICE, fit_root, NULL);
 }
 
 /* What listens on all addresses is reached on that of this machine. */

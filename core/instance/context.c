@@ -33,7 +33,7 @@ static void *context_inject(toni_context *context, toni_str interface_name)
     const struct instance *instance = instance_of(context);
     const toni_dependency *const *needs = instance->descriptor->needs;
 
-    for (size_t i = 0; needs != NULL && needs[i] != NULL; i++) {
+    for (size_t i = 0; needs && needs[i]; i++) {
         if (toni_str_equal(needs[i]->interface_name, interface_name))
             return instance->injected[i];
     }
@@ -162,7 +162,7 @@ static const struct value *find_option(const toni_context *context, toni_str pat
     const struct value *value = instance_of(context)->setup.options;
     toni_str part = path, rest = path;
 
-    while (value != NULL) {
+    while (value) {
         const int more = toni_str_split_once(rest, '.', &part, &rest);
         value = find_child(value, more ? part : rest);
         if (!more)
@@ -176,7 +176,7 @@ static int32_t get_option(const toni_context *context, toni_str path, enum value
                           const struct value **option)
 {
     *option = find_option(context, path);
-    if (*option == NULL)
+    if (!*option)
         return TONI_ERR_NOT_FOUND;
     return value_type(*option) == type ? TONI_OK : TONI_ERR_TYPE;
 }
@@ -205,7 +205,7 @@ static int32_t option_double(toni_context *context, toni_str path, double *value
 {
     const struct value *option = find_option(context, path);
 
-    if (option == NULL)
+    if (!option)
         return TONI_ERR_NOT_FOUND;
     if (value_type(option) != VALUE_DOUBLE && value_type(option) != VALUE_INT)
         return TONI_ERR_TYPE;
@@ -227,7 +227,7 @@ static int32_t option_count(toni_context *context, toni_str path, size_t *count)
 {
     const struct value *option = find_option(context, path);
 
-    if (option == NULL)
+    if (!option)
         return TONI_ERR_NOT_FOUND;
     if (value_type(option) != VALUE_LIST && value_type(option) != VALUE_GROUP)
         return TONI_ERR_TYPE;

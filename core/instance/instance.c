@@ -5,14 +5,13 @@
 #include "base/clock.h"
 #include "base/log_limit.h"
 #include "instance/state.h"
+#include "plugin/descriptor.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <toni/client.h>
 #include <toni/error.h>
 #include <toni/http.h>
-
-#define NS_PER_MS 1000000u
 
 /* --- Around every call */
 
@@ -87,20 +86,20 @@ static void hook_end(struct instance *instance, const struct plugin_call *call)
     report_slow_hook(instance, call->callback, call_end(instance, call));
 }
 
-/* Of an instance that is at rest: its lock is not taken. */
-static void call_begin_at_rest(struct plugin_call *call, struct instance *instance,
-                               const char *hook)
+/* For a quiesced instance: its lock is not taken. */
+static void call_begin_quiesced(struct plugin_call *call, struct instance *instance,
+                                const char *hook)
 {
     *call =
         (struct plugin_call){.instance = instance, .callback = hook, .began_ns = clock_now_ns()};
-    slot_enter_at_rest(instance->setup.slot);
+    slot_enter_quiesced(instance->setup.slot);
     plugin_call_begin(call);
 }
 
-static void call_end_at_rest(struct instance *instance, const struct plugin_call *call)
+static void call_end_quiesced(struct instance *instance, const struct plugin_call *call)
 {
     plugin_call_end(call);
-    slot_exit_at_rest();
+    slot_exit_quiesced();
     report_slow_hook(instance, call->callback, clock_now_ns() - call->began_ns);
 }
 
@@ -114,7 +113,7 @@ static int32_t without_count(int32_t result)
 
 int32_t instance_guard(struct instance *instance, const toni_request *request)
 {
-    if (instance->descriptor->guard == NULL)
+    if (!instance->descriptor->guard)
         return TONI_OK;
     PLUGIN_CALL(call);
     call_begin(&call, instance, "guard", NULL);
@@ -125,7 +124,7 @@ int32_t instance_guard(struct instance *instance, const toni_request *request)
 
 int32_t instance_on_connect(struct instance *instance, toni_client *client)
 {
-    if (instance->descriptor->on_connect == NULL)
+    if (!instance->descriptor->on_connect)
         return TONI_OK;
     PLUGIN_CALL(call);
     call_begin(&call, instance, "on_connect", client);
@@ -136,7 +135,7 @@ int32_t instance_on_connect(struct instance *instance, toni_client *client)
 
 int32_t instance_on_adopt(struct instance *instance, toni_client *client)
 {
-    if (instance->descriptor->on_adopt == NULL)
+    if (!instance->descriptor->on_adopt)
         return TONI_OK;
     PLUGIN_CALL(call);
     call_begin(&call, instance, "on_adopt", client);
@@ -162,7 +161,7 @@ int32_t instance_on_message(struct instance *instance, toni_client *client,
 void instance_on_disconnect(struct instance *instance, toni_client *client,
                             const toni_disconnect_info *info)
 {
-    if (instance->descriptor->on_disconnect == NULL)
+    if (!instance->descriptor->on_disconnect)
         return;
     PLUGIN_CALL(call);
     call_begin(&call, instance, "on_disconnect", client);
@@ -172,7 +171,7 @@ void instance_on_disconnect(struct instance *instance, toni_client *client,
 
 void instance_client_free(struct instance *instance, void *data)
 {
-    if (instance->descriptor->client_free == NULL || data == NULL)
+    if (!instance->descriptor->client_free || !data)
         return;
     PLUGIN_CALL(call);
     call_begin(&call, instance, "client_free", NULL);
@@ -224,29 +223,29 @@ void instance_callback_failed(struct instance *instance, const char *callback,
 
 bool instance_can_export(const struct instance *instance)
 {
-    return instance->descriptor->export_state != NULL;
+    return instance->descriptor->export_state;
 }
 
 bool instance_can_import(const struct instance *instance)
 {
-    return instance->descriptor->import_state != NULL;
+    return instance->descriptor->import_state;
 }
 
 int32_t instance_export(struct instance *instance, toni_state_writer *writer)
 {
     PLUGIN_CALL(call);
-    call_begin_at_rest(&call, instance, "export_state");
+    call_begin_quiesced(&call, instance, "export_state");
     const int32_t result = instance->descriptor->export_state(instance->self, writer);
-    call_end_at_rest(instance, &call);
+    call_end_quiesced(instance, &call);
     return result < 0 ? result : writer->error;
 }
 
 int32_t instance_import(struct instance *instance, const toni_state *state)
 {
     PLUGIN_CALL(call);
-    call_begin_at_rest(&call, instance, "import_state");
+    call_begin_quiesced(&call, instance, "import_state");
     const int32_t result = instance->descriptor->import_state(instance->self, state);
-    call_end_at_rest(instance, &call);
+    call_end_quiesced(instance, &call);
     return without_count(result);
 }
 
@@ -261,33 +260,24 @@ toni_slot instance_provides(const struct instance *instance)
 {
     const toni_interface *provides = instance->descriptor->provides;
 
-    if (provides == NULL)
+    if (!provides)
         return (toni_slot){0};
     return (toni_slot){.table = provides->table, .self = instance->self};
 }
 
 /* --- Life */
 
-static size_t count_needs(const toni_plugin *descriptor)
-{
-    size_t needs = 0;
-
-    while (descriptor->needs != NULL && descriptor->needs[needs] != NULL)
-        needs++;
-    return needs;
-}
-
 static struct instance *instance_allocate(const struct instance_setup *setup, const toni_host *host,
                                           void *const *injected)
 {
     const toni_plugin *descriptor = &setup->plugin->descriptor;
-    const size_t needs = count_needs(descriptor);
+    const size_t needs = needs_count(descriptor->needs);
     struct instance *instance = calloc(1, sizeof *instance);
 
-    if (instance == NULL)
+    if (!instance)
         return NULL;
     instance->injected = calloc(needs + 1, sizeof *instance->injected);
-    if (instance->injected == NULL || pthread_mutex_init(&instance->lock, NULL) != 0) {
+    if (!instance->injected || pthread_mutex_init(&instance->lock, NULL) != 0) {
         free(instance->injected);
         free(instance);
         return NULL;
@@ -322,7 +312,7 @@ int32_t instance_create(const struct instance_setup *setup, const toni_host *hos
 {
     *result = NULL;
     struct instance *instance = instance_allocate(setup, host, injected);
-    if (instance == NULL)
+    if (!instance)
         return TONI_ERR_NO_MEMORY;
 
     PLUGIN_CALL(call);
@@ -343,7 +333,7 @@ int32_t instance_create(const struct instance_setup *setup, const toni_host *hos
 /* `start` or `ready`; NULL if the plugin has none. */
 static int32_t call_hook(struct instance *instance, const char *name, int32_t (*hook)(void *self))
 {
-    if (hook == NULL)
+    if (!hook)
         return TONI_OK;
     PLUGIN_CALL(call);
     call_begin(&call, instance, name, NULL);
@@ -364,7 +354,7 @@ int32_t instance_ready(struct instance *instance)
 
 void instance_stopping(struct instance *instance)
 {
-    if (instance->descriptor->stopping == NULL)
+    if (!instance->descriptor->stopping)
         return;
     PLUGIN_CALL(call);
     call_begin(&call, instance, "stopping", NULL);
@@ -374,10 +364,10 @@ void instance_stopping(struct instance *instance)
 
 void instance_destroy(struct instance *instance)
 {
-    if (instance == NULL)
+    if (!instance)
         return;
     tasks_cancel(instance);
-    if (instance->descriptor->destroy != NULL) {
+    if (instance->descriptor->destroy) {
         PLUGIN_CALL(call);
         call_begin(&call, instance, "destroy", NULL);
         instance->descriptor->destroy(instance->self);

@@ -125,7 +125,7 @@ void instance_enter(struct instance *instance, const char *callback, struct plug
 /** Releases the lock again. @thread That which entered. */
 void instance_leave(struct instance *instance, const struct plugin_call *call);
 
-/* --- A swap: the instance is at rest, so the lock is not taken. Otherwise as hooks. */
+/* --- A swap: the instance is quiesced, so the lock is not taken. Otherwise as hooks. */
 
 /** @return Whether it has a state to give away. */
 bool instance_can_export(const struct instance *instance);
@@ -139,7 +139,7 @@ int32_t instance_export(struct instance *instance, toni_state_writer *writer);
 /** Calls `import_state`. @return TONI_OK, or what it returned. */
 int32_t instance_import(struct instance *instance, const toni_state *state);
 
-/** Gives it other limits for callbacks and hooks. It is at rest. */
+/** Gives it other limits for callbacks and hooks. It is quiesced. */
 void instance_set_limits(struct instance *instance, const struct limits *limits);
 
 /* --- Reading */

@@ -278,12 +278,12 @@ void slot_exit(struct slot *slot)
     gate_leave(&slot->gate);
 }
 
-void slot_enter_at_rest(struct slot *slot)
+void slot_enter_quiesced(struct slot *slot)
 {
     called = slot;
 }
 
-void slot_exit_at_rest(void)
+void slot_exit_quiesced(void)
 {
     called = NULL;
 }

@@ -155,12 +155,12 @@ struct instance *slot_enter(struct slot *slot);
 /** Ends a call. By the thread that began it. */
 void slot_exit(struct slot *slot);
 
-/** Begins a hook of an instance that is at rest, behind its closed gate: the thread counts as
+/** Begins a hook of a quiesced instance, behind its closed gate: the thread counts as
  * inside for slot_acquire(). */
-void slot_enter_at_rest(struct slot *slot);
+void slot_enter_quiesced(struct slot *slot);
 
 /** Ends it. By the thread that began it. */
-void slot_exit_at_rest(void);
+void slot_exit_quiesced(void);
 
 /** Begins a piece of work of a plugin's own thread, or of a job: see toni_context_acquire. May be
  * nested, and may be called from within a call, also of another slot. Waits while the slot's gate

@@ -8,7 +8,7 @@ void task_enlist(struct task *task)
     struct task_list *list = &task->instance->tasks;
 
     task->previous = list->last;
-    if (list->last != NULL)
+    if (list->last)
         list->last->next = task;
     else
         list->first = task;
@@ -22,11 +22,11 @@ void task_delist(struct task *task)
 {
     struct task_list *list = &task->instance->tasks;
 
-    if (task->previous != NULL)
+    if (task->previous)
         task->previous->next = task->next;
     else
         list->first = task->next;
-    if (task->next != NULL)
+    if (task->next)
         task->next->previous = task->previous;
     else
         list->last = task->previous;
@@ -40,7 +40,7 @@ struct task *task_delist_all(struct instance *instance)
     struct task_list *list = &instance->tasks;
     struct task *first = list->first;
 
-    for (const struct task *task = first; task != NULL; task = task->next) {
+    for (const struct task *task = first; task; task = task->next) {
         list->tasks->count--;
         counter_sub_shared(&instance->figures->tasks_pending, 1);
     }
@@ -75,7 +75,7 @@ void task_list_offer(struct task_list *list)
 {
     struct tasks *tasks = list->tasks;
     const struct due *first = due_heap_first(&list->due);
-    const bool may_be = first != NULL && !list->is_served && !list->is_aside;
+    const bool may_be = first && !list->is_served && !list->is_aside;
 
     if (list->is_offered && may_be && list->offer.number == first->number &&
         list->offer.at_ns == first->at_ns)

@@ -18,8 +18,6 @@
 #include <stdbool.h>
 #include <toni/task.h>
 
-#define TASK_NS_PER_MS 1000000u
-
 /** Which function of toni/task.h has asked for it. */
 enum task_kind { TASK_AFTER, TASK_EVERY, TASK_POST, TASK_WORK, TASK_RECEIPT };
 

@@ -33,7 +33,7 @@ static void wait_for_due(struct tasks *tasks)
 {
     const struct due *first = due_heap_first(&tasks->lists);
 
-    if (first == NULL) {
+    if (!first) {
         pthread_cond_wait(&tasks->due_changed, &tasks->lock);
         return;
     }
@@ -49,7 +49,7 @@ static void serve(struct tasks *tasks, const void *me)
     struct task *task = task_take_due(tasks);
 
     runners->on_duty = me;
-    if (task == NULL) {
+    if (!task) {
         wait_for_due(tasks);
         return;
     }
@@ -93,7 +93,7 @@ static void stand_by(struct tasks *tasks, const void *me)
         runners->is_asleep = false;
         return;
     }
-    const uint64_t until = clock_now_ns() + RELIEF_MS * TASK_NS_PER_MS;
+    const uint64_t until = clock_now_ns() + RELIEF_MS * NS_PER_MS;
     const bool is_time = clock_condition_wait(&runners->relief, &tasks->lock, until) != 0;
     if (is_time && runners->is_busy && runners->runs == run && !tasks->is_stopping)
         take_over(tasks, me);
@@ -107,9 +107,9 @@ static void *run_tasks(void *data)
 
     pthread_mutex_lock(&tasks->lock);
     while (!tasks->is_stopping) {
-        if (runners->on_duty == NULL || runners->on_duty == &me) {
+        if (!runners->on_duty || runners->on_duty == &me) {
             serve(tasks, &me);
-        } else if (runners->stand_by == NULL || runners->stand_by == &me) {
+        } else if (!runners->stand_by || runners->stand_by == &me) {
             stand_by(tasks, &me);
         } else {
             runners->spare++;
@@ -160,7 +160,7 @@ struct tasks_figures tasks_read(struct tasks *tasks)
 {
     struct tasks_figures figures = {0};
 
-    if (tasks == NULL)
+    if (!tasks)
         return figures;
     pthread_mutex_lock(&tasks->lock);
     figures.threads = tasks->runners.count;

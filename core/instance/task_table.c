@@ -1,5 +1,6 @@
 /* The functions of toni/task.h: asking for tasks and receipts, and cancelling timers, on any
  * thread. What becomes of the tasks: tasks.c. */
+#include "base/clock.h"
 #include "instance/task.h"
 #include "rooms/receipt.h"
 
@@ -41,19 +42,18 @@ static int64_t ask(toni_context *context, const struct task *wanted, uint64_t de
     struct instance *instance = instance_of(context);
     struct tasks *tasks = instance->tasks.tasks;
 
-    if ((wanted->run == NULL && wanted->job == NULL && wanted->told == NULL) ||
-        delay_ms > TONI_TASK_MOST_MS)
+    if ((!wanted->run && !wanted->job && !wanted->told) || delay_ms > TONI_TASK_MOST_MS)
         return TONI_ERR_INVALID;
-    if (tasks == NULL)
+    if (!tasks)
         return TONI_ERR_CLOSING;
     struct task *task = malloc(sizeof *task);
-    if (task == NULL)
+    if (!task)
         return TONI_ERR_NO_MEMORY;
     *task = *wanted;
     task->instance = instance;
 
     pthread_mutex_lock(&tasks->lock);
-    const int32_t error = admit(tasks, task, delay_ms * TASK_NS_PER_MS);
+    const int32_t error = admit(tasks, task, delay_ms * NS_PER_MS);
     const int64_t number = (int64_t)tasks->last_number; /* the task may be over after the unlock */
     pthread_mutex_unlock(&tasks->lock);
     if (error == TONI_OK)
@@ -77,7 +77,7 @@ static int64_t context_every(toni_context *context, uint64_t period_ms, toni_run
                               .run = run,
                               .data = data,
                               .release = release,
-                              .period_ns = period_ms * TASK_NS_PER_MS};
+                              .period_ns = period_ms * NS_PER_MS};
 
     return period_ms > 0 ? ask(context, &task, period_ms) : TONI_ERR_INVALID;
 }
@@ -122,11 +122,11 @@ static int32_t context_cancel_timer(toni_context *context, int64_t timer)
     struct instance *instance = instance_of(context);
     struct tasks *tasks = instance->tasks.tasks;
 
-    if (tasks == NULL)
+    if (!tasks)
         return TONI_ERR_NOT_FOUND;
     pthread_mutex_lock(&tasks->lock);
     struct task *task = task_find(tasks, (uint64_t)timer);
-    const bool is_found = task != NULL && task_is_timer(task) && task->instance == instance;
+    const bool is_found = task && task_is_timer(task) && task->instance == instance;
     if (is_found)
         cancel(tasks, task);
     pthread_mutex_unlock(&tasks->lock);
@@ -147,7 +147,7 @@ static struct task *recall(struct tasks *tasks, uint64_t number)
 {
     struct task *task = task_find(tasks, number);
 
-    if (task != NULL)
+    if (task)
         task_forget(tasks, task);
     return task;
 }
@@ -159,7 +159,7 @@ static void on_finished(struct receipt *receipt)
 
     pthread_mutex_lock(&tasks->lock);
     struct task *task = recall(tasks, sent->number);
-    if (task != NULL) {
+    if (task) {
         task->receipt = (toni_receipt){
             .struct_size = sizeof task->receipt,
             .targeted = receipt->targeted,
@@ -181,11 +181,11 @@ static bool take_back(struct tasks *tasks, uint64_t number)
 {
     pthread_mutex_lock(&tasks->lock);
     struct task *task = recall(tasks, number);
-    if (task != NULL)
+    if (task)
         task_delist(task);
     pthread_mutex_unlock(&tasks->lock);
     free(task);
-    return task != NULL;
+    return task;
 }
 
 static int32_t target_send_with_receipt(toni_target *target, const toni_message *message,
@@ -194,7 +194,7 @@ static int32_t target_send_with_receipt(toni_target *target, const toni_message 
 {
     const struct task task = {.kind = TASK_RECEIPT, .told = told, .data = data, .release = release};
     struct sent *sent = calloc(1, sizeof *sent);
-    const int64_t number = sent != NULL ? ask(context, &task, 0) : TONI_ERR_NO_MEMORY;
+    const int64_t number = sent ? ask(context, &task, 0) : TONI_ERR_NO_MEMORY;
 
     if (number < 0) {
         toni_target_destroy(target);

@@ -20,7 +20,7 @@ struct task *task_take_due(struct tasks *tasks)
 {
     struct due *first = due_heap_first(&tasks->lists);
 
-    if (first == NULL || first->at_ns > tasks->now_ns())
+    if (!first || first->at_ns > tasks->now_ns())
         return NULL;
     struct task_list *list = (struct task_list *)first;
     struct due *due = due_heap_first(&list->due);
@@ -55,7 +55,7 @@ static bool may_begin(struct tasks *tasks, struct task *task)
 
 static void call(struct task *task)
 {
-    if (task->kind == TASK_WORK && task->done == NULL)
+    if (task->kind == TASK_WORK && !task->done)
         return;
     if (task->kind == TASK_WORK)
         task->done(task->instance->self, task->data, task->result);
@@ -108,7 +108,7 @@ void task_run(struct tasks *tasks, struct task *task)
     if (may)
         call(task);
     const bool is_over = settle(tasks, task, may);
-    if (is_over && task->release != NULL)
+    if (is_over && task->release)
         task->release(task->data);
     instance_leave(instance, &entered);
     slot_exit(slot);
@@ -140,7 +140,7 @@ static void *run_jobs(void *data)
     pthread_mutex_lock(&tasks->lock);
     while (!tasks->is_stopping) {
         struct task *task = (struct task *)due_heap_first(&tasks->jobs);
-        if (task == NULL) {
+        if (!task) {
             pthread_cond_wait(&tasks->jobs_waiting, &tasks->lock);
             continue;
         }
@@ -171,11 +171,11 @@ void tasks_open(struct instance *instance)
 {
     struct tasks *tasks = instance->tasks.tasks;
 
-    if (tasks == NULL)
+    if (!tasks)
         return;
     pthread_mutex_lock(&tasks->lock);
     instance->tasks.state = TASK_LIST_OPEN;
-    for (struct task *task = instance->tasks.first; task != NULL; task = task->next)
+    for (struct task *task = instance->tasks.first; task; task = task->next)
         task_put(tasks, task);
     pthread_mutex_unlock(&tasks->lock);
 }
@@ -184,7 +184,7 @@ static void set_aside(struct instance *instance, bool is_aside)
 {
     struct tasks *tasks = instance->tasks.tasks;
 
-    if (tasks == NULL)
+    if (!tasks)
         return;
     pthread_mutex_lock(&tasks->lock);
     instance->tasks.is_aside = is_aside;
@@ -206,7 +206,7 @@ void tasks_go_on(struct instance *instance)
 static void close_list(struct tasks *tasks, struct task_list *list)
 {
     list->state = TASK_LIST_CLOSED;
-    for (struct task *task = list->first; task != NULL; task = task->next) {
+    for (struct task *task = list->first; task; task = task->next) {
         task_take_back(tasks, task);
         if (task->place != TASK_TAKEN)
             task->place = TASK_WAITS;
@@ -217,7 +217,7 @@ void tasks_close(struct instance *instance)
 {
     struct tasks *tasks = instance->tasks.tasks;
 
-    if (tasks == NULL)
+    if (!tasks)
         return;
     pthread_mutex_lock(&tasks->lock);
     close_list(tasks, &instance->tasks);
@@ -227,7 +227,7 @@ void tasks_close(struct instance *instance)
 /* Under the lock, once nothing is running. @return All tasks, linked by `next`. */
 static struct task *take_all(struct tasks *tasks, struct instance *instance)
 {
-    for (struct task *task = instance->tasks.first; task != NULL; task = task->next) {
+    for (struct task *task = instance->tasks.first; task; task = task->next) {
         if (task->is_cancelled)
             continue; /* and counted, but not released yet */
         counter_add_shared(&instance->figures->tasks_cancelled, 1);
@@ -241,7 +241,7 @@ void tasks_cancel(struct instance *instance)
 {
     struct tasks *tasks = instance->tasks.tasks;
 
-    if (tasks == NULL)
+    if (!tasks)
         return;
     pthread_mutex_lock(&tasks->lock);
     close_list(tasks, &instance->tasks);
@@ -250,14 +250,14 @@ void tasks_cancel(struct instance *instance)
     struct task *task = take_all(tasks, instance);
     due_heap_finish(&instance->tasks.due);
     pthread_mutex_unlock(&tasks->lock);
-    if (task == NULL)
+    if (!task)
         return;
 
     PLUGIN_CALL(entered);
     instance_enter(instance, "release", &entered);
-    while (task != NULL) {
+    while (task) {
         struct task *next = task->next;
-        if (task->release != NULL)
+        if (task->release)
             task->release(task->data);
         free(task);
         task = next;
@@ -292,7 +292,7 @@ struct tasks *tasks_create(uint64_t (*now_ns)(void))
 {
     struct tasks *tasks = calloc(1, sizeof *tasks);
 
-    if (tasks == NULL)
+    if (!tasks)
         return NULL;
     tasks->now_ns = now_ns;
     due_heap_init(&tasks->lists);
@@ -320,7 +320,7 @@ struct tasks *tasks_create(uint64_t (*now_ns)(void))
 
 void tasks_destroy(struct tasks *tasks)
 {
-    if (tasks == NULL)
+    if (!tasks)
         return;
     pthread_mutex_lock(&tasks->lock);
     tasks->is_stopping = true;

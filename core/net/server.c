@@ -13,8 +13,6 @@
 #include <toni/plugin.h>
 #include <unistd.h>
 
-#define NS_PER_MS 1000000u
-
 /* A worker in a callback is waited for, at a stop, until `hook_ms` and this is over. */
 #define JOIN_MORE_MS 1000
 /* What the kernel holds for a client beyond what is on its way: one write, see FRAME_MAX. More

@@ -25,7 +25,7 @@ static const char *temporary_folder(void)
 {
     const char *folder = getenv("TMPDIR");
 
-    return folder != NULL && folder[0] == '/' ? folder : "/tmp";
+    return folder && folder[0] == '/' ? folder : "/tmp";
 }
 
 static int open_folder(int parent, const char *name)
@@ -61,12 +61,12 @@ static void empty(int fd, unsigned depth)
     DIR *folder = fdopendir(fd);
     const struct dirent *entry;
 
-    if (folder == NULL) {
+    if (!folder) {
         close(fd);
         return;
     }
     /* cppcheck-suppress readdirCalled ; on a stream that no other thread has it is safe (glibc) */
-    while ((entry = readdir(folder)) != NULL) {
+    while ((entry = readdir(folder))) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
             strcmp(entry->d_name, MARK) != 0)
             remove_entry(fd, entry->d_name, depth);
@@ -134,11 +134,11 @@ static void sweep(const char *parent)
     const struct dirent *entry;
 
     /* cppcheck-suppress readdirCalled ; on a stream that no other thread has it is safe (glibc) */
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+    while (folder && (entry = readdir(folder))) {
         if (is_name(entry->d_name))
             sweep_one(dirfd(folder), entry->d_name);
     }
-    if (folder != NULL)
+    if (folder)
         closedir(folder);
 }
 
@@ -161,7 +161,7 @@ int copy_folder_make(char **path)
     sweep(parent);
     if (asprintf(path, "%s/" PREFIX RANDOM, parent) < 0)
         return -1;
-    const int fd = mkdtemp(*path) != NULL ? open_folder(AT_FDCWD, *path) : -1; /* with mode 0700 */
+    const int fd = mkdtemp(*path) ? open_folder(AT_FDCWD, *path) : -1; /* with mode 0700 */
     if (fd < 0) {
         const int error = errno;
         free(*path);

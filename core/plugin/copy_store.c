@@ -19,14 +19,14 @@ void copy_store_init(struct copy_store *store)
 
 void copy_store_empty(const struct copy_store *store)
 {
-    if (store->folder != NULL)
+    if (store->folder)
         copy_folder_remove(store->folder);
 }
 
 void copy_store_finish(struct copy_store *store)
 {
     copy_store_empty(store);
-    if (store->folder != NULL)
+    if (store->folder)
         close(store->lock);
     free(store->folder);
     copy_store_init(store);
@@ -38,7 +38,7 @@ static bool is_own_folder(const char *path)
 {
     struct stat status;
 
-    return path != NULL && lstat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
+    return path && lstat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
            status.st_uid == geteuid();
 }
 
@@ -49,7 +49,7 @@ static int make_folder(struct copy_store *store)
 
     if (lock < 0)
         return -1;
-    if (store->folder != NULL)
+    if (store->folder)
         close(store->lock);
     free(store->folder);
     store->folder = folder;
@@ -90,19 +90,19 @@ static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    return slash != NULL ? slash + 1 : path;
+    return slash ? slash + 1 : path;
 }
 
 char *copy_store_folder_of(const char *path)
 {
     char *folder = strdup(path);
 
-    if (folder == NULL)
+    if (!folder)
         return NULL;
     char *slash = strrchr(folder, '/');
-    if (slash != NULL)
+    if (slash)
         slash[slash == folder ? 1 : 0] = '\0';
-    char *real = realpath(slash != NULL ? folder : ".", NULL);
+    char *real = realpath(slash ? folder : ".", NULL);
     free(folder);
     return real;
 }
@@ -145,7 +145,7 @@ fail:
     describe_failure(problem, size);
     if (to >= 0)
         close(to);
-    if (subfolder != NULL)
+    if (subfolder)
         copy_folder_remove(subfolder);
     free(subfolder);
     free(*copy);
@@ -165,9 +165,9 @@ int copy_store_add_beside(const char *copy, const char *name, int fd, char *prob
     char *path = NULL;
     int to = -1;
 
-    if (subfolder == NULL || asprintf(&path, "%s/%s", subfolder, name) < 0)
+    if (!subfolder || asprintf(&path, "%s/%s", subfolder, name) < 0)
         path = NULL;
-    if (path != NULL)
+    if (path)
         to = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
     if (to < 0 || copy_bytes(fd, to) != 0) {
         describe_failure(problem, size);
@@ -198,7 +198,7 @@ bool files_equal(int fd, int other)
 void copy_store_remove(const char *copy)
 {
     char *subfolder = folder_of(copy);
-    char *folder = subfolder != NULL ? folder_of(subfolder) : NULL;
+    char *folder = subfolder ? folder_of(subfolder) : NULL;
 
     if (is_own_folder(folder)) /* else copy_store_finish() will try again */
         copy_folder_remove(subfolder);

@@ -29,7 +29,7 @@ struct check {
 
 static void check_prefix(struct check *check, const toni_plugin *found)
 {
-    if (found == NULL) {
+    if (!found) {
         refuse(check, "%s returned NULL, expected a descriptor; make it with TONI_PLUGIN",
                TONI_PLUGIN_ENTRY);
     } else if (found->magic != TONI_ABI_MAGIC) {
@@ -62,7 +62,7 @@ static void check_prefix(struct check *check, const toni_plugin *found)
 
 static void check_name(struct check *check, const toni_plugin *plugin)
 {
-    if (plugin->name.data == NULL || plugin->name.size == 0)
+    if (!plugin->name.data || plugin->name.size == 0)
         refuse(check, "its descriptor has no name; set .name to %s", NAME_RULE);
     else if (!name_valid(plugin->name))
         refuse(check, "its name is `%.*s`, expected %s; change .name", TONI_STR_ARG(plugin->name),
@@ -71,9 +71,9 @@ static void check_name(struct check *check, const toni_plugin *plugin)
 
 static void check_callbacks(struct check *check, const toni_plugin *plugin)
 {
-    if (plugin->create == NULL)
+    if (!plugin->create)
         refuse(check, "%s is missing, which every plugin must have; set .create", "create");
-    if (plugin->kind == TONI_GATEWAY && plugin->on_message == NULL)
+    if (plugin->kind == TONI_GATEWAY && !plugin->on_message)
         refuse(check, "%s is missing, which every gateway must have; set .on_message",
                "on_message");
 }
@@ -101,8 +101,7 @@ static void check_callbacks_of_kind(struct check *check, const toni_plugin *plug
         refuse(check,
                "it is a %s and has %s, which only a %s is called with; take it out, or make it a "
                "plugin of its own",
-               plugin->kind == TONI_GATEWAY ? "gateway" : "service", callbacks[i].name,
-               callbacks[i].kind == TONI_GATEWAY ? "gateway" : "service");
+               kind_name(plugin->kind), callbacks[i].name, kind_name(callbacks[i].kind));
     }
 }
 
@@ -111,16 +110,16 @@ static void check_path(struct check *check, const toni_plugin *plugin)
     const char *problem = NULL;
 
     if (plugin->path.size > 0)
-        problem = plugin->path.data != NULL ? path_problem(plugin->path) : "points nowhere";
-    if (problem != NULL)
+        problem = plugin->path.data ? path_problem(plugin->path) : "points nowhere";
+    if (problem)
         refuse(check, "its path `%.*s` %s; change .path", TONI_STR_ARG(plugin->path), problem);
 }
 
 static void check_needs(struct check *check, const toni_plugin *plugin)
 {
-    if (plugin->needs == NULL)
+    if (!plugin->needs)
         return;
-    for (size_t i = 0; plugin->needs[i] != NULL; i++) {
+    for (size_t i = 0; plugin->needs[i]; i++) {
         const toni_dependency *need = plugin->needs[i];
 
         if (i == LONGEST_LIST) {
@@ -133,7 +132,7 @@ static void check_needs(struct check *check, const toni_plugin *plugin)
                    "needs[%zu] says that it has %" PRIu32 " bytes, expected at least %zu; "
                    "set its struct_size, as TONI_CONNECTIONS does",
                    i, need->struct_size, DEPENDENCY_SIZE_1_0);
-        } else if (need->interface_name.data == NULL || !name_valid(need->interface_name)) {
+        } else if (!need->interface_name.data || !name_valid(need->interface_name)) {
             refuse(check, "needs[%zu] names no interface; expected %s", i, NAME_RULE);
         }
     }
@@ -173,15 +172,15 @@ static void check_provides(struct check *check, const toni_interface *provides)
 
 static void check_tokens(struct check *check, const char *what, const toni_str *const *tokens)
 {
-    if (tokens == NULL)
+    if (!tokens)
         return;
-    for (size_t i = 0; tokens[i] != NULL; i++) {
+    for (size_t i = 0; tokens[i]; i++) {
         if (i == LONGEST_LIST) {
             refuse(check, "%s has more than %d entries; end the list with NULL, as TONI_LIST does",
                    what, LONGEST_LIST);
             return;
         }
-        if (tokens[i]->data == NULL || !token_valid(*tokens[i])) {
+        if (!tokens[i]->data || !token_valid(*tokens[i])) {
             refuse(check,
                    "%s[%zu] is `%.*s`, which HTTP does not allow there (RFC 9110, section "
                    "5.6.2); expected letters, digits and `-`",
@@ -210,4 +209,13 @@ bool descriptor_check(const toni_plugin *found, const char *path, const struct v
     check_tokens(&check, "subprotocols", copy->subprotocols);
     check_tokens(&check, "keep_headers", copy->keep_headers);
     return check.is_good;
+}
+
+size_t needs_count(const toni_dependency *const *needs)
+{
+    size_t count = 0;
+
+    while (needs && needs[count])
+        count++;
+    return count;
 }

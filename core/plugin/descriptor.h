@@ -5,6 +5,7 @@
 #include "config/fault.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <toni/plugin.h>
 
 /** Checks a descriptor by the rules of toni/abi.h and copies as much of it as both sides know.
@@ -20,5 +21,8 @@
  * @return Whether no fault was found. */
 bool descriptor_check(const toni_plugin *found, const char *path, const struct value *at,
                       toni_plugin *copy, struct fault_list *faults);
+
+/** @return How many needs a list has. @param needs  Ends with NULL; NULL is an empty one. */
+size_t needs_count(const toni_dependency *const *needs);
 
 #endif

@@ -6,14 +6,12 @@
 
 #include <stdlib.h>
 
-#define NS_PER_MS 1000000u
-
-/* Belongs to who waits for it; to the thread that runs it, once it was left behind. */
+/* Owned by the waiter; ownership passes to the hooks' thread when `is_abandoned` is set. */
 struct hook_call {
     void (*call)(void *data);
     void *data;
     bool is_over;
-    bool is_left;
+    bool is_abandoned;
 };
 
 struct hooks *hooks_create(void)
@@ -49,7 +47,7 @@ void hooks_destroy(struct hooks *hooks)
     if (has_thread)
         pthread_join(hooks->thread, NULL);
     pthread_mutex_lock(&hooks->lock);
-    const bool is_free = hooks->left == 0;
+    const bool is_free = hooks->abandoned == 0;
     hooks->is_orphan = true;
     pthread_mutex_unlock(&hooks->lock);
     if (is_free)
@@ -58,10 +56,10 @@ void hooks_destroy(struct hooks *hooks)
 
 /* --- The thread */
 
-/* The end of a thread whose call was left behind; another has taken its place. Under the lock. */
-static void *end_left(struct hooks *hooks, struct hook_call *call)
+/* Ends a thread whose call was abandoned; another thread has taken its place. Under the lock. */
+static void *end_abandoned(struct hooks *hooks, struct hook_call *call)
 {
-    const bool is_last = --hooks->left == 0 && hooks->is_orphan;
+    const bool is_last = --hooks->abandoned == 0 && hooks->is_orphan;
 
     free(call);
     pthread_mutex_unlock(&hooks->lock);
@@ -86,8 +84,8 @@ static void *serve(void *data)
         pthread_mutex_unlock(&hooks->lock);
         call->call(call->data);
         pthread_mutex_lock(&hooks->lock);
-        if (call->is_left)
-            return end_left(hooks, call);
+        if (call->is_abandoned)
+            return end_abandoned(hooks, call);
         call->is_over = true;
         pthread_cond_broadcast(&hooks->changed);
     }
@@ -97,7 +95,7 @@ static void *serve(void *data)
 
 /* --- Waiting for it */
 
-/* The limit is that of the hook: what is yet to be begun can't be left behind.
+/* The limit counts from the moment the hook begins; one that has not begun is never abandoned.
  * @return Whether the call ended within the limit. */
 static bool wait_within(struct hooks *hooks, const struct hook_call *call, uint64_t limit_ms)
 {
@@ -130,10 +128,10 @@ static bool wait_longer(struct hooks *hooks, const struct hook_call *call, const
 }
 
 /* Under the lock. */
-static void leave_behind(struct hooks *hooks, struct hook_call *call)
+static void abandon(struct hooks *hooks, struct hook_call *call)
 {
-    call->is_left = true;
-    hooks->left++;
+    call->is_abandoned = true;
+    hooks->abandoned++;
     hooks->has_thread = false;
     pthread_detach(hooks->thread);
 }
@@ -160,7 +158,7 @@ int hooks_run(struct hooks *hooks, const char *instance, const char *hook, uint6
     if (is_over)
         free(asked);
     else
-        leave_behind(hooks, asked);
+        abandon(hooks, asked);
     pthread_mutex_unlock(&hooks->lock);
     return is_over ? 0 : -1;
 }

@@ -1,7 +1,7 @@
 /* Life-cycle hooks on a thread of their own, so that the host can name one that hangs, and go on
  * without it. Not about which hooks there are and who gets them; graph.h calls them.
  *
- * One hook at a time. The thread is the same for all, until one is left behind. */
+ * One hook at a time. The thread is the same for all, until one is abandoned. */
 #ifndef PLUGIN_HOOKS_H
 #define PLUGIN_HOOKS_H
 
@@ -15,8 +15,8 @@ struct hook_call;
 /* What becomes of a hook that takes longer than its limit. Only ever rises. */
 enum patience {
     PATIENCE_WAITS,    /* it is waited for: the host starts */
-    PATIENCE_GIVES_UP, /* it is left behind: a reload is given up */
-    PATIENCE_ENDS,     /* it is left behind: the host ends */
+    PATIENCE_GIVES_UP, /* it is abandoned: a reload is given up */
+    PATIENCE_ENDS,     /* it is abandoned: the host ends */
 };
 
 struct hooks {
@@ -27,24 +27,24 @@ struct hooks {
     bool ending;
     enum patience patience;
     pthread_t thread;
-    size_t left;    /* calls that were left behind and still run */
-    bool is_orphan; /* the last of them frees this */
+    size_t abandoned; /* calls that were, and still run */
+    bool is_orphan;   /* the last of them frees this */
 };
 
 /** @return The calls that can be made, to be destroyed by hooks_destroy(); NULL on no memory. */
 struct hooks *hooks_create(void);
 
-/** Ends the thread. What was left behind goes on, and takes the rest with it when it ends.
+/** Ends the thread. An abandoned call goes on; the last of them frees the hooks when it ends.
  * @param hooks  NULL is fine. */
 void hooks_destroy(struct hooks *hooks);
 
 /** Runs a hook on the hooks' thread and waits for its end. One that takes longer than its limit is
- * named in the log; from hooks_hurry() on it is left behind then.
+ * named in the log; from hooks_hurry() on it is abandoned then.
  * @param instance  Whose hook it is, for the log.
  * @param hook      Its name, for the log.
  * @param limit_ms  Milliseconds.
- * @param call      Gets @p data. Once it is left behind, both go on being used.
- * @return 0; -1 if it was left behind: it still runs, and may end at any time, or never. Without
+ * @param call      Gets @p data. An abandoned call goes on using both.
+ * @return 0; -1 if it was abandoned: it still runs, and may end at any time, or never. Without
  * a thread to be had it runs on the caller's, whatever time it takes. */
 int hooks_run(struct hooks *hooks, const char *instance, const char *hook, uint64_t limit_ms,
               void (*call)(void *data), void *data);

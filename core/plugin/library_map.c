@@ -14,7 +14,7 @@ static const char *dlopen_problem(const char *copy)
     const char *problem = dlerror();
     const size_t length = strlen(copy);
 
-    if (problem == NULL)
+    if (!problem)
         return "unknown error";
     if (strncmp(problem, copy, length) == 0 && strncmp(problem + length, ": ", 2) == 0)
         return problem + length + 2;
@@ -39,7 +39,7 @@ void *library_map(const char *copy, const char *path, const struct value *at,
     plugin_call_begin(&call); /* constructors run */
     void *handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL);
     plugin_call_end(&call);
-    if (handle == NULL)
+    if (!handle)
         fault_at(faults, at, "library `%s` can't be loaded: %s; %s", path, dlopen_problem(copy),
                  remedy_for_dlopen(copy));
     return handle;
@@ -51,7 +51,7 @@ bool library_describe(void *handle, const char *path, const struct value *at,
     toni_plugin_entry_fn entry;
     void *symbol = dlsym(handle, TONI_PLUGIN_ENTRY);
 
-    if (symbol == NULL) {
+    if (!symbol) {
         fault_at(faults, at,
                  "library `%s` has no symbol `%s`, which every toni plugin exports; "
                  "make it with TONI_PLUGIN",
@@ -75,7 +75,7 @@ bool library_is_mapped(const char *name)
 {
     void *handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
 
-    if (handle != NULL)
+    if (handle)
         dlclose(handle);
-    return handle != NULL;
+    return handle;
 }

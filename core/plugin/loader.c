@@ -69,12 +69,12 @@ static void library_destroy(struct plugin_library *library, bool unload)
     struct plugin_loader *loader = library->loader;
     const bool is_stuck = atomic_load(&loader->is_stuck);
 
-    if (unload && library->handle != NULL && !is_stuck)
+    if (unload && library->handle && !is_stuck)
         library_unmap(library->handle);
-    else if (library->handle != NULL)
+    else if (library->handle)
         loader->retired++;
     neighbours_release(&loader->neighbours, &library->neighbours, !is_stuck);
-    if (library->copy != NULL)
+    if (library->copy)
         copy_store_remove(library->copy);
     if (library->copy_fd >= 0)
         close(library->copy_fd);
@@ -93,7 +93,7 @@ struct plugin *plugin_ref(struct plugin *plugin)
 
 void plugin_unref(struct plugin *plugin)
 {
-    if (plugin == NULL || atomic_fetch_sub(&plugin->references, 1) > 1)
+    if (!plugin || atomic_fetch_sub(&plugin->references, 1) > 1)
         return;
     library_destroy(plugin->library, (plugin->descriptor.flags & TONI_UNLOADABLE) != 0);
     free(plugin);
@@ -144,13 +144,13 @@ static char *out_of_memory(const struct value *at, struct fault_list *faults)
 static char *find_library(const struct plugin_set *set, const char *library, const struct value *at,
                           struct fault_list *faults)
 {
-    if (strchr(library, '/') != NULL) {
+    if (strchr(library, '/')) {
         char *path = join(set->search.config_folder, library);
-        return path != NULL ? path : out_of_memory(at, faults);
+        return path ? path : out_of_memory(at, faults);
     }
     for (size_t i = 0; i <= set->search.plugin_path_count; i++) {
         char *path = join(search_folder(set, i), library);
-        if (path == NULL)
+        if (!path)
             return out_of_memory(at, faults);
         if (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
             return path; /* what may be wrong with it is said where it is opened */
@@ -238,7 +238,7 @@ static struct plugin *added_before(const struct plugin_set *set,
 static struct plugin *running(const struct plugin_set *set, const struct plugin_library *library,
                               int fd)
 {
-    for (size_t i = 0; set->before != NULL && i < set->before->count; i++) {
+    for (size_t i = 0; set->before && i < set->before->count; i++) {
         struct plugin *plugin = set->before->plugins[i];
 
         if (strcmp(plugin->path, library->path) != 0 || !files_equal(fd, plugin->library->copy_fd))
@@ -255,9 +255,9 @@ static bool make_room(struct plugin_set *set)
     struct plugin **plugins = realloc(
         set->plugins, (set->count + 1) * sizeof(struct plugin *)); /* few: one by one will do */
 
-    if (plugins != NULL)
+    if (plugins)
         set->plugins = plugins;
-    return plugins != NULL;
+    return plugins;
 }
 
 /* What is unchanged goes on, if what it needs beside it is unchanged, too. */
@@ -279,7 +279,7 @@ static struct plugin *add_copy(struct plugin_set *set, struct plugin_library *li
 {
     struct plugin *plugin = calloc(1, sizeof *plugin);
 
-    if (plugin == NULL) {
+    if (!plugin) {
         out_of_memory(library->at, faults);
     } else if (copy_library(library, fd, faults)) {
         *plugin =
@@ -298,7 +298,7 @@ struct plugin *plugin_set_add(struct plugin_set *set, const char *name, const st
     struct plugin *plugin = NULL;
     struct plugin_library *library = calloc(1, sizeof *library);
 
-    if (library == NULL) {
+    if (!library) {
         out_of_memory(at, faults);
         return NULL;
     }
@@ -306,21 +306,21 @@ struct plugin *plugin_set_add(struct plugin_set *set, const char *name, const st
     library->copy_fd = -1;
     library->at = at;
     library->path = find_library(set, name, at, faults);
-    const int fd = library->path != NULL ? open_library(library, at, faults) : -1;
+    const int fd = library->path ? open_library(library, at, faults) : -1;
     if (fd < 0) {
         library_destroy(library, true);
         return NULL;
     }
     plugin = added_before(set, library);
-    if (plugin == NULL && !make_room(set)) {
+    if (!plugin && !make_room(set)) {
         out_of_memory(at, faults);
-    } else if (plugin == NULL && (plugin = running(set, library, fd)) != NULL) {
+    } else if (!plugin && (plugin = running(set, library, fd))) {
         (void)share(set, plugin, at, faults);
-    } else if (plugin == NULL) {
+    } else if (!plugin) {
         plugin = add_copy(set, library, fd, faults);
         library = NULL;
     }
-    if (library != NULL)
+    if (library)
         library_destroy(library, true);
     close(fd);
     return plugin;
@@ -337,7 +337,7 @@ static void take_told(struct plugin *plugin, struct trial_library *tried, struct
     library->told_size = tried->size;
     tried->bytes = NULL;
     library->told_lists = descriptor_read(library->told, library->told_size, &plugin->descriptor);
-    if (library->told_lists != NULL) {
+    if (library->told_lists) {
         plugin->state = PLUGIN_TOLD;
         return;
     }
@@ -353,9 +353,9 @@ static void take_refusal(struct plugin *plugin, const struct trial_library *trie
     char *rest = tried->bytes;
 
     plugin->state = PLUGIN_REFUSED;
-    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n"))
+    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
         fault_at(faults, plugin->library->at, "%s", line);
-    if (tried->bytes == NULL)
+    if (!tried->bytes)
         out_of_memory(plugin->library->at, faults);
 }
 
@@ -386,7 +386,7 @@ static void try_elsewhere(struct plugin_set *set, uint64_t limit_ms, struct faul
     struct trial_library *tried = calloc(set->count + 1, sizeof *tried);
     size_t count = 0;
 
-    if (tried == NULL) {
+    if (!tried) {
         for (size_t i = 0; i < set->count; i++) {
             if (set->plugins[i]->state == PLUGIN_COPIED)
                 out_of_memory(set->plugins[i]->library->at, faults);
@@ -410,7 +410,7 @@ static void map_here(struct plugin *plugin, struct fault_list *faults)
 
     library->handle = library_map(library->copy, library->path, library->at, faults);
     const bool is_good =
-        library->handle != NULL &&
+        library->handle &&
         library_describe(library->handle, library->path, library->at, &plugin->descriptor, faults);
     plugin->state = is_good ? PLUGIN_MAPPED : PLUGIN_REFUSED;
 }
@@ -433,7 +433,7 @@ void plugin_set_try(struct plugin_set *set, uint64_t limit_ms, struct fault_list
         if (plugin->state == PLUGIN_COPIED)
             symbols_check(plugin->library->copy_fd, plugin->path, plugin->library->at, faults);
     }
-    if (set->loader->program != NULL) {
+    if (set->loader->program) {
         try_elsewhere(set, limit_ms, faults);
         report_untried(set, faults);
         return;
@@ -458,7 +458,7 @@ struct mapping {
 
 static void mapping_destroy(struct mapping *mapping)
 {
-    if (mapping == NULL)
+    if (!mapping)
         return;
     fault_list_finish(&mapping->faults);
     value_destroy(mapping->at);
@@ -471,14 +471,14 @@ static struct mapping *mapping_create(const struct plugin_library *library)
 {
     struct mapping *mapping = calloc(1, sizeof *mapping);
 
-    if (mapping == NULL)
+    if (!mapping)
         return NULL;
     fault_list_init(&mapping->faults);
     mapping->copy = strdup(library->copy);
     mapping->path = strdup(library->path);
     mapping->at = value_group_create(
         (struct value_place){.file = value_file(library->at), .line = value_line(library->at)});
-    if (mapping->copy != NULL && mapping->path != NULL && mapping->at != NULL)
+    if (mapping->copy && mapping->path && mapping->at)
         return mapping;
     mapping_destroy(mapping);
     return NULL;
@@ -491,8 +491,8 @@ static void run_mapping(void *data)
 
     mapping->handle = library_map(mapping->copy, mapping->path, mapping->at, &mapping->faults);
     mapping->is_good =
-        mapping->handle != NULL && library_describe(mapping->handle, mapping->path, mapping->at,
-                                                    &mapping->descriptor, &mapping->faults);
+        mapping->handle && library_describe(mapping->handle, mapping->path, mapping->at,
+                                            &mapping->descriptor, &mapping->faults);
 }
 
 /* Others have been told already what the plugin needs, and how many of it. */
@@ -537,7 +537,7 @@ static int map_one(struct plugin *plugin, struct hooks *hooks, uint64_t limit_ms
     struct plugin_library *library = plugin->library;
     struct mapping *mapping = mapping_create(library);
 
-    if (mapping == NULL) {
+    if (!mapping) {
         out_of_memory(library->at, faults);
         return -1;
     }
@@ -561,15 +561,15 @@ int plugin_set_map(struct plugin_set *set, uint64_t limit_ms, struct fault_list 
     struct hooks *hooks = hooks_create();
     int result = 0;
 
-    if (hooks != NULL)
+    if (hooks)
         hooks_hurry(hooks, PATIENCE_GIVES_UP);
     for (size_t i = 0; i < set->count && result == 0; i++) {
         struct plugin *plugin = set->plugins[i];
         if (plugin->state != PLUGIN_TOLD)
             continue;
-        if (hooks == NULL)
+        if (!hooks)
             out_of_memory(plugin->library->at, faults);
-        result = hooks != NULL ? map_one(plugin, hooks, limit_ms, faults) : -1;
+        result = hooks ? map_one(plugin, hooks, limit_ms, faults) : -1;
     }
     hooks_destroy(hooks);
     return result;

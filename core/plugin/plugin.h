@@ -17,7 +17,7 @@ enum plugin_state {
 };
 
 /** Its references are counted atomically: an instance takes one on the hooks' thread, which may be
- * left behind in a hook. The descriptor is read by all threads, once it is mapped. */
+ * abandoned in a hook. The descriptor is read by all threads, once it is mapped. */
 struct plugin {
     enum plugin_state state;
     toni_plugin descriptor; /* a copy, checked; zero in what the plugin is too old to have */

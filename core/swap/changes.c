@@ -1,7 +1,7 @@
 /* Changes; see changes.h. */
 #include "swap/changes.h"
 
-#include "graph/resolver.h"
+#include "plugin/descriptor.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -84,9 +84,9 @@ static void compare(struct changes *changes, const struct graph *now, const stru
     }
 }
 
-/* --- Who has to come to rest */
+/* --- Which instances have to quiesce */
 
-/* @return Whether one that stays gets something else for a need than it has. */
+/* @return Whether an instance that stays is given something else for one of its needs. */
 static bool gets_other(const struct changes *changes, const struct graph *now, size_t before,
                        const struct graph *next, size_t number)
 {
@@ -104,29 +104,30 @@ static bool gets_other(const struct changes *changes, const struct graph *now, s
     return false;
 }
 
-/* Whoever uses one that comes to rest does so too: it could be on its way into it. All that an
- * instance uses has a lower number. */
-static bool uses_resting(const struct changes *changes, const struct graph *now, size_t number)
+/* A user of an instance that quiesces has to quiesce too: one of its calls could be on its way into
+ * that instance. All that an instance uses has a lower number, so one pass finds all users. */
+static bool uses_quiescing(const struct changes *changes, const struct graph *now, size_t number)
 {
     const size_t needs = needs_count(now->setups[number].plugin->descriptor.needs);
 
     for (size_t i = 0; i < needs; i++) {
         const struct injection *injection = &now->injections[number][i];
 
-        if (injection->kind == INJECTION_INSTANCE && changes->rests[injection->provider])
+        if (injection->kind == INJECTION_INSTANCE && changes->quiesces[injection->provider])
             return true;
     }
     return false;
 }
 
-static void find_resting(struct changes *changes, const struct graph *now, const struct graph *next)
+static void find_quiescing(struct changes *changes, const struct graph *now,
+                           const struct graph *next)
 {
     for (size_t i = 0; i < now->setup_count; i++) {
         const size_t after = changes->after[i];
 
-        changes->rests[i] = after == NOBODY || changes->next[after].change != CHANGE_NOTHING ||
-                            gets_other(changes, now, i, next, after) ||
-                            uses_resting(changes, now, i);
+        changes->quiesces[i] = after == NOBODY || changes->next[after].change != CHANGE_NOTHING ||
+                               gets_other(changes, now, i, next, after) ||
+                               uses_quiescing(changes, now, i);
     }
 }
 
@@ -135,9 +136,9 @@ int changes_init(struct changes *changes, const struct graph *now, const struct 
     *changes = (struct changes){
         .next = calloc(next->setup_count + 1, sizeof *changes->next),
         .after = calloc(now->setup_count + 1, sizeof *changes->after),
-        .rests = calloc(now->setup_count + 1, sizeof *changes->rests),
+        .quiesces = calloc(now->setup_count + 1, sizeof *changes->quiesces),
     };
-    if (!changes->next || !changes->after || !changes->rests)
+    if (!changes->next || !changes->after || !changes->quiesces)
         return -1;
     for (size_t i = 0; i < now->setup_count; i++)
         changes->after[i] = NOBODY;
@@ -145,7 +146,7 @@ int changes_init(struct changes *changes, const struct graph *now, const struct 
         compare(changes, now, next, i);
     for (size_t i = 0; i < now->setup_count; i++)
         changes->removed += changes->after[i] == NOBODY;
-    find_resting(changes, now, next);
+    find_quiescing(changes, now, next);
     return 0;
 }
 
@@ -153,7 +154,7 @@ void changes_finish(struct changes *changes)
 {
     free(changes->next);
     free(changes->after);
-    free(changes->rests);
+    free(changes->quiesces);
     *changes = (struct changes){0};
 }
 

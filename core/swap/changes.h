@@ -27,8 +27,8 @@ struct changes {
     struct instance_change *next; /* by number in the next graph */
     size_t *after;                /* by number in the graph that runs: its number in the next;
                                      NOBODY: it is removed */
-    bool *rests; /* by number in the graph that runs: it has to come to rest, since it, or something
-                    that its calls lead to, is not what it was */
+    bool *quiesces; /* by number in the graph that runs: no call may be inside of it during the
+                       exchange, since it, or something that its calls lead to, changes */
     size_t swapped, added, removed, limited;
 };
 

@@ -1,17 +1,14 @@
 /* See report.h. */
 #include "swap/report.h"
 
+#include "config/name.h"
+
 #include <inttypes.h>
 #include <toni/error.h>
 
 void swap_report_finish(struct swap_report *report)
 {
     buffer_finish(&report->lines);
-}
-
-const char *swap_kind_name(const struct instance_setup *setup)
-{
-    return setup->plugin->descriptor.kind == TONI_GATEWAY ? "gateway" : "service";
 }
 
 const char *swap_state_words(const struct instance *before, const struct instance *after)
@@ -26,25 +23,25 @@ const char *swap_state_words(const struct instance *before, const struct instanc
 void swap_report_swapped(struct swap_report *report, const struct instance_setup *setup,
                          const char *state)
 {
-    (void)buffer_appendf(&report->lines, "%s `%s`: swapped, %s\n", swap_kind_name(setup),
+    (void)buffer_appendf(&report->lines, "%s `%s`: swapped, %s\n", kind_name(setup->slot->kind),
                          setup->name, state);
 }
 
 void swap_report_not_ready(struct swap_report *report, const struct instance_setup *setup,
-                           int32_t error, bool is_left)
+                           int32_t error, bool is_abandoned)
 {
     report->not_ready++;
-    if (is_left) {
+    if (is_abandoned) {
         (void)buffer_appendf(&report->lines,
                              "%s `%s`: `ready` of the new version did not return within hook_ms "
                              "(%" PRIu64 "): its callbacks wait for it, unless the plugin is "
                              "TONI_CONCURRENT; mend it and `toni restart`\n",
-                             swap_kind_name(setup), setup->name, setup->limits.hook_ms);
+                             kind_name(setup->slot->kind), setup->name, setup->limits.hook_ms);
         return;
     }
     (void)buffer_appendf(&report->lines,
                          "%s `%s`: `ready` of the new version returned %s (%s): it serves all the "
                          "same; mend it and reload\n",
-                         swap_kind_name(setup), setup->name, toni_error_name(error),
+                         kind_name(setup->slot->kind), setup->name, toni_error_name(error),
                          toni_strerror(error));
 }

@@ -22,9 +22,6 @@ struct swap_report {
 
 void swap_report_finish(struct swap_report *report);
 
-/** @return `gateway` or `service`. */
-const char *swap_kind_name(const struct instance_setup *setup);
-
 /** @return What became of the state between two versions whose swap succeeded, in words. */
 const char *swap_state_words(const struct instance *before, const struct instance *after);
 
@@ -35,8 +32,8 @@ void swap_report_swapped(struct swap_report *report, const struct instance_setup
 
 /** Adds the line of an instance that serves, although its `ready` did not succeed.
  * @param error    What it returned.
- * @param is_left  It did not return within its `hook_ms`. */
+ * @param is_abandoned  It did not return within its `hook_ms`. */
 void swap_report_not_ready(struct swap_report *report, const struct instance_setup *setup,
-                           int32_t error, bool is_left);
+                           int32_t error, bool is_abandoned);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "graph/graph.h"
 #include "swap/changes.h"
+#include "swap/leftovers.h"
 #include "swap/report.h"
 
 /** What a swap asks of who has the clients. All are called on the thread of swap_run(). */
@@ -25,26 +26,16 @@ struct swap_world {
     int (*close_clients)(void *data, struct slot *slot);
 };
 
-/** Graphs whose instances could not all be ended: a call of one does not return, or a client of one
- * does not go. They wait for the host's end, and so does what they use of later graphs. */
-struct swap_remains {
-    struct graph *first; /* the oldest; linked by `next` */
-};
-
 /** Puts the next graph in the place of the one that runs.
  * @param now      Created, started and ready. After success it is ended as far as that can be; the
- *                 rest goes to @p remains. After a failure it runs on as if nothing had been.
+ *                 rest goes to @p leftovers. After a failure it runs on as if nothing had been.
  * @param next     Checked, without a fault; with the plugins of @p now that have not changed. Runs
- *                 after success. After a failure it is ended, or goes to @p remains.
- * @param faults   Told why it failed.
+ *                 after success. After a failure it is ended, or goes to @p leftovers.
+ * @param faults   Gets why it failed.
  * @param report   Zero; filled in. To be ended by swap_report_finish() in any case.
  * @return 0, or -1. */
 int swap_run(struct graph *now, struct graph *next, const struct swap_world *world,
-             struct swap_remains *remains, struct fault_list *faults, struct swap_report *report);
-
-/** Ends what is left, before the graph that runs is ended.
- * @param now  That runs: what a call that does not return may use of it is not to be destroyed.
- * @return 0; -1 if there is such a call: then the process must end without freeing what is left. */
-int swap_remains_end(struct swap_remains *remains, struct graph *now);
+             struct swap_leftovers *leftovers, struct fault_list *faults,
+             struct swap_report *report);
 
 #endif

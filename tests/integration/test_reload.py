@@ -392,7 +392,7 @@ class TestFailures(ReloadTestCase):
         result = run_toni("reload", "-c", host.conf)
         if result.returncode == 1:
             host.expect_error(msg="reload refused")
-            self.assertIn("`swapped` did not come to rest within swap_ms (50): a call of it", result.stderr)
+            self.assertIn("`swapped` did not quiesce within swap_ms (50): a call of it", result.stderr)
             self.assertEqual(self.ask(client, "count"), "version 1 count 2")
             self.reload_until_it_works()
         self.assertRegex(self.ask(client, "count"), "version 2 count [23]")
@@ -412,7 +412,7 @@ class TestFailures(ReloadTestCase):
         clients[0].send("hang")
         host.wait_log(msg="hanging in on_message")
         self.replace(2)
-        self.refused("`swapped` did not come to rest within swap_ms (300): a call of it has not returned")
+        self.refused("`swapped` did not quiesce within swap_ms (300): a call of it has not returned")
         if self.concurrent:  # else the hanging one has the instance's lock
             self.assertEqual(self.ask(clients[1], "count"), "version 1 count 1")
         host.process.send_signal(signal.SIGTERM)

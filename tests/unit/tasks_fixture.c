@@ -1,12 +1,12 @@
 /* See tasks_fixture.h. */
 #include "tasks_fixture.h"
 
+#include "base/clock.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-
-#define NS_PER_MS 1000000u
 
 static _Atomic uint64_t now_ns;
 

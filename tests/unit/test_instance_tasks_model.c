@@ -5,13 +5,13 @@
  * other random numbers. */
 #include "tasks_fixture.h"
 
+#include "base/clock.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define NS_PER_MS 1000000u
 
 enum { INSTANCES = 4 };
 

@@ -11,7 +11,7 @@
 #include <time.h>
 
 static struct graph *now;
-static struct swap_remains remains;
+static struct swap_leftovers leftovers;
 static struct swap_report report;
 
 /* --- Time. The linker makes these names.
@@ -68,14 +68,14 @@ static struct slot *acquired; /* by a thread that is at work while clients are c
 
 static int adopt(void *data, struct slot *slot)
 {
-    ck_assert_ptr_eq(data, &remains);
+    ck_assert_ptr_eq(data, &leftovers);
     log_info("the world adopts", log_str("slot", slot->name));
     return adopt_result;
 }
 
 static int close_clients(void *data, struct slot *slot)
 {
-    ck_assert_ptr_eq(data, &remains);
+    ck_assert_ptr_eq(data, &leftovers);
     ck_assert(!slot_is_open(slot)); /* nobody comes while the others go */
     log_info("the world closes", log_str("slot", slot->name));
     if (acquired == slot) {
@@ -86,7 +86,7 @@ static int close_clients(void *data, struct slot *slot)
 }
 
 static const struct swap_world world = {
-    .data = &remains, .adopt = adopt, .close_clients = close_clients};
+    .data = &leftovers, .adopt = adopt, .close_clients = close_clients};
 
 /* --- A client, as far as fixtures look at one */
 
@@ -155,7 +155,7 @@ static void run(const char *text)
 /* The end of the host: what is left first. @return Whether all could be ended. */
 static bool end(void)
 {
-    const int result = swap_remains_end(&remains, now);
+    const int result = swap_leftovers_end(&leftovers, now);
     const bool is_over = graph_end(now) == 0 && result == 0;
 
     if (is_over) {
@@ -180,7 +180,7 @@ static void tear_down(void)
     if (is_left)
         return; /* it may still look at all of it */
     ck_assert(!now || end());
-    ck_assert_ptr_null(remains.first);
+    ck_assert_ptr_null(leftovers.first);
     graph_testing_teardown();
 }
 
@@ -189,7 +189,7 @@ static int swap_to(const char *text)
     struct graph *next = graph_testing_check_good(text, now);
     swap_report_finish(&report);
     report = (struct swap_report){0};
-    const int result = swap_run(now, next, &world, &remains, &faults, &report);
+    const int result = swap_run(now, next, &world, &leftovers, &faults, &report);
 
     if (result == 0) {
         testing_check_no_faults();
@@ -250,7 +250,7 @@ START_TEST(the_steps_are_in_order)
               "because=\"another library\"", "version 2: ready", "the world adopts\" slot=swapped",
               "version 1: stopping", "version 1: destroy"));
     check_report(1, 0, 0, 0, 0);
-    ck_assert_ptr_null(remains.first);
+    ck_assert_ptr_null(leftovers.first);
     ck_assert_str_eq(ask("swapped", "count"), "version 2 count 2");
 }
 END_TEST
@@ -448,7 +448,7 @@ START_TEST(clients_of_a_removed_gateway_that_do_not_go)
     ck_assert_int_eq(swap_to(CONFIGURATION(IDLE)), 0);
     check_report(0, 0, 1, 0, 1);
     check_log(WORDS("an old instance can't be ended yet", "instance=swapped"));
-    ck_assert_ptr_nonnull(remains.first);
+    ck_assert_ptr_nonnull(leftovers.first);
     ck_assert_ptr_null(slots_find_gateway(&slots, toni_str_of("/swap")));
     ck_assert_str_eq(ask("swapped", "count"), "version 1 count 1"); /* for those who are left */
 
@@ -653,7 +653,7 @@ START_TEST(a_hook_of_the_new_one_fails)
     testing_check_fault(3, WORDS("module `one`: gateway `swapped`", words));
     ck_assert(logged("version 2: destroy") == (_i > 0)); /* not after a `create` that failed */
     fail_to(text, WORDS(words));
-    ck_assert_ptr_null(remains.first);
+    ck_assert_ptr_null(leftovers.first);
     check_success_follows();
 }
 END_TEST
@@ -667,10 +667,10 @@ START_TEST(a_hook_of_the_new_one_hangs)
     (void)snprintf(words, sizeof words, "%s of the new version did not return within hook_ms",
                    new_hooks[_i]);
     fail_to(text, WORDS("gateway `swapped`", words));
-    ck_assert_ptr_nonnull(remains.first);
-    ck_assert_uint_eq(remains.first->left, 1);
+    ck_assert_ptr_nonnull(leftovers.first);
+    ck_assert_uint_eq(leftovers.first->abandoned, 1);
     fail_to(text, WORDS(words));
-    ck_assert_ptr_nonnull(remains.first->next);
+    ck_assert_ptr_nonnull(leftovers.first->next);
     check_success_follows();
     check_end_fails();
 }
@@ -682,7 +682,7 @@ START_TEST(the_old_one_does_not_give_its_state)
     fail_to(NEXT_CROWD(""),
             WORDS("export_state of the version that runs returned TONI_ERR_FAILED"));
     fail_to(NEXT_CROWD(""), WORDS("export_state of the version that runs"));
-    ck_assert_ptr_null(remains.first);
+    ck_assert_ptr_null(leftovers.first);
     ck_assert_str_eq(ask("swapped", "count"), "version 1 count 1");
 }
 END_TEST
@@ -692,15 +692,15 @@ START_TEST(the_old_one_hangs_in_giving_its_state)
     run(CROWD("options = { hang = \"export_state\"; };"));
     fail_to(NEXT_CROWD(""), WORDS("export_state of the version that runs did not return"));
     fail_to(NEXT_CROWD(""), WORDS("export_state of the version that runs did not return"));
-    ck_assert_ptr_null(remains.first); /* it is of the graph that runs */
-    ck_assert_uint_eq(now->left, 1);
+    ck_assert_ptr_null(leftovers.first); /* it is of the graph that runs */
+    ck_assert_uint_eq(now->abandoned, 1);
 
     /* Others can change. It itself can go, but is not ended: nor what it uses. */
     ck_assert_int_eq(swap_to(CONFIGURATION(SWAPPED(1, "options = { hang = \"export_state\"; };")
                                                AND GREETER("options = { number = 5; };"))),
                      0);
     check_report(0, 0, 2, 0, 0);
-    ck_assert_uint_eq(now->left, 1);
+    ck_assert_uint_eq(now->abandoned, 1);
     ck_assert_int_eq(swap_to(CONFIGURATION(IDLE AND GREETER("options = { number = 5; };"))), 0);
     check_report(0, 1, 1, 0, 1);
     log_lines[0] = '\0';
@@ -731,7 +731,7 @@ START_TEST(one_does_not_come_to_rest)
     ck_assert_int_eq(slot_acquire(slot), 0);
     atomic_store(&late, &slot->gate.changed);
     ck_assert_int_eq(swap_to(NEXT_CROWD("")), -1);
-    testing_check_fault(3, WORDS("gateway `swapped` did not come to rest within swap_ms (1000)",
+    testing_check_fault(3, WORDS("gateway `swapped` did not quiesce within swap_ms (1000)",
                                  "a call of it has not returned"));
     ck_assert(!logged("export_state"));
     ck_assert_int_eq(slot_release(slot), 0);
@@ -751,7 +751,7 @@ START_TEST(a_user_of_what_is_swapped_does_not_come_to_rest)
     ck_assert_int_eq(slot_acquire(slot), 0);
     atomic_store(&late, &slot->gate.changed);
     ck_assert_int_eq(swap_to(CONFIGURATION(GREETER_2 AND GREETED("") AND IDLE)), -1);
-    testing_check_fault(4, WORDS("gateway `greeted` did not come to rest"));
+    testing_check_fault(4, WORDS("gateway `greeted` did not quiesce"));
     ck_assert_int_eq(slot_release(slot), 0);
     ck_assert_int_eq(swap_to(CONFIGURATION(GREETER_2 AND GREETED("") AND IDLE)), 0);
     ck_assert_int_eq(slot_release(gateway("idle")), 0);
@@ -769,7 +769,7 @@ START_TEST(somebody_is_still_in_a_vacant_place)
     atomic_store(&late, &slot->gate.changed);
     remember();
     ck_assert_int_eq(swap_to(CONFIGURATION(SWAPPED(1, "") AND GREETER("") AND IDLE)), -1);
-    testing_check_fault(3, WORDS("gateway `swapped` did not come to rest"));
+    testing_check_fault(3, WORDS("gateway `swapped` did not quiesce"));
     check_whole();
     ck_assert_int_eq(slot_release(slot), 0);
     atomic_store(&late, NULL);
@@ -788,7 +788,7 @@ START_TEST(a_time_out_of_the_plugins_own_is_an_error_as_others)
     (void)snprintf(words, sizeof words, "%s of the new version returned TONI_ERR_TIMEOUT",
                    new_hooks[_i]);
     fail_to(text, WORDS(words));
-    ck_assert_ptr_null(remains.first);
+    ck_assert_ptr_null(leftovers.first);
     check_success_follows();
 }
 END_TEST
@@ -798,7 +798,7 @@ START_TEST(a_time_out_of_the_old_ones_own)
     run(CROWD("options = { fail = \"export_state\"; error = -13; };"));
     fail_to(NEXT_CROWD(""),
             WORDS("export_state of the version that runs returned TONI_ERR_TIMEOUT"));
-    ck_assert_ptr_null(remains.first);
+    ck_assert_ptr_null(leftovers.first);
 }
 END_TEST
 
@@ -872,7 +872,7 @@ START_TEST(clients_that_can_not_be_handed_on)
 
     ck_assert_int_eq(swap_to(CROWD("")), -1);
     testing_check_fault(3, WORDS("gateway `swapped`", "last change is not over"));
-    ck_assert_ptr_nonnull(remains.first);
+    ck_assert_ptr_nonnull(leftovers.first);
     ck_assert(end());
     check_log(WORDS("version 1: destroy", "destroy\" instance=greeter"));
 }

@@ -1,5 +1,5 @@
 /* What differs between two configurations: what is done about each instance, and why; who has to
- * come to rest for it; and what a running host can't change. */
+ * quiesce for it; and what a running host can't change. */
 #include "graph_testing.h"
 #include "swap/changes.h"
 
@@ -44,9 +44,9 @@ static const struct instance_change *change_of(const char *name)
     return &changes.next[graph_testing_number(next, name)];
 }
 
-static void check_rests(const char *name, bool rests)
+static void check_quiesces(const char *name, bool quiesces)
 {
-    ck_assert_msg(changes.rests[graph_testing_number(now, name)] == rests, "%s", name);
+    ck_assert_msg(changes.quiesces[graph_testing_number(now, name)] == quiesces, "%s", name);
 }
 
 /* --- Each reason by itself */
@@ -61,7 +61,7 @@ START_TEST(nothing_changes)
     for (size_t i = 0; i < 2; i++) {
         ck_assert_int_eq(changes.next[i].change, CHANGE_NOTHING);
         ck_assert_uint_eq(changes.after[changes.next[i].before], i);
-        ck_assert(!changes.rests[i]);
+        ck_assert(!changes.quiesces[i]);
     }
     ck_assert_uint_eq(change_of("plain")->before, 0);
     ck_assert_uint_eq(change_of("idle")->before, 1);
@@ -73,8 +73,8 @@ static void check_swap(const char *name, const char *why)
     check_counts(1, 0, 0, 0);
     ck_assert_int_eq(change_of(name)->change, CHANGE_SWAP);
     ck_assert_str_eq(change_of(name)->why, why);
-    check_rests(name, true);
-    check_rests("idle", false);
+    check_quiesces(name, true);
+    check_quiesces("idle", false);
 }
 
 START_TEST(another_library)
@@ -158,8 +158,8 @@ START_TEST(limits_alone_make_no_other_instance)
     check_counts(0, 0, 0, 1);
     ck_assert_int_eq(change_of("plain")->change, CHANGE_LIMITS);
     ck_assert_ptr_null(change_of("plain")->why);
-    check_rests("plain", true); /* it may be just about to look at them */
-    check_rests("idle", false);
+    check_quiesces("plain", true); /* it may be just about to look at them */
+    check_quiesces("idle", false);
 }
 END_TEST
 
@@ -186,13 +186,13 @@ START_TEST(added_and_removed)
     check_counts(0, 1, 0, 0);
     ck_assert_int_eq(change_of("plain")->change, CHANGE_ADD);
     ck_assert_uint_eq(change_of("plain")->before, NOBODY);
-    check_rests("idle", false);
+    check_quiesces("idle", false);
 
     compare(CONFIGURATION(PLAIN("") AND IDLE), CONFIGURATION(IDLE));
     check_counts(0, 0, 1, 0);
     ck_assert_uint_eq(changes.after[graph_testing_number(now, "plain")], NOBODY);
-    check_rests("plain", true);
-    check_rests("idle", false);
+    check_quiesces("plain", true);
+    check_quiesces("idle", false);
 }
 END_TEST
 
@@ -223,10 +223,10 @@ START_TEST(users_of_users_rest)
 {
     compare(CONFIGURATION(CHAIN("")), CONFIGURATION(CHAIN("options = { a = 1; };")));
     check_counts(1, 0, 0, 0);
-    check_rests("bottom", true);
-    check_rests("middle", true);
-    check_rests("greeted", true);
-    check_rests("idle", false);
+    check_quiesces("bottom", true);
+    check_quiesces("middle", true);
+    check_quiesces("greeted", true);
+    check_quiesces("idle", false);
 }
 END_TEST
 
@@ -235,10 +235,10 @@ START_TEST(what_is_used_does_not_rest)
     compare(CONFIGURATION(CHAIN("")),
             CONFIGURATION(BOTTOM("") AND MIDDLE AND GREETED("path = \"/x\";") AND IDLE));
     check_counts(1, 0, 0, 0);
-    check_rests("bottom", false);
-    check_rests("middle", false);
-    check_rests("greeted", true);
-    check_rests("idle", false);
+    check_quiesces("bottom", false);
+    check_quiesces("middle", false);
+    check_quiesces("greeted", true);
+    check_quiesces("idle", false);
 }
 END_TEST
 
@@ -251,15 +251,15 @@ START_TEST(who_comes_for_an_optional_need_makes_only_its_users_rest)
     compare(CONFIGURATION(MAYBE AND IDLE), CONFIGURATION(MAYBE AND IDLE AND GREETER("")));
     check_counts(0, 1, 0, 0);
     ck_assert_int_eq(change_of("maybe")->change, CHANGE_NOTHING);
-    check_rests("maybe", true);
-    check_rests("maybe2", true);
-    check_rests("idle", false);
+    check_quiesces("maybe", true);
+    check_quiesces("maybe2", true);
+    check_quiesces("idle", false);
 
     compare(CONFIGURATION(MAYBE AND IDLE AND GREETER("")), CONFIGURATION(MAYBE AND IDLE));
     check_counts(0, 0, 1, 0);
-    check_rests("maybe", true);
-    check_rests("greeter", true);
-    check_rests("idle", false);
+    check_quiesces("maybe", true);
+    check_quiesces("greeter", true);
+    check_quiesces("idle", false);
 }
 END_TEST
 
@@ -272,10 +272,10 @@ START_TEST(who_gets_it_from_another_rests_and_stays)
 {
     compare(TWO_GREETERS("greeter"), TWO_GREETERS("second"));
     check_counts(0, 0, 0, 0);
-    check_rests("greeted", true);
-    check_rests("greeter", false);
-    check_rests("second", false);
-    check_rests("idle", false);
+    check_quiesces("greeted", true);
+    check_quiesces("greeter", false);
+    check_quiesces("second", false);
+    check_quiesces("idle", false);
 }
 END_TEST
 
@@ -285,8 +285,8 @@ START_TEST(another_order_makes_nobody_rest)
     compare(CONFIGURATION(GREETER("") AND GREETED("") AND IDLE),
             CONFIGURATION(IDLE AND GREETED("") AND GREETER("")));
     check_counts(0, 0, 0, 0);
-    check_rests("greeted", false);
-    check_rests("greeter", false);
+    check_quiesces("greeted", false);
+    check_quiesces("greeter", false);
 }
 END_TEST
 

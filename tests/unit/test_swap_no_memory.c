@@ -76,16 +76,16 @@ static void check_changed(const struct graph *now)
 /* @return Whether the swap was done, though an allocation failed, or none did. */
 static bool swap_with(unsigned allocations)
 {
-    struct swap_remains remains = {NULL};
+    struct swap_leftovers leftovers = {NULL};
     struct swap_report report = {0};
     struct graph *now = graph_testing_run(BEFORE);
     struct graph *next = graph_testing_check_good(AFTER, now);
 
     remember(now);
     allocations_left_to_all(allocations);
-    const int result = swap_run(now, next, &world, &remains, &faults, &report);
+    const int result = swap_run(now, next, &world, &leftovers, &faults, &report);
     allocations_left_to_all(NO_MEMORY_OFF);
-    ck_assert_ptr_null(remains.first);
+    ck_assert_ptr_null(leftovers.first);
     if (result == 0) {
         now = next;
         check_changed(now);
@@ -98,12 +98,12 @@ static bool swap_with(unsigned allocations)
         next = graph_testing_check_good(AFTER, now);
         swap_report_finish(&report);
         report = (struct swap_report){0};
-        ck_assert_int_eq(swap_run(now, next, &world, &remains, &faults, &report), 0);
+        ck_assert_int_eq(swap_run(now, next, &world, &leftovers, &faults, &report), 0);
         now = next;
         check_changed(now);
     }
     swap_report_finish(&report);
-    ck_assert_int_eq(swap_remains_end(&remains, now), 0);
+    ck_assert_int_eq(swap_leftovers_end(&leftovers, now), 0);
     graph_destroy(now);
     return result == 0;
 }
