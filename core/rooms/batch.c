@@ -1,7 +1,6 @@
 /* Batches; see batch.h. */
 #include "rooms/batch.h"
 
-#include "rooms/room.h"
 #include "rooms/spares.h"
 
 #include <stdlib.h>
@@ -29,13 +28,13 @@ struct batch *batch_create(uint64_t size)
     return batch;
 }
 
-struct batch *batch_create_broadcast(struct room *room, uint64_t first_seq, uint64_t size)
+struct batch *batch_create_broadcast(struct topic *topic, uint64_t first_seq, uint64_t size)
 {
     struct batch *batch = batch_create(size);
     if (!batch)
         return NULL;
     batch->is_broadcast = true;
-    batch->room = room ? room_ref(room) : NULL;
+    batch->topic = topic_ref(topic);
     batch->first_seq = first_seq;
     return batch;
 }
@@ -88,7 +87,7 @@ static void release(struct batch *batch, uint32_t count)
     if (batch->bytes != batch->inline_bytes)
         free(batch->bytes);
     batch_unref(batch->deflated);
-    room_unref(batch->room);
+    topic_unref(batch->topic);
     if (batch->is_small)
         spare_give(SPARE_BATCH, batch);
     else
@@ -148,7 +147,7 @@ void batch_refs_drop(struct batch_refs *refs)
 
 int batch_add_twin(struct batch *batch, uint64_t size)
 {
-    batch->deflated = batch_create_broadcast(batch->room, batch->first_seq, size);
+    batch->deflated = batch_create_broadcast(batch->topic, batch->first_seq, size);
     return batch->deflated ? 0 : -1;
 }
 

@@ -9,6 +9,7 @@
 #define ROOMS_BATCH_H
 
 #include "rooms/budget.h"
+#include "rooms/topic.h"
 #include "ws/frame.h"
 
 #include <toni/types.h>
@@ -28,16 +29,13 @@
 /* Ends that lie in the batch itself: most batches of a quiet room hold a message or two. */
 #define BATCH_INLINE_ENDS 4
 
-struct room;
-
 struct batch {
     atomic_uint refs;
-    bool is_broadcast; /* a full outbox may drop it; direct sends and closes never */
-    bool is_small;     /* it was made with BATCH_SMALL bytes */
-    struct room
-        *room;      /* whose messages these are, one reference; NULL if they are of no one room */
-    uint32_t count; /* messages */
-    uint32_t size;  /* bytes */
+    bool is_broadcast;      /* a full outbox may drop it; direct sends and closes never */
+    bool is_small;          /* it was made with BATCH_SMALL bytes */
+    struct topic *topic;    /* what these messages are about, one reference; NULL: no one room */
+    uint32_t count;         /* messages */
+    uint32_t size;          /* bytes */
     uint32_t capacity;      /* bytes */
     uint32_t end_capacity;  /* messages */
     uint32_t letters;       /* of its room, not yet delivered; guarded by the room's lock */
@@ -59,9 +57,9 @@ struct batch {
 struct batch *batch_create(uint64_t size);
 
 /** The same for broadcasts.
- * @param room       The batch takes a reference; NULL: of no one room.
+ * @param topic      The batch takes a reference; NULL: of no one room.
  * @param first_seq  The room's sequence number of the first message to come. */
-struct batch *batch_create_broadcast(struct room *room, uint64_t first_seq, uint64_t size);
+struct batch *batch_create_broadcast(struct topic *topic, uint64_t first_seq, uint64_t size);
 
 /** Gives a batch of broadcasts a twin; before its first message.
  * @param size  Of the first messages to come, as the twin encodes them.

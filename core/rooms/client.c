@@ -502,8 +502,8 @@ struct shedding {
 static void tell_room(void *data, const struct batch *batch, uint32_t messages)
 {
     const struct shedding *shedding = data;
-    if (batch->room)
-        room_dropped(batch->room, shedding->reason, messages);
+    if (batch->topic)
+        topic_count_dropped(batch->topic, shedding->reason, messages);
 }
 
 static void close_slow_consumer(toni_client *client)

@@ -123,7 +123,7 @@ bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, u
         letter->kind = LETTER_ROOM;
         letter->first = index;
         letter->count = 1;
-        letter->to.room = room;
+        letter->to.room = room_ref(room);
         letter->with.batch = batch_ref(batch);
         append(&lane->first_letter, &lane->last_letter, letter);
     }
@@ -269,6 +269,7 @@ static void letter_destroy(struct letter *letter)
     switch (letter->kind) {
     case LETTER_ROOM:
         batch_unref(letter->with.batch);
+        room_unref(letter->to.room);
         break;
     case LETTER_SPREAD:
         spread_unref(letter->to.spread);
@@ -339,8 +340,6 @@ static void destroy_all(struct letter *letters)
 {
     for (struct letter *next; letters; letters = next) {
         next = letters->next;
-        if (letters->kind == LETTER_ROOM)
-            room_forget(letters->to.room, letters->with.batch);
         letter_destroy(letters);
     }
 }

@@ -39,7 +39,7 @@ struct letter {
     uint32_t first; /* LETTER_ROOM: message of the batch */
     uint32_t count; /* LETTER_ROOM: messages */
     union {
-        struct room *room;     /* the batch's */
+        struct room *room;     /* one reference */
         struct spread *spread; /* one reference */
         toni_client *client;   /* one reference */
         void (*call)(void *data);

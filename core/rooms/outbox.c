@@ -327,38 +327,38 @@ void outbox_drop_newest(struct outbox *outbox, uint64_t messages, outbox_told *t
     close_gaps_at_tail(outbox, i);
 }
 
-/* A set of rooms with open addressing, @p mask + 1 places, never full.
+/* A set of topics with open addressing, @p mask + 1 places, never full.
  * @return Whether it was new. */
-static bool add_room(const struct room **set, size_t mask, const struct room *room)
+static bool add_topic(const struct topic **set, size_t mask, const struct topic *topic)
 {
-    size_t at = ((uintptr_t)room >> 6) & mask; /* an allocation's lowest bits say nothing */
-    while (set[at] && set[at] != room)
+    size_t at = ((uintptr_t)topic >> 6) & mask; /* an allocation's lowest bits say nothing */
+    while (set[at] && set[at] != topic)
         at = (at + 1) & mask;
     bool is_new = !set[at];
-    set[at] = room;
+    set[at] = topic;
     return is_new;
 }
 
 void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, uint64_t *newest,
                         uint64_t *newest_bytes, outbox_told *told, void *data)
 {
-    const struct room **set = (const struct room **)(void *)scratch;
+    const struct topic **set = (const struct topic **)(void *)scratch;
     uint64_t apart = *newest; /* of the entries before i */
-    size_t places = 2, rooms = 0;
+    size_t places = 2, topics = 0;
     uint32_t i = outbox->count;
     if (outbox->count < 2 && outbox->messages < 2)
         return;
     while (places < 2 * (size_t)outbox->count && places < 2 * OUTBOX_LATEST_MAX)
         places *= 2;
     memset(set, 0, places * sizeof *set);
-    while (i > 0 && rooms < OUTBOX_LATEST_MAX) {
+    while (i > 0 && topics < OUTBOX_LATEST_MAX) {
         const struct outbox_entry *entry = entry_at(outbox, --i);
         const uint32_t of_newest = entry->count < apart ? entry->count : (uint32_t)apart;
         apart -= of_newest;
-        if (!may_drop(outbox, i) || !entry->batch->room)
+        if (!may_drop(outbox, i) || !entry->batch->topic)
             continue;
-        bool is_latest = add_room(set, places - 1, entry->batch->room);
-        rooms += is_latest;
+        bool is_latest = add_topic(set, places - 1, entry->batch->topic);
+        topics += is_latest;
         const uint32_t end = entry->first + entry->count;
         if (of_newest > is_latest) {
             *newest -= of_newest - is_latest;

@@ -69,15 +69,15 @@ void outbox_drop_oldest(struct outbox *outbox, uint64_t spared, uint64_t spared_
 /** Drops the broadcasts among the newest @p messages. */
 void outbox_drop_newest(struct outbox *outbox, uint64_t messages, outbox_told *told, void *data);
 
-/** Drops of each room all broadcasts but the newest. Those that are of no one room stay, and so do
- * the oldest of an outbox with broadcasts of more than OUTBOX_LATEST_MAX rooms.
+/** Drops of each topic all broadcasts but the newest. Those without a topic stay, and so do
+ * the oldest of an outbox with broadcasts of more than OUTBOX_LATEST_MAX topics.
  * @param scratch  FRAME_MAX bytes.
  * @param newest, newest_bytes  So many of the newest messages are looked at apart: set to how many
  * of these are left. */
 void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, uint64_t *newest,
                         uint64_t *newest_bytes, outbox_told *told, void *data);
 
-/* Its set of rooms has to fit into the scratch buffer, half empty. */
+/* Its set of topics has to fit into the scratch buffer, half empty. */
 #define OUTBOX_LATEST_MAX (FRAME_MAX / sizeof(void *) / 2)
 
 /** Takes out the first @p size bytes: what outbox_peek found. */

@@ -15,7 +15,9 @@ struct room *room_create(toni_connections *connections, uint64_t id, toni_str na
     struct room *room = calloc(1, sizeof *room + name.size + 1);
     if (!room)
         return NULL;
-    if (pthread_mutex_init(&room->mutex, NULL)) {
+    room->topic = topic_create();
+    if (!room->topic || pthread_mutex_init(&room->mutex, NULL)) {
+        topic_unref(room->topic);
         free(room);
         return NULL;
     }
@@ -58,6 +60,7 @@ void room_unref(struct room *room)
         shard_finish(&room->shards[i]);
     if (room->shards != &room->first_shard)
         free(room->shards);
+    topic_unref(room->topic);
     pthread_mutex_destroy(&room->mutex);
     free(room);
 }
@@ -269,7 +272,7 @@ void room_seal(struct room *room)
 static int open_batch(struct room *room, uint64_t encoded, uint64_t twin)
 {
     uint64_t slack = encoded + BATCH_SLACK <= BATCH_MAX ? BATCH_SLACK : 0;
-    room->open = batch_create_broadcast(room, room->seq + 1, encoded + slack);
+    room->open = batch_create_broadcast(room->topic, room->seq + 1, encoded + slack);
     if (!room->open)
         return -1;
     if (twin == 0 || !batch_add_twin(room->open, twin + slack))
@@ -363,11 +366,6 @@ int32_t room_broadcast(struct room *room, const toni_message *message, const ton
 
 /* --- Questions */
 
-static uint64_t dropped_by(const struct room *room, enum drop_reason reason)
-{
-    return counter_read(&room->dropped[reason - DROP_POLICY_FIRST]);
-}
-
 int32_t room_info(struct room *room, toni_room_info **info)
 {
     *info = NULL;
@@ -383,10 +381,10 @@ int32_t room_info(struct room *room, toni_room_info **info)
         .epoch = room->id,
         .sequence = room->seq,
         .pending_bytes = atomic_load_explicit(&room->pending, memory_order_relaxed),
-        .dropped_slow_consumer = dropped_by(room, DROP_SLOW_CONSUMER),
-        .dropped_oldest = dropped_by(room, DROP_OLDEST),
-        .dropped_newest = dropped_by(room, DROP_NEWEST),
-        .dropped_not_latest = dropped_by(room, DROP_NOT_LATEST),
+        .dropped_slow_consumer = topic_dropped(room->topic, DROP_SLOW_CONSUMER),
+        .dropped_oldest = topic_dropped(room->topic, DROP_OLDEST),
+        .dropped_newest = topic_dropped(room->topic, DROP_NEWEST),
+        .dropped_not_latest = topic_dropped(room->topic, DROP_NOT_LATEST),
     };
     pthread_mutex_unlock(&room->mutex);
     if (snapshot->members == 0) { /* it ends just now, or its first member is about to come in */
@@ -398,14 +396,6 @@ int32_t room_info(struct room *room, toni_room_info **info)
 }
 
 /* --- Delivery */
-
-void room_forget(struct room *room, const struct batch *batch)
-{
-    pthread_mutex_lock(&room->mutex);
-    if (room->open == batch)
-        room_seal(room);
-    pthread_mutex_unlock(&room->mutex);
-}
 
 void room_deliver(struct room *room, uint32_t lane, struct batch *batch, uint32_t first,
                   uint32_t count)

@@ -12,6 +12,7 @@
 #include "rooms/lane.h"
 #include "rooms/memberships.h"
 #include "rooms/shard.h"
+#include "rooms/topic.h"
 
 #include <toni/types.h>
 
@@ -40,14 +41,12 @@ struct room {
     uint32_t targets;      /* members that are not being closed */
     uint32_t deflating;    /* of these: that take compressed messages */
     uint64_t seq;          /* the last that was given out */
-    struct batch *open;    /* takes the next broadcast; one reference, or NULL. It has one to the
-                              room: who delivers or drops it closes it, or neither would end */
+    struct batch *open;    /* takes the next broadcast; one reference, or NULL */
     struct letter *spares; /* so that posting can't fail half-way */
     uint32_t spare_count;
     atomic_uint deflate_above; /* messages longer than this are compressed, see room_deflates() */
     atomic_uint_fast64_t pending; /* bytes of broadcasts that some lane has not delivered yet */
-    struct counter
-        dropped[DROP_POLICY_COUNT]; /* messages, once for each client, see room_dropped */
+    struct topic *topic;          /* its broadcasts'; one reference */
     toni_str name;            /* lies behind the room, with a NUL; empty for the room of everyone */
     struct shard first_shard; /* most rooms have members on one lane */
 };
@@ -120,18 +119,8 @@ static inline bool room_deflates(const struct room *room, size_t size)
     return size > atomic_load_explicit(&room->deflate_above, memory_order_relaxed);
 }
 
-/** Counts messages that a policy dropped from a client's outbox.
- * @param reason  A policy's: from DROP_POLICY_FIRST on. @thread Any. */
-static inline void room_dropped(struct room *room, enum drop_reason reason, uint64_t messages)
-{
-    counter_add_shared(&room->dropped[reason - DROP_POLICY_FIRST], messages);
-}
-
 /** See toni_get_room. @thread Any. */
 int32_t room_info(struct room *room, toni_room_info **info);
-
-/** A letter with this batch is dropped: nothing may be added to it any more. */
-void room_forget(struct room *room, const struct batch *batch);
 
 /** Delivers messages of a batch to the members on one lane. That lane's worker only. */
 void room_deliver(struct room *room, uint32_t lane, struct batch *batch, uint32_t first,

@@ -77,10 +77,10 @@ static int resolve_rooms(struct spread *spread, const toni_target *target)
 }
 
 /* A message for one room, or for everyone, less some clients, is that room's all the same. */
-static struct room *room_named(const struct spread *spread, const toni_target *target)
+static struct topic *topic_of(const struct spread *spread, const toni_target *target)
 {
     bool is_one = target->everyone || (spread->room_count == 1 && spread->client_count == 0);
-    return is_one ? spread->rooms[0].room : NULL;
+    return is_one ? spread->rooms[0].room->topic : NULL;
 }
 
 static bool deflates(const struct spread *spread, size_t size)
@@ -113,8 +113,8 @@ static int make_twin(struct spread *spread, const toni_message *message)
 
 static int make_batch(struct spread *spread, const toni_target *target, const toni_message *message)
 {
-    spread->batch = batch_create_broadcast(room_named(spread, target), 0,
-                                           frame_message_size(message->body.size));
+    spread->batch =
+        batch_create_broadcast(topic_of(spread, target), 0, frame_message_size(message->body.size));
     if (!spread->batch ||
         batch_append(spread->batch, message->kind, message->body.data, message->body.size))
         return -1;
