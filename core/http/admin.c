@@ -335,7 +335,7 @@ static struct http_admin *allocate(const struct address_list *addresses)
         return NULL;
     admin->started_ms = clock_wall_ms();
     admin->listeners = calloc(addresses->count + 1, sizeof *admin->listeners);
-    if (!admin->listeners || http_deadlines_init(&admin->deadlines, CONNECTION_MS))
+    if (!admin->listeners || http_deadlines_init(&admin->deadlines, CONNECTION_MS, NULL, NULL))
         goto fail;
     if (pthread_mutex_init(&admin->mutex, NULL)) {
         http_deadlines_finish(&admin->deadlines);

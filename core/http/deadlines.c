@@ -15,9 +15,11 @@ static const char answer_late[] = "HTTP/1.1 408 Request Timeout\r\n"
                                   "Content-Length: 0\r\n"
                                   "\r\n";
 
-int http_deadlines_init(struct http_deadlines *deadlines, uint64_t limit_ms)
+int http_deadlines_init(struct http_deadlines *deadlines, uint64_t limit_ms,
+                        http_connection_lost *lost, void *lost_data)
 {
-    *deadlines = (struct http_deadlines){.limit_ms = limit_ms};
+    *deadlines =
+        (struct http_deadlines){.limit_ms = limit_ms, .lost = lost, .lost_data = lost_data};
     hash_table_init(&deadlines->handed_over);
     return pthread_mutex_init(&deadlines->mutex, NULL) ? -1 : 0;
 }
@@ -248,6 +250,8 @@ void http_deadlines_sweep(struct http_deadlines *deadlines)
     pthread_mutex_unlock(&deadlines->mutex);
     for (; closed; closed = next) {
         next = closed->next;
+        if (deadlines->lost)
+            deadlines->lost(deadlines->lost_data, closed);
         end(closed);
     }
 }

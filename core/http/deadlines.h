@@ -48,8 +48,14 @@ struct http_connection {
     uint64_t body_bytes; /* of memory, that the body of its request takes */
 };
 
+/** libmicrohttpd has closed a connection that it was handed, and said nothing: it had no memory.
+ * @param connection  About to be freed. @thread The one that sweeps. */
+typedef void http_connection_lost(void *data, struct http_connection *connection);
+
 struct http_deadlines {
-    uint64_t limit_ms;     /* for each phase but HTTP_RUNNING */
+    uint64_t limit_ms; /* for each phase but HTTP_RUNNING */
+    http_connection_lost *lost;
+    void *lost_data;
     pthread_mutex_t mutex; /* a leaf: nothing else is locked under it. Guards the rest */
     struct http_connection *first;
     struct hash_table handed_over; /* to a thread that has not taken them yet */
@@ -58,8 +64,9 @@ struct http_deadlines {
     bool is_watched;
 };
 
-/** @return 0, or -1. */
-int http_deadlines_init(struct http_deadlines *deadlines, uint64_t limit_ms);
+/** @param lost  NULL: nobody has to know. @return 0, or -1. */
+int http_deadlines_init(struct http_deadlines *deadlines, uint64_t limit_ms,
+                        http_connection_lost *lost, void *lost_data);
 
 /** Frees what no thread has taken, too. There must be no other connections any more. */
 void http_deadlines_finish(struct http_deadlines *deadlines);

@@ -298,6 +298,11 @@ static void end_newcomer(struct http_server *server, struct http_connection *con
     connection->has_asked = true;
 }
 
+void http_request_lost(void *data, struct http_connection *connection)
+{
+    end_newcomer(data, connection);
+}
+
 static struct http_connection *connection_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =

@@ -17,7 +17,8 @@ struct http_server *http_server_create(const toni_host *host, struct slots *slot
                                        const struct limits *limits, uv_async_t *drained)
 {
     struct http_server *server = calloc(1, sizeof *server);
-    if (!server || http_deadlines_init(&server->deadlines, limits->http_request_ms)) {
+    if (!server || http_deadlines_init(&server->deadlines, limits->http_request_ms,
+                                       http_request_lost, server)) {
         free(server);
         log_error("the HTTP server could not be made: out of memory");
         return NULL;
