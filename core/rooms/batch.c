@@ -246,3 +246,13 @@ int batch_append_close(struct batch *batch, uint16_t code, toni_str reason)
     commit(batch, frame_encode_close(batch->bytes + batch->size, code, reason.data, reason.size));
     return 0;
 }
+
+int batch_append_control(struct batch *batch, enum frame_opcode opcode, const void *payload,
+                         size_t size)
+{
+    if (reserve(batch, 2 + FRAME_CONTROL_MAX))
+        return -1;
+    batch->is_control = true;
+    commit(batch, frame_encode_control(batch->bytes + batch->size, opcode, payload, size));
+    return 0;
+}

@@ -32,6 +32,7 @@
 struct batch {
     atomic_uint refs;
     bool is_broadcast;      /* a full outbox may drop it; direct sends and closes never */
+    bool is_control;        /* pings and pongs: they are no messages, and no limit counts them */
     bool is_small;          /* it was made with BATCH_SMALL bytes */
     struct topic *topic;    /* what these messages are about, one reference; NULL: no one room */
     uint32_t count;         /* messages */
@@ -115,6 +116,13 @@ int batch_append_both(struct batch *batch, const toni_message *message,
 /** Appends a close frame, counted as a message; not after the batch was sealed.
  * @return 0, or -1 on no memory; then nothing is changed. */
 int batch_append_close(struct batch *batch, uint16_t code, toni_str reason);
+
+/** Appends a ping or a pong, which makes the batch one of control frames; not after the batch was
+ * sealed.
+ * @param size  At most FRAME_CONTROL_MAX.
+ * @return 0, or -1 on no memory; then nothing is changed. */
+int batch_append_control(struct batch *batch, enum frame_opcode opcode, const void *payload,
+                         size_t size);
 
 /** @return How many bytes it holds, its twin included. */
 static inline uint64_t batch_bytes(const struct batch *batch)

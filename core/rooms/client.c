@@ -432,6 +432,23 @@ void client_deliver(toni_client *client, struct batch *batch)
     lane_touch(client->lane, client);
 }
 
+int client_send_control(toni_client *client, enum frame_opcode opcode, const void *payload,
+                        size_t size)
+{
+    lane_deliver(client->lane);
+    if (client->close_queued || client->deaf || client->starved ||
+        client->outbox.controls >= CLIENT_CONTROLS_MAX)
+        return -1;
+    struct batch *batch = batch_create(2 + size);
+    int result = batch ? batch_append_control(batch, opcode, payload, size) : -1;
+    if (result == 0)
+        result = outbox_push(&client->outbox, batch, 0, 1);
+    batch_unref(batch);
+    if (result == 0)
+        lane_touch(client->lane, client);
+    return result;
+}
+
 /* The close frame waits behind all else; it is no message. */
 static void drop_outbox(toni_client *client, enum drop_reason reason)
 {
@@ -699,7 +716,7 @@ static void close_now(toni_client *client, uint16_t code, toni_str reason, enum 
     pthread_mutex_lock(&client->mutex);
     client->close_code = code; /* another close may have begun: this is the one that it is told */
     pthread_mutex_unlock(&client->mutex);
-    drop_outbox(client, drop);
+    count_dropped(client, drop, outbox_drop_waiting(&client->outbox));
     struct batch *batch = close_batch(code, reason);
     queue_close(client, batch);
     batch_unref(batch);

@@ -23,6 +23,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* So many pings and pongs may wait in an outbox. */
+#define CLIENT_CONTROLS_MAX 16
+
 enum client_state {
     CLIENT_OPEN,
     CLIENT_CLOSING, /* no target any more, but still a member of its rooms */
@@ -167,6 +170,13 @@ static inline struct batch *client_batch(const toni_client *client, struct batch
 {
     return client->deflates && batch->deflated ? batch->deflated : batch;
 }
+
+/** Puts a ping or a pong behind what waits for the client and what its lane was posted before.
+ * @param size  At most FRAME_CONTROL_MAX.
+ * @return 0; -1 if CLIENT_CONTROLS_MAX of these wait already, on no memory, or if nothing may
+ * follow what waits. */
+int client_send_control(toni_client *client, enum frame_opcode opcode, const void *payload,
+                        size_t size);
 
 /** Puts messages of a batch, as client_batch chose it, into the outbox. Without the client's lock,
  * mostly under a room's. */

@@ -344,9 +344,14 @@ static void destroy_all(struct letter *letters)
     }
 }
 
-void lane_flush(struct lane *lane)
+void lane_deliver(struct lane *lane)
 {
     deliver_all(lane, take_letters(lane));
+}
+
+void lane_flush(struct lane *lane)
+{
+    lane_deliver(lane);
     flush_touched(lane);
     batch_refs_drop(&lane->refs);
 }

@@ -151,6 +151,10 @@ void lane_flush_midway(struct lane *lane);
  * outbox full or a client closing. Calls nothing of a plugin. The worker's only. */
 void lane_flush(struct lane *lane);
 
+/** Delivers all letters that are there to outboxes; what they touch is flushed later. The worker's
+ * only. */
+void lane_deliver(struct lane *lane);
+
 /** @return Whether there is something to do that came after the last turn: then the loop must not
  * block. If there is not, what comes from now on wakes it. The worker's only. */
 bool lane_pending(struct lane *lane);

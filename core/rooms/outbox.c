@@ -39,6 +39,11 @@ uint64_t outbox_clear(struct outbox *outbox)
     return dropped;
 }
 
+static uint32_t messages_of(const struct outbox_entry *entry)
+{
+    return entry->batch->is_control ? 0 : entry->count;
+}
+
 static int grow(struct outbox *outbox)
 {
     uint32_t capacity = outbox->capacity ? outbox->capacity * 2 : OUTBOX_FIRST_CAPACITY;
@@ -66,7 +71,10 @@ int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint
             .batch = batch_take(outbox->refs, batch), .first = first, .count = count};
         outbox->count++;
     }
-    outbox->messages += count;
+    if (batch->is_control)
+        outbox->controls++;
+    else
+        outbox->messages += count;
     outbox->bytes += batch_offset(batch, first + count) - batch_offset(batch, first);
     return 0;
 }
@@ -76,7 +84,7 @@ int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint
 /* Direct sends are delivered whole, so such an entry never grows. */
 static void count_direct(struct outbox *outbox, const struct outbox_entry *entry, uint32_t begun)
 {
-    outbox->direct_messages += entry->count;
+    outbox->direct_messages += messages_of(entry);
     outbox->direct_bytes += entry_end(entry) - entry_begin(entry) - begun;
 }
 
@@ -110,8 +118,9 @@ static uint32_t entry_fit(const struct outbox_entry *entry, uint32_t begun, uint
     uint32_t size = entry_end(entry) - begin;
     if (size <= space)
         return size;
-    if (begun > 0 || batch_offset(entry->batch, entry->first + 1) - begin > space)
-        return space == FRAME_MAX ? FRAME_MAX : 0;
+    const uint32_t message = batch_offset(entry->batch, entry->first + 1) - begin;
+    if (message > space) /* up to the end of the fragment that has begun, if one has */
+        return space == FRAME_MAX ? FRAME_MAX - begun % FRAME_MAX : 0;
     uint32_t fit = 0;
     for (uint32_t i = entry->first + 1; batch_offset(entry->batch, i) - begin <= space; i++)
         fit = batch_offset(entry->batch, i) - begin;
@@ -155,7 +164,9 @@ const uint8_t *outbox_peek(const struct outbox *outbox, uint8_t *scratch, size_t
 
 static void drop_first_entry(struct outbox *outbox)
 {
-    batch_give(outbox->refs, entry_at(outbox, 0)->batch);
+    struct batch *batch = entry_at(outbox, 0)->batch;
+    outbox->controls -= batch->is_control;
+    batch_give(outbox->refs, batch);
     outbox->head = (outbox->head + 1) & (outbox->capacity - 1);
     outbox->count--;
     outbox->begun = 0;
@@ -175,8 +186,8 @@ static void consume_some(struct outbox *outbox, size_t size)
         struct outbox_entry *entry = entry_at(outbox, 0);
         uint32_t whole = entry_end(entry) - entry_begin(entry) - outbox->begun;
         if (size >= whole) {
-            outbox->messages -= entry->count;
-            uncount_direct(outbox, entry->count, whole);
+            outbox->messages -= messages_of(entry);
+            uncount_direct(outbox, messages_of(entry), whole);
             outbox->held -= outbox->held > 0;
             drop_first_entry(outbox);
             size -= whole;
@@ -215,13 +226,34 @@ void outbox_consume(struct outbox *outbox, size_t size)
 
 void outbox_each(const struct outbox *outbox, outbox_told *told, void *data)
 {
-    for (uint32_t i = 0; i < outbox->count; i++)
-        told(data, entry_at(outbox, i)->batch, entry_at(outbox, i)->count);
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        const struct outbox_entry *entry = entry_at(outbox, i);
+        const uint32_t messages = messages_of(entry);
+        const bool stays = i == 0 && messages > 0 && outbox->begun % FRAME_MAX > 0;
+        told(data, entry->batch, messages - stays);
+    }
 }
 
 /* --- Dropping */
 
-/* One that has begun has a batch of its own: see BATCH_MAX. */
+/* What has begun to go out is not dropped. What follows it in its entry gets an entry of its own,
+ * so that it can be; without memory for that it is not dropped either. */
+static void set_begun_apart(struct outbox *outbox)
+{
+    if (outbox->begun == 0 || entry_at(outbox, 0)->count == 1 ||
+        (outbox->count == outbox->capacity && grow(outbox)))
+        return;
+    struct outbox_entry *rest = entry_at(outbox, 0);
+    const struct outbox_entry begun = {
+        .batch = batch_take(outbox->refs, rest->batch), .first = rest->first, .count = 1};
+    rest->first++;
+    rest->count--;
+    outbox->head = (outbox->head + outbox->capacity - 1) & (outbox->capacity - 1);
+    outbox->count++;
+    outbox->held += outbox->held > 0;
+    *entry_at(outbox, 0) = begun;
+}
+
 static bool may_drop(const struct outbox *outbox, uint32_t index)
 {
     return entry_at(outbox, index)->batch->is_broadcast && (index > 0 || outbox->begun == 0);
@@ -251,6 +283,22 @@ static void hold_again(struct outbox *outbox)
     outbox->held = 0;
     outbox->direct_messages = 0;
     outbox->direct_bytes = 0;
+}
+
+uint64_t outbox_drop_waiting(struct outbox *outbox)
+{
+    if (outbox->begun % FRAME_MAX == 0)
+        return outbox_clear(outbox);
+    struct outbox_entry *begun = entry_at(outbox, 0);
+    const uint64_t before = outbox->messages;
+    for (uint32_t i = 1; i < outbox->count; i++)
+        batch_give(outbox->refs, entry_at(outbox, i)->batch);
+    begun->count = outbox->count = 1;
+    outbox->controls = begun->batch->is_control;
+    outbox->messages = messages_of(begun);
+    outbox->bytes = entry_end(begun) - entry_begin(begun) - outbox->begun;
+    hold_again(outbox);
+    return before - outbox->messages;
 }
 
 /* Takes the empty ones of the first @p end entries out; those that stay move behind. */
@@ -301,11 +349,13 @@ void outbox_drop_oldest(struct outbox *outbox, uint64_t spared, uint64_t spared_
 {
     uint32_t i = 0;
     uint64_t old = outbox->messages - spared; /* of the entries from i on */
+    set_begun_apart(outbox);
     messages += spared;
     bytes += spared_bytes;
     for (; old > 0 && (outbox->messages > messages || outbox->bytes > bytes); i++) {
         const struct outbox_entry *entry = entry_at(outbox, i);
-        const uint32_t of_this = entry->count < old ? entry->count : (uint32_t)old;
+        const uint32_t has = messages_of(entry);
+        const uint32_t of_this = has < old ? has : (uint32_t)old;
         if (may_drop(outbox, i))
             drop(outbox, i, entry->first, count_excess(outbox, entry, of_this, messages, bytes),
                  told, data);
@@ -316,10 +366,12 @@ void outbox_drop_oldest(struct outbox *outbox, uint64_t spared, uint64_t spared_
 
 void outbox_drop_newest(struct outbox *outbox, uint64_t messages, outbox_told *told, void *data)
 {
+    set_begun_apart(outbox);
     uint32_t i = outbox->count;
     while (i > 0 && messages > 0) {
         const struct outbox_entry *entry = entry_at(outbox, --i);
-        uint32_t count = entry->count < messages ? entry->count : (uint32_t)messages;
+        const uint32_t has = messages_of(entry);
+        const uint32_t count = has < messages ? has : (uint32_t)messages;
         messages -= count;
         if (may_drop(outbox, i))
             drop(outbox, i, entry->first + entry->count - count, count, told, data);
@@ -345,15 +397,17 @@ void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, uint64_t *newes
     const struct topic **set = (const struct topic **)(void *)scratch;
     uint64_t apart = *newest; /* of the entries before i */
     size_t places = 2, topics = 0;
-    uint32_t i = outbox->count;
     if (outbox->count < 2 && outbox->messages < 2)
         return;
+    set_begun_apart(outbox);
+    uint32_t i = outbox->count;
     while (places < 2 * (size_t)outbox->count && places < 2 * OUTBOX_LATEST_MAX)
         places *= 2;
     memset(set, 0, places * sizeof *set);
     while (i > 0 && topics < OUTBOX_LATEST_MAX) {
         const struct outbox_entry *entry = entry_at(outbox, --i);
-        const uint32_t of_newest = entry->count < apart ? entry->count : (uint32_t)apart;
+        const uint32_t has = messages_of(entry);
+        const uint32_t of_newest = has < apart ? has : (uint32_t)apart;
         apart -= of_newest;
         if (!may_drop(outbox, i) || !entry->batch->topic)
             continue;

@@ -26,6 +26,7 @@ struct outbox {
     uint32_t begun; /* bytes of the first message that are written already: it may not be dropped */
     uint32_t held;  /* entries, from the first on, that outbox_hold has seen */
     uint32_t direct_messages; /* of these: direct sends, and a close */
+    uint32_t controls;        /* entries that are pings and pongs; they are no messages */
     uint64_t messages;
     uint64_t bytes;
     uint64_t direct_bytes; /* the same */
@@ -37,6 +38,10 @@ void outbox_init(struct outbox *outbox);
 /** Drops everything. @return How many messages that were. */
 uint64_t outbox_clear(struct outbox *outbox);
 
+/** Drops everything but a message of which a frame is written in part: what follows, be it a close
+ * frame, can only follow that. @return How many messages were dropped. */
+uint64_t outbox_drop_waiting(struct outbox *outbox);
+
 /** Puts messages behind all others. Takes a reference of its own.
  * @return 0, or -1 on no memory; then nothing is changed. */
 int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint32_t count);
@@ -45,8 +50,8 @@ int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint
  * counts what of it are direct sends. */
 void outbox_hold(struct outbox *outbox, struct budget *budget);
 
-/** Finds the next bytes to write: whole frames, FRAME_MAX bytes at most. If they lie in one batch
- * they are not copied.
+/** Finds the next bytes to write: FRAME_MAX bytes at most, up to the end of a frame. If they lie in
+ * one batch they are not copied.
  * @param scratch  FRAME_MAX bytes, for when they have to be gathered.
  * @param size     Set to how many bytes there are; 0 for an empty outbox.
  * @return The bytes; valid until the outbox is changed. */
@@ -55,7 +60,7 @@ const uint8_t *outbox_peek(const struct outbox *outbox, uint8_t *scratch, size_t
 /** @param messages  So many of this batch, one behind the other. */
 typedef void outbox_told(void *data, const struct batch *batch, uint32_t messages);
 
-/** Tells of all that wait, of each once. */
+/** Tells of all that outbox_drop_waiting would drop, of each once. */
 void outbox_each(const struct outbox *outbox, outbox_told *told, void *data);
 
 /* What can be dropped: broadcasts of which no byte is written yet. Each is told of once. */
@@ -80,7 +85,7 @@ void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, uint64_t *newes
 /* Its set of topics has to fit into the scratch buffer, half empty. */
 #define OUTBOX_LATEST_MAX (FRAME_MAX / sizeof(void *) / 2)
 
-/** Takes out the first @p size bytes: what outbox_peek found. */
+/** Takes out the first @p size bytes: what outbox_peek found, or less of it. */
 void outbox_consume(struct outbox *outbox, size_t size);
 
 #endif

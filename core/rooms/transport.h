@@ -1,6 +1,6 @@
 /* What the rooms ask of a socket: the one door from the rooms to the network. core/net implements
- * it with libwebsockets; tests implement it in memory, with a socket that takes any number of bytes
- * at a time. */
+ * it with sockets; tests implement it in memory, with a socket that takes any number of bytes at a
+ * time. */
 #ifndef ROOMS_TRANSPORT_H
 #define ROOMS_TRANSPORT_H
 
@@ -19,12 +19,11 @@ struct transport {
     /** Asks for client_flush to be called once the socket is not busy any more. */
     void (*want_flush)(void *socket);
 
-    /** Writes whole frames, from the first on as many as the socket takes. Of one that it takes in
-     * part the transport keeps the rest. If it doesn't take all, it is busy from then on.
+    /** Writes as many bytes as the socket takes. If it doesn't take all, it is busy from then on.
      * @param bytes  Borrowed for the call.
      * @param size   1 to FRAME_MAX.
-     * @return How many bytes are written or kept: whole frames. Or -1 if the connection is broken;
-     * then it is over, and client_finish will follow. */
+     * @return How many bytes it took: any number, so the last frame may be taken in part. Or -1 if
+     * the connection is broken; then it is over, and client_finish will follow. */
     ssize_t (*write)(void *socket, const uint8_t *bytes, size_t size);
 
     /** Asks that nothing be read from the client, or that reading go on. The server's own close

@@ -114,7 +114,7 @@ static void require_backlog(const toni_client *client)
         REQUIRE(entry->batch->holder);
         if (entry->batch->is_broadcast)
             continue;
-        messages += entry->count;
+        messages += entry->batch->is_control ? 0 : entry->count;
         bytes += batch_offset(entry->batch, entry->first + entry->count) -
                  batch_offset(entry->batch, entry->first) - (i == 0 ? outbox->begun : 0);
     }
@@ -179,7 +179,7 @@ static ssize_t fake_write(void *data, const uint8_t *bytes, size_t size)
         return -1;
     size_t taken = socket->window < size ? (size_t)socket->window : size;
     REQUIRE(!buffer_append(&socket->wire, bytes, taken));
-    size_t kept = socket->sips ? frame_boundary(bytes, taken) : size;
+    size_t kept = socket->cuts ? taken : socket->sips ? frame_boundary(bytes, taken) : size;
     REQUIRE(kept <= size);
     REQUIRE(!buffer_append(&socket->rest, bytes + taken, kept - taken));
     socket->full = kept < size;

@@ -87,7 +87,8 @@ struct fake_socket {
     struct buffer rest;    /* what was written and waits for the window */
     uint64_t window;       /* bytes that it still takes */
     bool sips;             /* set by a test */
-    bool full;             /* it sips, and has not taken all of the last write */
+    bool cuts;             /* the same: it keeps nothing, and takes any number of bytes */
+    bool full;             /* it sips or cuts, and has not taken all of the last write */
     bool wants_flush;      /* want_flush was called */
     bool paused;           /* nothing is to be read from it */
     bool broken;           /* the next write fails */

@@ -274,18 +274,22 @@ static void hold(struct outbox *outbox, const struct queue *queue, struct budget
     REQUIRE(budget_used(budget) == used && (used > 0 || outbox->count == 0));
 }
 
-/* Up to a frame's end, not always the last that fits. */
+/* As a socket takes it: all of a write, or any part of it. */
 static void consume_some(struct outbox *outbox, struct queue *queue, struct dice *dice)
 {
-    size_t size, take = 0;
-    size_t count = queue_fit(queue, &size);
-    if (count > 0 && dice_chance(dice, 50))
-        count = 1 + dice_below(dice, (uint32_t)count);
-    for (size_t i = 0; i < count; i++)
-        take += queue->pieces[i].size;
+    size_t size;
+    size_t count = 0;
+    (void)queue_fit(queue, &size);
+    size_t take = size > 0 && dice_chance(dice, 50) ? dice_below(dice, (uint32_t)size) : size;
     outbox_consume(outbox, take);
+    while (take > 0 && take >= queue->pieces[count].size)
+        take -= queue->pieces[count++].size;
     queue->count -= count;
     memmove(queue->pieces, queue->pieces + count, queue->count * sizeof *queue->pieces);
+    if (take > 0) {
+        queue->pieces[0].bytes += take;
+        queue->pieces[0].size -= take;
+    }
 }
 
 static struct batch *random_batch(struct dice *dice)

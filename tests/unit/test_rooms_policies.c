@@ -142,6 +142,83 @@ START_TEST(what_a_full_socket_has_not_begun_may_be_dropped)
 }
 END_TEST
 
+/* One that keeps nothing: what it has begun to take goes on, and counts as what waits. */
+START_TEST(what_is_cut_in_the_middle_goes_on)
+{
+    static const struct {
+        uint64_t window;
+        const char *received;
+        uint64_t dropped;
+    } cases[] = {{0, "6|7|8|9", 5}, {1, "1|7|8|9", 5}, {3, "1|6|7|8|9", 4}, {4, "1|2|7|8|9", 4}};
+
+    begin(OUTBOX_DROP_OLDEST, 3, 1000);
+    peer->socket.cuts = true;
+    peer->socket.window = cases[_i].window;
+    broadcast_each("123456789");
+    check_received(cases[_i].received);
+    ck_assert_uint_eq(dropped(DROP_OLDEST), cases[_i].dropped);
+    finish();
+}
+END_TEST
+
+/* The messages of one turn are one batch: the second of them is cut, and the others are dropped. */
+START_TEST(what_is_cut_in_the_middle_of_a_batch_goes_on_alone)
+{
+    static const struct {
+        enum outbox_policy policy;
+        const char *received;
+    } cases[] = {{OUTBOX_DROP_OLDEST, "1|2|8"},
+                 {OUTBOX_DROP_NEWEST, "1|2|3|4|5|6|7"},
+                 {OUTBOX_LATEST, "1|2|8"},
+                 {OUTBOX_CLOSE, "1|2|<1008 slow consumer>"}};
+
+    begin(cases[_i].policy, 1, 1000);
+    peer->socket.cuts = true;
+    peer->socket.window = 4;
+    for (const char *text = "1234567"; *text; text++)
+        broadcast("r", (const char[]){*text, '\0'});
+    fixture_turn(&fixture);
+    broadcast_each("8");
+    check_received(cases[_i].received);
+    finish();
+}
+END_TEST
+
+/* A pong goes behind what waits, and is no message. */
+START_TEST(control_frames_are_in_order_and_no_messages)
+{
+    begin(OUTBOX_DROP_OLDEST, 2, 1000);
+    broadcast_each("1");
+    ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, "a", 1), 0);
+    ck_assert_int_eq(send_text("x"), TONI_OK);
+    ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, "b", 1), 0);
+    broadcast_each("2345");
+    ck_assert_uint_eq(peer->client->outbox.controls, 2);
+    for (int i = 2; i < CLIENT_CONTROLS_MAX; i++)
+        ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, "c", 1), 0);
+    ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, "d", 1), -1);
+    peer_take(peer, WINDOW_OPEN);
+    static const char expected[] = "\x81\x01"
+                                   "1"
+                                   "\x8a\x01"
+                                   "a"
+                                   "\x81\x01x"
+                                   "\x8a\x01"
+                                   "b"
+                                   "\x81\x01"
+                                   "4"
+                                   "\x81\x01"
+                                   "5"
+                                   "\x8a\x01"
+                                   "c";
+    ck_assert_uint_ge(peer->socket.wire.length, sizeof expected - 1);
+    ck_assert_mem_eq(peer->socket.wire.bytes, expected, sizeof expected - 1);
+    ck_assert_uint_eq(peer->client->outbox.controls, 0);
+    ck_assert_uint_eq(dropped(DROP_OLDEST), 2);
+    finish();
+}
+END_TEST
+
 START_TEST(drop_oldest_by_bytes)
 {
     begin(OUTBOX_DROP_OLDEST, 1000, 3 * 3); /* a text of one byte is a frame of three */
@@ -480,6 +557,9 @@ int main(void)
 
     tcase_add_test(cases, drop_oldest_keeps_the_newest);
     tcase_add_loop_test(cases, what_a_full_socket_has_not_begun_may_be_dropped, 0, 4);
+    tcase_add_loop_test(cases, what_is_cut_in_the_middle_goes_on, 0, 4);
+    tcase_add_loop_test(cases, what_is_cut_in_the_middle_of_a_batch_goes_on_alone, 0, 4);
+    tcase_add_test(cases, control_frames_are_in_order_and_no_messages);
     tcase_add_test(cases, drop_oldest_by_bytes);
     tcase_add_test(cases, drop_oldest_goes_by_age_whatever_the_room);
     tcase_add_test(cases, direct_sends_are_never_dropped_and_fail_to_their_caller);
