@@ -1,6 +1,6 @@
 /* A restart, as the host sees it that is to be replaced: starts a successor with its listening
- * sockets, and waits until that is ready, or has failed. Not about what the host does then; run.c
- * is.
+ * sockets, and waits until that is ready, or has failed. Not about what the host does then:
+ * succession.c.
  *
  * All on the main thread. */
 #ifndef HOST_RESTART_H

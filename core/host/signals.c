@@ -43,6 +43,11 @@ static void on_signal(struct signals *signals, int number)
     }
 }
 
+const char *signals_name(int number)
+{
+    return number == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
 static sigset_t awaited(void)
 {
     sigset_t set;

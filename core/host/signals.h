@@ -39,6 +39,9 @@ int signals_start(struct signals *signals, const struct signal_handlers *handler
 /** Ends that; no call runs any more once it has returned. */
 void signals_stop(struct signals *signals);
 
+/** @param number  SIGINT or SIGTERM. */
+const char *signals_name(int number);
+
 /** The process ends by itself after @p seconds, with @p exit_code, if it has not until then;
  * whatever hinders it. @thread That which ends it. */
 void signals_end_within(unsigned seconds, int exit_code);

@@ -1,0 +1,80 @@
+/* How a host stops: it drains, and its loop ends. See host_private.h. */
+#include "host/host_private.h"
+
+#include "base/log.h"
+#include "host/service_notify.h"
+
+#include <signal.h>
+
+/* Reload, restart and control socket have handles of their own, which they close themselves. */
+static void close_own(uv_handle_t *handle, void *host)
+{
+    if (handle->data == host && !uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+void host_close_handles(struct host *host)
+{
+    if (uv_is_closing((uv_handle_t *)&host->drained))
+        return;
+    control_close(host->control);
+    reload_close(&host->reload);
+    uv_walk(&host->loop, close_own, host);
+}
+
+void host_check_drained(struct host *host)
+{
+    if (host->stopping && !uv_is_active((uv_handle_t *)&host->settling) &&
+        server_is_drained(host->server) && http_server_idle(host->http))
+        host_close_handles(host);
+}
+
+void host_on_drained(uv_async_t *drained)
+{
+    host_check_drained(drained->data);
+}
+
+static void on_drain_limit(uv_timer_t *timer)
+{
+    struct host *host = timer->data;
+    log_warn("drain_ms is over: the rest is closed at once",
+             log_uint("clients", atomic_load(&host->server->clients)),
+             log_uint("requests", atomic_load(&host->http->requests)));
+    host_close_handles(host);
+}
+
+/* The hooks take their time before the clients' begins: so the loop's clock is read again. */
+void host_begin_drain(struct host *host, uint64_t limit_ms)
+{
+    graph_stopping(host->loading.graph);
+    uv_update_time(&host->loop);
+    uv_timer_start(&host->drain_limit, on_drain_limit, limit_ms, 0);
+}
+
+void host_stop(struct host *host)
+{
+    const bool is_leaving = host->stopping;
+    host->stopping = host->status.is_draining = true;
+    http_admin_drain(host->admin); /* first, so that load balancers send nobody any more */
+    log_info("stopping", log_str("signal", signals_name(atomic_load(&host->signal))),
+             log_uint("clients", atomic_load(&host->server->clients)));
+    if (!is_leaving) {
+        service_notify_stopping();
+        host_begin_drain(host, host->loading.config->limits.drain_ms);
+    }
+    uv_timer_stop(&host->settling);
+    http_server_drain(host->http);
+    server_drain(host->server);
+}
+
+/* A reload that runs owns the graph until it is over: on_reload_over() stops the host then. */
+void host_ask_stop(struct host *host)
+{
+    host->stop_asked = true;
+    if (host->restart) {
+        host_answer_restart(host, EXIT_FAULT, "the host stops");
+        restart_cancel(host->restart);
+    }
+    if (!reload_refuse(&host->reload))
+        host_stop(host);
+}
