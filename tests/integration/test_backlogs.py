@@ -300,6 +300,23 @@ class TestMemoryAfterAPeak(AdminTestCase):
             self.eventually(lambda: self.host.pss_bytes() < before + 8 * MIB, "it has gone back")
 
 
+@both
+class TestBroadcastsThatAreTooBig(AdminTestCase):
+    gateways = (ROOMS,)
+    limits = {"pending_bytes_per_room": 5000}
+
+    def test_they_are_counted(self):
+        client = self.client("/rooms")
+        name = self.join(client, "r")
+        self.shows("messages_refused_total", 0, gateway="", reason="too_big")
+        for _ in range(3):
+            self.assertIn("larger than the limit", client.ask("msg:r:" + "x" * 5000))
+        client.send("msg:r:small")
+        client.expect("[r] %s: small" % name)
+        self.shows("messages_refused_total", 3, gateway="", reason="too_big")
+        self.shows("messages_refused_total", 0, gateway="", reason="busy")
+
+
 class TestRates(AdminTestCase):
     gateways = (echo(bytes_per_second=50000),)
 

@@ -52,6 +52,8 @@ static int try_libraries(void)
     char text[256], byte;
     size_t size = compose(text);
 
+    if (getenv("TEST_TRIAL_STOPPED"))
+        raise(SIGSTOP);
     while (read(TRIAL_FD, &byte, 1) > 0)
         continue;
     if (bytes)
@@ -131,6 +133,37 @@ START_TEST(who_stops_anywhere_has_a_fault)
 }
 END_TEST
 
+/* --- One that does not listen */
+
+#define MORE_THAN_FITS (8u << 20)
+
+int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
+
+/* The host's limit is of seconds. */
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+{
+    const struct timeval soon = {.tv_usec = 1000};
+    if (level != SOL_SOCKET || name != SO_SNDTIMEO)
+        return __real_setsockopt(fd, level, name, value, size);
+    return __real_setsockopt(fd, level, name, &soon, sizeof soon);
+}
+
+START_TEST(one_that_is_stopped_before_it_reads_does_not_hold_the_host_up)
+{
+    char *copy = malloc(MORE_THAN_FITS + 1);
+
+    ck_assert_ptr_nonnull(copy);
+    memset(copy, 'x', MORE_THAN_FITS);
+    copy[MORE_THAN_FITS] = '\0';
+    library.copy = copy;
+    run("TEST_TRIAL_STOPPED=1");
+    free(copy);
+    ck_assert_int_eq(library.result, TRIAL_REFUSED);
+    ck_assert_ptr_nonnull(strstr(library.bytes, "the checking process has not begun or ended"));
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], TRIAL_COMMAND) == 0)
@@ -143,6 +176,7 @@ int main(int argc, char **argv)
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, what_it_says_just_before_it_ends_is_heard);
     tcase_add_test(cases, who_stops_anywhere_has_a_fault);
+    tcase_add_test(cases, one_that_is_stopped_before_it_reads_does_not_hold_the_host_up);
     suite_add_tcase(suite, cases);
     srunner_run_all(runner, CK_ENV);
     const int failed = srunner_ntests_failed(runner);
