@@ -1,7 +1,7 @@
 /* Lists of hosts and origins; see access.h. */
 #include "config/access.h"
 
-#include "config/web_name.h"
+#include "ws/web_name.h"
 
 #include <stdlib.h>
 #include <string.h>

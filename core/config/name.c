@@ -35,11 +35,6 @@ bool interface_name_valid(toni_str name)
            !(name.data[0] >= '0' && name.data[0] <= '9');
 }
 
-bool token_valid(toni_str name)
-{
-    return consists_of(name, "!#$%&'*+-.^_`|~");
-}
-
 const char *path_problem(toni_str path)
 {
     if (path.size == 0)

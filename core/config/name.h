@@ -40,10 +40,6 @@ bool interface_name_valid(toni_str name);
  * do, `/chat` and `/chatter` don't. A `/` at the end makes no difference. */
 bool paths_overlap(toni_str a, toni_str b);
 
-/** Tells whether @p name is a token of RFC 9110, section 5.6.2, as subprotocols and header names
- * are; not empty. */
-bool token_valid(toni_str name);
-
 /** Finds the candidate that @p name is probably a slip of the fingers for.
  * @param name        What was found.
  * @param candidates  What there is.

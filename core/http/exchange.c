@@ -2,8 +2,8 @@
 #include "http/exchange.h"
 
 #include "base/log_limit.h"
-#include "config/name.h"
 #include "http/path.h"
+#include "ws/field.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>

@@ -1,16 +1,11 @@
 /* Framing; see framing.h. */
 #include "http/framing.h"
 
-#include "config/name.h"
+#include "ws/field.h"
 
 #include <microhttpd.h>
 #include <string.h>
 #include <strings.h>
-
-static bool is_named(toni_str name, const char *wanted)
-{
-    return strlen(wanted) == name.size && strncasecmp(name.data, wanted, name.size) == 0;
-}
 
 /* libmicrohttpd 0.9.75 appends a folded line (RFC 9112, section 5.2) to the name of its field. */
 static bool is_folded(toni_str name, const char *wanted)
@@ -34,11 +29,11 @@ void http_framing_take(struct http_framing *framing, toni_str name, toni_str val
     framing->is_illegal |= !token_valid(name) || value_is_illegal(value);
     framing->is_illegal |=
         is_folded(name, "Content-Length") || is_folded(name, "Transfer-Encoding");
-    framing->hosts += is_named(name, "Host");
-    framing->lengths += is_named(name, "Content-Length");
-    if (is_named(name, "Transfer-Encoding")) {
+    framing->hosts += field_equal(name, "Host");
+    framing->lengths += field_equal(name, "Content-Length");
+    if (field_equal(name, "Transfer-Encoding")) {
         framing->codings++;
-        framing->is_chunked = is_named(value, "chunked");
+        framing->is_chunked = field_equal(value, "chunked");
     }
 }
 

@@ -2,8 +2,8 @@
 #include "http/host.h"
 
 #include "base/log_limit.h"
-#include "config/web_name.h"
 #include "net/access.h"
+#include "ws/web_name.h"
 
 #include <microhttpd.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Who may ask; see access.h. */
 #include "net/access.h"
 
-#include "config/web_name.h"
+#include "ws/web_name.h"
 
 #include <pthread.h>
 #include <stdlib.h>

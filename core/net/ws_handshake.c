@@ -220,7 +220,8 @@ static void decide_extension(struct ws_connection *connection, struct ws_extensi
     if (!connection->limits->deflate)
         return;
     ws_request_token(connection->wsi, WSI_TOKEN_EXTENSIONS, offers, sizeof offers);
-    extension->terms = deflate_terms_read(offers);
+    if (!deflate_terms_read(&extension->terms, toni_str_of(offers)))
+        extension->terms = (struct deflate_terms){.agreed = false};
     extension->offers = extension->terms.offers;
 }
 

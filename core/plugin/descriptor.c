@@ -2,6 +2,7 @@
 #include "plugin/descriptor.h"
 
 #include "config/name.h"
+#include "ws/field.h"
 
 #include <inttypes.h>
 #include <string.h>

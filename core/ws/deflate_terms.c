@@ -2,6 +2,7 @@
 #include "ws/deflate_terms.h"
 
 #include "ws/deflate.h"
+#include "ws/field.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,12 @@ static const struct {
     [CLIENT_MAX_WINDOW_BITS] = {"client_max_window_bits", VALUE_OPTIONAL},
 };
 
+/* What follows a `=`. No value of a parameter here has more than two characters. */
+struct word {
+    size_t size; /* 0: there is none */
+    char text[2];
+};
+
 static bool is_equal(toni_str text, const char *other)
 {
     return toni_str_equal(text, toni_str_of(other));
@@ -33,41 +40,60 @@ static bool is_equal(toni_str text, const char *other)
 
 /* --- The header's words (RFC 6455, section 9.1) */
 
-static void skip_space(const char **at)
+static void skip(toni_str *rest, size_t size)
 {
-    *at += strspn(*at, " \t");
+    *rest = toni_str_make(rest->data + size, rest->size - size);
+}
+
+static void skip_space(toni_str *rest)
+{
+    while (rest->size > 0 && (*rest->data == ' ' || *rest->data == '\t'))
+        skip(rest, 1);
+}
+
+static bool is_at_token(toni_str rest)
+{
+    return rest.size > 0 && token_valid(toni_str_make(rest.data, 1));
 }
 
 /* @return Empty if there is none. */
-static toni_str read_token(const char **at)
+static toni_str read_token(toni_str *rest)
 {
-    static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "!#$%&'*+-.^_`|~";
-    skip_space(at);
-    toni_str found = toni_str_make(*at, strspn(*at, token));
-    *at += found.size;
-    skip_space(at);
+    skip_space(rest);
+    toni_str found = toni_str_make(rest->data, 0);
+    for (; is_at_token(*rest); skip(rest, 1))
+        found.size++;
+    skip_space(rest);
     return found;
 }
 
-static bool read_mark(const char **at, char mark)
+static bool read_mark(toni_str *rest, char mark)
 {
-    if (**at != mark)
+    if (rest->size == 0 || *rest->data != mark)
         return false;
-    ++*at;
+    skip(rest, 1);
     return true;
 }
 
-/* What follows a `=`; within quotes is a token, too. @return Empty if it is malformed. */
-static toni_str read_value(const char **at)
+/* A token, within quotes or not; within, any of its characters may have a backslash before it.
+ * @return Whether it is well-formed. */
+static bool read_value(toni_str *rest, struct word *value)
 {
-    skip_space(at);
-    bool is_quoted = read_mark(at, '"');
-    toni_str value = read_token(at);
-    if (is_quoted && !read_mark(at, '"'))
-        return toni_str_make("", 0);
-    skip_space(at);
-    return value;
+    skip_space(rest);
+    const bool is_quoted = read_mark(rest, '"');
+    for (;; skip(rest, 1)) {
+        const bool is_escaped = is_quoted && read_mark(rest, '\\');
+        if (!is_at_token(*rest)) {
+            if (is_escaped || (is_quoted && !read_mark(rest, '"')))
+                return false;
+            break;
+        }
+        if (value->size < sizeof value->text)
+            value->text[value->size] = *rest->data;
+        value->size++;
+    }
+    skip_space(rest);
+    return value->size > 0;
 }
 
 /* --- One offer */
@@ -79,11 +105,11 @@ struct offer {
 };
 
 /* Section 7.1.2: 8 to 15, without a leading zero. @return 0 if it isn't that. */
-static uint32_t window_bits(toni_str value)
+static uint32_t window_bits(struct word value)
 {
     static const char *const numbers[] = {"8", "9", "10", "11", "12", "13", "14", "15"};
     for (uint32_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        if (is_equal(value, numbers[i]))
+        if (value.size == strlen(numbers[i]) && memcmp(value.text, numbers[i], value.size) == 0)
             return 8 + i;
     }
     return 0;
@@ -91,14 +117,14 @@ static uint32_t window_bits(toni_str value)
 
 /* Section 7.1: one that is unknown, given twice, or has a value that it may not have: the offer has
  * to be declined. */
-static void note_parameter(struct offer *offer, toni_str name, bool has_value, toni_str value)
+static void note_parameter(struct offer *offer, toni_str name, struct word value)
 {
     unsigned i = 0;
     while (i < PARAMETERS && !is_equal(name, parameters[i].name))
         i++;
     if (i == PARAMETERS || offer->has[i] ||
-        (has_value ? parameters[i].value == VALUE_FORBIDDEN || window_bits(value) == 0
-                   : parameters[i].value == VALUE_NEEDED)) {
+        (value.size > 0 ? parameters[i].value == VALUE_FORBIDDEN || window_bits(value) == 0
+                        : parameters[i].value == VALUE_NEEDED)) {
         offer->is_acceptable = false;
         return;
     }
@@ -108,38 +134,35 @@ static void note_parameter(struct offer *offer, toni_str name, bool has_value, t
 }
 
 /* @return Whether the header is well-formed up to the offer's end. */
-static bool read_parameters(const char **at, struct offer *offer)
+static bool read_parameters(toni_str *rest, struct offer *offer)
 {
-    while (read_mark(at, ';')) {
-        toni_str name = read_token(at), value = toni_str_make("", 0);
-        bool has_value = read_mark(at, '=');
-        if (has_value)
-            value = read_value(at);
-        if (name.size == 0 || (has_value && value.size == 0))
+    while (read_mark(rest, ';')) {
+        struct word value = {0};
+        const toni_str name = read_token(rest);
+        if (name.size == 0 || (read_mark(rest, '=') && !read_value(rest, &value)))
             return false;
-        note_parameter(offer, name, has_value, value);
+        note_parameter(offer, name, value);
     }
-    return **at == ',' || **at == '\0';
+    return rest->size == 0 || *rest->data == ',';
 }
 
-struct deflate_terms deflate_terms_read(const char *header)
+bool deflate_terms_read(struct deflate_terms *terms, toni_str line)
 {
-    struct deflate_terms terms = {.agreed = false};
-    const char *at = header;
     do {
         struct offer offer = {.is_acceptable = true};
-        toni_str name = read_token(&at);
-        if (!read_parameters(&at, &offer)) /* malformed: then nothing is agreed on */
-            return (struct deflate_terms){.agreed = false};
+        const toni_str name = read_token(&line);
+        const bool has_parameters = line.size > 0 && *line.data == ';';
+        if (!read_parameters(&line, &offer) || (name.size == 0 && has_parameters))
+            return false;
         if (!is_equal(name, DEFLATE_EXTENSION))
             continue;
-        terms.offers++;
-        if (offer.is_acceptable && !terms.agreed) {
-            terms.agreed = true;
-            terms.server_window_bits = offer.server_window_bits;
+        terms->offers++;
+        if (offer.is_acceptable && !terms->agreed) {
+            terms->agreed = true;
+            terms->server_window_bits = offer.server_window_bits;
         }
-    } while (read_mark(&at, ','));
-    return terms;
+    } while (read_mark(&line, ','));
+    return true;
 }
 
 bool deflate_terms_allow_sending(const struct deflate_terms *terms)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <toni/str.h>
 
 #define DEFLATE_EXTENSION "permessage-deflate"
 
@@ -18,9 +19,11 @@ struct deflate_terms {
     uint32_t offers;             /* how often the header names the extension */
 };
 
-/** Reads an offer: the first that can be accepted counts.
- * @param header  Sec-WebSocket-Extensions; repeated ones joined by commas. */
-struct deflate_terms deflate_terms_read(const char *header);
+/** Reads one line Sec-WebSocket-Extensions, after those that came before it: of all their offers
+ * the first that can be accepted counts.
+ * @param terms  At first zero.
+ * @return Whether it is well-formed (RFC 6455, section 9.1); if not, the handshake fails. */
+bool deflate_terms_read(struct deflate_terms *terms, toni_str line);
 
 /** @return Whether the host may compress what it sends. It has one window, the largest: who asked
  * for a smaller one (section 7.1.2.1) is promised that, and gets nothing compressed. */

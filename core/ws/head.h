@@ -11,8 +11,8 @@
  *             HEAD_DONE   the head takes head.size bytes; what is behind them are the first frames
  *             HEAD_FAULT  answer head.status; nothing more is read
  *
- * Whatever pieces the bytes come in, the result is the same, and no byte is looked at twice before
- * the head is whole.
+ * Whatever pieces the bytes come in, the result is the same. What was read is not read again when
+ * more comes. A head that has to be kept needs its bytes alone: read again, they give the same.
  *
  * What is decided where RFC 9112 leaves a choice: lines end with CR LF and nothing else. A line
  * that goes on in the next (obs-fold), a space before a colon, a bare CR or LF, a NUL or another
@@ -90,7 +90,7 @@ toni_str head_method(const struct head *head);
 toni_str head_target(const struct head *head);
 
 /** The path as it was sent: begins with `/`, any `%` in it has two digits behind it: see
- * head_decode. Segments of dots and doubled slashes stay as they are. */
+ * percent_decode. Segments of dots and doubled slashes stay as they are. */
 toni_str head_path(const struct head *head);
 
 /** The query as it was sent, without its `?`; empty if there is none. */
@@ -122,28 +122,5 @@ ssize_t head_join(const struct head *head, toni_str name, char *to);
 /** Tells whether a token is in the comma-separated lists of all fields of that name; case makes no
  * difference. */
 bool head_has_token(const struct head *head, const char *name, const char *token);
-
-/* --- Parts of values */
-
-/** Takes the next element off a comma-separated list (RFC 9110, section 5.6.1); empty ones are
- * skipped. It knows no quotes.
- * @param list     What is left; moved on.
- * @param element  Set to it, without white space around it.
- * @return Whether there was one. */
-bool head_next_element(toni_str *list, toni_str *element);
-
-/** Tells whether it is a token (RFC 9110, section 5.6.2); not empty. */
-bool head_is_token(toni_str text);
-
-/** Takes the next parameter, `name=value` or `name`, off a query; empty ones are skipped.
- * @return Whether there was one; never more than HEAD_PARAMETERS_MAX in a head's query. */
-bool head_next_parameter(toni_str *query, toni_str *parameter);
-
-/** Decodes `%41` and its kin as browsers do (WHATWG URL, percent-decode): a `%` without two
- * hexadecimal digits stays as it is.
- * @param is_query  A `+` is a space.
- * @param to        @p text.size bytes; may be where @p text lies.
- * @return How many bytes were written; no NUL. */
-size_t head_decode(toni_str text, bool is_query, char *to);
 
 #endif

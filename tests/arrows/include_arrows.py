@@ -19,6 +19,8 @@ ONE_PLACE = {
     "microhttpd.h": (re.compile(r"core/http/[^/]*"), "core/http", None),
     "libconfig.h": (re.compile(r"core/config/[^/]*"), "one file in core/config", 1),
     "zlib.h": (re.compile(r"core/ws/[^/]*"), "one file in core/ws", 1),
+    "nettle/base64.h": (re.compile(r"core/ws/handshake\.c"), "core/ws/handshake.c", None),
+    "nettle/sha1.h": (re.compile(r"core/ws/handshake\.c"), "core/ws/handshake.c", None),
     "jansson.h": (
         re.compile(r"core/(host/(graph|status)_json|http/page)\.c|plugins/.*"),
         "core/host/graph_json.c, core/host/status_json.c, core/http/page.c and plugins",

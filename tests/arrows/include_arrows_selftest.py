@@ -48,6 +48,7 @@ BAD = [
     ("libconfig outside of config", "core/host/bad.c", "#include <libconfig.h>"),
     ("libconfig in a second file", "core/config/bad.c", "#include <libconfig.h>"),
     ("zlib outside of ws", "core/net/bad.c", "#include <zlib.h>"),
+    ("hashes outside of the handshake", "core/http/bad.c", "#include <nettle/sha1.h>"),
     ("zlib in a second file", "core/ws/bad.c", "#include <zlib.h>"),
     ("dlopen in a second file", "core/host/bad.c", "void *g(char *p) { return dlopen(p, 2); }"),
     ("dlmopen in a second file", "core/base/bad.c", "void *g(char *p) { return dlmopen(0, p, 2); }"),

@@ -1,7 +1,7 @@
 /* Host and Origin in any bytes: the first line is the one, the second the other. */
 #include "fuzz_file.h"
 
-#include "config/web_name.h"
+#include "ws/web_name.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

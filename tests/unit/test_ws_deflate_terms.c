@@ -33,7 +33,6 @@ static const struct {
     {"permessage-deflate-x; client_max_window_bits", false, 0, 0},
     {"permessage-deflate; unknown", false, 0, 1},
     {"permessage-deflate; server_no_context_takeover=1", false, 0, 1},
-    {"permessage-deflate; client_no_context_takeover=\"\"", false, 0, 0},
     {"permessage-deflate; server_no_context_takeover; server_no_context_takeover", false, 0, 1},
     {"permessage-deflate; server_max_window_bits", false, 0, 1},
     {"permessage-deflate; server_max_window_bits=7", false, 0, 1},
@@ -43,23 +42,59 @@ static const struct {
     {"permessage-deflate; server_max_window_bits=-9", false, 0, 1},
     {"permessage-deflate; client_max_window_bits=99999999999", false, 0, 1},
 
-    /* Malformed: nothing is agreed on, whatever stands before it. */
-    {"permessage-deflate;", false, 0, 0},
-    {"permessage-deflate; server_max_window_bits=", false, 0, 0},
-    {"permessage-deflate; client_max_window_bits=\"8", false, 0, 0},
-    {"permessage-deflate; client_max_window_bits=\"8 9\"", false, 0, 0},
-    {"permessage-deflate client_max_window_bits", false, 0, 0},
-    {"permessage-deflate, (", false, 0, 0},
-    {"permessage-deflate; \"x\"", false, 0, 0},
-    {"\xff", false, 0, 0},
+    /* Within quotes (RFC 6455, section 9.1). */
+    {"permessage-deflate; server_max_window_bits=\"\\1\\0\"", true, 10, 1},
+    {"x; y=\"z\"; w, permessage-deflate", true, 0, 1},
+    {"permessage-deflate; server_max_window_bits=\"0\\8\"", false, 0, 1},
+};
+
+/* The handshake fails, whatever else is offered. */
+static const char *const malformed[] = {
+    "permessage-deflate;",
+    "permessage-deflate; client_no_context_takeover=\"\"",
+    "permessage-deflate; server_max_window_bits=",
+    "permessage-deflate; client_max_window_bits=\"8",
+    "permessage-deflate; client_max_window_bits=\"8\\",
+    "permessage-deflate; client_max_window_bits=\"8 9\"",
+    "permessage-deflate; client_max_window_bits=8\"",
+    "permessage-deflate; =8",
+    "permessage-deflate client_max_window_bits",
+    "permessage-deflate, (",
+    "permessage-deflate, ;x",
+    "permessage-deflate; \"x\"",
+    "\xff",
+    "permessage-deflate, a=b",
 };
 
 START_TEST(an_offer_is_read)
 {
-    const struct deflate_terms terms = deflate_terms_read(offers[_i].header);
+    struct deflate_terms terms = {.agreed = false};
+    ck_assert_msg(deflate_terms_read(&terms, toni_str_of(offers[_i].header)), "%s",
+                  offers[_i].header);
     ck_assert_msg(terms.agreed == offers[_i].agreed, "%s", offers[_i].header);
     ck_assert_msg(terms.server_window_bits == offers[_i].bits, "%s", offers[_i].header);
     ck_assert_msg(terms.offers == offers[_i].offers, "%s: %u", offers[_i].header, terms.offers);
+}
+END_TEST
+
+START_TEST(a_malformed_offer_is_found)
+{
+    struct deflate_terms terms = {.agreed = false};
+    ck_assert_msg(!deflate_terms_read(&terms, toni_str_of(malformed[_i])), "%s", malformed[_i]);
+}
+END_TEST
+
+START_TEST(offers_in_several_lines_are_one_list)
+{
+    struct deflate_terms terms = {.agreed = false};
+    ck_assert(deflate_terms_read(&terms, toni_str_of("other")));
+    ck_assert(deflate_terms_read(&terms, toni_str_of("permessage-deflate; x")));
+    ck_assert(!terms.agreed);
+    ck_assert(deflate_terms_read(&terms, toni_str_of("permessage-deflate; "
+                                                     "server_max_window_bits=9")));
+    ck_assert(deflate_terms_read(&terms, toni_str_of("permessage-deflate")));
+    ck_assert(terms.agreed);
+    ck_assert_uint_eq(terms.server_window_bits, 9);
 }
 END_TEST
 
@@ -98,6 +133,9 @@ int main(void)
     TCase *cases = tcase_create("all");
 
     tcase_add_loop_test(cases, an_offer_is_read, 0, sizeof offers / sizeof offers[0]);
+    tcase_add_loop_test(cases, a_malformed_offer_is_found, 0,
+                        sizeof malformed / sizeof malformed[0]);
+    tcase_add_test(cases, offers_in_several_lines_are_one_list);
     tcase_add_test(cases, the_answer_promises_no_windows);
     tcase_add_test(cases, who_wants_a_small_window_is_sent_nothing_compressed);
     suite_add_tcase(suite, cases);

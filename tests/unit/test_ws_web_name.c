@@ -1,5 +1,5 @@
 /* Host and Origin: how they are read, and which are the same. */
-#include "config/web_name.h"
+#include "ws/web_name.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -149,7 +149,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("config_web_name");
+    Suite *suite = suite_create("ws_web_name");
     TCase *cases = tcase_create("names");
 
     tcase_add_test(cases, reads_a_host);

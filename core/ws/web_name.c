@@ -1,5 +1,5 @@
 /* Names of hosts on the web; see web_name.h. */
-#include "config/web_name.h"
+#include "ws/web_name.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

@@ -1,8 +1,8 @@
 /* What a web client calls this host, and where the page comes from that makes it do so: the header
  * fields Host (RFC 9110, section 7.2) and Origin (RFC 6454). Only how they are read and compared;
  * who is let in is the matter of net/access.h. */
-#ifndef CONFIG_WEB_NAME_H
-#define CONFIG_WEB_NAME_H
+#ifndef WS_WEB_NAME_H
+#define WS_WEB_NAME_H
 
 #include <stdbool.h>
 #include <sys/socket.h>
