@@ -91,7 +91,7 @@ static void *run(void *data)
 int worker_init(struct worker *worker, struct server *server, struct lane *lane, uint32_t index)
 {
     *worker = (struct worker){.server = server, .lane = lane, .index = index};
-    if (lane_init(lane, index, server->connections->budgets, wake, worker))
+    if (connections_init_lane(server->connections, index, wake, worker))
         return -1;
     if (uv_loop_init(&worker->loop))
         return -1;

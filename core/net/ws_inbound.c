@@ -6,6 +6,7 @@
 #include "net/ws_connection.h"
 #include "net/ws_context.h"
 #include "rooms/connections.h"
+#include "rooms/pins.h"
 
 #include <stddef.h>
 

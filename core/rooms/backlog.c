@@ -3,6 +3,7 @@
 
 #include "rooms/client.h"
 #include "rooms/connections.h"
+#include "rooms/pins.h"
 
 #include <stddef.h>
 

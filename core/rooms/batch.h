@@ -39,7 +39,7 @@ struct batch {
     uint32_t size;          /* bytes */
     uint32_t capacity;      /* bytes */
     uint32_t end_capacity;  /* messages */
-    uint32_t letters;       /* of its room, not yet delivered; guarded by the room's lock */
+    uint32_t deliveries;    /* commands with it on their way; guarded by the room's lock */
     uint32_t charged;       /* bytes counted as pending in its room; guarded by the room's lock */
     struct batch *deflated; /* its twin, or NULL: the same messages, compressed where they shrink,
                                for clients that agreed on that; one reference. Has no twin itself */

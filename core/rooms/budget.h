@@ -1,10 +1,7 @@
 /* Memory that clients of all workers pin together, bounded for the host: a budget counts it, and
- * says who has to go when it is passed. What is counted, and how somebody goes, others know.
+ * raises an alarm when it is passed. What is counted others know; who has to go pins.c decides.
  *
- * Charging is one atomic addition, and only for what waits; there is no lock. Each lane keeps the
- * list of its clients that pin something, and nominates one of them in a place that all may read.
- * Whoever sees the budget passed compares the nominations: the lane whose nominee is the one to go
- * ends it, and another lane is woken to do so. */
+ * Charging is one atomic addition, and only for what waits; there is no lock. */
 #ifndef ROOMS_BUDGET_H
 #define ROOMS_BUDGET_H
 
@@ -13,8 +10,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-struct lane;
 
 enum budget_kind {
     BUDGET_INBOUND, /* messages of clients that have not come to their end: inbound_bytes */
@@ -46,15 +41,17 @@ struct budget {
     uint64_t limit;
     atomic_bool is_passed; /* somebody has to go */
     enum budget_kind kind;
-    struct lane *lanes; /* borrowed */
     uint32_t lane_count;
+    void (*alarm)(void *data);
+    void *alarm_data;
 };
 
-void budget_init(struct budget *budget, enum budget_kind kind, uint64_t limit, struct lane *lanes,
-                 uint32_t lane_count);
+/** @param alarm  Called on any thread when the limit has been passed: wakes all lanes, and each
+ * must call budget_victim then. */
+void budget_init(struct budget *budget, enum budget_kind kind, uint64_t limit, uint32_t lane_count,
+                 void (*alarm)(void *data), void *data);
 
-/** Counts bytes; if that passes the limit, wakes all lanes: each must call budget_victim then.
- * @thread Any. */
+/** Counts bytes; raises the alarm if that passes the limit. @thread Any. */
 void budget_charge(struct budget *budget, uint64_t bytes);
 
 /** Takes back what was counted. @thread Any. */
@@ -75,18 +72,8 @@ static inline bool budget_is_passed(const struct budget *budget)
     return atomic_load_explicit(&budget->is_passed, memory_order_relaxed);
 }
 
-/** Of those that pin at least half of what the largest of all lanes pins, whoever has not moved for
- * longest is to go. If that is one of another lane, this one is woken, and waited for, but not for
- * long: a callback may hold it up.
- * @return The one to go, if it is this lane's: the caller ends what it pins, and asks again. NULL:
- * nobody of this lane. The lane's worker only. */
-struct pin *budget_victim(struct budget *budget, struct lane *lane);
-
-/** Notes what is pinned now; with the first byte it moves, too. The lane's worker only.
- * @param bytes  0: nothing any more. */
-void pin_set(struct lane *lane, enum budget_kind kind, struct pin *pin, uint64_t bytes);
-
-/** Something of what is pinned has gone, or more has come: it is not stuck. The worker's only. */
-void pin_moved(struct lane *lane, enum budget_kind kind, struct pin *pin);
+/** Raises the alarm, unless it was raised and nobody has found the budget within its limit since.
+ * @thread Any. */
+void budget_raise_alarm(struct budget *budget);
 
 #endif

@@ -6,6 +6,8 @@
 #include "rooms/backlog.h"
 #include "rooms/connections.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -358,39 +360,13 @@ static void count_refused(toni_client *client, enum refused_reason reason)
                 log_str("reason", labels[reason]));
 }
 
-static int32_t send_checked(toni_client *client, const toni_message *message)
+/* The lane's list has a reference to a client that is finished; until then its connection has one.
+ */
+static void touch(toni_client *client)
 {
-    uint64_t bytes = frame_message_size(message->body.size);
-    int32_t result = admit_if_open(client, bytes);
-    if (result == TONI_ERR_FULL && lane_is_mine(client->lane)) {
-        /* The limit judges what is left after a write was tried; the worker itself can try. */
-        lane_flush(client->lane);
-        result = admit_if_open(client, bytes);
-    }
-    if (result == TONI_ERR_FULL)
-        count_refused(client, REFUSED_FULL);
-    if (result != TONI_OK)
-        return result;
-    if (lane_post_message(client->lane, client, message)) {
-        retract(client, 1, bytes);
-        return TONI_ERR_NO_MEMORY;
-    }
-    return TONI_OK;
-}
-
-int32_t client_send(toni_client *client, const toni_message *message)
-{
-    int32_t result = message_check(message, client->limits->outbox_bytes);
-    if (result == TONI_ERR_TOO_BIG)
-        count_refused(client, REFUSED_TOO_BIG);
-    if (result != TONI_OK)
-        return result;
-    if (!client->deflates || message->body.size <= client->limits->deflate_above)
-        return send_checked(client, message);
-    toni_message *deflated = deflaters_shrink(&client->connections->deflaters, message);
-    result = send_checked(client, deflated ? deflated : message);
-    free(deflated);
-    return result;
+    if (client->finished && !client->node_to_flush.queued)
+        client_ref(client);
+    lane_touch(client->lane, &client->node_to_flush);
 }
 
 /* Counts what came in the turn that runs, however often that flushes. */
@@ -420,16 +396,125 @@ enum outbox_answer client_enqueue(toni_client *client, struct batch *batch, uint
         counter_add(&client->lane->figures.queued, count);
     }
     note_fresh(client, count, batch_offset(batch, first + count) - batch_offset(batch, first));
-    lane_touch(client->lane, client);
+    touch(client);
     return answer;
 }
 
-void client_deliver(toni_client *client, struct batch *batch)
+static void deliver(toni_client *client, struct batch *batch)
 {
     (void)client_enqueue(client, batch, 0, batch->count);
     client->delivered_messages += batch->count;
     client->delivered_bytes += batch->size;
-    lane_touch(client->lane, client);
+    touch(client);
+}
+
+/* Direct sends to one client, or its close, on their way. */
+struct direct {
+    struct command command; /* first */
+    toni_client *client;    /* one reference */
+    struct batch *batch;    /* one reference */
+};
+
+static_assert(sizeof(struct direct) <= SPARE_COMMAND_SIZE, "a spare command has this size");
+
+static void destroy_direct(struct direct *direct)
+{
+    client_unref(direct->client);
+    batch_unref(direct->batch);
+    spare_give(SPARE_COMMAND, direct);
+}
+
+static void drop_direct(struct command *command)
+{
+    destroy_direct((struct direct *)command);
+}
+
+static void deliver_direct(struct command *command, struct lane *lane)
+{
+    struct direct *direct = (struct direct *)command;
+    (void)lane;
+    deliver(direct->client, direct->batch);
+    destroy_direct(direct);
+}
+
+static const struct command_type direct_type = {deliver_direct, drop_direct};
+
+/* Several sends to one client in a row, such as an answer in parts, become one batch. */
+static bool append_to_last(struct command *last, const toni_client *client,
+                           const toni_message *message)
+{
+    const struct direct *direct = (const struct direct *)last;
+    return last && last->type == &direct_type && direct->client == client &&
+           batch_has_room(direct->batch, frame_message_size(message->body.size)) &&
+           !batch_append(direct->batch, message->kind, message->body.data, message->body.size);
+}
+
+static struct direct *direct_create(toni_client *client, const toni_message *message)
+{
+    struct direct *direct = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
+    struct batch *batch = batch_create(frame_message_size(message->body.size));
+    if (!direct || !batch ||
+        batch_append(batch, message->kind, message->body.data, message->body.size)) {
+        batch_unref(batch);
+        free(direct);
+        return NULL;
+    }
+    *direct =
+        (struct direct){.command.type = &direct_type, .client = client_ref(client), .batch = batch};
+    return direct;
+}
+
+/* @return 0, or -1 on no memory; then nothing was posted. */
+static int post_message(toni_client *client, const toni_message *message)
+{
+    struct lane *lane = client->lane;
+    struct command *last = lane_begin_post(lane);
+    struct direct *direct = NULL;
+    if (!append_to_last(last, client, message)) {
+        lane_end_post(lane, NULL);
+        direct = direct_create(client, message);
+        if (!direct)
+            return -1;
+        (void)lane_begin_post(lane);
+    }
+    counter_add(&lane->targeted, 1);
+    lane_end_post(lane, direct ? &direct->command : NULL);
+    return 0;
+}
+
+static int32_t send_checked(toni_client *client, const toni_message *message)
+{
+    uint64_t bytes = frame_message_size(message->body.size);
+    int32_t result = admit_if_open(client, bytes);
+    if (result == TONI_ERR_FULL && lane_is_mine(client->lane)) {
+        /* The limit judges what is left after a write was tried; the worker itself can try. */
+        lane_flush(client->lane);
+        result = admit_if_open(client, bytes);
+    }
+    if (result == TONI_ERR_FULL)
+        count_refused(client, REFUSED_FULL);
+    if (result != TONI_OK)
+        return result;
+    if (post_message(client, message)) {
+        retract(client, 1, bytes);
+        return TONI_ERR_NO_MEMORY;
+    }
+    return TONI_OK;
+}
+
+int32_t client_send(toni_client *client, const toni_message *message)
+{
+    int32_t result = message_check(message, client->limits->outbox_bytes);
+    if (result == TONI_ERR_TOO_BIG)
+        count_refused(client, REFUSED_TOO_BIG);
+    if (result != TONI_OK)
+        return result;
+    if (!client->deflates || message->body.size <= client->limits->deflate_above)
+        return send_checked(client, message);
+    toni_message *deflated = deflaters_shrink(&client->connections->deflaters, message);
+    result = send_checked(client, deflated ? deflated : message);
+    free(deflated);
+    return result;
 }
 
 int client_send_control(toni_client *client, enum frame_opcode opcode, const void *payload,
@@ -445,7 +530,7 @@ int client_send_control(toni_client *client, enum frame_opcode opcode, const voi
         result = outbox_push(&client->outbox, batch, 0, 1);
     batch_unref(batch);
     if (result == 0)
-        lane_touch(client->lane, client);
+        touch(client);
     return result;
 }
 
@@ -623,6 +708,26 @@ void client_flush(toni_client *client)
     settle(client);
 }
 
+static toni_client *client_of_node(struct lane_node *node)
+{
+    return (toni_client *)((char *)node - offsetof(toni_client, node_to_flush));
+}
+
+static void forget(struct lane_node *node)
+{
+    toni_client *client = client_of_node(node);
+    if (client->finished)
+        client_unref(client);
+}
+
+static void flush(struct lane_node *node)
+{
+    client_flush(client_of_node(node));
+    forget(node);
+}
+
+const struct lane_work client_work = {flush, forget, backlog_relieve};
+
 /* --- Closing */
 
 static void mute(struct membership *membership, void *data)
@@ -668,26 +773,39 @@ static struct batch *close_batch(uint16_t code, toni_str reason)
     return batch;
 }
 
+static void queue_close(toni_client *client, struct batch *batch);
+
+static void deliver_close(struct command *command, struct lane *lane)
+{
+    struct direct *close = (struct direct *)command;
+    toni_client *client = close->client;
+    (void)lane;
+    if (!client->close_queued && !client->deaf && !client->starved)
+        queue_close(client, close->batch);
+    destroy_direct(close);
+}
+
 int32_t client_close(toni_client *client, uint16_t code, toni_str reason)
 {
-    struct letter *letter = malloc(sizeof *letter);
+    static const struct command_type close_type = {deliver_close, drop_direct};
+    struct direct *close = malloc(SPARE_COMMAND_SIZE);
     struct batch *batch = close_batch(code, reason);
-    int32_t result = letter && batch ? TONI_OK : TONI_ERR_NO_MEMORY;
+    int32_t result = close && batch ? TONI_OK : TONI_ERR_NO_MEMORY;
     if (result == TONI_OK) {
         pthread_mutex_lock(&client->mutex);
         if (client->state == CLIENT_GONE)
             result = TONI_ERR_NOT_FOUND;
         if (begin_closing(client, code)) {
-            *letter = (struct letter){
-                .kind = LETTER_CLOSE, .to.client = client_ref(client), .with.batch = batch};
-            lane_post(client->lane, letter);
-            letter = NULL;
+            *close = (struct direct){
+                .command.type = &close_type, .client = client_ref(client), .batch = batch};
+            lane_post(client->lane, &close->command);
+            close = NULL;
             batch = NULL;
         }
         pthread_mutex_unlock(&client->mutex);
     }
     batch_unref(batch);
-    free(letter);
+    free(close);
     return result;
 }
 
@@ -697,15 +815,9 @@ static void queue_close(toni_client *client, struct batch *batch)
     if (!batch || outbox_push(&client->outbox, batch, 0, 1))
         client_discard(client);
     else
-        lane_touch(client->lane, client);
+        touch(client);
     client->close_queued = true;
     client->transport->close_begun(client->socket);
-}
-
-void client_deliver_close(toni_client *client, struct batch *batch)
-{
-    if (!client->close_queued && !client->deaf && !client->starved)
-        queue_close(client, batch);
 }
 
 static void close_now(toni_client *client, uint16_t code, toni_str reason, enum drop_reason drop)
@@ -757,7 +869,7 @@ void client_finish(toni_client *client)
 {
     client_retire(client);
     client_discard(client);
-    if (client->touched && !client->finished)
-        client_ref(client); /* see lane_touch */
+    if (client->node_to_flush.queued && !client->finished)
+        client_ref(client); /* the lane's list has it */
     client->finished = true;
 }

@@ -63,9 +63,8 @@ struct toni_client {
     const struct transport *transport;
     void *socket;                        /* for the transport; the worker's */
     const struct limits *_Atomic limits; /* see client_set_limits */
-    toni_client *next_touched;           /* the worker's, as all that follows but `deflates` */
+    struct lane_node node_to_flush;      /* the worker's, as all that follows but `deflates` */
     bool deflates;                       /* takes compressed messages; never changes */
-    bool touched;
     bool finished;
     bool retired;
     bool close_queued;  /* the close frame is in the outbox: nothing may follow it */
@@ -86,6 +85,9 @@ struct toni_client {
     struct pin pin;
     uint32_t charged_ring; /* bytes */
 };
+
+/** What the lanes do with clients that are to be flushed. */
+extern const struct lane_work client_work;
 
 /** Makes a client, and puts it into the table and the room of everyone. The lane's worker only.
  * @param request    Owned by the client from now on, if it is made.
@@ -182,12 +184,6 @@ int client_send_control(toni_client *client, enum frame_opcode opcode, const voi
  * mostly under a room's. */
 enum outbox_answer client_enqueue(toni_client *client, struct batch *batch, uint32_t first,
                                   uint32_t count);
-
-/** Delivers a direct send. */
-void client_deliver(toni_client *client, struct batch *batch);
-
-/** Delivers the server's close. */
-void client_deliver_close(toni_client *client, struct batch *batch);
 
 /** Writes as much of the outbox as the transport takes, then looks at the limits. */
 void client_flush(toni_client *client);

@@ -41,6 +41,21 @@ static struct stripe *stripe_of(struct stripe *stripes, uint64_t hash)
     return &stripes[(hash >> 32) % STRIPES];
 }
 
+/* The budget of something is passed: each lane has to look whether one of its own has to go. */
+static void wake_all(void *data)
+{
+    const toni_connections *connections = data;
+    for (uint32_t i = 0; i < connections->lane_count; i++)
+        connections->lanes[i].wake(connections->lanes[i].wake_data);
+}
+
+int connections_init_lane(toni_connections *connections, uint32_t index, void (*wake)(void *data),
+                          void *wake_data)
+{
+    return lane_init(&connections->lanes[index], index, &client_work, connections->budgets, wake,
+                     wake_data);
+}
+
 toni_connections *connections_create(const toni_host *host, const struct limits *limits,
                                      uint32_t lane_count)
 {
@@ -60,9 +75,9 @@ toni_connections *connections_create(const toni_host *host, const struct limits 
     connections->lanes = calloc(lane_count, sizeof *connections->lanes);
     connections->everyone = room_create(connections, 0, (toni_str){0});
     budget_init(&connections->budgets[BUDGET_INBOUND], BUDGET_INBOUND, limits->inbound_bytes,
-                connections->lanes, lane_count);
+                lane_count, wake_all, connections);
     budget_init(&connections->budgets[BUDGET_OUTBOX], BUDGET_OUTBOX, limits->outbox_bytes_total,
-                connections->lanes, lane_count);
+                lane_count, wake_all, connections);
     if (!connections->lanes || !connections->everyone || stripes_init(connections->client_stripes))
         goto fail_stripes;
     if (stripes_init(connections->room_stripes)) {

@@ -59,10 +59,14 @@ struct toni_connections {
 };
 
 /** @param host        The table that handles begin with; must outlive the result.
- * @param lane_count   At least 1; the caller then calls lane_init for each of `lanes`.
+ * @param lane_count   At least 1; the caller then calls connections_init_lane for each.
  * @return NULL on no memory or without randomness. */
 toni_connections *connections_create(const toni_host *host, const struct limits *limits,
                                      uint32_t lane_count);
+
+/** Makes one of the lanes. @param wake, wake_data  See lane_init. @return 0, or -1 on no memory. */
+int connections_init_lane(toni_connections *connections, uint32_t index, void (*wake)(void *data),
+                          void *wake_data);
 
 /** No client may be left, and no thread may use them. @param connections  NULL is fine. */
 void connections_destroy(toni_connections *connections);

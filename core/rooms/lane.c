@@ -1,20 +1,16 @@
 /* Lanes; see lane.h. */
 #include "rooms/lane.h"
 
-#include "rooms/backlog.h"
-#include "rooms/client.h"
-#include "rooms/room.h"
-#include "rooms/spread.h"
-
 #include <stdlib.h>
 
 /* The lane that the calling thread runs; NULL: none. */
 static _Thread_local struct lane *own;
 
-int lane_init(struct lane *lane, uint32_t index, struct budget *budgets, void (*wake)(void *data),
-              void *wake_data)
+int lane_init(struct lane *lane, uint32_t index, const struct lane_work *work,
+              struct budget *budgets, void (*wake)(void *data), void *wake_data)
 {
     *lane = (struct lane){.index = index,
+                          .work = work,
                           .budgets = budgets,
                           .wake = wake,
                           .wake_data = wake_data,
@@ -44,23 +40,23 @@ bool lane_is_mine(const struct lane *lane)
            pthread_equal(lane->thread, pthread_self());
 }
 
-/* --- The inbox */
+/* --- Posting */
 
-/* Under the inbox's lock. */
-static void append(struct letter **first, struct letter **last, struct letter *letter)
+/* Under the queue's lock. */
+static void append(struct command **first, struct command **last, struct command *command)
 {
-    letter->next = NULL;
+    command->next = NULL;
     if (*last)
-        (*last)->next = letter;
+        (*last)->next = command;
     else
-        *first = letter;
-    *last = letter;
+        *first = command;
+    *last = command;
 }
 
-/* Under the inbox's lock. */
+/* Under the queue's lock. */
 static bool is_empty(const struct lane *lane)
 {
-    return !lane->first_letter && !lane->first_call;
+    return !lane->first_command && !lane->first_call;
 }
 
 static enum lane_sleep sleep_of(const struct lane *lane)
@@ -96,111 +92,63 @@ static void unlock_and_wake(struct lane *lane)
         lane->wake(lane->wake_data);
 }
 
-void lane_post(struct lane *lane, struct letter *letter)
+struct command *lane_begin_post(struct lane *lane)
 {
     pthread_mutex_lock(&lane->mutex);
-    if (letter->kind == LETTER_CALL)
-        append(&lane->first_call, &lane->last_call, letter);
-    else
-        append(&lane->first_letter, &lane->last_letter, letter);
-    if (letter->kind == LETTER_CLIENT)
-        counter_add(&lane->targeted, 1);
-    unlock_and_wake(lane);
+    return lane->last_command;
 }
 
-bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, uint32_t index,
-                    uint32_t targets, struct letter **spares)
+void lane_end_post(struct lane *lane, struct command *command)
 {
-    pthread_mutex_lock(&lane->mutex);
-    struct letter *last = lane->last_letter;
-    bool same = last && last->kind == LETTER_ROOM && last->with.batch == batch &&
-                last->first + last->count == index;
-    if (same) {
-        last->count++;
-    } else {
-        struct letter *letter = *spares;
-        *spares = letter->next;
-        letter->kind = LETTER_ROOM;
-        letter->first = index;
-        letter->count = 1;
-        letter->to.room = room_ref(room);
-        letter->with.batch = batch_ref(batch);
-        append(&lane->first_letter, &lane->last_letter, letter);
-    }
-    counter_add(&lane->targeted, targets);
-    unlock_and_wake(lane);
-    return !same;
+    if (command)
+        append(&lane->first_command, &lane->last_command, command);
+    unlock_and_wake(lane); /* for one that was lengthened, too: its wake may only be promised */
 }
 
-struct letter *letter_create(void)
+void lane_post(struct lane *lane, struct command *command)
 {
-    return spare_take(SPARE_LETTER, sizeof(struct letter));
+    (void)lane_begin_post(lane);
+    lane_end_post(lane, command);
 }
 
-/* Several sends to one client in a row, such as an answer in parts, become one batch. */
-static bool append_to_last(struct lane *lane, toni_client *client, const toni_message *message)
+/* --- Calls */
+
+struct call {
+    struct command command; /* first */
+    void (*run)(void *data);
+    void *data;
+};
+
+static void run_call(struct command *command, struct lane *lane)
 {
-    struct letter *last = lane->last_letter;
-    return last && last->kind == LETTER_CLIENT && last->to.client == client &&
-           batch_has_room(last->with.batch, frame_message_size(message->body.size)) &&
-           !batch_append(last->with.batch, message->kind, message->body.data, message->body.size);
+    struct call *call = (struct call *)command;
+    (void)lane;
+    call->run(call->data);
+    free(call);
 }
 
-int lane_post_message(struct lane *lane, toni_client *client, const toni_message *message)
+static void drop_call(struct command *command)
 {
-    pthread_mutex_lock(&lane->mutex);
-    if (append_to_last(lane, client, message)) {
-        counter_add(&lane->targeted, 1);
-        unlock_and_wake(lane); /* who posted the letter may have promised only */
-        return 0;
-    }
-    pthread_mutex_unlock(&lane->mutex);
-
-    struct letter *letter = letter_create();
-    struct batch *batch = batch_create(frame_message_size(message->body.size));
-    if (!letter || !batch ||
-        batch_append(batch, message->kind, message->body.data, message->body.size)) {
-        batch_unref(batch);
-        free(letter);
-        return -1;
-    }
-    *letter = (struct letter){
-        .kind = LETTER_CLIENT, .to.client = client_ref(client), .with.batch = batch};
-    lane_post(lane, letter);
-    return 0;
+    free(command);
 }
 
 int lane_post_call(struct lane *lane, void (*call)(void *data), void *data)
 {
-    struct letter *letter = malloc(sizeof *letter);
-    if (!letter)
+    static const struct command_type type = {run_call, drop_call};
+    struct call *posted = malloc(sizeof *posted);
+    if (!posted)
         return -1;
-    *letter = (struct letter){.kind = LETTER_CALL, .to.call = call, .with.data = data};
-    lane_post(lane, letter);
+    *posted = (struct call){.command.type = &type, .run = call, .data = data};
+    pthread_mutex_lock(&lane->mutex);
+    append(&lane->first_call, &lane->last_call, &posted->command);
+    unlock_and_wake(lane);
     return 0;
 }
 
-/* Takes a whole queue. */
-static struct letter *take_all(struct lane *lane, struct letter **first, struct letter **last)
-{
-    pthread_mutex_lock(&lane->mutex);
-    struct letter *letters = *first;
-    *first = *last = NULL;
-    pthread_mutex_unlock(&lane->mutex);
-    return letters;
-}
+/* --- Waking */
 
-static struct letter *take_letters(struct lane *lane)
-{
-    return take_all(lane, &lane->first_letter, &lane->last_letter);
-}
-
-static struct letter *take_calls(struct lane *lane)
-{
-    return take_all(lane, &lane->first_call, &lane->last_call);
-}
-
-/* Without the lock: who sees it too late wakes a loop that is awake, and that is all. */
+/* Lock-free on purpose: a poster that reads a stale value merely wakes a loop that is already
+ * awake. */
 void lane_rouse(struct lane *lane)
 {
     set_sleep(lane, LANE_AWAKE);
@@ -234,7 +182,7 @@ bool lane_pending(struct lane *lane)
 {
     wake_others(lane);
     pthread_mutex_lock(&lane->mutex);
-    bool pending = !is_empty(lane) || lane->first_touched;
+    bool pending = !is_empty(lane) || lane->first_node;
     set_sleep(lane, pending ? LANE_AWAKE : LANE_ASLEEP);
     pthread_mutex_unlock(&lane->mutex);
     return pending;
@@ -242,117 +190,76 @@ bool lane_pending(struct lane *lane)
 
 /* --- The turn */
 
-static void deliver(struct lane *lane, struct letter *letter)
+/* Takes a whole queue. */
+static struct command *take_all(struct lane *lane, struct command **first, struct command **last)
 {
-    switch (letter->kind) {
-    case LETTER_ROOM:
-        room_deliver(letter->to.room, lane->index, letter->with.batch, letter->first,
-                     letter->count);
-        break;
-    case LETTER_SPREAD:
-        spread_deliver(letter->to.spread, lane);
-        break;
-    case LETTER_CLIENT:
-        client_deliver(letter->to.client, letter->with.batch);
-        break;
-    case LETTER_CLOSE:
-        client_deliver_close(letter->to.client, letter->with.batch);
-        break;
-    case LETTER_CALL:
-        letter->to.call(letter->with.data);
-        break;
+    pthread_mutex_lock(&lane->mutex);
+    struct command *commands = *first;
+    *first = *last = NULL;
+    pthread_mutex_unlock(&lane->mutex);
+    return commands;
+}
+
+static struct command *take_commands(struct lane *lane)
+{
+    return take_all(lane, &lane->first_command, &lane->last_command);
+}
+
+static struct command *take_calls(struct lane *lane)
+{
+    return take_all(lane, &lane->first_call, &lane->last_call);
+}
+
+static void deliver_all(struct lane *lane, struct command *commands)
+{
+    for (struct command *next; commands; commands = next) {
+        next = commands->next;
+        commands->type->deliver(commands, lane);
     }
 }
 
-static void letter_destroy(struct letter *letter)
+static void drop_all(struct command *commands)
 {
-    switch (letter->kind) {
-    case LETTER_ROOM:
-        batch_unref(letter->with.batch);
-        room_unref(letter->to.room);
-        break;
-    case LETTER_SPREAD:
-        spread_unref(letter->to.spread);
-        break;
-    case LETTER_CLIENT:
-    case LETTER_CLOSE:
-        client_unref(letter->to.client);
-        batch_unref(letter->with.batch);
-        break;
-    case LETTER_CALL:
-        break;
+    for (struct command *next; commands; commands = next) {
+        next = commands->next;
+        commands->type->drop(commands);
     }
-    spare_give(SPARE_LETTER, letter);
 }
 
-void lane_touch(struct lane *lane, toni_client *client)
+void lane_touch(struct lane *lane, struct lane_node *node)
 {
-    if (client->touched)
+    if (node->queued)
         return;
-    client->touched = true;
-    client->next_touched = NULL;
-    if (client->finished)
-        client_ref(client);
-    if (lane->last_touched)
-        lane->last_touched->next_touched = client;
+    node->queued = true;
+    node->next = NULL;
+    if (lane->last_node)
+        lane->last_node->next = node;
     else
-        lane->first_touched = client;
-    lane->last_touched = client;
+        lane->first_node = node;
+    lane->last_node = node;
 }
 
 /* @return The first of those to flush. */
-static toni_client *next_touched(struct lane *lane)
+static struct lane_node *next_node(struct lane *lane)
 {
-    toni_client *client = lane->first_touched;
-    lane->first_touched = client->next_touched;
-    if (!lane->first_touched)
-        lane->last_touched = NULL;
-    client->touched = false;
-    return client;
-}
-
-/* Drops the list's reference. */
-static void let_go(toni_client *client)
-{
-    if (client->finished)
-        client_unref(client);
-}
-
-static void flush_touched(struct lane *lane)
-{
-    while (lane->first_touched) {
-        toni_client *client = next_touched(lane);
-        client_flush(client);
-        let_go(client);
-    }
-}
-
-static void deliver_all(struct lane *lane, struct letter *letters)
-{
-    for (struct letter *next; letters; letters = next) {
-        next = letters->next;
-        deliver(lane, letters);
-        letter_destroy(letters);
-    }
-}
-
-static void destroy_all(struct letter *letters)
-{
-    for (struct letter *next; letters; letters = next) {
-        next = letters->next;
-        letter_destroy(letters);
-    }
+    struct lane_node *node = lane->first_node;
+    lane->first_node = node->next;
+    if (!lane->first_node)
+        lane->last_node = NULL;
+    node->queued = false;
+    return node;
 }
 
 void lane_deliver(struct lane *lane)
 {
-    deliver_all(lane, take_letters(lane));
+    deliver_all(lane, take_commands(lane));
 }
 
 void lane_flush(struct lane *lane)
 {
     lane_deliver(lane);
-    flush_touched(lane);
+    while (lane->first_node)
+        lane->work->flush(next_node(lane));
     batch_refs_drop(&lane->refs);
 }
 
@@ -368,7 +275,7 @@ void lane_turn(struct lane *lane)
     wake_others(lane); /* now, so that they write while this one does */
     lane_flush(lane);
     if (budget_is_passed(&lane->budgets[BUDGET_OUTBOX]))
-        backlog_relieve(lane);
+        lane->work->relieve(lane);
     lane->turn++;
 }
 
@@ -378,10 +285,10 @@ void lane_finish(struct lane *lane)
         own = NULL;
         spares_attach(NULL);
     }
-    destroy_all(take_calls(lane));
-    destroy_all(take_letters(lane));
-    while (lane->first_touched)
-        let_go(next_touched(lane));
+    drop_all(take_calls(lane));
+    drop_all(take_commands(lane));
+    while (lane->first_node)
+        lane->work->forget(next_node(lane));
     batch_refs_drop(&lane->refs);
     spares_finish(&lane->spares);
     pthread_mutex_destroy(&lane->mutex);

@@ -1,9 +1,11 @@
-/* A lane: what the rooms know of one worker. Everything that concerns the worker's clients goes
- * through the lane's inbox, in one order: so what one thread does, a client sees in the order in
- * which it was done.
+/* A lane: what the rooms know of one worker: a queue of commands, who is to be flushed, and how the
+ * worker is woken. Everything that concerns the worker's clients goes through the queue, in one
+ * order: so what one thread does, a client sees in the order in which it was done.
  *
- * Any thread posts letters. The worker takes all of them once a turn (lane_turn), hands messages to
- * outboxes, and then flushes the clients that were touched, one write each. */
+ * Any thread posts commands. The worker takes all of them once a turn (lane_turn), carries them
+ * out, and then flushes whoever was touched, one write each. The lane knows no clients and no
+ * rooms: a command is embedded in what is sent and says how it is carried out, and what is flushed
+ * is a node in a list. */
 #ifndef ROOMS_LANE_H
 #define ROOMS_LANE_H
 
@@ -11,8 +13,6 @@
 #include "rooms/budget.h"
 #include "rooms/lane_figures.h"
 #include "rooms/spares.h"
-
-#include <toni/types.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,32 +22,37 @@
 /* How many lanes there can be. */
 #define LANES_MAX 256
 
-struct room;
-struct spread;
+struct command;
+struct lane;
 
-enum letter_kind {
-    LETTER_ROOM,   /* messages of a room, for its members on this lane */
-    LETTER_SPREAD, /* one message for a target, see spread.h */
-    LETTER_CLIENT, /* messages for one client */
-    LETTER_CLOSE,  /* the server's close of one client */
-    LETTER_CALL,   /* a function to run on the worker: in a queue of its own */
+/* What a command does; each of both ends it, so the lane never looks at it again. */
+struct command_type {
+    /** On the lane's worker. Calls nothing of a plugin. */
+    void (*deliver)(struct command *command, struct lane *lane);
+    /** The lane ends before it came to the command. */
+    void (*drop)(struct command *command);
 };
 
-struct letter {
-    struct letter *next;
-    enum letter_kind kind;
-    uint32_t first; /* LETTER_ROOM: message of the batch */
-    uint32_t count; /* LETTER_ROOM: messages */
-    union {
-        struct room *room;     /* one reference */
-        struct spread *spread; /* one reference */
-        toni_client *client;   /* one reference */
-        void (*call)(void *data);
-    } to;
-    union {
-        struct batch *batch; /* one reference */
-        void *data;
-    } with;
+/** To be embedded; belongs to the lane from lane_post on. */
+struct command {
+    struct command *next;
+    const struct command_type *type;
+};
+
+/** To be embedded in what is flushed at the end of a turn; the worker's own. */
+struct lane_node {
+    struct lane_node *next;
+    bool queued;
+};
+
+/* What a lane does with whoever is in its list; the same for all lanes. */
+struct lane_work {
+    /** A node has been taken out of the list: writes what waits there. */
+    void (*flush)(struct lane_node *node);
+    /** A node has been taken out of the list of a lane that ends. */
+    void (*forget)(struct lane_node *node);
+    /** The budget of all outboxes is passed: closes whoever of this lane has to go. */
+    void (*relieve)(struct lane *lane);
 };
 
 /* Whether the worker's loop has to be woken for what is posted. */
@@ -62,18 +67,19 @@ struct lane {
     uint32_t index;
     void (*wake)(void *data); /* makes the worker's loop turn; called from any thread */
     void *wake_data;
+    const struct lane_work *work;
     struct budget *budgets; /* the host's, BUDGET_KINDS of them; borrowed */
 
     /* The thread that runs the lane; `thread` is valid once `attached` is true. */
     atomic_bool attached;
     pthread_t thread;
 
-    /* The inbox. `mutex` is the last in the order of locks: nothing else is locked under it. */
+    /* The queues. `mutex` is the last in the order of locks: nothing else is locked under it. */
     pthread_mutex_t mutex;
-    struct letter *first_letter;
-    struct letter *last_letter;
-    struct letter *first_call;
-    struct letter *last_call;
+    struct command *first_command;
+    struct command *last_command;
+    struct command *first_call;
+    struct command *last_call;
     _Atomic enum lane_sleep sleep; /* changed under the lock, but by who wakes the loop */
     struct counter targeted; /* once for each client that a message of a client or room is for */
 
@@ -83,8 +89,8 @@ struct lane {
     uint64_t turn;                    /* how many have ended */
     uint64_t to_wake[LANES_MAX / 64]; /* lanes that wait for the end of this turn, a bit each */
     bool wakes;                       /* there is one */
-    toni_client *first_touched; /* clients to flush, in the order in which they were touched */
-    toni_client *last_touched;
+    struct lane_node *first_node;     /* to flush, in the order in which they were touched */
+    struct lane_node *last_node;
     struct spares spares;
     struct batch_refs refs;
     uint8_t *scratch; /* FRAME_MAX bytes, for gathering a write */
@@ -94,13 +100,14 @@ struct lane {
     uint8_t padding_to_the_next[COUNTER_PADDING];
 };
 
-/** @param budgets  BUDGET_KINDS, which outlive the lane.
+/** @param work     Outlives the lane.
+ * @param budgets  BUDGET_KINDS, which outlive the lane.
  * @param wake  Called from any thread, with locks of the rooms held; must not call back.
  * @return 0, or -1 on no memory. */
-int lane_init(struct lane *lane, uint32_t index, struct budget *budgets, void (*wake)(void *data),
-              void *wake_data);
+int lane_init(struct lane *lane, uint32_t index, const struct lane_work *work,
+              struct budget *budgets, void (*wake)(void *data), void *wake_data);
 
-/** Drops what is still in the inbox. No thread may use the lane any more. */
+/** Drops what is still in the queues. No thread may use the lane any more. */
 void lane_finish(struct lane *lane);
 
 /** Says that the calling thread is the lane's worker. */
@@ -114,22 +121,17 @@ bool lane_is_mine(const struct lane *lane);
  * first does to its own. What any other thread posts wakes at once, whatever a worker has promised:
  * that one's turn may take as long as a plugin's callback does. */
 
-/** @return A letter to be filled in, and posted or freed; NULL on no memory. @thread Any. */
-struct letter *letter_create(void);
+/** Posts a command. @thread Any. */
+void lane_post(struct lane *lane, struct command *command);
 
-/** Posts a letter. @param letter  The lane's from now on. @thread Any. */
-void lane_post(struct lane *lane, struct letter *letter);
+/** Begins to post: locks the queue, until lane_end_post. Nothing else may be locked meanwhile.
+ * @return The last command, which its own kind may lengthen; NULL: the queue is empty.
+ * @thread Any. */
+struct command *lane_begin_post(struct lane *lane);
 
-/** Posts message @p index of a room's batch: lengthens the inbox's last letter if that is the same
- * batch's, else takes one of the room's spare letters. Can't fail.
- * @param targets  Whom the message is for on this lane.
- * @return Whether a letter was used. @thread Any; under the room's lock. */
-bool lane_post_room(struct lane *lane, struct room *room, struct batch *batch, uint32_t index,
-                    uint32_t targets, struct letter **spares);
-
-/** Posts a direct send.
- * @return 0, or -1 on no memory; then nothing was posted. @thread Any. */
-int lane_post_message(struct lane *lane, toni_client *client, const toni_message *message);
+/** Ends what lane_begin_post began.
+ * @param command  To be posted; NULL: the last one was lengthened. */
+void lane_end_post(struct lane *lane, struct command *command);
 
 /** Posts a function to be run on the worker, at the beginning of its next turn.
  * @return 0, or -1 on no memory. @thread Any. */
@@ -139,19 +141,19 @@ int lane_post_call(struct lane *lane, void (*call)(void *data), void *data);
  * only. */
 void lane_rouse(struct lane *lane);
 
-/** One turn: runs the calls, wakes who was posted to, then lane_flush; closes who has to go while
- * all outboxes together are above their limit. The worker's only, and not from within itself. */
+/** One turn: runs the calls, wakes the lanes that were posted to, then lane_flush; relieves the
+ * budget of outboxes if it is passed. The worker's only, and not from within itself. */
 void lane_turn(struct lane *lane);
 
-/** In the middle of a turn that takes long: wakes who was posted to, then lane_flush. The worker's
- * only. */
+/** In the middle of a turn that takes long: wakes the lanes that were posted to, then lane_flush.
+ * The worker's only. */
 void lane_flush_midway(struct lane *lane);
 
-/** Delivers all letters that are there, then flushes: at the end of a turn, and for who finds an
+/** Delivers all commands that are there, then flushes: at the end of a turn, and for who finds an
  * outbox full or a client closing. Calls nothing of a plugin. The worker's only. */
 void lane_flush(struct lane *lane);
 
-/** Delivers all letters that are there to outboxes; what they touch is flushed later. The worker's
+/** Delivers all commands that are there to outboxes; what they touch is flushed later. The worker's
  * only. */
 void lane_deliver(struct lane *lane);
 
@@ -159,8 +161,8 @@ void lane_deliver(struct lane *lane);
  * block. If there is not, what comes from now on wakes it. The worker's only. */
 bool lane_pending(struct lane *lane);
 
-/** Puts a client on the list of those to flush at the end of this turn. The list has a reference to
- * a client that is finished; until then its connection has one. The worker's only. */
-void lane_touch(struct lane *lane, toni_client *client);
+/** Puts a node on the list of those to flush at the end of this turn, if it is not there. It must
+ * stay where it is until then. The worker's only. */
+void lane_touch(struct lane *lane, struct lane_node *node);
 
 #endif

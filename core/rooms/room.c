@@ -4,6 +4,7 @@
 #include "rooms/client.h"
 #include "rooms/connections.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +44,7 @@ struct room *room_ref(struct room *room)
 static void drop_spares(struct room *room, uint32_t kept)
 {
     while (room->spare_count > kept) {
-        struct letter *spare = room->spares;
+        struct command *spare = room->spares;
         room->spares = spare->next;
         room->spare_count--;
         free(spare);
@@ -248,15 +249,15 @@ static void note_exceptions(struct shard *shard, const struct excepted *excepted
 
 /* --- Broadcasts */
 
-/* One letter for each lane, at most, is what a broadcast uses. */
+/* One command for each lane, at most, is what a broadcast uses. */
 static int fill_spares(struct room *room)
 {
     while (room->spare_count < room->shard_count) {
-        struct letter *letter = letter_create();
-        if (!letter)
+        struct command *spare = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
+        if (!spare)
             return -1;
-        letter->next = room->spares;
-        room->spares = letter;
+        spare->next = room->spares;
+        room->spares = spare;
         room->spare_count++;
     }
     return 0;
@@ -292,6 +293,52 @@ static int append_to_open(struct room *room, const toni_message *message, uint64
     return batch_append_both(room->open, message, deflated);
 }
 
+/* Consecutive messages of a room's batch, for its members on one lane. */
+struct delivery {
+    struct command command; /* first */
+    struct room *room;      /* one reference */
+    struct batch *batch;    /* one reference */
+    uint32_t first;         /* message */
+    uint32_t count;         /* messages */
+};
+
+static_assert(sizeof(struct delivery) <= SPARE_COMMAND_SIZE, "a spare command has this size");
+
+static void deliver(struct command *command, struct lane *lane);
+static void drop_delivery(struct command *command);
+
+static const struct command_type delivery_type = {deliver, drop_delivery};
+
+static struct delivery *take_spare(struct room *room, uint32_t index)
+{
+    struct delivery *delivery = (struct delivery *)room->spares;
+    room->spares = delivery->command.next;
+    room->spare_count--;
+    delivery->command.type = &delivery_type;
+    delivery->room = room_ref(room);
+    delivery->batch = batch_ref(room->open);
+    delivery->first = index;
+    delivery->count = 1;
+    room->open->deliveries++;
+    return delivery;
+}
+
+/* Posts message @p index of the open batch: lengthens the lane's last command if that is the same
+ * batch's. Can't fail. */
+static void post_to(struct room *room, struct lane *lane, uint32_t index, uint32_t targets)
+{
+    struct command *command = lane_begin_post(lane);
+    struct delivery *last = (struct delivery *)command;
+    counter_add(&lane->targeted, targets);
+    if (last && command->type == &delivery_type && last->batch == room->open &&
+        last->first + last->count == index) {
+        last->count++;
+        lane_end_post(lane, NULL);
+        return;
+    }
+    lane_end_post(lane, &take_spare(room, index)->command);
+}
+
 static void post(struct room *room, uint32_t index, const struct excepted *excepted)
 {
     room->seq++;
@@ -304,11 +351,7 @@ static void post(struct room *room, uint32_t index, const struct excepted *excep
         shard->posted = room->seq;
         if (excluded > 0)
             note_exceptions(shard, excepted, room->seq);
-        if (lane_post_room(&room->connections->lanes[shard->lane], room, room->open, index, targets,
-                           &room->spares)) {
-            room->spare_count--;
-            room->open->letters++;
-        }
+        post_to(room, &room->connections->lanes[shard->lane], index, targets);
     }
 }
 
@@ -397,22 +440,37 @@ int32_t room_info(struct room *room, toni_room_info **info)
 
 /* --- Delivery */
 
-void room_deliver(struct room *room, uint32_t lane, struct batch *batch, uint32_t first,
-                  uint32_t count)
+static void destroy_delivery(struct delivery *delivery)
 {
-    uint64_t begin = batch->first_seq + first;
-    uint64_t end = begin + count - 1;
+    batch_unref(delivery->batch);
+    room_unref(delivery->room);
+    spare_give(SPARE_COMMAND, delivery);
+}
+
+static void deliver(struct command *command, struct lane *lane)
+{
+    struct delivery *delivery = (struct delivery *)command;
+    struct room *room = delivery->room;
+    struct batch *batch = delivery->batch;
+    const uint64_t begin = batch->first_seq + delivery->first;
+    const uint64_t end = begin + delivery->count - 1;
     pthread_mutex_lock(&room->mutex);
     if (room->open == batch)
         room_seal(room);
-    struct shard *shard = room_shard(room, lane);
+    struct shard *shard = room_shard(room, lane->index);
     if (shard) {
         shard_deliver(shard, batch, begin, end);
         room_taken(room, shard, end);
     }
-    if (--batch->letters == 0) {
+    if (--batch->deliveries == 0) {
         release(room, batch->charged);
         batch->charged = 0;
     }
     pthread_mutex_unlock(&room->mutex);
+    destroy_delivery(delivery);
+}
+
+static void drop_delivery(struct command *command)
+{
+    destroy_delivery((struct delivery *)command);
 }

@@ -34,15 +34,15 @@ struct room {
     uint32_t shard_count; /* guarded by the lock below */
     uint64_t id; /* also its epoch: a room that is made again has another. Rooms are locked by
                     ascending id */
-    pthread_mutex_t mutex; /* guards all below, but `pending`; `deflate_above` is read without */
-    bool ended;            /* out of the table: nobody joins it any more */
-    struct shard *shards;  /* one for each lane with members: `first_shard`, or allocated */
-    uint32_t members;      /* ghosts not included */
-    uint32_t targets;      /* members that are not being closed */
-    uint32_t deflating;    /* of these: that take compressed messages */
-    uint64_t seq;          /* the last that was given out */
-    struct batch *open;    /* takes the next broadcast; one reference, or NULL */
-    struct letter *spares; /* so that posting can't fail half-way */
+    pthread_mutex_t mutex;  /* guards all below, but `pending`; `deflate_above` is read without */
+    bool ended;             /* out of the table: nobody joins it any more */
+    struct shard *shards;   /* one for each lane with members: `first_shard`, or allocated */
+    uint32_t members;       /* ghosts not included */
+    uint32_t targets;       /* members that are not being closed */
+    uint32_t deflating;     /* of these: that take compressed messages */
+    uint64_t seq;           /* the last that was given out */
+    struct batch *open;     /* takes the next broadcast; one reference, or NULL */
+    struct command *spares; /* so that posting can't fail half-way */
     uint32_t spare_count;
     atomic_uint deflate_above; /* messages longer than this are compressed, see room_deflates() */
     atomic_uint_fast64_t pending; /* bytes of broadcasts that some lane has not delivered yet */
@@ -121,9 +121,5 @@ static inline bool room_deflates(const struct room *room, size_t size)
 
 /** See toni_get_room. @thread Any. */
 int32_t room_info(struct room *room, toni_room_info **info);
-
-/** Delivers messages of a batch to the members on one lane. That lane's worker only. */
-void room_deliver(struct room *room, uint32_t lane, struct batch *batch, uint32_t first,
-                  uint32_t count);
 
 #endif

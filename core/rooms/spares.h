@@ -1,4 +1,4 @@
-/* Spares: memory of letters and small batches that a worker has done with and uses again. Nearly
+/* Spares: memory of commands and small batches that a worker has done with and uses again. Nearly
  * every message needs one of each, and gives them back in the same turn: in bursts, of which the
  * allocator is good at the first few alone.
  *
@@ -10,7 +10,10 @@
 #include <stdint.h>
 
 /* All of a kind have one size. */
-enum spare { SPARE_LETTER, SPARE_BATCH, SPARE_KINDS };
+enum spare { SPARE_COMMAND, SPARE_BATCH, SPARE_KINDS };
+
+/* What each command has that is made for one message. */
+#define SPARE_COMMAND_SIZE 48
 
 /* So many of each kind are kept. */
 #define SPARES_MAX 256

@@ -6,8 +6,11 @@
 #include "rooms/client_set.h"
 #include "rooms/connections.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void spread_unref(struct spread *spread);
 
 /* --- From a target to a spread */
 
@@ -153,7 +156,7 @@ static void finish_receipt(struct spread *spread)
     receipt->finished(receipt);
 }
 
-void spread_unref(struct spread *spread)
+static void spread_unref(struct spread *spread)
 {
     if (!spread || atomic_fetch_sub(&spread->refs, 1) != 1)
         return;
@@ -298,11 +301,25 @@ static bool charge(struct spread *spread)
     return charge_bytes(spread);
 }
 
-static void free_letters(struct letter *letters)
+/* A spread on its way to one lane. */
+struct spread_command {
+    struct command command; /* first */
+    struct spread *spread;  /* one reference, once it is posted */
+    uint32_t lane;
+};
+
+static_assert(sizeof(struct spread_command) <= SPARE_COMMAND_SIZE, "a spare command has this size");
+
+static void deliver(struct command *command, struct lane *lane);
+static void drop(struct command *command);
+
+static const struct command_type spread_type = {deliver, drop};
+
+static void free_commands(struct command *commands)
 {
-    for (struct letter *next; letters; letters = next) {
-        next = letters->next;
-        free(letters);
+    for (struct command *next; commands; commands = next) {
+        next = commands->next;
+        free(commands);
     }
 }
 
@@ -319,19 +336,19 @@ static void find_lanes(const struct spread *spread, bool *needed)
 }
 
 /* @return 0, or -1 on no memory. */
-static int make_letters(struct spread *spread, struct letter **letters, uint32_t *count)
+static int make_commands(struct spread *spread, struct command **commands, uint32_t *count)
 {
     bool needed[LANES_MAX] = {false};
     find_lanes(spread, needed);
     for (uint32_t lane = 0; lane < spread->connections->lane_count; lane++) {
         if (!needed[lane])
             continue;
-        struct letter *letter = letter_create();
-        if (!letter)
+        struct spread_command *made = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
+        if (!made)
             return -1;
-        *letter = (struct letter){
-            .next = *letters, .kind = LETTER_SPREAD, .first = lane, .to.spread = spread};
-        *letters = letter;
+        *made = (struct spread_command){
+            .command = {*commands, &spread_type}, .spread = spread, .lane = lane};
+        *commands = &made->command;
         ++*count;
     }
     return 0;
@@ -344,7 +361,7 @@ static void note_posted(const struct spread_room *target, uint32_t lane)
         shard->posted = target->seq;
 }
 
-static void post(struct spread *spread, struct letter *letters, uint32_t count)
+static void post(struct spread *spread, struct command *commands, uint32_t count)
 {
     atomic_store(&spread->undelivered, count);
     atomic_fetch_add(&spread->refs, count);
@@ -353,11 +370,12 @@ static void post(struct spread *spread, struct letter *letters, uint32_t count)
         room_seal(room); /* a batch's messages have consecutive numbers */
         spread->rooms[i].seq = ++room->seq;
     }
-    for (struct letter *letter = letters, *next; letter; letter = next) {
-        next = letter->next;
+    for (struct command *next; commands; commands = next) {
+        const uint32_t lane = ((struct spread_command *)commands)->lane;
+        next = commands->next;
         for (uint32_t i = 0; i < spread->room_count; i++)
-            note_posted(&spread->rooms[i], letter->first);
-        lane_post(&spread->connections->lanes[letter->first], letter);
+            note_posted(&spread->rooms[i], lane);
+        lane_post(&spread->connections->lanes[lane], commands);
     }
 }
 
@@ -365,7 +383,7 @@ static void post(struct spread *spread, struct letter *letters, uint32_t count)
 static int32_t send_locked(struct spread *spread)
 {
     uint32_t targeted, count = 0;
-    struct letter *letters = NULL;
+    struct command *commands = NULL;
     if (count_targets(spread, &targeted))
         return TONI_ERR_NO_MEMORY;
     if (targeted == 0)
@@ -374,14 +392,14 @@ static int32_t send_locked(struct spread *spread)
         counter_add_shared(&spread->connections->refused_busy, 1);
         return TONI_ERR_BUSY;
     }
-    if (make_letters(spread, &letters, &count)) {
-        free_letters(letters);
+    if (make_commands(spread, &commands, &count)) {
+        free_commands(commands);
         release(spread, spread->room_count);
         return TONI_ERR_NO_MEMORY;
     }
     if (spread->receipt)
         spread->receipt->targeted = targeted;
-    post(spread, letters, count);
+    post(spread, commands, count);
     counter_add_shared(&spread->connections->spread_targeted, targeted);
     return (int32_t)(targeted <= INT32_MAX ? targeted : INT32_MAX);
 }
@@ -429,7 +447,7 @@ static void deliver_room(struct spread *spread, const struct spread_room *target
     pthread_mutex_unlock(&room->mutex);
 }
 
-void spread_deliver(struct spread *spread, struct lane *lane)
+static void hand_out(struct spread *spread, struct lane *lane)
 {
     /* As if it had reached them: then nobody else has to be looked at. */
     for (uint32_t i = 0; i < spread->except_count; i++) {
@@ -446,4 +464,22 @@ void spread_deliver(struct spread *spread, struct lane *lane)
         release(spread, spread->room_count);
         finish_receipt(spread);
     }
+}
+
+static void destroy(struct spread_command *command)
+{
+    spread_unref(command->spread);
+    spare_give(SPARE_COMMAND, command);
+}
+
+static void deliver(struct command *command, struct lane *lane)
+{
+    struct spread_command *of = (struct spread_command *)command;
+    hand_out(of->spread, lane);
+    destroy(of);
+}
+
+static void drop(struct command *command)
+{
+    destroy((struct spread_command *)command);
 }

@@ -44,10 +44,4 @@ struct spread {
 int32_t spread_send(const toni_target *target, const toni_message *message,
                     struct receipt *receipt);
 
-/** Delivers a spread to the clients of one lane. That lane's worker only. */
-void spread_deliver(struct spread *spread, struct lane *lane);
-
-/** Drops one reference. @thread Any. */
-void spread_unref(struct spread *spread);
-
 #endif

@@ -64,8 +64,7 @@ void fixture_init(struct fixture *fixture, const struct limits *limits, uint32_t
     fixture->connections = connections_create(&fixture->host, limits ? limits : &standard, lanes);
     REQUIRE(fixture->connections);
     for (uint32_t i = 0; i < lanes; i++)
-        REQUIRE(!lane_init(&fixture->connections->lanes[i], i, fixture->connections->budgets,
-                           count_wake, &fixture->wakes[i]));
+        REQUIRE(!connections_init_lane(fixture->connections, i, count_wake, &fixture->wakes[i]));
 }
 
 /* Each message was written or dropped, once for each client that it was for. */

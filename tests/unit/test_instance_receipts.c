@@ -60,8 +60,7 @@ static void set_up(void)
     limits = limits_default();
     connections = connections_create(&fixture.table, &limits, 1);
     ck_assert_ptr_nonnull(connections);
-    ck_assert_int_eq(lane_init(&connections->lanes[0], 0, connections->budgets, wake_nobody, NULL),
-                     0);
+    ck_assert_int_eq(connections_init_lane(connections, 0, wake_nobody, NULL), 0);
     client = client_create(connections, &connections->lanes[0],
                            request_create(&fixture.table, &parts), &limits, &transport, NULL);
     ck_assert_ptr_nonnull(client);
@@ -186,8 +185,7 @@ START_TEST(what_is_never_delivered_ends_all_the_same)
     lane_finish(&connections->lanes[0]);
     fixture_fence(instance);
     expect_record("a:1,0,0,1 ");
-    ck_assert_int_eq(lane_init(&connections->lanes[0], 0, connections->budgets, wake_nobody, NULL),
-                     0);
+    ck_assert_int_eq(connections_init_lane(connections, 0, wake_nobody, NULL), 0);
     instance_destroy(instance);
 }
 END_TEST

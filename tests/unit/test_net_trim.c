@@ -12,7 +12,7 @@ static struct trim trim;
 static void set_up(void)
 {
     for (unsigned kind = 0; kind < BUDGET_KINDS; kind++)
-        budget_init(&budgets[kind], (enum budget_kind)kind, UINT64_MAX, NULL, 0);
+        budget_init(&budgets[kind], (enum budget_kind)kind, UINT64_MAX, 0, NULL, NULL);
     trim = (struct trim){.budgets = budgets};
 }
 

@@ -1,6 +1,7 @@
 /* What waits for clients: charged once, watched for whether it moves, and bounded for the host; and
  * the flow control that direct sends ask for. */
 #include "rooms/backlog.h"
+#include "rooms/pins.h"
 #include "rooms_fixture.h"
 
 #include <check.h>

@@ -362,7 +362,7 @@ START_TEST(a_ghost_does_not_come_after_its_client)
 }
 END_TEST
 
-START_TEST(a_ghost_goes_with_the_last_letter)
+START_TEST(a_ghost_goes_with_the_last_command)
 {
     struct peer *far = add(1), *one = add(0), *two = add(0);
     join(far, "r"), join(one, "r");
@@ -1456,7 +1456,7 @@ START_TEST(a_turn_of_one_room_is_one_write)
         broadcast("r", "x");
     ck_assert_uint_eq(fixture.wakes[0], 1);
     ck_assert_uint_eq(fixture.wakes[1], 0);
-    ck_assert_ptr_eq(connections->lanes[0].first_letter, connections->lanes[0].last_letter);
+    ck_assert_ptr_eq(connections->lanes[0].first_command, connections->lanes[0].last_command);
     turn();
     ck_assert_uint_eq(peer->socket.writes, 1);
     ck_assert_uint_eq(second->socket.writes, 1);
@@ -1625,7 +1625,7 @@ int main(void)
     tcase_add_test(cases, after_a_leave_nothing_more_comes);
     tcase_add_test(cases, leaving_and_joining_again_misses_what_lies_between);
     tcase_add_test(cases, a_ghost_does_not_come_after_its_client);
-    tcase_add_test(cases, a_ghost_goes_with_the_last_letter);
+    tcase_add_test(cases, a_ghost_goes_with_the_last_command);
     tcase_add_test(cases, a_room_ends_with_its_last_member_and_comes_again_as_another);
     tcase_add_test(cases, a_room_that_ended_still_delivers);
     tcase_add_test(cases, one_that_leaves_is_a_member_but_not_listed);

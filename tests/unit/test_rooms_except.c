@@ -96,7 +96,7 @@ START_TEST(a_turn_of_a_chat_is_one_letter_and_one_write)
     ck_assert_int_eq(broadcast("r", "all"), 3);
     ck_assert_int_eq(to_others(a, "r", "a2"), 2);
     ck_assert_int_eq(to_others(a, "r", "a3"), 2);
-    ck_assert_ptr_eq(connections->lanes[0].first_letter, connections->lanes[0].last_letter);
+    ck_assert_ptr_eq(connections->lanes[0].first_command, connections->lanes[0].last_command);
     turn();
     RECEIVED(reads, "a1|b1|all|a2|a3");
     RECEIVED(a, "b1|all");
@@ -126,7 +126,7 @@ START_TEST(a_lane_with_nobody_else_gets_no_letter)
 {
     struct peer *a = add(0, "r"), *far = add(1, "r");
     ck_assert_int_eq(to_others(a, "r", "1"), 1);
-    ck_assert_ptr_null(connections->lanes[0].first_letter);
+    ck_assert_ptr_null(connections->lanes[0].first_command);
     broadcast("r", "2");
     to_others(a, "r", "3");
     to_others(far, "r", "4");
@@ -237,7 +237,7 @@ START_TEST(everyone_but_one)
         toni_target_except(target, a->id);
         ck_assert_int_eq(send_to(target, "x"), 2);
     }
-    ck_assert_ptr_eq(connections->lanes[0].first_letter, connections->lanes[0].last_letter);
+    ck_assert_ptr_eq(connections->lanes[0].first_command, connections->lanes[0].last_command);
     turn();
     RECEIVED(a, "");
     RECEIVED(b, "x|x|x");

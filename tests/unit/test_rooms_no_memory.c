@@ -415,11 +415,10 @@ START_TEST(connections_that_can_not_be_made)
         REQUIRE(i < 10);
     }
     int result;
-    WITH_ALLOCATIONS(0, result = lane_init(&made.connections->lanes[0], 0,
-                                           made.connections->budgets, NULL, NULL));
+    WITH_ALLOCATIONS(0, result = connections_init_lane(made.connections, 0, NULL, NULL));
     ck_assert_int_eq(result, -1);
-    REQUIRE(!lane_init(&made.connections->lanes[0], 0, made.connections->budgets, NULL, NULL));
-    REQUIRE(!lane_init(&made.connections->lanes[1], 1, made.connections->budgets, NULL, NULL));
+    REQUIRE(!connections_init_lane(made.connections, 0, NULL, NULL));
+    REQUIRE(!connections_init_lane(made.connections, 1, NULL, NULL));
     WITH_ALLOCATIONS(0, result = lane_post_call(&made.connections->lanes[0], NULL, NULL));
     ck_assert_int_eq(result, -1);
     connections_destroy(made.connections);

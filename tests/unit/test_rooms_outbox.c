@@ -307,7 +307,7 @@ static void run(uint64_t seed)
     struct batch *batches[BATCHES];
     struct outbox outbox;
     struct budget budget;
-    budget_init(&budget, BUDGET_OUTBOX, UINT64_MAX, NULL, 0);
+    budget_init(&budget, BUDGET_OUTBOX, UINT64_MAX, 0, NULL, NULL);
     fixture_set_note("repeat with TONI_TEST_SEED=%llu", (unsigned long long)seed);
     outbox_init(&outbox);
     queue.count = 0;

@@ -1,4 +1,4 @@
-/* Memory that a thread has done with and uses again. That letters and batches are whole while it
+/* Memory that a thread has done with and uses again. That commands and batches are whole while it
  * does is the other tests' of core/rooms. */
 #include "rooms/spares.h"
 
@@ -24,14 +24,14 @@ START_TEST(what_was_given_is_taken_again)
     void *taken[2 * SPARES_MAX];
     spares_attach(&spares);
     for (unsigned i = 0; i < 2 * SPARES_MAX; i++)
-        taken[i] = take(SPARE_LETTER);
+        taken[i] = take(SPARE_COMMAND);
     for (unsigned i = 0; i < 2 * SPARES_MAX; i++)
-        spare_give(SPARE_LETTER, taken[i]);
-    const uint32_t kept = spares.lists[SPARE_LETTER].count;
+        spare_give(SPARE_COMMAND, taken[i]);
+    const uint32_t kept = spares.lists[SPARE_COMMAND].count;
     ck_assert_uint_le(kept, SPARES_MAX);
     ck_assert_uint_eq(spares.lists[SPARE_BATCH].count, 0);
     for (unsigned i = 0; i < kept; i++) {
-        void *memory = take(SPARE_LETTER);
+        void *memory = take(SPARE_COMMAND);
         unsigned of = 0;
         while (of < 2 * SPARES_MAX && taken[of] != memory)
             of++;
@@ -39,7 +39,7 @@ START_TEST(what_was_given_is_taken_again)
         taken[of] = NULL; /* none twice */
         free(memory);
     }
-    ck_assert_uint_eq(spares.lists[SPARE_LETTER].count, 0);
+    ck_assert_uint_eq(spares.lists[SPARE_COMMAND].count, 0);
 }
 END_TEST
 

@@ -491,7 +491,7 @@ static void arena_init(struct arena *arena, struct fixture *fixture, uint64_t se
         worker->lane = &arena->connections->lanes[i];
         REQUIRE(!pthread_mutex_init(&worker->mutex, NULL));
         REQUIRE(!pthread_cond_init(&worker->cond, NULL));
-        REQUIRE(!lane_init(worker->lane, i, arena->connections->budgets, wake, worker));
+        REQUIRE(!connections_init_lane(arena->connections, i, wake, worker));
         sender_init(&worker->sender, arena, i, seed);
     }
     for (uint32_t i = 0; i < FOREIGN; i++)
