@@ -4,24 +4,18 @@
 #include "base/log.h"
 #include "base/log_limit.h"
 #include "base/utf8.h"
-#include "net/unix_socket.h"
+#include "host/control_place.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 128
 
 /* How long a request may take to come, and an answer to be taken. */
 #define PEER_MS 5000
-
-/* Between a look at a path and what follows from it, its file may change. */
-#define CLAIM_TRIES 8
 
 enum request_state {
     REQUEST_FREE,
@@ -36,6 +30,7 @@ struct control_request {
     struct control *control;
     enum request_state state;
     unsigned open_handles;
+    uint64_t number; /* in the order in which they were accepted */
     uv_pipe_t peer;
     uv_timer_t deadline;
     uv_write_t write;
@@ -51,10 +46,8 @@ struct control {
     bool listens;
     bool has_waiting; /* somebody could not be accepted, since all requests were in use */
     bool is_default;  /* the host can do without */
-    struct sockaddr_un name;
-    struct sockaddr_un temporary; /* empty once the file is in its place */
-    dev_t device;                 /* of the file, as the inode: who they tell whether it is ours */
-    ino_t inode;
+    struct control_place place;
+    uint64_t accepted; /* so far */
     struct control_request requests[CONTROL_REQUESTS_MAX];
 };
 
@@ -174,7 +167,7 @@ static void on_end(struct control_request *request, ssize_t result)
 {
     if (result == UV_EOF && request->length > 0)
         control_answer(request, EXIT_USAGE, "the request has no line end\n");
-    else /* it went away; or another host looked whether somebody listens here */
+    else /* the peer went away; or another host looked whether somebody listens here */
         close_request(request);
 }
 
@@ -243,12 +236,43 @@ static struct control_request *find_free(struct control *control)
     return NULL;
 }
 
+/* What has come may not be read yet: the loop can accept many before it reads. */
+static bool is_silent(const struct control_request *request)
+{
+    char next;
+    int fd;
+    return request->state == REQUEST_READING &&
+           !uv_fileno((const uv_handle_t *)&request->peer, &fd) &&
+           recv(fd, &next, sizeof next, MSG_PEEK | MSG_DONTWAIT) < 0;
+}
+
+static struct control_request *find_longest_silent(struct control *control)
+{
+    struct control_request *oldest = NULL;
+    for (size_t i = 0; i < CONTROL_REQUESTS_MAX; i++) {
+        struct control_request *request = &control->requests[i];
+        if ((!oldest || request->number < oldest->number) && is_silent(request))
+            oldest = request;
+    }
+    return oldest;
+}
+
+/* libuv accepts no more until this one is accepted; on_closed() does that. */
+static void make_room(struct control *control)
+{
+    struct control_request *silent = find_longest_silent(control);
+    control->has_waiting = true;
+    if (silent)
+        control_answer(silent, EXIT_FAULT,
+                       "too many ask at once, and this request was not complete\n");
+}
+
 /* None of the handles keeps the loop alive: the host doesn't wait for who asks. */
 static void accept_one(struct control *control)
 {
     struct control_request *request = find_free(control);
     if (!request) {
-        control->has_waiting = true; /* libuv accepts no more until this one was */
+        make_room(control);
         return;
     }
     uv_pipe_init(control->loop, &request->peer, 0);
@@ -257,6 +281,7 @@ static void accept_one(struct control *control)
     uv_unref((uv_handle_t *)&request->deadline);
     request->peer.data = request->deadline.data = request;
     request->open_handles = 2;
+    request->number = ++control->accepted;
     request->state = REQUEST_READING;
     if (uv_accept((uv_stream_t *)&control->listener, (uv_stream_t *)&request->peer))
         close_request(request);
@@ -277,61 +302,17 @@ static int no_use(struct control *control, const char *why)
     if (control->is_default) {
         log_warn("the host runs without a control socket: its default place is of no use; set "
                  "`control`",
-                 log_str("path", control->name.sun_path), log_str("error", why));
+                 log_str("path", control->place.name.sun_path), log_str("error", why));
         control_close(control);
         return 0;
     }
     log_error("the control socket is of no use: choose another path in `control`",
-              log_str("path", control->name.sun_path), log_str("error", why));
+              log_str("path", control->place.name.sun_path), log_str("error", why));
     return -1;
 }
 
-static int report_other_host(const struct control *control, pid_t pid)
+static int start_listening(struct control *control, int fd)
 {
-    log_error("another host runs with this control socket: stop it, or set `control`",
-              log_str("path", control->name.sun_path), log_int("pid", pid));
-    return -1;
-}
-
-static bool set_name(struct control *control, const char *path)
-{
-    control->name.sun_family = control->temporary.sun_family = AF_UNIX;
-    (void)snprintf(control->name.sun_path, sizeof control->name.sun_path, "%s", path);
-    int length = snprintf(control->temporary.sun_path, sizeof control->temporary.sun_path, "%s.%d",
-                          path, (int)getpid());
-    return length > 0 && (size_t)length < sizeof control->temporary.sun_path;
-}
-
-/* Linux gives the file the mode of the socket. So there is no moment at which others may connect.
- * @return A descriptor, or -1 with errno set. */
-static int open_socket(struct control *control)
-{
-    struct stat file;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    if (fchmod(fd, S_IRUSR | S_IWUSR) || unix_socket_bind(fd, &control->temporary))
-        goto fail;
-    if (lstat(control->temporary.sun_path, &file)) {
-        unlink(control->temporary.sun_path);
-        goto fail;
-    }
-    control->device = file.st_dev;
-    control->inode = file.st_ino;
-    return fd;
-
-fail:
-    close(fd);
-    control->temporary.sun_path[0] = '\0';
-    return -1;
-}
-
-/* It listens before it gets its name: else another host could take it for one left over. */
-static int start_listening(struct control *control)
-{
-    int fd = open_socket(control);
-    if (fd < 0)
-        return no_use(control, strerror(errno));
     uv_pipe_init(control->loop, &control->listener, 0);
     control->listener.data = control;
     control->listens = true;
@@ -362,74 +343,38 @@ struct control *control_create(const struct control_command *commands, uv_loop_t
 
 int control_open(struct control *control, const struct config_control *where)
 {
+    const char *why;
     control->is_default = where->is_default;
     if (!where->path)
         return 0;
-    if (!set_name(control, where->path))
-        return no_use(control, "the path is too long");
-    return start_listening(control);
-}
-
-static void report_place(struct control *control)
-{
-    control->temporary.sun_path[0] = '\0';
-    log_info("the control socket is open", log_str("path", control->name.sun_path));
-}
-
-static int take_over(struct control *control)
-{
-    if (rename(control->temporary.sun_path, control->name.sun_path))
-        return no_use(control, strerror(errno));
-    report_place(control);
-    return 0;
+    const int fd = control_place_open(&control->place, where->path, &why);
+    return fd < 0 ? no_use(control, why) : start_listening(control, fd);
 }
 
 int control_claim(struct control *control, pid_t predecessor)
 {
-    const char *path = control->name.sun_path;
-    pid_t pid;
+    pid_t other = 0;
+    const char *why = "";
     if (!control->listens)
         return 0;
-    for (int i = 0; i < CLAIM_TRIES; i++) {
-        if (link(control->temporary.sun_path, path) == 0) { /* which replaces nothing */
-            unlink(control->temporary.sun_path);
-            report_place(control);
-            return 0;
-        }
-        if (errno != EEXIST)
-            return no_use(control, strerror(errno));
-        switch (unix_file_look(&control->name, &pid)) {
-        case UNIX_FILE_LISTENING:
-            if (pid == 0 || pid != predecessor)
-                return report_other_host(control, pid);
-            return take_over(control);
-        case UNIX_FILE_OTHER:
-            return no_use(control, "there is a file that is no socket of a host");
-        case UNIX_FILE_LEFT_OVER:
-            unlink(path);
-            break;
-        case UNIX_FILE_NONE: /* it has just gone away */
-        default:
-            break;
-        }
+    switch (control_place_claim(&control->place, predecessor, &other, &why)) {
+    case CLAIM_TAKEN:
+        log_info("the control socket is open", log_str("path", control->place.name.sun_path));
+        return 0;
+    case CLAIM_OTHER_HOST:
+        log_error("another host runs with this control socket: stop it, or set `control`",
+                  log_str("path", control->place.name.sun_path), log_int("pid", other));
+        return -1;
+    case CLAIM_FAILED:
+    default:
+        return no_use(control, why);
     }
-    return no_use(control, "others come and go there");
 }
 
 /* --- The end */
 
-static void remove_file(struct control *control)
-{
-    const char *path = control->temporary.sun_path;
-    struct stat file;
-    if (!*path)
-        path = control->name.sun_path;
-    if (lstat(path, &file) == 0 && file.st_dev == control->device && file.st_ino == control->inode)
-        unlink(path);
-}
-
-/* Its loop turns no more, so the answer goes out here; the socket has room for it. */
-static void tell_end(struct control_request *request)
+/* The loop turns no more, so the answer is written at once; the socket has room for it. */
+static void send_end(struct control_request *request)
 {
     int size = format_answer(request, EXIT_FAULT, "the host ends, and has not done that\n");
     if (size < 0)
@@ -443,7 +388,7 @@ static void end_request(struct control_request *request)
     if (request->state == REQUEST_FREE)
         return;
     if (request->state == REQUEST_READING || request->state == REQUEST_HANDLED)
-        tell_end(request);
+        send_end(request);
     close_request(request);
 }
 
@@ -452,7 +397,7 @@ void control_close(struct control *control)
     if (!control || !control->listens)
         return;
     control->listens = false;
-    remove_file(control); /* before the socket is closed, so that no successor's is taken for it */
+    control_place_remove(&control->place);
     uv_close((uv_handle_t *)&control->listener, NULL);
     for (size_t i = 0; i < CONTROL_REQUESTS_MAX; i++)
         end_request(&control->requests[i]);

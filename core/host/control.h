@@ -20,7 +20,8 @@
 /** The longest request, its line end included. */
 #define CONTROL_REQUEST_MAX 1024
 
-/* At once; more wait in the queue. */
+/* At once. One more takes the place of the one whose line has not come for longest; if all have
+ * come, it waits in the queue. */
 #define CONTROL_REQUESTS_MAX 16
 
 struct control;

@@ -2,19 +2,41 @@
  * anything, and no system call of a hook ends with EINTR. */
 #include "host/signals.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 
 #include <signal.h>
 #include <unistd.h>
 
+/* The same signal within that time is one. */
+#define REPEAT_MS 100
+
+unsigned signal_ends_count(struct signal_ends *ends, int number, uint64_t now_ns)
+{
+    if (ends->count == 0) {
+        ends->number = number;
+        ends->first_ns = now_ns;
+    } else if (ends->count == 1 && number == ends->number &&
+               now_ns - ends->first_ns < REPEAT_MS * (uint64_t)NS_PER_MS) {
+        return 0;
+    }
+    return ++ends->count;
+}
+
 static void end(struct signals *signals, int number)
 {
     const struct signal_handlers *handlers = &signals->handlers;
-    signals->ends++;
-    if (signals->ends == 1)
+    switch (signal_ends_count(&signals->ends, number, clock_now_ns())) {
+    case 1:
         handlers->on_first(handlers->data, number);
-    else if (signals->ends == 2)
+        break;
+    case 2:
         handlers->on_second(handlers->data, number);
+        break;
+    default:
+        break;
+    }
 }
 
 static void ask(const struct signals *signals, void (*handler)(void *data), const char *name)
@@ -38,6 +60,10 @@ static void on_signal(struct signals *signals, int number)
     case SIGUSR1: /* other programs open their log again; by itself it would end the host */
         ask(signals, NULL, "SIGUSR1");
         break;
+    case SIGALRM: /* a plugin's alarm(); by itself it would end the host without a word */
+        log_limited(LOG_LEVEL_WARN, "SIGALRM is ignored: a plugin has set a timer of the process; "
+                                    "the host's are toni_after() and toni_every()");
+        break;
     default:
         end(signals, number);
     }
@@ -57,6 +83,7 @@ static sigset_t awaited(void)
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGUSR1);
     sigaddset(&set, SIGUSR2);
+    sigaddset(&set, SIGALRM);
     return set;
 }
 

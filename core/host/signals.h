@@ -1,17 +1,30 @@
 /* The signals that the host listens to: SIGINT and SIGTERM end it, SIGHUP reloads its
- * configuration, SIGUSR2 restarts it, SIGUSR1 does nothing. They have a thread of their own, so
- * that a second one that ends it does so even while a plugin's hook holds up the main thread. */
+ * configuration, SIGUSR2 restarts it, SIGUSR1 and SIGALRM do nothing. They have a thread of their
+ * own, so that a second SIGTERM ends the host even while a hook holds up the main thread. */
 #ifndef HOST_SIGNALS_H
 #define HOST_SIGNALS_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-/** What is called when one has come, on the signals' thread. */
+/** The signals that end the host, as they come. Zero: none has. */
+struct signal_ends {
+    int number; /* the first */
+    uint64_t first_ns;
+    unsigned count;
+};
+
+/** Counts one. The first, once more within 100 ms, is no second one: `timeout` of coreutils sends
+ * its signal to its child, then to its own process group.
+ * @return Which one it is, from 1; 0: it only repeats the first. */
+unsigned signal_ends_count(struct signal_ends *ends, int number, uint64_t now_ns);
+
+/** Handlers, called on the signals' thread. */
 struct signal_handlers {
     void (*on_first)(void *data, int number);  /* SIGINT or SIGTERM */
-    void (*on_second)(void *data, int number); /* another of these; later ones are not told of */
+    void (*on_second)(void *data, int number); /* the next; later ones call nothing */
     void (*on_reload)(void *data); /* each SIGHUP, also while the host starts or stops; several that
                                       come at once may be one. NULL: the log says that nothing is
                                       done. */
@@ -23,7 +36,7 @@ struct signals {
     pthread_t thread;
     atomic_bool is_ending;
     struct signal_handlers handlers;
-    unsigned ends; /* SIGINT and SIGTERM that have come; the thread's own */
+    struct signal_ends ends; /* the thread's own */
 };
 
 /** Blocks the signals for this thread and all that it makes from now on, to the end of the

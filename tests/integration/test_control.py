@@ -434,6 +434,13 @@ class TestStatusWhileItStartsAndStops(ControlTestCase):
         self.assertEqual(self.answers(host)["state"], "serving")
         host.stop()
 
+    def test_sigalrm_is_told_and_ends_nothing(self):
+        host = self.start(self.waiting("")[1])
+        host.process.send_signal(signal.SIGALRM)
+        host.wait_log(msg=lambda text: text.startswith("SIGALRM is ignored"))
+        self.assertEqual(self.answers(host)["state"], "serving")
+        host.stop()
+
     def test_a_signal_as_soon_as_the_host_listens_to_it(self):
         host = self.launch()
         self.wait_until_blocked(host, signal.SIGHUP)
@@ -593,19 +600,30 @@ class TestPeers(ControlTestCase):
         self.answers(host)
         host.stop()
 
-    def test_silent_and_slow_ones_are_told_and_others_wait_for_them(self):
+    def test_silent_and_slow_ones_are_told(self):
         host = self.start()
         began = time.monotonic()
         silent = [connect(self.path) for _ in range(AT_ONCE)]
-        late = connect(self.path)
-        late.sendall(b"status json\n")
         silent[0].sendall(b"sta")  # its time is that of the whole request
-        code, text = parse(read_all(late))
-        self.assertEqual((code, json.loads(text)["pid"]), (0, host.pid))
-        self.assertGreater(time.monotonic() - began, PEER_SECONDS - 0.1)
         for sock in silent:
             self.assertEqual(parse(read_all(sock)), (2, "no request came within 5 s\n"))
+        self.assertGreater(time.monotonic() - began, PEER_SECONDS - 0.1)
         self.assertLess(time.monotonic() - began, PEER_SECONDS + DEADLINE)
+        host.stop()
+
+    def test_silent_ones_keep_nobody_out(self):
+        host = self.start()
+        silent = [connect(self.path) for _ in range(9 * AT_ONCE)]
+        began = time.monotonic()
+        late = connect(self.path)
+        late.sendall(b"status json\n")
+        code, text = parse(read_all(late))
+        self.assertEqual((code, json.loads(text)["pid"]), (0, host.pid))
+        self.assertLess(time.monotonic() - began, PEER_SECONDS - 1)
+        crowded = (1, "too many ask at once, and this request was not complete\n")
+        self.assertEqual(parse(read_all(silent[0])), crowded)
+        for sock in silent:
+            sock.close()
         host.stop()
 
     def test_who_does_not_read(self):

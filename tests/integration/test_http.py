@@ -793,7 +793,7 @@ class TestStop(HttpTestCase):
         self.host.wait_log(msg="asleep")
         self.host.process.send_signal(signal.SIGTERM)
         self.host.wait_log(msg="stopping")
-        self.host.process.send_signal(signal.SIGTERM)
+        self.host.process.send_signal(signal.SIGINT)
         self.assertEqual(self.host.wait_exit(), 1)
 
 

@@ -759,7 +759,7 @@ class TestStop(FolderTestCase):
         self.stopping(host)
         self.assertIsNone(host.process.poll(), "ended before the second signal")
         started = time.monotonic()
-        host.process.terminate()
+        host.process.send_signal(signal.SIGINT)
         self.assertEqual(host.wait_exit(), 1)
         self.assertLess(time.monotonic() - started, 3 * SLOWNESS)
 
@@ -777,7 +777,7 @@ class TestStop(FolderTestCase):
         client.send("slow:60000")
         host.process.terminate()
         host.wait_log(msg=lambda text: "drain_ms" in text)
-        host.process.terminate()
+        host.process.send_signal(signal.SIGINT)
         self.assertEqual(host.wait_exit(), 1)
         self.assertTrue(host.log(msg=lambda text: "second signal" in text))
         self.assertEqual(os.listdir(temporary), [], "private copies stay behind")

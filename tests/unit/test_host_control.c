@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#define CROWDED "too many ask at once, and this request was not complete\n"
 #define ENDED "the host ends, and has not done that\n"
 
 static uv_loop_t loop;
@@ -343,6 +344,26 @@ START_TEST(the_17th_waits_for_one_of_16_to_be_over)
 }
 END_TEST
 
+/* The longest silent makes room for the next one, who may be about to ask. */
+START_TEST(silent_ones_keep_nobody_out)
+{
+    int silent[100];
+    start();
+    int half = ask("echo ab");
+    for (size_t i = 0; i < 100; i++)
+        silent[i] = client();
+    expect(ask("echo abc\n"), EXIT_CLEAN, "abc");
+    expect(half, EXIT_FAULT, CROWDED);
+    expect(silent[0], EXIT_FAULT, CROWDED);
+    expect(silent[84], EXIT_FAULT, CROWDED);
+    ck_assert(!has_answer(silent[99]));
+    for (size_t i = 85; i < 100; i++)
+        close(silent[i]);
+    for (size_t i = 1; i < 84; i++)
+        close(silent[i]);
+}
+END_TEST
+
 START_TEST(who_has_no_answer_at_the_end_is_told)
 {
     start();
@@ -556,6 +577,7 @@ int main(void)
     tcase_add_test(cases, an_answer_may_come_later);
     tcase_add_test(cases, who_went_away_before_the_answer_harms_nobody);
     tcase_add_test(cases, the_17th_waits_for_one_of_16_to_be_over);
+    tcase_add_test(cases, silent_ones_keep_nobody_out);
     tcase_add_test(cases, who_has_no_answer_at_the_end_is_told);
     tcase_add_test(cases, only_its_user_may_open_the_file);
     tcase_add_test(cases, switched_off);
