@@ -9,6 +9,7 @@ import platform
 import shutil
 import sys
 
+import counting
 import deflate
 import looking
 import scenarios
@@ -100,6 +101,11 @@ def read_arguments():
         metavar="DIR",
         help="where toni was built (build/release)",
     )
+    add(
+        "--baseline",
+        metavar="DIR",
+        help="another build of toni, such as one from before a change, to measure in turns with it",
+    )
     add("--server-core", default="0", metavar="N", help="(0)")
     add("--load-core", default="1", metavar="N", help="(1)")
     options = parser.parse_args()
@@ -118,14 +124,16 @@ def usable_others(names, build):
 
 def make_bench(options):
     """Without a core for each side, or without taskset, nobody is pinned."""
+    build = os.path.abspath(options.build)
+    baseline = options.baseline and os.path.abspath(options.baseline)
     cores = {str(core) for core in os.sched_getaffinity(0)}
     if shutil.which("taskset") and {options.server_core, options.load_core} <= cores:
-        return Bench(os.path.abspath(options.build), options.server_core, options.load_core)
+        return Bench(build, options.server_core, options.load_core, baseline)
     say(
         "not pinned: no taskset, or no cores %s and %s; server and load disturb each other"
         % (options.server_core, options.load_core)
     )
-    return Bench(os.path.abspath(options.build), None, None)
+    return Bench(build, None, None, baseline)
 
 
 def machine():
@@ -146,7 +154,8 @@ def look(options, bench):
     if options.profile:
         print(looking.profile_text(bench, options.scenarios))
         return 0
-    counts, text = looking.count_text(bench, options.scenarios)
+    others = usable_others(options.others, bench.build)
+    counts, text = counting.count_text(bench, others, options.scenarios)
     if counts is None:
         say(text)
         return 1

@@ -14,7 +14,7 @@ import struct
 import tempfile
 import zlib
 
-import looking
+import counting
 from systems import Server, Toni
 
 OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
@@ -171,7 +171,7 @@ def instructions(bench, case, size):
     folder = tempfile.mkdtemp(prefix="toni-bench-deflate-")
     out = os.path.join(folder, "out")
     prefix = ["valgrind", "--tool=callgrind", "--quiet", "--callgrind-out-file=" + out]
-    callgrind = looking.Callgrind(bench)
+    callgrind = counting.Callgrind(bench)
     try:
         with Server(toni(bench, case), bench.server_core, prefix) as server:
             crowd = Crowd(server, MEMBERS, CASES[case][1], case == "on, agreed")
@@ -188,7 +188,7 @@ def instructions(bench, case, size):
             callgrind.at_gate("end", server)
             received = sum(client.bytes for client in crowd.clients) - before
             crowd.close()
-        total = sum(looking.self_costs(out + ".1").values())
+        total = sum(counting.self_costs(out + ".1").values())
     finally:
         callgrind.finish()
         shutil.rmtree(folder, ignore_errors=True)
@@ -224,7 +224,7 @@ def text(bench, rounds):
         found = [memory(bench, case) for _ in range(rounds)]
         lines.append("%-18s %10.0f %30.0f"
                      % (case, *(statistics.median(column) for column in zip(*found))))
-    if looking.needs("valgrind", "callgrind_control"):
+    if counting.needs("valgrind", "callgrind_control"):
         return "\n".join(lines + ["without valgrind: no instructions"])
     lines += ["", "a broadcast to %d members" % MEMBERS]
     lines.append("%-18s %8s %16s %24s" % ("", "bytes", "instructions", "received by each, bytes"))

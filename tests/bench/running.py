@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from systems import Server
+from systems import Server, Toni
 
 RUN_S = 300
 
@@ -16,10 +16,20 @@ class Wrong(Exception):
 class Bench:
     """Where things are and who runs on which core."""
 
-    def __init__(self, build, server_core, load_core):
+    def __init__(self, build, server_core, load_core, baseline=None):
         self.build = build
+        self.builds = {"toni": build}
+        if baseline:
+            self.builds["baseline"] = baseline
         self.server_core = server_core
         self.load_core = load_core
+
+    def tonis(self, **settings):
+        """Toni, of each build; gateways of the benchmarks are of one build for all."""
+        return [
+            Toni(build, tools=self.build, name=name, **settings)
+            for name, build in self.builds.items()
+        ]
 
     def load_command(self, server, arguments):
         command = [os.path.join(self.build, "tests", "bench", "load")]

@@ -1,5 +1,6 @@
 """What is measured: each scenario is a load, as options of the load generator."""
 
+import resource
 from dataclasses import dataclass, field, replace
 
 
@@ -74,16 +75,110 @@ SINGLE = Scenario(
 )
 DELIVERY = (FAN, ROOMS, ECHO, SINGLE)
 
-# The same where nobody gets his own messages: what chats send. For toni alone, with a gateway of its
-# own; to be held against `fan` and `rooms`.
+# The same where nobody gets his own messages, which is what chats send; beside it the same gateway,
+# one of the benchmarks' own, where the sender gets them too. For toni alone.
+TO_ALL = "all:%r:%m"
 EXCEPT_FAN = replace(
-    FAN.with_load("except", others=None), says="fan, where a message leaves its sender out"
+    FAN.with_load("except, fan", others=None), says="fan, where a message leaves its sender out"
 )
 EXCEPT_ROOMS = replace(
-    ROOMS.with_load("except, 100 rooms", others=None),
+    ROOMS.with_load("except, rooms", others=None),
     says="rooms, where a message leaves its sender out",
 )
-EXCEPT = (EXCEPT_FAN, EXCEPT_ROOMS)
+WITHOUT_EXCEPT_FAN = replace(
+    FAN.with_load("not except, fan", publish=TO_ALL), says="the same, for the sender too"
+)
+WITHOUT_EXCEPT_ROOMS = replace(
+    ROOMS.with_load("not except, rooms", publish=TO_ALL), says="the same, for the sender too"
+)
+EXCEPT_PAIRS = (
+    (EXCEPT_FAN, WITHOUT_EXCEPT_FAN),
+    (EXCEPT_ROOMS, WITHOUT_EXCEPT_ROOMS),
+)
+EXCEPT = tuple(scenario for pair in EXCEPT_PAIRS for scenario in pair)
+
+# Messages that come in and go nowhere: the gateway ignores them. Each batch of them is followed by one
+# that is answered, in the same stream, which says that the server has taken the batch.
+SIZES = {20: "20 bytes", 4096: "4 KiB", 65536: "64 KiB", 1 << 20: "1 MiB"}
+
+
+def upload(size, ahead, messages):
+    return Scenario(
+        "upload, " + SIZES[size],
+        "%s in, ignored by the gateway; {:,} of them, then one that is answered".format(ahead)
+        % SIZES[size],
+        {
+            "connections": 100,
+            "rooms": 100,
+            "publishers": 100,
+            "messages": messages,
+            "window": 20,
+            "ahead": ahead,
+            "ahead-size": size,
+        },
+        peer_share=0.5,
+    )
+
+
+UPLOAD = (
+    upload(20, 1000, 2000),
+    upload(4096, 16, 3000),
+    upload(65536, 4, 1000),
+    upload(1 << 20, 1, 300),
+)
+
+# What a host does most of its life: an echo now and then, from a thousand clients in turn. An open
+# loop: messages go out when they are due, whatever has come back.
+STEADY_S = 3
+
+
+def steady(rate):
+    return Scenario(
+        "steady, {:,} a second".format(rate),
+        "echo at {:,} messages a second, of 1,000 clients in turn".format(rate),
+        {**ECHO.load, "messages": STEADY_S * rate, "rate": rate},
+        quick=1000,
+    )
+
+
+STEADY = tuple(steady(rate) for rate in (5000, 20000, 60000))
+
+# One message at a time, for counting: most turns of a steady load have just one.
+LONE = replace(ECHO.with_load("lone", window=1), says="echo, one message outstanding")
+
+CONNECT = Scenario(
+    "connect",
+    "connections opened and closed, 64 at a time, and nothing else",
+    {"connections": 1, "handshakes": None, "messages": 20000, "window": 64},
+    peer_share=0.3,
+    quick=200,
+)
+
+# As many connections as a process may have; some descriptors are left for all else.
+MANY_SPARE = 1000
+
+
+def many_count():
+    return min(resource.getrlimit(resource.RLIMIT_NOFILE)[1] - MANY_SPARE, 1000000)
+
+
+MANY = Scenario(
+    "many",
+    "{:,} idle connections, then a message to all of them, one at a time".format(many_count()),
+    {
+        "connections": many_count(),
+        "rooms": 1,
+        "publishers": 1,
+        "messages": 10,
+        "warm-up": 1,
+        "window": 1,
+        "size": 64,
+        "settle-ms": 1000,
+        "patience-ms": 30000,
+    },
+    quick=3,
+)
+MILLION = 1000000
 
 # Bursts: the server stands still while the window is filled, so each turn has the same to do,
 # whatever the generator is doing meanwhile. A closed loop batches more or less by chance, and less
@@ -169,6 +264,10 @@ NAMES = (
     "rooms",
     "echo",
     "single",
+    "upload",
+    "steady",
+    "connect",
+    "many",
     "except",
     "bursts",
     "slow",
@@ -178,13 +277,18 @@ NAMES = (
     "memory",
 )
 SAYS = {
-    **{s.name: s.says for s in (*DELIVERY, SLOW, LARGE)},
-    "except": "fan and rooms where a message leaves its sender out",
+    **{s.name: s.says for s in (*DELIVERY, CONNECT, MANY, SLOW, LARGE)},
+    "upload": "20 bytes, 4 KiB, 64 KiB and 1 MiB in, pipelined, ignored by the gateway",
+    "steady": "echo at 5,000, 20,000 and 60,000 messages a second, whatever has come back",
+    "except": "fan and rooms where a message leaves its sender out, and where it does not",
     "bursts": "fan, rooms and echo in bursts, so that each turn has the same to do",
     "workers": "the deliveries, and the bursts, with two workers on two cores",
     "standby": "fan and rooms while 10,000 connections and 100,000 rooms stand by",
     "memory": "of an idle connection, a membership and an idle room",
 }
+
+
+QUICK_CONNECTIONS = 200
 
 
 def quick(scenario):
@@ -197,10 +301,12 @@ def quick(scenario):
         "slow": 10,
         "idle": 50,
         "window": 10,
+        "ahead": 10,
     }
     for key, by in shrink.items():
         if load.get(key, 0) > 1:
             load[key] = max(1, load[key] // by)
+    load["connections"] = min(load["connections"], QUICK_CONNECTIONS)
     load["messages"] = min(load["messages"], scenario.quick)
     load["settle-ms"] = 100
     return replace(scenario, load=load)

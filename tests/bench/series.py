@@ -58,6 +58,21 @@ class Results:
         return list(dict.fromkeys(name for name, _ in self.reports))
 
 
+# Scenarios with a method of their own.
+OWN_ROUNDS = (
+    "upload",
+    "steady",
+    "connect",
+    "many",
+    "bursts",
+    "workers",
+    "slow",
+    "large",
+    "standby",
+    "memory",
+)
+
+
 class Series:
     def __init__(self, bench, others, options):
         self.bench = bench
@@ -66,8 +81,11 @@ class Series:
         self.others = others
         self.wanted = ()
         limits = {"outbox_policy": options.policy} if options.policy else None
-        self.toni = Toni(bench.build, limits=limits)
-        self.toni_others = Toni(bench.build, limits=limits, gateway="others")
+        self.tonis = bench.tonis(limits=limits)
+        self.toni = self.tonis[0]
+        self.tonis_others = bench.tonis(limits=limits, gateway="others")
+        crowd = {**(limits or {}), "connections": scenarios.many_count() + 100}
+        self.tonis_crowd = bench.tonis(limits=crowd, gateway="others")
         self.toni_two = Toni(bench.build, workers=2, limits=limits)
         self.toni_dropping = Toni(bench.build, limits={"outbox_policy": "drop_oldest"})
         self.toni_dropping.name = "toni, drop_oldest"
@@ -75,19 +93,20 @@ class Series:
     def shape(self, scenario):
         return scenarios.quick(scenario) if self.options.quick else scenario
 
-    def run(self, scenario, system, label=None, cores=None):
+    def run(self, scenario, system, label=None, cores=None, more=()):
         """One run; what goes wrong with toni is a fault, with another a remark."""
         share = scenario.peer_share if system.is_peer and not self.options.quick else 1.0
         label = label or scenario.name
         began = time.monotonic()
         try:
-            report = self.bench.run(system, self.shape(scenario).arguments(share), cores=cores)
+            arguments = [*self.shape(scenario).arguments(share), *more]
+            report = self.bench.run(system, arguments, cores=cores)
         except (Wrong, RuntimeError) as error:
             say("  %s, %s: %s" % (label, system.name, error))
             self.results.faults.append("%s, %s: no result" % (label, system.name))
             return
         say("  %s, %s: %.1f s" % (label, system.name, time.monotonic() - began))
-        faults = faults_of(report, needs_one_order=system.name.startswith("toni"))
+        faults = faults_of(report, needs_one_order=isinstance(system, Toni))
         report["remarks"] = faults
         if faults:
             say("  %s, %s: %s" % (label, system.name, "; ".join(faults)))
@@ -96,19 +115,42 @@ class Series:
         self.results.add(label, system.name, report)
 
     def delivery(self, scenario, with_two_workers):
-        for system in (self.toni, *self.others):
-            if system.scenarios is None or scenario.name in system.scenarios:
+        for system in (*self.tonis, *self.others):
+            if system.takes_part(scenario.name):
                 self.run(scenario, system)
         if with_two_workers:
             self.run(scenario, self.toni_two, cores=self.bench.server_core and self.both_cores())
 
-    def leaving_out(self):
+    def except_(self):
         for scenario in scenarios.EXCEPT:
-            self.run(scenario, self.toni_others)
+            for system in self.tonis_others:
+                self.run(scenario, system)
+
+    def in_turns(self, kind, several):
+        for scenario in several:
+            for system in (*self.tonis, *self.others):
+                if system.takes_part(kind):
+                    self.run(scenario, system)
+
+    def upload(self):
+        self.in_turns("upload", scenarios.UPLOAD)
+
+    def steady(self):
+        self.in_turns("steady", scenarios.STEADY)
+
+    def connect(self):
+        self.in_turns("connect", [scenarios.CONNECT])
+
+    def many(self):
+        for system in self.tonis_crowd:
+            self.run(scenarios.MANY, system, more=["--publish=" + scenarios.TO_ALL])
+        for system in self.others:
+            if system.takes_part("many"):
+                self.run(scenarios.MANY, system, more=system.crowd_load)
 
     def bursts(self):
         for scenario in scenarios.BURSTS:
-            for system in (self.toni, *self.others):
+            for system in (*self.tonis, *self.others):
                 if not system.is_peer and system.scenarios is None:
                     self.run(scenario, system)
 
@@ -146,8 +188,9 @@ class Series:
             self.run(crowded, self.toni, "standby: %s, 10,000 connections" % scenario.name)
 
     def memory(self):
-        self.run(scenarios.MEMORY_ROOMS, self.toni)
-        self.run(scenarios.MEMORY_SHARED, self.toni)
+        for system in self.tonis:
+            self.run(scenarios.MEMORY_ROOMS, system)
+            self.run(scenarios.MEMORY_SHARED, system)
 
     def round(self, wanted):
         two = "workers" in wanted
@@ -160,8 +203,8 @@ class Series:
                     scenario, self.toni_two, cores=self.bench.server_core and self.both_cores()
                 )
         if "except" in wanted:
-            self.leaving_out()
-        for name in ("bursts", "workers", "slow", "large", "standby", "memory"):
+            self.except_()
+        for name in OWN_ROUNDS:
             if name in wanted:
                 getattr(self, name)()
 
@@ -173,11 +216,11 @@ class Series:
         return self.results
 
 
-def memory_figures(results, quick):
+def memory_figures(results, quick, system="toni"):
     """Bytes per idle connection, membership and idle room. A room of one costs a room and a
     membership, a room of many the same room and many memberships: two loads, two unknowns."""
     ones, shared = scenarios.MEMORY_ROOMS, scenarios.MEMORY_SHARED
-    if not results.of(ones.name, "toni") or not results.of(shared.name, "toni"):
+    if not results.of(ones.name, system) or not results.of(shared.name, system):
         return None
     load = (scenarios.quick(ones) if quick else ones).load
     memberships = load["idle"] * load["idle-joins"]
@@ -185,7 +228,7 @@ def memory_figures(results, quick):
     def growth(scenario, after, before):
         return statistics.median(
             (get(r, "memory_kib." + after) - get(r, "memory_kib." + before)) * 1024
-            for r in results.of(scenario.name, "toni")
+            for r in results.of(scenario.name, system)
         )
 
     of_ones = growth(ones, "joined", "connected") / memberships  # room + membership

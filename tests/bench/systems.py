@@ -21,7 +21,7 @@ START_S, STOP_S = 30, 5
 TONI_CONF = """\
 listen = {{ websocket = "127.0.0.1:{port}"; }};
 workers = {workers};
-limits = {{ connections = 16000; message_bytes = 4194304; {limits} }};
+limits = {{ {limits} }};
 modules = (
   {{ name = "chat";
     imports = [ "broadcast" ];
@@ -69,6 +69,9 @@ class System:
     load = ()  # what the generator must be told
     is_peer = False
     scenarios = None  # None: all in which peers take part
+    lacks = ()  # but for these
+    countable = False  # callgrind can count its instructions
+    crowd_load = ()  # what the generator must be told where a crowd joins, and is told of nobody
     environment = None
     worker_is_child = False
 
@@ -79,6 +82,11 @@ class System:
         """Why it can't be started, or None."""
         return None
 
+    def takes_part(self, kind):
+        if self.scenarios is not None:
+            return kind in self.scenarios
+        return kind not in self.lacks
+
     def command(self, port, folder):
         raise NotImplementedError
 
@@ -86,20 +94,26 @@ class System:
 class Toni(System):
     name = "toni"
 
-    def __init__(self, build, workers=1, limits=None, provider="", gateway="rooms"):
+    def __init__(
+        self, build, workers=1, limits=None, provider="", gateway="rooms", tools=None, name="toni"
+    ):
+        """`tools` is the build whose gateways of the benchmarks are taken, if not `build`."""
         super().__init__(build)
+        self.tools = tools or build
+        self.name = name
         self.gateway = gateway
         self.provider = provider
         self.workers = workers
         self.limits = limits or {}
         if workers != 1:
-            self.name = "toni, %d workers" % workers
+            self.name = "%s, %d workers" % (name, workers)
 
     def command(self, port, folder):
-        limits = " ".join("%s = %s;" % (key, json.dumps(value)) for key, value in self.limits.items())
+        limits = {"connections": 16000, "message_bytes": 4194304, **self.limits}
+        limits = " ".join("%s = %s;" % (key, json.dumps(value)) for key, value in limits.items())
         library = "rooms_gateway.so"
         if self.gateway == "others":  # made for the benchmarks alone
-            library = os.path.join(os.path.abspath(self.build), "tests", "bench", "others_gateway.so")
+            library = os.path.join(os.path.abspath(self.tools), "tests", "bench", "others_gateway.so")
         text = TONI_CONF.format(
             port=port,
             workers=self.workers,
@@ -114,6 +128,8 @@ class Toni(System):
 
 class SharedBatches(System):
     name = "shared_batches"
+    lacks = ("many", "connect")
+    countable = True
 
     def command(self, port, folder):
         return [os.path.join(self.build, "tests", "bench", "shared_batches"), str(port)]
@@ -127,9 +143,24 @@ class BareSend(System):
         return [os.path.join(self.build, "tests", "bench", "bare_send"), str(port)]
 
 
+class UWebSockets(System):
+    name = "uwebsockets"
+    is_peer = True
+    countable = True
+    crowd_load = ("--join=enter:%r",)
+    program = os.path.join(ROOT, "build", "peers", "uws_rooms")
+
+    def missing(self):
+        return None if os.path.exists(self.program) else "uWebSockets (scripts/setup bench)"
+
+    def command(self, port, folder):
+        return [self.program, str(port)]
+
+
 class Ws(System):
     name = "ws"
     is_peer = True
+    crowd_load = ("--join=enter:%r",)
     environment = staticmethod(node_environment)
 
     def missing(self):
@@ -149,6 +180,7 @@ class SocketIo(System):
         "--init-ms=4",
         '--join=42["join","%r"]',
         '--publish=42["msg","%r","%m"]',
+        '--ignored=42["none","%m"]',
         "--settle-ms=1500",
     )
 
@@ -181,6 +213,7 @@ class Nats(FromTemplate):
         '--init=CONNECT {"verbose":false}\\r\\n',
         "--join=SUB %r 1\\r\\n",
         "--publish=PUB %r %n\\r\\n%m\\r\\n",
+        "--ignored=PUB none %n\\r\\n%m\\r\\n",
     )
 
     def missing(self):
@@ -193,6 +226,7 @@ class Nats(FromTemplate):
 class Nchan(FromTemplate):
     name = "nchan"
     is_peer = True
+    lacks = ("upload",)  # it ignores nothing
     load = ("--path=/rooms/%r", "--join=", "--publish=%m")
     worker_is_child = True
 
@@ -214,7 +248,10 @@ class Nchan(FromTemplate):
         ]
 
 
-OTHERS = {kind.name: kind for kind in (SharedBatches, BareSend, Ws, SocketIo, Nats, Nchan)}
+OTHERS = {
+    kind.name: kind
+    for kind in (SharedBatches, BareSend, UWebSockets, Ws, SocketIo, Nats, Nchan)
+}
 
 
 class Server:

@@ -1,46 +1,24 @@
 """What a series found, as text for people and as JSON."""
 
+import host_tables
 import scenarios
+from layout import TONI_IS, limit_lines, spread, table, thousands, toni_is
 from series import memory_figures
 
 
-def thousands(number):
-    return "{:,.0f}".format(number)
-
-
-def table(head, rows):
-    """Columns under each other, the first to the left, all others to the right."""
-    rows = [head, *rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(w) if i == 0 else cell.rjust(w)
-            for i, (cell, w) in enumerate(zip(row, widths))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    lines.insert(1, "  ".join("-" * w for w in widths))
-    return "\n".join(lines)
-
-
-def rounds_at_limit(results, scenario, system):
-    return sum(results.values(scenario, system, "window.generator_was_the_limit"))
+RATE = "window.deliveries_per_cpu_s"
 
 
 def delivery_rows(results, scenario):
     rows = []
-    toni = results.median(scenario, "toni", "window.deliveries_per_cpu_s")
     for system in results.systems_of(scenario):
-        rates = results.values(scenario, system, "window.deliveries_per_cpu_s")
-        rate = results.median(scenario, system, "window.deliveries_per_cpu_s")
-        ratio = results.ratio(RATE, (scenario, "toni"), (scenario, system))
+        rates = results.values(scenario, system, RATE)
         rows.append(
             [
                 system,
-                thousands(rate),
-                "%s-%s" % (thousands(min(rates)), thousands(max(rates))),
-                "%.3f" % (toni / rate) if toni and rate else "",
-                "%.3f" % ratio if ratio else "",
+                thousands(results.median(scenario, system, RATE)),
+                spread(rates),
+                *toni_is(results, scenario, system, RATE),
                 thousands(results.median(scenario, system, "window.deliveries_per_s")),
                 thousands(results.median(scenario, system, "latency_us.p50")),
                 thousands(results.median(scenario, system, "latency_us.p99")),
@@ -55,8 +33,7 @@ DELIVERY_HEAD = [
     "",
     "per server cpu s",
     "lowest-highest",
-    "toni is",
-    "by rounds",
+    *TONI_IS,
     "per s",
     "p50 us",
     "p99 us",
@@ -67,17 +44,7 @@ DELIVERY_HEAD = [
 
 def delivery_text(results, scenario, says):
     text = ["%s: %s" % (scenario, says), table(DELIVERY_HEAD, delivery_rows(results, scenario))]
-    for system in results.systems_of(scenario):
-        rounds = rounds_at_limit(results, scenario, system)
-        if rounds:
-            text.append(
-                "The load generator was the limit for %s in %d of %d rounds: its server had time left."
-                % (system, rounds, len(results.of(scenario, system)))
-            )
-    return "\n".join(text)
-
-
-RATE = "window.deliveries_per_cpu_s"
+    return "\n".join(text + limit_lines(results, scenario))
 
 
 def workers_lines(results):
@@ -207,7 +174,15 @@ def large_lines(results):
     return lines
 
 
-def memory_lines(figures):
+def memory_lines(results, quick):
+    lines = []
+    for system in results.systems_of(scenarios.MEMORY_ROOMS.name):
+        figures = memory_figures(results, quick, system)
+        lines += [system, *figure_lines(figures)] if figures else []
+    return lines
+
+
+def figure_lines(figures):
     return [
         "an idle connection          %7.0f bytes (%.2f KiB)"
         % (figures["idle_connection_bytes"], figures["idle_connection_bytes"] / 1024),
@@ -221,17 +196,17 @@ def series_text(results, quick):
     """All tables, those without a result left out."""
     parts = [
         delivery_text(results, s.name, s.says)
-        for s in (*scenarios.DELIVERY, *scenarios.EXCEPT)
+        for s in scenarios.DELIVERY
         if s.name in results.names()
     ]
-    figures = memory_figures(results, quick)
+    parts += host_tables.texts(results, quick)
     blocks = (
         ("in bursts, so that each turn has the same to do:", bursts_lines(results)),
         ("processor time of a delivery, two workers on two cores:", workers_lines(results)),
         ("processor time of a delivery while others stand by:", standby_lines(results)),
         (scenarios.SLOW.says + ":", slow_lines(results)),
         (scenarios.LARGE.says + ":", large_lines(results)),
-        ("memory of the host, kernel not included:", memory_lines(figures) if figures else []),
+        ("memory of the host, kernel not included:", memory_lines(results, quick)),
     )
     parts += ["\n".join([title, *lines]) for title, lines in blocks if lines]
     return "\n\n".join(parts)

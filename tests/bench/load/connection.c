@@ -23,14 +23,28 @@ static int complain(const char *what)
     return -1;
 }
 
-static int connect_socket(uint16_t port)
+/* The first address is the kernel's to choose; for others the port is, once it connects. */
+static int bind_source(int fd, uint32_t number)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr =
+                                      htonl(INADDR_LOOPBACK + number / CONNECTIONS_PER_SOURCE)};
+    if (number < CONNECTIONS_PER_SOURCE)
+        return 0;
+    if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int)))
+        return -1;
+    return bind(fd, (const struct sockaddr *)&address, sizeof address);
+}
+
+static int connect_socket(uint16_t port, uint32_t number)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return complain("can't make a socket");
-    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) ||
+    if (bind_source(fd, number) ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) ||
         connect(fd, (const struct sockaddr *)&address, sizeof address)) {
         complain("can't connect");
         close(fd);
@@ -79,12 +93,22 @@ static int read_answer(int fd)
     return -1;
 }
 
-int connection_open(struct connection *connection, uint16_t port, const char *path)
+int connection_ask(struct connection *connection, uint16_t port, const char *path, uint32_t number)
 {
-    connection->fd = connect_socket(port);
+    connection->fd = connect_socket(port, number);
     if (connection->fd < 0)
         return -1;
-    if (send_request(connection->fd, port, path) == 0 && read_answer(connection->fd) == 0)
+    if (send_request(connection->fd, port, path) == 0)
+        return 0;
+    connection_close(connection);
+    return -1;
+}
+
+int connection_open(struct connection *connection, uint16_t port, const char *path, uint32_t number)
+{
+    if (connection_ask(connection, port, path, number))
+        return -1;
+    if (read_answer(connection->fd) == 0)
         return 0;
     connection_close(connection);
     return -1;

@@ -18,9 +18,18 @@ struct connection {
     struct ledger ledger;
 };
 
-/** Connects to 127.0.0.1 and upgrades. The socket blocks until connection_unblock.
+/** How many connections come from one address at most: a port for each, of those that Linux gives
+ * out. */
+#define CONNECTIONS_PER_SOURCE 20000U
+
+/** Connects to 127.0.0.1 and asks for an upgrade. The socket blocks until connection_unblock.
+ * @param number  Of the connection: decides which loopback address it comes from.
  * @return 0, or -1 after a line on stderr that says why. */
-int connection_open(struct connection *connection, uint16_t port, const char *path);
+int connection_ask(struct connection *connection, uint16_t port, const char *path, uint32_t number);
+
+/** Asks as connection_ask does, and waits for the answer. */
+int connection_open(struct connection *connection, uint16_t port, const char *path,
+                    uint32_t number);
 
 /** From now on the socket doesn't block. @return 0, or -1 with errno. */
 int connection_unblock(struct connection *connection);

@@ -5,6 +5,7 @@
 #include "message_text.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,9 @@
 #include <unistd.h>
 
 #define EVENTS_MAX 1024
+
+/* With a rate: else what comes would keep the next message waiting. */
+#define EVENTS_WITH_RATE 32
 
 /* After how many connections to look at what the server has answered. */
 #define CONNECT_BURST 64
@@ -72,6 +76,28 @@ static void raise_file_limit(void)
     }
 }
 
+/* The ignored messages are the same each time: framed once. */
+static int frame_ahead(struct crowd *crowd)
+{
+    const struct options *options = crowd->options;
+    uint8_t *filler = malloc(options->ahead_size + 1);
+    const struct message_text text = {
+        .room = "ignored", .message = filler, .size = options->ahead_size};
+    size_t bound = message_text_bound(options->ignored, &text);
+    uint8_t *plain = malloc(bound);
+    crowd->ahead = malloc(options->ahead * (bound + FRAME_HEAD_MAX) + 1);
+    if (filler && plain && crowd->ahead) {
+        memset(filler, LEDGER_FILLER, options->ahead_size);
+        size_t size = message_text_write(plain, options->ignored, &text);
+        for (uint32_t i = 0; i < options->ahead; i++)
+            crowd->ahead_bytes += frame_write(crowd->ahead + crowd->ahead_bytes,
+                                              options->binary ? BINARY : TEXT, plain, size);
+    }
+    free(filler);
+    free(plain);
+    return crowd->ahead_bytes > 0 ? 0 : -1;
+}
+
 int crowd_init(struct crowd *crowd, const struct options *options)
 {
     memset(crowd, 0, sizeof *crowd);
@@ -92,6 +118,8 @@ int crowd_init(struct crowd *crowd, const struct options *options)
             crowd->connections[i].fd = -1;
         number_publishers(crowd, counts);
         result = open_ledgers(crowd, counts);
+        if (result == 0 && options->ahead > 0)
+            result = frame_ahead(crowd);
     }
     free(counts);
     raise_file_limit();
@@ -110,6 +138,7 @@ void crowd_finish(struct crowd *crowd)
     free(crowd->next);
     free(crowd->message);
     free(crowd->frame);
+    free(crowd->ahead);
 }
 
 /* --- Reading */
@@ -125,7 +154,8 @@ void crowd_pump(struct crowd *crowd, uint64_t timeout_ns)
     static struct epoll_event events[EVENTS_MAX];
     struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / NS_PER_S),
                                .tv_nsec = (long)(timeout_ns % NS_PER_S)};
-    int count = epoll_pwait2(crowd->epoll, events, EVENTS_MAX, &timeout, NULL);
+    int most = crowd->options->rate > 0 ? EVENTS_WITH_RATE : EVENTS_MAX;
+    int count = epoll_pwait2(crowd->epoll, events, most, &timeout, NULL);
     for (int i = 0; i < count; i++)
         (void)connection_receive(events[i].data.ptr); /* one that has ended is seen in the report */
     if (count > 0)
@@ -159,10 +189,20 @@ void crowd_listen_slow(struct crowd *crowd, bool listen)
 
 /* --- Sending */
 
-/* Reads while the socket takes no more: a server may wait for that before it reads on. */
-static int send_frame(struct crowd *crowd, struct connection *connection, size_t size)
+/* Waits until the socket takes more. Reads meanwhile: a server may wait for that before it reads
+ * on. */
+static void wait_to_send(struct crowd *crowd, const struct connection *connection)
 {
-    const uint8_t *bytes = crowd->frame;
+    struct pollfd either[] = {{.fd = connection->fd, .events = POLLOUT},
+                              {.fd = crowd->epoll, .events = POLLIN}};
+    (void)poll(either, 2, -1);
+    if (either[1].revents)
+        crowd_pump(crowd, 0);
+}
+
+static int send_bytes(struct crowd *crowd, struct connection *connection, const uint8_t *bytes,
+                      size_t size)
+{
     while (size > 0 && connection->fd >= 0) {
         int64_t sent = connection_send(connection, bytes, size);
         if (sent < 0)
@@ -171,7 +211,7 @@ static int send_frame(struct crowd *crowd, struct connection *connection, size_t
         size -= (size_t)sent;
         connection->sending = size > 0;
         if (sent == 0)
-            crowd_pump(crowd, 0);
+            wait_to_send(crowd, connection);
     }
     return size > 0 ? -1 : 0;
 }
@@ -191,7 +231,8 @@ static int send_text(struct crowd *crowd, struct connection *connection, const c
     uint8_t *plain = crowd->frame + FRAME_HEAD_MAX + bound;
     size_t size = message_text_write(plain, pattern, text);
     enum opcode opcode = crowd->options->binary ? BINARY : TEXT;
-    return send_frame(crowd, connection, frame_write(crowd->frame, opcode, plain, size));
+    size = frame_write(crowd->frame, opcode, plain, size);
+    return send_bytes(crowd, connection, crowd->frame, size);
 }
 
 static void name_room(char name[ROOM_NAME_SIZE], uint32_t room)
@@ -199,17 +240,19 @@ static void name_room(char name[ROOM_NAME_SIZE], uint32_t room)
     (void)snprintf(name, ROOM_NAME_SIZE, "r%u", room);
 }
 
-int crowd_publish(struct crowd *crowd, struct publisher *publisher)
+int crowd_publish(struct crowd *crowd, struct publisher *publisher, uint64_t due_ns)
 {
     char room[ROOM_NAME_SIZE];
     struct mark mark = {
-        .sent_ns = clock_now_ns(),
+        .sent_ns = due_ns ? due_ns : clock_now_ns(),
         .room = publisher->connection->ledger.room,
         .publisher = publisher->index,
         .seq = publisher->seq++,
     };
     name_room(room, mark.room);
     mark_write(&mark, crowd->message);
+    if (send_bytes(crowd, publisher->connection, crowd->ahead, crowd->ahead_bytes))
+        return -1;
     const struct message_text text = {
         .room = room, .message = crowd->message, .size = crowd->options->size};
     return send_text(crowd, publisher->connection, crowd->options->publish, &text);
@@ -234,19 +277,26 @@ static int greet(struct crowd *crowd, struct connection *connection)
     return 0;
 }
 
+int crowd_path(const struct crowd *crowd, uint32_t index, char *path, size_t size)
+{
+    char room[ROOM_NAME_SIZE] = "idle";
+    if (index < crowd->options->connections)
+        name_room(room, room_of(crowd, index));
+    const struct message_text text = {.room = room};
+    memset(path, 0, size);
+    if (message_text_bound(crowd->options->path, &text) >= size)
+        return -1;
+    (void)message_text_write((uint8_t *)path, crowd->options->path, &text);
+    return 0;
+}
+
 static int connect_one(struct crowd *crowd, uint32_t index)
 {
     struct connection *connection = &crowd->connections[index];
-    bool active = index < crowd->options->connections;
-    char room[ROOM_NAME_SIZE] = "idle";
-    if (active)
-        name_room(room, room_of(crowd, index));
-    const struct message_text text = {.room = room};
-    char path[256] = "";
-    if (message_text_bound(crowd->options->path, &text) >= sizeof path)
+    char path[256];
+    if (crowd_path(crowd, index, path, sizeof path))
         return -1;
-    (void)message_text_write((uint8_t *)path, crowd->options->path, &text);
-    if (connection_open(connection, crowd->options->port, path))
+    if (connection_open(connection, crowd->options->port, path, index))
         return -1;
     if (greet(crowd, connection) || connection_unblock(connection) || listen_to(crowd, connection))
         return -1;
@@ -255,13 +305,15 @@ static int connect_one(struct crowd *crowd, uint32_t index)
 
 /* All at once and after everybody is there: so a server that gathers what it sends is soon done
  * with telling them of each other. */
-static int join_active(struct crowd *crowd)
+int crowd_join(struct crowd *crowd)
 {
     for (uint32_t i = 0; i < crowd->options->connections; i++) {
         char room[ROOM_NAME_SIZE];
         name_room(room, room_of(crowd, i));
-        if (join(crowd, &crowd->connections[i], room))
+        if (join(crowd, &crowd->connections[i], room)) {
+            (void)fprintf(stderr, "load: connection %u has ended before it joined\n", i + 1);
             return -1;
+        }
     }
     return 0;
 }
@@ -277,7 +329,7 @@ int crowd_connect(struct crowd *crowd)
         if (i % CONNECT_BURST == 0)
             crowd_pump(crowd, 0);
     }
-    return join_active(crowd);
+    return 0;
 }
 
 int crowd_join_idle(struct crowd *crowd)

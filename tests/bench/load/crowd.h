@@ -26,8 +26,11 @@ struct crowd {
     uint8_t *message;  /* what is published, but for the mark at its head */
     uint8_t *frame;    /* what is being sent */
     size_t frame_capacity;
+    uint8_t *ahead; /* the ignored messages before each message, as frames */
+    size_t ahead_bytes;
     uint64_t received; /* how often something came */
     struct tally healthy, slow;
+    struct histogram late; /* how long after they were due messages were sent */
 };
 
 /** Allocates; connects nobody yet. @return 0, or -1 on no memory or an error of the system. */
@@ -36,9 +39,14 @@ int crowd_init(struct crowd *crowd, const struct options *options);
 /** Closes all connections and frees what crowd_init made. */
 void crowd_finish(struct crowd *crowd);
 
-/** Connects everybody; the active ones join their rooms. @return 0, or -1 after a line on stderr.
- */
+/** Writes the path of a connection's handshake. @return 0, or -1 if it is too long. */
+int crowd_path(const struct crowd *crowd, uint32_t index, char *path, size_t size);
+
+/** Connects everybody. @return 0, or -1 after a line on stderr. */
 int crowd_connect(struct crowd *crowd);
+
+/** Lets the active ones join their rooms. @return 0, or -1 after a line on stderr. */
+int crowd_join(struct crowd *crowd);
 
 /** Lets the idle ones join theirs. @return 0, or -1 after a line on stderr. */
 int crowd_join_idle(struct crowd *crowd);
@@ -52,8 +60,10 @@ void crowd_settle(struct crowd *crowd, uint64_t silence_ms);
 /** Makes the slow ones stop or begin to read. */
 void crowd_listen_slow(struct crowd *crowd, bool listen);
 
-/** Publishes the next message of a publisher; reads while the socket takes no more.
+/** Publishes the next message of a publisher, after what goes ahead of it; reads while the socket
+ * takes no more.
+ * @param due_ns  When it should be sent, which its latency counts from; 0: now.
  * @return 0, or -1 if the connection has ended. */
-int crowd_publish(struct crowd *crowd, struct publisher *publisher);
+int crowd_publish(struct crowd *crowd, struct publisher *publisher, uint64_t due_ns);
 
 #endif

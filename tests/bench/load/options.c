@@ -15,6 +15,7 @@ enum key {
     INIT_MS,
     JOIN,
     PUBLISH,
+    IGNORED,
     BINARY_MESSAGES,
     CONNECTIONS,
     ROOMS,
@@ -27,6 +28,9 @@ enum key {
     WARM_UP,
     SIZE,
     WINDOW,
+    AHEAD,
+    AHEAD_SIZE,
+    HANDSHAKES,
     RATE,
     BURST,
     OTHERS,
@@ -45,6 +49,8 @@ static const struct argp_option known[] = {
     {"init-ms", INIT_MS, "MS", 0, "How long to wait after that", 1},
     {"join", JOIN, "TEMPLATE", 0, "Joins a room (join:%r); empty: nothing is sent", 1},
     {"publish", PUBLISH, "TEMPLATE", 0, "Publishes a message (msg:%r:%m)", 1},
+    {"ignored", IGNORED, "TEMPLATE", 0, "What the server takes and nobody gets (%m); see --ahead",
+     1},
     {"binary", BINARY_MESSAGES, 0, 0, "Send binary messages", 1},
     {0, 0, 0, 0, "Who is there", 2},
     {"connections", CONNECTIONS, "N", 0, "Connections (100), dealt to the rooms in turn", 2},
@@ -59,11 +65,20 @@ static const struct argp_option known[] = {
     {"warm-up", WARM_UP, "N", 0, "Messages before those, not measured (a tenth)", 3},
     {"size", SIZE, "BYTES", 0, "Of a message (64)", 3},
     {"window", WINDOW, "N", 0, "Deliveries outstanding at most (2000)", 3},
+    {"ahead", AHEAD, "N", 0,
+     "Ignored messages before each message, whose delivery so tells that the server took them (0)",
+     3},
+    {"ahead-size", AHEAD_SIZE, "BYTES", 0, "Of an ignored message (20)", 3},
+    {"handshakes", HANDSHAKES, 0, 0,
+     "Publish nothing: open and close as many connections as there are messages, a window of them "
+     "at a time",
+     3},
     {"burst", BURST, 0, 0,
      "Stop the server, fill the window, let it go on: so it always has as much to do in one turn",
      3},
     {"others", OTHERS, 0, 0, "A message is for the others: its publisher does not get it back", 3},
-    {"rate", RATE, "N", 0, "Messages a second, instead of a window", 3},
+    {"rate", RATE, "N", 0,
+     "Messages a second, instead of a window; latency then counts from when a message was due", 3},
     {0, 0, 0, 0, "How to measure", 4},
     {"settle-ms", SETTLE, "MS", 0, "Silence after which all have joined (300)", 4},
     {"patience-ms", PATIENCE, "MS", 0, "Silence after which nothing more will come (5000)", 4},
@@ -123,6 +138,9 @@ static error_t read_server(int key, char *text, struct argp_state *state, struct
     case PUBLISH:
         options->publish = text;
         return 0;
+    case IGNORED:
+        options->ignored = text;
+        return 0;
     case BINARY_MESSAGES:
         options->binary = true;
         return 0;
@@ -156,6 +174,10 @@ static uint32_t *count_option(int key, struct options *options)
         return &options->size;
     case WINDOW:
         return &options->window;
+    case AHEAD:
+        return &options->ahead;
+    case AHEAD_SIZE:
+        return &options->ahead_size;
     default:
         return NULL;
     }
@@ -170,6 +192,9 @@ static error_t read_measure(int key, const char *text, struct argp_state *state,
         return 0;
     case OTHERS:
         options->others = true;
+        return 0;
+    case HANDSHAKES:
+        options->handshakes = true;
         return 0;
     case RATE:
         options->rate = rate_of(state, text);
@@ -243,6 +268,7 @@ void options_read(struct options *options, int argc, char **argv)
         .path = "/rooms",
         .join = "join:%r",
         .publish = "msg:%r:%m",
+        .ignored = "%m",
         .connections = 100,
         .rooms = 1,
         .idle_share = 1,
@@ -251,6 +277,7 @@ void options_read(struct options *options, int argc, char **argv)
         .warm_up = UINT32_MAX,
         .size = 64,
         .window = 2000,
+        .ahead_size = 20,
         .settle_ms = 300,
         .patience_ms = 5000,
     };

@@ -16,6 +16,7 @@ struct options {
     uint64_t init_ms; /* what it takes until the server has dealt with it */
     const char *join; /* "" if the path already joins */
     const char *publish;
+    const char *ignored; /* what the server takes and nobody gets */
     bool binary;
 
     /* Who is there. */
@@ -31,10 +32,13 @@ struct options {
     uint32_t messages;
     uint32_t warm_up; /* messages before the window that is measured */
     uint32_t size;
-    uint32_t window; /* deliveries outstanding at most */
+    uint32_t window; /* deliveries, or handshakes, outstanding at most */
+    uint32_t ahead;  /* ignored messages that go before each message */
+    uint32_t ahead_size;
+    bool handshakes; /* instead of publishing, open and close so many connections */
     bool others;     /* a message is not for its publisher */
     bool burst;  /* publish a whole window while the server stands still, then wait for all of it */
-    double rate; /* messages a second; 0: as the window allows */
+    double rate; /* messages a second, whatever has come back; 0: as the window allows */
 
     uint64_t settle_ms;   /* silence that says that all have joined */
     uint64_t patience_ms; /* silence that says that nothing more will come */

@@ -1,6 +1,7 @@
 /* Runs; see run.h. */
 #include "run.h"
 
+#include "churn.h"
 #include "clock.h"
 
 #include <stdio.h>
@@ -10,16 +11,26 @@
 
 /* --- Publishing */
 
+/* The kernel wakes a sleeper late, by up to so much: the rest of the wait is spent awake. */
+#define AWAKE_NS (100 * 1000ULL)
+
+/* When the next message must be sent, whatever has come back: a rate's messages are due in even
+ * steps. */
+static uint64_t due_ns(const struct crowd *crowd, const struct window *window, uint64_t start_ns)
+{
+    double rate = crowd->options->rate;
+    return rate > 0 ? start_ns + (uint64_t)((double)window->sent * (double)NS_PER_S / rate) : 0;
+}
+
 /* A rate leaves time to wait for the next message; a window for some delivery. */
 static bool must_wait(const struct crowd *crowd, const struct window *window, uint64_t start_ns,
                       uint64_t *wait_ns)
 {
     const struct options *options = crowd->options;
     if (options->rate > 0) {
-        uint64_t due =
-            start_ns + (uint64_t)((double)window->sent * (double)NS_PER_S / options->rate);
+        uint64_t due = due_ns(crowd, window, start_ns);
         uint64_t now = clock_now_ns();
-        *wait_ns = due - now;
+        *wait_ns = due > now + AWAKE_NS ? due - now - AWAKE_NS : 0;
         return now < due;
     }
     *wait_ns = NS_PER_S;
@@ -38,10 +49,12 @@ static bool note(struct window *window, const struct crowd *crowd, uint64_t deli
     return true;
 }
 
-static int publish_next(struct crowd *crowd, struct window *window)
+static int publish_next(struct crowd *crowd, struct window *window, uint64_t due)
 {
     struct publisher *publisher = &crowd->publishers[window->sent % crowd->options->publishers];
-    if (crowd_publish(crowd, publisher))
+    if (due)
+        histogram_add(&crowd->late, clock_now_ns() - due);
+    if (crowd_publish(crowd, publisher, due))
         return -1;
     window->sent++;
     window->expected += crowd->members[publisher->connection->ledger.room] - crowd->options->others;
@@ -56,7 +69,7 @@ static int publish_burst(struct crowd *crowd, struct window *window, uint32_t me
     watched_stop(options->pid);
     while (result == 0 && window->sent < messages &&
            window->expected - window->delivered < options->window)
-        result = publish_next(crowd, window);
+        result = publish_next(crowd, window, 0);
     watched_continue(options->pid);
     return result;
 }
@@ -75,7 +88,7 @@ static int publish_due(struct crowd *crowd, struct window *window, uint32_t mess
     }
     if (must_wait(crowd, window, start_ns, wait_ns))
         return 0;
-    return publish_next(crowd, window) ? -1 : 1;
+    return publish_next(crowd, window, due_ns(crowd, window, start_ns)) ? -1 : 1;
 }
 
 /* Publishes, in turn, and waits until all of it has come or nothing more does. */
@@ -96,6 +109,12 @@ static int publish_all(struct crowd *crowd, struct window *window, uint32_t mess
             break;
     }
     return 0;
+}
+
+static int work(struct crowd *crowd, struct window *window, uint32_t count)
+{
+    return crowd->options->handshakes ? churn(crowd, window, count)
+                                      : publish_all(crowd, window, count);
 }
 
 /* --- Measuring */
@@ -141,10 +160,11 @@ static int measure(struct run *run, struct crowd *crowd)
     const struct options *options = crowd->options;
     struct cpu_time server[2], generator[2];
     histogram_clear(&crowd->healthy.latencies);
+    histogram_clear(&crowd->late);
     wait_at_gate(options, "begin");
     if (read_times(options, &server[0], &generator[0]))
         return -1;
-    int result = publish_all(crowd, &run->window, options->messages);
+    int result = work(crowd, &run->window, options->messages);
     crowd_pump(crowd, REST_NS);
     if (read_times(options, &server[1], &generator[1]))
         return -1;
@@ -159,7 +179,7 @@ static int measure(struct run *run, struct crowd *crowd)
 static void warm_up(struct crowd *crowd)
 {
     struct window window = {0};
-    if (publish_all(crowd, &window, crowd->options->warm_up))
+    if (work(crowd, &window, crowd->options->warm_up))
         (void)fprintf(stderr, "load: a publisher was closed while warming up\n");
 }
 
@@ -196,6 +216,10 @@ int run_load(struct run *run, struct crowd *crowd)
     if (crowd_connect(crowd))
         return -1;
     run->connect_s = (double)(clock_now_ns() - start) / (double)NS_PER_S;
+    crowd_settle(crowd, options->settle_ms);
+    run->memory.opened = memory_kib(options);
+    if (crowd_join(crowd))
+        return -1;
     crowd_settle(crowd, options->settle_ms);
     run->memory.connected = memory_kib(options);
     if (crowd_join_idle(crowd))

@@ -8,8 +8,8 @@
 /* Over exactly the window that is measured: from before the first message is sent until the last
  * delivery has come and the server has come to rest. */
 struct window {
-    uint64_t sent;     /* messages */
-    uint64_t expected; /* deliveries to those who read */
+    uint64_t sent;     /* messages, or handshakes */
+    uint64_t expected; /* deliveries to those who read, or connections opened and closed */
     uint64_t delivered;
     uint64_t wall_ns; /* until the last delivery */
     struct cpu_time server, generator;
@@ -18,6 +18,7 @@ struct window {
 /* The server's memory, in KiB. */
 struct memory {
     uint64_t before;    /* nobody is there */
+    uint64_t opened;    /* everybody is, and nobody has joined */
     uint64_t connected; /* everybody is, and the active ones have joined */
     uint64_t joined;    /* the idle ones have joined too */
     uint64_t after;     /* everything has been delivered; the slow ones have not read yet */

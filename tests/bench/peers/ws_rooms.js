@@ -1,4 +1,5 @@
-// The rooms gateway's language on npm's ws. Usage: node ws_rooms.js PORT
+// The rooms gateway's language on npm's ws; `enter:R` joins without telling the others.
+// Usage: node ws_rooms.js PORT
 'use strict';
 const { WebSocketServer } = require('ws');
 
@@ -9,10 +10,14 @@ function tell(room, text) {
   for (const member of rooms.get(room) || []) member.send(text);
 }
 
-function join(client, room) {
+function enter(client, room) {
   if (!rooms.has(room)) rooms.set(room, new Set());
   rooms.get(room).add(client);
   client.rooms.add(room);
+}
+
+function join(client, room) {
+  enter(client, room);
   client.send('Joined room: ' + room);
   tell(room, client.id + ' joined');
 }
@@ -39,6 +44,7 @@ new WebSocketServer(options).on('connection', (client) => {
     if (isBinary) return;
     const text = data.toString();
     if (text.startsWith('join:')) join(client, text.slice(5));
+    else if (text.startsWith('enter:')) enter(client, text.slice(6));
     else if (text.startsWith('msg:')) publish(client, text.slice(4));
   });
   client.on('close', () => {
