@@ -1,55 +1,67 @@
-/* UTF-8 validation after the table "Well-Formed UTF-8 Byte Sequences" (RFC 3629, section 4). */
+/* UTF-8 validation after the table "Well-Formed UTF-8 Byte Sequences" (RFC 3629, section 4), by a
+ * state machine whose step is one shift: what a byte does to each state stands in one word, at the
+ * bit of which the old state is the number. Nothing of a text is looked at twice, and no state but
+ * UTF8_BAD is left for good. */
 #include "base/utf8.h"
 
-#include <stdint.h>
 #include <string.h>
 
-static bool in_range(unsigned char byte, unsigned char low, unsigned char high)
-{
-    return byte >= low && byte <= high;
-}
+/* Six bits hold a state. UTF8_BAD is 0, where all goes that a word does not speak of. */
+enum {
+    START = UTF8_START,
+    TAIL_1 = 12, /* so many more of 80 to BF */
+    TAIL_2 = 18,
+    TAIL_3 = 24,
+    AFTER_E0 = 30, /* no overlong form */
+    AFTER_ED = 36, /* no surrogate */
+    AFTER_F0 = 42, /* no overlong form */
+    AFTER_F4 = 48, /* nothing above U+10FFFF */
+    STATE_BITS = 63,
+};
 
-/* @return Whether @p byte may begin a character; @p state says what may follow then. */
-static inline bool begin_character(struct utf8_state *state, unsigned char byte)
-{
-    *state = (struct utf8_state){.low = 0x80, .high = 0xBF};
-    if (byte < 0x80)
-        return true;
-    if (in_range(byte, 0xC2, 0xDF)) {
-        state->missing = 1;
-    } else if (in_range(byte, 0xE0, 0xEF)) { /* no overlong form, no surrogate */
-        state->missing = 2;
-        state->low = byte == 0xE0 ? 0xA0 : 0x80;
-        state->high = byte == 0xED ? 0x9F : 0xBF;
-    } else if (in_range(byte, 0xF0, 0xF4)) { /* no overlong form, nothing above U+10FFFF */
-        state->missing = 3;
-        state->low = byte == 0xF0 ? 0x90 : 0x80;
-        state->high = byte == 0xF4 ? 0x8F : 0xBF;
-    }
-    return state->missing > 0;
-}
+#define MOVE(from, to) ((uint64_t)(to) << (from))
+#define ANY_TAIL (MOVE(TAIL_1, START) | MOVE(TAIL_2, TAIL_1) | MOVE(TAIL_3, TAIL_2))
+#define ASCII MOVE(START, START)
+#define TAIL_8 (ANY_TAIL | MOVE(AFTER_ED, TAIL_1) | MOVE(AFTER_F4, TAIL_2))
+#define TAIL_9 (ANY_TAIL | MOVE(AFTER_ED, TAIL_1) | MOVE(AFTER_F0, TAIL_2))
+#define TAIL_AB (ANY_TAIL | MOVE(AFTER_E0, TAIL_1) | MOVE(AFTER_F0, TAIL_2))
+#define OF_2 MOVE(START, TAIL_1)
+#define OF_3 MOVE(START, TAIL_2)
+#define OF_4 MOVE(START, TAIL_3)
+#define E0 MOVE(START, AFTER_E0)
+#define ED MOVE(START, AFTER_ED)
+#define F0 MOVE(START, AFTER_F0)
+#define F4 MOVE(START, AFTER_F4)
 
-static inline bool continue_character(struct utf8_state *state, unsigned char byte)
+#define ROW(a) a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a
+
+/* clang-format off */
+static const uint64_t moves[256] = {
+    ROW(ASCII), ROW(ASCII), ROW(ASCII), ROW(ASCII), ROW(ASCII), ROW(ASCII), ROW(ASCII), ROW(ASCII),
+    ROW(TAIL_8), ROW(TAIL_9), ROW(TAIL_AB), ROW(TAIL_AB),
+    0, 0, OF_2, OF_2, OF_2, OF_2, OF_2, OF_2, OF_2, OF_2, OF_2, OF_2, OF_2, OF_2, OF_2, OF_2,
+    ROW(OF_2),
+    E0, OF_3, OF_3, OF_3, OF_3, OF_3, OF_3, OF_3, OF_3, OF_3, OF_3, OF_3, OF_3, ED, OF_3, OF_3,
+    F0, OF_4, OF_4, OF_4, F4, /* and nothing from F5 on */
+};
+/* clang-format on */
+
+static uint64_t step(uint64_t state, unsigned char byte)
 {
-    if (!in_range(byte, state->low, state->high))
-        return false;
-    *state = (struct utf8_state){.missing = state->missing - 1, .low = 0x80, .high = 0xBF};
-    return true;
+    return moves[byte] >> (state & STATE_BITS);
 }
 
 size_t utf8_character(const void *bytes, size_t length)
 {
     const unsigned char *b = bytes;
-    struct utf8_state state;
-    size_t size = 1;
+    uint64_t state = START;
 
-    if (!begin_character(&state, b[0]))
-        return 0;
-    for (; state.missing > 0; size++) {
-        if (size == length || !continue_character(&state, b[size]))
-            return 0;
+    for (size_t i = 0; i < length && (state & STATE_BITS) != UTF8_BAD; i++) {
+        state = step(state, b[i]);
+        if ((state & STATE_BITS) == START)
+            return i + 1;
     }
-    return size;
+    return 0;
 }
 
 /* Eight at a time: most messages are ASCII, and every message is checked. */
@@ -60,30 +72,26 @@ static bool is_ascii_word(const unsigned char *bytes)
     return (word & UINT64_C(0x8080808080808080)) == 0;
 }
 
-bool utf8_continue(struct utf8_state *state, const void *bytes, size_t length)
+uint8_t utf8_continue(uint8_t old, const void *bytes, size_t length)
 {
     const unsigned char *b = bytes;
-    struct utf8_state now = *state;
+    uint64_t state = old;
     size_t at = 0;
 
-    while (at < length) {
-        if (now.missing > 0) {
-            if (!continue_character(&now, b[at++]))
-                return false;
-        } else if (length - at >= sizeof(uint64_t) && is_ascii_word(b + at)) {
-            at += sizeof(uint64_t);
-        } else if (!begin_character(&now, b[at++])) {
-            return false;
-        }
+    for (; length - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        if ((state & STATE_BITS) == START && is_ascii_word(b + at))
+            continue;
+        for (size_t i = 0; i < sizeof(uint64_t); i++)
+            state = step(state, b[at + i]);
     }
-    *state = now;
-    return true;
+    for (; at < length; at++)
+        state = step(state, b[at]);
+    return state & STATE_BITS;
 }
 
 bool utf8_valid(const void *bytes, size_t length)
 {
-    struct utf8_state state = {.missing = 0};
-    return utf8_continue(&state, bytes, length) && state.missing == 0;
+    return utf8_continue(UTF8_START, bytes, length) == UTF8_START;
 }
 
 bool utf8_has_control(const void *text, size_t length)

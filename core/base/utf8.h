@@ -21,22 +21,20 @@ size_t utf8_character(const void *bytes, size_t length);
  * @thread Any. */
 bool utf8_valid(const void *bytes, size_t length);
 
-/** Where a text that comes in pieces was cut: what may follow. All 0 between two characters. */
-struct utf8_state {
-    uint8_t missing; /* bytes of the character that has begun */
-    uint8_t low;     /* the next one is at least this */
-    uint8_t high;    /* and at most this */
+/* What is known of a text that comes in pieces, after each of them. Other states: it is UTF-8 but
+ * for its last character, of which the rest is missing. */
+enum {
+    UTF8_BAD = 0,   /* whatever follows */
+    UTF8_START = 6, /* nothing is missing */
 };
 
-/** Checks the next piece of a text, as utf8_valid() would.
- * @param state   All 0 at the text's beginning; moved on. The text has ended well if nothing is
- *                missing after its last piece.
+/** Checks the next piece of a text.
+ * @param state   UTF8_START at the text's beginning, then what the call before returned.
  * @param bytes   Borrowed for the call; may be NULL when @p length is 0.
  * @param length  How many.
- * @return Whether all bytes up to here may be the beginning of UTF-8. If not, @p state is of no
- * use.
+ * @return The state after them.
  * @thread Any. */
-bool utf8_continue(struct utf8_state *state, const void *bytes, size_t length);
+uint8_t utf8_continue(uint8_t state, const void *bytes, size_t length);
 
 /** Tells whether @p text holds a control character: U+0000 to U+001F, U+007F to U+009F.
  * @param text    Valid UTF-8, borrowed for the call; may be NULL when @p length is 0.

@@ -12,7 +12,6 @@
 #ifndef WS_CODEC_H
 #define WS_CODEC_H
 
-#include "base/utf8.h"
 #include "ws/frame.h"
 
 #include <stdbool.h>
@@ -27,12 +26,12 @@ struct codec {
     uint64_t left;    /* bytes to come of the data frame that has begun */
     uint64_t payload; /* bytes of the message's frames that have begun; those to come included */
     uint8_t mask[4];  /* turned so that its first byte is for the next one of the payload */
-    struct utf8_state text;
-    uint8_t kind; /* of the message that has begun, 0 if none has */
-    bool is_final : 1;
-    bool has_parts : 1;
-    bool inflates : 1;
-    bool has_ended : 1;
+    uint8_t kind;     /* of the message that has begun, 0 if none has */
+    uint8_t text;     /* how far it is UTF-8, utf8_continue() */
+    bool is_final;
+    bool has_parts;
+    bool inflates;
+    bool has_ended;
 };
 
 /** What there is to read. Both are moved on by codec_next(). */

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,15 +200,17 @@ static bool reference_viable(const unsigned char *bytes, size_t length)
  * byte. */
 static size_t taken_in_pieces(const unsigned char *bytes, size_t length, size_t cut)
 {
-    struct utf8_state state = {.missing = 0};
+    uint8_t state = utf8_continue(UTF8_START, bytes, cut);
 
-    if (!utf8_continue(&state, bytes, cut))
+    if (state == UTF8_BAD)
         return 0; /* somewhere before the cut */
     for (size_t i = cut; i < length; i++) {
-        if (!utf8_continue(&state, bytes + i, 1))
+        state = utf8_continue(state, bytes + i, 1);
+        if (state == UTF8_BAD)
             return i;
     }
-    ck_assert_int_eq(state.missing == 0, reference_valid(bytes, length));
+    ck_assert_int_eq(state == UTF8_START, reference_valid(bytes, length));
+    ck_assert_uint_eq(state, utf8_continue(UTF8_START, bytes, length));
     return length;
 }
 
@@ -219,11 +222,10 @@ START_TEST(a_text_in_pieces_fails_at_its_first_bad_byte)
     const size_t count = sizeof pieces / sizeof pieces[0];
 
     for (size_t i = 0; i < count * count * count; i++) {
-        unsigned char bytes[13] = "";
-        strcat((char *)bytes, pieces[i / count / count]);
-        strcat((char *)bytes, pieces[i / count % count]);
-        strcat((char *)bytes, pieces[i % count]);
-        const size_t length = strlen((const char *)bytes);
+        unsigned char bytes[13];
+        const size_t length =
+            (size_t)snprintf((char *)bytes, sizeof bytes, "%s%s%s", pieces[i / count / count],
+                             pieces[i / count % count], pieces[i % count]);
         size_t good = 0;
 
         while (good < length && reference_viable(bytes, good + 1))
