@@ -1,19 +1,10 @@
 /* Paths; see path.h. */
 #include "http/path.h"
 
+#include "ws/field.h"
+
 #include <string.h>
 #include <strings.h>
-
-static int digit_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F')
-        return digit - 'A' + 10;
-    return -1;
-}
 
 /* The absolute form is for proxies, but every server has to take it. */
 static const char *skip_authority(const char *target)
@@ -40,22 +31,8 @@ const char *http_target_problem(const char *target)
 ssize_t http_path_decode(const char *target, char *path)
 {
     const char *from = skip_authority(target);
-    char *to = path;
-    if (*from != '/')
-        return -1;
-    for (; *from != '\0' && *from != '?'; from++) {
-        if (*from != '%') {
-            *to++ = *from;
-            continue;
-        }
-        int high = digit_value(from[1]);
-        int low = high < 0 ? -1 : digit_value(from[2]);
-        if (low < 0)
-            return -1;
-        *to++ = (char)(high * 16 + low);
-        from += 2;
-    }
-    return to - path;
+    const toni_str text = toni_str_make(from, strcspn(from, "?"));
+    return *from == '/' && percent_valid(text) ? (ssize_t)percent_decode(text, false, path) : -1;
 }
 
 bool http_path_below(toni_str path, toni_str base, toni_str *rest)
