@@ -1,6 +1,8 @@
-/* Gives memory back to the system after a peak: what clients had pinned is free then, but malloc
- * keeps it, between what is still in use. On the main thread; while it runs, a worker that
- * allocates may wait some milliseconds, so it runs once for each peak. */
+/* Gives memory back to the system: what clients had pinned is free once it has gone out, but malloc
+ * keeps it, in the arena of the worker that had allocated it, where no other worker gets it. If
+ * those who read nothing are now on this worker and now on that one, each arena keeps the most that
+ * it ever needed. On the main thread; a worker that allocates may wait meanwhile, for about as long
+ * as it took to fill what is given back. */
 #ifndef NET_TRIM_H
 #define NET_TRIM_H
 
@@ -12,19 +14,19 @@
 
 struct trim {
     uv_timer_t timer;
-    struct budget *budgets; /* BUDGET_KINDS, borrowed; whose peaks count */
-    uint64_t peak;          /* bytes that were pinned since memory was given back */
+    struct budget *budgets; /* BUDGET_KINDS, borrowed */
+    uint64_t unpinned;      /* bytes that were pinned, and are no more, since the last time */
     bool is_running;
 };
 
-/** Begins to look, once a second. */
+/** Begins to look. */
 void trim_start(struct trim *trim, uv_loop_t *loop, struct budget *budgets);
 
 /** Ends that; the loop must turn once more. Does nothing if it was not started. */
 void trim_close(struct trim *trim);
 
-/** @return Whether memory is to be given back: most of what was pinned at the peak, which was not
- * small, is pinned no more. Then the next peak begins. */
+/** Looks at what is pinned now, and was at most since the last look.
+ * @return Whether memory is to be given back: enough is pinned no more since it was last. */
 bool trim_is_due(struct trim *trim);
 
 #endif
