@@ -45,6 +45,8 @@ enum codec_event_type {
     CODEC_NEEDS_MORE, /* what is left of the input can't be read by itself */
     CODEC_MESSAGE,    /* a whole one */
     CODEC_PART, /* the next bytes of one that is not whole in the input, or comes in fragments */
+    /* Of several the last may be answered alone while pongs wait (section 5.5.3). Who waits for
+     * nothing answers each: a conformance suite sends ten at once and counts ten pongs. */
     CODEC_PING,
     CODEC_PONG,
     CODEC_CLOSE, /* to be answered by a close frame of the same code, empty for 0 */
