@@ -10,9 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Of all files together; a module with a gateway is some 200 bytes. */
-#define CONFIG_BYTES_MAX (8u << 20)
-
 /* How deep files may include each other, and how many `@include` there may be in all. */
 #define CONFIG_INCLUDE_DEPTH 10
 #define CONFIG_INCLUDES_MAX 1000

@@ -235,7 +235,7 @@ static void check_all(struct plan *plan)
         struct candidate *candidate = &plan->candidates[i];
         const struct plugin *plugin = candidate->plugin;
 
-        if (plugin && plugin->state != PLUGIN_TOLD && plugin->state != PLUGIN_MAPPED)
+        if (plugin && plugin->state != PLUGIN_DESCRIBED && plugin->state != PLUGIN_MAPPED)
             candidate->plugin = NULL;
         if (candidate->plugin)
             check_candidate(plan, candidate);

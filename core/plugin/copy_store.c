@@ -71,19 +71,26 @@ static int write_all(int fd, const char *bytes, size_t size)
     return 0;
 }
 
+/* Copies what the file had when this began: one that grows all the time would never end. */
 static int copy_bytes(int from, int to)
 {
     char bytes[65536];
+    struct stat status;
 
-    for (;;) {
-        const ssize_t got = read(from, bytes, sizeof bytes);
+    if (fstat(from, &status))
+        return -1;
+    for (off_t left = status.st_size; left > 0;) {
+        const size_t most = left < (off_t)sizeof bytes ? (size_t)left : sizeof bytes;
+        const ssize_t got = read(from, bytes, most);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             return (int)got;
         if (write_all(to, bytes, (size_t)got) != 0)
             return -1;
+        left -= got;
     }
+    return 0;
 }
 
 static const char *base_name(const char *path)

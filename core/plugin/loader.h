@@ -71,18 +71,18 @@ void plugin_set_finish(struct plugin_set *set);
  * @param set      To add to.
  * @param library  As gateways.conf names it.
  * @param at       That setting, for faults, also of the next steps; lives as long.
- * @param faults   Told why a library can't be used: path, what was found, expected, and the remedy.
+ * @param faults   Gets why a library can't be used: path, what was found, expected, and the remedy.
  * @return The plugin, borrowed from the set, in whatever state; or NULL, and a fault was added. */
 struct plugin *plugin_set_add(struct plugin_set *set, const char *library, const struct value *at,
                               struct fault_list *faults);
 
-/** Finds out what all are that are not mapped yet, in a process of its own; these are told or
- * refused then. What it was not come to stays copied.
+/** Has all that are not mapped yet tried by a process of its own: each is described or refused
+ * then. One that was not tried, since the host stops, stays copied.
  * @param limit_ms  For each. */
 void plugin_set_try(struct plugin_set *set, uint64_t limit_ms, struct fault_list *faults);
 
-/** Maps all that were told.
- * @param limit_ms  For each; one that takes longer is left behind, see `is_stuck`.
+/** Maps all that are described.
+ * @param limit_ms  For each; one that takes longer is abandoned, see `is_stuck`.
  * @return 0; -1 after a fault. */
 int plugin_set_map(struct plugin_set *set, uint64_t limit_ms, struct fault_list *faults);
 

@@ -10,10 +10,10 @@
 struct plugin_library;
 
 enum plugin_state {
-    PLUGIN_COPIED,  /* a private copy is there, its file is good; what it is, is not known */
-    PLUGIN_TOLD,    /* another process has mapped it, and told what it is */
-    PLUGIN_MAPPED,  /* here: its functions can be called */
-    PLUGIN_REFUSED, /* a fault was told */
+    PLUGIN_COPIED,    /* a private copy is there, its file is good; what it is, is not known */
+    PLUGIN_DESCRIBED, /* another process has mapped it, and sent its descriptor */
+    PLUGIN_MAPPED,    /* here: its functions can be called */
+    PLUGIN_REFUSED,   /* a fault says why */
 };
 
 /** Its references are counted atomically: an instance takes one on the hooks' thread, which may be

@@ -109,6 +109,23 @@ START_TEST(unreadable)
 }
 END_TEST
 
+/* None of its blocks is on the disk, so a copy would be all that costs something. */
+START_TEST(too_large)
+{
+    const char *path = testing_write_text("sparse.so", "x");
+    ck_assert_int_eq(truncate(path, (1 << 30) + 1), 0);
+    refused("sparse.so", WORDS("1073741825 bytes", "1 GiB"));
+}
+END_TEST
+
+/* The kernel says that it has 0 bytes, and there are more for each that are read. */
+START_TEST(larger_than_it_says)
+{
+    ck_assert_int_eq(symlink("/proc/self/maps", testing_path("grows.so")), 0);
+    refused("grows.so", WORDS("is empty"));
+}
+END_TEST
+
 START_TEST(not_elf)
 {
     testing_write_text("empty.so", "");
@@ -693,6 +710,8 @@ int main(void)
     tcase_add_test(refusals, missing);
     tcase_add_test(refusals, no_file);
     tcase_add_test(refusals, unreadable);
+    tcase_add_test(refusals, too_large);
+    tcase_add_test(refusals, larger_than_it_says);
     tcase_add_test(refusals, not_elf);
     tcase_add_test(refusals, other_architecture);
     tcase_add_test(refusals, not_a_shared_object);
