@@ -388,5 +388,19 @@ class TestFull(HostTestCase):
             client.close()
 
 
+@both
+class TestRefusedHoldNoPlace(HostTestCase):
+    gateways = (gateway("guard", "guard_gateway.so", "/guard", limits={"connections": 1}),)
+
+    def test_who_was_refused_and_stays_takes_no_place(self):
+        for _ in range(3):
+            sock = open_socket(self.host.address)
+            self.addCleanup(sock.close)
+            sock.sendall(request("/guard"))
+            self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 401 "))
+        client = self.client("/guard", headers=[("Authorization", "Bearer good")])
+        self.assertEqual(client.response.status, 101)
+
+
 if __name__ == "__main__":
     main()
