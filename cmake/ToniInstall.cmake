@@ -9,11 +9,9 @@ install(FILES README.md CHANGELOG.md CONTRIBUTING.md gateways.conf DESTINATION s
 install(FILES docs/man/toni.1 DESTINATION share/man/man1)
 install(FILES docs/man/gateways.conf.5 DESTINATION share/man/man5)
 
-if(TONI_SYSTEMD)
-  # When it is installed: only then is the prefix known for sure.
-  install(CODE "configure_file(${PROJECT_SOURCE_DIR}/systemd/toni.service.in ${PROJECT_BINARY_DIR}/toni.service @ONLY)")
-  install(FILES ${PROJECT_BINARY_DIR}/toni.service systemd/toni.socket DESTINATION lib/systemd/system)
-endif()
+# When it is installed: only then is the prefix known for sure.
+install(CODE "configure_file(${PROJECT_SOURCE_DIR}/systemd/toni.service.in ${PROJECT_BINARY_DIR}/toni.service @ONLY)")
+install(FILES ${PROJECT_BINARY_DIR}/toni.service systemd/toni.socket DESTINATION lib/systemd/system)
 
 set(TONI_SDK_DIR share/toni/sdk)
 install(DIRECTORY sdk/testkit sdk/template DESTINATION ${TONI_SDK_DIR})

@@ -1,23 +1,43 @@
 /* Socket activation; see activation.h. */
 #include "host/activation.h"
 
-#ifdef TONI_SYSTEMD
-
 #include "base/log.h"
 #include "net/listener.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+/* The first; the others follow it. */
+#define FIRST_FD 3
+
+static bool is_listening_stream(int fd)
+{
+    int type = 0, listens = 0;
+    socklen_t type_size = sizeof type, listens_size = sizeof listens;
+    return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) && type == SOCK_STREAM &&
+           !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) && listens;
+}
+
+static int set_flags(int fd)
+{
+    const int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+                   fcntl(fd, F_SETFD, FD_CLOEXEC) < 0
+               ? -1
+               : 0;
+}
 
 /* Who opened it keeps the file of a Unix socket. */
 static int add(struct inherited *inherited, int fd, const char *name)
 {
     struct inherited_socket socket = {.fd = fd};
-    if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
+    if (!is_listening_stream(fd)) {
         log_warn("a descriptor of the service manager is closed: it is no listening stream socket",
                  log_str("name", name));
         close(fd);
@@ -25,8 +45,7 @@ static int add(struct inherited *inherited, int fd, const char *name)
     }
     (void)snprintf(socket.setting, sizeof socket.setting, "%s", name);
     listener_describe(fd, socket.address);
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+    if (set_flags(fd)) {
         log_error("a socket of the service manager can't be used", log_str("name", name));
         close(fd);
         return -1;
@@ -34,32 +53,43 @@ static int add(struct inherited *inherited, int fd, const char *name)
     return inherited_add(inherited, &socket);
 }
 
+/* @return 0 to most; -1: it is no such number. */
+static long number_of(const char *text, long most)
+{
+    char *end;
+    const long number = text && *text ? strtol(text, &end, 10) : -1;
+    return number >= 0 && number <= most && *end == '\0' ? number : -1;
+}
+
+/* @return How many descriptors are meant for this process; -1: it can't be told. */
+static long count_descriptors(void)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    if (!pid || !count || number_of(pid, INT_MAX) != getpid())
+        return 0;
+    return number_of(count, INT_MAX - FIRST_FD);
+}
+
 int activation_receive(struct inherited *inherited)
 {
-    char **names = NULL;
+    const long count = count_descriptors();
+    const char *names = getenv("LISTEN_FDNAMES");
+    char *text = strdup(names ? names : ""), *rest = text;
     int result = 0;
-    int count = sd_listen_fds_with_names(1, &names);
-    if (count < 0) {
+
+    if (count < 0 || !text) {
         log_error("the sockets of the service manager can't be used",
-                  log_str("error", strerror(-count)));
-        return -1;
+                  log_str("error", count < 0 ? "LISTEN_FDS is no number" : "out of memory"));
+        result = -1;
     }
-    for (int i = 0; i < count; i++) {
-        if (add(inherited, SD_LISTEN_FDS_START + i, names ? names[i] : ""))
+    for (long i = 0; i < count && text; i++) {
+        const char *name = strsep(&rest, ":");
+        if (add(inherited, FIRST_FD + (int)i, name ? name : ""))
             result = -1;
     }
-    for (int i = 0; names && names[i]; i++)
-        free(names[i]);
-    free(names);
+    free(text);
+    (void)unsetenv("LISTEN_PID");
+    (void)unsetenv("LISTEN_FDS");
+    (void)unsetenv("LISTEN_FDNAMES");
     return result;
 }
-
-#else
-
-int activation_receive(struct inherited *inherited)
-{
-    (void)inherited;
-    return 0;
-}
-
-#endif

@@ -1,5 +1,5 @@
-/* Socket activation: listening sockets from the service manager, by sd_listen_fds(3). Without
- * libsystemd there are none. */
+/* Socket activation: listening sockets from the service manager, by the protocol of
+ * sd_listen_fds(3). */
 #ifndef HOST_ACTIVATION_H
 #define HOST_ACTIVATION_H
 

@@ -37,7 +37,8 @@ for number in range(len(fds)):
     os.dup2(100 + number, 3 + number)
     os.close(100 + number)
 if fds:
-    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=%(names)r)
+    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)))
+    os.environ.update(%(more)r)
 os.environ["NOTIFY_SOCKET"] = %(notify)r
 os.execv(%(toni)r, [%(toni)r] + sys.argv[1:])
 """
@@ -48,7 +49,7 @@ class Manager:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(path)
+        self.socket.bind(path.replace("@", "\0", 1) if path.startswith("@") else path)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.notes = []
 
@@ -79,10 +80,13 @@ class Manager:
 
 
 class SystemdTestCase(unittest.TestCase):
-    def start(self, text, sockets=(), names=""):
+    notify = None  # the manager's socket; None: a file
+
+    def start(self, text, sockets=(), **environment):
         self.folder = tempfile.mkdtemp(prefix="toni-test-")
         self.addCleanup(shutil.rmtree, self.folder, True)
-        self.manager = Manager(os.path.join(self.folder, "notify"))
+        notify = self.notify or os.path.join(self.folder, "notify")
+        self.manager = Manager(notify)
         self.addCleanup(self.manager.socket.close)
         host = Generations(text)
         host.program = os.path.join(self.folder, "starter")
@@ -90,8 +94,8 @@ class SystemdTestCase(unittest.TestCase):
         with open(host.program, "w", encoding="utf-8") as out:
             out.write(STARTER % {
                 "fds": list(host.pass_fds),
-                "names": names,
-                "notify": os.path.join(self.folder, "notify"),
+                "more": environment,
+                "notify": notify,
                 "toni": TONI,
             })
         os.chmod(host.program, 0o755)
@@ -173,6 +177,16 @@ class TestNotes(SystemdTestCase):
         host.stop()
 
 
+class TestNotesToAnAbstractSocket(SystemdTestCase):
+    notify = "@toni-test-%d" % os.getpid()
+
+    def test_they_come(self):
+        host = self.start(self.text())
+        self.manager.expect(self, host.pid, READY="1")
+        host.stop()
+        self.manager.expect(self, host.pid, STOPPING="1")
+
+
 class TestActivation(SystemdTestCase):
     def listening(self, family, where):
         sock = socket.socket(family)
@@ -201,7 +215,8 @@ class TestActivation(SystemdTestCase):
         host = self.start(
             self.text(service("probe", "http_probe_service.so", "/probe"), listen=listen,
                       http=names[1]),
-            (http, stray, local, ipv6, ipv4, datagram), "web:stray:file:six:four:data")
+            (http, stray, local, ipv6, ipv4, datagram),
+            LISTEN_FDNAMES="web:stray:file:six:four:data")
         host.wait_log(msg="ready")
         self.assertEqual(host.wait_log(msg=UNUSED)["address"], names[2])
         self.assertEqual(host.log(msg=UNUSED)[0]["name"], "stray")
@@ -226,6 +241,23 @@ class TestActivation(SystemdTestCase):
             socket.create_connection(sock.getsockname()[:2], DEADLINE).close()
             select.select([sock], [], [], DEADLINE)
             sock.accept()[0].close()
+
+    def test_without_names(self):
+        sock = self.listening(socket.AF_INET, ("127.0.0.1", 0))
+        stray = self.listening(socket.AF_INET, ("127.0.0.1", 0))
+        address = "127.0.0.1:%d" % sock.getsockname()[1]
+        host = self.start(self.text(listen=address), (stray, sock))
+        self.assertEqual(host.wait_log(msg=UNUSED)["name"], "")
+        host.wait_log(msg="ready")
+        self.check_serves(address)
+        host.stop()
+
+    def test_a_number_that_is_none(self):
+        sock = self.listening(socket.AF_INET, ("127.0.0.1", 0))
+        for wrong in ("", "one", "1x", "-1", "99999999999999999999"):
+            host = self.start(self.text(), (sock,), LISTEN_FDS=wrong)
+            host.expect_error(msg="the sockets of the service manager can't be used")
+            self.assertEqual(host.wait_gone(host.pid), 1)
 
     def test_those_of_another_process(self):
         sock = self.listening(socket.AF_INET, ("127.0.0.1", 0))
