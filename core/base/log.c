@@ -72,7 +72,7 @@ static bool fits(const struct line *line, size_t length)
 
 /* The smallest piece of a value that must not be cut: a character, or its escape. */
 struct atom {
-    char bytes[sizeof "\\xNN\\xNN"];
+    char bytes[sizeof "\\xNN\\xNN\\xNN"];
     size_t length; /* written */
     size_t taken;  /* read */
 };
@@ -106,6 +106,21 @@ static char short_escape(unsigned char byte)
     }
 }
 
+/* Whether a character changes in which order a terminal shows others, or ends a line for some
+ * readers: U+061C, U+200E and U+200F, U+2028 to U+202E, U+2066 to U+2069. With those a stranger
+ * could make a line of the log read as another. */
+static bool rearranges(const unsigned char *bytes, size_t size)
+{
+    if (size == 2)
+        return bytes[0] == 0xD8 && bytes[1] == 0x9C;
+    if (size != 3 || bytes[0] != 0xE2)
+        return false;
+    if (bytes[1] == 0x81)
+        return bytes[2] >= 0xA6 && bytes[2] <= 0xA9;
+    return bytes[1] == 0x80 &&
+           (bytes[2] == 0x8E || bytes[2] == 0x8F || (bytes[2] >= 0xA8 && bytes[2] <= 0xAE));
+}
+
 static struct atom next_atom(const char *text, size_t length)
 {
     const unsigned char *bytes = (const unsigned char *)text;
@@ -117,7 +132,7 @@ static struct atom next_atom(const char *text, size_t length)
         atom.bytes[0] = '\\';
         atom.bytes[1] = letter;
         atom.length = 2;
-    } else if (size == 0 || utf8_has_control(text, size)) {
+    } else if (size == 0 || utf8_has_control(text, size) || rearranges(bytes, size)) {
         escape_bytes(&atom, bytes, atom.taken);
     } else {
         memcpy(atom.bytes, text, size);

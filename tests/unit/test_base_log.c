@@ -128,11 +128,19 @@ START_TEST(values_are_quoted_when_they_must_be)
         {"\t\r", "\"\\t\\r\""},
         {"\x01\x1B[31m\x7F", "\"\\x01\\x1B[31m\\x7F\""},
         {"Z\xC3\xBCrich", "Z\xC3\xBCrich"},
-        {"\xC2\x85", "\"\\xC2\\x85\""},          /* a C1 control: NEL */
-        {"\xC2\xA0", "\xC2\xA0"},                /* the first that is none */
-        {"\xFFz", "\"\\xFFz\""},                 /* not UTF-8 */
-        {"\xE2\x82", "\"\\xE2\\x82\""},          /* cut off */
-        {"\xED\xA0\x80", "\"\\xED\\xA0\\x80\""}, /* a surrogate */
+        {"\xC2\x85", "\"\\xC2\\x85\""}, /* a C1 control: NEL */
+        {"\xC2\xA0", "\xC2\xA0"},       /* the first that is none */
+        /* What turns the text around in a terminal, so that it reads as another: RLO, RLI, RLM,
+           ALM. */
+        {"a\xE2\x80\xAEz", "\"a\\xE2\\x80\\xAEz\""},
+        {"\xE2\x81\xA7", "\"\\xE2\\x81\\xA7\""},
+        {"\xE2\x80\x8F", "\"\\xE2\\x80\\x8F\""},
+        {"\xD8\x9C", "\"\\xD8\\x9C\""},
+        {"\xE2\x80\xA8", "\"\\xE2\\x80\\xA8\""},                  /* a line separator */
+        {"\xE2\x80\x8D\xE2\x81\xAA", "\xE2\x80\x8D\xE2\x81\xAA"}, /* their neighbours */
+        {"\xFFz", "\"\\xFFz\""},                                  /* not UTF-8 */
+        {"\xE2\x82", "\"\\xE2\\x82\""},                           /* cut off */
+        {"\xED\xA0\x80", "\"\\xED\\xA0\\x80\""},                  /* a surrogate */
         {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
     };
 
