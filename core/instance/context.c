@@ -13,8 +13,8 @@ static toni_str context_name(const toni_context *context)
     return toni_str_of(instance_of(context)->setup.name);
 }
 
-/* A plugin that takes NULL for what it asked for crashes at its first use, far from here. One that
- * asks in each message is to fill no log. */
+/* A plugin that takes NULL for what it asked for crashes at its first use, far from here; so one
+ * that asks in `create` is not made. Logged once, since one may ask in each message. */
 static void report_not_needed(toni_context *context, toni_str interface_name)
 {
     struct instance *instance = instance_of(context);

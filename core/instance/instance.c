@@ -324,6 +324,10 @@ int32_t instance_create(const struct instance_setup *setup, const toni_host *hos
         instance_free(instance);
         return error;
     }
+    if (atomic_load(&instance->asked_in_vain)) { /* it would crash at its first use of that */
+        instance_destroy(instance);
+        return TONI_ERR_NOT_FOUND;
+    }
     if (!setup->is_held)
         tasks_open(instance);
     *result = instance;

@@ -65,7 +65,8 @@ struct instance {
  * @param host      The table that it reaches the host through; outlives the instance.
  * @param injected  What it gets for each of its descriptor's `needs`, in their order; copied.
  * @param result    Set to the instance, to be destroyed by instance_destroy(); NULL on an error.
- * @return TONI_OK, TONI_ERR_NO_MEMORY, or what `create` returned. */
+ * @return TONI_OK, TONI_ERR_NO_MEMORY, what `create` returned, or TONI_ERR_NOT_FOUND: it has asked
+ * for an interface that its descriptor does not list, which is logged. */
 int32_t instance_create(const struct instance_setup *setup, const toni_host *host,
                         void *const *injected, struct instance **result);
 

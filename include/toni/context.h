@@ -21,7 +21,8 @@ static inline toni_str toni_context_name(const toni_context *context)
  * `needs`.
  * @return What was injected: valid until `destroy` has returned. For the interface of a service it
  * is a slot (service.h), and an empty one if the need is optional and nothing provides it. NULL if
- * the descriptor doesn't list it; for toni.connections, also if it is optional and not imported.
+ * the descriptor doesn't list it, which is logged; if `create` asks so, the instance is not made.
+ * For toni.connections NULL also if it is optional and not imported.
  * @thread Any. @since ABI 1.0 */
 static inline void *toni_context_inject(toni_context *context, const char *interface_name)
 {

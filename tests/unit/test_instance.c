@@ -239,6 +239,25 @@ START_TEST(a_failed_create_is_not_destroyed)
 }
 END_TEST
 
+static int32_t create_forgets_needs(toni_context *context, void **self)
+{
+    ck_assert_ptr_null(toni_context_inject(context, "chat"));
+    return create(context, self);
+}
+
+/* It would crash at its first use of what it got, and the host with it. */
+START_TEST(one_that_asks_in_create_for_what_it_does_not_need_is_not_made)
+{
+    struct instance *instance;
+
+    plugin.descriptor.create = create_forgets_needs;
+    ck_assert_int_eq(instance_create(&setup, &table, NULL, &instance), TONI_ERR_NOT_FOUND);
+    ck_assert_ptr_null(instance);
+    ck_assert_int_eq(behaviour.calls, 1); /* of its `destroy` */
+    check_log(WORDS("does not list in .needs", "interface=chat"));
+}
+END_TEST
+
 START_TEST(failed_hooks_are_told)
 {
     struct instance *instance = make();
@@ -625,6 +644,7 @@ int main(void)
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, lives);
     tcase_add_test(cases, a_failed_create_is_not_destroyed);
+    tcase_add_test(cases, one_that_asks_in_create_for_what_it_does_not_need_is_not_made);
     tcase_add_test(cases, failed_hooks_are_told);
     tcase_add_test(cases, most_callbacks_may_be_left_out);
     tcase_add_test(cases, results_go_through);
