@@ -188,9 +188,15 @@ static bool end_line(struct head *head)
     return read_line(head, line);
 }
 
-static bool is_text(unsigned char byte)
+/* @return Where the first byte is, from @p at on, that no line holds; @p end if there is none. */
+static size_t skip_text(const char *bytes, size_t at, size_t end)
 {
-    return (byte >= ' ' && byte != 0x7f) || byte == '\t';
+    for (; at < end; at++) {
+        const unsigned char byte = (unsigned char)bytes[at];
+        if ((byte < ' ' && byte != '\t') || byte == 0x7f)
+            break;
+    }
+    return at;
 }
 
 void head_init(struct head *head)
@@ -202,13 +208,10 @@ enum head_progress head_read(struct head *head, const char *bytes, size_t size)
 {
     const size_t end = size < HEAD_SIZE_MAX ? size : HEAD_SIZE_MAX;
     head->bytes = bytes;
-    while (head->size == 0 && head->next < end) {
-        if (is_text((unsigned char)bytes[head->next])) {
-            head->next++;
-            continue;
-        }
-        if (bytes[head->next] == '\r' && head->next + 1u == end)
-            break; /* whether LF follows is not known yet */
+    while (head->size == 0) {
+        head->next = (uint16_t)skip_text(bytes, head->next, end);
+        if (head->next == end || (bytes[head->next] == '\r' && head->next + 1u == end))
+            break; /* in the latter case it is not known yet whether LF follows */
         if (!end_line(head))
             return HEAD_FAULT;
     }
