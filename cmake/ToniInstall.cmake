@@ -1,33 +1,50 @@
-# What `cmake --install` puts where. The libraries of core/ are the program's own and stay behind.
+# What `cmake --install` puts where, by component: `runtime` is the host, `sdk` what plugins are built against, `doc` the
+# documentation. The libraries of core/ are the program's own and stay behind.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS toni RUNTIME DESTINATION bin)
-install(DIRECTORY include/toni DESTINATION include FILES_MATCHING PATTERN *.h)
-install(DIRECTORY docs DESTINATION share/doc/toni
+# --- runtime; the plugins and the page are installed where they are built
+
+install(TARGETS toni RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+install(FILES docs/man/toni.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT runtime)
+install(FILES docs/man/gateways.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 COMPONENT runtime)
+
+# When it is installed: only then is the prefix known for sure. Units are found in lib, whatever CMAKE_INSTALL_LIBDIR.
+install(CODE "set(CMAKE_INSTALL_BINDIR \"${CMAKE_INSTALL_BINDIR}\")
+  configure_file(${PROJECT_SOURCE_DIR}/systemd/toni.service.in ${PROJECT_BINARY_DIR}/toni.service @ONLY)"
+  COMPONENT runtime)
+install(FILES ${PROJECT_BINARY_DIR}/toni.service systemd/toni.socket DESTINATION lib/systemd/system COMPONENT runtime)
+
+# --- doc
+
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc
   FILES_MATCHING PATTERN *.md PATTERN *.svg PATTERN *.png PATTERN man EXCLUDE)
-install(FILES README.md CHANGELOG.md CONTRIBUTING.md gateways.conf DESTINATION share/doc/toni)
-install(FILES docs/man/toni.1 DESTINATION share/man/man1)
-install(FILES docs/man/gateways.conf.5 DESTINATION share/man/man5)
+install(FILES README.md CHANGELOG.md CONTRIBUTING.md gateways.conf DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc)
 
-# When it is installed: only then is the prefix known for sure.
-install(CODE "configure_file(${PROJECT_SOURCE_DIR}/systemd/toni.service.in ${PROJECT_BINARY_DIR}/toni.service @ONLY)")
-install(FILES ${PROJECT_BINARY_DIR}/toni.service systemd/toni.socket DESTINATION lib/systemd/system)
+# --- sdk
 
-set(TONI_SDK_DIR share/toni/sdk)
-install(DIRECTORY sdk/testkit sdk/template DESTINATION ${TONI_SDK_DIR})
+set(TONI_SDK_DIR ${CMAKE_INSTALL_DATADIR}/toni/sdk)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/toni)
+install(DIRECTORY sdk/testkit sdk/template DESTINATION ${TONI_SDK_DIR} COMPONENT sdk)
 
+set_target_properties(toni_sdk PROPERTIES EXPORT_NAME toni)
+install(TARGETS toni_sdk EXPORT toniTargets
+  FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sdk)
+install(EXPORT toniTargets NAMESPACE toni:: DESTINATION ${package_dir} COMPONENT sdk)
+
+file(RELATIVE_PATH TONI_PREFIX_FROM_PC /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(cmake/toni.pc.in toni.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/toni.pc DESTINATION lib/pkgconfig)
+install(FILES ${PROJECT_BINARY_DIR}/toni.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT sdk)
 
 configure_package_config_file(cmake/toniConfig.cmake.in toniConfig.cmake
-  INSTALL_DESTINATION lib/cmake/toni
+  INSTALL_DESTINATION ${package_dir}
   PATH_VARS TONI_PLUGINS_DIR TONI_SDK_DIR
   NO_CHECK_REQUIRED_COMPONENTS_MACRO)
-write_basic_package_version_file(toniConfigVersion.cmake COMPATIBILITY SameMajorVersion
+# Until 1.0 each minor version may change the plugin ABI.
+write_basic_package_version_file(toniConfigVersion.cmake COMPATIBILITY SameMinorVersion
   ARCH_INDEPENDENT)
 install(FILES
   ${PROJECT_BINARY_DIR}/toniConfig.cmake
   ${PROJECT_BINARY_DIR}/toniConfigVersion.cmake
   cmake/ToniPlugin.cmake
   cmake/toni_plugin.map
-  DESTINATION lib/cmake/toni)
+  DESTINATION ${package_dir} COMPONENT sdk)

@@ -10,10 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Relative to the folder of the program, in a build folder as below an install prefix. */
-#define PLUGIN_FOLDER "../lib/toni/plugins"
-#define WWW_FOLDER "../share/toni/www"
-
 /* This program, also when another version lies at its path by now. */
 #define SELF "/proc/self/exe"
 
@@ -31,7 +27,8 @@ static const char *find_self(void)
     return named.st_dev == self.st_dev && named.st_ino == self.st_ino ? SELF : program;
 }
 
-/* @return Allocated; NULL on no memory. */
+/* @param relative  To the folder of the program, in a build folder as below an install prefix.
+ * @return Allocated; NULL on no memory. */
 static char *find_folder(const char *relative)
 {
     char program[PATH_MAX];
@@ -101,8 +98,8 @@ int loading_init(struct loading *loading, const char *config_path, bool is_to_ru
                  const atomic_bool *is_hurried, FILE *also)
 {
     *loading = (struct loading){
-        .plugin_folder = find_folder(PLUGIN_FOLDER),
-        .www_folder = find_folder(WWW_FOLDER),
+        .plugin_folder = find_folder(TONI_PLUGINS_FROM_BIN),
+        .www_folder = find_folder(TONI_WWW_FROM_BIN),
         .environment = copy_environment(),
     };
     struct fault_list faults;
