@@ -28,7 +28,7 @@ UNTIL_DELIVERED, AS_IT_COMES = ("lone", "single"), ("upload", "connect", "lone",
 SHARES = {"single": 0.2, "upload": 0.05, "connect": 0.05, "lone": 0.02, "many": 0.3}
 
 # Valgrind takes its time to let connections come, and some descriptors.
-CONNECTIONS_MAX = 10000
+CONNECTIONS_MAX = 3000
 
 
 def scaled(scenario):
@@ -188,7 +188,7 @@ def plan(bench, others, wanted):
         systems = [system for system in everybody if system.takes_part("connect")]
         found.append((scenarios.CONNECT, systems, (), ("connection", "connection begun")))
     if "many" in wanted:
-        crowd = bench.tonis(gateway="others")
+        crowd = bench.tonis(gateway="others", limits=scenarios.crowd_limits())
         found.append((scenarios.MANY, crowd, ("--publish=" + scenarios.TO_ALL,), rooms))
         for system in others:
             if system.takes_part("many"):

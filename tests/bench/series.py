@@ -84,7 +84,7 @@ class Series:
         self.tonis = bench.tonis(limits=limits)
         self.toni = self.tonis[0]
         self.tonis_others = bench.tonis(limits=limits, gateway="others")
-        crowd = {**(limits or {}), "connections": scenarios.many_count() + 100}
+        crowd = {**(limits or {}), **scenarios.crowd_limits()}
         self.tonis_crowd = bench.tonis(limits=crowd, gateway="others")
         self.toni_two = Toni(bench.build, workers=2, limits=limits)
         self.toni_dropping = Toni(bench.build, limits={"outbox_policy": "drop_oldest"})
