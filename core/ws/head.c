@@ -78,7 +78,6 @@ static bool has_nul(toni_str path)
 static bool read_target(struct head *head, toni_str target)
 {
     toni_str path, query = {"", 0};
-    head->target = span_of(head, target);
     for (size_t i = 0; i < target.size; i++) {
         if (target.data[i] <= ' ' || target.data[i] > '~' || target.data[i] == '#')
             return fail(head, 400, "a byte in the target that a target doesn't have");
@@ -231,11 +230,6 @@ enum head_progress head_read(struct head *head, const char *bytes, size_t size)
 toni_str head_method(const struct head *head)
 {
     return text_of(head, head->method);
-}
-
-toni_str head_target(const struct head *head)
-{
-    return text_of(head, head->target);
 }
 
 toni_str head_path(const struct head *head)

@@ -66,8 +66,7 @@ struct head {
     uint16_t line; /* where the line begins that is being read */
     uint16_t next; /* the first byte that was not looked at */
     struct head_span method;
-    struct head_span target;
-    struct head_span path; /* of the target, as it was sent; empty: it is `/` */
+    struct head_span path; /* as it was sent; empty: it is `/` */
     struct head_span query;
     struct head_span authority; /* of a target in absolute form, else empty */
     struct head_field fields[HEAD_FIELDS_MAX];
@@ -85,9 +84,6 @@ enum head_progress head_read(struct head *head, const char *bytes, size_t size);
 /* --- Of a whole head. What is returned lies in the bytes, or is static. */
 
 toni_str head_method(const struct head *head);
-
-/** As it was sent: `/path?query`, or `http://host/path?query`. */
-toni_str head_target(const struct head *head);
 
 /** The path as it was sent: begins with `/`, any `%` in it has two digits behind it: see
  * percent_decode. Segments of dots and doubled slashes stay as they are. */

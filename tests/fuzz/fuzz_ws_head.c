@@ -78,7 +78,7 @@ static void check_fields(const struct head *head)
 {
     static char joined[HEAD_SIZE_MAX];
     check_within(head, head_method(head));
-    check_within(head, head_target(head));
+    check_within(head, head_query(head));
     check_within(head, head_host(head));
     for (unsigned i = 0; i < head->field_count; i++) {
         const struct head_span name = head->fields[i].name;
