@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Without these libwebsockets makes half a context, and does not come to an end with it. */
+/* With fewer the host can't be made at all. */
 #define LEAST_DESCRIPTORS 24
 #define LEAST_PER_WORKER 8
 
@@ -30,8 +30,8 @@
 /* An epoll and an eventfd for each thread that is started after the counting. */
 #define PER_HTTP_THREAD 2
 
-/* libwebsockets has an entry for each in a table of each worker; and where the limit is above ten
- * million, as containers have it, it takes it for a mistake and serves 2,560. */
+/* Containers have limits of ten million and more; no host serves as many clients, and others that
+ * are started from here may have a table entry for each. */
 #define MOST_DESCRIPTORS 1048576
 
 /* --- Who needs how many */

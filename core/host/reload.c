@@ -4,9 +4,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/access.h"
+#include "net/connection.h"
 #include "net/sweep.h"
-#include "net/ws_connection.h"
-#include "net/ws_gateway.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -73,7 +72,7 @@ static uint64_t within(uint64_t ms)
 static int adopt(void *data, struct slot *slot)
 {
     const struct reload *reload = data;
-    return sweep_gateway(reload->server, slot, ws_gateway_adopt,
+    return sweep_gateway(reload->server, slot, connection_adopt,
                          within(slot_limits(slot)->hook_ms));
 }
 
@@ -92,7 +91,7 @@ static int close_clients(void *data, struct slot *slot)
 {
     const struct reload *reload = data;
     const uint64_t until_ns = within(slot_limits(slot)->close_ms + GIVE_UP_MS);
-    if (sweep_gateway(reload->server, slot, ws_connection_drain, until_ns))
+    if (sweep_gateway(reload->server, slot, connection_drain, until_ns))
         return -1;
     return is_deserted(reload, slot, until_ns) ? 0 : -1;
 }

@@ -177,8 +177,7 @@ static void unmake(struct host *host)
         (void)server_stop(host->server);
     http_admin_withdraw(host->admin);
     const int leftovers = reload_end(&host->reload);
-    /* libwebsockets unloads its own plugins at the end: it would wait for the lock that a hung
-     * dlopen() holds, and so would exit(). */
+    /* exit() would wait for the lock that a hung dlopen() holds. */
     if (graph_end(host->loading.graph) || leftovers || atomic_load(&host->loading.loader.is_stuck))
         end_at_once(host);
     signals_stop(&host->signals); /* they use the graph and the loop */

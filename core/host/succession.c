@@ -46,7 +46,7 @@ static void leave(struct host *host, pid_t successor)
     reload_hurry(&host->reload);        /* a hook that hangs must not keep two hosts running */
     host_begin_drain(host, drain_ms > LEAST_LEAVE_MS ? drain_ms : LEAST_LEAVE_MS);
     uv_timer_start(&host->settling, on_settled, LEAST_LEAVE_MS, 0);
-    server_take_leave(host->server, drain_ms);
+    server_drain_staggered(host->server, drain_ms);
 }
 
 static void on_restart_over(void *data, const struct restart_end *end)

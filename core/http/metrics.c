@@ -219,7 +219,7 @@ static void write_messages(struct exposition *exposition, const struct worker_su
     write_counter(exposition, "toni_messages_sent_total",
                   "Messages written to sockets, once for each client.", figures->sent);
     write_counter(exposition, "toni_sent_bytes_total",
-                  "Bytes written to sockets from outboxes, with frame heads and close frames.",
+                  "Bytes written to sockets from outboxes, with frame heads and control frames.",
                   figures->sent_bytes);
     write_dropped(exposition, slots);
 }

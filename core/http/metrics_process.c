@@ -2,7 +2,6 @@
  * process, under the names that its client libraries use. What can't be found out is left out. */
 #include "base/clock.h"
 #include "http/metrics.h"
-#include "net/ws_context.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -34,12 +33,12 @@ static void write_build(struct exposition *exposition, const struct metrics_proc
 {
     exposition_family(exposition, "toni_build_info", "gauge",
                       "Always 1; the labels say what runs.");
-    exposition_number(
-        exposition,
-        LABELS({"version", TONI_VERSION}, {"abi", TEXT(TONI_ABI_MAJOR) "." TEXT(TONI_ABI_MINOR)},
-               {"compiler", COMPILER}, {"libwebsockets", ws_context_library_version()},
-               {"libmicrohttpd", process->libmicrohttpd}, {"libuv", uv_version_string()}),
-        1);
+    exposition_number(exposition,
+                      LABELS({"version", TONI_VERSION},
+                             {"abi", TEXT(TONI_ABI_MAJOR) "." TEXT(TONI_ABI_MINOR)},
+                             {"compiler", COMPILER}, {"libmicrohttpd", process->libmicrohttpd},
+                             {"libuv", uv_version_string()}),
+                      1);
     write_gauge(exposition, "toni_ready", "1: ready; 0: starting or draining.", process->is_ready);
 }
 

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/listener.h"
-#include "net/worker.h"
+#include "net/worker_thread.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -182,11 +182,11 @@ void server_leave(struct server *server)
     atomic_store(&server->draining, true);
 }
 
-void server_take_leave(struct server *server, uint64_t drain_ms)
+void server_drain_staggered(struct server *server, uint64_t drain_ms)
 {
-    server->farewell_ms = drain_ms / 5 * 4;
+    server->staggered_ms = drain_ms / 5 * 4;
     for (uint32_t i = 0; i < server->started; i++)
-        worker_take_leave(&server->workers[i]);
+        worker_drain_staggered(&server->workers[i]);
 }
 
 /* After server_leave those are waited for, too, whose handshake is not answered yet. */

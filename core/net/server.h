@@ -37,7 +37,7 @@ struct server {
     atomic_bool draining; /* nobody is accepted any more */
     atomic_bool refusing; /* and who is still in the handshake gets 503 */
     atomic_uint_fast64_t clients; /* that `on_disconnect` is still owed to */
-    uint64_t farewell_ms;         /* that the workers take to tell their clients; see farewell.h */
+    uint64_t staggered_ms;        /* that the workers take to tell their clients; see drain.h */
     uv_async_t *drained;          /* sent while draining, when server_is_drained may have changed */
     struct trim trim;             /* of the main loop */
     struct worker *workers;
@@ -76,12 +76,12 @@ int server_accept(struct server *server, uv_loop_t *loop);
 void server_drain(struct server *server);
 
 /** Leaves the listening sockets to a successor that has them too. Who has connected already is
- * answered, and served until its turn comes: server_take_leave must follow. */
+ * answered, and served until its turn comes: server_drain_staggered must follow. */
 void server_leave(struct server *server);
 
 /** Tells the clients 1001, spread over most of @p drain_ms: the rest is for those that were told
  * last. `drained` is sent when nobody is left. */
-void server_take_leave(struct server *server, uint64_t drain_ms);
+void server_drain_staggered(struct server *server, uint64_t drain_ms);
 
 /** @return Whether, while draining, nobody is left who is waited for. */
 bool server_is_drained(const struct server *server);

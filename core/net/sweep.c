@@ -2,8 +2,7 @@
 #include "net/sweep.h"
 
 #include "base/clock.h"
-#include "net/worker.h"
-#include "net/ws_connection.h"
+#include "net/connection.h"
 
 #include <stdlib.h>
 
@@ -16,7 +15,7 @@ struct part {
 /* Belongs to all who take part: the last one frees it. */
 struct sweep {
     const struct slot *gateway;
-    void (*visit)(struct ws_connection *connection);
+    void (*visit)(struct connection *connection);
     pthread_mutex_t lock; /* a leaf */
     pthread_cond_t changed;
     uint32_t undone; /* parts */
@@ -25,7 +24,7 @@ struct sweep {
 };
 
 static struct sweep *sweep_create(const struct slot *gateway,
-                                  void (*visit)(struct ws_connection *connection), uint32_t workers)
+                                  void (*visit)(struct connection *connection), uint32_t workers)
 {
     struct sweep *sweep = calloc(1, sizeof *sweep + workers * sizeof sweep->parts[0]);
     if (!sweep)
@@ -53,10 +52,10 @@ static void on_worker(void *data)
 {
     const struct part *part = data;
     struct sweep *sweep = part->sweep;
-    for (struct ws_connection *connection = part->worker->connections, *next; connection;
+    for (struct connection *connection = part->worker->connections, *next; connection;
          connection = next) {
         next = connection->next;
-        if (connection->gateway == sweep->gateway)
+        if (connection->served.slot == sweep->gateway)
             sweep->visit(connection);
     }
     pthread_mutex_lock(&sweep->lock);
@@ -83,7 +82,7 @@ static uint32_t ask_workers(struct sweep *sweep, struct server *server)
 }
 
 int sweep_gateway(struct server *server, const struct slot *gateway,
-                  void (*visit)(struct ws_connection *connection), uint64_t until_ns)
+                  void (*visit)(struct connection *connection), uint64_t until_ns)
 {
     struct sweep *sweep = sweep_create(gateway, visit, server->started);
     if (!sweep)

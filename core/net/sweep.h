@@ -5,7 +5,7 @@
 
 #include "net/server.h"
 
-struct ws_connection;
+struct connection;
 
 /** Calls @p visit for each connection of a gateway, on its worker, and waits until all workers have
  * done so.
@@ -14,6 +14,6 @@ struct ws_connection;
  * @return 0; -1 if a worker has not come to it by then (it still will), or on no memory.
  * @thread Any but the workers', while they run. */
 int sweep_gateway(struct server *server, const struct slot *gateway,
-                  void (*visit)(struct ws_connection *connection), uint64_t until_ns);
+                  void (*visit)(struct connection *connection), uint64_t until_ns);
 
 #endif

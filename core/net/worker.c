@@ -1,217 +1,49 @@
-/* Workers; see worker.h. */
+/* What a worker does in the middle of a turn; see worker.h. */
 #include "net/worker.h"
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "base/log_limit.h"
-#include "net/listener.h"
-#include "net/ws_connection.h"
-#include "net/ws_context.h"
-#include "net/ws_inbound.h"
-#include "plugin/call.h"
 
-#include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-/* --- The loop */
-
-/* Called from any thread; the turn itself is at the end of every loop turn. */
-static void wake(void *data)
-{
-    struct worker *worker = data;
-    uv_async_send(&worker->wake);
-}
-
-static void on_wake(uv_async_t *async)
-{
-    worker_notice_turn(async->data);
-}
-
-static void on_again(uv_idle_t *idle)
-{
-    (void)idle;
-}
+/* So long another worker, which sleeps, waits at most to hear of what it was posted. */
+#define OTHERS_WAIT_NS 200000u
 
 void worker_notice_turn(struct worker *worker)
 {
     if (worker->turn_began_ns != 0)
         return;
-    worker->turn_began_ns = clock_now_ns();
+    worker->turn_began_ns = worker->woken_ns = clock_now_ns();
     worker->lane->now_ms = uv_now(&worker->loop);
     lane_rouse(worker->lane);
 }
 
+void worker_flushed(struct worker *worker)
+{
+    worker->received_events = worker->received_bytes = 0;
+    worker->flushed_targets = counter_read(&worker->lane->targeted);
+}
+
 void worker_flush_midway(struct worker *worker)
 {
-    worker->received_events = 0;
     worker->lane->now_ms = uv_now(&worker->loop);
     lane_flush_midway(worker->lane);
+    worker_flushed(worker);
 }
 
-static void count_turn(struct worker *worker)
+void worker_look_for_others(struct worker *worker)
 {
-    histogram_add(&worker->figures.turns, clock_now_ns() - worker->turn_began_ns);
-    worker->turn_began_ns = 0;
-}
-
-/* Before the loop blocks: deliver what was posted, flush, and see whether that left something to
- * do. */
-static void on_turn_end(uv_prepare_t *prepare)
-{
-    struct worker *worker = prepare->data;
-    worker_notice_turn(worker);
-    worker->received_events = 0;
-    if (budget_is_passed(&worker->lane->budgets[BUDGET_INBOUND]))
-        ws_inbound_relieve(worker);
-    lane_turn(worker->lane);
-    count_turn(worker);
-    if (worker->stopped)
+    const uint64_t now_ns = clock_now_ns();
+    if (now_ns - worker->woken_ns < OTHERS_WAIT_NS)
         return;
-    ws_context_service(worker->ws);
-    if (lane_pending(worker->lane))
-        uv_idle_start(&worker->again, on_again);
-    else
-        uv_idle_stop(&worker->again);
+    worker->woken_ns = now_ns;
+    lane_wake_others(worker->lane);
 }
 
-static void *run(void *data)
+void worker_flush_few(struct worker *worker)
 {
-    struct worker *worker = data;
-    plugin_call_worker = (int)worker->index;
-    lane_attach(worker->lane);
-    uv_run(&worker->loop, UV_RUN_DEFAULT);
-    server_worker_ended(worker->server, worker);
-    return NULL;
-}
-
-/* --- Life */
-
-int worker_init(struct worker *worker, struct server *server, struct lane *lane, uint32_t index)
-{
-    *worker = (struct worker){.server = server, .lane = lane, .index = index};
-    if (connections_init_lane(server->connections, index, wake, worker))
-        return -1;
-    if (uv_loop_init(&worker->loop))
-        return -1;
-    if (uv_async_init(&worker->loop, &worker->wake, on_wake))
-        goto fail;
-    uv_prepare_init(&worker->loop, &worker->turn_end);
-    uv_idle_init(&worker->loop, &worker->again);
-    timeouts_init(&worker->timeouts, &worker->loop, ws_connection_expired);
-    farewell_init(&worker->farewell, &worker->loop);
-    worker->turn_end.data = worker->wake.data = worker;
-    uv_prepare_start(&worker->turn_end, on_turn_end);
-    worker->ws = ws_context_create(worker);
-    if (worker->ws)
-        return 0;
-    worker_finish(worker);
-    return -1;
-
-fail:
-    uv_loop_close(&worker->loop);
-    return -1;
-}
-
-static void close_handles(struct worker *worker)
-{
-    uv_close((uv_handle_t *)&worker->wake, NULL);
-    uv_close((uv_handle_t *)&worker->turn_end, NULL);
-    uv_close((uv_handle_t *)&worker->again, NULL);
-    timeouts_close(&worker->timeouts);
-    farewell_close(&worker->farewell);
-}
-
-/* On the worker, as the last call that it gets. */
-static void stop(void *data)
-{
-    struct worker *worker = data;
-    while (worker->connections)
-        ws_connection_abandon(worker->connections);
-    worker->stopped = true;
-    close_handles(worker);
-    ws_context_close(worker->ws); /* closes what is left; the loop then has nothing to wait for */
-}
-
-void worker_finish(struct worker *worker)
-{
-    if (!uv_is_closing((uv_handle_t *)&worker->wake)) { /* it never ran */
-        close_handles(worker);
-        if (worker->ws)
-            ws_context_close(worker->ws);
-        uv_run(&worker->loop, UV_RUN_DEFAULT);
-    }
-    ws_context_destroy(worker->ws);
-    inflater_destroy(worker->inflater);
-    uv_loop_close(&worker->loop);
-}
-
-int worker_start(struct worker *worker)
-{
-    return pthread_create(&worker->thread, NULL, run, worker) ? -1 : 0;
-}
-
-void worker_stop(struct worker *worker)
-{
-    if (lane_post_call(worker->lane, stop, worker)) {
-        log_error("out of memory while stopping");
-        abort(); /* nothing else can end the thread */
-    }
-}
-
-void worker_join(struct worker *worker)
-{
-    pthread_join(worker->thread, NULL);
-}
-
-/* --- What others ask of it */
-
-struct adoption {
-    struct worker *worker;
-    struct place *place;
-    int fd;
-    char address[INET6_ADDRSTRLEN];
-};
-
-static void adopt(void *data)
-{
-    struct adoption *adoption = data;
-    struct worker *worker = adoption->worker;
-    if (ws_context_adopt(worker->ws, adoption->fd, adoption->address, adoption->place))
-        worker_release(worker);
-    free(adoption);
-}
-
-static struct adoption *make_adoption(struct worker *worker, int fd,
-                                      const struct sockaddr_storage *peer)
-{
-    struct adoption *adoption = malloc(sizeof *adoption);
-    struct place *place = malloc(sizeof *place);
-    if (!adoption || !place || places_take(&worker->server->places, place, fd, peer)) {
-        free(place);
-        free(adoption);
-        return NULL;
-    }
-    *adoption = (struct adoption){.worker = worker, .place = place, .fd = fd};
-    listener_peer_text(peer, adoption->address);
-    return adoption;
-}
-
-void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *peer)
-{
-    struct adoption *adoption = make_adoption(worker, fd, peer);
-    if (adoption) {
-        atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
-        if (!lane_post_call(worker->lane, adopt, adoption))
-            return;
-        atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
-        places_give_back(&worker->server->places, adoption->place);
-        free(adoption->place);
-    }
-    log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory");
-    free(adoption);
-    close(fd);
+    const uint64_t targets = counter_read(&worker->lane->targeted) - worker->flushed_targets;
+    if (targets == 0 || targets > WORKER_FLUSH_TARGETS)
+        return;
+    lane_flush(worker->lane);
+    worker_flushed(worker);
 }
 
 void worker_release(struct worker *worker)
@@ -219,34 +51,4 @@ void worker_release(struct worker *worker)
     struct server *server = worker->server;
     if (atomic_fetch_sub(&worker->load, 1) == 1 && atomic_load(&server->draining))
         uv_async_send(server->drained);
-}
-
-static void drain(void *data)
-{
-    struct worker *worker = data;
-    for (struct ws_connection *connection = worker->connections; connection;
-         connection = connection->next)
-        ws_connection_drain(connection);
-    if (atomic_load(&worker->server->clients) == 0)
-        uv_async_send(worker->server->drained);
-}
-
-void worker_drain(struct worker *worker)
-{
-    if (lane_post_call(worker->lane, drain, worker))
-        log_error("out of memory while draining: clients are not told");
-}
-
-static void take_leave(void *data)
-{
-    struct worker *worker = data;
-    farewell_begin(worker, worker->server->farewell_ms);
-    if (worker_load(worker) == 0)
-        uv_async_send(worker->server->drained);
-}
-
-void worker_take_leave(struct worker *worker)
-{
-    if (lane_post_call(worker->lane, take_leave, worker))
-        log_error("out of memory while draining: clients are not told");
 }

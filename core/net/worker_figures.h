@@ -31,7 +31,8 @@ enum end_cause {
 };
 
 /* The statuses that a handshake may be refused with. */
-#define REFUSAL_STATUSES(X) X(400) X(401) X(403) X(404) X(405) X(426) X(500) X(503)
+#define REFUSAL_STATUSES(X)                                                                        \
+    X(400) X(401) X(403) X(404) X(405) X(414) X(426) X(431) X(500) X(503) X(505)
 
 enum refusal_status {
 #define REFUSAL_NAME(status) REFUSED_##status,

@@ -521,9 +521,10 @@ int client_send_control(toni_client *client, enum frame_opcode opcode, const voi
                         size_t size)
 {
     lane_deliver(client->lane);
-    if (client->close_queued || client->deaf || client->starved ||
-        client->outbox.controls >= CLIENT_CONTROLS_MAX)
+    if (client->close_queued || client->deaf || client->starved)
         return -1;
+    if (client->outbox.controls >= CLIENT_CONTROLS_MAX)
+        outbox_drop_newest_control(&client->outbox);
     struct batch *batch = batch_create(2 + size);
     int result = batch ? batch_append_control(batch, opcode, payload, size) : -1;
     if (result == 0)

@@ -23,7 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* So many pings and pongs may wait in an outbox. */
+/* So many pings and pongs may wait in an outbox; of more the last takes the place of the one before
+ * it, as RFC 6455, section 5.5.3, allows. */
 #define CLIENT_CONTROLS_MAX 16
 
 enum client_state {
@@ -175,8 +176,7 @@ static inline struct batch *client_batch(const toni_client *client, struct batch
 
 /** Puts a ping or a pong behind what waits for the client and what its lane was posted before.
  * @param size  At most FRAME_CONTROL_MAX.
- * @return 0; -1 if CLIENT_CONTROLS_MAX of these wait already, on no memory, or if nothing may
- * follow what waits. */
+ * @return 0; -1 on no memory, or if nothing may follow what waits. */
 int client_send_control(toni_client *client, enum frame_opcode opcode, const void *payload,
                         size_t size);
 

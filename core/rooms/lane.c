@@ -164,8 +164,7 @@ static void keep_promise(struct lane *lane)
         lane->wake(lane->wake_data);
 }
 
-/* Those whom this worker has posted to. */
-static void wake_others(struct lane *lane)
+void lane_wake_others(struct lane *lane)
 {
     if (!lane->wakes)
         return;
@@ -180,7 +179,7 @@ static void wake_others(struct lane *lane)
 
 bool lane_pending(struct lane *lane)
 {
-    wake_others(lane);
+    lane_wake_others(lane);
     pthread_mutex_lock(&lane->mutex);
     bool pending = !is_empty(lane) || lane->first_node;
     set_sleep(lane, pending ? LANE_AWAKE : LANE_ASLEEP);
@@ -265,14 +264,14 @@ void lane_flush(struct lane *lane)
 
 void lane_flush_midway(struct lane *lane)
 {
-    wake_others(lane);
+    lane_wake_others(lane);
     lane_flush(lane);
 }
 
 void lane_turn(struct lane *lane)
 {
     deliver_all(lane, take_calls(lane));
-    wake_others(lane); /* now, so that they write while this one does */
+    lane_wake_others(lane); /* now, so that they write while this one does */
     lane_flush(lane);
     if (budget_is_passed(&lane->budgets[BUDGET_OUTBOX]))
         lane->work->relieve(lane);

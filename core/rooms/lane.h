@@ -157,6 +157,10 @@ void lane_flush(struct lane *lane);
  * only. */
 void lane_deliver(struct lane *lane);
 
+/** Wakes the lanes that were posted to since this was done last: it happens at the end of a turn by
+ * itself, and in one that takes long it has to happen sooner. The worker's only. */
+void lane_wake_others(struct lane *lane);
+
 /** @return Whether there is something to do that came after the last turn: then the loop must not
  * block. If there is not, what comes from now on wakes it. The worker's only. */
 bool lane_pending(struct lane *lane);

@@ -364,6 +364,21 @@ void outbox_drop_oldest(struct outbox *outbox, uint64_t spared, uint64_t spared_
     close_gaps_at_head(outbox, i);
 }
 
+void outbox_drop_newest_control(struct outbox *outbox)
+{
+    for (uint32_t i = outbox->count; i-- > (outbox->begun > 0);) {
+        struct outbox_entry *entry = entry_at(outbox, i);
+        if (!entry->batch->is_control)
+            continue;
+        outbox->bytes -= entry_end(entry) - entry_begin(entry);
+        outbox->controls--;
+        entry->count = 0;
+        batch_give(outbox->refs, entry->batch);
+        close_gaps_at_tail(outbox, i);
+        return;
+    }
+}
+
 void outbox_drop_newest(struct outbox *outbox, uint64_t messages, outbox_told *told, void *data)
 {
     set_begun_apart(outbox);

@@ -71,6 +71,9 @@ void outbox_each(const struct outbox *outbox, outbox_told *told, void *data);
 void outbox_drop_oldest(struct outbox *outbox, uint64_t spared, uint64_t spared_bytes,
                         uint64_t messages, uint64_t bytes, outbox_told *told, void *data);
 
+/** Drops the newest ping or pong of which no byte is written yet, if there is one. */
+void outbox_drop_newest_control(struct outbox *outbox);
+
 /** Drops the broadcasts among the newest @p messages. */
 void outbox_drop_newest(struct outbox *outbox, uint64_t messages, outbox_told *told, void *data);
 

@@ -132,7 +132,13 @@ class SharedBatches(System):
     countable = True
 
     def command(self, port, folder):
-        return [os.path.join(self.build, "tests", "bench", "shared_batches"), str(port)]
+        return [self.program(), str(port)]
+
+    def program(self):
+        return os.path.join(self.build, "tests", "bench", "shared_batches")
+
+    def missing(self):
+        return None if os.path.exists(self.program()) else "there was no libwebsockets to build it with"
 
 
 class BareSend(System):

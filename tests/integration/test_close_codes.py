@@ -1,5 +1,8 @@
 """How connections end: the close code on the wire, and the one on_disconnect with its reason."""
 
+import socket
+import time
+
 from toni_host import (
     BINARY,
     CLOSE,
@@ -10,6 +13,7 @@ from toni_host import (
     PROBE,
     REFUSE,
     ROOMS,
+    SLOWNESS,
     TEXT,
     Client,
     Host,
@@ -46,14 +50,16 @@ PROTOCOL_ERRORS = {
     },
 }
 
-# libwebsockets ends these without a close frame before the host is asked; 1002 is right as well.
-CUT_BY_THE_LIBRARY = {
+# The same, of control frames and lengths.
+BAD_LENGTHS = {
     "ping of 126 bytes": frame(PING, b"x" * 126),
     "pong of 126 bytes": frame(PONG, b"x" * 126),
     "close of 126 bytes": frame(CLOSE, close_payload(1000, "x" * 124)),
     "ping with a 64-bit length": frame(PING, b"x", wide=64),
     "length past 2^63": frame(BINARY, b"", length=2**63),
 }
+PROTOCOL_ERRORS.update(BAD_LENGTHS)
+PROTOCOL_ERRORS["no mask"] = frame(TEXT, "x", mask=None)
 
 NOT_UTF8 = {
     "lone continuation": b"\x80",
@@ -105,7 +111,7 @@ class TestCloseCodes(Endings):
 
     def test_code_and_reason_of_the_client_are_echoed(self):
         for code, reason in ((1000, ""), (1000, "bye"), (1001, "leaving"), (1003, ""), (1007, ""),
-                             (1011, "x"), (3000, "three"), (3999, ""), (4000, "ü" * 61),
+                             (1011, "x"), (1012, ""), (1013, "later"), (1014, ""), (3000, "three"), (3999, ""), (4000, "ü" * 61),
                              (4999, "r" * 123)):
             with self.subTest(code=code, reason=reason):
                 client = self.client("/rooms")
@@ -164,18 +170,13 @@ class TestCloseCodes(Endings):
                 client.expect_close(1002)
                 self.ended(client, "protocol_error", 1002)
 
-    def test_what_the_library_cuts_ends_at_once_and_alone(self):
-        for name, data in CUT_BY_THE_LIBRARY.items():
+    def test_bad_lengths_are_seen_by_the_gateway_and_end_nobody_else(self):
+        for name, data in BAD_LENGTHS.items():
             with self.subTest(error=name):
                 client = self.probe()
                 client.send_raw(data)
-                while client._fill():
-                    if client.buffer[:1] == b"\x88":
-                        client.expect_close((1002, 1009))
-                        break
-                line = self.disconnected(client.id)
-                self.assertIn(line["reason"], ("protocol_error", "lost"))
-                self.ended(client, line["reason"])
+                client.expect_close(1002)
+                self.ended(client, "protocol_error", 1002)
 
     def test_nothing_of_a_broken_message_reaches_the_gateway(self):
         client = self.probe()
@@ -300,6 +301,83 @@ class TestCloseCodes(Endings):
     def setUpClass(cls):
         super().setUpClass()
         cls.host.expect_error(instance="probe")  # the callback that fails
+
+
+@both
+class TestWhoeverCloses(Endings):
+    """What was sent before goes out first and whole, then the close frame, then TCP ends."""
+
+    limits = {"close_ms": 8000 * SLOWNESS}
+    SOON = 2 * SLOWNESS
+
+    def slow(self, count=20, size=60000):
+        """A client that has read nothing of so many messages."""
+        client = Client(self.host.address, "/probe", receive_buffer=4096)
+        self.addCleanup(client.sock.close)
+        client.read()
+        client.id = client.ask("id").split("=", 1)[1]
+        for room in (self.id(), "other"):
+            self.assertEqual(client.ask("join:" + room), "ok")
+        messages = [b"%06d" % n + b"x" * size for n in range(count)]
+        for message in messages:
+            self.assertEqual(self.witness.ask("tell:other:" + message.decode()), "targeted=1")
+        return client, messages
+
+    def test_a_client_that_closes_while_messages_wait_gets_them_whole(self):
+        client, messages = self.slow()
+        client.send_frame(CLOSE, close_payload(4321, "enough"))
+        closed = client.expect_close(4321, "enough", answer=False)
+        self.assertEqual(closed.before, messages)
+        started = time.monotonic()
+        client.expect_end()
+        self.assertLess(time.monotonic() - started, self.SOON)
+        self.ended(client, "client", 4321)
+
+    def test_one_large_message_is_not_cut_either(self):
+        client, messages = self.slow(1, 900000)
+        client.send_frame(CLOSE, close_payload(1000))
+        self.assertEqual(b"".join(client.expect_close(1000, answer=False).before), messages[0])
+        client.expect_end()
+
+    def test_a_protocol_error_while_messages_wait_is_told_behind_them(self):
+        client, messages = self.slow()
+        client.send_raw(frame(3, b"x"))
+        self.assertEqual(client.expect_close(1002).before, messages)
+        self.ended(client, "protocol_error", 1002)
+
+    def test_an_error_and_the_end_at_once(self):
+        client = self.probe()
+        client.send_raw(frame(TEXT, "id") + frame(TEXT, b"x", rsv=4))
+        client.sock.shutdown(socket.SHUT_WR)
+        closed = client.expect_close(1002, answer=False)
+        self.assertEqual(closed.before, [b"id=" + client.id.encode()])
+        client.expect_end()
+        self.ended(client, "protocol_error", 1002)
+
+    def test_tcp_ends_as_soon_as_both_have_said_close(self):
+        for how in ("client", "server", "error"):
+            with self.subTest(how=how):
+                client = self.probe()
+                started = time.monotonic()
+                if how == "client":
+                    client.send_frame(CLOSE, close_payload(1000))
+                    client.expect_close(1000, answer=False)
+                    client.expect_end()
+                elif how == "server":
+                    client.send("bye:4000:over")
+                    client.expect_close(4000, "over")
+                else:
+                    client.send_raw(frame(PING, b"x" * 126))
+                    client.expect_close(1002)
+                self.disconnected(client.id)
+                self.assertLess(time.monotonic() - started, self.SOON)
+
+    def test_a_reset_while_messages_wait(self):
+        client, _ = self.slow()
+        started = time.monotonic()
+        client.reset()
+        self.ended(client, "lost")
+        self.assertLess(time.monotonic() - started, self.SOON)
 
 
 @both

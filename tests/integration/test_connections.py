@@ -240,8 +240,7 @@ class TestConnections(FreshHost):
 
 
 class TestComingAndGoing(HostTestCase):
-    """Some versions of libwebsockets count connections of all contexts in one place, without a
-    lock, and abort when the count is wrong."""
+    """Nobody says anything, and all workers close at once."""
 
     workers = 4
 

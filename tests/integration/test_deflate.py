@@ -140,20 +140,25 @@ class TestTerms(DeflateTestCase):
             "permessage-deflate; server_max_window_bits=09",
             "permessage-deflate; client_max_window_bits=7",
             "permessage-deflate; client_max_window_bits=x",
-            "permessage-deflate; =8",
-            "permessage-deflate; a b",
-            'permessage-deflate; client_max_window_bits="8',
             "x-webkit-deflate-frame",
-            "",
         ):
             self.assertIsNone(self.answer(offer), offer)
 
-    def test_a_list_that_is_too_long_is_refused(self):
-        offers = ", ".join(["x-unknown-%d" % number for number in range(40)])
-        for path in ("/echo", "/deflating"):
-            with self.assertRaises(Refused) as refused:
-                self.client(path, deflate=offers)
-            self.assertEqual(refused.exception.response.status, 400)
+    def test_what_is_malformed_is_refused(self):
+        for offer in (
+            "permessage-deflate; =8",
+            "permessage-deflate; a b",
+            'permessage-deflate; client_max_window_bits="8',
+        ):
+            for path in ("/echo", "/deflating"):
+                with self.assertRaises(Refused) as refused:
+                    self.client(path, deflate=offer)
+                self.assertEqual(refused.exception.response.status, 400, offer)
+
+    def test_a_list_may_be_long(self):
+        offers = ", ".join(["x-unknown-%d" % number for number in range(400)])
+        self.assertIsNone(self.answer(offers))
+        self.assertEqual(self.answer(offers + ", permessage-deflate"), ANSWER)
 
     def test_offers_in_several_headers(self):
         client = self.client(
@@ -284,9 +289,8 @@ class TestMessages(DeflateTestCase):
         client.send_raw(frame(TEXT, deflated(prose(500)), rsv=4) + frame(PING, b"p"))
         got = {client.read_data().opcode, client.read_data().opcode}
         self.assertEqual(got, {TEXT, PONG})
-        client.send_frame(PING, b"libwebsockets takes this", rsv=4)
-        client.expect_pong(b"libwebsockets takes this")
-        client.close()
+        client.send_frame(PING, b"data frames alone may be compressed", rsv=4)
+        client.expect_close(1002)
 
     def test_what_is_not_deflate_is_1007(self):
         whole = deflated(prose(2000))
@@ -321,7 +325,7 @@ class TestMessages(DeflateTestCase):
         for first, second in ((4, 4), (0, 4)):
             client = self.client("/deflating", deflate=OFFER)
             client.send_raw(
-                frame(TEXT, data[:100], rsv=first, fin=False)
+                frame(BINARY, data[:100], rsv=first, fin=False)
                 + frame(CONTINUATION, data[100:], rsv=second)
             )
             client.expect_close(1002)

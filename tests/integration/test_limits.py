@@ -7,6 +7,7 @@ import time
 
 from toni_host import (
     CLOSE,
+    CONTINUATION,
     DEADLINE,
     ECHO,
     PING,
@@ -181,9 +182,25 @@ class TestRate(HostTestCase):
             time.sleep(0.1)
             self.assertEqual(client.ask(str(number)), str(number))
 
-    def test_pings_are_no_messages(self):
+    def test_control_frames_and_empty_fragments_count_too(self):
+        floods = {
+            "pings": frame(PING, b"x") * 200,
+            "pongs": frame(PONG, b"") * 200,
+            "empty fragments": frame(TEXT, "a", fin=False) + frame(CONTINUATION, b"", fin=False) * 200,
+        }
+        for name, data in floods.items():
+            with self.subTest(flood=name):
+                client = self.client("/echo")
+                client.send_raw(data)
+                frames = []
+                while not frames or frames[-1].opcode != CLOSE:
+                    frames.append(client.read_frame())
+                self.assertEqual(frames[-1].payload, b"\x03\xf0too many messages")
+                self.assertLess(len(frames), 100)
+
+    def test_a_few_pings_are_answered(self):
         client = self.client("/echo")
-        for number in range(100):
+        for number in range(5):
             client.send_frame(PING, b"%d" % number)
             client.expect_pong(b"%d" % number)
         self.assertEqual(client.ask("still here"), "still here")

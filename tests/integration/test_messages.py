@@ -195,6 +195,24 @@ class TestMessages(HostTestCase):
             sorted((f.opcode, f.payload) for f in got), [(TEXT, b"ab"), (PONG, b"ping")]
         )
 
+    def test_several_pings_are_answered_each_in_order(self):
+        client = self.client("/echo")
+        data = [(PING, b"1"), (TEXT, b"a"), (PING, b"2"), (TEXT, b"b"), (PING, b"3"), (PING, b"4")]
+        client.send_raw(b"".join(frame(opcode, payload) for opcode, payload in data))
+        for opcode, payload in data:
+            got = client.read_frame()
+            self.assertEqual((got.opcode, got.payload), (PONG if opcode == PING else opcode, payload))
+
+    def test_pings_of_who_does_not_read_are_bounded_and_the_last_is_answered(self):
+        client = self.client("/echo", receive_buffer=4096)
+        client.send_raw(b"".join(frame(PING, b"%0100d" % n) for n in range(60000)))
+        pongs = []
+        while not pongs or pongs[-1] != b"%0100d" % 59999:
+            got = client.read_frame()
+            self.assertEqual(got.opcode, PONG)
+            pongs.append(got.payload)
+        self.assertEqual(pongs, sorted(pongs))
+
     def test_pongs_that_nobody_asked_for_are_ignored(self):
         client = self.client("/rooms")
         client.send_raw(frame(PONG, b"") + frame(PONG, b"x" * 125))

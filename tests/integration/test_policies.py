@@ -115,9 +115,9 @@ class TestPolicies(HostTestCase):
             lambda: self.figure("outbox_messages") > MOST // 4, "most of them wait in the outbox"
         )
 
-    def test_a_pong_passes_what_waits(self):
+    def test_a_pong_comes_behind_what_waits_and_no_more(self):
         """Whoever reads more slowly than its room is fed, in every turn, gets its pong all the same: else
-        it might take the host for lost."""
+        it might take the host for lost. What comes after its ping may be dropped, or follows the pong."""
         slow = Client(self.host.address, "/drop_oldest", receive_buffer=8192)
         self.addCleanup(slow.sock.close)
         feeder = Client(self.host.address, "/drop_oldest")
@@ -137,7 +137,7 @@ class TestPolicies(HostTestCase):
                 break
             read += 2 + len(got.payload)
         self.assertEqual(got.payload, b"still there?")
-        self.assertLess(read, 1 << 20, "bytes that came before it")
+        self.assertLess(read, 4 << 20, "bytes that came before it, of 24 million")
         thread.join()
         feeder.reset()
 

@@ -196,7 +196,9 @@ START_TEST(control_frames_are_in_order_and_no_messages)
     ck_assert_uint_eq(peer->client->outbox.controls, 2);
     for (int i = 2; i < CLIENT_CONTROLS_MAX; i++)
         ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, "c", 1), 0);
-    ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, "d", 1), -1);
+    for (const char *late = "def"; *late; late++)
+        ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, late, 1), 0);
+    ck_assert_uint_eq(peer->client->outbox.controls, CLIENT_CONTROLS_MAX);
     peer_take(peer, WINDOW_OPEN);
     static const char expected[] = "\x81\x01"
                                    "1"
@@ -213,6 +215,12 @@ START_TEST(control_frames_are_in_order_and_no_messages)
                                    "c";
     ck_assert_uint_ge(peer->socket.wire.length, sizeof expected - 1);
     ck_assert_mem_eq(peer->socket.wire.bytes, expected, sizeof expected - 1);
+    ck_assert_mem_eq(peer->socket.wire.bytes + peer->socket.wire.length - 6,
+                     "\x8a\x01"
+                     "c"
+                     "\x8a\x01"
+                     "f",
+                     6);
     ck_assert_uint_eq(peer->client->outbox.controls, 0);
     ck_assert_uint_eq(dropped(DROP_OLDEST), 2);
     finish();

@@ -1,21 +1,21 @@
 /* Rates of what clients send. */
-#include "net/ws_rate.h"
+#include "net/rate.h"
 
 #include <check.h>
 #include <stdlib.h>
 
-static struct ws_rate rate;
+static struct rate rate;
 static struct limits limits;
 
 static void set_up(void)
 {
     limits = limits_default();
-    ws_rate_init(&rate, 1000);
+    rate_init(&rate, 1000);
 }
 
 static bool takes(size_t size, uint64_t now_ms)
 {
-    return ws_rate_take(&rate, &limits, size, now_ms) == NULL;
+    return rate_take(&rate, &limits, size, now_ms) == NULL;
 }
 
 START_TEST(without_limits_all_is_taken)
@@ -31,7 +31,7 @@ START_TEST(messages_come_at_once_up_to_the_burst_and_then_at_their_rate)
     limits.message_burst = 3;
     for (int i = 0; i < 3; i++)
         ck_assert(takes(0, 1000));
-    ck_assert_str_eq(ws_rate_take(&rate, &limits, 0, 1000), "too many messages");
+    ck_assert_str_eq(rate_take(&rate, &limits, 0, 1000), "too many messages");
     ck_assert(!takes(0, 1090));
     ck_assert(takes(0, 1110));
     ck_assert(!takes(0, 1120));
@@ -52,7 +52,7 @@ START_TEST(bytes_come_at_their_rate)
     limits.bytes_per_second = 1000;
     for (int i = 0; i < 10; i++)
         ck_assert(takes(100, 1000));
-    ck_assert_str_eq(ws_rate_take(&rate, &limits, 1, 1000), "too many bytes");
+    ck_assert_str_eq(rate_take(&rate, &limits, 1, 1000), "too many bytes");
     ck_assert(takes(100, 1101));
     for (int i = 0; i < 10; i++)
         ck_assert(takes(100, 10000)); /* no more than a second is saved up */
@@ -81,7 +81,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("net/ws_rate");
+    Suite *suite = suite_create("net/rate");
     TCase *cases = tcase_create("all");
 
     tcase_add_checked_fixture(cases, set_up, NULL);

@@ -1,7 +1,7 @@
 /* How much a client may send in a time: messages_per_second and bytes_per_second, two buckets that
  * fill as time goes by. What happens to who sends more is ws_connection.c's. */
-#ifndef NET_WS_RATE_H
-#define NET_WS_RATE_H
+#ifndef NET_RATE_H
+#define NET_RATE_H
 
 #include "rooms/limits.h"
 
@@ -9,28 +9,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct ws_rate {
+struct rate {
     double messages; /* that may come at once */
     double bytes;    /* below 0: so many too many have come */
     uint64_t filled_ms;
 };
 
 /** Begins with full buckets. */
-void ws_rate_init(struct ws_rate *rate, uint64_t now_ms);
+void rate_init(struct rate *rate, uint64_t now_ms);
 
 /** Takes a message out of both buckets.
  * @param size  In bytes, inflated.
  * @return NULL, or which of them did not hold it, in words for the client. */
-const char *ws_rate_take_limited(struct ws_rate *rate, const struct limits *limits, size_t size,
-                                 uint64_t now_ms);
+const char *rate_take_limited(struct rate *rate, const struct limits *limits, size_t size,
+                              uint64_t now_ms);
 
 /** The same; without limits that is two comparisons. */
-static inline const char *ws_rate_take(struct ws_rate *rate, const struct limits *limits,
-                                       size_t size, uint64_t now_ms)
+static inline const char *rate_take(struct rate *rate, const struct limits *limits, size_t size,
+                                    uint64_t now_ms)
 {
     if (limits->messages_per_second == 0 && limits->bytes_per_second == 0)
         return NULL;
-    return ws_rate_take_limited(rate, limits, size, now_ms);
+    return rate_take_limited(rate, limits, size, now_ms);
 }
 
 #endif

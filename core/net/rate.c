@@ -1,10 +1,10 @@
-/* Rates; see ws_rate.h. */
-#include "net/ws_rate.h"
+/* Rates; see rate.h. */
+#include "net/rate.h"
 
-void ws_rate_init(struct ws_rate *rate, uint64_t now_ms)
+void rate_init(struct rate *rate, uint64_t now_ms)
 {
     /* More than any bucket holds: the first message cuts both to what they do. */
-    *rate = (struct ws_rate){
+    *rate = (struct rate){
         .messages = (double)UINT64_MAX, .bytes = (double)UINT64_MAX, .filled_ms = now_ms};
 }
 
@@ -14,8 +14,8 @@ static double filled(double tokens, uint64_t per_second, uint64_t most, uint64_t
     return tokens > (double)most ? (double)most : tokens;
 }
 
-const char *ws_rate_take_limited(struct ws_rate *rate, const struct limits *limits, size_t size,
-                                 uint64_t now_ms)
+const char *rate_take_limited(struct rate *rate, const struct limits *limits, size_t size,
+                              uint64_t now_ms)
 {
     const uint64_t passed_ms = now_ms - rate->filled_ms;
     rate->filled_ms = now_ms;

@@ -1,0 +1,100 @@
+/* Closing; see closing.h. */
+#include "net/closing.h"
+
+#include "net/connection.h"
+#include "net/inbound.h"
+#include "net/pausing.h"
+#include "ws/frame.h"
+
+/* More than this is not taken from one that goes on sending. */
+#define DROPPED_MAX 1048576
+
+static void begin_clock(struct connection *connection)
+{
+    const struct limits *limits =
+        connection->limits ? connection->limits : &connection->served.worker->server->limits;
+    connection->close_due_ms = connection_now_ms(connection) + limits->close_ms;
+    connection->dropped_bytes = 0;
+    connection_set_timeout(connection, limits->close_ms);
+}
+
+void closing_begin(struct connection *connection)
+{
+    if (connection->state != CONNECTION_OPEN)
+        return;
+    pausing_end(connection);
+    inbound_forget(connection);
+    connection->state = CONNECTION_CLOSING;
+    begin_clock(connection);
+}
+
+/* Nothing follows a peer's close, so if it has come, it is what these bytes end with. What only
+ * looks like one ends the connection sooner than it might. */
+static bool ends_with_close(const uint8_t *bytes, size_t size)
+{
+    for (size_t payload = 0; payload <= FRAME_CONTROL_MAX && payload + 6 <= size; payload++) {
+        const uint8_t *frame = bytes + size - payload - 6;
+        if (frame[0] == (0x80 | FRAME_CLOSE) && frame[1] == (0x80 | payload))
+            return true;
+    }
+    return false;
+}
+
+void closing_drop(struct connection *connection, const uint8_t *bytes, size_t size)
+{
+    if (ends_with_close(bytes, size))
+        connection->peer_has_closed = true;
+}
+
+/* Takes one buffer's worth. @return Whether there was something. */
+static bool take(struct connection *connection)
+{
+    /* Not the worker's receive buffer: a flush in the middle of a read may lead here. */
+    uint8_t *bytes = connection->served.worker->lane->scratch;
+    ssize_t taken = stream_read(&connection->stream, bytes, FRAME_MAX);
+    if (taken == STREAM_BROKEN) {
+        connection_abort(connection, END_CAUSE_COUNT);
+    } else if (taken == STREAM_ENDED) {
+        connection->peer_has_ended = true;
+        stream_listen(&connection->stream, 0);
+    } else if (taken > 0) {
+        closing_drop(connection, bytes, (size_t)taken);
+        connection->dropped_bytes += (uint32_t)taken;
+        if (connection->dropped_bytes >= DROPPED_MAX)
+            stream_listen(&connection->stream, STREAM_END);
+    }
+    return taken > 0;
+}
+
+/* Both have said close, or the peer has gone: nothing is waited for. */
+static void end_if_over(struct connection *connection)
+{
+    if (connection->state == CONNECTION_LINGERING &&
+        (connection->peer_has_closed || connection->peer_has_ended))
+        connection_abort(connection, END_CAUSE_COUNT);
+}
+
+void closing_written(struct connection *connection)
+{
+    if (connection->state != CONNECTION_OPENING && connection->state != CONNECTION_CLOSING)
+        return;
+    if (connection->state == CONNECTION_OPENING)
+        begin_clock(connection);
+    connection->state = CONNECTION_LINGERING;
+    stream_shut_write(&connection->stream);
+    while (connection->state == CONNECTION_LINGERING && !connection->peer_has_ended &&
+           connection->dropped_bytes < DROPPED_MAX && take(connection))
+        ;
+    end_if_over(connection);
+}
+
+void closing_readable(struct connection *connection)
+{
+    if (connection->dropped_bytes >= DROPPED_MAX) { /* it has ended, behind a flood */
+        connection->peer_has_ended = true;
+        stream_listen(&connection->stream, 0);
+    } else {
+        (void)take(connection);
+    }
+    end_if_over(connection);
+}

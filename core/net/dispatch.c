@@ -1,0 +1,111 @@
+/* Events by state; see dispatch.h. */
+#include "net/dispatch.h"
+
+#include "net/closing.h"
+#include "net/connection.h"
+#include "net/opening.h"
+#include "net/outbound.h"
+#include "net/pausing.h"
+#include "net/receiving.h"
+#include "net/watching.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void on_readable(struct connection *connection)
+{
+    switch ((enum connection_state)connection->state) {
+    case CONNECTION_OPENING:
+        opening_readable(connection);
+        break;
+    case CONNECTION_OPEN:
+        receiving_readable(connection);
+        break;
+    case CONNECTION_CLOSING:
+    case CONNECTION_LINGERING:
+        closing_readable(connection);
+        break;
+    case CONNECTION_CLOSED:
+        break;
+    }
+}
+
+/* A socket that is broken is not polled any more: so what it holds is read here, to its end, or
+ * nothing of it is wanted. */
+static void read_to_the_end(struct connection *connection)
+{
+    while (connection->state != CONNECTION_CLOSED && !connection->is_paused &&
+           !connection->peer_has_ended)
+        on_readable(connection);
+    connection_abort(connection, END_BY_LOSS);
+}
+
+static void ready(struct stream *stream, unsigned events)
+{
+    struct connection *connection = connection_of_stream(stream);
+    worker_notice_turn(connection->served.worker);
+    if (stream->is_broken) {
+        read_to_the_end(connection);
+        return;
+    }
+    if (events & STREAM_WRITE)
+        outbound_writable(connection);
+    if (events & STREAM_END && connection->is_paused)
+        pausing_peer_ended(connection);
+    else if (events & (STREAM_READ | STREAM_END))
+        on_readable(connection);
+}
+
+static void closed(struct stream *stream)
+{
+    struct connection *connection = connection_of_stream(stream);
+    worker_notice_turn(connection->served.worker);
+    connection_destroy(connection);
+}
+
+static const struct stream_owner owner = {.ready = ready, .closed = closed};
+
+int dispatch_adopt(struct worker *worker, int fd, const char *address, struct place *place)
+{
+    struct places *places = &worker->server->places;
+    struct connection *connection = connection_create(worker, fd, address, place, &owner);
+    if (connection) {
+        places_arrive(places, place);
+        return 0;
+    }
+    places_give_back(places, place);
+    free(place);
+    close(fd);
+    return -1;
+}
+
+void dispatch_expired(struct timeout *timeout)
+{
+    struct connection *connection =
+        (struct connection *)((char *)timeout - offsetof(struct connection, timeout));
+    worker_notice_turn(connection->served.worker);
+    switch ((enum connection_state)connection->state) {
+    case CONNECTION_OPENING:
+        opening_expired(connection);
+        break;
+    case CONNECTION_OPEN:
+        watching_look(connection);
+        break;
+    case CONNECTION_CLOSING: /* the rest can't be flushed, or the peer doesn't answer the close */
+    case CONNECTION_LINGERING:
+        connection_abort(connection, END_CAUSE_COUNT);
+        break;
+    case CONNECTION_CLOSED:
+        break;
+    }
+}
+
+void dispatch_drain(struct drain *drain, struct drain_node *node)
+{
+    (void)drain;
+    struct connection *connection =
+        (struct connection *)((char *)node - offsetof(struct connection, drain));
+    worker_notice_turn(connection->served.worker);
+    connection_drain(connection);
+}

@@ -1,0 +1,103 @@
+/* Calls to gateways; see gateway.h. */
+#include "net/gateway.h"
+
+#include "instance/instance.h"
+
+#include <toni/error.h>
+
+/* Each call is between these two. */
+
+static struct instance *enter(struct worker *worker, struct slot *slot)
+{
+    worker_calls(worker, slot);
+    return slot_enter(slot);
+}
+
+static struct instance *enter_of(const struct gateway_client *served)
+{
+    return enter(served->worker, served->slot);
+}
+
+static void release(struct instance *retired, toni_client *client)
+{
+    if (retired)
+        instance_client_free(retired, client->data);
+    client_set_data(client, NULL);
+}
+
+/* Inside the slot. A client of an instance that is not there any more is the new one's from now on;
+ * but not one that was refused, whose end nobody would be told of. */
+static int32_t hand_on(struct gateway_client *served, toni_client *client,
+                       struct instance *instance)
+{
+    struct slot *slot = served->slot;
+    if (served->generation == slot->generation)
+        return TONI_OK;
+    served->generation = slot->generation;
+    release(slot->retired, client);
+    if (!instance || served->is_refused)
+        return TONI_OK;
+    return instance_on_adopt(instance, client);
+}
+
+int32_t gateway_guard(struct worker *worker, struct slot *slot, toni_request *request)
+{
+    int32_t result = TONI_OK;
+    struct instance *instance = enter(worker, slot);
+    if (instance)
+        result = instance_guard(instance, request);
+    slot_exit(slot);
+    return result;
+}
+
+int32_t gateway_on_connect(struct gateway_client *served)
+{
+    int32_t result = TONI_OK;
+    struct instance *instance = enter_of(served);
+    served->generation = served->slot->generation;
+    if (instance)
+        result = instance_on_connect(instance, served->client);
+    if (result !=
+        TONI_OK) /* no callback follows: it carries nothing that a swap would have to mind */
+        release(instance, served->client);
+    slot_exit(served->slot);
+    return result;
+}
+
+void gateway_refused(struct gateway_client *served, int32_t error)
+{
+    struct instance *instance = enter_of(served);
+    if (instance)
+        instance_callback_failed(instance, "on_connect", served->client, error);
+    slot_exit(served->slot);
+}
+
+int32_t gateway_on_message(struct gateway_client *served, const toni_message *message)
+{
+    struct instance *instance = enter_of(served);
+    int32_t result = hand_on(served, served->client, instance);
+    if (result == TONI_OK && instance && client_is_open(served->client))
+        result = instance_on_message(instance, served->client, message);
+    slot_exit(served->slot);
+    return result;
+}
+
+void gateway_on_disconnect(struct gateway_client *served, toni_client *client,
+                           const toni_disconnect_info *info)
+{
+    struct instance *instance = enter_of(served);
+    (void)hand_on(served, client, instance); /* it ends anyway */
+    client_begin_leaving(client);
+    if (instance && info)
+        instance_on_disconnect(instance, client, info);
+    release(instance, client);
+    slot_exit(served->slot);
+}
+
+int32_t gateway_adopt(struct gateway_client *served)
+{
+    struct instance *instance = enter_of(served);
+    int32_t result = hand_on(served, served->client, instance);
+    slot_exit(served->slot);
+    return result;
+}

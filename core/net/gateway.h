@@ -1,0 +1,48 @@
+/* A worker's calls to gateways for one client: whatever instance is in the slot at the moment. Not
+ * about what the connection makes of the results: an error is returned, and ended there.
+ *
+ * When the instance was exchanged, a client is handed on before the first callback of the new one
+ * for it: what the old one kept with it is released, and `on_adopt` is called. All on the client's
+ * worker. */
+#ifndef NET_GATEWAY_H
+#define NET_GATEWAY_H
+
+#include "instance/slot.h"
+#include "net/worker.h"
+#include "rooms/client.h"
+#include "rooms/request.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** A client, and whose it is. */
+struct gateway_client {
+    struct worker *worker;
+    struct slot *slot;   /* NULL before the handshake */
+    toni_client *client; /* NULL before the handshake and after the end */
+    uint32_t generation; /* of the instance that the client is known to */
+    bool is_refused;     /* by `on_connect`: it gets no `on_disconnect` */
+};
+
+/** @return See instance_guard(). */
+int32_t gateway_guard(struct worker *worker, struct slot *slot, toni_request *request);
+
+/** The client is there by now. @return See instance_on_connect(). */
+int32_t gateway_on_connect(struct gateway_client *served);
+
+/** Counts and logs what `on_connect` returned. */
+void gateway_refused(struct gateway_client *served, int32_t error);
+
+/** @return See instance_on_message(), or what `on_adopt` returned before. A client that is being
+ * closed gets nothing. */
+int32_t gateway_on_message(struct gateway_client *served, const toni_message *message);
+
+/** The client has ended; it is taken out of @p served already.
+ * @param info  NULL: the gateway is not told, but releases what it kept. */
+void gateway_on_disconnect(struct gateway_client *served, toni_client *client,
+                           const toni_disconnect_info *info);
+
+/** Hands the client on, if that is due. @return TONI_OK, or what `on_adopt` returned. */
+int32_t gateway_adopt(struct gateway_client *served);
+
+#endif

@@ -1,0 +1,217 @@
+/* What is kept of what clients send; see inbound.h. */
+#include "net/inbound.h"
+
+#include "base/log_limit.h"
+#include "net/connection.h"
+#include "rooms/pins.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct budget *budget_of(const struct worker *worker)
+{
+    return &worker->lane->budgets[BUDGET_INBOUND];
+}
+
+static struct inbound *get(struct connection *connection)
+{
+    if (!connection->inbound) {
+        connection->inbound = calloc(1, sizeof *connection->inbound);
+        if (connection->inbound)
+            connection->inbound->connection = connection;
+    }
+    return connection->inbound;
+}
+
+static void unlink_resumed(struct inbound *inbound)
+{
+    if (!inbound->link)
+        return;
+    *inbound->link = inbound->next;
+    if (inbound->next)
+        inbound->next->link = inbound->link;
+    else
+        inbound->connection->served.worker->last_resumed = inbound->link;
+    inbound->link = NULL;
+}
+
+/* Charges what there is now; frees what keeps nothing. */
+static void note(struct connection *connection)
+{
+    struct inbound *inbound = connection->inbound;
+    struct worker *worker = connection->served.worker;
+    const bool is_needed = inbound->message.length > 0 || inbound->message_began_ms != 0 ||
+                           inbound->rest || connection->is_paused;
+    const uint64_t before = inbound->pin.bytes;
+    const uint64_t bytes =
+        is_needed ? sizeof *inbound + inbound->message.capacity + inbound->rest_size : 0;
+    if (bytes > before)
+        budget_charge(budget_of(worker), bytes - before);
+    else if (bytes < before)
+        budget_release(budget_of(worker), before - bytes);
+    if (bytes != before)
+        pin_set(worker->lane, BUDGET_INBOUND, &inbound->pin, bytes);
+    if (is_needed)
+        return;
+    unlink_resumed(inbound);
+    buffer_finish(&inbound->message);
+    free(inbound);
+    connection->inbound = NULL;
+}
+
+/* --- The message */
+
+int inbound_append(struct connection *connection, const void *bytes, size_t size)
+{
+    struct inbound *inbound = get(connection);
+    if (!inbound)
+        return -1;
+    const bool begins = inbound->message_began_ms == 0;
+    if (begins)
+        inbound->message_began_ms = connection_now_ms(connection);
+    int result = buffer_append(&inbound->message, bytes, size);
+    note(connection);
+    pin_moved(connection->served.worker->lane, BUDGET_INBOUND, &inbound->pin);
+    if (begins)
+        connection_look_within(connection, connection->limits->message_ms);
+    return result;
+}
+
+struct buffer inbound_take_message(struct connection *connection)
+{
+    struct inbound *inbound = connection->inbound;
+    struct buffer message = inbound->message;
+    buffer_init(&inbound->message);
+    inbound->message_began_ms = 0;
+    note(connection);
+    return message;
+}
+
+void inbound_forget_message(struct connection *connection)
+{
+    if (!connection->inbound)
+        return;
+    struct buffer message = inbound_take_message(connection);
+    buffer_finish(&message);
+}
+
+uint64_t inbound_look(struct connection *connection)
+{
+    const struct inbound *inbound = connection->inbound;
+    if (!inbound || inbound->message_began_ms == 0)
+        return UINT64_MAX;
+    const uint64_t due_ms = inbound->message_began_ms + connection->limits->message_ms;
+    const uint64_t now_ms = connection_now_ms(connection);
+    if (now_ms < due_ms)
+        return due_ms - now_ms;
+    connection_end_now(connection, END_BY_MESSAGE_TIME, 1008, "a message took too long");
+    return 0;
+}
+
+/* --- The rest */
+
+int inbound_keep_rest(struct connection *connection, const uint8_t *bytes, size_t size)
+{
+    struct inbound *inbound = connection->inbound;
+    uint8_t *rest = NULL;
+    if (size == 0 && !inbound)
+        return 0;
+    if (size > 0) {
+        inbound = get(connection);
+        rest = inbound ? malloc(size) : NULL;
+        if (!rest)
+            return -1;
+        memcpy(rest, bytes, size);
+    }
+    free(inbound->rest);
+    inbound->rest = rest;
+    inbound->rest_size = size;
+    note(connection);
+    return 0;
+}
+
+uint8_t *inbound_take_rest(struct connection *connection, size_t *size)
+{
+    struct inbound *inbound = connection->inbound;
+    uint8_t *rest = inbound ? inbound->rest : NULL;
+    *size = rest ? inbound->rest_size : 0;
+    if (!rest)
+        return NULL;
+    inbound->rest = NULL;
+    inbound->rest_size = 0;
+    note(connection);
+    return rest;
+}
+
+int inbound_begin_pause(struct connection *connection)
+{
+    if (!get(connection))
+        return -1;
+    note(connection);
+    return 0;
+}
+
+void inbound_resume(struct connection *connection)
+{
+    struct inbound *inbound = connection->inbound;
+    if (!inbound)
+        return;
+    if (inbound->rest && !inbound->link) {
+        struct worker *worker = connection->served.worker;
+        inbound->next = NULL;
+        inbound->link = worker->last_resumed;
+        *inbound->link = inbound;
+        worker->last_resumed = &inbound->next;
+    }
+    note(connection);
+}
+
+size_t inbound_count_resumed(const struct worker *worker)
+{
+    size_t count = 0;
+    for (const struct inbound *inbound = worker->resumed; inbound; inbound = inbound->next)
+        count++;
+    return count;
+}
+
+struct connection *inbound_next_resumed(struct worker *worker)
+{
+    struct inbound *inbound = worker->resumed;
+    if (!inbound)
+        return NULL;
+    unlink_resumed(inbound);
+    return inbound->connection;
+}
+
+void inbound_forget(struct connection *connection)
+{
+    struct inbound *inbound = connection->inbound;
+    if (!inbound)
+        return;
+    unlink_resumed(inbound);
+    free(inbound->rest);
+    inbound->rest = NULL;
+    inbound->rest_size = 0;
+    inbound_forget_message(connection);
+}
+
+/* --- Too much for the host */
+
+static struct connection *connection_of(struct pin *pin)
+{
+    return ((struct inbound *)((char *)pin - offsetof(struct inbound, pin)))->connection;
+}
+
+void inbound_relieve(struct worker *worker)
+{
+    struct pin *pin;
+    while ((pin = budget_victim(budget_of(worker), worker->lane))) {
+        struct connection *connection = connection_of(pin);
+        const toni_client *client = connection->served.client;
+        log_limited(LOG_LEVEL_WARN,
+                    "client closed: unfinished messages together are above inbound_bytes",
+                    log_str("client", client ? client->name : ""), log_uint("bytes", pin->bytes));
+        connection_end_now(connection, END_BY_INBOUND_MEMORY, 1013, "too much is under way");
+    }
+}

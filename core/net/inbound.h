@@ -1,0 +1,74 @@
+/* What is kept of what a client sends: a message that has not come to its end, and bytes that were
+ * received and not read yet. Charged to the host's budget `inbound_bytes`; a message has
+ * `message_ms` to end. A connection of which nothing is kept has none of this. All on the
+ * connection's worker. */
+#ifndef NET_INBOUND_H
+#define NET_INBOUND_H
+
+#include "base/buffer.h"
+#include "rooms/budget.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct connection;
+struct worker;
+
+struct inbound {
+    struct connection *connection;
+    struct pin pin;
+    struct buffer message;
+    uint64_t message_began_ms; /* of the loop's clock; 0: none has */
+    struct inbound *next;      /* of those that are resumed */
+    struct inbound **link;     /* what points here; NULL: it is not among them */
+    uint8_t *rest;             /* bytes that wait to be read; allocated, or NULL */
+    size_t rest_size;
+};
+
+/** Appends to the message that is under way. @return 0, or -1 on no memory. */
+int inbound_append(struct connection *connection, const void *bytes, size_t size);
+
+/** Takes the whole message out: its bytes are the caller's from now on. */
+struct buffer inbound_take_message(struct connection *connection);
+
+/** Drops the message that is under way. */
+void inbound_forget_message(struct connection *connection);
+
+/** Keeps bytes that were not read, instead of those that were kept before; none is fine.
+ * @param bytes  Copied; not those that are kept. @return 0, or -1 on no memory. */
+int inbound_keep_rest(struct connection *connection, const uint8_t *bytes, size_t size);
+
+/** Takes what is kept out: it is the caller's, to be freed. @return NULL if there is none. */
+uint8_t *inbound_take_rest(struct connection *connection, size_t *size);
+
+/** Nothing is read for a while: that is charged, too, though nothing may be kept.
+ * @return 0, or -1 on no memory. */
+int inbound_begin_pause(struct connection *connection);
+
+/** Puts it behind those whose rest is to be read: see receiving_resume. */
+void inbound_resume(struct connection *connection);
+
+/** @return How many are resumed. */
+size_t inbound_count_resumed(const struct worker *worker);
+
+/** Takes the first of those that are resumed. @return NULL: there is none. */
+struct connection *inbound_next_resumed(struct worker *worker);
+
+/** @return Whether what is kept is to be read before anything else. */
+static inline bool inbound_is_resumed(const struct inbound *inbound)
+{
+    return inbound && inbound->link;
+}
+
+/** Drops all. */
+void inbound_forget(struct connection *connection);
+
+/** Ends the connection if its message is late. @return Milliseconds until it is, UINT64_MAX if
+ * none has begun; 0: the connection is being ended. */
+uint64_t inbound_look(struct connection *connection);
+
+/** While the budget is passed: closes the connections of this worker that have to go. */
+void inbound_relieve(struct worker *worker);
+
+#endif

@@ -1,0 +1,301 @@
+/* The opening handshake; see opening.h. */
+#include "net/opening.h"
+
+#include "base/log_limit.h"
+#include "instance/instance.h"
+#include "net/access.h"
+#include "net/closing.h"
+#include "net/connection.h"
+#include "net/opening_state.h"
+#include "net/outbound.h"
+#include "net/receiving.h"
+#include "net/request_reading.h"
+#include "net/watching.h"
+
+#include <time.h>
+
+/* So many bytes behind a head are read before it is answered. */
+#define EARLY_MAX 4096
+
+/* --- Refusing */
+
+static void count_refusal(struct connection *connection, unsigned status)
+{
+    static const unsigned statuses[] = {
+#define STATUS(status) status,
+        REFUSAL_STATUSES(STATUS)
+#undef STATUS
+    };
+    for (unsigned i = 0; i < REFUSAL_STATUS_COUNT; i++) {
+        if (statuses[i] == status)
+            counter_add(&connection->served.worker->figures.refused[i], 1);
+    }
+}
+
+static void refuse(struct connection *connection, enum refusal refusal, const char *why)
+{
+    const struct head *head = &connection->opening->head;
+    char *answer = (char *)connection->served.worker->lane->scratch;
+    const bool is_head = toni_str_equal(head_method(head), toni_str_of("HEAD"));
+    const size_t size = handshake_refuse(answer, refusal, why, is_head, time(NULL));
+    count_refusal(connection, refusal_status(refusal));
+    connection_leave_admission(connection);
+    connection->opening->phase = OPENING_ANSWERED;
+    /* It fits into a socket that nothing was written to; if not, it is cut. */
+    if (stream_write(&connection->stream, answer, size) < 0)
+        connection_abort(connection, END_BY_LOSS);
+    else
+        closing_written(connection);
+    opening_free(connection->opening);
+    connection->opening = NULL;
+}
+
+/* --- Letting in */
+
+/* What a refused client is told if the gateway doesn't say it itself. */
+static uint16_t refusal_code(int32_t error)
+{
+    switch (error) {
+    case TONI_ERR_LIMIT:
+    case TONI_ERR_BUSY:
+        return 1013;
+    case TONI_ERR_UNAUTHORIZED:
+    case TONI_ERR_FORBIDDEN:
+    case TONI_ERR_INVALID:
+        return 1008;
+    default:
+        return 1011;
+    }
+}
+
+/* `on_connect` said no. Nothing of the client remains but its last words. */
+static void turn_away(struct connection *connection, int32_t error)
+{
+    struct gateway_client *served = &connection->served;
+    served->is_refused = true;
+    if (client_is_open(served->client)) {
+        const uint16_t code = refusal_code(error);
+        if (code == 1011)
+            gateway_refused(served, error);
+        connection_end(connection, END_BY_REFUSAL, code, toni_str_of(toni_strerror(error)));
+    }
+    client_retire(served->client);
+}
+
+static void connect_client(struct connection *connection)
+{
+    struct opening *opening = connection->opening;
+    toni_request *request = connection->served.client->request;
+    request_reading_open_headers(opening, request);
+    int32_t result = gateway_on_connect(&connection->served);
+    request_reading_close_headers(opening, request);
+    if (result != TONI_OK)
+        turn_away(connection, result);
+    else if (!slot_is_open(connection->served.slot)) /* removed since the handshake began */
+        connection_drain(connection);
+}
+
+/* @return 0, or -1 on no memory. */
+static int make_client(struct connection *connection)
+{
+    struct gateway_client *served = &connection->served;
+    struct opening *opening = connection->opening;
+    struct server *server = served->worker->server;
+    opening->request->deflates = deflate_terms_allow_sending(&opening->terms);
+    served->client = client_create(server->connections, served->worker->lane, opening->request,
+                                   connection->limits, &outbound_transport, connection);
+    if (!served->client)
+        return -1;
+    opening->request = NULL; /* the client's now */
+    served->client->gateway_figures = &served->slot->clients;
+    atomic_fetch_add(&server->clients, 1);
+    drain_expect(&served->worker->drain, &connection->drain);
+    return 0;
+}
+
+/* What came behind the head are the first frames. */
+static void take_early_bytes(struct connection *connection)
+{
+    struct opening *opening = connection->opening;
+    const size_t head = opening->head.size;
+    connection->opening = NULL;
+    if (opening->bytes.length > head)
+        receiving_take(connection, (uint8_t *)opening->bytes.bytes + head,
+                       opening->bytes.length - head);
+    opening_free(opening);
+}
+
+static void let_in(struct connection *connection)
+{
+    struct opening *opening = connection->opening;
+    struct worker *worker = connection->served.worker;
+    if (make_client(connection)) {
+        log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory",
+                    log_str("address", connection->address));
+        refuse(connection, REFUSAL_NO_MEMORY, NULL);
+        return;
+    }
+    char *answer = (char *)worker->lane->scratch;
+    const size_t size =
+        handshake_accept(answer, &opening->head, opening->subprotocol, &opening->terms);
+    opening->phase = OPENING_ANSWERED;
+    connection_leave_place(connection);
+    counter_add(&worker->figures.accepted, 1);
+    codec_init(&connection->codec, opening->terms.agreed);
+    connection->state = CONNECTION_OPEN;
+    stream_listen(&connection->stream, STREAM_READ);
+    if (stream_write(&connection->stream, answer, size) != (ssize_t)size) {
+        /* A socket that nothing was written to takes an answer, unless it is broken. Its gateway
+         * does not know the client yet. */
+        connection->served.is_refused = true;
+        connection_abort(connection, END_BY_LOSS);
+        return;
+    }
+    connection->last_heard_ms = connection->last_message_ms = connection_now_ms(connection);
+    rate_init(&connection->rate, connection->last_heard_ms);
+    receiving_begin(connection);
+    watching_look(connection);
+    connect_client(connection);
+    take_early_bytes(connection);
+}
+
+void opening_decided(struct connection *connection, enum refusal refusal, const char *why)
+{
+    if (refusal == REFUSAL_NONE)
+        let_in(connection);
+    else
+        refuse(connection, refusal, why);
+}
+
+/* --- Deciding */
+
+/* A browser says where the page comes from; any other client may leave it out. */
+static bool is_origin_allowed(const struct connection *connection)
+{
+    const struct head *head = &connection->opening->head;
+    const char *gateway = connection->served.slot->name;
+    struct sockaddr_storage local = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof local;
+    const toni_str origin = head_field(head, "Origin"), host = head_host(head);
+    if (head_count(head, "Origin") == 0)
+        return true;
+    (void)getsockname(connection->stream.fd, (struct sockaddr *)&local, &size);
+    if (head_count(head, "Origin") == 1 &&
+        access_allows_origin(connection->served.worker->server->access, gateway, origin, host,
+                             (const struct sockaddr *)&local))
+        return true;
+    log_limited(LOG_LEVEL_WARN,
+                "a handshake is refused: it comes from a page of another host; if that page may "
+                "connect, add its Origin to `origins` in gateways.conf, or, if Host is a name of "
+                "this host, that to `hosts`, without its port",
+                log_str("gateway", gateway), log_brief("origin", origin.data, origin.size),
+                log_brief("host", host.data, host.size));
+    return false;
+}
+
+static enum refusal ask_guard(struct connection *connection)
+{
+    struct opening *opening = connection->opening;
+    request_reading_open_headers(opening, opening->request);
+    int32_t result =
+        gateway_guard(connection->served.worker, connection->served.slot, opening->request);
+    request_reading_close_headers(opening, opening->request);
+    if (result == TONI_OK)
+        return REFUSAL_NONE;
+    return result == TONI_ERR_UNAUTHORIZED ? REFUSAL_UNAUTHORIZED : REFUSAL_FORBIDDEN;
+}
+
+static void choose_subprotocol(struct connection *connection)
+{
+    struct opening *opening = connection->opening;
+    struct slot *slot = connection->served.slot;
+    const struct instance *instance = slot_enter(slot);
+    opening->subprotocol =
+        handshake_choose(&opening->head, instance ? instance->descriptor->subprotocols : NULL);
+    slot_exit(slot);
+}
+
+/* @param why  Set to a few words more, or NULL. */
+static enum refusal judge(struct connection *connection, const char **why)
+{
+    struct opening *opening = connection->opening;
+    struct gateway_client *served = &connection->served;
+    struct server *server = served->worker->server;
+    *why = NULL;
+    if (atomic_load(&server->refusing))
+        return REFUSAL_DRAINING;
+    served->slot = slots_find_gateway(server->slots, request_reading_path(connection));
+    if (!served->slot)
+        return REFUSAL_NOT_FOUND;
+    enum refusal refusal = handshake_check(&opening->head, &opening->terms, why);
+    if (refusal != REFUSAL_NONE)
+        return refusal;
+    if (!is_origin_allowed(connection))
+        return REFUSAL_ORIGIN;
+    connection->limits = slot_limits(served->slot);
+    if (!admission_enter(&server->admission, &served->slot->connections,
+                         connection->limits->connections, connection->address))
+        return REFUSAL_FULL;
+    connection->is_admitted = true;
+    if (!connection->limits->deflate)
+        opening->terms.agreed = false;
+    choose_subprotocol(connection);
+    if (request_reading_make(connection))
+        return REFUSAL_NO_MEMORY;
+    return ask_guard(connection);
+}
+
+static void decide(struct connection *connection)
+{
+    const char *why;
+    connection->opening->phase = OPENING_DECIDING;
+    enum refusal refusal = judge(connection, &why);
+    opening_decided(connection, refusal, why);
+}
+
+/* --- Reading the head */
+
+/* @return Whether bytes have come. */
+static bool read_bytes(struct connection *connection)
+{
+    struct opening *opening = connection->opening;
+    uint8_t *read = connection->served.worker->received;
+    ssize_t taken =
+        stream_read(&connection->stream, read, HEAD_SIZE_MAX + EARLY_MAX - opening->bytes.length);
+    if (taken > 0 && !buffer_append(&opening->bytes, read, (size_t)taken))
+        return true;
+    if (taken != 0) /* it has gone, or there is no memory */
+        connection_abort(connection, END_BY_LOSS);
+    return false;
+}
+
+void opening_readable(struct connection *connection)
+{
+    if (!connection->opening)
+        connection->opening = opening_new();
+    struct opening *opening = connection->opening;
+    if (!opening || opening->phase != OPENING_READING) { /* it can't wait, or has gone meanwhile */
+        connection_abort(connection, END_BY_LOSS);
+        return;
+    }
+    if (!read_bytes(connection))
+        return;
+    switch (head_read(&opening->head, opening->bytes.bytes, opening->bytes.length)) {
+    case HEAD_MORE:
+        break;
+    case HEAD_FAULT:
+        refuse(connection, handshake_fault(&opening->head), opening->head.fault);
+        break;
+    case HEAD_DONE:
+        decide(connection);
+        break;
+    }
+}
+
+void opening_expired(struct connection *connection)
+{
+    counter_add(&connection->served.worker->figures.handshakes_late, 1);
+    log_limited(LOG_LEVEL_DEBUG, "connection ended: handshake took too long",
+                log_str("address", connection->address));
+    connection_abort(connection, END_BY_IDLENESS);
+}

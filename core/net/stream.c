@@ -1,0 +1,119 @@
+/* Streams; see stream.h. */
+#include "net/stream.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct stream *stream_of(uv_poll_t *poll)
+{
+    return (struct stream *)((char *)poll - offsetof(struct stream, poll));
+}
+
+static const struct stream_owner *owner_of(const struct stream *stream)
+{
+    return stream->poll.data;
+}
+
+static void want(struct stream *stream, unsigned events);
+
+static void on_event(uv_poll_t *poll, int status, int polled)
+{
+    struct stream *stream = stream_of(poll);
+    unsigned events = 0;
+    if (status < 0) { /* libuv has stopped polling: it would report this again and again */
+        stream->wants = 0;
+        stream->is_broken = true;
+        stream->is_full = false;
+        events = STREAM_READ | STREAM_END;
+    } else {
+        events = (polled & UV_READABLE ? STREAM_READ : 0u) |
+                 (polled & UV_WRITABLE ? STREAM_WRITE : 0u) |
+                 (polled & UV_DISCONNECT ? STREAM_END : 0u);
+    }
+    if (events & STREAM_WRITE) {
+        stream->is_full = false;
+        want(stream, stream->wants & ~(unsigned)STREAM_WRITE);
+    }
+    owner_of(stream)->ready(stream, events);
+}
+
+/* libuv takes a change for a new registration, which costs two system calls: so only what differs
+ * is told. A socket that was registered once can be registered again, so none of this fails. */
+static void want(struct stream *stream, unsigned events)
+{
+    if (stream->wants == events || stream->is_broken)
+        return;
+    stream->wants = (uint8_t)events;
+    if (events == 0) {
+        uv_poll_stop(&stream->poll);
+        return;
+    }
+    uv_poll_start(&stream->poll,
+                  (events & STREAM_READ ? UV_READABLE : 0) |
+                      (events & STREAM_WRITE ? UV_WRITABLE : 0) |
+                      (events & STREAM_END ? UV_DISCONNECT : 0),
+                  on_event);
+}
+
+int stream_open(struct stream *stream, uv_loop_t *loop, int fd, const struct stream_owner *owner)
+{
+    stream->fd = fd;
+    stream->wants = 0;
+    stream->is_full = stream->is_broken = false;
+    if (uv_poll_init(loop, &stream->poll, fd))
+        return -1;
+    stream->poll.data = (void *)(uintptr_t)owner;
+    want(stream, STREAM_READ);
+    return 0;
+}
+
+static bool is_for_now(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+ssize_t stream_read(struct stream *stream, void *to, size_t size)
+{
+    ssize_t taken = recv(stream->fd, to, size, MSG_DONTWAIT);
+    if (taken > 0)
+        return taken;
+    if (taken == 0)
+        return STREAM_ENDED;
+    return is_for_now(errno) && !stream->is_broken ? 0 : STREAM_BROKEN;
+}
+
+ssize_t stream_write(struct stream *stream, const void *bytes, size_t size)
+{
+    ssize_t taken = send(stream->fd, bytes, size, MSG_NOSIGNAL);
+    if (taken == (ssize_t)size)
+        return taken;
+    if (taken < 0 && !is_for_now(errno))
+        return -1;
+    stream->is_full = true;
+    want(stream, stream->wants | STREAM_WRITE);
+    return taken > 0 ? taken : 0;
+}
+
+void stream_listen(struct stream *stream, unsigned events)
+{
+    want(stream, (stream->wants & STREAM_WRITE) | events);
+}
+
+void stream_shut_write(struct stream *stream)
+{
+    shutdown(stream->fd, SHUT_WR);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct stream *stream = stream_of((uv_poll_t *)handle);
+    owner_of(stream)->closed(stream);
+}
+
+void stream_close(struct stream *stream)
+{
+    uv_close((uv_handle_t *)&stream->poll, on_closed);
+    close(stream->fd);
+    stream->fd = -1;
+}

@@ -1,0 +1,96 @@
+/* Watching; see watching.h. */
+#include "net/watching.h"
+
+#include "net/connection.h"
+#include "net/inbound.h"
+
+void watching_heard(struct connection *connection)
+{
+    connection->last_heard_ms = connection_now_ms(connection);
+    connection->is_pinged = false;
+}
+
+/* How long until `limit_ms` after `since_ms`; 0: it is due. */
+static uint64_t remaining(uint64_t now, uint64_t since_ms, uint64_t limit_ms)
+{
+    uint64_t due = since_ms + limit_ms;
+    return due > now ? due - now : 0;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Of one that is behind the ping waits, too: but if the socket takes more, that is as good as a
+ * pong. */
+static void ping(struct connection *connection)
+{
+    static const char payload[] = "toni";
+    connection->is_pinged = true;
+    connection->pinged_ms = connection_now_ms(connection);
+    (void)client_send_control(connection->served.client, FRAME_PING, payload, sizeof payload - 1);
+}
+
+/* Each of these looks at one thing, ends the connection if it has to, and says after how many
+ * milliseconds to look again: 0 if it ended, UINT64_MAX if there is nothing to wait for. */
+
+static uint64_t look_for_life(struct connection *connection)
+{
+    const struct limits *limits = connection->limits;
+    const uint64_t now = connection_now_ms(connection);
+    if (connection->is_pinged) {
+        uint64_t next = remaining(now, connection->pinged_ms, limits->pong_timeout_ms);
+        if (next == 0)
+            connection_abort(connection, END_BY_LOSS);
+        return next;
+    }
+    if (limits->ping_ms == 0)
+        return UINT64_MAX;
+    uint64_t next = remaining(now, connection->last_heard_ms, limits->ping_ms);
+    if (next > 0)
+        return next;
+    ping(connection);
+    return limits->pong_timeout_ms;
+}
+
+static uint64_t look_for_messages(struct connection *connection)
+{
+    if (connection->limits->idle_ms == 0)
+        return UINT64_MAX;
+    uint64_t next = remaining(connection_now_ms(connection), connection->last_message_ms,
+                              connection->limits->idle_ms);
+    if (next == 0)
+        connection_end(connection, END_BY_IDLENESS, 1001, toni_str_of("idle"));
+    return next;
+}
+
+static uint64_t look_for_movement(struct connection *connection)
+{
+    const toni_client *client = connection->served.client;
+    if (client->pin.bytes == 0)
+        return UINT64_MAX;
+    uint64_t next = remaining(connection_now_ms(connection), client->pin.moved_ms,
+                              connection->limits->stalled_ms);
+    if (next == 0)
+        connection_end_now(connection, END_BY_STALL, 1008, "slow consumer");
+    return next;
+}
+
+/* What can end a connection that is not paused. While one is, these clocks stand still. */
+static uint64_t look_at_clocks(struct connection *connection)
+{
+    uint64_t life = look_for_life(connection);
+    uint64_t messages = life > 0 ? look_for_messages(connection) : 0;
+    uint64_t message = messages > 0 ? inbound_look(connection) : 0;
+    return message > 0 ? earlier(life, earlier(messages, message)) : 0;
+}
+
+void watching_look(struct connection *connection)
+{
+    uint64_t next = look_for_movement(connection);
+    if (next > 0 && !connection->is_paused)
+        next = earlier(next, look_at_clocks(connection));
+    if (next > 0 && next != UINT64_MAX && connection->state == CONNECTION_OPEN)
+        connection_set_timeout(connection, next);
+}

@@ -1,0 +1,229 @@
+/* The worker's thread; see worker_thread.h. */
+#include "net/worker_thread.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/log_limit.h"
+#include "net/connection.h"
+#include "net/dispatch.h"
+#include "net/inbound.h"
+#include "net/listener.h"
+#include "net/receiving.h"
+#include "plugin/call.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- The loop */
+
+/* Called from any thread; the turn itself is at the end of every loop turn. */
+static void wake(void *data)
+{
+    struct worker *worker = data;
+    uv_async_send(&worker->wake);
+}
+
+static void on_wake(uv_async_t *async)
+{
+    worker_notice_turn(async->data);
+}
+
+static void on_again(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+static void count_turn(struct worker *worker)
+{
+    histogram_add(&worker->figures.turns, clock_now_ns() - worker->turn_began_ns);
+    worker->turn_began_ns = 0;
+}
+
+/* Before the loop blocks: deliver what was posted, flush, and see whether that left something to
+ * do. */
+static void on_turn_end(uv_prepare_t *prepare)
+{
+    struct worker *worker = prepare->data;
+    worker_notice_turn(worker);
+    if (budget_is_passed(&worker->lane->budgets[BUDGET_INBOUND]))
+        inbound_relieve(worker);
+    receiving_resume(worker);
+    lane_turn(worker->lane);
+    worker_flushed(worker);
+    count_turn(worker);
+    if (worker->stopped)
+        return;
+    if (lane_pending(worker->lane) || worker->resumed)
+        uv_idle_start(&worker->again, on_again);
+    else
+        uv_idle_stop(&worker->again);
+}
+
+static void *run(void *data)
+{
+    struct worker *worker = data;
+    plugin_call_worker = (int)worker->index;
+    lane_attach(worker->lane);
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+    server_worker_ended(worker->server, worker);
+    return NULL;
+}
+
+/* --- Life */
+
+int worker_init(struct worker *worker, struct server *server, struct lane *lane, uint32_t index)
+{
+    *worker = (struct worker){.server = server, .lane = lane, .index = index};
+    worker->last_resumed = &worker->resumed;
+    if (connections_init_lane(server->connections, index, wake, worker))
+        return -1;
+    worker->received = malloc(CODEC_TAIL_MAX + WORKER_READ_MAX);
+    if (!worker->received || uv_loop_init(&worker->loop))
+        goto fail;
+    if (uv_async_init(&worker->loop, &worker->wake, on_wake))
+        goto fail_loop;
+    uv_prepare_init(&worker->loop, &worker->turn_end);
+    uv_idle_init(&worker->loop, &worker->again);
+    timeouts_init(&worker->timeouts, &worker->loop, dispatch_expired);
+    drain_init(&worker->drain, &worker->loop, dispatch_drain);
+    worker->turn_end.data = worker->wake.data = worker;
+    uv_prepare_start(&worker->turn_end, on_turn_end);
+    return 0;
+
+fail_loop:
+    uv_loop_close(&worker->loop);
+fail:
+    free(worker->received);
+    return -1;
+}
+
+static void close_handles(struct worker *worker)
+{
+    uv_close((uv_handle_t *)&worker->wake, NULL);
+    uv_close((uv_handle_t *)&worker->turn_end, NULL);
+    uv_close((uv_handle_t *)&worker->again, NULL);
+    timeouts_close(&worker->timeouts);
+    drain_close(&worker->drain);
+}
+
+/* On the worker, as the last call that it gets. The loop then has nothing to wait for but the ends
+ * of what is closed here. */
+static void stop(void *data)
+{
+    struct worker *worker = data;
+    while (worker->connections)
+        connection_abandon(worker->connections);
+    worker->stopped = true;
+    close_handles(worker);
+}
+
+void worker_finish(struct worker *worker)
+{
+    if (!uv_is_closing((uv_handle_t *)&worker->wake)) { /* it never ran */
+        close_handles(worker);
+        uv_run(&worker->loop, UV_RUN_DEFAULT);
+    }
+    inflater_destroy(worker->inflater);
+    uv_loop_close(&worker->loop);
+    free(worker->received);
+}
+
+int worker_start(struct worker *worker)
+{
+    return pthread_create(&worker->thread, NULL, run, worker) ? -1 : 0;
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (lane_post_call(worker->lane, stop, worker)) {
+        log_error("out of memory while stopping");
+        abort(); /* nothing else can end the thread */
+    }
+}
+
+void worker_join(struct worker *worker)
+{
+    pthread_join(worker->thread, NULL);
+}
+
+/* --- What others ask of it */
+
+struct adoption {
+    struct worker *worker;
+    struct place *place;
+    int fd;
+    char address[INET6_ADDRSTRLEN];
+};
+
+static void adopt(void *data)
+{
+    struct adoption *adoption = data;
+    struct worker *worker = adoption->worker;
+    if (dispatch_adopt(worker, adoption->fd, adoption->address, adoption->place))
+        worker_release(worker);
+    free(adoption);
+}
+
+static struct adoption *make_adoption(struct worker *worker, int fd,
+                                      const struct sockaddr_storage *peer)
+{
+    struct adoption *adoption = malloc(sizeof *adoption);
+    struct place *place = malloc(sizeof *place);
+    if (!adoption || !place || places_take(&worker->server->places, place, fd, peer)) {
+        free(place);
+        free(adoption);
+        return NULL;
+    }
+    *adoption = (struct adoption){.worker = worker, .place = place, .fd = fd};
+    listener_peer_text(peer, adoption->address);
+    return adoption;
+}
+
+void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *peer)
+{
+    struct adoption *adoption = make_adoption(worker, fd, peer);
+    if (adoption) {
+        atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
+        if (!lane_post_call(worker->lane, adopt, adoption))
+            return;
+        atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
+        places_give_back(&worker->server->places, adoption->place);
+        free(adoption->place);
+    }
+    log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory");
+    free(adoption);
+    close(fd);
+}
+
+static void drain_all(void *data)
+{
+    struct worker *worker = data;
+    for (struct connection *connection = worker->connections; connection;
+         connection = connection->next)
+        connection_drain(connection);
+    if (atomic_load(&worker->server->clients) == 0)
+        uv_async_send(worker->server->drained);
+}
+
+void worker_drain(struct worker *worker)
+{
+    if (lane_post_call(worker->lane, drain_all, worker))
+        log_error("out of memory while draining: clients are not told");
+}
+
+static void begin_drain(void *data)
+{
+    struct worker *worker = data;
+    const struct server *server = worker->server;
+    drain_begin(&worker->drain, server->staggered_ms,
+                (double)worker->index / (double)server->worker_count);
+    if (worker_load(worker) == 0)
+        uv_async_send(worker->server->drained);
+}
+
+void worker_drain_staggered(struct worker *worker)
+{
+    if (lane_post_call(worker->lane, begin_drain, worker))
+        log_error("out of memory while draining: clients are not told");
+}
