@@ -14,6 +14,14 @@ from counting import TOP, needs
 from systems import Toni
 
 
+PROFILED = (
+    *scenarios.DELIVERY,
+    *scenarios.UPLOAD,
+    *scenarios.STEADY,
+    scenarios.CONNECT,
+)
+
+
 class Attached:
     """A tool that attaches to the server at the first gate and lets go at the second."""
 
@@ -57,7 +65,7 @@ def profile(bench, scenario, folder):
             arguments,
             at_gate=Attached(["strace", "-f", "-c", "-o", calls]).at_gate,
         )
-        lines += call_lines(calls, report["window"])
+        lines += call_lines(calls, report["window"], scenario.load.get("ahead", 1))
     return lines
 
 
@@ -73,8 +81,9 @@ def perf_rows(data, keys):
     return [[word for word in row if word != "-"] for row in rows][:TOP]
 
 
-def call_lines(path, window):
-    """From strace's table: % time, seconds, usecs/call, calls, [errors,] name."""
+def call_lines(path, window, ahead):
+    """From strace's table: % time, seconds, usecs/call, calls, [errors,] name. Where messages go ahead
+    of each that is delivered, per one of those."""
     lines = []
     with open(path, encoding="utf-8") as table:
         for row in (line.split() for line in table):
@@ -84,19 +93,19 @@ def call_lines(path, window):
                     % (
                         row[-1],
                         row[3],
-                        int(row[3]) / window["delivered"],
-                        int(row[3]) / window["sent"],
+                        int(row[3]) / window["delivered"] / ahead,
+                        int(row[3]) / window["sent"] / ahead,
                     )
                 )
     return lines[:TOP]
 
 
 def profile_text(bench, wanted):
-    """Samples and system calls of the four deliveries."""
+    """Samples and system calls of deliveries, uploads, steady loads and handshakes."""
     folder = tempfile.mkdtemp(prefix="toni-bench-profile-")
     try:
         text = []
-        for scenario in (s for s in scenarios.DELIVERY if s.name in wanted):
+        for scenario in (s for s in PROFILED if s.name.split(",")[0] in wanted):
             for old in glob.glob(os.path.join(folder, "*")):
                 os.unlink(old)
             text += [scenario.name, *profile(bench, scenario, folder)]
