@@ -11,13 +11,13 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "bench"))
 
 # pylint: disable=wrong-import-position
+from memory import Memory
 from running import Bench, Wrong, faults_of
 from systems import System, free_port, write
 
@@ -28,11 +28,11 @@ SPARE_FILES = 600  # of the host: libraries, workers, HTTP, the reserve
 CALM_S = 60
 P99_TIMES = 1.5
 GROWTH_TIMES = 1.05
-SHORT_OF_A_MINUTE_S = 5
 GROWTH_FROM_MINUTE = 3  # until then the host fills what it keeps for later
 
 CONF = """\
-listen = {{ websocket = "127.0.0.1:{port}"; http = "127.0.0.1:{http}"; }};
+listen = {{ websocket = "127.0.0.1:{port}"; http = "127.0.0.1:{http}";
+  admin = "127.0.0.1:{admin}"; }};
 workers = {workers};
 limits = {{ connections = {connections}; }};
 modules = (
@@ -42,6 +42,7 @@ modules = (
       {{ gateway = "rooms"; library = "rooms_gateway.so"; path = "/rooms";
         limits = {{ message_bytes = 65536; messages_per_second = 100; message_burst = 200; }}; }},
       {{ gateway = "echo"; library = "echo_gateway.so"; path = "/echo"; }},
+      {{ gateway = "deflated"; library = "echo_gateway.so"; path = "/deflated"; deflate = "on"; }},
       {{ service = "chat"; library = "chat_service.so"; path = "/chat"; }}
     ); }}
 );
@@ -58,11 +59,15 @@ class Toni(System):
     def __init__(self, build, connections, workers):
         super().__init__(build)
         self.connections, self.workers = connections, workers
-        self.http = free_port()
+        self.http, self.admin = free_port(), free_port()
 
     def command(self, port, folder):
         text = CONF.format(
-            port=port, http=self.http, workers=self.workers, connections=self.connections + 100
+            port=port,
+            http=self.http,
+            admin=self.admin,
+            workers=self.workers,
+            connections=self.connections + 100,
         )
         conf = write(os.path.join(folder, "gateways.conf"), text)
         return [os.path.join(self.build, "bin", "toni"), "run", "-l", "error", "-c", conf]
@@ -71,10 +76,10 @@ class Toni(System):
 class Hostile:
     """hostile.py while it runs."""
 
-    def __init__(self, server, count):
+    def __init__(self, server, count, kinds):
         ports = [str(server.port), str(server.system.http), str(count)]
         self.process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "hostile.py"), *ports],
+            [sys.executable, os.path.join(HERE, "hostile.py"), *ports, *kinds],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -91,55 +96,24 @@ class Hostile:
         if not report:
             return {}, ["the hostile ended early: status %s" % self.process.returncode]
         faults = ["a hostile client failed: " + text for text in report["failed"]]
+        if report["unexpected"]:
+            faults.append("%d times it got what it should not" % report["unexpected"])
         idle = [name for name, count in report["attacks"].items() if count == 0]
         return report["attacks"], faults + ["nobody was " + name for name in idle]
-
-
-class Memory(threading.Thread):
-    """The resident memory of a process, looked at each second: the peak of each minute, in KiB. The last is left out
-    unless it was a whole one, but for some seconds."""
-
-    def __init__(self, pid):
-        super().__init__(daemon=True)
-        self.pid, self.peaks, self.over = pid, [], threading.Event()
-        self.start()
-
-    def run(self):
-        began = time.monotonic()
-        while not self.over.wait(1):
-            minute = int((time.monotonic() - began) / 60)
-            resident = self.resident_kib()
-            if minute == len(self.peaks):
-                self.peaks.append(0)
-                say("memory: %d MiB" % (resident // 1024))
-            self.peaks[minute] = max(self.peaks[minute], resident)
-        del self.peaks[int((time.monotonic() - began + SHORT_OF_A_MINUTE_S) / 60):]
-
-    def resident_kib(self):
-        try:
-            with open("/proc/%d/status" % self.pid, encoding="ascii") as lines:
-                return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-        except (OSError, StopIteration):  # it has ended, which the honest notice
-            return 0
-
-    def stop(self):
-        self.over.set()
-        self.join()
-        return self.peaks
 
 
 class Watched:
     """What goes on between the gates of the load generator."""
 
-    def __init__(self, hostile):
-        self.count = hostile
+    def __init__(self, hostile, kinds):
+        self.count, self.kinds = hostile, kinds
         self.hostile = self.memory = None
-        self.attacks, self.faults, self.peaks = {}, [], []
+        self.attacks, self.faults = {}, []
 
     def at_gate(self, name, server):
         if name == "begin":
-            self.memory = Memory(server.pid)
-            self.hostile = Hostile(server, self.count) if self.count else None
+            self.memory = Memory(server.pid, server.system.admin, say)
+            self.hostile = Hostile(server, self.count, self.kinds) if self.count else None
         elif name == "end":
             self.stop()
             if server.process.poll() is not None:
@@ -147,8 +121,7 @@ class Watched:
 
     def stop(self):
         if self.memory:
-            self.peaks = self.memory.stop()
-            self.memory = None
+            self.memory.stop()
         if self.hostile:
             self.attacks, self.faults = self.hostile.stop()
             self.hostile = None
@@ -156,9 +129,9 @@ class Watched:
 
 def soak(options, hostile, seconds):
     """One run. @return The generator's report, and what was watched."""
-    honest = options.connections - options.connections // HOSTILE_SHARE
+    honest = options.connections - options.hostile
     rooms = max(1, honest // ROOM_MEMBERS)
-    watched = Watched(hostile)
+    watched = Watched(hostile, options.kinds)
     arguments = [
         "--connections=%d" % honest,
         "--rooms=%d" % rooms,
@@ -183,19 +156,22 @@ def p99_ms(report):
     return report["latency_us"]["p99"] / 1000
 
 
-def growth_faults(peaks):
+def growth_faults(memory):
+    peaks = memory.peaks
     if len(peaks) <= GROWTH_FROM_MINUTE:
         return []
     base, highest = peaks[GROWTH_FROM_MINUTE - 1], max(peaks[GROWTH_FROM_MINUTE:])
     say("memory by minute, MiB: " + " ".join("%.1f" % (peak / 1024) for peak in peaks))
     if highest <= base * GROWTH_TIMES:
         return []
+    for line in memory.table():
+        say(line)
     return ["memory rose from %d KiB in minute 3 to %d KiB" % (base, highest)]
 
 
 def run(options):
     faults, calm = [], None
-    hostile = options.connections // HOSTILE_SHARE
+    hostile = options.hostile
     if not options.losses_only:
         say("%d s without the hostile" % CALM_S)
         report, watched = soak(options, 0, CALM_S)
@@ -221,7 +197,7 @@ def run(options):
     if not options.losses_only:
         if p99_ms(report) > calm * P99_TIMES:
             faults.append("p99 is %.2f times that without the hostile" % (p99_ms(report) / calm))
-        faults += growth_faults(watched.peaks)
+        faults += growth_faults(watched.memory)
     return faults
 
 
@@ -243,6 +219,8 @@ def main():
         help="judge only what the honest got, neither how fast nor how much memory the host took",
     )
     add("--connections", type=int, default=10000, metavar="N", help="(10000, or what files allow)")
+    add("--hostile", type=int, metavar="N", help="how many of them (one in 100)")
+    add("--kinds", nargs="+", default=[], metavar="KIND", help="of hostile.py (all)")
     add("--workers", type=int, default=0, metavar="N", help="of the host; 0: one per core (0)")
     add("--build", default="build/release", metavar="DIR", help="(build/release)")
     options = parser.parse_args()
@@ -250,6 +228,8 @@ def main():
     if options.connections > files_allow():
         options.connections = files_allow()
         say("%d connections: no more open files (ulimit -Hn)" % options.connections)
+    if options.hostile is None:
+        options.hostile = options.connections // HOSTILE_SHARE
     try:
         faults = run(options)
     except (Wrong, RuntimeError) as error:
