@@ -3,6 +3,7 @@
 
 #include "http/exchange.h"
 #include "instance/context.h"
+#include "instance/guard_ticket.h"
 #include "instance/state.h"
 #include "instance/tasks.h"
 #include "rooms/connections.h"
@@ -16,6 +17,7 @@ void host_table_fill(toni_host *table)
     };
     connections_fill_table(table);
     context_fill_table(table);
+    guard_fill_table(table);
     http_exchange_fill_table(table);
     tasks_fill_table(table);
     state_fill_table(table);

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/access.h"
-#include "net/connection.h"
+#include "net/dispatch.h"
 #include "net/sweep.h"
 
 #include <inttypes.h>
@@ -72,8 +72,7 @@ static uint64_t within(uint64_t ms)
 static int adopt(void *data, struct slot *slot)
 {
     const struct reload *reload = data;
-    return sweep_gateway(reload->server, slot, connection_adopt,
-                         within(slot_limits(slot)->hook_ms));
+    return sweep_gateway(reload->server, slot, dispatch_renew, within(slot_limits(slot)->hook_ms));
 }
 
 static bool is_deserted(const struct reload *reload, struct slot *slot, uint64_t until_ns)
@@ -91,7 +90,7 @@ static int close_clients(void *data, struct slot *slot)
 {
     const struct reload *reload = data;
     const uint64_t until_ns = within(slot_limits(slot)->close_ms + GIVE_UP_MS);
-    if (sweep_gateway(reload->server, slot, connection_drain, until_ns))
+    if (sweep_gateway(reload->server, slot, dispatch_dismiss, until_ns))
         return -1;
     return is_deserted(reload, slot, until_ns) ? 0 : -1;
 }

@@ -5,6 +5,7 @@
 #include "base/log_thread.h"
 #include "http/admin.h"
 #include "http/server.h"
+#include "instance/guard_ticket.h"
 #include "instance/tasks.h"
 #include "net/server.h"
 #include "net/worker.h"
@@ -127,6 +128,31 @@ static void write_connections(struct exposition *exposition, const struct worker
                       "Connections that ended after they were accepted, by what ended them.");
     for (unsigned cause = 0; cause < END_CAUSE_COUNT; cause++)
         exposition_number(exposition, LABELS({"reason", causes[cause]}), sums->ended[cause]);
+}
+
+/* --- Guards that wait */
+
+static void write_guards(struct exposition *exposition, const struct guard_tickets *tickets)
+{
+    static const char *const outcomes[] = {
+#define OUTCOME_LABEL(name, label) label,
+        GUARD_OUTCOMES(OUTCOME_LABEL)
+#undef OUTCOME_LABEL
+    };
+    write_gauge(exposition, "toni_guards_waiting",
+                "Handshakes that wait for their guard's decision.",
+                counter_read(&tickets->waiting));
+    write_gauge(exposition, "toni_guard_tickets_abandoned",
+                "Decisions that guards still owe, and that nobody waits for any more.",
+                counter_read(&tickets->abandoned));
+    exposition_family(exposition, "toni_guard_waits_total", "counter",
+                      "Handshakes whose guard waited, or would have, by what ended that.");
+    for (unsigned outcome = 0; outcome < GUARD_OUTCOME_COUNT; outcome++)
+        exposition_number(exposition, LABELS({"outcome", outcomes[outcome]}),
+                          counter_read(&tickets->outcomes[outcome]));
+    write_counter(exposition, "toni_guard_decisions_ignored_total",
+                  "Decisions of guards that came when nobody waited any more.",
+                  counter_read(&tickets->ignored));
 }
 
 /* --- Places */
@@ -421,6 +447,7 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     struct connections_figures figures;
     connections_figures(connections, &figures);
     write_connections(exposition, &sums, sources->slots);
+    write_guards(exposition, sources->server->guard_tickets);
     write_places(exposition, sources, sums.sockets);
     write_messages(exposition, &sums, &figures, sources->slots);
     write_refused(exposition, connections, sources->slots);

@@ -86,7 +86,7 @@ void instance_destroy(struct instance *instance);
 /* --- Callbacks; any thread. One that the plugin left out does nothing and succeeds. Each that
  * takes longer than `callback_ms` is named in the log and counted. */
 
-/** @return TONI_OK lets the client in; TONI_ERR_UNAUTHORIZED: 401; everything else: 403. */
+/** @return What the guard returned: see guard_verdict(). */
 int32_t instance_guard(struct instance *instance, const toni_request *request);
 
 /** @return TONI_OK, or why the client is refused. A refusal may be intended: only the caller knows

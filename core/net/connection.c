@@ -186,6 +186,7 @@ void connection_abort(struct connection *connection, enum end_cause cause)
         note_cause(connection, cause, 0);
     connection->state = CONNECTION_CLOSED;
     connection->is_paused = false;
+    opening_end_wait(connection->opening, GUARD_GONE);
     inbound_forget(connection);
     timeout_clear(&connection->served.worker->timeouts, &connection->timeout);
     connection_leave_place(connection); /* before another socket can have its number */

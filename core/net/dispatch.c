@@ -3,6 +3,7 @@
 
 #include "net/closing.h"
 #include "net/connection.h"
+#include "net/guarding.h"
 #include "net/opening.h"
 #include "net/outbound.h"
 #include "net/pausing.h"
@@ -99,6 +100,29 @@ void dispatch_expired(struct timeout *timeout)
     case CONNECTION_CLOSED:
         break;
     }
+}
+
+void dispatch_dismiss(struct connection *connection)
+{
+    if (guarding_waits(connection))
+        guarding_withdraw(connection);
+    else
+        connection_drain(connection);
+}
+
+void dispatch_renew(struct connection *connection)
+{
+    if (guarding_waits(connection))
+        guarding_adopt(connection);
+    else
+        connection_adopt(connection);
+}
+
+void dispatch_abandon(struct connection *connection)
+{
+    if (guarding_waits(connection))
+        guarding_withdraw(connection);
+    connection_abandon(connection);
 }
 
 void dispatch_drain(struct drain *drain, struct drain_node *node)

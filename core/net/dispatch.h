@@ -4,6 +4,7 @@
 
 #include "net/timeouts.h"
 
+struct connection;
 struct drain;
 struct drain_node;
 struct place;
@@ -17,6 +18,17 @@ int dispatch_adopt(struct worker *worker, int fd, const char *address, struct pl
 
 /** A timeout is due. */
 void dispatch_expired(struct timeout *timeout);
+
+/** The gateway is removed, or the host stops: tells the client 1001, or answers its handshake, if
+ * that waits for a guard. */
+void dispatch_dismiss(struct connection *connection);
+
+/** After a swap: gives the client to the instance of the moment, and the limits; or answers its
+ * handshake, if that waits for the guard of the former one. */
+void dispatch_renew(struct connection *connection);
+
+/** The worker stops: the same as dispatch_dismiss, and ends the connection at once. */
+void dispatch_abandon(struct connection *connection);
 
 /** Somebody's turn to be told that the host drains. */
 void dispatch_drain(struct drain *drain, struct drain_node *node);

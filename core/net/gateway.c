@@ -40,13 +40,14 @@ static int32_t hand_on(struct gateway_client *served, toni_client *client,
     return instance_on_adopt(instance, client);
 }
 
-int32_t gateway_guard(struct worker *worker, struct slot *slot, toni_request *request)
+int32_t gateway_guard(struct gateway_client *served, const toni_request *request)
 {
     int32_t result = TONI_OK;
-    struct instance *instance = enter(worker, slot);
+    struct instance *instance = enter_of(served);
+    served->generation = served->slot->generation;
     if (instance)
         result = instance_guard(instance, request);
-    slot_exit(slot);
+    slot_exit(served->slot);
     return result;
 }
 

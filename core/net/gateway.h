@@ -24,8 +24,8 @@ struct gateway_client {
     bool is_refused;     /* by `on_connect`: it gets no `on_disconnect` */
 };
 
-/** @return See instance_guard(). */
-int32_t gateway_guard(struct worker *worker, struct slot *slot, toni_request *request);
+/** Notes whose guard it was, in the client's generation. @return See instance_guard(). */
+int32_t gateway_guard(struct gateway_client *served, const toni_request *request);
 
 /** The client is there by now. @return See instance_on_connect(). */
 int32_t gateway_on_connect(struct gateway_client *served);

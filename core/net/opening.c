@@ -6,6 +6,7 @@
 #include "net/access.h"
 #include "net/closing.h"
 #include "net/connection.h"
+#include "net/guarding.h"
 #include "net/opening_state.h"
 #include "net/outbound.h"
 #include "net/receiving.h"
@@ -13,9 +14,6 @@
 #include "net/watching.h"
 
 #include <time.h>
-
-/* So many bytes behind a head are read before it is answered. */
-#define EARLY_MAX 4096
 
 /* --- Refusing */
 
@@ -193,18 +191,6 @@ static bool is_origin_allowed(const struct connection *connection)
     return false;
 }
 
-static enum refusal ask_guard(struct connection *connection)
-{
-    struct opening *opening = connection->opening;
-    request_reading_open_headers(opening, opening->request);
-    int32_t result =
-        gateway_guard(connection->served.worker, connection->served.slot, opening->request);
-    request_reading_close_headers(opening, opening->request);
-    if (result == TONI_OK)
-        return REFUSAL_NONE;
-    return result == TONI_ERR_UNAUTHORIZED ? REFUSAL_UNAUTHORIZED : REFUSAL_FORBIDDEN;
-}
-
 static void choose_subprotocol(struct connection *connection)
 {
     struct opening *opening = connection->opening;
@@ -242,7 +228,7 @@ static enum refusal judge(struct connection *connection, const char **why)
     choose_subprotocol(connection);
     if (request_reading_make(connection))
         return REFUSAL_NO_MEMORY;
-    return ask_guard(connection);
+    return REFUSAL_NONE;
 }
 
 static void decide(struct connection *connection)
@@ -250,7 +236,8 @@ static void decide(struct connection *connection)
     const char *why;
     connection->opening->phase = OPENING_DECIDING;
     enum refusal refusal = judge(connection, &why);
-    opening_decided(connection, refusal, why);
+    if (refusal != REFUSAL_NONE || guarding_ask(connection, &refusal, opening_decided))
+        opening_decided(connection, refusal, why);
 }
 
 /* --- Reading the head */
@@ -260,8 +247,7 @@ static bool read_bytes(struct connection *connection)
 {
     struct opening *opening = connection->opening;
     uint8_t *read = connection->served.worker->received;
-    ssize_t taken =
-        stream_read(&connection->stream, read, HEAD_SIZE_MAX + EARLY_MAX - opening->bytes.length);
+    ssize_t taken = stream_read(&connection->stream, read, GUARDING_EARLY_MAX);
     if (taken > 0 && !buffer_append(&opening->bytes, read, (size_t)taken))
         return true;
     if (taken != 0) /* it has gone, or there is no memory */
@@ -274,7 +260,11 @@ void opening_readable(struct connection *connection)
     if (!connection->opening)
         connection->opening = opening_new();
     struct opening *opening = connection->opening;
-    if (!opening || opening->phase != OPENING_READING) { /* it can't wait, or has gone meanwhile */
+    if (opening && guarding_waits(connection)) {
+        guarding_readable(connection);
+        return;
+    }
+    if (!opening || opening->phase != OPENING_READING) {
         connection_abort(connection, END_BY_LOSS);
         return;
     }
@@ -294,6 +284,10 @@ void opening_readable(struct connection *connection)
 
 void opening_expired(struct connection *connection)
 {
+    if (guarding_waits(connection)) {
+        guarding_expired(connection);
+        return;
+    }
     counter_add(&connection->served.worker->figures.handshakes_late, 1);
     log_limited(LOG_LEVEL_DEBUG, "connection ended: handshake took too long",
                 log_str("address", connection->address));

@@ -14,14 +14,27 @@ struct opening *opening_new(void)
     opening->terms = (struct deflate_terms){.agreed = false};
     opening->subprotocol = (toni_str){"", 0};
     opening->request = NULL;
+    opening->ticket = NULL;
+    opening->is_ticket_refused = false;
+    opening->connection = NULL;
+    opening->decided = NULL;
     opening->headers = NULL;
     return opening;
+}
+
+void opening_end_wait(struct opening *opening, enum guard_outcome outcome)
+{
+    if (!opening || !opening->ticket)
+        return;
+    guard_ticket_end(opening->ticket, outcome);
+    opening->ticket = NULL;
 }
 
 void opening_free(struct opening *opening)
 {
     if (!opening)
         return;
+    opening_end_wait(opening, GUARD_GONE);
     request_destroy(opening->request);
     buffer_finish(&opening->bytes);
     free(opening);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "instance/guard_ticket.h"
 #include "net/listener.h"
 #include "net/worker_thread.h"
 
@@ -38,8 +39,9 @@ struct server *server_create(toni_connections *connections, struct slots *slots,
     if (places_init(&server->places, "listen.websocket",
                     limits->connections + SERVER_HANDSHAKES_MAX, limits->connections_per_address))
         goto fail_places;
+    server->guard_tickets = guard_tickets_create(limits->guards_waiting);
     server->workers = calloc(connections->lane_count, sizeof *server->workers);
-    if (!server->workers)
+    if (!server->guard_tickets || !server->workers)
         goto fail_workers;
     for (; server->worker_count < connections->lane_count; server->worker_count++) {
         struct worker *worker = &server->workers[server->worker_count];
@@ -52,8 +54,9 @@ struct server *server_create(toni_connections *connections, struct slots *slots,
 fail_worker:
     while (server->worker_count-- > 0)
         worker_finish(&server->workers[server->worker_count]);
-    free(server->workers);
 fail_workers:
+    free(server->workers);
+    guard_tickets_destroy(server->guard_tickets);
     places_finish(&server->places);
 fail_places:
     admission_finish(&server->admission);
@@ -257,6 +260,7 @@ void server_destroy(struct server *server)
         worker_finish(&server->workers[i]);
     free(server->workers);
     free(server->listeners);
+    guard_tickets_destroy(server->guard_tickets);
     places_finish(&server->places);
     admission_finish(&server->admission);
     pthread_mutex_destroy(&server->end_lock);

@@ -20,6 +20,7 @@
 #include <uv.h>
 
 struct access;
+struct guard_tickets;
 /** Sockets beyond limits.connections: of those that are in their handshake, or get a refusal. */
 #define SERVER_HANDSHAKES_MAX 1024
 
@@ -33,6 +34,7 @@ struct server {
     struct limits limits;          /* of the host */
     struct access *access;         /* borrowed; set before the first client comes */
     struct admission admission;
+    struct guard_tickets *guard_tickets; /* of all gateways' guards that wait */
     struct places places; /* of all listeners together: who has not finished the handshake waits */
     atomic_bool draining; /* nobody is accepted any more */
     atomic_bool refusing; /* and who is still in the handshake gets 503 */

@@ -113,7 +113,7 @@ static void stop(void *data)
 {
     struct worker *worker = data;
     while (worker->connections)
-        connection_abandon(worker->connections);
+        dispatch_abandon(worker->connections);
     worker->stopped = true;
     close_handles(worker);
 }
@@ -201,7 +201,7 @@ static void drain_all(void *data)
     struct worker *worker = data;
     for (struct connection *connection = worker->connections; connection;
          connection = connection->next)
-        connection_drain(connection);
+        dispatch_dismiss(connection);
     if (atomic_load(&worker->server->clients) == 0)
         uv_async_send(worker->server->drained);
 }

@@ -132,6 +132,13 @@ static void drop_call(struct command *command)
     free(command);
 }
 
+void lane_post_as_call(struct lane *lane, struct command *command)
+{
+    pthread_mutex_lock(&lane->mutex);
+    append(&lane->first_call, &lane->last_call, command);
+    unlock_and_wake(lane);
+}
+
 int lane_post_call(struct lane *lane, void (*call)(void *data), void *data)
 {
     static const struct command_type type = {run_call, drop_call};
@@ -139,9 +146,7 @@ int lane_post_call(struct lane *lane, void (*call)(void *data), void *data)
     if (!posted)
         return -1;
     *posted = (struct call){.command.type = &type, .run = call, .data = data};
-    pthread_mutex_lock(&lane->mutex);
-    append(&lane->first_call, &lane->last_call, &posted->command);
-    unlock_and_wake(lane);
+    lane_post_as_call(lane, &posted->command);
     return 0;
 }
 

@@ -133,6 +133,10 @@ struct command *lane_begin_post(struct lane *lane);
  * @param command  To be posted; NULL: the last one was lengthened. */
 void lane_end_post(struct lane *lane, struct command *command);
 
+/** Posts a command to be carried out at the beginning of the worker's next turn, as a call is: it
+ * may call plugins. @thread Any. */
+void lane_post_as_call(struct lane *lane, struct command *command);
+
 /** Posts a function to be run on the worker, at the beginning of its next turn.
  * @return 0, or -1 on no memory. @thread Any. */
 int lane_post_call(struct lane *lane, void (*call)(void *data), void *data);

@@ -18,10 +18,14 @@ struct request_field {
  * @return TONI_OK or TONI_ERR_NOT_FOUND. */
 typedef int32_t request_find_header(void *context, toni_str name, toni_str *value);
 
+/** Takes a ticket for the guard that is asked about the request; see toni_guard_wait. */
+typedef toni_guard_ticket *request_wait(void *context);
+
 struct toni_request {
     const toni_host *host;            /* first, for ever: see toni/abi.h */
     request_find_header *find_header; /* NULL once the headers are gone */
-    void *find_context;
+    request_wait *wait;               /* NULL but in a guard */
+    void *find_context;               /* of both */
     toni_str path;
     toni_str query;
     toni_str origin;

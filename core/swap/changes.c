@@ -213,6 +213,7 @@ static void check_limits(const struct limits *now, const struct limits *next,
     X(connections)                                                                                 \
     X(connections_per_address)                                                                     \
     X(handshake_ms)                                                                                \
+    X(guards_waiting)                                                                              \
     X(memberships)                                                                                 \
     X(pending_bytes_per_room)                                                                      \
     X(pending_bytes)                                                                               \

@@ -43,6 +43,10 @@
     X(REFUSAL_DRAINING, 503, "Service Unavailable", "Retry-After: 5\r\n", "the host is stopping")  \
     X(REFUSAL_GUARD_LATE, 503, "Service Unavailable", "Retry-After: 5\r\n",                        \
       "who may connect could not be found out in time")                                            \
+    X(REFUSAL_GUARD_BUSY, 503, "Service Unavailable", "Retry-After: 5\r\n",                        \
+      "too many wait to be let in")                                                                \
+    X(REFUSAL_GUARD_WITHDRAWN, 503, "Service Unavailable", "Retry-After: 1\r\n",                   \
+      "who decides that has just been replaced")                                                   \
     X(REFUSAL_HTTP_VERSION, 505, "HTTP Version Not Supported", "", "only HTTP/1.1 is spoken here")
 
 enum refusal {

@@ -247,6 +247,11 @@ toni_str head_host(const struct head *head)
     return head->authority.size > 0 ? text_of(head, head->authority) : head_field(head, "Host");
 }
 
+toni_str head_field_name(const struct head *head, unsigned index)
+{
+    return text_of(head, head->fields[index].name);
+}
+
 bool head_next_field(const struct head *head, toni_str name, unsigned *index, toni_str *value)
 {
     while (*index < head->field_count) {

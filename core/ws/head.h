@@ -103,6 +103,9 @@ toni_str head_host(const struct head *head);
  * @return Whether there is one (more). */
 bool head_next_field(const struct head *head, toni_str name, unsigned *index, toni_str *value);
 
+/** @param index  Below `field_count`. @return The name of that field, as it was sent. */
+toni_str head_field_name(const struct head *head, unsigned index);
+
 /** The value of the first field of that name; empty if there is none. */
 toni_str head_field(const struct head *head, const char *name);
 

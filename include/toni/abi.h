@@ -37,7 +37,7 @@
 #define TONI_ABI_MAJOR 1
 
 /** The newest minor that these headers know. */
-#define TONI_ABI_MINOR 1
+#define TONI_ABI_MINOR 2
 
 /** The lowest minor of the host that this plugin needs; define it before including toni/ to use
  * what a later minor brought. It, and not the version of the headers, is what the descriptor says:

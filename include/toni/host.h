@@ -1,10 +1,9 @@
 /** @file
  * The host's function table: all that a plugin can ask of the host.
  *
- * Plugins call the wrappers of connections.h, client.h, request.h, context.h, http.h, task.h and
- * state.h,
- * which are thin; what each function takes, returns and costs is said there. A test of a plugin
- * fills a table of its own and hands out handles that begin with a pointer to it.
+ * Plugins call the wrappers of connections.h, client.h, request.h, context.h, http.h, task.h,
+ * state.h and guard.h, which are thin; what each function takes, returns and costs is said there. A
+ * test of a plugin fills a table of its own and hands out handles that begin with a pointer to it.
  *
  * The table grows at its end only; `struct_size` says how much of it the host has. What this
  * version declares is all there in every host that accepts the plugin, so no wrapper has to look.
@@ -108,6 +107,14 @@ struct toni_host {
     /* connections.h: one room. Since ABI 1.1 */
     int32_t (*get_room)(toni_connections *connections, toni_str room, toni_room_info **info);
     void (*room_info_destroy)(toni_room_info *info);
+#endif
+
+#if TONI_ABI_NEEDED >= 2
+    /* guard.h: guards that wait. Since ABI 1.2 */
+    toni_guard_ticket *(*guard_wait)(const toni_request *request);
+    const toni_request *(*guard_request)(const toni_guard_ticket *ticket);
+    int32_t (*guard_is_cancelled)(const toni_guard_ticket *ticket);
+    void (*guard_decide)(toni_guard_ticket *ticket, int32_t result);
 #endif
 };
 

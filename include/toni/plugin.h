@@ -98,7 +98,8 @@ typedef struct toni_plugin {
 
     /** A client wants to connect to the gateway, and has not been answered yet.
      * @param request  What it asks for; all its headers can be read.
-     * @return TONI_OK lets it in; TONI_ERR_UNAUTHORIZED answers 401, everything else 403. */
+     * @return TONI_OK lets it in; TONI_ERR_UNAUTHORIZED answers 401, everything else 403. Since ABI
+     * 1.2 TONI_LATER, with a ticket: see guard.h. */
     int32_t (*guard)(void *self, const toni_request *request);
 
     /** A client has connected.

@@ -2,7 +2,7 @@
  * The request that opened a connection (RFC 6455, section 4.1), as guards and gateways read it.
  *
  * What is returned is borrowed: in a guard it is valid until the guard returns, in a gateway's
- * callback until the callback returns.
+ * callback until the callback returns, through a ticket (guard.h) until that is decided.
  */
 #ifndef TONI_REQUEST_H
 #define TONI_REQUEST_H

@@ -10,6 +10,7 @@
 #include <toni/context.h>
 #include <toni/error.h>
 #include <toni/format.h>
+#include <toni/guard.h>
 #include <toni/host.h>
 #include <toni/http.h>
 #include <toni/message.h>

@@ -34,6 +34,10 @@ typedef struct toni_state {
 } toni_state;
 #endif
 
+#if TONI_ABI_NEEDED >= 2
+typedef struct toni_guard_ticket toni_guard_ticket; /**< a guard's, that decides later: guard.h */
+#endif
+
 /** A client's id: never 0, never reused while the host runs, another one after a restart and on
  * another node. */
 typedef uint64_t toni_client_id;

@@ -462,6 +462,68 @@ static int32_t request_header(const toni_request *request, toni_str name, toni_s
     return get_text(find(of->headers, of->header_count, name, equal_in_any_case), value);
 }
 
+/* --- Guards that wait */
+
+static toni_fake_ticket *ticket_of(const toni_guard_ticket *ticket)
+{
+    toni_fake_ticket *of = (toni_fake_ticket *)ticket;
+    ck_assert_msg(of->host != NULL && !of->is_decided, "a ticket that has been decided already");
+    return of;
+}
+
+static toni_guard_ticket *guard_wait(const toni_request *request)
+{
+    toni_fake_host *host = host_of(request);
+    toni_fake_client *client =
+        (toni_fake_client *)((char *)request - offsetof(toni_fake_client, request));
+    if (!client->in_guard || client->ticket)
+        return NULL;
+    record(host, "guard_wait %" PRIu64 "\n", client->id);
+    client->in_vain = result_of(host, "guard_wait") < 0;
+    if (client->in_vain)
+        return NULL;
+    toni_fake_ticket *ticket = host->tickets;
+    while (ticket->host) {
+        ticket++;
+        ck_assert_msg(ticket < host->tickets + TONI_FAKE_MAX_TICKETS,
+                      "more tickets than the fake host takes: TONI_FAKE_MAX_TICKETS");
+    }
+    *ticket = (toni_fake_ticket){
+        .host = &host->table, .id = client->id, .client = client, .request = request};
+    client->ticket = ticket;
+    return (toni_guard_ticket *)ticket;
+}
+
+static const toni_request *guard_request(const toni_guard_ticket *ticket)
+{
+    return ticket_of(ticket)->request;
+}
+
+static int32_t guard_is_cancelled(const toni_guard_ticket *ticket)
+{
+    return ticket_of(ticket)->client == NULL;
+}
+
+static void guard_decide(toni_guard_ticket *ticket, int32_t result)
+{
+    toni_fake_ticket *of = ticket_of(ticket);
+    record(host_of(ticket), "guard_decide %" PRIu64 " %" PRId32 "\n", of->id, result);
+    of->result = result;
+    of->is_decided = 1;
+    if (!of->client)
+        of->host = NULL;
+}
+
+/* The client has no more to do with it. */
+static void leave_ticket(toni_fake_client *client)
+{
+    toni_fake_ticket *ticket = client->ticket;
+    client->ticket = NULL;
+    ticket->client = NULL;
+    if (ticket->is_decided)
+        ticket->host = NULL;
+}
+
 /* --- The context */
 
 static toni_str context_name(const toni_context *context)
@@ -870,6 +932,10 @@ static const toni_host table = {
     .context_release = context_release,
     .get_room = get_room,
     .room_info_destroy = room_info_destroy,
+    .guard_wait = guard_wait,
+    .guard_request = guard_request,
+    .guard_is_cancelled = guard_is_cancelled,
+    .guard_decide = guard_decide,
 };
 
 void toni_fake_host_init(toni_fake_host *host)
@@ -972,6 +1038,11 @@ void toni_fake_host_stop(toni_fake_host *host)
                   host->handed_out);
     ck_assert_msg(host->acquired == 0, "the context was acquired and not released, %d times",
                   host->acquired);
+    for (size_t i = 0; i < TONI_FAKE_MAX_TICKETS; i++) {
+        const toni_fake_ticket *ticket = &host->tickets[i];
+        ck_assert_msg(!ticket->host || ticket->is_decided,
+                      "the ticket of client %" PRIu64 " was never decided", ticket->id);
+    }
 }
 
 /* --- Swaps */
@@ -1175,21 +1246,63 @@ static void free_data(toni_fake_host *host, toni_fake_client *client)
     client_set_data(toni_fake_client_handle(client), NULL);
 }
 
-int32_t toni_fake_client_connect(toni_fake_client *client)
+/* All that is no yes is a refusal, TONI_LATER too. */
+static int32_t take_decision(toni_fake_client *client)
+{
+    const int32_t result = client->ticket->result;
+    leave_ticket(client);
+    return result == TONI_LATER ? TONI_ERR_FORBIDDEN : result;
+}
+
+/* @return What has come of the guard: TONI_LATER if it waits. */
+static int32_t ask_guard(toni_fake_client *client)
 {
     toni_fake_host *host = host_of(client);
-    const toni_plugin *plugin = host->plugin;
-    int32_t result = TONI_OK;
-    toni_fake_host_know(host, client->id);
-    if (plugin->guard)
-        result = plugin->guard(host->self, (const toni_request *)&client->request);
-    if (result == TONI_OK && plugin->on_connect)
-        result = plugin->on_connect(host->self, toni_fake_client_handle(client));
+    client->in_guard = 1;
+    client->in_vain = 0;
+    int32_t result = host->plugin->guard(host->self, (const toni_request *)&client->request);
+    client->in_guard = 0;
+    if (client->ticket) {
+        ck_assert_msg(result == TONI_LATER, "a guard took a ticket and did not return TONI_LATER");
+        return client->ticket->is_decided ? take_decision(client) : result;
+    }
+    ck_assert_msg(result != TONI_LATER || client->in_vain,
+                  "a guard returned 1, which is TONI_LATER, and has no ticket");
+    return result == TONI_LATER ? TONI_ERR_BUSY : result;
+}
+
+/* @param result  Of the guard. */
+static int32_t let_in(toni_fake_client *client, int32_t result)
+{
+    toni_fake_host *host = host_of(client);
+    if (result == TONI_OK && host->plugin->on_connect)
+        result = host->plugin->on_connect(host->self, toni_fake_client_handle(client));
     if (result == TONI_OK)
         return result;
     free_data(host, client);
     forget_client(host, client->id);
     return result;
+}
+
+int32_t toni_fake_client_connect(toni_fake_client *client)
+{
+    toni_fake_host *host = host_of(client);
+    toni_fake_host_know(host, client->id);
+    int32_t result = host->plugin->guard ? ask_guard(client) : TONI_OK;
+    return result == TONI_LATER ? result : let_in(client, result);
+}
+
+int32_t toni_fake_client_resume(toni_fake_client *client)
+{
+    ck_assert_msg(client->ticket != NULL, "no guard waits for this client");
+    return client->ticket->is_decided ? let_in(client, take_decision(client)) : TONI_LATER;
+}
+
+void toni_fake_client_cancel(toni_fake_client *client)
+{
+    ck_assert_msg(client->ticket != NULL, "no guard waits for this client");
+    leave_ticket(client);
+    forget_client(host_of(client), client->id);
 }
 
 int32_t toni_fake_client_adopt(toni_fake_client *client, toni_fake_host *host)

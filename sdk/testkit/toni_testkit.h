@@ -31,6 +31,7 @@
  *     log LEVEL MESSAGE KEY=VALUE…
  *     after MS, every MS, cancel_timer ID, post, work
  *     state_write SIZE       acquire, release      (state.h)
+ *     guard_wait ID          guard_decide ID RESULT (guard.h)
  *
  * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in
  * toni_fake_host_run_work. So what a plugin does later is a matter of the test, and of no clock.
@@ -50,7 +51,7 @@
 
 /* The fake host is one of the newest minor, whatever the plugin needs: its table is whole. */
 #ifndef TONI_ABI_NEEDED
-#define TONI_ABI_NEEDED 1
+#define TONI_ABI_NEEDED 2
 #endif
 
 #include <toni/toni.h>
@@ -74,6 +75,9 @@
 /** How many clients a fake host has at a time. */
 #define TONI_FAKE_MAX_CLIENTS 256
 
+/** How many tickets (guard.h) a plugin may have at a time. */
+#define TONI_FAKE_MAX_TICKETS 256
+
 /** What a host knows of a client. Internal to the fake host. */
 typedef struct toni_fake_known {
     toni_client_id id;
@@ -96,6 +100,16 @@ typedef struct toni_fake_task {
     void *data;
     toni_release_fn release;
 } toni_fake_task;
+
+/** A ticket that a guard took. Internal to the fake host. */
+typedef struct toni_fake_ticket {
+    const toni_host *host; /**< the toni_guard_ticket is this; NULL: nobody has it */
+    toni_client_id id;
+    const struct toni_fake_client *client; /**< that waits for it; NULL: none does */
+    const toni_request *request;
+    int is_decided;
+    int32_t result;
+} toni_fake_ticket;
 
 /** A name and what it stands for. Internal to the setters. */
 typedef struct toni_fake_setting {
@@ -148,6 +162,8 @@ typedef struct toni_fake_host {
     uint64_t now_ms;                           /**< since toni_fake_host_init */
     int closing;                               /**< it takes no more tasks, and runs none */
 
+    toni_fake_ticket tickets[TONI_FAKE_MAX_TICKETS]; /**< that are not over */
+
     uint64_t state_bytes; /**< that `export_state` may write: at first TONI_FAKE_MAX_STATE */
     int acquired;         /**< how often the plugin has acquired its context and not released it */
 
@@ -183,6 +199,9 @@ typedef struct toni_fake_client {
     char name[TONI_CLIENT_NAME_SIZE]; /**< `id` and the number, such as "id7" */
     void *data;                       /**< the gateway's own pointer */
     toni_fake_request request;
+    toni_fake_ticket *ticket; /**< that the gateway's guard has taken for it, or NULL */
+    int in_guard;
+    int in_vain; /**< its guard asked for a ticket and got none */
 } toni_fake_client;
 
 /** An HTTP request to a service, and its answer. Serves once. */
@@ -226,7 +245,7 @@ TONI_EXPORT const toni_plugin *toni_plugin_entry(void);
 int32_t toni_fake_host_start(toni_fake_host *host);
 
 /** Calls the plugin's `stopping`, cancels and releases its tasks, calls `destroy`, and fails the
- * test if `handed_out` or `acquired` is not 0. */
+ * test if `handed_out` or `acquired` is not 0, or a ticket (guard.h) was never decided. */
 void toni_fake_host_stop(toni_fake_host *host);
 
 /** @return The handle that `create` gets. Its name is "fake". */
@@ -331,8 +350,21 @@ void toni_fake_client_set_header(toni_fake_client *client, const char *name, con
 void toni_fake_client_set_parameter(toni_fake_client *client, const char *name, const char *value);
 
 /** Connects: the gateway's `guard` and `on_connect`, those that it has.
- * @return TONI_OK, or the first error; the client's data was released then. */
+ * @return TONI_OK, or the first error; the client's data was released then. TONI_LATER: the guard
+ * has taken a ticket (guard.h), and toni_fake_client_resume or toni_fake_client_cancel must follow.
+ * TONI_ERR_BUSY: it got none, since the test has set `result` for "guard_wait", and returned
+ * TONI_LATER, for which a host answers 503. What a host logs as an error of the guard's fails the
+ * test: TONI_LATER without having asked, or something else with a ticket. */
 int32_t toni_fake_client_connect(toni_fake_client *client);
+
+/** Goes on with a client whose guard waits: `on_connect`, if the guard has let it in by now.
+ * @return As toni_fake_client_connect(): TONI_OK, what the guard has decided, or the error of
+ * `on_connect`; TONI_LATER: it has not decided yet. */
+int32_t toni_fake_client_resume(toni_fake_client *client);
+
+/** Ends the wait of a client: it has gone, or was answered 503. Its ticket is cancelled; the guard
+ * still has to decide it, before toni_fake_host_stop and while the client is there. */
+void toni_fake_client_cancel(toni_fake_client *client);
 
 /** Hands a client on to the host that has taken the place of its own: what the old version kept
  * with it is released by that version's `client_free`, then `on_adopt` of the new one is called, if

@@ -74,7 +74,6 @@ START_TEST(version_1_1_of_the_descriptor_is_frozen)
     ck_assert_uint_eq(offsetof(toni_plugin, import_state), 208);
     ck_assert_uint_eq(offsetof(toni_plugin, on_adopt), 216);
     ck_assert_uint_eq(sizeof(toni_plugin), 224);
-    ck_assert_uint_eq(TONI_ABI_MINOR, 1);
 }
 END_TEST
 
@@ -149,7 +148,12 @@ START_TEST(the_table_is_frozen)
     AT(context_release, 52);
     AT(get_room, 53);
     AT(room_info_destroy, 54);
-    ck_assert_uint_eq(sizeof(toni_host), 8 + 55 * sizeof(void (*)(void)));
+    AT(guard_wait, 55); /* since 1.2 */
+    AT(guard_request, 56);
+    AT(guard_is_cancelled, 57);
+    AT(guard_decide, 58);
+    ck_assert_uint_eq(sizeof(toni_host), 8 + 59 * sizeof(void (*)(void)));
+    ck_assert_uint_eq(TONI_ABI_MINOR, 2);
 #undef AT
 }
 END_TEST
@@ -732,6 +736,92 @@ START_TEST(the_testkit_drives_a_plugin)
 }
 END_TEST
 
+/* --- Guards that wait */
+
+static void start_later(const char *by, const char *answer)
+{
+    toni_fake_host_load(&host, TEST_FIXTURES_DIR "/later_gateway.so");
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    toni_fake_client_set_parameter(&client, "by", by);
+    toni_fake_client_set_parameter(&client, "answer", answer);
+    toni_fake_client_set_header(&client, "x-question", "who?");
+}
+
+START_TEST(a_guard_waits_in_the_testkit)
+{
+    start_later("job", "ok");
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_LATER);
+    ck_assert_int_eq(toni_fake_client_resume(&client), TONI_LATER);
+    toni_fake_host_run_work(&host);
+    toni_fake_host_expect(&host, "guard_wait 7\nwork\nguard_decide 7 0\n");
+    ck_assert_int_eq(toni_fake_client_resume(&client), TONI_OK);
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "hi"), TONI_OK);
+    toni_fake_host_expect(&host, "send 7 text:hi\n");
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
+START_TEST(a_guard_that_waits_refuses_in_the_testkit)
+{
+    start_later("post", "401");
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_LATER);
+    toni_fake_host_advance(&host, 0);
+    ck_assert_int_eq(toni_fake_client_resume(&client), TONI_ERR_UNAUTHORIZED);
+    toni_fake_host_expect(&host, "guard_wait 7\npost\nguard_decide 7 -10\n");
+    reset_client();
+    toni_fake_client_set_parameter(&client, "by", "guard"); /* before it returns */
+    toni_fake_client_set_parameter(&client, "answer", "403");
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_ERR_FORBIDDEN);
+    toni_fake_host_expect(&host, "guard_wait 7\nguard_decide 7 -11\n");
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
+START_TEST(a_ticket_is_cancelled_in_the_testkit)
+{
+    toni_fake_client other;
+
+    start_later("nobody", "ok");
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_LATER);
+    toni_fake_client_init(&other, &host, 8);
+    toni_fake_client_set_parameter(&other, "by", "guard");
+    ck_assert_int_eq(toni_fake_client_connect(&other), TONI_OK);
+    toni_fake_client_cancel(&client);
+    toni_fake_host_clear(&host);
+    ck_assert_int_eq(toni_fake_client_send_text(&other, "count"), TONI_OK);
+    toni_fake_host_expect(&host, "send 8 text:1 waiting, 1 cancelled\n");
+    toni_fake_client_disconnect(&other, TONI_CLOSED_BY_CLIENT);
+    toni_fake_host_stop(&host); /* its `destroy` decides, and must */
+    toni_fake_host_expect(&host, "guard_decide 7 0\n");
+}
+END_TEST
+
+START_TEST(a_guard_gets_no_ticket_in_the_testkit)
+{
+    start_later("nobody", "ok");
+    host.result = TONI_ERR_LIMIT;
+    host.result_of = "guard_wait";
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_ERR_BUSY);
+    toni_fake_host_expect(&host, "guard_wait 7\n");
+    ck_assert_ptr_null(toni_guard_wait((const toni_request *)&client.request)); /* no guard runs */
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
+START_TEST(the_cxx_guard_waits)
+{
+    toni_fake_host_load(&host, TEST_FIXTURES_DIR "/cxx_later_gateway.so");
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    toni_fake_client_set_header(&client, "Authorization", "Bearer good");
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_LATER);
+    toni_fake_host_run_work(&host);
+    ck_assert_int_eq(toni_fake_client_resume(&client), TONI_OK);
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
 static int32_t create_and_count(toni_context *context, void **self)
 {
     (void)context, (void)self;
@@ -1085,6 +1175,11 @@ int main(void)
     tcase_add_test(plugins, drives_the_c_plugin_through_a_connection);
     tcase_add_test(plugins, the_testkit_drives_a_plugin);
     tcase_add_test(plugins, a_count_is_a_success_to_the_testkit_too);
+    tcase_add_test(plugins, a_guard_waits_in_the_testkit);
+    tcase_add_test(plugins, a_guard_that_waits_refuses_in_the_testkit);
+    tcase_add_test(plugins, a_ticket_is_cancelled_in_the_testkit);
+    tcase_add_test(plugins, a_guard_gets_no_ticket_in_the_testkit);
+    tcase_add_test(plugins, the_cxx_guard_waits);
     tcase_add_test(plugins, what_is_not_needed_is_not_injected);
     tcase_add_test(plugins, drives_the_cxx_plugin);
     suite_add_tcase(suite, plugins);

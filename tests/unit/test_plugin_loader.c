@@ -224,8 +224,8 @@ START_TEST(refused_descriptors)
     refused("no_symbol.so", WORDS("no symbol `toni_plugin_entry`", "TONI_PLUGIN"));
     refused("null_descriptor.so", WORDS("returned NULL", "TONI_PLUGIN"));
     refused("bad_magic.so", WORDS("0x12345678", "magic", "0x696e6f74"));
-    refused("bad_major.so", WORDS("ABI 2.0", "1.1", "major"));
-    refused("newer_minor.so", WORDS("ABI 1.9", "1.1", "newer toni"));
+    refused("bad_major.so", WORDS("ABI 2.0", "1.2", "major"));
+    refused("newer_minor.so", WORDS("ABI 1.9", "1.2", "newer toni"));
     refused("short_size.so", WORDS("64 bytes", "at least 192"));
     refused("bad_kind.so", WORDS("kind 7", "TONI_GATEWAY", "TONI_SERVICE"));
     refused("no_name.so", WORDS("no name", ".name"));

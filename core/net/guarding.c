@@ -1,0 +1,259 @@
+/* Guards, and openings that wait for one; see guarding.h. */
+#include "net/guarding.h"
+
+#include "instance/guard_ticket.h"
+#include "net/connection.h"
+#include "net/opening_state.h"
+#include "net/request_reading.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+/* --- Waiting */
+
+struct wait {
+    toni_guard_ticket ticket; /* first: see guard_ticket_begin() */
+    struct command command;   /* that brings the decision */
+    struct lane *lane;
+    struct connection *connection; /* as long as the ticket has a waiter */
+};
+
+static struct wait *wait_of(struct command *command)
+{
+    return (struct wait *)((char *)command - offsetof(struct wait, command));
+}
+
+static struct server *server_of(const struct connection *connection)
+{
+    return connection->served.worker->server;
+}
+
+static bool is_first_of_name(const struct head *head, unsigned index)
+{
+    const toni_str name = head_field_name(head, index);
+    for (unsigned i = 0; i < index; i++) {
+        const toni_str other = head_field_name(head, i);
+        if (other.size == name.size && strncasecmp(other.data, name.data, name.size) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* What a ticket shows: it may outlive the connection, and is read by other threads.
+ * @return NULL on no memory. */
+static toni_request *copy_request(struct opening *opening)
+{
+    const toni_request *request = opening->request;
+    struct request_field fields[HEAD_FIELDS_MAX];
+    struct request_parts parts = {
+        .path = request->path,
+        .origin = request->origin,
+        .user_agent = request->user_agent,
+        .address = request->address,
+        .subprotocol = request->subprotocol,
+        .parameters = request->parameters,
+        .parameter_count = request->parameter_count,
+        .kept = fields,
+    };
+    for (unsigned i = 0; i < opening->head.field_count; i++) {
+        if (!is_first_of_name(&opening->head, i))
+            continue;
+        struct request_field *field = &fields[parts.kept_count++];
+        field->name = head_field_name(&opening->head, i);
+        if (toni_host_of(request)->request_header(request, field->name, &field->value) != TONI_OK)
+            return NULL;
+    }
+    return request_create(request->host, &parts);
+}
+
+static void post_decision(toni_guard_ticket *ticket)
+{
+    struct wait *wait = (struct wait *)ticket;
+    lane_post_as_call(wait->lane, &wait->command);
+}
+
+static void end(struct connection *connection, enum guard_outcome outcome, enum refusal refusal)
+{
+    opening_end_wait(connection->opening, outcome);
+    stream_listen(&connection->stream, STREAM_READ);
+    connection->opening->decided(connection, refusal, NULL);
+}
+
+static enum refusal refusal_of(enum guard_verdict verdict)
+{
+    switch (verdict) {
+    case GUARD_ALLOWS:
+        return REFUSAL_NONE;
+    case GUARD_UNAUTHORIZED:
+        return REFUSAL_UNAUTHORIZED;
+    case GUARD_IS_BUSY:
+        return REFUSAL_GUARD_BUSY;
+    case GUARD_FORBIDS:
+    case GUARD_WAITS:
+        break;
+    }
+    return REFUSAL_FORBIDDEN;
+}
+
+/* Whether the instance whose guard was asked is still the one that answers there. */
+static bool is_still_there(const struct connection *connection)
+{
+    struct slot *slot = connection->served.slot;
+    const struct instance *instance = slot_enter(slot);
+    const bool is_same = instance && slot->generation == connection->served.generation;
+    slot_exit(slot);
+    return is_same && slot_is_open(slot);
+}
+
+static void take_decision(struct connection *connection, int32_t result)
+{
+    if (is_still_there(connection))
+        end(connection, GUARD_DECIDED, refusal_of(guard_decision(result)));
+    else
+        guarding_withdraw(connection);
+}
+
+static void deliver(struct command *command, struct lane *lane)
+{
+    struct wait *wait = wait_of(command);
+    (void)lane;
+    if (wait->ticket.has_waiter)
+        take_decision(wait->connection, wait->ticket.result);
+    guard_ticket_arrived(&wait->ticket);
+}
+
+static void drop(struct command *command)
+{
+    guard_ticket_arrived(&wait_of(command)->ticket);
+}
+
+/* What toni_guard_wait comes to, in the guard. */
+static toni_guard_ticket *take_ticket(void *context)
+{
+    static const struct command_type type = {deliver, drop};
+    struct opening *opening = context;
+    if (opening->ticket)
+        return NULL;
+    struct wait *wait = malloc(sizeof *wait);
+    if (wait)
+        *wait = (struct wait){.command.type = &type,
+                              .lane = opening->connection->served.worker->lane,
+                              .connection = opening->connection};
+    opening->ticket =
+        guard_ticket_begin(server_of(opening->connection)->guard_tickets,
+                           wait ? &wait->ticket : NULL, copy_request(opening), post_decision);
+    opening->is_ticket_refused = !opening->ticket;
+    return opening->ticket;
+}
+
+/* --- Asking */
+
+static size_t room_for_early_bytes(const struct opening *opening)
+{
+    const size_t most = opening->head.size + (size_t)GUARDING_EARLY_MAX;
+    return most > opening->bytes.length ? most - opening->bytes.length : 0;
+}
+
+static void listen_on(struct connection *connection)
+{
+    const bool has_room = room_for_early_bytes(connection->opening) > 0;
+    stream_listen(&connection->stream, has_room ? STREAM_READ : STREAM_END);
+}
+
+static enum guard_verdict ask(struct connection *connection)
+{
+    struct opening *opening = connection->opening;
+    toni_request *request = opening->request;
+    opening->connection = connection;
+    request_reading_open_headers(opening, request);
+    request->wait = take_ticket;
+    const int32_t result = gateway_guard(&connection->served, request);
+    request->wait = NULL;
+    request_reading_close_headers(opening, request);
+    const enum guard_verdict verdict = guard_verdict(connection->served.slot->name, result,
+                                                     opening->ticket, opening->is_ticket_refused);
+    if (verdict != GUARD_WAITS)
+        opening->ticket = NULL;
+    return verdict;
+}
+
+/* What the client sends meanwhile is kept behind the head, which therefore moves once.
+ * @return 0, or -1 on no memory. */
+static int make_room(struct opening *opening)
+{
+    toni_str *subprotocol = &opening->subprotocol;
+    const bool lies_in_head = subprotocol->size > 0;
+    const size_t at = lies_in_head ? (size_t)(subprotocol->data - opening->bytes.bytes) : 0;
+    if (buffer_reserve(&opening->bytes, GUARDING_EARLY_MAX))
+        return -1;
+    opening->head.bytes = opening->bytes.bytes;
+    if (lies_in_head)
+        subprotocol->data = opening->bytes.bytes + at;
+    return 0;
+}
+
+/* The head is whole, so the client is no stranger that has still to speak. */
+static int begin_wait(struct connection *connection)
+{
+    if (make_room(connection->opening))
+        return -1;
+    places_serve(&server_of(connection)->places, connection->place);
+    connection_set_timeout(connection, connection->limits->guard_ms);
+    listen_on(connection);
+    return 0;
+}
+
+bool guarding_ask(struct connection *connection, enum refusal *refusal,
+                  void (*decided)(struct connection *connection, enum refusal refusal,
+                                  const char *why))
+{
+    const enum guard_verdict verdict = ask(connection);
+    *refusal = refusal_of(verdict);
+    if (verdict != GUARD_WAITS)
+        return true;
+    connection->opening->decided = decided;
+    if (!begin_wait(connection))
+        return false;
+    opening_end_wait(connection->opening, GUARD_WITHDRAWN);
+    *refusal = REFUSAL_NO_MEMORY;
+    return true;
+}
+
+bool guarding_waits(const struct connection *connection)
+{
+    return connection->state == CONNECTION_OPENING && connection->opening &&
+           connection->opening->ticket;
+}
+
+/* --- While it waits */
+
+void guarding_readable(struct connection *connection)
+{
+    struct opening *opening = connection->opening;
+    const size_t room = room_for_early_bytes(opening);
+    uint8_t *read = connection->served.worker->received;
+    const ssize_t taken = room > 0 ? stream_read(&connection->stream, read, room) : STREAM_ENDED;
+    if (taken < 0 || buffer_append(&opening->bytes, read, (size_t)taken))
+        connection_abort(connection, END_BY_LOSS);
+    else
+        listen_on(connection);
+}
+
+void guarding_expired(struct connection *connection)
+{
+    end(connection, GUARD_LATE, REFUSAL_GUARD_LATE);
+}
+
+void guarding_adopt(struct connection *connection)
+{
+    if (is_still_there(connection))
+        connection->limits = slot_limits(connection->served.slot);
+    else
+        guarding_withdraw(connection);
+}
+
+void guarding_withdraw(struct connection *connection)
+{
+    const bool stops = atomic_load(&server_of(connection)->refusing);
+    end(connection, GUARD_WITHDRAWN, stops ? REFUSAL_DRAINING : REFUSAL_GUARD_WITHDRAWN);
+}

@@ -1,0 +1,112 @@
+/** @file
+ * Guards that wait: for a database, a token server, or whatever else takes longer than a callback
+ * may. Meanwhile the client is not answered, and nobody else waits for it.
+ *
+ * The guard takes a *ticket* from the request, hands it to whoever finds out, and returns
+ * TONI_LATER. The ticket is decided once, from any thread. What the guard knows of the client can
+ * be read through the ticket until then.
+ *
+ *     struct question {
+ *         toni_guard_ticket *ticket;
+ *         int32_t answer;
+ *     };
+ *
+ *     static int32_t look_up(void *data) // a job of toni_work: it may block
+ *     {
+ *         struct question *question = data;
+ *         toni_str token;
+ *         const toni_request *request = toni_guard_request(question->ticket);
+ *         if (toni_request_header(request, "Authorization", &token) != TONI_OK)
+ *             question->answer = TONI_ERR_UNAUTHORIZED;
+ *         else
+ *             question->answer = ask_the_token_server(token);
+ *         return TONI_OK;
+ *     }
+ *
+ *     static void answer(void *data) // the release: called whatever happens to the job
+ *     {
+ *         struct question *question = data;
+ *         toni_guard_decide(question->ticket, question->answer);
+ *         free(question);
+ *     }
+ *
+ *     static int32_t guard(void *self, const toni_request *request)
+ *     {
+ *         struct gateway *gateway = self;
+ *         struct question *question = malloc(sizeof *question);
+ *         if (!question)
+ *             return TONI_ERR_NO_MEMORY;
+ *         question->ticket = toni_guard_wait(request);
+ *         question->answer = TONI_ERR_FORBIDDEN;
+ *         if (!question->ticket)
+ *             free(question);
+ *         else if (toni_work(gateway->context, look_up, NULL, question, answer) != TONI_OK)
+ *             answer(question);
+ *         return TONI_LATER;
+ *     }
+ *
+ * The host goes on without the ticket, and answers 503, when `guard_ms` of gateways.conf is over,
+ * the gateway is swapped or removed, or the host stops; and it forgets a client that has gone. The
+ * ticket is *cancelled* then: it has to be decided all the same, which frees it, and changes
+ * nothing else. That may be late: also after `destroy` of the instance whose guard took it.
+ *
+ * All of this needs `#define TONI_ABI_NEEDED 2` before toni/ is included. @since ABI 1.2
+ */
+#ifndef TONI_GUARD_H
+#define TONI_GUARD_H
+
+#include <toni/host.h>
+
+#if TONI_ABI_NEEDED >= 2
+
+/** What a guard returns that has taken a ticket; no error, and no yes. Without a ticket, that is of
+ * a guard that has not asked for one, it is a refusal like any other, and logged. */
+#define TONI_LATER 1
+
+/** Takes a ticket, in a guard, for the request that it is asked about.
+ * @param request  Of the running guard.
+ * @return A ticket: the guard must return TONI_LATER, and toni_guard_decide must be called once. If
+ * the guard returns anything else, that counts, and the ticket is cancelled. NULL: too many wait
+ * already (`guards_waiting` of gateways.conf), or there is no memory; return TONI_LATER all the
+ * same, and the client is answered 503. NULL also if the guard has a ticket for this request
+ * already, and where no guard runs.
+ * @thread The guard's. @since ABI 1.2 */
+static inline toni_guard_ticket *toni_guard_wait(const toni_request *request)
+{
+    return toni_host_of(request)->guard_wait(request);
+}
+
+/** @param ticket  Not decided yet; cancelled is fine.
+ * @return The request, with all its headers; it and what is read from it are valid until
+ * toni_guard_decide.
+ * @thread Any. @since ABI 1.2 */
+static inline const toni_request *toni_guard_request(const toni_guard_ticket *ticket)
+{
+    return toni_host_of(ticket)->guard_request(ticket);
+}
+
+/** Tells whether nobody waits for the decision any more, so that long work can stop early.
+ * @param ticket  Not decided yet.
+ * @return 1, which it stays, or 0. @thread Any. @since ABI 1.2 */
+static inline int32_t toni_guard_is_cancelled(const toni_guard_ticket *ticket)
+{
+    return toni_host_of(ticket)->guard_is_cancelled(ticket);
+}
+
+/** Decides: the last that is done with a ticket. It never calls back, so it may be called under a
+ * lock, also before the guard has returned; and never waits.
+ * @param ticket  Not decided yet, cancelled or not; gone after that. A second call for it is an
+ * error of the plugin's, which the host ignores and logs as long as it remembers the ticket: for
+ * some hundred decisions more. NULL does nothing.
+ * @param result  As a guard returns it: TONI_OK lets the client in, TONI_ERR_UNAUTHORIZED answers
+ * 401, everything else 403.
+ * @thread Any. @since ABI 1.2 */
+static inline void toni_guard_decide(toni_guard_ticket *ticket, int32_t result)
+{
+    if (ticket)
+        toni_host_of(ticket)->guard_decide(ticket, result);
+}
+
+#endif
+
+#endif
