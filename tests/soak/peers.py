@@ -8,7 +8,7 @@ import struct
 
 FROM = "127.0.0.2"
 TO = "127.0.0.1"
-HOLD_S = 20  # how long one that waits is held, unless the host ends it
+HOLD_S = 15  # how long one that waits is held, unless the host ends it
 CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 FINAL, COMPRESSED = 0x80, 0x40
 
