@@ -156,7 +156,6 @@ bool deflate_terms_read(struct deflate_terms *terms, toni_str line)
             return false;
         if (!is_equal(name, DEFLATE_EXTENSION))
             continue;
-        terms->offers++;
         if (offer.is_acceptable && !terms->agreed) {
             terms->agreed = true;
             terms->server_window_bits = offer.server_window_bits;

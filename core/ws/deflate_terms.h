@@ -16,7 +16,6 @@
 struct deflate_terms {
     bool agreed;
     uint32_t server_window_bits; /* that the client asks for; 0: it doesn't */
-    uint32_t offers;             /* how often the header names the extension */
 };
 
 /** Reads one line Sec-WebSocket-Extensions, after those that came before it: of all their offers

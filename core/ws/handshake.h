@@ -61,7 +61,7 @@ enum refusal {
  * @param head   Whole.
  * @param terms  Set to what of permessage-deflate can be agreed on.
  * @param why    Set to a few words for handshake_refuse and the log, or to NULL.
- * @return REFUSAL_NONE, or why not: in the order of this function's name list above. */
+ * @return REFUSAL_NONE, or the first that is wrong, in that order. */
 enum refusal handshake_check(const struct head *head, struct deflate_terms *terms,
                              const char **why);
 

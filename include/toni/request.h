@@ -9,8 +9,8 @@
 
 #include <toni/host.h>
 
-/** @return The path that the client asked for, without the query: percent-decoded, `//` made `/`,
- * `.` and `..` resolved. @since ABI 1.0 */
+/** @return The path that the client asked for, without the query: percent-decoded, else as it was
+ * sent. @since ABI 1.0 */
 static inline toni_str toni_request_path(const toni_request *request)
 {
     return toni_host_of(request)->request_part(request, TONI_REQUEST_PATH);
@@ -64,8 +64,7 @@ static inline int32_t toni_request_parameter(const toni_request *request, const 
  * that the gateway's descriptor lists in `keep_headers`: so an idle connection stays small.
  * @param name   Without the colon; case makes no difference (RFC 9110, section 5.1).
  * @param value  Set to the field's value; left alone on an error. Valid until the callback returns.
- * Of one that was sent more than once: all, joined by commas, or the first. Mostly RFC 9110's are
- * joined.
+ * Of one that was sent more than once: all, joined by `, `; those of Cookie by `; `.
  * @return TONI_OK, or TONI_ERR_NOT_FOUND: the client didn't send it, or it was not kept.
  * @thread The callback's. @since ABI 1.0 */
 static inline int32_t toni_request_header(const toni_request *request, const char *name,
