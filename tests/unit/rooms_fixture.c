@@ -23,32 +23,6 @@ void fixture_set_note(const char *format, ...)
     va_end(arguments);
 }
 
-/* --- Random numbers: SplitMix64 */
-
-uint64_t dice_next(struct dice *dice)
-{
-    uint64_t z = (dice->state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-uint32_t dice_below(struct dice *dice, uint32_t bound)
-{
-    return (uint32_t)((dice_next(dice) >> 32) * bound >> 32);
-}
-
-bool dice_chance(struct dice *dice, uint32_t percent)
-{
-    return dice_below(dice, 100) < percent;
-}
-
-uint64_t environment_number(const char *name, uint64_t standard)
-{
-    const char *text = getenv(name);
-    return text && *text ? strtoull(text, NULL, 0) : standard;
-}
-
 /* --- Connections */
 
 static void count_wake(void *data)

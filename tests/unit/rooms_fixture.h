@@ -5,6 +5,8 @@
 #ifndef ROOMS_FIXTURE_H
 #define ROOMS_FIXTURE_H
 
+#include "dice.h"
+
 #include "base/buffer.h"
 #include "base/log.h"
 #include "rooms/client.h"
@@ -29,23 +31,6 @@ _Noreturn void fixture_fail(const char *file, int line, const char *what);
 
 /** Remembers how to repeat the test that runs, for when it fails; a copy of @p format's result. */
 void fixture_set_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* --- Random numbers that a seed repeats */
-
-struct dice {
-    uint64_t state;
-};
-
-uint64_t dice_next(struct dice *dice);
-
-/** @return A number below @p bound, which is not 0. */
-uint32_t dice_below(struct dice *dice, uint32_t bound);
-
-/** @return True in @p percent of all cases. */
-bool dice_chance(struct dice *dice, uint32_t percent);
-
-/** @return The number in the environment variable @p name, or @p standard. */
-uint64_t environment_number(const char *name, uint64_t standard);
 
 /* --- Connections */
 

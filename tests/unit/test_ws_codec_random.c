@@ -2,6 +2,7 @@
  * the plain reader, for each cut, byte by byte, and for random pieces.
  *
  * TONI_TEST_SEED repeats one run, TONI_TEST_RUNS sets how many there are. */
+#include "dice.h"
 #include "ws_model.h"
 
 #include <check.h>
@@ -11,24 +12,14 @@
 
 enum { LIMIT = 1000 };
 
-struct dice {
-    uint64_t state;
-};
-
-static uint32_t roll(struct dice *dice, uint32_t bound)
-{
-    dice->state = dice->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)((dice->state >> 33) % bound);
-}
-
 /* Mostly good: characters of one to four bytes. Some hold a byte that is wrong. */
 static size_t random_payload(struct dice *dice, char *payload, size_t most)
 {
     static const char *const characters[] = {
         "a", "abcdefgh", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "0123456789abcdef"};
-    size_t size = 0, want = roll(dice, 8) == 0 ? most : roll(dice, 40);
+    size_t size = 0, want = dice_below(dice, 8) == 0 ? most : dice_below(dice, 40);
     for (;;) {
-        const char *next = characters[roll(dice, 6)];
+        const char *next = characters[dice_below(dice, 6)];
         const size_t length = strlen(next);
         if (size + length > want)
             break;
@@ -36,8 +27,8 @@ static size_t random_payload(struct dice *dice, char *payload, size_t most)
             payload[size + i] = next[i];
         size += length;
     }
-    if (size > 0 && roll(dice, 40) == 0)
-        payload[roll(dice, (uint32_t)size)] = (char)roll(dice, 256);
+    if (size > 0 && dice_below(dice, 40) == 0)
+        payload[dice_below(dice, (uint32_t)size)] = (char)dice_below(dice, 256);
     return size;
 }
 
@@ -45,10 +36,10 @@ static void append_control(struct buffer *stream, struct dice *dice)
 {
     static const unsigned firsts[] = {PING, PONG, PING, PONG, PING, CLOSE};
     char payload[128];
-    unsigned first = firsts[roll(dice, 6)];
+    unsigned first = firsts[dice_below(dice, 6)];
     size_t size = random_payload(dice, payload, 125);
     if (first == CLOSE && size >= 2) {
-        unsigned code = roll(dice, 2) ? 1000 + roll(dice, 20) : roll(dice, 5100);
+        unsigned code = dice_below(dice, 2) ? 1000 + dice_below(dice, 20) : dice_below(dice, 5100);
         payload[0] = (char)(code >> 8);
         payload[1] = (char)code;
     }
@@ -59,16 +50,16 @@ static void append_control(struct buffer *stream, struct dice *dice)
 static void append_message(struct buffer *stream, struct dice *dice)
 {
     char payload[LIMIT + 8];
-    unsigned first = roll(dice, 2) ? TEXT_BEGINS : BINARY_BEGINS;
+    unsigned first = dice_below(dice, 2) ? TEXT_BEGINS : BINARY_BEGINS;
     size_t size = random_payload(dice, payload, LIMIT + 2), at = 0;
-    if (roll(dice, 4) == 0)
+    if (dice_below(dice, 4) == 0)
         first |= RSV1;
-    while (roll(dice, 3) == 0) {
-        size_t part = roll(dice, (uint32_t)(size - at + 1));
+    while (dice_below(dice, 3) == 0) {
+        size_t part = dice_below(dice, (uint32_t)(size - at + 1));
         ws_model_append(stream, first, payload + at, part, (uint32_t)dice->state);
         at += part;
         first = CONTINUES;
-        if (roll(dice, 3) == 0)
+        if (dice_below(dice, 3) == 0)
             append_control(stream, dice);
     }
     ws_model_append(stream, first | ENDS, payload + at, size - at, (uint32_t)dice->state);
@@ -76,18 +67,18 @@ static void append_message(struct buffer *stream, struct dice *dice)
 
 static void append_random(struct buffer *stream, struct dice *dice)
 {
-    uint32_t frames = 1 + roll(dice, 8);
+    uint32_t frames = 1 + dice_below(dice, 8);
     for (uint32_t i = 0; i < frames; i++) {
-        if (roll(dice, 5) == 0)
+        if (dice_below(dice, 5) == 0)
             append_control(stream, dice);
         else
             append_message(stream, dice);
     }
-    if (roll(dice, 3) == 0) /* one bit is not what it should be */
-        ((uint8_t *)stream->bytes)[roll(dice, (uint32_t)stream->length)] ^=
-            (uint8_t)(1u << roll(dice, 8));
-    if (roll(dice, 3) == 0)
-        stream->length = roll(dice, (uint32_t)stream->length);
+    if (dice_below(dice, 3) == 0) /* one bit is not what it should be */
+        ((uint8_t *)stream->bytes)[dice_below(dice, (uint32_t)stream->length)] ^=
+            (uint8_t)(1u << dice_below(dice, 8));
+    if (dice_below(dice, 3) == 0)
+        stream->length = dice_below(dice, (uint32_t)stream->length);
 }
 
 static int ascending(const void *a, const void *b)
@@ -104,30 +95,24 @@ static void require_same(const char *wrong, uint64_t seed)
 
 static void run(uint64_t seed)
 {
-    struct dice dice = {.state = seed * 1000003};
+    struct dice dice = {.state = seed};
     struct buffer stream;
     struct ws_log expected;
-    bool inflates = roll(&dice, 2);
+    bool inflates = dice_below(&dice, 2);
     buffer_init(&stream);
     ws_log_init(&expected);
     append_random(&stream, &dice);
     ws_model_read(&expected, &stream, inflates, LIMIT);
     require_same(ws_model_compare_all(&expected, &stream, inflates, LIMIT), seed);
     for (unsigned again = 0; again < 20; again++) {
-        size_t cuts[16], count = roll(&dice, 17);
+        size_t cuts[16], count = dice_below(&dice, 17);
         for (size_t i = 0; i < count; i++)
-            cuts[i] = roll(&dice, (uint32_t)stream.length + 1);
+            cuts[i] = dice_below(&dice, (uint32_t)stream.length + 1);
         qsort(cuts, count, sizeof cuts[0], ascending);
         require_same(ws_model_compare(&expected, &stream, inflates, LIMIT, cuts, count), seed);
     }
     ws_log_finish(&expected);
     buffer_finish(&stream);
-}
-
-static uint64_t environment_number(const char *name, uint64_t standard)
-{
-    const char *value = getenv(name);
-    return value ? strtoull(value, NULL, 10) : standard;
 }
 
 START_TEST(random_streams_agree_with_the_plain_reader)
