@@ -9,7 +9,7 @@
 /* Of all limits. */
 static struct {
     _Atomic uint64_t suppressed;
-    _Atomic uint64_t untold;
+    _Atomic uint64_t unreported;
     _Atomic(const char *) latest;
 } totals;
 
@@ -31,14 +31,14 @@ bool log_limit_admits(struct log_limit *limit, uint64_t now_ns, uint64_t *suppre
     return true;
 }
 
-/* A line tells of them now. What log_limit_take_untold() took meanwhile is told twice. */
-static void count_as_told(uint64_t suppressed)
+/* A line tells of them now. What log_limit_take_unreported() took meanwhile is told twice. */
+static void count_as_reported(uint64_t suppressed)
 {
-    uint64_t untold = atomic_load_explicit(&totals.untold, memory_order_relaxed);
+    uint64_t unreported = atomic_load_explicit(&totals.unreported, memory_order_relaxed);
 
-    while (!atomic_compare_exchange_weak_explicit(&totals.untold, &untold,
-                                                  untold > suppressed ? untold - suppressed : 0,
-                                                  memory_order_relaxed, memory_order_relaxed))
+    while (!atomic_compare_exchange_weak_explicit(
+        &totals.unreported, &unreported, unreported > suppressed ? unreported - suppressed : 0,
+        memory_order_relaxed, memory_order_relaxed))
         continue;
 }
 
@@ -46,12 +46,12 @@ bool log_limit_ask(struct log_limit *limit, const char *message, uint64_t *suppr
 {
     if (log_limit_admits(limit, clock_now_ns(), suppressed)) {
         if (*suppressed > 0)
-            count_as_told(*suppressed);
+            count_as_reported(*suppressed);
         return true;
     }
     atomic_store_explicit(&totals.latest, message, memory_order_relaxed);
     atomic_fetch_add_explicit(&totals.suppressed, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&totals.untold, 1, memory_order_release);
+    atomic_fetch_add_explicit(&totals.unreported, 1, memory_order_release);
     return false;
 }
 
@@ -60,11 +60,12 @@ uint64_t log_limit_suppressed(void)
     return atomic_load_explicit(&totals.suppressed, memory_order_relaxed);
 }
 
-uint64_t log_limit_take_untold(const char **message)
+uint64_t log_limit_take_unreported(const char **message)
 {
-    const uint64_t untold = atomic_exchange_explicit(&totals.untold, 0, memory_order_acquire);
+    const uint64_t unreported =
+        atomic_exchange_explicit(&totals.unreported, 0, memory_order_acquire);
 
-    if (untold > 0)
+    if (unreported > 0)
         *message = atomic_load_explicit(&totals.latest, memory_order_relaxed);
-    return untold;
+    return unreported;
 }

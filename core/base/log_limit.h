@@ -50,7 +50,7 @@ struct log_limit {
     } while (0)
 
 /** Asks for one line. Only for the macros above.
- * @param message     Constant text, for log_limit_take_untold().
+ * @param message     Constant text, for log_limit_take_unreported().
  * @param suppressed  Set if the answer is yes: how many were refused since the last yes.
  * @return Whether it may be written now. */
 bool log_limit_ask(struct log_limit *limit, const char *message, uint64_t *suppressed);
@@ -65,6 +65,6 @@ uint64_t log_limit_suppressed(void);
 /** Takes what no line has told yet.
  * @param message  Set to what the latest of them would have said; untouched if there are none.
  * @return How many. */
-uint64_t log_limit_take_untold(const char **message);
+uint64_t log_limit_take_unreported(const char **message);
 
 #endif

@@ -12,7 +12,7 @@
 #include <time.h>
 
 /* How often a line tells of those that a limit has suppressed, if no other line does. */
-#define UNTOLD_EVERY_NS UINT64_C(10000000000)
+#define REPORT_EVERY_NS UINT64_C(10000000000)
 
 /* How long log_thread_seize() waits for what it can't do without, each: the lock, and the end of a
  * line that is being written. */
@@ -55,7 +55,7 @@ uint64_t log_thread_lost(void)
 
 /* --- The thread */
 
-static void tell_lost(uint64_t lost, uint64_t until_ns)
+static void report_lost(uint64_t lost, uint64_t until_ns)
 {
     const struct log_field lines = log_uint("lines", lost);
     char line[LOG_LINE_SIZE];
@@ -71,46 +71,47 @@ static void tell_lost(uint64_t lost, uint64_t until_ns)
 static void write_record(const struct log_record *record)
 {
     if (record->lost > 0)
-        tell_lost(record->lost, 0);
+        report_lost(record->lost, 0);
     if (record->length > 0)
         log_stderr_write(record->level, record->line, record->length);
 }
 
 /* Not under the lock. */
-static void tell_suppressed(void)
+static void report_suppressed(void)
 {
     const char *latest = "";
-    const uint64_t untold = log_limit_take_untold(&latest);
+    const uint64_t unreported = log_limit_take_unreported(&latest);
 
-    if (untold > 0)
+    if (unreported > 0)
         log_warn("lines of the log were suppressed, since there were too many of their kind",
-                 log_uint("lines", untold), log_str("latest", latest));
+                 log_uint("lines", unreported), log_str("latest", latest));
 }
 
 /* Under the lock. @return Whether it is time to tell of suppressed lines. */
-static bool wait_for_lines(uint64_t *told_ns)
+static bool wait_for_lines(uint64_t *reported_ns)
 {
     while (log_ring_is_empty(&writer.ring) && !writer.is_ending) {
-        if (clock_condition_wait(&writer.arrived, &writer.ring.lock, *told_ns + UNTOLD_EVERY_NS))
+        if (clock_condition_wait(&writer.arrived, &writer.ring.lock,
+                                 *reported_ns + REPORT_EVERY_NS))
             break;
     }
-    if (clock_now_ns() < *told_ns + UNTOLD_EVERY_NS)
+    if (clock_now_ns() < *reported_ns + REPORT_EVERY_NS)
         return false;
-    *told_ns = clock_now_ns();
+    *reported_ns = clock_now_ns();
     return true;
 }
 
 static void *run(void *data)
 {
     struct log_record record; /* 4 KiB: not initialised */
-    uint64_t told_ns = clock_now_ns();
+    uint64_t reported_ns = clock_now_ns();
     (void)data;
 
     pthread_mutex_lock(&writer.ring.lock);
     while (!writer.is_ending || !log_ring_is_empty(&writer.ring)) {
-        if (wait_for_lines(&told_ns)) {
+        if (wait_for_lines(&reported_ns)) {
             pthread_mutex_unlock(&writer.ring.lock);
-            tell_suppressed();
+            report_suppressed();
             pthread_mutex_lock(&writer.ring.lock);
         }
         if (atomic_load(&writer.state) != STATE_THREAD) {
@@ -211,7 +212,7 @@ void log_thread_stop(uint64_t limit_ms)
 {
     if (atomic_load(&writer.state) != STATE_THREAD)
         return;
-    tell_suppressed();
+    report_suppressed();
     if (log_thread_flush(limit_ms)) {
         atomic_store(&writer.state, STATE_MUTE);
         return;
@@ -264,7 +265,7 @@ void log_thread_seize(uint64_t limit_ms)
         if (!is_there)
             return;
         if (record.lost > 0)
-            tell_lost(record.lost, until);
+            report_lost(record.lost, until);
         if (record.length > 0 &&
             log_stderr_write_until(record.level, record.line, record.length, until))
             return;

@@ -108,7 +108,7 @@ static bool is_fault(int number, const siginfo_t *info)
     return number != SIGABRT && info->si_code > 0;
 }
 
-static void tell_signal(int number, const siginfo_t *info)
+static void write_signal(int number, const siginfo_t *info)
 {
     struct log_field fields[MOST_FIELDS];
     char address[HEX_SIZE];
@@ -135,7 +135,7 @@ struct walk {
 };
 
 /* The offset is that of the file: addr2line -e FILE OFFSET finds the line. */
-static void tell_frame(unsigned number, uintptr_t address, bool is_return)
+static void write_frame(unsigned number, uintptr_t address, bool is_return)
 {
     struct dl_find_object found;
     char offset[HEX_SIZE];
@@ -165,7 +165,7 @@ static _Unwind_Reason_Code on_frame(struct _Unwind_Context *context, void *data)
         return _URC_NO_REASON;
     if (address == 0 && walk->frames > 0)
         return _URC_NORMAL_STOP; /* the outermost has been told */
-    tell_frame(walk->frames, address, walk->frames > 0 && !is_before);
+    write_frame(walk->frames, address, walk->frames > 0 && !is_before);
     walk->frames++;
     walk->began_at = 0;
     return walk->frames < MOST_FRAMES ? _URC_NO_REASON : _URC_NORMAL_STOP;
@@ -186,14 +186,14 @@ static uintptr_t interrupted_at(const void *context)
 }
 
 /* A jump to nowhere leaves the unwinder without a way: then at least its goal is told. */
-static void tell_backtrace(const void *context)
+static void write_backtrace(const void *context)
 {
     struct walk walk = {.began_at = interrupted_at(context)};
     const uintptr_t at = walk.began_at;
 
     (void)_Unwind_Backtrace(on_frame, &walk);
     if (walk.frames == 0 && at != 0)
-        tell_frame(0, at, false);
+        write_frame(0, at, false);
 }
 
 /* --- Signals */
@@ -229,8 +229,8 @@ static void on_crash(int number, siginfo_t *info, void *context)
             (void)pause(); /* another thread is at it: the process ends */
         limit_time();
         log_thread_seize(LAST_WORDS_MS);
-        tell_signal(number, info);
-        tell_backtrace(context);
+        write_signal(number, info);
+        write_backtrace(context);
         (void)alarm(0); /* a core dump takes its time */
     }
     hand_back(number, info);

@@ -210,7 +210,7 @@ static size_t take_lines(const char *text, size_t size)
     return end ? (size_t)(end - text) + 1 : most;
 }
 
-void handover_tell_faults(int fd, const char *text, size_t size)
+void handover_send_faults(int fd, const char *text, size_t size)
 {
     const struct timeval patience = {.tv_sec = TELL_S};
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -227,7 +227,7 @@ void handover_tell_faults(int fd, const char *text, size_t size)
     }
 }
 
-void handover_tell_fault(int fd, const char *text, size_t size)
+void handover_send_fault(int fd, const char *text, size_t size)
 {
     char *most = malloc(HANDOVER_TEXT_SIZE);
     if (!most)
@@ -239,7 +239,7 @@ void handover_tell_fault(int fd, const char *text, size_t size)
     free(most);
 }
 
-int handover_tell_ready(int fd)
+int handover_send_ready(int fd)
 {
     return send(fd, READY, strlen(READY), MSG_NOSIGNAL) < 0 ? -1 : 0;
 }

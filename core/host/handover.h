@@ -56,13 +56,13 @@ int handover_find(void);
 int handover_receive(int fd, struct inherited *inherited);
 
 /** Says what is wrong; what finds no room is lost. @param size  A longer text is cut. */
-void handover_tell_fault(int fd, const char *text, size_t size);
+void handover_send_fault(int fd, const char *text, size_t size);
 
 /** Says all that is wrong, lines, in as many messages as it takes. Waits for the old host to read,
  * for some seconds at most; what it does not take then is lost. */
-void handover_tell_faults(int fd, const char *text, size_t size);
+void handover_send_faults(int fd, const char *text, size_t size);
 
 /** Says that the successor is ready. @return 0, or -1 if the host before this one is gone. */
-int handover_tell_ready(int fd);
+int handover_send_ready(int fd);
 
 #endif

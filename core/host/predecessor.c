@@ -8,12 +8,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void tell_errors(void *data, enum log_level level, const char *line, size_t length)
+static void send_errors(void *data, enum log_level level, const char *line, size_t length)
 {
     const struct predecessor *predecessor = data;
     log_to_stderr(NULL, level, line, length);
     if (level == LOG_LEVEL_ERROR)
-        handover_tell_fault(predecessor->fd, line, length);
+        handover_send_fault(predecessor->fd, line, length);
 }
 
 int predecessor_meet(struct predecessor *predecessor)
@@ -21,7 +21,7 @@ int predecessor_meet(struct predecessor *predecessor)
     *predecessor = (struct predecessor){.fd = handover_find()};
     if (!predecessor_is_there(predecessor))
         return activation_receive(&predecessor->inherited);
-    log_set_sink(tell_errors, predecessor);
+    log_set_sink(send_errors, predecessor);
     return handover_receive(predecessor->fd, &predecessor->inherited);
 }
 
@@ -34,15 +34,15 @@ pid_t predecessor_pid(const struct predecessor *predecessor)
     return who.pid;
 }
 
-void predecessor_tell_faults(const struct predecessor *predecessor, const char *text, size_t size)
+void predecessor_send_faults(const struct predecessor *predecessor, const char *text, size_t size)
 {
     if (predecessor_is_there(predecessor) && size > 0)
-        handover_tell_faults(predecessor->fd, text, size);
+        handover_send_faults(predecessor->fd, text, size);
 }
 
 void predecessor_relieve(struct predecessor *predecessor)
 {
-    if (predecessor_is_there(predecessor) && handover_tell_ready(predecessor->fd))
+    if (predecessor_is_there(predecessor) && handover_send_ready(predecessor->fd))
         log_warn("restart: the host before this one has ended already, this one serves");
     inherited_finish(&predecessor->inherited, true);
     log_set_sink(NULL, NULL);

@@ -30,7 +30,7 @@ static inline bool predecessor_is_there(const struct predecessor *predecessor)
 pid_t predecessor_pid(const struct predecessor *predecessor);
 
 /** Tells it of faults of the configuration. */
-void predecessor_tell_faults(const struct predecessor *predecessor, const char *text, size_t size);
+void predecessor_send_faults(const struct predecessor *predecessor, const char *text, size_t size);
 
 /** Tells it that this host serves: it leaves. What nobody took is closed. */
 void predecessor_relieve(struct predecessor *predecessor);

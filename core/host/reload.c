@@ -97,7 +97,7 @@ static int close_clients(void *data, struct slot *slot)
 
 /* --- The reload's thread */
 
-static void tell_faults(struct reload *reload, struct fault_list *faults)
+static void report_faults(struct reload *reload, struct fault_list *faults)
 {
     fault_list_sort(faults);
     for (size_t i = 0; i < faults->count; i++) {
@@ -120,7 +120,7 @@ static void tell_faults(struct reload *reload, struct fault_list *faults)
     free(text);
 }
 
-static void tell_success(struct reload *reload, const struct swap_report *report)
+static void report_success(struct reload *reload, const struct swap_report *report)
 {
     log_info("reloaded", log_uint("swapped", report->swapped), log_uint("added", report->added),
              log_uint("removed", report->removed), log_uint("limits", report->limited),
@@ -170,7 +170,7 @@ static void swap(struct reload *reload, struct graph *next, struct fault_list *f
     if (!swap_run(reload->loading->graph, next, &world, &reload->leftovers, faults, &report)) {
         reload->next = next;
         reload->code = report.not_ready > 0 ? EXIT_FAULT : EXIT_CLEAN;
-        tell_success(reload, &report);
+        report_success(reload, &report);
     }
     swap_report_finish(&report);
 }
@@ -188,7 +188,7 @@ static void *work(void *data)
         reload->code = EXIT_FAULT;
         swap(reload, next, &faults);
     }
-    tell_faults(reload, &faults); /* or warnings */
+    report_faults(reload, &faults); /* or warnings */
     fault_list_finish(&faults);
     uv_async_send(&reload->worked);
     return NULL;

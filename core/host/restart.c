@@ -242,7 +242,7 @@ static void on_pair_closed(struct restart *restart)
     uv_timer_start(&restart->limit, on_look, LOOK_EVERY_MS, LOOK_EVERY_MS);
 }
 
-static void tell_to_end(struct restart *restart)
+static void ask_to_end(struct restart *restart)
 {
     if (restart->is_ending)
         return;
@@ -256,7 +256,7 @@ static void on_limit(uv_timer_t *timer)
 {
     struct restart *restart = timer->data;
     restart->is_late = true;
-    tell_to_end(restart);
+    ask_to_end(restart);
 }
 
 static void on_answer(uv_poll_t *poll, int status, int events)
@@ -363,14 +363,14 @@ fail:
 
 void restart_cancel(struct restart *restart)
 {
-    tell_to_end(restart);
+    ask_to_end(restart);
 }
 
 void restart_finish(struct restart *restart)
 {
     if (!restart)
         return;
-    tell_to_end(restart);
+    ask_to_end(restart);
     while (!has_ended(restart) && clock_now_ms() < restart->end_ms)
         (void)poll(NULL, 0, LOOK_EVERY_MS);
     fail(restart);

@@ -142,7 +142,7 @@ int host_load(struct host *host, const char *config_path)
     int result = loading_init(&host->loading, config_path, true, &host->reload.is_hurried, faults);
     if (faults)
         (void)fclose(faults);
-    predecessor_tell_faults(&host->predecessor, text, size);
+    predecessor_send_faults(&host->predecessor, text, size);
     free(text);
     return result;
 }

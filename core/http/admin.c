@@ -44,7 +44,7 @@ struct http_admin {
     bool has_loop, has_thread;
     uv_loop_t loop;
     uv_thread_t thread;
-    uv_async_t told;
+    uv_async_t asked;
     uv_sem_t done;
     int (*task)(struct http_admin *admin); /* that it is told to do, and */
     int result;                            /* what came of it */
@@ -184,7 +184,7 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
 /* --- The thread that accepts */
 
 /* On that thread, one at a time. */
-static void on_told(uv_async_t *async)
+static void on_asked(uv_async_t *async)
 {
     struct http_admin *admin = async->data;
     admin->result = admin->task(admin);
@@ -192,10 +192,10 @@ static void on_told(uv_async_t *async)
 }
 
 /* Has the thread do something, and waits for it. */
-static int tell(struct http_admin *admin, int (*task)(struct http_admin *admin))
+static int run_on_thread(struct http_admin *admin, int (*task)(struct http_admin *admin))
 {
     admin->task = task;
-    uv_async_send(&admin->told);
+    uv_async_send(&admin->asked);
     uv_sem_wait(&admin->done);
     return admin->result;
 }
@@ -210,17 +210,17 @@ static int open_loop(struct http_admin *admin)
 {
     if (uv_loop_init(&admin->loop))
         return -1;
-    if (uv_async_init(&admin->loop, &admin->told, on_told)) {
+    if (uv_async_init(&admin->loop, &admin->asked, on_asked)) {
         uv_loop_close(&admin->loop);
         return -1;
     }
     if (uv_sem_init(&admin->done, 0)) {
-        uv_close((uv_handle_t *)&admin->told, NULL);
+        uv_close((uv_handle_t *)&admin->asked, NULL);
         uv_run(&admin->loop, UV_RUN_DEFAULT);
         uv_loop_close(&admin->loop);
         return -1;
     }
-    admin->told.data = admin;
+    admin->asked.data = admin;
     admin->has_loop = true;
     http_deadlines_watch(&admin->deadlines, &admin->loop, SWEEP_MS);
     return 0;
@@ -238,7 +238,7 @@ static int let_go(struct http_admin *admin)
     for (size_t i = 0; i < admin->listener_count; i++)
         listener_close(&admin->listeners[i].http.socket);
     http_deadlines_unwatch(&admin->deadlines);
-    uv_close((uv_handle_t *)&admin->told, NULL);
+    uv_close((uv_handle_t *)&admin->asked, NULL);
     return 0;
 }
 
@@ -247,7 +247,7 @@ static void close_loop(struct http_admin *admin)
     if (!admin->has_loop)
         return;
     if (admin->has_thread) {
-        (void)tell(admin, let_go);
+        (void)run_on_thread(admin, let_go);
         uv_thread_join(&admin->thread);
     } else {
         (void)let_go(admin);
@@ -320,7 +320,7 @@ static int start_all(struct http_admin *admin)
 
 int http_admin_start(struct http_admin *admin)
 {
-    return tell(admin, start_all);
+    return run_on_thread(admin, start_all);
 }
 
 struct listener *http_admin_listener(struct http_admin *admin, size_t number)
@@ -402,7 +402,7 @@ static int leave_all(struct http_admin *admin)
 
 void http_admin_leave(struct http_admin *admin)
 {
-    (void)tell(admin, leave_all);
+    (void)run_on_thread(admin, leave_all);
     http_admin_drain(admin);
 }
 

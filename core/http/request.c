@@ -57,7 +57,7 @@ static size_t fit_below(toni_str base, void *data)
 }
 
 /* OPTIONS is answered from what the service says of every method that it doesn't have. */
-static void tell_options(toni_exchange *exchange)
+static void answer_options(toni_exchange *exchange)
 {
     if (exchange->status == 405 && strcmp(exchange->method, "OPTIONS") == 0)
         exchange->status = 204;
@@ -76,7 +76,7 @@ static void call_instance(struct instance *instance, toni_exchange *exchange)
     if (result != TONI_OK || exchange->status == 0)
         http_exchange_refuse(exchange, 500, "The service failed to answer.\n", NULL, NULL);
     else
-        tell_options(exchange);
+        answer_options(exchange);
 }
 
 static void refuse_at_the_end(toni_exchange *exchange)

@@ -43,7 +43,7 @@ struct task {
     toni_job_fn job;
     toni_done_fn done;
     int32_t result; /* of the job */
-    toni_receipt_fn told;
+    toni_receipt_fn notify;
     toni_receipt receipt;
     void *data;
     toni_release_fn release;

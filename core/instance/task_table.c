@@ -42,7 +42,7 @@ static int64_t ask(toni_context *context, const struct task *wanted, uint64_t de
     struct instance *instance = instance_of(context);
     struct tasks *tasks = instance->tasks.tasks;
 
-    if ((!wanted->run && !wanted->job && !wanted->told) || delay_ms > TONI_TASK_MOST_MS)
+    if ((!wanted->run && !wanted->job && !wanted->notify) || delay_ms > TONI_TASK_MOST_MS)
         return TONI_ERR_INVALID;
     if (!tasks)
         return TONI_ERR_CLOSING;
@@ -189,10 +189,11 @@ static bool take_back(struct tasks *tasks, uint64_t number)
 }
 
 static int32_t target_send_with_receipt(toni_target *target, const toni_message *message,
-                                        toni_context *context, toni_receipt_fn told, void *data,
+                                        toni_context *context, toni_receipt_fn notify, void *data,
                                         toni_release_fn release)
 {
-    const struct task task = {.kind = TASK_RECEIPT, .told = told, .data = data, .release = release};
+    const struct task task = {
+        .kind = TASK_RECEIPT, .notify = notify, .data = data, .release = release};
     struct sent *sent = calloc(1, sizeof *sent);
     const int64_t number = sent ? ask(context, &task, 0) : TONI_ERR_NO_MEMORY;
 

@@ -60,7 +60,7 @@ static void call(struct task *task)
     if (task->kind == TASK_WORK)
         task->done(task->instance->self, task->data, task->result);
     else if (task->kind == TASK_RECEIPT)
-        task->told(task->instance->self, task->data, &task->receipt);
+        task->notify(task->instance->self, task->data, &task->receipt);
     else
         task->run(task->instance->self, task->data);
     counter_add_shared(&task->instance->figures->tasks_run, 1);

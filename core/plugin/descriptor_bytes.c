@@ -112,7 +112,7 @@ struct reader {
 };
 
 /* What the descriptor points to. */
-struct told {
+struct described {
     toni_dependency needs[LONGEST_LIST];
     const toni_dependency *need_list[LONGEST_LIST + 1];
     toni_interface provides;
@@ -158,41 +158,42 @@ static uint32_t get_count(struct reader *reader)
     return reader->is_good ? count : 0;
 }
 
-static const toni_dependency *const *get_needs(struct reader *reader, struct told *told)
+static const toni_dependency *const *get_needs(struct reader *reader, struct described *described)
 {
     const uint32_t count = get_count(reader);
 
     for (uint32_t i = 0; i < count; i++) {
-        told->needs[i].struct_size = sizeof told->needs[i];
-        told->needs[i].version = get_number(reader);
-        told->needs[i].flags = get_number(reader);
-        told->needs[i].interface_name = get_string(reader);
-        told->need_list[i] = &told->needs[i];
+        described->needs[i].struct_size = sizeof described->needs[i];
+        described->needs[i].version = get_number(reader);
+        described->needs[i].flags = get_number(reader);
+        described->needs[i].interface_name = get_string(reader);
+        described->need_list[i] = &described->needs[i];
     }
-    return told->need_list;
+    return described->need_list;
 }
 
-static const toni_interface *get_provides(struct reader *reader, struct told *told)
+static const toni_interface *get_provides(struct reader *reader, struct described *described)
 {
     if (get_number(reader) == 0)
         return NULL;
-    told->table_size = sizeof told->table_size;
-    told->provides.struct_size = sizeof told->provides;
-    told->provides.version = get_number(reader);
-    told->provides.name = get_string(reader);
-    told->provides.table = &told->table_size;
-    return &told->provides;
+    described->table_size = sizeof described->table_size;
+    described->provides.struct_size = sizeof described->provides;
+    described->provides.version = get_number(reader);
+    described->provides.name = get_string(reader);
+    described->provides.table = &described->table_size;
+    return &described->provides;
 }
 
-static const toni_str *const *get_tokens(struct reader *reader, struct told *told, int list)
+static const toni_str *const *get_tokens(struct reader *reader, struct described *described,
+                                         int list)
 {
     const uint32_t count = get_count(reader);
 
     for (uint32_t i = 0; i < count; i++) {
-        told->tokens[list][i] = get_string(reader);
-        told->token_lists[list][i] = &told->tokens[list][i];
+        described->tokens[list][i] = get_string(reader);
+        described->token_lists[list][i] = &described->tokens[list][i];
     }
-    return told->token_lists[list];
+    return described->token_lists[list];
 }
 
 /* Stands for a function of a plugin that is not mapped here. */
@@ -217,9 +218,9 @@ static void set_functions(toni_plugin *plugin, uint32_t set)
 void *descriptor_read(const char *bytes, size_t size, toni_plugin *plugin)
 {
     struct reader reader = {.bytes = bytes, .left = size, .is_good = true};
-    struct told *told = calloc(1, sizeof *told);
+    struct described *described = calloc(1, sizeof *described);
 
-    if (!told)
+    if (!described)
         return NULL;
     *plugin = (toni_plugin){.magic = TONI_ABI_MAGIC, .abi_major = TONI_ABI_MAJOR};
     plugin->abi_minor = (uint16_t)get_number(&reader);
@@ -231,13 +232,13 @@ void *descriptor_read(const char *bytes, size_t size, toni_plugin *plugin)
     plugin->name = get_string(&reader);
     plugin->version = get_string(&reader);
     plugin->path = get_string(&reader);
-    plugin->needs = get_needs(&reader, told);
-    plugin->provides = get_provides(&reader, told);
-    plugin->subprotocols = get_tokens(&reader, told, 0);
-    plugin->keep_headers = get_tokens(&reader, told, 1);
+    plugin->needs = get_needs(&reader, described);
+    plugin->provides = get_provides(&reader, described);
+    plugin->subprotocols = get_tokens(&reader, described, 0);
+    plugin->keep_headers = get_tokens(&reader, described, 1);
     if (reader.is_good && reader.left == 0)
-        return told;
-    free(told);
+        return described;
+    free(described);
     *plugin = (toni_plugin){0};
     return NULL;
 }

@@ -104,7 +104,7 @@ static int spawn(const struct trial_plan *plan, int fd, pid_t *pid)
 }
 
 /* The process reads all of it before it does anything else. @return 0, or an errno. */
-static int tell(const struct trial *trial)
+static int send_request(const struct trial *trial)
 {
     struct buffer text;
     int error = 0;
@@ -342,7 +342,7 @@ static size_t run(const struct trial_plan *plan, struct trial_library *libraries
                libraries[0].path, plan->program, strerror(error));
         return count;
     }
-    error = tell(&trial);
+    error = send_request(&trial);
     trial.is_late = error == EAGAIN;
     if (!error)
         listen_to(&trial);

@@ -95,7 +95,7 @@ struct toni_host {
     int32_t (*context_work)(toni_context *context, toni_job_fn job, toni_done_fn done, void *data,
                             toni_release_fn release);
     int32_t (*target_send_with_receipt)(toni_target *target, const toni_message *message,
-                                        toni_context *context, toni_receipt_fn told, void *data,
+                                        toni_context *context, toni_receipt_fn notify, void *data,
                                         toni_release_fn release);
 
 #if TONI_ABI_NEEDED >= 1

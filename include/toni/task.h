@@ -117,18 +117,18 @@ static inline int32_t toni_work(toni_context *context, toni_job_fn job, toni_don
  * @param target   Owned by the call from now on. NULL gives TONI_ERR_NO_MEMORY.
  * @param message  Borrowed for the call; its bytes are copied once.
  * @param context  Of the instance that shall be told: the caller's own.
- * @param told     Called once.
- * @param data     Handed to @p told and @p release; may be NULL.
+ * @param notify   Called once.
+ * @param data     Handed to @p notify and @p release; may be NULL.
  * @param release  Called once when the task is over; NULL: there is nothing to release.
  * @return How many clients were targeted; 0 gives a receipt too. Errors as toni_broadcast_to_room
- * and toni_post; then neither @p told nor @p release is called.
+ * and toni_post; then neither @p notify nor @p release is called.
  * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_target_send_with_receipt(toni_target *target,
                                                     const toni_message *message,
-                                                    toni_context *context, toni_receipt_fn told,
+                                                    toni_context *context, toni_receipt_fn notify,
                                                     void *data, toni_release_fn release)
 {
-    return target ? toni_host_of(target)->target_send_with_receipt(target, message, context, told,
+    return target ? toni_host_of(target)->target_send_with_receipt(target, message, context, notify,
                                                                    data, release)
                   : TONI_ERR_NO_MEMORY;
 }
@@ -140,9 +140,9 @@ static inline int32_t toni_target_send_with_receipt(toni_target *target,
 static inline int32_t
 toni_broadcast_to_room_with_receipt(toni_connections *connections, toni_str room,
                                     const toni_message *message, toni_context *context,
-                                    toni_receipt_fn told, void *data, toni_release_fn release)
+                                    toni_receipt_fn notify, void *data, toni_release_fn release)
 {
-    return toni_target_send_with_receipt(toni_to_room(connections, room), message, context, told,
+    return toni_target_send_with_receipt(toni_to_room(connections, room), message, context, notify,
                                          data, release);
 }
 

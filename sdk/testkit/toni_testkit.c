@@ -756,7 +756,7 @@ static int32_t context_work(toni_context *context, toni_job_fn job, toni_done_fn
 }
 
 static int32_t target_send_with_receipt(toni_target *target, const toni_message *message,
-                                        toni_context *context, toni_receipt_fn told, void *data,
+                                        toni_context *context, toni_receipt_fn notify, void *data,
                                         toni_release_fn release)
 {
     toni_fake_host *host = host_of_target(target);
@@ -765,9 +765,9 @@ static int32_t target_send_with_receipt(toni_target *target, const toni_message 
     record(host, "target_send_with_receipt");
     record_message(host, message);
     host->handed_out--;
-    if (!told)
+    if (!notify)
         return TONI_ERR_INVALID;
-    toni_fake_task task = {.told = told, .data = data, .release = release};
+    toni_fake_task task = {.notify = notify, .data = data, .release = release};
     task.receipt = (toni_receipt){.struct_size = sizeof task.receipt,
                                   .targeted = (uint32_t)result,
                                   .queued = (uint32_t)result};
@@ -824,8 +824,8 @@ static void run_task(toni_fake_host *host, toni_fake_task *task)
         task->is_timer = 0; /* one that has begun can't be cancelled */
     if (now.run)
         now.run(host->self, now.data);
-    else if (now.told)
-        now.told(host->self, now.data, &now.receipt);
+    else if (now.notify)
+        now.notify(host->self, now.data, &now.receipt);
     else if (now.done)
         now.done(host->self, now.data, now.result);
     if (task->period_ms) /* it was not cancelled meanwhile */

@@ -95,7 +95,7 @@ typedef struct toni_fake_task {
     toni_job_fn job; /**< NULL once it has run */
     toni_done_fn done;
     int32_t result; /**< of the job */
-    toni_receipt_fn told;
+    toni_receipt_fn notify;
     toni_receipt receipt;
     void *data;
     toni_release_fn release;
@@ -274,9 +274,9 @@ void toni_fake_host_clear(toni_fake_host *host);
 
 /* --- Time and work */
 
-/** Lets time pass, and runs what falls due in it: timers, posts and what jobs have left to be told,
- * by time, then in the order of the calls; each at its own time, so that nothing is ever late. With
- * 0 it runs what is due now, such as posts. Fails the test if there is no end of that.
+/** Lets time pass, and runs what falls due in it: timers, posts and what jobs have left to be
+ * notify, by time, then in the order of the calls; each at its own time, so that nothing is ever
+ * late. With 0 it runs what is due now, such as posts. Fails the test if there is no end of that.
  * @param ms  In milliseconds. */
 void toni_fake_host_advance(toni_fake_host *host, uint64_t ms);
 

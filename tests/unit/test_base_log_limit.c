@@ -141,7 +141,7 @@ START_TEST(lines_of_one_place_are_limited_and_counted)
     const char *message = NULL;
     unsigned evaluated = 0;
 
-    (void)log_limit_take_untold(&message);
+    (void)log_limit_take_unreported(&message);
     for (unsigned i = 0; i < 100; i++)
         log_limited(LOG_LEVEL_WARN, "flooded", log_uint("i", ++evaluated));
     /* A machine that is busy may need seconds for the loop, and admit a line for each. */
@@ -149,9 +149,9 @@ START_TEST(lines_of_one_place_are_limited_and_counted)
     ck_assert_uint_lt(captured.count, 100);
     ck_assert_uint_eq(evaluated, captured.count);
     ck_assert_uint_eq(log_limit_suppressed() - before, 100 - captured.count);
-    ck_assert_uint_gt(log_limit_take_untold(&message), 0);
+    ck_assert_uint_gt(log_limit_take_unreported(&message), 0);
     ck_assert_str_eq(message, "flooded");
-    ck_assert_uint_eq(log_limit_take_untold(&message), 0);
+    ck_assert_uint_eq(log_limit_take_unreported(&message), 0);
 }
 END_TEST
 

@@ -269,16 +269,16 @@ START_TEST(test_answers)
     static char text[HANDOVER_TEXT_SIZE];
     static char much[HANDOVER_TEXT_SIZE + 100];
     ck_assert_int_eq(handover_read(ends[0], text), HANDOVER_NOTHING);
-    handover_tell_fault(ends[1], "a fault\nand more", strlen("a fault\nand"));
+    handover_send_fault(ends[1], "a fault\nand more", strlen("a fault\nand"));
     ck_assert_int_eq(handover_read(ends[0], text), HANDOVER_FAULT);
     ck_assert_str_eq(text, "a fault\nand");
     memset(much, 'x', sizeof much);
-    handover_tell_fault(ends[1], much, sizeof much);
+    handover_send_fault(ends[1], much, sizeof much);
     ck_assert_int_eq(handover_read(ends[0], text), HANDOVER_FAULT);
     ck_assert_uint_gt(strlen(text), HANDOVER_TEXT_SIZE - 16);
     ck_assert_int_ge(send(ends[1], "later words", 11, 0), 0);
     ck_assert_int_eq(handover_read(ends[0], text), HANDOVER_NOTHING);
-    ck_assert_int_eq(handover_tell_ready(ends[1]), 0);
+    ck_assert_int_eq(handover_send_ready(ends[1]), 0);
     ck_assert_int_eq(handover_read(ends[0], text), HANDOVER_READY);
     close(ends[1]);
     ck_assert_int_eq(handover_read(ends[0], text), HANDOVER_END);
@@ -288,8 +288,8 @@ END_TEST
 START_TEST(test_a_host_that_is_gone)
 {
     close(ends[0]);
-    handover_tell_fault(ends[1], "fault", 5);
-    ck_assert_int_eq(handover_tell_ready(ends[1]), -1);
+    handover_send_fault(ends[1], "fault", 5);
+    ck_assert_int_eq(handover_send_ready(ends[1]), -1);
 }
 END_TEST
 
