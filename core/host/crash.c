@@ -48,6 +48,7 @@ static const struct {
 static struct sigaction before[WATCHED];
 static pid_t watched_pid; /* a child that is forked is nobody's host */
 static atomic_flag is_crashing = ATOMIC_FLAG_INIT;
+static atomic_bool is_limited; /* see limit_time() */
 static atomic_bool is_exit_expected;
 
 /* --- What is told */
@@ -198,7 +199,7 @@ static void write_backtrace(const void *context)
 
 /* --- Signals */
 
-static void limit_time(void)
+static void let_alarm_end(void)
 {
     const struct sigaction standard = {.sa_handler = SIG_DFL};
     sigset_t set;
@@ -207,7 +208,22 @@ static void limit_time(void)
     sigemptyset(&set);
     sigaddset(&set, SIGALRM);
     (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* The kernel gives the alarm to this thread, or to that of the signals, which waits for it too. */
+static void limit_time(void)
+{
+    atomic_store(&is_limited, true);
+    let_alarm_end();
     (void)alarm(HANDLER_SECONDS);
+}
+
+void crash_end_late(void)
+{
+    if (!atomic_load(&is_limited))
+        return;
+    let_alarm_end();
+    (void)raise(SIGALRM);
 }
 
 /* What the thread did, it does again when the handler returns; and what was sent is sent again, and

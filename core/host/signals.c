@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/log_limit.h"
+#include "host/crash.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -61,6 +62,7 @@ static void on_signal(struct signals *signals, int number)
         ask(signals, NULL, "SIGUSR1");
         break;
     case SIGALRM: /* a plugin's alarm(); by itself it would end the host without a word */
+        crash_end_late();
         log_limited(LOG_LEVEL_WARN, "SIGALRM is ignored: a plugin has set a timer of the process; "
                                     "the host's are toni_after() and toni_every()");
         break;
