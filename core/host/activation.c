@@ -61,7 +61,7 @@ static long number_of(const char *text, long most)
     return number >= 0 && number <= most && *end == '\0' ? number : -1;
 }
 
-/* @return How many descriptors are meant for this process; -1: it can't be told. */
+/* @return How many descriptors are meant for this process; -1: that is not known. */
 static long count_descriptors(void)
 {
     const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");

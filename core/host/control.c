@@ -80,7 +80,7 @@ static void close_request(struct control_request *request)
 
 static void on_written(uv_write_t *write, int status)
 {
-    (void)status; /* who has gone away doesn't need the rest */
+    (void)status; /* a peer that has gone away needs no rest */
     close_request(write->data);
 }
 
@@ -267,7 +267,8 @@ static void make_room(struct control *control)
                        "too many ask at once, and this request was not complete\n");
 }
 
-/* None of the handles keeps the loop alive: the host doesn't wait for who asks. */
+/* None of the handles keeps the loop alive: a host that ends does not wait for clients of its
+ * control socket. */
 static void accept_one(struct control *control)
 {
     struct control_request *request = find_free(control);

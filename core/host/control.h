@@ -60,8 +60,8 @@ int control_claim(struct control *control, pid_t predecessor);
  * @param text  Ends with a newline, unless it is empty; borrowed for the call. */
 void control_answer(struct control_request *request, enum exit_code code, const char *text);
 
-/** Removes the file, if it is still this host's, and tells all who have no answer yet that there
- * will be none: their requests must not be used any more. A second call does nothing.
+/** Removes the file, if it is still this host's, and answers all who wait that there will be
+ * nothing more: their requests must not be used any more. A second call does nothing.
  * @param control  NULL is fine. */
 void control_close(struct control *control);
 

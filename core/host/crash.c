@@ -22,10 +22,10 @@
 #include <unistd.h>
 #include <unwind.h>
 
-/* The handler ends in this time, by SIGALRM's default action, if it is in its own way. */
+/* The process ends by SIGALRM if the handler takes longer, since it may be in its own way. */
 #define HANDLER_SECONDS 5
 
-/* What stderr gets to take the lines that wait in the log. */
+/* How long stderr has to take the lines that wait in the log. */
 #define LAST_WORDS_MS 500
 
 /* A recursion without an end has more; these say enough. */
@@ -46,12 +46,12 @@ static const struct {
 
 /* Handlers have no other way to get at what they need. */
 static struct sigaction before[WATCHED];
-static pid_t watched_pid; /* a child that is forked is nobody's host */
+static pid_t watched_pid; /* the host's: in a process that it forks the handler does nothing */
 static atomic_flag is_crashing = ATOMIC_FLAG_INIT;
 static atomic_bool is_limited; /* see limit_time() */
 static atomic_bool is_exit_expected;
 
-/* --- What is told */
+/* --- What is written */
 
 /* @return @p text. */
 static const char *put_hex(char text[HEX_SIZE], uintptr_t number)
@@ -69,7 +69,7 @@ static const char *put_hex(char text[HEX_SIZE], uintptr_t number)
     return text + at;
 }
 
-/* What the thread is in. @return How many fields. */
+/* Describes the call that the thread is in. @return How many fields. */
 static size_t describe_call(struct log_field *fields)
 {
     const struct plugin_call *call = plugin_call_now;
@@ -165,7 +165,7 @@ static _Unwind_Reason_Code on_frame(struct _Unwind_Context *context, void *data)
     if (walk->began_at != 0 && address != walk->began_at)
         return _URC_NO_REASON;
     if (address == 0 && walk->frames > 0)
-        return _URC_NORMAL_STOP; /* the outermost has been told */
+        return _URC_NORMAL_STOP; /* the outermost was written */
     write_frame(walk->frames, address, walk->frames > 0 && !is_before);
     walk->frames++;
     walk->began_at = 0;
@@ -186,7 +186,8 @@ static uintptr_t interrupted_at(const void *context)
 #endif
 }
 
-/* A jump to nowhere leaves the unwinder without a way: then at least its goal is told. */
+/* After a jump to an invalid address the unwinder finds no frames: then at least that address is
+ * written. */
 static void write_backtrace(const void *context)
 {
     struct walk walk = {.began_at = interrupted_at(context)};
@@ -226,8 +227,8 @@ void crash_end_late(void)
     (void)raise(SIGALRM);
 }
 
-/* What the thread did, it does again when the handler returns; and what was sent is sent again, and
- * comes then. So the process ends by the signal, with a core dump of the place. */
+/* Restores the handler before this one. A fault happens again when this returns; a signal that
+ * was sent is raised again. So the process ends by it, with a core dump of the place. */
 static void hand_back(int number, const siginfo_t *info)
 {
     for (size_t i = 0; i < WATCHED; i++) {
@@ -242,7 +243,7 @@ static void on_crash(int number, siginfo_t *info, void *context)
 {
     if (getpid() == watched_pid) {
         while (atomic_flag_test_and_set(&is_crashing))
-            (void)pause(); /* another thread is at it: the process ends */
+            (void)pause(); /* another thread reports, and then the process ends */
         limit_time();
         log_thread_seize(LAST_WORDS_MS);
         write_signal(number, info);
@@ -258,7 +259,7 @@ static _Unwind_Reason_Code stop_at_once(struct _Unwind_Context *context, void *d
     return _URC_NORMAL_STOP;
 }
 
-/* What is loaded or bound at its first use is so now, not in the handler. */
+/* Loads and binds now what would be loaded or bound at its first use, in the handler. */
 static void get_ready(void)
 {
     struct dl_find_object found;
@@ -289,8 +290,8 @@ static void on_exit_called(void)
                    "may have done it; the host ends with exit code 1");
 }
 
-/* A worker that is gone would leave its clients without an answer for ever, and the host without
- * an end: nobody gives back what the thread held. */
+/* Ends the process: a thread that is gone would leave its clients unanswered for ever, and keep
+ * the host from ending, since nobody gives back what it held. */
 static void on_thread_end(void)
 {
     if (getpid() == watched_pid)

@@ -12,8 +12,8 @@ void crash_watch(void);
  * is to be the first. To be called when plugins have been loaded. */
 void crash_watch_exit(void);
 
-/** Ends the process by SIGALRM, if a crash is being reported: the alarm that bounds the report may be
- * taken by the signals' thread. Returns if none is. @thread That which has taken SIGALRM. */
+/** Ends the process by SIGALRM, if a crash is being reported: the alarm that bounds the report may
+ * be taken by the signals' thread. Returns if none is. @thread That which has taken SIGALRM. */
 void crash_end_late(void);
 
 /** From now on an exit is the host's own. */

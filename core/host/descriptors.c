@@ -18,9 +18,8 @@
 #define LEAST_DESCRIPTORS 24
 #define LEAST_PER_WORKER 8
 
-/* What a host has open before anybody comes, where that can't be counted: listeners, loops, the
- * log.
- */
+/* How many a host has open before the first client, where that can't be counted: listeners,
+ * loops, the log. */
 #define USUALLY_OPEN 64
 
 /* For what is opened now and then: a library and its copy at a reload, the pair of sockets of a
@@ -36,13 +35,13 @@
 
 /* --- Who needs how many */
 
-/* With those that were ended and are not closed yet. */
+/* Adds the sockets that were ended and are not closed yet. */
 static uint64_t for_places(uint64_t places)
 {
     return places + places_spare(places);
 }
 
-/* With the copies of those that are read to their end. */
+/* Adds the copies of sockets that are read to their end (http/linger.h). */
 static uint64_t for_http_address(uint64_t connections)
 {
     const uint64_t most = HTTP_LINGER_MAX + HTTP_LINGER_WAITING_MAX;
@@ -115,8 +114,8 @@ static uint64_t what_fits(uint64_t left, uint64_t most, uint64_t (*needed)(uint6
     return fits;
 }
 
-/* WebSocket has what HTTP doesn't need, and HTTP no more than a quarter, if there is not enough for
- * both. Of the places of WebSocket a quarter at most is for handshakes. */
+/* If there is not enough for both, HTTP gets a quarter at most, and WebSocket what HTTP does not
+ * need. Of the places of WebSocket a quarter at most is for handshakes. */
 bool descriptors_share_out(uint64_t left, const struct descriptor_demand *demand,
                            struct descriptor_shares *shares)
 {

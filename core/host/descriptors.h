@@ -1,5 +1,5 @@
-/* How many descriptors the process may have open, and who gets them. What is shared out is measured
- * when all is there but the clients, so it holds for whatever plugins have opened, too. */
+/* How many descriptors the process may have open, and who gets them. What is free is measured
+ * when all but the clients is open, so that it covers what plugins have opened, too. */
 #ifndef HOST_DESCRIPTORS_H
 #define HOST_DESCRIPTORS_H
 
@@ -17,7 +17,7 @@ struct descriptor_demand {
     size_t admin_addresses;
 };
 
-/** What there is to be for clients. */
+/** How many of each clients may have. */
 struct descriptor_shares {
     uint64_t connections;
     uint64_t handshakes;       /* sockets beyond them */

@@ -19,7 +19,7 @@
 #define SENT_SIZE 65536
 
 /* How many seconds to wait for an old host that reads no faults. */
-#define TELL_S 5
+#define FAULTS_S 5
 
 int handover_open(int ends[2])
 {
@@ -212,7 +212,7 @@ static size_t take_lines(const char *text, size_t size)
 
 void handover_send_faults(int fd, const char *text, size_t size)
 {
-    const struct timeval patience = {.tv_sec = TELL_S};
+    const struct timeval patience = {.tv_sec = FAULTS_S};
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     while (size > 0) {
         size_t piece = take_lines(text, size);

@@ -55,14 +55,14 @@ int handover_find(void);
  * @return 0, or -1, which is logged: the host before this one speaks otherwise, or is gone. */
 int handover_receive(int fd, struct inherited *inherited);
 
-/** Says what is wrong; what finds no room is lost. @param size  A longer text is cut. */
+/** Sends what is wrong; what finds no room is lost. @param size  A longer text is cut. */
 void handover_send_fault(int fd, const char *text, size_t size);
 
-/** Says all that is wrong, lines, in as many messages as it takes. Waits for the old host to read,
+/** Sends all that is wrong, lines, in as many messages as it takes. Waits for the old host to read,
  * for some seconds at most; what it does not take then is lost. */
 void handover_send_faults(int fd, const char *text, size_t size);
 
-/** Says that the successor is ready. @return 0, or -1 if the host before this one is gone. */
+/** Sends that the successor is ready. @return 0, or -1 if the host before this one is gone. */
 int handover_send_ready(int fd);
 
 #endif

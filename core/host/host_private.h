@@ -110,7 +110,7 @@ void host_answer_restart(struct host *host, enum exit_code code, const char *tex
 /** Loads configuration and plugins; a predecessor gets the faults too. @return 0, or -1. */
 int host_load(struct host *host, const char *config_path);
 
-/** Takes from the predecessor what it can't take back, unless this host was told to end meanwhile.
+/** Takes from the predecessor what it can't take back, unless this host was asked to end meanwhile.
  * @return 0, or -1. */
 int host_claim(struct host *host);
 

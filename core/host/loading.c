@@ -47,7 +47,7 @@ static char *find_folder(const char *relative)
     return real;
 }
 
-/* What the process that tries libraries must not take for its own. */
+/* Variables that are for this process alone, and not for the one that tries libraries. */
 static const char *const own_variables[] = {
     "NOTIFY_SOCKET=",  "LISTEN_FDS=", "LISTEN_PID=",
     "LISTEN_FDNAMES=", "WATCHDOG_",   (HANDOVER_VARIABLE "=")};
@@ -110,7 +110,7 @@ int loading_init(struct loading *loading, const char *config_path, bool is_to_ru
     loading->loader.is_hurried = is_hurried;
     bool good = check(loading, config_path, is_to_run, &faults);
     fault_list_sort(&faults);
-    /* Who stops it does not ask what would have been wrong. */
+    /* A host that is being stopped reports no faults. */
     if (!is_hurried || !atomic_load(is_hurried))
         fault_list_print(&faults, stderr);
     if (also)

@@ -20,7 +20,7 @@ struct loading {
 
 /** Reads and checks, and maps the plugins if all is good. All faults are printed to stderr at once.
  * @param is_to_run  If not, no plugin is mapped in this process.
- * @param is_hurried  Set once the host is told to stop; outlives the loading. NULL: never.
+ * @param is_hurried  Set once the host is to stop; outlives the loading. NULL: never.
  * @param also  They are printed there, too; NULL is fine.
  * @return 0, or -1; loading_finish must follow in both cases. */
 int loading_init(struct loading *loading, const char *config_path, bool is_to_run,

@@ -15,7 +15,7 @@
 
 static const char default_config[] = "./gateways.conf";
 
-/* How long a host may take to tell its status. */
+/* How long a host may take to answer with its status. */
 #define STATUS_MS 10000
 
 static const char overview[] =

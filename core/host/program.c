@@ -17,7 +17,7 @@
 #define DELETED " (deleted)"
 
 /* The path by which it was called: a link on it that leads to another version tomorrow is followed
- * tomorrow. @return Allocated; NULL if that path can't be told, or leads elsewhere by now. */
+ * tomorrow. @return Allocated; NULL if that path is not known, or leads elsewhere by now. */
 static char *find_called_path(void)
 {
     const char *called = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */

@@ -115,7 +115,7 @@ static void report_faults(struct reload *reload, struct fault_list *faults)
     if (stream) {
         fault_list_print(faults, stream);
         if (!fclose(stream))
-            (void)buffer_append(&reload->text, text, size); /* without memory it is the log's */
+            (void)buffer_append(&reload->text, text, size); /* without memory only the log has it */
     }
     free(text);
 }
@@ -254,7 +254,7 @@ static void on_worked(uv_async_t *worked)
     reload->notices.is_over(reload->notices.data);
 }
 
-/* Of memory, or of what the system allows the host. */
+/* Answers that no thread could be started, for want of memory or of what the system allows. */
 static void refuse_for_want_of_a_thread(struct reload *reload)
 {
     struct reload_ask *asks = reload->answered;
@@ -303,7 +303,7 @@ bool reload_refuse(struct reload *reload)
     return reload->is_running;
 }
 
-/* A swap hurries by itself, and may be about to free the graph. */
+/* A swap that runs checks `is_hurried` by itself, and may be about to free the graph. */
 void reload_hurry(struct reload *reload)
 {
     atomic_store(&reload->is_hurried, true);

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
-/** Tells who asked what came of it. @param text  What people are told, lines; borrowed. */
+/** Called with the result of a reload. @param text  For people, lines; borrowed. */
 typedef void reload_done(void *data, enum exit_code code, const char *text);
 
 /** What the host does before and after. */
@@ -57,7 +57,7 @@ struct reload {
     uint64_t count;
     int64_t last_ms; /* wall clock */
     char *last_text;
-    uint64_t old_libraries; /* see plugin_loader.h, `retired` */
+    uint64_t old_libraries; /* see plugin/loader.h, `retired` */
 };
 
 /** @param reload  Its borrowed members are set. @return 0, or -1. */
@@ -71,7 +71,7 @@ int reload_open(struct reload *reload, uv_loop_t *loop);
 void reload_close(struct reload *reload);
 
 /** The first configuration is loaded: from now on it may be reloaded, and its hooks be hurried;
- * they are at once, if the host was told to hurry before.
+ * they are at once, if reload_hurry() was called before.
  * @param loading  Borrowed. */
 void reload_watch(struct reload *reload, struct loading *loading);
 
@@ -79,7 +79,7 @@ void reload_watch(struct reload *reload, struct loading *loading);
 void reload_finish(struct reload *reload);
 
 /** Asks for a reload. One that runs goes on, and another follows.
- * @param done  Called once, later or at once; NULL: the log tells it anyway. */
+ * @param done  Called once, later or at once; NULL: the log has it anyway. */
 void reload_ask(struct reload *reload, reload_done *done, void *data);
 
 /** From now on all are refused: the host stops.
@@ -91,7 +91,7 @@ bool reload_refuse(struct reload *reload);
  */
 void reload_hurry(struct reload *reload);
 
-/** Ends what old instances are left; all clients are gone. @return See swap_leftovers_end(). */
+/** Ends the leftovers of swaps; all clients are gone. @return See swap_leftovers_end(). */
 int reload_end(struct reload *reload);
 
 #endif

@@ -19,13 +19,13 @@
 /* The successor's only descriptor beside stdin, stdout and stderr. */
 #define SUCCESSOR_FD (STDERR_FILENO + 1)
 
-/* How long a successor that was told to end may take to remove what it has made. */
+/* How long a successor that was asked to end may take to remove what it has made. */
 #define END_MS 1000
 
 /* How often to look whether one that lets this host go has ended. */
 #define LOOK_EVERY_MS 10
 
-/* So much of what a successor says is wrong is kept, and a message more. */
+/* How much text of faults is kept, give or take a message. */
 #define FAULTS_MAX (4u << 20)
 
 struct restart {
@@ -35,7 +35,7 @@ struct restart {
     uv_timer_t limit;
     unsigned handles; /* that are not closed yet */
     uint64_t limit_ms;
-    bool is_ending; /* it was told to end: nothing that it says counts any more */
+    bool is_ending; /* it was asked to end: its messages are ignored */
     bool is_late;   /* that was the reason */
     bool has_come;  /* it was ready all the same: it ends as any host, and no longer listens here */
     uint64_t end_ms; /* when it is waited for no more */
@@ -47,7 +47,7 @@ struct restart {
 
 /* --- Starting the process */
 
-/* @return The environment with the variable that tells the successor what it is; the array alone is
+/* @return The environment with the variable that makes the process a successor; the array alone is
  * allocated. NULL on no memory. */
 static char **make_environment(const struct program *program, char *variable)
 {
@@ -84,7 +84,7 @@ static int prepare(posix_spawn_file_actions_t *files, posix_spawnattr_t *attribu
 }
 
 /* posix_spawn copies no page tables and takes no lock in the child, so neither the host's size nor
- * its threads matter; and it tells why a program can't be executed.
+ * its threads matter; and it reports why a program can't be executed.
  * @return 0, or an errno. */
 static int start(const struct program *program, int fd, pid_t *pid)
 {
@@ -132,7 +132,7 @@ static void close_all(struct restart *restart)
     restart->fd = -1;
 }
 
-/* What is said of a successor that has ended. */
+/* Describes how a successor has ended. */
 static void describe_end(const struct restart *restart, int status, char *text, size_t size)
 {
     if (restart->is_late) {
@@ -176,7 +176,7 @@ static const char *sum_up(struct restart *restart, const char *reason)
     return restart->faults.bytes;
 }
 
-/* Who asked for the restart gets the successor's code where that is about the configuration. */
+/* The exit code of `toni restart` is that of the successor if it was about the configuration. */
 static void fail(struct restart *restart)
 {
     char reason[128];
@@ -229,9 +229,9 @@ static void on_look(uv_timer_t *timer)
         fail(restart);
 }
 
-/* The end of the pair is that of the process, but for one that became ready in the moment in which
- * it was told to end. It is about to remove what it has made; but if this host goes on, that is not
- * to include the files of sockets that both have. */
+/* The pair ends with the process, except for a successor that became ready just as it was asked
+ * to end: that one ends as any host does, and is given the time for it. One that was late is
+ * killed, since this host goes on: the files of sockets that both have must stay. */
 static void on_pair_closed(struct restart *restart)
 {
     if (!restart->has_come || restart->is_late) {
@@ -339,7 +339,7 @@ struct restart *restart_begin(const struct restart_plan *plan, char *why, size_t
     restart->over = plan->over;
     restart->data = plan->data;
     int error = start(plan->program, ends[1], &restart->pid);
-    close(ends[1]); /* now its end tells of the successor's */
+    close(ends[1]); /* from now on the pair ends with the successor */
     if (error) {
         (void)snprintf(why, why_size, "%s can't be started: %s", plan->program->path,
                        strerror(error));

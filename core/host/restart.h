@@ -41,7 +41,7 @@ struct restart_plan {
  * @return NULL on failure, which is not logged; nothing is called then. */
 struct restart *restart_begin(const struct restart_plan *plan, char *why, size_t why_size);
 
-/** Tells the successor to end; `over` follows once it has. */
+/** Asks the successor to end; `over` follows once it has. */
 void restart_cancel(struct restart *restart);
 
 /** Ends the successor, waits until it is gone, and calls `over`; the loop must turn once more.

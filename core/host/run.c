@@ -56,7 +56,7 @@ static struct descriptor_demand descriptor_demand(const struct config *config)
     };
 }
 
-/* All is there now but the clients. */
+/* Shares out the free descriptors, once all but clients is open. */
 static void fit_clients(struct host *host)
 {
     const struct descriptor_demand demand = descriptor_demand(host->loading.config);
@@ -75,7 +75,8 @@ static int make(struct host *host)
         log_error("the host could not be made: out of memory");
         return -1;
     }
-    /* Before any address is bound: who starts a host twice is told of the other, not of a port. */
+    /* Before any address is bound, so that a second host with this configuration names the first
+     * one, not a port in use. */
     if (host_open_control(host))
         return -1;
     host->admin = http_admin_create(&config->admin, &host->predecessor.inherited, host->access);
@@ -114,7 +115,7 @@ static void report_ready(const struct host *host, uint32_t kind)
     }
 }
 
-/* The host serves without a page as well as with one. */
+/* A page that can't be offered is no fault. */
 static void offer_page(struct host *host)
 {
     const char *folder = host->loading.www_folder;
@@ -157,11 +158,11 @@ static int open_up(struct host *host)
     return 0;
 }
 
-/* What never returns goes on using what it was given, so nothing of that may be freed. */
+/* A call that never returns goes on using what it was given, so nothing of that may be freed. */
 static void end_at_once(struct host *host)
 {
     http_admin_destroy(host->admin);
-    signals_stop(&host->signals); /* a second one ends the loader too */
+    signals_stop(&host->signals); /* the handler of a second signal uses the loader */
     plugin_loader_finish(&host->loading.loader);
     (void)log_thread_flush(LAST_WORDS_MS);
     _exit(EXIT_FAULT);
@@ -188,7 +189,8 @@ static void unmake(struct host *host)
     http_server_destroy(host->http);
     server_destroy(host->server);
     connections_destroy(host->connections);
-    tasks_destroy(host->tasks); /* messages that were still on their way had receipts */
+    tasks_destroy(
+        host->tasks); /* after the connections: messages on their way may have had receipts */
     slots_finish(&host->slots);
     http_admin_destroy(host->admin);
     access_destroy(host->access);
@@ -196,7 +198,7 @@ static void unmake(struct host *host)
     uv_loop_close(&host->loop);
 }
 
-/* Also as process 1 of a container: root in there is closer to the machine than others are. */
+/* Warns in containers too: root in there can do more to the machine than another user. */
 static void warn_of_root(void)
 {
     if (geteuid() == 0)
@@ -204,7 +206,7 @@ static void warn_of_root(void)
                  "as a user of its own");
 }
 
-/* What no configuration does without. */
+/* Raises the limit of descriptors to what any configuration needs. */
 static int raise_for_any(void)
 {
     const struct limits limits = limits_default();
@@ -212,7 +214,7 @@ static int raise_for_any(void)
     return descriptors_raise(&demand);
 }
 
-/* What can go wrong between the configuration and the first instance. */
+/* All that can fail between the configuration and the first instance. */
 static int prepare(struct host *host)
 {
     warn_of_root();

@@ -9,7 +9,7 @@ enum exit_code {
     EXIT_USAGE = 2, /* a bad command line or configuration */
 };
 
-/** Runs the host until it is told to stop. @return The program's exit code. */
+/** Runs the host until a signal stops it. @return The program's exit code. */
 enum exit_code host_run(const char *config_path);
 
 #endif

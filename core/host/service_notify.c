@@ -19,7 +19,7 @@
 /* How long it may take to read the note of a successor. */
 #define NOTED_MS 1000
 
-/* @return Its size; 0: nobody wants to be told. */
+/* @return Its size; 0: there is no manager that wants notes. */
 static socklen_t manager_address(struct sockaddr_un *address)
 {
     const char *path = getenv("NOTIFY_SOCKET");

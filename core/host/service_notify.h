@@ -1,6 +1,6 @@
-/* Tells the service manager how the host is, by the protocol of sd_notify(3), for units with
- * `Type=notify`. Where none asks for it nothing is told. (Not by libsystemd: six libraries that it
- * needs would take a part of each start.) @thread Main. */
+/* Notifies the service manager of the state of the host, by the protocol of sd_notify(3), for units
+ * with `Type=notify`. Without such a manager nothing is sent. (Not by libsystemd: six libraries
+ * that it needs would take a part of each start.) @thread Main. */
 #ifndef HOST_SERVICE_NOTIFY_H
 #define HOST_SERVICE_NOTIFY_H
 

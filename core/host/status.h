@@ -1,5 +1,5 @@
 /* What `toni status` shows: the host, and each instance. Collected on the main thread out of what
- * the slots tell, so the workers go on meanwhile, and a reload too. */
+ * the slots hold, so the workers go on meanwhile, and a reload too. */
 #ifndef HOST_STATUS_H
 #define HOST_STATUS_H
 
@@ -27,7 +27,7 @@ struct status_instance {
     const char *name;
     const char *module;
     toni_str path;    /* empty: it answers nowhere */
-    toni_str version; /* of the plugin; empty if that tells none. Any bytes, as the library */
+    toni_str version; /* of the plugin; empty if it has none. Any bytes, as the library */
     uint64_t generation;
     int64_t since_ms;
     const char *library;
@@ -49,7 +49,7 @@ struct status_report {
     uint64_t clients;
     uint64_t reloads; /* that were tried */
     int64_t last_reload_ms;
-    const char *last_reload;           /* what it told, lines; NULL: there was none */
+    const char *last_reload;           /* its result, lines; NULL: there was none */
     uint64_t old_libraries;            /* of instances that were swapped or removed, mapped still */
     struct status_instance *instances; /* in the order in which they start */
     size_t instance_count;

@@ -108,7 +108,7 @@ static int write_host(const struct status_report *report, struct buffer *out)
                           report->clients);
 }
 
-/* What it told are lines: the first stands beside its time, the others below. */
+/* The result has several lines: the first stands beside its time, the others below. */
 static int write_reload(const struct status_report *report, struct buffer *out)
 {
     char time[CLOCK_TEXT_SIZE];

@@ -11,7 +11,7 @@
  * is closed and nobody is inside: only callbacks set data.
  * @param slot    Where the version that runs is.
  * @param next    Of the other version.
- * @param faults  Told how many clients carry data, and what mends it.
+ * @param faults  Gets how many clients carry data, and what mends it.
  * @return 0; -1: it may not. @thread Any. */
 int client_data_check(const struct slot *slot, const struct instance_setup *next,
                       struct fault_list *faults);

@@ -18,7 +18,8 @@ struct limits_copy {
 
 /* --- Making and ending */
 
-/* Recursive: several changes can be one for all who look. */
+/* The lock is recursive, so that slots_begin() can make one change out of several that lock by
+ * themselves. */
 int slots_init(struct slots *slots)
 {
     pthread_mutexattr_t attributes;
@@ -262,7 +263,8 @@ static _Thread_local struct slot *called;
 static _Thread_local struct hold {
     struct slot *slot; /* NULL: not in use */
     unsigned depth;
-    bool is_inside; /* it went through the gate; not if the thread was in a call of it anyway */
+    bool is_inside; /* this hold went through the gate; false if the thread was in a call of the
+                       slot already */
 } holds[HOLDS_MAX];
 
 struct instance *slot_enter(struct slot *slot)
@@ -298,7 +300,7 @@ static struct hold *find_hold(const struct slot *slot)
     return NULL;
 }
 
-/* Whoever closes gates does it under the slots' lock: either all that a swap closes are, or none.
+/* A swap closes all its gates under the slots' lock, so this sees all of them closed or none.
  * @return Whether the thread is inside a slot whose closer waits for it to leave. */
 static bool is_waited_for(struct slots *slots)
 {
@@ -310,9 +312,8 @@ static bool is_waited_for(struct slots *slots)
     return is;
 }
 
-/* A swap that has this slot exchanged is waited for, unless it is itself waiting for this thread to
- * leave another slot: then it can't have come to the exchange, nor does it before this one is left.
- */
+/* Waits at a closed gate, unless the swap that closed it waits for this very thread to leave
+ * another slot: then that swap can't exchange anything before this call is over. */
 static void go_inside(struct slot *slot)
 {
     for (;;) {

@@ -26,7 +26,7 @@ struct slots;
 /* Answers by the class of their status: 1xx to 5xx. */
 #define HTTP_CLASSES 5
 
-/** What people are told of the instance in a slot. */
+/** What status and metrics show of the instance in a slot. */
 struct slot_facts {
     char *module;
     char *version;       /* of the plugin; empty: it has none */
@@ -43,7 +43,8 @@ struct slot {
     uint32_t kind; /* TONI_GATEWAY or TONI_SERVICE */
 
     struct gate gate;
-    /* Inside the gate all three are as they are; they are changed while it is closed. */
+    /* The next three change only while the gate is closed, so they are constant for a call
+     * inside. */
     struct instance *_Atomic instance; /* NULL: nobody answers here */
     struct instance *retired;          /* the one before, as long as clients may have data of it */
     uint32_t generation;               /* of `instance` */
@@ -105,7 +106,7 @@ bool slot_is_open(struct slot *slot);
  * removed, or was never there. @thread Any. */
 bool slot_is_vacant(struct slot *slot);
 
-/** @return Whether whoever is or was in it answers on a path. @thread Any. */
+/** @return Whether its instance, or the last that was in it, answers on a path. @thread Any. */
 bool slot_has_path(struct slot *slot);
 
 /* --- Who is in it: the thread that owns the graph */
@@ -123,8 +124,8 @@ int arrival_init(struct arrival *arrival, struct instance *instance);
 /** @param arrival  One that took its place, or not; or zero. */
 void arrival_finish(struct arrival *arrival);
 
-/** What is changed between these two is changed at one moment for all who look for a slot: also
- * which gates a swap has closed. */
+/** All changes between these two become visible at one moment to every thread that looks for a
+ * slot; so does which gates a swap has closed. */
 void slots_begin(struct slots *slots);
 void slots_end(struct slots *slots);
 
@@ -138,7 +139,7 @@ void slot_close(struct slot *slot);
 /** Closes the slot, and takes its instance out: who still comes finds nobody. */
 void slot_vacate(struct slot *slot);
 
-/** Copies what people are told. @param path  Set, too; both to be freed by the caller.
+/** Copies what status and metrics show. @param path  Set, too; both to be freed by the caller.
  * @param facts  Set; its strings are to be freed by slot_facts_finish().
  * @return 0, or -1 on no memory. @thread Any. */
 int slot_read(struct slot *slot, char **path, struct slot_facts *facts);

@@ -21,7 +21,7 @@ static int32_t append(toni_state_writer *writer, const void *bytes, size_t size)
     return buffer_append(&writer->bytes, bytes, size) ? TONI_ERR_NO_MEMORY : TONI_OK;
 }
 
-/* Nothing follows a gap: after an error nothing is taken any more. */
+/* After the first error every write is refused, so that the state never has a gap. */
 static int32_t state_write(toni_state_writer *writer, const void *bytes, size_t size)
 {
     writer->wanted = size > UINT64_MAX - writer->wanted ? UINT64_MAX : writer->wanted + size;

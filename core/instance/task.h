@@ -51,10 +51,11 @@ struct task {
 
 /** The threads that run tasks; task_runners.c. Guarded by the lock of the tasks. */
 struct task_runners {
-    const void *on_duty;  /* whose thread's it is to take what is due; NULL: the next to come */
-    const void *stand_by; /* whose it is to take over when that one is held up */
+    const void
+        *on_duty; /* identifies the thread that takes what is due; NULL: the next one that comes */
+    const void *stand_by; /* identifies the one that takes over if that one is held up */
     bool is_busy;         /* the one on duty is in a task */
-    bool is_asleep;       /* the one that stands by waits to be told of that */
+    bool is_asleep;       /* the stand-by thread waits to be woken when that begins */
     uint64_t runs;        /* begun by those on duty */
     uint64_t reliefs;
     size_t spare; /* threads that have nothing to do at all */
@@ -83,7 +84,8 @@ struct tasks {
     struct task_runners runners;
 };
 
-/** Puts a list where threads find it, or takes it away: whatever has changed about it. */
+/** Puts a list into the heap of lists, moves it there, or takes it out, after any change of what
+ * is first in it. */
 void task_list_offer(struct task_list *list);
 
 /** @return 0; -1: there is no thread at all, or no memory. */

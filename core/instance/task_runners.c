@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 
-/* The same for all: what it costs others if a task is slow. */
+/* How long a task may hold up those of other instances before another thread takes over. */
 #define RELIEF_MS UINT64_C(5)
 
 static void *run_tasks(void *data);
@@ -28,7 +28,7 @@ static void add_thread(struct tasks *tasks)
         runners->count++;
 }
 
-/* Under the lock: until something is due, or may be. */
+/* Waits, under the lock, until a task may be due. */
 static void wait_for_due(struct tasks *tasks)
 {
     const struct due *first = due_heap_first(&tasks->lists);
@@ -42,7 +42,7 @@ static void wait_for_due(struct tasks *tasks)
     (void)clock_condition_wait(&tasks->due_changed, &tasks->lock, until);
 }
 
-/* @param me  What tells the thread from others. */
+/* @param me  Identifies the thread. */
 static void serve(struct tasks *tasks, const void *me)
 {
     struct task_runners *runners = &tasks->runners;
@@ -80,7 +80,8 @@ static void take_over(struct tasks *tasks, const void *me)
         add_thread(tasks);
 }
 
-/* As long as tasks come and go, this looks once in RELIEF_MS, and nobody has to wake it. */
+/* While tasks run the stand-by thread looks every RELIEF_MS by itself, so that beginning a task
+ * wakes nobody. */
 static void stand_by(struct tasks *tasks, const void *me)
 {
     struct task_runners *runners = &tasks->runners;
@@ -103,7 +104,7 @@ static void *run_tasks(void *data)
 {
     struct tasks *tasks = data;
     struct task_runners *runners = &tasks->runners;
-    char me = 0; /* its address is nobody else's */
+    char me = 0; /* its address identifies this thread */
 
     pthread_mutex_lock(&tasks->lock);
     while (!tasks->is_stopping) {

@@ -104,7 +104,7 @@ static int32_t context_work(toni_context *context, toni_job_fn job, toni_done_fn
     return without_number(ask(context, &task, 0));
 }
 
-/* A thread that runs tasks releases it: at once, if it was waiting for its time. */
+/* The timer is released by a thread that runs tasks: at once, unless it is running. */
 static void cancel(struct tasks *tasks, struct task *task)
 {
     task_forget(tasks, task);
@@ -142,7 +142,8 @@ struct sent {
     uint64_t number;
 };
 
-/* Under the lock. @return The task, not known to anybody any more; NULL: it was cancelled. */
+/* Under the lock. @return The task, which can't be found by its number any more; NULL: it was
+ * cancelled. */
 static struct task *recall(struct tasks *tasks, uint64_t number)
 {
     struct task *task = task_find(tasks, number);
@@ -175,8 +176,8 @@ static void on_finished(struct receipt *receipt)
     free(sent);
 }
 
-/* Nothing was sent. @return Whether the task is gone as if it had never been asked for; if not, its
- * instance has ended meanwhile and has released it. */
+/* Takes back the task of a receipt, since nothing was sent. @return Whether it is gone as if it
+ * had never been asked for; if not, its instance has ended meanwhile and has released it. */
 static bool take_back(struct tasks *tasks, uint64_t number)
 {
     pthread_mutex_lock(&tasks->lock);

@@ -32,7 +32,7 @@ struct task *task_take_due(struct tasks *tasks)
     return task;
 }
 
-/* Under the lock, as the last that a thread does with a task that it took. */
+/* Under the lock: the last thing that a thread does with a task that it took. */
 static void let_go(struct tasks *tasks, struct instance *instance)
 {
     struct task_list *list = &instance->tasks;
@@ -42,7 +42,7 @@ static void let_go(struct tasks *tasks, struct instance *instance)
         pthread_cond_broadcast(&tasks->one_ended);
 }
 
-/* The instance's lock is held by now: between taking and this, the task may have been cancelled. */
+/* Called with the instance's lock held: the task may have been cancelled since it was taken. */
 static bool may_begin(struct tasks *tasks, struct task *task)
 {
     pthread_mutex_lock(&tasks->lock);
@@ -66,7 +66,8 @@ static void call(struct task *task)
     counter_add_shared(&task->instance->figures->tasks_run, 1);
 }
 
-/* Times that have passed are left out: a slow plugin finds no heap of them when it is done. */
+/* Skips the periods that have passed, so that a slow plugin is not called for each of them in a
+ * row. */
 static void schedule_next(struct task *task, uint64_t now_ns)
 {
     uint64_t missed = 0;
@@ -77,8 +78,8 @@ static void schedule_next(struct task *task, uint64_t now_ns)
     counter_add_shared(&task->instance->figures->periods_skipped, missed);
 }
 
-/* Says what becomes of a task that was called, or not.
- * @return Whether it is over, and the caller's. If not, it must not be touched any more. */
+/* Decides what follows a task, whether it was called or cancelled. @return Whether it is over,
+ * and the caller's to release. If not, it must not be touched any more. */
 static bool settle(struct tasks *tasks, struct task *task, bool was_called)
 {
     bool is_over = task->kind != TASK_EVERY && was_called;
@@ -101,7 +102,7 @@ void task_run(struct tasks *tasks, struct task *task)
     struct instance *instance = task->instance;
     struct slot *slot = instance->setup.slot;
     PLUGIN_CALL(entered);
-    (void)slot_enter(slot); /* waits while it is exchanged; then the task may be over */
+    (void)slot_enter(slot); /* waits during an exchange, which may end the task */
     instance_enter(instance, kind_names[task->kind], &entered);
     const bool may = may_begin(tasks, task);
 
@@ -306,8 +307,8 @@ struct tasks *tasks_create(uint64_t (*now_ns)(void))
         tasks_destroy(tasks);
         return NULL;
     }
-    /* All at once: a thread that a plugin's call had to make could fail, and would inherit which
-     * signals the caller blocks. */
+    /* All threads are made at the start: one made later, within a plugin's call, could fail, and
+     * would inherit the signals that its caller blocks. */
     for (; tasks->job_thread_count < TASKS_JOB_THREADS; tasks->job_thread_count++) {
         if (pthread_create(&tasks->job_threads[tasks->job_thread_count], NULL, run_jobs, tasks) !=
             0) {

@@ -1,4 +1,4 @@
-/* What a thread is in of a plugin; see call.h. */
+/* Which call of a plugin a thread is in; see call.h. */
 #include "plugin/call.h"
 
 _Thread_local const struct plugin_call *plugin_call_now;

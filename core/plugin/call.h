@@ -1,5 +1,5 @@
-/* What a thread is in of a plugin, so that a crash can name it (host/crash.c). A record on the
- * stack of whoever calls, and one pointer for each thread to the innermost. */
+/* Which call of a plugin a thread is in, so that a crash can name it (host/crash.c). The caller
+ * keeps a record on its stack; one pointer for each thread leads to the innermost. */
 #ifndef PLUGIN_CALL_H
 #define PLUGIN_CALL_H
 
@@ -25,13 +25,13 @@ extern _Thread_local const struct plugin_call *plugin_call_now;
 /** The number of the worker that this thread is, or -1. */
 extern _Thread_local int plugin_call_worker;
 
-/** Declares a record. A plugin that ends the thread in the call (pthread_exit, pthread_cancel) has
- * its way back unwound: then the record is still the innermost when its scope is left. Nothing is
- * done for that while all goes well, but a comparison. */
+/** Declares a record. If a plugin ends its thread inside the call (pthread_exit, pthread_cancel),
+ * unwinding leaves the scope of the record while it is still the innermost: so that is noticed,
+ * at the cost of a comparison for a call that returns. */
 #define PLUGIN_CALL(name) struct plugin_call name __attribute__((cleanup(plugin_call_leave)))
 
-/** What a thread runs that a plugin ends; should not return. NULL: nothing. Set once, by the host,
- * before anything of a plugin runs. */
+/** Called on a thread that a plugin is ending; should not return. NULL: nothing is called. Set
+ * once, by the host, before anything of a plugin runs. */
 extern void (*plugin_call_on_thread_end)(void);
 
 /** For PLUGIN_CALL alone. */

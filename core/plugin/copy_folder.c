@@ -18,7 +18,7 @@
 #define RANDOM "XXXXXX"
 #define MARK ".copies-of-toni"
 
-/* A folder holds copies in a folder each. What is deeper is not of ours. */
+/* Copies lie one folder deep; what is deeper than this was not made by toni, and stays. */
 #define DEPTH_MAX 8
 
 static const char *temporary_folder(void)
@@ -86,7 +86,7 @@ void copy_folder_remove(const char *path)
         return;
     }
     empty(fd, 0);
-    (void)rmdir(path); /* of a link or a folder with something in it nothing becomes */
+    (void)rmdir(path); /* a link, or a folder that is not empty, stays */
 }
 
 /* --- What others have left */
@@ -110,7 +110,8 @@ static bool is_marked(int fd)
            status.st_uid == geteuid();
 }
 
-/* The mark is made under the lock: so who has one, and no lock, has ended. */
+/* A host makes its mark under its lock: a folder with a mark and without a lock belongs to a
+ * host that has ended. */
 static void sweep_one(int parent, const char *name)
 {
     const int fd = open_folder(parent, name);
@@ -144,7 +145,7 @@ static void sweep(const char *parent)
 
 /* --- Making */
 
-/* Where there are no locks there is no mark: then nobody else ever removes it. */
+/* A file system without locks gets no mark, so that no other toni ever removes the folder. */
 static void mark(int fd)
 {
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)

@@ -32,8 +32,8 @@ void copy_store_finish(struct copy_store *store)
     copy_store_init(store);
 }
 
-/* Temporary folders are cleaned of what is old, as a host may be; and then anybody may make another
- * of that name, or a link. */
+/* A cleaner of temporary folders removes what is old, such as the folder of a host that has run
+ * for weeks; then anybody may make another folder, or a link, of that name. */
 static bool is_own_folder(const char *path)
 {
     struct stat status;

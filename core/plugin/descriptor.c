@@ -79,7 +79,7 @@ static void check_callbacks(struct check *check, const toni_plugin *plugin)
                "on_message");
 }
 
-/* What is set and never called is a misunderstanding that nobody would notice. */
+/* A callback of the other kind would be set and never called, which nobody would notice. */
 static void check_callbacks_of_kind(struct check *check, const toni_plugin *plugin)
 {
     const struct {

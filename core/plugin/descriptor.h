@@ -11,7 +11,7 @@
 /** Checks a descriptor by the rules of toni/abi.h and copies as much of it as both sides know.
  *
  * Flags that this host doesn't know are no fault: a plugin that can't do without one says so by the
- * minor that it needs, so what is left are hints that an older host may well miss.
+ * minor that it needs, so the others are hints that an older host may well miss.
  * @param found   From toni_plugin_entry; may be NULL. What it points to must live as long as @p
  * copy.
  * @param path    Of the library, for messages.

@@ -11,7 +11,7 @@
 #include <toni/plugin.h>
 #include <unistd.h>
 
-/* More is read of no file: what lies beyond is taken for not there. */
+/* No more is read of a table of strings; what lies beyond is treated as absent. */
 #define STRINGS_MAX (64u << 20)
 #define NEEDED_MAX 1024u
 #define SEGMENTS_MAX 64u

@@ -107,7 +107,7 @@ static bool wait_within(struct hooks *hooks, const struct hook_call *call, uint6
     return call->is_over;
 }
 
-/* Past its limit. @return Whether it ended before the host was told to hurry. */
+/* Waits for a hook past its limit. @return Whether it ended before hooks_hurry(). */
 static bool wait_longer(struct hooks *hooks, const struct hook_call *call, const char *instance,
                         const char *hook, uint64_t limit_ms)
 {

@@ -1,4 +1,4 @@
-/* dlopen, dlsym, and what people are told if they fail. */
+/* dlopen and dlsym, and the faults when they fail. */
 #include "plugin/library_map.h"
 
 #include "plugin/call.h"

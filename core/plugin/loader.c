@@ -112,8 +112,8 @@ static struct plugin *added_before(const struct plugin_set *set,
     return NULL;
 }
 
-/* The same content may be in another file now, and another content in the file that it was in: the
- * set is to tell files apart as they are.
+/* The file may have been replaced by another of the same content: device and inode are noted anew,
+ * since the set compares files as they are now.
  * @return What the running configuration has loaded from this path, if its content is as it was. */
 static struct plugin *running(const struct plugin_set *set, const struct plugin_library *library,
                               int fd)

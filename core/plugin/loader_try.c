@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the process said; checked there, and read as carefully as if it had not been. */
+/* Takes over the descriptor that the trial process has sent. It was checked there, but a plugin
+ * runs in that process: so it is read as untrusted bytes. */
 static void take_description(struct plugin *plugin, struct trial_library *tried,
                              struct fault_list *faults)
 {
@@ -98,7 +99,7 @@ static void map_here(struct plugin *plugin, struct fault_list *faults)
     plugin->state = is_good ? PLUGIN_MAPPED : PLUGIN_REFUSED;
 }
 
-/* What was not come to is no fault of its own: but something else was, or the host stops. */
+/* A library that was not tried has no fault of its own: another has one, or else the host stops. */
 static void report_untried(const struct plugin_set *set, struct fault_list *faults)
 {
     for (size_t i = 0; i < set->count && fault_list_empty(faults); i++) {

@@ -1,5 +1,5 @@
-/* One entry for each name, with its copy open: what is compared is that, whoever cleans the
- * temporary folder. */
+/* One entry for each name. Its copy stays open for comparing, since a cleaner of temporary
+ * folders may remove the path. */
 #include "plugin/neighbours.h"
 
 #include "plugin/copy_store.h"
@@ -25,7 +25,7 @@ struct neighbour {
     size_t users;
 };
 
-/* What is being brought, and whose problems are told how. */
+/* A library whose neighbours are being copied, and where a problem is written. */
 struct bringing {
     struct neighbours *all;
     struct neighbour_list *own;

@@ -149,14 +149,14 @@ static int start(struct trial *trial)
 
 /* --- Listening */
 
-/* The limit is that of a library. */
+/* Begins the limit anew: it is for each library. */
 static void wait_again(struct trial *trial)
 {
     trial->until_ms =
         clock_now_ms() + (trial->current != NOTHING ? trial->plan->limit_ms : START_MS);
 }
 
-/* @return Whether that is how it may speak. */
+/* @return Whether this word may come at this point. */
 static bool take_word(struct trial *trial, const struct trial_head *head, const char *bytes)
 {
     if (head->word == TRIAL_END && trial->current == NOTHING && trial->answered == trial->count) {
@@ -302,7 +302,7 @@ static void describe_end(int status, char *text, size_t size)
     "a damaged file does that, or a constructor, which must take nothing that the host may hold "  \
     "(a port, a lock, a file)"
 
-/* Something that was loaded before may have done it, in a thread; who was being tried is told. */
+/* Blames the library that was being tried, though a thread of an earlier one may have done it. */
 static void blame(struct trial *trial, int status)
 {
     const size_t number = trial->current != NOTHING ? trial->current

@@ -1,10 +1,10 @@
-/* A process of its own maps libraries before the host does, and tells what they are: what a damaged
- * file or a constructor does there (crash, hang, exit, start threads) hurts nobody. It is this
- * program again, and has nothing of the host's: no socket, no lock, no thread.
+/* A process of its own maps libraries before the host does, and sends back their descriptors: what
+ * a damaged file or a constructor does there (crash, hang, exit, start threads) hurts nobody. It is
+ * this program again, and has nothing of the host's: no socket, no lock, no thread.
  *
- * It is told which copies to map, and answers, in their order and by the numbers below: that it
- * begins with one, then what that is or what is wrong with it; at the end, that it is the end. Who
- * does not come to that has a fault. */
+ * The host sends which copies to map. For each, in order, the process answers by the numbers
+ * below that it begins, then with the descriptor or with what is wrong; at last with TRIAL_END.
+ * A library whose answer does not come has a fault. */
 #ifndef PLUGIN_TRIAL_H
 #define PLUGIN_TRIAL_H
 
