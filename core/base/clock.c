@@ -53,7 +53,7 @@ int clock_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, uint6
     return pthread_cond_timedwait(condition, lock, &until) == ETIMEDOUT ? -1 : 0;
 }
 
-/* A date of the Gregorian calendar, which gmtime_r(3) would tell as well; but that takes a lock. */
+/* A date of the Gregorian calendar, which gmtime_r(3) would give as well; but that takes a lock. */
 struct date {
     int64_t year;
     unsigned month, day;

@@ -1,8 +1,8 @@
 /* Gates; see gate.h.
  *
- * Who goes in counts itself first and then looks whether the gate is closed; who closes it does so
- * first and then looks at the counts. Both in the one order of sequentially consistent operations:
- * so either the closer sees the thread, or the thread sees that the gate is closed. */
+ * A thread that goes in counts itself first, then looks whether the gate is closed; the closer
+ * closes it first, then looks at the counts. All of that is sequentially consistent: so either
+ * the closer sees the thread, or the thread sees the closed gate. */
 #include "base/gate.h"
 
 #include "base/clock.h"
@@ -24,7 +24,7 @@ void gate_finish(struct gate *gate)
     pthread_cond_destroy(&gate->changed);
 }
 
-/* Under the lock, so that whoever waits for the gate to be empty or open misses nothing. */
+/* Under the lock, so that no waiter for an empty or an open gate misses the change. */
 static void go_out(struct gate *gate)
 {
     atomic_fetch_sub(&gate->stripes[counter_stripe()].inside, 1);
@@ -79,7 +79,8 @@ void gate_close(struct gate *gate)
     atomic_store(&gate->is_closed, true);
 }
 
-/* Looks once each time: between two looks somebody may come, find it closed, and go again. */
+/* Re-reads the count after every wake-up; arrivals at a closed gate are counted briefly before
+ * they back out. */
 bool gate_wait_empty(struct gate *gate, uint64_t until_ns)
 {
     bool is_late = false;

@@ -33,7 +33,7 @@ void gate_finish(struct gate *gate);
  * @thread Any. */
 void gate_enter(struct gate *gate);
 
-/** Goes in without waiting, also if the gate is closed: who does so looks at gate_is_closed() then,
+/** Goes in without waiting, also if the gate is closed: the caller looks at gate_is_closed() then,
  * and may only stay if the closer is known to wait for it. @thread Any. */
 void gate_join(struct gate *gate);
 

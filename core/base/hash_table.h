@@ -23,7 +23,7 @@ struct hash_table {
 /** Tells whether @p node has @p key; called only for nodes whose hash is the key's. */
 typedef bool hash_match(const struct hash_node *node, const void *key);
 
-/** Told of each node that a table still held; may free it. Must not touch the table. */
+/** Called for each node that a table still held; may free it. Must not touch the table. */
 typedef void hash_release(struct hash_node *node, void *data);
 
 /** Makes @p table empty; allocates nothing. */

@@ -31,7 +31,7 @@ bool log_limit_admits(struct log_limit *limit, uint64_t now_ns, uint64_t *suppre
     return true;
 }
 
-/* A line tells of them now. What log_limit_take_unreported() took meanwhile is told twice. */
+/* A line reports them now. What log_limit_take_unreported() took meanwhile is reported twice. */
 static void count_as_reported(uint64_t suppressed)
 {
     uint64_t unreported = atomic_load_explicit(&totals.unreported, memory_order_relaxed);

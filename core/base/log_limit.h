@@ -1,6 +1,6 @@
 /* Limits for lines that strangers can cause: whatever a client, a peer or a request does, a kind of
  * line is written LOG_LIMIT_BURST times at once and then once in LOG_LIMIT_INTERVAL_NS. What was
- * left out is told by the next line of that kind, as its last field: `suppressed=52`; if none
+ * left out is reported by the next line of that kind, as its last field: `suppressed=52`; if none
  * comes, by a line of the log's thread (log_thread.h), and by a counter.
  *
  *     log_limited(LOG_LEVEL_WARN, "client closed: slow consumer", log_str("client", name));
@@ -62,7 +62,7 @@ bool log_limit_admits(struct log_limit *limit, uint64_t now_ns, uint64_t *suppre
 /** @return How many lines were suppressed since the process began. */
 uint64_t log_limit_suppressed(void);
 
-/** Takes what no line has told yet.
+/** Takes what no line has reported yet.
  * @param message  Set to what the latest of them would have said; untouched if there are none.
  * @return How many. */
 uint64_t log_limit_take_unreported(const char **message);

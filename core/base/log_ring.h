@@ -39,7 +39,7 @@ struct log_record {
 bool log_ring_put(struct log_ring *ring, enum log_level level, const char *line, size_t length);
 
 /** Takes the oldest, under the lock.
- * @param record  Filled in. @return Whether there was a line, or lost ones to tell of. */
+ * @param record  Filled in. @return Whether there was a line, or lost ones to report. */
 bool log_ring_take(struct log_ring *ring, struct log_record *record);
 
 /** @return Whether log_ring_take() would find nothing; under the lock. */

@@ -67,13 +67,13 @@ void log_stderr_write(enum log_level level, const char *line, size_t length)
     do {
         written = writev(STDERR_FILENO, parts, count);
     } while (written < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_room(-1))));
-    /* Other failures have nowhere to be told. A rest (a full disk) is not written later: another
-     * line would by then stand in between. */
+    /* Other failures can be reported nowhere. The rest of a line (a full disk) is not written
+     * later: another line would by then stand in between. */
 }
 
-/* Nobody changes whether stderr blocks: its description may be shared with other processes. So
- * there are three ways, and the last one, for what knows of neither, may wait after all if another
- * process is faster between the two calls. */
+/* Leaves O_NONBLOCK of stderr as it is: its open file description may be shared with other
+ * processes. So there are three ways; the last one, for a file that knows neither of the others,
+ * may block after all if another process writes between the two calls. */
 static ssize_t write_without_waiting(struct iovec *parts, int count)
 {
     const struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
-/* How often a line tells of those that a limit has suppressed, if no other line does. */
+/* How often lines that a limit has suppressed are reported, if no other line does so. */
 #define REPORT_EVERY_NS UINT64_C(10000000000)
 
 /* How long log_thread_seize() waits for what it can't do without, each: the lock, and the end of a
@@ -21,7 +21,7 @@
 enum state {
     STATE_DIRECT, /* no thread: who logs writes */
     STATE_THREAD,
-    STATE_SEIZED, /* the process ends: one thread writes what is left */
+    STATE_SEIZED, /* the process ends: one thread writes what waits */
     STATE_MUTE,   /* stderr takes nothing any more: all is lost */
 };
 
@@ -87,7 +87,7 @@ static void report_suppressed(void)
                  log_uint("lines", unreported), log_str("latest", latest));
 }
 
-/* Under the lock. @return Whether it is time to tell of suppressed lines. */
+/* Under the lock. @return Whether it is time to report suppressed lines. */
 static bool wait_for_lines(uint64_t *reported_ns)
 {
     while (log_ring_is_empty(&writer.ring) && !writer.is_ending) {
@@ -236,7 +236,8 @@ static void pause_ms(void)
     (void)nanosleep(&pause, NULL);
 }
 
-/* Who has the lock copies a line; but nobody knows what a thread was at that crashed. */
+/* The lock is held for as long as a line is copied; but a thread that has crashed may hold it
+ * for ever. */
 static bool lock_by_trying(void)
 {
     for (unsigned i = 0; i < SEIZE_MS; i++) {

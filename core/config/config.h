@@ -77,7 +77,7 @@ struct config {
 
 /** Reads and checks a configuration.
  * @param path    Of the file, as messages shall name it.
- * @param faults  Told of all that is wrong.
+ * @param faults  Gets all that is wrong.
  * @return The configuration, to be given to gateways_conf_destroy(). NULL if the file could not be
  *         read. If faults were added it must not be run, but holds what was good, for looking at
  *         the rest. It has one reference. */

@@ -7,7 +7,7 @@
 
 /** Reads a file and what it includes; `@include` is relative to the file's folder.
  * @param path    Of the file, as messages shall name it.
- * @param faults  Told what is wrong: missing, unreadable, malformed, without any setting.
+ * @param faults  Gets what is wrong: missing, unreadable, malformed, without any setting.
  * @return The tree, to be destroyed by value_destroy(), each value with the file and line that it
  *         came from; or NULL, and a fault was added. */
 struct value *config_file_read(const char *path, struct fault_list *faults);

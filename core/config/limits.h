@@ -11,7 +11,7 @@
  * @param scope   LIMIT_HOST takes all limits; LIMIT_GATEWAY only those that a gateway may have.
  * @param title   Of the group, for messages.
  * @param limits  Changed where the group sets something that is good.
- * @param faults  Told of unknown keys, wrong types and numbers out of range. */
+ * @param faults  Gets unknown keys, wrong types and numbers out of range. */
 void config_limits_read(const struct value *group, enum limit_scope scope, const char *title,
                         struct limits *limits, struct fault_list *faults);
 

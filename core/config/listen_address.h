@@ -19,7 +19,7 @@ struct listen_address {
 /** Reads an address.
  * @param at       A string, or a group with `address`, `mode` and `group`; borrowed by @p address.
  * @param address  Filled in.
- * @param faults   Told why it is none.
+ * @param faults   Gets why it is none.
  * @return Whether it is one. */
 bool listen_address_parse(const struct value *at, struct listen_address *address,
                           struct fault_list *faults);

@@ -18,7 +18,7 @@ struct socket_file {
 /** Reads a mode of three or four octal digits, or the name or number of a group of this machine.
  * @param key     `mode` or `group`; anything else is a fault.
  * @param at      Where it stands.
- * @param faults  Told what is wrong.
+ * @param faults  Gets what is wrong.
  * @return Whether it was read. */
 bool socket_file_read(struct socket_file *file, const char *key, const char *text,
                       const struct value *at, struct fault_list *faults);

@@ -227,7 +227,7 @@ static void count_lines(struct source *source, size_t length)
         source->line += source_at(source, i) == '\n' ? 1 : 0;
 }
 
-/* What a file that is included leaves open would go on behind it. */
+/* An included file that leaves a string or a comment open would swallow what follows it. */
 static void refuse_open_end(const struct reading *reading, const struct source *source)
 {
     if (source->parent)

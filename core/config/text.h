@@ -28,7 +28,7 @@ struct config_text {
 /** Reads a file and what it includes.
  * @param path    Of the file, as messages shall name it.
  * @param folder  What `@include` is relative to, in every file.
- * @param faults  Told of all that is wrong: missing, no regular file, too large, including itself,
+ * @param faults  Gets all that is wrong: missing, no regular file, too large, including itself,
  *                numbers that don't fit.
  * @return Whether there is a text to parse; faults may have been added all the same. Either way
  *         config_text_finish() must follow. */

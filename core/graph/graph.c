@@ -43,7 +43,7 @@ static int32_t settle(struct instance *instance)
     return TONI_OK;
 }
 
-/* Its slot is there before it is made, and it is in it as soon as it is. */
+/* The slot is made before its instance, and the instance is in it as soon as it is made. */
 static int32_t make_in_slot(struct graph *graph, size_t number)
 {
     struct instance_setup *setup = &graph->setups[number];
@@ -115,7 +115,8 @@ void graph_hurry(struct graph *graph)
 
 /* --- The end */
 
-/* Nothing new comes to the instances. Some may be in a call that does not end. */
+/* Takes the instances out of their slots, so that no call comes to them any more, and abandons
+ * those that are in a call which does not end. */
 static void vacate(struct graph *graph)
 {
     for (size_t i = 0; i < graph->instance_count; i++) {

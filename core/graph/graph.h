@@ -54,7 +54,7 @@ struct graph {
  * @param config  The graph takes a reference. May have faults; what is left of it is checked.
  * @param loader  Borrowed, and outliving the graph.
  * @param before  That runs, or NULL: what has not changed of its plugins is used again.
- * @param faults  Told of all that is wrong; after that the graph must not be created.
+ * @param faults  Gets all that is wrong; after that the graph must not be created.
  * @return The graph, to be destroyed by graph_destroy(), or NULL on no memory, which is a fault. */
 struct graph *graph_check(struct config *config, struct plugin_loader *loader,
                           const struct graph *before, struct fault_list *faults);
@@ -83,7 +83,7 @@ int graph_start(struct graph *graph);
 /** Calls `ready` of all instances, as graph_start() does. @return 0, or -1. */
 int graph_ready(struct graph *graph);
 
-/** Calls `stopping` of all instances, in reverse: whoever uses another hears of it first. */
+/** Calls `stopping` of all instances, in reverse: an instance before what it uses. */
 void graph_stopping(struct graph *graph);
 
 /** From now on no hook is waited for beyond its limit. @thread Any. */
@@ -100,8 +100,8 @@ int graph_end(struct graph *graph);
  * @param graph  NULL is fine. */
 void graph_destroy(struct graph *graph);
 
-/** Says what those get who have an instance injected. They read the two members one after the
- * other: only while no hook and no callback of them runs.
+/** Sets what those have injected that use an instance. They read the two members one after the
+ * other: so only while no hook and no callback of them runs.
  * @param number  Of the instance. @param provided  Empty: nothing any more. */
 void graph_provide(struct graph *graph, size_t number, toni_slot provided);
 

@@ -1,6 +1,6 @@
-/* Places who waits for nobody until nobody is left. Whoever is left then uses one that is left, so
- * walking from one to the next must come back: that is the ring. Configurations are small: edges
- * are searched one by one. */
+/* Places a node that waits for no other, again and again. If some remain, each of them uses one
+ * that remains, so walking from one to the next must come back: that is the ring. Configurations
+ * are small: edges are searched one by one. */
 #include "graph/order.h"
 
 #include <stdint.h>

@@ -19,7 +19,7 @@ struct resolution {
  * optional need, at most one.
  * @param declarations  Looked at only during the call.
  * @param resolution    Filled in; good for use only if no fault was added.
- * @param faults        Told of all that is wrong.
+ * @param faults        Gets all that is wrong.
  * @return 0, or -1 on no memory; resolution_finish() must follow in both cases. */
 int resolution_init(struct resolution *resolution, const struct declarations *declarations,
                     struct fault_list *faults);

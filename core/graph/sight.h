@@ -22,7 +22,7 @@ struct sight {
 
 /** Looks at imports and exports.
  * @param declarations  Borrowed, and outliving the sight.
- * @param faults        Told of imports that are no module, exports that the module lacks, rings.
+ * @param faults        Gets imports that are no module, exports that the module lacks, rings.
  * @return 0, or -1 on no memory; sight_finish() must follow in both cases. */
 int sight_init(struct sight *sight, const struct declarations *declarations,
                struct fault_list *faults);

@@ -1,5 +1,6 @@
-/* Health and figures; see admin.h. What answers runs on libmicrohttpd's threads, one for each
- * address; what accepts, on a thread with a loop, which is told what to do and waited for. */
+/* Health and figures; see admin.h. libmicrohttpd's threads answer, one for each address; a
+ * thread with a loop accepts for all of them, and runs what the main thread asks of it, which
+ * waits for that. */
 #include "http/admin.h"
 
 #include "base/clock.h"
@@ -46,7 +47,7 @@ struct http_admin {
     uv_thread_t thread;
     uv_async_t asked;
     uv_sem_t done;
-    int (*task)(struct http_admin *admin); /* that it is told to do, and */
+    int (*task)(struct http_admin *admin); /* that it is asked to run */
     int result;                            /* what came of it */
 
     /* Held while the sources are read, so that they can't be taken away meanwhile. A leaf. */
@@ -76,7 +77,7 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned
 static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned status,
                                  const char *text)
 {
-    /* It takes a pointer that isn't const, but of persistent memory it only reads. */
+    /* libmicrohttpd takes a pointer that isn't const, but only reads persistent memory. */
     return send_response(connection, status,
                          MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
                                                          MHD_RESPMEM_PERSISTENT),
@@ -135,7 +136,7 @@ static enum MHD_Result send_metrics(struct http_admin *admin, struct MHD_Connect
 static const struct {
     const char *path;
     enum MHD_Result (*send)(struct http_admin *admin, struct MHD_Connection *connection);
-    bool any_host; /* who asks from outside may call the host as they like, and learn a word */
+    bool any_host; /* any Host will do: a stranger learns no more than a word */
 } pages[] = {
     {"/healthz", send_health, true},
     {"/readyz", send_readiness, true},
@@ -232,7 +233,7 @@ static int start_thread(struct http_admin *admin)
     return admin->has_thread ? 0 : -1;
 }
 
-/* What keeps the loop from ending. */
+/* Closes what keeps the loop from ending. */
 static int let_go(struct http_admin *admin)
 {
     for (size_t i = 0; i < admin->listener_count; i++)
@@ -259,8 +260,8 @@ static void close_loop(struct http_admin *admin)
 
 /* --- Starting */
 
-/* libmicrohttpd's own timeout counts idle time only; the deadlines are for who sends or reads a
- * little now and then. */
+/* libmicrohttpd's own timeout counts idle time only; the deadlines end connections that send or
+ * read a little now and then. */
 static struct MHD_Daemon *start_answering(void *data)
 {
     return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET,

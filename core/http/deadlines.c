@@ -128,8 +128,8 @@ fail:
     return NULL;
 }
 
-/* Of two with the same number the table finds the one that came last: the other was closed unsaid.
- */
+/* Of two connections with the same number the table finds the latest: the earlier one was closed
+ * unsaid. */
 struct http_connection *http_deadlines_start(struct http_deadlines *deadlines, int fd)
 {
     pthread_mutex_lock(&deadlines->mutex);

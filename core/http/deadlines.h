@@ -110,8 +110,8 @@ void http_deadlines_watch(struct http_deadlines *deadlines, uv_loop_t *loop, uin
 /** Ends that, if it has begun; the loop has to turn once more. The loop's thread only. */
 void http_deadlines_unwatch(struct http_deadlines *deadlines);
 
-/** Shuts down the sockets that are late; one in the middle of a request is told 408 before. So it
- * does those whose client is gone in the middle of a request: libmicrohttpd doesn't notice when
+/** Shuts down the sockets that are late; one in the middle of a request is answered 408 before. So
+ * it does those whose client is gone in the middle of a request: libmicrohttpd doesn't notice when
  * that arrives together with what the client sent last. */
 void http_deadlines_sweep(struct http_deadlines *deadlines);
 

@@ -21,7 +21,7 @@ void exposition_finish(struct exposition *exposition)
     buffer_finish(&exposition->text);
 }
 
-/* The first failure is enough: what follows would only be appended to a text that has a hole. */
+/* Appends nothing after the first failure: the text has a hole there. */
 static void append(struct exposition *exposition, const char *bytes, size_t length)
 {
     exposition->failed = exposition->failed || buffer_append(&exposition->text, bytes, length) != 0;

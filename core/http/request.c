@@ -283,7 +283,7 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *mhd, const c
 
 /* --- The ends of a request and of a connection */
 
-/* While draining the last one tells the host. */
+/* While draining, the end of the last request wakes the main loop. */
 static void count_down(struct http_server *server, atomic_uint_fast64_t *count)
 {
     if (atomic_fetch_sub(count, 1) == 1 && atomic_load(&server->draining))

@@ -58,7 +58,7 @@ int http_server_bind(struct http_server *server, const struct address_list *addr
 void http_server_offer_page(struct http_server *server, const char *folder,
                             const struct listener *websocket, size_t websocket_count);
 
-/** Tells the page, if there is one, which gateways there are now. @thread Any one. */
+/** Gives the page, if there is one, the gateways of the moment. @thread Any one. */
 void http_server_describe_again(struct http_server *server, const struct listener *websocket,
                                 size_t websocket_count);
 

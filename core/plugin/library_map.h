@@ -12,7 +12,7 @@
  * @param copy    Path of the copy.
  * @param path    Of the original, for messages.
  * @param at      The setting that names it, for faults.
- * @param faults  Told why it can't be mapped.
+ * @param faults  Gets why it can't be mapped.
  * @return dlopen's handle; NULL after a fault. */
 void *library_map(const char *copy, const char *path, const struct value *at,
                   struct fault_list *faults);

@@ -43,7 +43,7 @@ bool changes_empty(const struct changes *changes);
 
 /** Reports what a running host can't change about itself: addresses, workers, and the limits of the
  * host as a whole.
- * @param faults  Told of each, and that `toni restart` mends it. */
+ * @param faults  Gets each, and that `toni restart` mends it. */
 void changes_check_host(const struct config *now, const struct config *next,
                         struct fault_list *faults);
 

@@ -116,8 +116,8 @@ typedef struct toni_plugin {
     int32_t (*on_message)(void *self, toni_client *client, const toni_message *message);
 
     /** A client is gone or going; nothing can be sent to it any more. It is still a member of its
-     * rooms, so that it can be read which they are, and the others be told; but none lists it any
-     * more (toni_get_room_members). */
+     * rooms, so that the callback can read them and notify the others; but none of them lists it
+     * any more (toni_get_room_members). */
     void (*on_disconnect)(void *self, toni_client *client, const toni_disconnect_info *disconnect);
 
     /** Releases what toni_client_set_data kept with a client; not called for NULL. */

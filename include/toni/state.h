@@ -3,7 +3,7 @@
  * the services that others go on calling meanwhile.
  *
  * A swap, as `toni reload` makes it when a plugin's file or options have changed: the new version
- * is made beside the old one (`create`, `start`). Then the old one comes to rest: no callback of it
+ * is made beside the old one (`create`, `start`). Then the old one quiesces: no callback of it
  * runs, and none begins. `export_state` of the old one writes what it knows, `import_state` of the
  * new one reads it. From then on the new one is called; nothing that clients sent is lost, handled
  * twice, or out of order. At last `ready` of the new one, `stopping` and `destroy` of the old one.
@@ -11,10 +11,10 @@
  * if nothing had been.
  *
  * Clients, their ids and their rooms belong to the host and stay. What the old version kept with a
- * client (toni_client_set_data) is released by its `client_free`; the new version is told of each
- * client by `on_adopt`, before its first callback for that client, and keeps something of its own.
- * While clients carry data, a new version without `on_adopt` is refused. Timers, posts and jobs of
- * the old version are cancelled; the new one sets up its own.
+ * client (toni_client_set_data) is released by its `client_free`; `on_adopt` of the new version is
+ * called for each client, before its first callback for that client, and keeps something of its
+ * own. While clients carry data, a new version without `on_adopt` is refused. Timers, posts and
+ * jobs of the old version are cancelled; the new one sets up its own.
  *
  * All of this needs `#define TONI_ABI_NEEDED 1` before toni/ is included. @since ABI 1.1
  */

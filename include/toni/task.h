@@ -93,13 +93,13 @@ static inline int32_t toni_post(toni_context *context, toni_run_fn run, void *da
     return toni_host_of(context)->context_post(context, run, data, release);
 }
 
-/** Runs a job that may block on another thread, then tells the instance. Jobs begin in the order of
- * the calls, a few at a time, those of one instance too: a job has nothing but @p data, and must
+/** Runs a job that may block on another thread, then notifies the instance. Jobs begin in the order
+ * of the calls, a few at a time, those of one instance too: a job has nothing but @p data, and must
  * not touch what callbacks use without a lock. One that never ends keeps the instance from ending.
  * @param context  The instance's.
  * @param job      Called once, on a thread of the host's, without the instance's lock; @p done gets
  * what it returns.
- * @param done     Called once after that, as a task of the instance; NULL: it needs not be told.
+ * @param done     Called once after that, as a task of the instance; NULL: it needs no notice.
  * @param data     Handed to @p job, @p done and @p release; may be NULL.
  * @param release  Called once when all that is over; may be NULL.
  * @return TONI_OK; TONI_ERR_INVALID (@p job is NULL), TONI_ERR_LIMIT, TONI_ERR_CLOSING,
@@ -111,12 +111,12 @@ static inline int32_t toni_work(toni_context *context, toni_job_fn job, toni_don
     return toni_host_of(context)->context_work(context, job, done, data, release);
 }
 
-/** toni_target_send with a receipt: a task tells the instance what became of the message, once all
- * workers have dealt with it. As with every task, that comes exactly once, or @p release alone if
- * the instance ends before.
+/** toni_target_send with a receipt: a task notifies the instance of what became of the message,
+ * once all workers have dealt with it. As with every task, that comes exactly once, or @p release
+ * alone if the instance ends before.
  * @param target   Owned by the call from now on. NULL gives TONI_ERR_NO_MEMORY.
  * @param message  Borrowed for the call; its bytes are copied once.
- * @param context  Of the instance that shall be told: the caller's own.
+ * @param context  Of the instance to notify: the caller's own.
  * @param notify   Called once.
  * @param data     Handed to @p notify and @p release; may be NULL.
  * @param release  Called once when the task is over; NULL: there is nothing to release.

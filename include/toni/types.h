@@ -102,9 +102,9 @@ typedef struct toni_room_info {
 #endif
 
 /* Why a connection ended. */
-#define TONI_CLOSED_BY_CLIENT 1u /**< it sent a close frame: code and text are its own */
-#define TONI_CLOSED_BY_SERVER 2u /**< by a plugin or a limit: code is what the client was told */
-#define TONI_CLOSED_PROTOCOL_ERROR 3u /**< it broke RFC 6455: code is what it was told */
+#define TONI_CLOSED_BY_CLIENT 1u      /**< it sent a close frame: code and text are its own */
+#define TONI_CLOSED_BY_SERVER 2u      /**< by a plugin or a limit: code is what the client got */
+#define TONI_CLOSED_PROTOCOL_ERROR 3u /**< it broke RFC 6455: code is what it got */
 #define TONI_CLOSED_TIMEOUT 4u        /**< it was idle for longer than `idle_ms` */
 #define TONI_CLOSED_DRAIN 5u          /**< the host stops */
 #define TONI_CLOSED_LOST 6u           /**< without a close frame, or it stopped answering pings */
