@@ -6,7 +6,7 @@
 #include "instance/guard_ticket.h"
 #include "instance/state.h"
 #include "instance/tasks.h"
-#include "rooms/connections.h"
+#include "rooms/api.h"
 
 void host_table_fill(toni_host *table)
 {
@@ -15,7 +15,7 @@ void host_table_fill(toni_host *table)
         .abi_major = TONI_ABI_MAJOR,
         .abi_minor = TONI_ABI_MINOR,
     };
-    connections_fill_table(table);
+    api_fill_table(table);
     context_fill_table(table);
     guard_fill_table(table);
     http_exchange_fill_table(table);

@@ -74,11 +74,11 @@ static enum end_cause cause_in_rooms(const struct connection *connection, enum e
     const toni_client *client = connection->served.client;
     if (connection->served.is_refused)
         return END_BY_REFUSAL;
-    if (client && client->evicted)
+    if (client && client->receiver.evicted)
         return END_BY_OUTBOX_MEMORY;
-    if (client && client->slow)
+    if (client && client->receiver.slow)
         return END_BY_SLOWNESS;
-    if (client && client->starved)
+    if (client && client->receiver.starved)
         return END_BY_FAULT;
     return otherwise;
 }
@@ -143,7 +143,7 @@ static void end_client(struct connection *connection)
     connection->served.client = NULL;
     drain_forget(&worker->drain, &connection->drain);
     counter_add(&worker->figures.ended[connection->end_cause], 1);
-    client_mute(client);
+    client_untarget(client);
     client_discard(client);
     if (connection->served.is_refused)
         gateway_on_disconnect(&connection->served, client, NULL);

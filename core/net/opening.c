@@ -105,7 +105,7 @@ static int make_client(struct connection *connection)
     if (!served->client)
         return -1;
     opening->request = NULL; /* the client's now */
-    served->client->gateway_figures = &served->slot->clients;
+    served->client->receiver.gateway_figures = &served->slot->clients;
     atomic_fetch_add(&server->clients, 1);
     drain_expect(&served->worker->drain, &connection->drain);
     return 0;

@@ -5,7 +5,6 @@
 #include "net/connection.h"
 #include "net/pausing.h"
 #include "net/watching.h"
-#include "rooms/backlog.h"
 
 static bool busy(void *socket)
 {
@@ -64,6 +63,6 @@ void outbound_writable(struct connection *connection)
     if (!client)
         return;
     watching_heard(connection);
-    backlog_moved(client);
+    client_moved(client);
     client_flush(client);
 }

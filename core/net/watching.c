@@ -68,9 +68,9 @@ static uint64_t look_for_messages(struct connection *connection)
 static uint64_t look_for_movement(struct connection *connection)
 {
     const toni_client *client = connection->served.client;
-    if (client->pin.bytes == 0)
+    if (client->receiver.backlog.pin.bytes == 0)
         return UINT64_MAX;
-    uint64_t next = remaining(connection_now_ms(connection), client->pin.moved_ms,
+    uint64_t next = remaining(connection_now_ms(connection), client->receiver.backlog.pin.moved_ms,
                               connection->limits->stalled_ms);
     if (next == 0)
         connection_end_now(connection, END_BY_STALL, 1008, "slow consumer");

@@ -1,11 +1,7 @@
 /* Backlogs; see backlog.h. */
 #include "rooms/backlog.h"
 
-#include "rooms/client.h"
-#include "rooms/connections.h"
 #include "rooms/pins.h"
-
-#include <stddef.h>
 
 static struct budget *budget_of(const struct lane *lane)
 {
@@ -13,80 +9,41 @@ static struct budget *budget_of(const struct lane *lane)
 }
 
 /* The ring of an empty outbox is small, and not counted. */
-static void charge_ring(toni_client *client)
+static void charge_ring(struct backlog *backlog, struct lane *lane, const struct outbox *outbox)
 {
-    const struct outbox *outbox = &client->outbox;
     const uint32_t ring =
         outbox->count > 0 ? outbox->capacity * (uint32_t)sizeof *outbox->entries : 0;
-    if (ring > client->charged_ring)
-        budget_charge(budget_of(client->lane), ring - client->charged_ring);
-    else if (ring < client->charged_ring)
-        budget_release(budget_of(client->lane), client->charged_ring - ring);
-    client->charged_ring = ring;
+    if (ring > backlog->charged_ring)
+        budget_charge(budget_of(lane), ring - backlog->charged_ring);
+    else if (ring < backlog->charged_ring)
+        budget_release(budget_of(lane), backlog->charged_ring - ring);
+    backlog->charged_ring = ring;
 }
 
-/* --- Flow control */
-
-static bool is_above(const toni_client *client, uint64_t parts)
+void backlog_note(struct backlog *backlog, struct lane *lane, struct outbox *outbox)
 {
-    const struct limits *limits = client->limits;
-    return (uint64_t)client->outbox.direct_messages * parts > limits->outbox_messages ||
-           client->outbox.direct_bytes * parts > limits->outbox_bytes;
-}
-
-static bool is_below(const toni_client *client, uint64_t parts)
-{
-    const struct limits *limits = client->limits;
-    return (uint64_t)client->outbox.direct_messages * parts < limits->outbox_messages &&
-           client->outbox.direct_bytes * parts < limits->outbox_bytes;
-}
-
-static void pace(toni_client *client)
-{
-    if (client->paused ? !is_below(client, 4) : !is_above(client, 2))
-        return;
-    if (!client->paused && (client->close_queued || client->deaf))
-        return;
-    client->paused = !client->paused;
-    client->transport->pause(client->socket, client->paused);
-}
-
-/* --- After a flush */
-
-void backlog_note(toni_client *client)
-{
-    struct outbox *outbox = &client->outbox;
-    outbox_hold(outbox, budget_of(client->lane));
-    charge_ring(client);
-    pin_set(client->lane, BUDGET_OUTBOX, &client->pin, outbox->bytes + client->charged_ring);
+    outbox_hold(outbox, budget_of(lane));
+    charge_ring(backlog, lane, outbox);
+    pin_set(lane, BUDGET_OUTBOX, &backlog->pin, outbox->bytes + backlog->charged_ring);
     if (outbox->has_moved)
-        backlog_moved(client);
+        backlog_moved(backlog, lane);
     outbox->has_moved = false;
-    pace(client);
 }
 
-void backlog_moved(toni_client *client)
+void backlog_moved(struct backlog *backlog, struct lane *lane)
 {
-    pin_moved(client->lane, BUDGET_OUTBOX, &client->pin);
+    pin_moved(lane, BUDGET_OUTBOX, &backlog->pin);
 }
 
-uint64_t backlog_stuck_ms(const toni_client *client)
+uint64_t backlog_stuck_ms(const struct backlog *backlog, const struct lane *lane)
 {
-    return client->pin.bytes > 0 ? client->lane->now_ms - client->pin.moved_ms : 0;
+    return backlog->pin.bytes > 0 ? lane->now_ms - backlog->pin.moved_ms : 0;
 }
 
-/* --- Too much for the host */
-
-static toni_client *client_of(struct pin *pin)
+bool backlog_pauses(const struct outbox *outbox, const struct limits *limits, bool is_paused)
 {
-    return (toni_client *)((char *)pin - offsetof(toni_client, pin));
-}
-
-void backlog_relieve(struct lane *lane)
-{
-    struct pin *pin;
-    while ((pin = budget_victim(budget_of(lane), lane))) {
-        client_evict(client_of(pin));
-        batch_refs_drop(&lane->refs); /* or what it held would count on */
-    }
+    const uint64_t messages = outbox->direct_messages, bytes = outbox->direct_bytes;
+    if (is_paused)
+        return messages * 4 >= limits->outbox_messages || bytes * 4 >= limits->outbox_bytes;
+    return messages * 2 > limits->outbox_messages || bytes * 2 > limits->outbox_bytes;
 }

@@ -4,25 +4,31 @@
 #ifndef ROOMS_BACKLOG_H
 #define ROOMS_BACKLOG_H
 
-#include <toni/types.h>
+#include "rooms/budget.h"
+#include "rooms/lane.h"
+#include "rooms/limits.h"
+#include "rooms/outbox.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
-struct lane;
+struct backlog {
+    struct pin pin;
+    uint32_t charged_ring; /* bytes */
+};
 
-/** After a flush that left something, or after which nothing is left any more. Asks the transport
- * to read nothing from a client for whom direct sends above half of a limit of its outbox wait, and
- * to go on below a quarter: who doesn't read its answers sends no more questions. */
-void backlog_note(toni_client *client);
+/** After a flush that left something, or after which nothing is left any more. */
+void backlog_note(struct backlog *backlog, struct lane *lane, struct outbox *outbox);
 
 /** The socket has taken something of what was written before. */
-void backlog_moved(toni_client *client);
+void backlog_moved(struct backlog *backlog, struct lane *lane);
 
 /** @return How long nothing of what waits has moved, in milliseconds; 0 if nothing waits. */
-uint64_t backlog_stuck_ms(const toni_client *client);
+uint64_t backlog_stuck_ms(const struct backlog *backlog, const struct lane *lane);
 
-/** While the budget of all outboxes is passed: closes the clients of this lane that have to go. To
- * be called between turns. */
-void backlog_relieve(struct lane *lane);
+/** Whoever doesn't read its answers is to send no more questions: while direct sends above half of
+ * a limit of the outbox wait nothing is read from a client, until they are below a quarter.
+ * @param is_paused  Whether nothing is read from it now. @return Whether nothing is to be. */
+bool backlog_pauses(const struct outbox *outbox, const struct limits *limits, bool is_paused);
 
 #endif

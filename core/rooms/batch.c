@@ -22,20 +22,20 @@ struct batch *batch_create(uint64_t size)
         .is_small = is_small,
         .capacity = (uint32_t)size,
         .end_capacity = BATCH_INLINE_ENDS,
+        .memory = sizeof *batch + size,
     };
     batch->ends = batch->inline_ends;
     batch->bytes = batch->inline_bytes;
     return batch;
 }
 
-struct batch *batch_create_broadcast(struct topic *topic, uint64_t first_seq, uint64_t size)
+struct batch *batch_create_broadcast(struct topic *topic, uint64_t size)
 {
     struct batch *batch = batch_create(size);
     if (!batch)
         return NULL;
     batch->is_broadcast = true;
     batch->topic = topic_ref(topic);
-    batch->first_seq = first_seq;
     return batch;
 }
 
@@ -47,22 +47,16 @@ struct batch *batch_ref(struct batch *batch)
 
 /* --- The budget of what waits */
 
-static uint64_t memory_of(const struct batch *batch)
-{
-    uint64_t memory = sizeof *batch + batch->capacity;
-    if (batch->ends != batch->inline_ends)
-        memory += batch->end_capacity * sizeof *batch->ends;
-    return memory;
-}
-
 void batch_hold(struct batch *batch, struct budget *budget)
 {
     struct budget *none = NULL;
     if (atomic_load_explicit(&batch->holder, memory_order_relaxed))
         return;
     if (atomic_compare_exchange_strong_explicit(&batch->holder, &none, budget, memory_order_relaxed,
-                                                memory_order_relaxed))
-        budget_charge(budget, memory_of(batch));
+                                                memory_order_relaxed)) {
+        batch->held_bytes = atomic_load_explicit(&batch->memory, memory_order_relaxed);
+        budget_charge(budget, batch->held_bytes);
+    }
     if (batch->deflated)
         batch_hold(batch->deflated, budget);
 }
@@ -71,10 +65,24 @@ static void let_go(struct batch *batch)
 {
     struct budget *holder = atomic_load_explicit(&batch->holder, memory_order_relaxed);
     if (holder)
-        budget_release(holder, memory_of(batch));
+        budget_release(holder, batch->held_bytes);
 }
 
 /* --- References */
+
+/* An array that took the place of a smaller one, which readers may still be in. */
+struct grown {
+    struct grown *older;
+    uint8_t array[];
+};
+
+static void free_grown(struct batch *batch)
+{
+    for (struct grown *older; batch->grown; batch->grown = older) {
+        older = batch->grown->older;
+        free(batch->grown);
+    }
+}
 
 /* Drops @p count references. */
 static void release(struct batch *batch, uint32_t count)
@@ -82,10 +90,7 @@ static void release(struct batch *batch, uint32_t count)
     if (atomic_fetch_sub_explicit(&batch->refs, count, memory_order_acq_rel) != count)
         return;
     let_go(batch);
-    if (batch->ends != batch->inline_ends)
-        free(batch->ends);
-    if (batch->bytes != batch->inline_bytes)
-        free(batch->bytes);
+    free_grown(batch);
     batch_unref(batch->deflated);
     topic_unref(batch->topic);
     if (batch->is_small)
@@ -145,13 +150,13 @@ void batch_refs_drop(struct batch_refs *refs)
         release(batch, count);
 }
 
-int batch_add_twin(struct batch *batch, uint64_t size)
+int batch_add_variant(struct batch *batch, uint64_t size)
 {
-    batch->deflated = batch_create_broadcast(batch->topic, batch->first_seq, size);
+    batch->deflated = batch_create_broadcast(batch->topic, size);
     return batch->deflated ? 0 : -1;
 }
 
-void batch_drop_twin(struct batch *batch)
+void batch_drop_variant(struct batch *batch)
 {
     batch_unref(batch->deflated);
     batch->deflated = NULL;
@@ -162,16 +167,34 @@ bool batch_has_room(const struct batch *batch, uint64_t encoded_size)
     return batch->size + encoded_size <= BATCH_MAX;
 }
 
-/* Grows one of the two arrays, which begins inside the batch and moves out of it.
- * @return The array, or NULL on no memory: then the old one is as it was. */
-static void *grow(void *array, void *inline_array, size_t used, size_t size)
+/* Direct sends are read by nobody as long as there is something to append. */
+static void end_array(struct batch *batch, const void *array, size_t size)
 {
-    if (array != inline_array)
-        return realloc(array, size);
-    void *moved = malloc(size);
-    if (moved && used > 0)
-        memcpy(moved, array, used);
-    return moved;
+    for (struct grown **link = &batch->grown; *link; link = &(*link)->older) {
+        struct grown *grown = *link;
+        if (grown->array != array)
+            continue;
+        *link = grown->older;
+        atomic_fetch_sub_explicit(&batch->memory, sizeof *grown + size, memory_order_relaxed);
+        free(grown);
+        return;
+    }
+}
+
+/* @param old_size  All that the old array has. @return A larger array that begins as the old one
+ * does; NULL on no memory. */
+static void *grow(struct batch *batch, const void *old, size_t old_size, size_t used, size_t size)
+{
+    struct grown *grown = malloc(sizeof *grown + size);
+    if (!grown)
+        return NULL;
+    memcpy(grown->array, old, used);
+    grown->older = batch->grown;
+    batch->grown = grown;
+    atomic_fetch_add_explicit(&batch->memory, sizeof *grown + size, memory_order_relaxed);
+    if (!batch->is_broadcast)
+        end_array(batch, old, old_size);
+    return grown->array;
 }
 
 static int reserve(struct batch *batch, uint64_t size)
@@ -179,22 +202,22 @@ static int reserve(struct batch *batch, uint64_t size)
     if (batch->size + size > UINT32_MAX)
         return -1;
     if (batch->count == batch->end_capacity) {
-        uint32_t capacity = batch->end_capacity * 4;
-        void *ends = grow(batch->ends, batch->inline_ends, batch->count * sizeof *batch->ends,
-                          capacity * sizeof *batch->ends);
+        const uint32_t capacity = batch->end_capacity * 4;
+        uint32_t *ends = grow(batch, batch->ends, batch->end_capacity * sizeof *ends,
+                              batch->count * sizeof *ends, capacity * sizeof *ends);
         if (!ends)
             return -1;
-        batch->ends = ends;
+        atomic_store_explicit(&batch->ends, ends, memory_order_release);
         batch->end_capacity = capacity;
     }
     if (batch->size + size > batch->capacity) {
         uint64_t capacity = (batch->size + size) * 2;
         if (capacity > BATCH_MAX)
             capacity = batch->size + size > BATCH_MAX ? batch->size + size : BATCH_MAX;
-        void *bytes = grow(batch->bytes, batch->inline_bytes, batch->size, (size_t)capacity);
+        uint8_t *bytes = grow(batch, batch->bytes, batch->capacity, batch->size, (size_t)capacity);
         if (!bytes)
             return -1;
-        batch->bytes = bytes;
+        atomic_store_explicit(&batch->bytes, bytes, memory_order_release);
         batch->capacity = (uint32_t)capacity;
     }
     return 0;
@@ -203,7 +226,7 @@ static int reserve(struct batch *batch, uint64_t size)
 static void commit(struct batch *batch, uint64_t size)
 {
     batch->size += (uint32_t)size;
-    batch->ends[batch->count++] = batch->size;
+    atomic_load_explicit(&batch->ends, memory_order_relaxed)[batch->count++] = batch->size;
 }
 
 int batch_append(struct batch *batch, uint32_t kind, const void *payload, size_t size)
@@ -239,12 +262,12 @@ int batch_append_both(struct batch *batch, const toni_message *message,
     return -1;
 }
 
-int batch_append_close(struct batch *batch, uint16_t code, toni_str reason)
+struct batch *batch_create_close(uint16_t code, toni_str reason)
 {
-    if (reserve(batch, 2 + FRAME_CONTROL_MAX))
-        return -1;
-    commit(batch, frame_encode_close(batch->bytes + batch->size, code, reason.data, reason.size));
-    return 0;
+    struct batch *batch = batch_create(2 + FRAME_CONTROL_MAX);
+    if (batch)
+        commit(batch, frame_encode_close(batch->bytes, code, reason.data, reason.size));
+    return batch;
 }
 
 int batch_append_control(struct batch *batch, enum frame_opcode opcode, const void *payload,

@@ -2,9 +2,9 @@
  * room's messages of one turn make a batch, and so do direct sends to one client. Knows neither who
  * receives it nor when.
  *
- * Who makes a batch appends to it, under a lock of its own; nobody else looks at its bytes until it
- * is sealed, which is when the first worker takes it. From then on it never changes, and any thread
- * may read it. */
+ * Its maker appends to it, under a lock of its own, while any thread that was told of a message
+ * reads it: what has been appended never changes and never moves. An array that has to grow is
+ * copied, and the old one stays until the batch ends. */
 #ifndef ROOMS_BATCH_H
 #define ROOMS_BATCH_H
 
@@ -39,15 +39,19 @@ struct batch {
     uint32_t size;          /* bytes */
     uint32_t capacity;      /* bytes */
     uint32_t end_capacity;  /* messages */
-    uint32_t deliveries;    /* commands with it on their way; guarded by the room's lock */
+    atomic_uint deliveries; /* commands with it on their way */
     uint32_t charged;       /* bytes counted as pending in its room; guarded by the room's lock */
-    struct batch *deflated; /* its twin, or NULL: the same messages, compressed where they shrink,
-                               for clients that agreed on that; one reference. Has no twin itself */
+    atomic_bool is_taken;   /* some lane has delivered from it: it is not to grow any more */
+    struct batch
+        *deflated; /* its compressed variant, or NULL: the same messages, smaller where they shrink,
+                      for clients that agreed on that; one reference. Has none itself */
     _Atomic(struct budget *) holder; /* where its memory is charged since it waits in some outbox;
                                         NULL: nowhere */
-    uint64_t first_seq; /* the room's sequence number of message 0; 0 if there is no room */
-    uint32_t *ends;     /* where message i ends in bytes; inline_ends, or allocated */
-    uint8_t *bytes;     /* inline_bytes, or allocated */
+    uint64_t held_bytes;             /* so much is */
+    atomic_uint_fast64_t memory;     /* bytes that it has */
+    struct grown *grown;             /* arrays that were allocated, the latest first */
+    uint32_t *_Atomic ends;          /* where message i ends in bytes; inline_ends, or allocated */
+    uint8_t *_Atomic bytes;          /* inline_bytes, or allocated */
     uint32_t inline_ends[BATCH_INLINE_ENDS];
     uint8_t inline_bytes[];
 };
@@ -58,17 +62,16 @@ struct batch {
 struct batch *batch_create(uint64_t size);
 
 /** The same for broadcasts.
- * @param topic      The batch takes a reference; NULL: of no one room.
- * @param first_seq  The room's sequence number of the first message to come. */
-struct batch *batch_create_broadcast(struct topic *topic, uint64_t first_seq, uint64_t size);
+ * @param topic  The batch takes a reference; NULL: of no one room. */
+struct batch *batch_create_broadcast(struct topic *topic, uint64_t size);
 
-/** Gives a batch of broadcasts a twin; before its first message.
- * @param size  Of the first messages to come, as the twin encodes them.
+/** Gives a batch of broadcasts a compressed variant; before its first message.
+ * @param size  Of the first messages to come, as the variant encodes them.
  * @return 0, or -1 on no memory. */
-int batch_add_twin(struct batch *batch, uint64_t size);
+int batch_add_variant(struct batch *batch, uint64_t size);
 
 /** Ends that again: nobody gets anything compressed of this batch. */
-void batch_drop_twin(struct batch *batch);
+void batch_drop_variant(struct batch *batch);
 
 /** @return @p batch. @thread Any. */
 struct batch *batch_ref(struct batch *batch);
@@ -95,36 +98,35 @@ void batch_give(struct batch_refs *refs, struct batch *batch);
 /** Drops those that are at hand: at the end of a turn, so that batches end. */
 void batch_refs_drop(struct batch_refs *refs);
 
-/** Charges a sealed batch's memory, and its twin's, to a budget, once however many outboxes it
+/** Charges a batch's memory, and its variant's, to a budget, once however many outboxes it
  * waits in; whoever frees the batch takes it back. @thread Any. */
 void batch_hold(struct batch *batch, struct budget *budget);
 
 /** @return Whether one more message of @p encoded_size bytes belongs into this batch. */
 bool batch_has_room(const struct batch *batch, uint64_t encoded_size);
 
-/** Appends a message; not after the batch was sealed.
+/** Appends a message.
  * @param kind  TONI_TEXT or TONI_BINARY, which are the opcodes; with FRAME_COMPRESSED if it is.
  * @return 0, or -1 on no memory; then nothing is changed. */
 int batch_append(struct batch *batch, uint32_t kind, const void *payload, size_t size);
 
-/** Appends a message to a batch, and to its twin if it has one.
- * @param deflated  What the twin gets; NULL: the message as it is.
+/** Appends a message to a batch, and to its variant if it has one.
+ * @param deflated  What the variant gets; NULL: the message as it is.
  * @return 0, or -1 on no memory; then nothing is changed. */
 int batch_append_both(struct batch *batch, const toni_message *message,
                       const toni_message *deflated);
 
-/** Appends a close frame, counted as a message; not after the batch was sealed.
- * @return 0, or -1 on no memory; then nothing is changed. */
-int batch_append_close(struct batch *batch, uint16_t code, toni_str reason);
+/** @return A batch with a close frame, counted as a message, and with one reference; NULL on no
+ * memory. */
+struct batch *batch_create_close(uint16_t code, toni_str reason);
 
-/** Appends a ping or a pong, which makes the batch one of control frames; not after the batch was
- * sealed.
+/** Appends a ping or a pong, which makes the batch one of control frames.
  * @param size  At most FRAME_CONTROL_MAX.
  * @return 0, or -1 on no memory; then nothing is changed. */
 int batch_append_control(struct batch *batch, enum frame_opcode opcode, const void *payload,
                          size_t size);
 
-/** @return How many bytes it holds, its twin included. */
+/** @return How many bytes it holds, its variant included. */
 static inline uint64_t batch_bytes(const struct batch *batch)
 {
     return (uint64_t)batch->size + (batch->deflated ? batch->deflated->size : 0);
@@ -134,7 +136,13 @@ static inline uint64_t batch_bytes(const struct batch *batch)
  * one ends. */
 static inline uint32_t batch_offset(const struct batch *batch, uint32_t index)
 {
-    return index == 0 ? 0 : batch->ends[index - 1];
+    return index == 0 ? 0 : atomic_load_explicit(&batch->ends, memory_order_acquire)[index - 1];
+}
+
+/** @return The bytes from there on. */
+static inline const uint8_t *batch_at(const struct batch *batch, uint32_t offset)
+{
+    return atomic_load_explicit(&batch->bytes, memory_order_acquire) + offset;
 }
 
 #endif

@@ -2,7 +2,6 @@
 #include "rooms/client_list.h"
 
 #include "rooms/client.h"
-#include "rooms/connections.h"
 
 #include <stdlib.h>
 
@@ -18,7 +17,7 @@ uint32_t client_list_find(toni_connections *connections, const toni_client_id *i
 {
     uint32_t found = 0, kept = 0;
     for (uint32_t i = 0; i < count; i++) {
-        toni_client *client = connections_find_client(connections, ids[i]);
+        toni_client *client = client_find(connections, ids[i]);
         if (client)
             clients[found++] = client;
     }
@@ -55,4 +54,15 @@ void client_list_unlock(toni_client *const *clients, uint32_t count)
 bool client_list_has(toni_client *const *clients, uint32_t count, const toni_client *client)
 {
     return count > 0 && bsearch(&client, clients, count, sizeof(toni_client *), by_address);
+}
+
+void client_list_find_excepted(toni_client *const *clients, uint32_t count, const struct room *room,
+                               struct excepted *excepted)
+{
+    excepted->count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct membership *membership = client_membership(clients[i], room);
+        if (membership && membership->is_target)
+            excepted->members[excepted->count++] = membership;
+    }
 }

@@ -3,6 +3,8 @@
 #ifndef ROOMS_CLIENT_LIST_H
 #define ROOMS_CLIENT_LIST_H
 
+#include "rooms/broadcast.h"
+
 #include <toni/types.h>
 
 #include <stdbool.h>
@@ -22,6 +24,11 @@ void client_list_unref(toni_client *const *clients, uint32_t count);
 void client_list_lock(toni_client *const *clients, uint32_t count);
 
 void client_list_unlock(toni_client *const *clients, uint32_t count);
+
+/** Finds which of some are targets of this room. Under the locks of each, and of the room.
+ * @param clients  EXCEPTED_MAX at most. */
+void client_list_find_excepted(toni_client *const *clients, uint32_t count, const struct room *room,
+                               struct excepted *excepted);
 
 /** @return Whether @p client is in the list. */
 bool client_list_has(toni_client *const *clients, uint32_t count, const toni_client *client);

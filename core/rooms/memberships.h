@@ -1,66 +1,50 @@
-/* The list of rooms that a client is in: the client's side of being a member. The room's side is
- * room.h. Neither joins nor leaves; client.c does, under the client's lock, which guards the list.
- *
- * Memberships lie in blocks, so that they never move: the rooms point to them. */
+/* The rooms that a client is in: a set of its memberships, found by room. Neither joins nor leaves;
+ * client.c does, under the client's lock, which guards the set. */
 #ifndef ROOMS_MEMBERSHIPS_H
 #define ROOMS_MEMBERSHIPS_H
+
+#include "rooms/room.h"
 
 #include <toni/types.h>
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct room;
-
-struct membership {
-    union {
-        struct room *room; /* one reference; of one in use. Guarded by the client's lock */
-        struct membership *next_unused;
-    };
-    uint32_t index; /* in the shard of the client's lane. Guarded by the room's lock */
-    bool is_used;   /* guarded by the client's lock */
-};
-
-struct membership_block;
-
 struct memberships {
-    struct membership everyone; /* in the room of everyone, which is not counted */
-    struct membership first;    /* most clients are in one room */
-    struct membership_block *blocks;
-    struct membership *unused; /* those of the blocks */
-    struct membership **index; /* open addressing, by room; NULL as long as there are few */
-    uint32_t index_size;       /* places: 0 or a power of two; half of them are free */
-    uint32_t count;            /* in use */
+    union {
+        struct membership *only;    /* `size` is 0: the only one, or NULL; most clients have one */
+        struct membership **places; /* open addressing, by room */
+    };
+    uint32_t size; /* of `places`: 0 or a power of two, at most half of them in use */
+    uint32_t count;
 };
 
-/** Frees the list; none may be in use. */
-void memberships_finish(struct memberships *list);
+/** Frees the set; what is in it is the caller's. */
+void memberships_finish(struct memberships *set);
 
 /** Takes about as long whatever the number of rooms is.
  * @return The membership in this room, or NULL. */
-struct membership *memberships_find(const struct memberships *list, const struct room *room);
+struct membership *memberships_find(const struct memberships *set, const struct room *room);
 
-/** Makes sure that memberships_add can't fail.
- * @return What it is to add, not in use yet; NULL on no memory. */
-struct membership *memberships_reserve(struct memberships *list);
+/** Makes sure that memberships_add can't fail. @return 0, or -1 on no memory. */
+int memberships_reserve(struct memberships *set);
 
-/** Adds what memberships_reserve returned.
- * @param room  That the client is not in; the reference is the list's from now on. */
-void memberships_add(struct memberships *list, struct membership *membership, struct room *room);
+/** @param membership  In a room that none of the set is in. */
+void memberships_add(struct memberships *set, struct membership *membership);
 
-/** Takes one out. @return Its room; the reference is the caller's. */
-struct room *memberships_remove(struct memberships *list, struct membership *membership);
+void memberships_remove(struct memberships *set, struct membership *membership);
 
-/** Called for each membership in use. May take it out. */
+/** Must not change the set. */
 typedef void memberships_visit(struct membership *membership, void *data);
 
-/** Calls for each membership in use, but that of everyone. */
-void memberships_each(struct memberships *list, memberships_visit *call, void *data);
+/** Calls for each. */
+void memberships_each(const struct memberships *set, memberships_visit *call, void *data);
 
 /** Copies the names of the rooms.
  * @param host   What the snapshot begins with.
  * @param rooms  Set to the snapshot; left alone on no memory.
  * @return TONI_OK or TONI_ERR_NO_MEMORY. */
-int32_t memberships_names(struct memberships *list, const toni_host *host, toni_room_names **rooms);
+int32_t memberships_names(const struct memberships *set, const toni_host *host,
+                          toni_room_names **rooms);
 
 #endif

@@ -131,7 +131,7 @@ static uint32_t entry_fit(const struct outbox_entry *entry, uint32_t begun, uint
 static const uint8_t *gather(const struct outbox *outbox, uint8_t *scratch, size_t *size)
 {
     const struct outbox_entry *entry = entry_at(outbox, 0);
-    const uint8_t *first = entry->batch->bytes + entry_begin(entry) + outbox->begun;
+    const uint8_t *first = batch_at(entry->batch, entry_begin(entry) + outbox->begun);
     uint32_t fit = entry_fit(entry, outbox->begun, FRAME_MAX);
     uint32_t gathered = fit;
     for (uint32_t i = 1; i < outbox->count && gathered < FRAME_MAX; i++) {
@@ -143,7 +143,7 @@ static const uint8_t *gather(const struct outbox *outbox, uint8_t *scratch, size
             break;
         if (i == 1)
             memcpy(scratch, first, gathered);
-        memcpy(scratch + gathered, entry->batch->bytes + entry_begin(entry), fit);
+        memcpy(scratch + gathered, batch_at(entry->batch, entry_begin(entry)), fit);
         gathered += fit;
         first = scratch;
     }
@@ -159,7 +159,7 @@ const uint8_t *outbox_peek(const struct outbox *outbox, uint8_t *scratch, size_t
     if (outbox->count > 1 || outbox->bytes > FRAME_MAX)
         return gather(outbox, scratch, size);
     const struct outbox_entry *entry = entry_at(outbox, 0);
-    return entry->batch->bytes + entry_begin(entry) + outbox->begun;
+    return batch_at(entry->batch, entry_begin(entry) + outbox->begun);
 }
 
 static void drop_first_entry(struct outbox *outbox)

@@ -1,15 +1,10 @@
 /* Rooms; see room.h. */
 #include "rooms/room.h"
 
-#include "rooms/client.h"
-#include "rooms/connections.h"
-
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A room's batch has space for one message like the first and a bit, since most rooms are quiet. */
-#define BATCH_SLACK 64
 
 struct room *room_create(toni_connections *connections, uint64_t id, toni_str name)
 {
@@ -27,7 +22,7 @@ struct room *room_create(toni_connections *connections, uint64_t id, toni_str na
         memcpy(copy, name.data, name.size);
     room->connections = connections;
     room->refs = 1;
-    room->shards = &room->first_shard;
+    room->shares = &room->first_share;
     room->deflate_above = DEFLATE_NEVER;
     room->id = id;
     room->name = toni_str_make(copy, name.size);
@@ -40,80 +35,172 @@ struct room *room_ref(struct room *room)
     return room;
 }
 
-/* Drops all but @p kept. */
-static void drop_spares(struct room *room, uint32_t kept)
-{
-    while (room->spare_count > kept) {
-        struct command *spare = room->spares;
-        room->spares = spare->next;
-        room->spare_count--;
-        free(spare);
-    }
-}
-
 void room_unref(struct room *room)
 {
     if (!room || atomic_fetch_sub_explicit(&room->refs, 1, memory_order_acq_rel) != 1)
         return;
     batch_unref(room->open);
-    drop_spares(room, 0);
-    for (uint32_t i = 0; i < room->shard_count; i++)
-        shard_finish(&room->shards[i]);
-    if (room->shards != &room->first_shard)
-        free(room->shards);
+    for (struct command *next; room->spares; room->spares = next) {
+        next = room->spares->next;
+        free(room->spares);
+    }
+    if (room->shares != &room->first_share)
+        free(room->shares);
+    free(room->list);
     topic_unref(room->topic);
     pthread_mutex_destroy(&room->mutex);
     free(room);
 }
 
-/* --- Shards */
-
-struct shard *room_shard(const struct room *room, uint32_t lane)
+void membership_release(struct membership *membership)
 {
-    for (uint32_t i = 0; i < room->shard_count; i++) {
-        if (room->shards[i].lane == lane)
-            return &room->shards[i];
+    if (atomic_fetch_sub_explicit(&membership->holders, 1, memory_order_acq_rel) != 1)
+        return;
+    struct room *room = membership->room;
+    if (!membership->is_embedded)
+        free(membership);
+    room_unref(room);
+}
+
+/* --- Commands for a lane */
+
+/* A member comes, or its audience moves to other memory, or both. Whether memory is needed is known
+ * when this is posted, since an audience is by then what the commands before have made of it. */
+struct arrival {
+    struct command command; /* first */
+    struct audience *audience;
+    struct membership *membership; /* NULL: nobody comes */
+    struct member *members;        /* NULL: it stays where it is */
+    uint32_t capacity;
+};
+
+static_assert(sizeof(struct arrival) <= SPARE_COMMAND_SIZE, "a spare command has this size");
+
+static void arrive(struct command *command)
+{
+    struct arrival *arrival = (struct arrival *)command;
+    if (arrival->members)
+        audience_move(arrival->audience, arrival->members, arrival->capacity);
+    if (arrival->membership)
+        audience_add(arrival->audience, arrival->membership);
+    spare_give(SPARE_COMMAND, arrival);
+}
+
+static void deliver_arrival(struct command *command, struct lane *lane)
+{
+    (void)lane;
+    arrive(command);
+}
+
+/* A lane that ends carries these out, too: each audience and membership has to end. */
+static const struct command_type arrival_type = {deliver_arrival, arrive};
+
+static void depart(struct command *command)
+{
+    struct membership *membership =
+        (struct membership *)((char *)command - offsetof(struct membership, leave));
+    audience_remove(membership);
+    membership_release(membership);
+}
+
+static void deliver_departure(struct command *command, struct lane *lane)
+{
+    (void)lane;
+    depart(command);
+}
+
+static const struct command_type departure_type = {deliver_departure, depart};
+
+static struct arrival *arrival_create(struct audience *audience, struct membership *membership)
+{
+    struct arrival *arrival = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
+    if (arrival)
+        *arrival = (struct arrival){
+            .command.type = &arrival_type, .audience = audience, .membership = membership};
+    return arrival;
+}
+
+static void post(const struct room *room, uint32_t lane, struct command *command)
+{
+    lane_post(&room->connections->lanes[lane], command);
+}
+
+/* --- Shares */
+
+struct share *room_share(const struct room *room, uint32_t lane)
+{
+    for (uint32_t i = 0; i < room->share_count; i++) {
+        if (room->shares[i].lane == lane)
+            return &room->shares[i];
     }
     return NULL;
 }
 
 /* @return 0, or -1 on no memory. */
-static int grow_shards(struct room *room)
+static int grow_shares(struct room *room)
 {
-    struct shard *old = room->shards == &room->first_shard ? NULL : room->shards;
-    struct shard *shards = realloc(old, (room->shard_count + 1) * sizeof *shards);
-    if (!shards)
+    struct share *old = room->shares == &room->first_share ? NULL : room->shares;
+    struct share *shares = realloc(old, (room->share_count + 1) * sizeof *shares);
+    if (!shares)
         return -1;
     if (!old)
-        *shards = room->first_shard;
-    room->shards = shards;
+        *shares = room->first_share;
+    room->shares = shares;
     return 0;
 }
 
-/* @return The shard, which the caller puts a member into; NULL on no memory. */
-static struct shard *get_shard(struct room *room, uint32_t lane)
+/* @return The share, without targets if it is new; NULL on no memory. */
+static struct share *get_share(struct room *room, uint32_t lane)
 {
-    struct shard *shard = room_shard(room, lane);
-    if (shard || (room->shard_count > 0 && grow_shards(room)))
-        return shard;
-    shard = &room->shards[room->shard_count++];
-    *shard = (struct shard){.lane = lane};
-    return shard;
+    struct share *share = room_share(room, lane);
+    if (share || (room->share_count > 0 && grow_shares(room)))
+        return share;
+    struct audience *audience = audience_create(room);
+    if (!audience)
+        return NULL;
+    share = &room->shares[room->share_count++];
+    *share = (struct share){.audience = audience, .lane = lane, .capacity = 1};
+    return share;
 }
 
-/* A shard without members ends: without them nothing can be on its way there. */
-static void collect_shard(struct room *room, struct shard *shard)
+static void drop_share(struct room *room, struct share *share)
 {
-    if (shard->count > 0)
-        return;
-    shard_finish(shard);
-    *shard = room->shards[--room->shard_count];
-    drop_spares(room, room->shard_count);
-    if (room->shards != &room->first_shard && room->shard_count <= 1) {
-        room->first_shard = room->shards[0];
-        free(room->shards);
-        room->shards = &room->first_shard;
+    *share = room->shares[--room->share_count];
+    if (room->shares != &room->first_share && room->share_count <= 1) {
+        room->first_share = room->shares[0];
+        free(room->shares);
+        room->shares = &room->first_share;
     }
+}
+
+/* @return 0, or -1 on no memory. */
+static int reserve_place(struct arrival *arrival, struct share *share)
+{
+    if (share->targets < share->capacity)
+        return 0;
+    arrival->capacity = share->capacity + share->capacity / 4 + 1;
+    arrival->members = audience_reserve(arrival->capacity);
+    if (!arrival->members)
+        return -1;
+    share->capacity = arrival->capacity;
+    return 0;
+}
+
+/* Without memory an audience stays larger than it need be. */
+static void shrink_audience(const struct room *room, struct share *share)
+{
+    if (share->targets > share->capacity / 4 || share->capacity < 16)
+        return;
+    struct arrival *arrival = arrival_create(share->audience, NULL);
+    struct member *members = audience_reserve(share->capacity / 2);
+    if (!arrival || !members) {
+        spare_give(SPARE_COMMAND, arrival);
+        free(members);
+        return;
+    }
+    arrival->members = members;
+    arrival->capacity = share->capacity /= 2;
+    post(room, share->lane, &arrival->command);
 }
 
 /* --- Members */
@@ -129,10 +216,10 @@ void room_lower_threshold(struct room *room, uint32_t deflate_above)
         set_deflate_above(room, deflate_above);
 }
 
-static void begin_deflating(struct room *room, const toni_client *client)
+static void begin_deflating(struct room *room, const struct receiver *receiver)
 {
     room->deflating++;
-    room_lower_threshold(room, client->limits->deflate_above);
+    room_lower_threshold(room, receiver->limits->deflate_above);
 }
 
 static void end_deflating(struct room *room)
@@ -141,270 +228,84 @@ static void end_deflating(struct room *room)
         set_deflate_above(room, DEFLATE_NEVER);
 }
 
-int room_add(struct room *room, toni_client *client, struct membership *membership)
+/* @return 0, or -1 on no memory. */
+static int reserve_in_list(struct room *room)
 {
-    struct shard *shard = get_shard(room, client->lane->index);
-    if (!shard)
-        return -1;
-    /* A ghost may be the same client: what it still gets must not share a letter with what comes.
-     */
-    const bool has_ghosts = shard->ghosts > 0;
-    if (shard_add(shard, client, membership, room->seq)) {
-        collect_shard(room, shard);
-        return -1;
-    }
-    if (has_ghosts)
-        room_seal(room);
-    room->targets++;
-    room->members++;
-    if (client->deflates)
-        begin_deflating(room, client);
-    return 0;
-}
-
-static void mute(struct room *room, struct shard *shard, const struct membership *membership)
-{
-    struct member *member = &shard->members[membership->index];
-    if (member->until != MEMBER_FOR_EVER)
-        return;
-    member->until = room->seq;
-    shard->targets--;
-    room->targets--;
-    if (member->client->deflates)
-        end_deflating(room);
-}
-
-void room_mute(struct room *room, const struct membership *membership, uint32_t lane)
-{
-    mute(room, room_shard(room, lane), membership);
-}
-
-void room_remove(struct room *room, const struct membership *membership, uint32_t lane)
-{
-    struct shard *shard = room_shard(room, lane);
-    mute(room, shard, membership);
-    room->members--;
-    shard_remove(shard, membership);
-    collect_shard(room, shard);
-}
-
-void room_taken(struct room *room, struct shard *shard, uint64_t seq)
-{
-    shard_taken(shard, seq);
-    collect_shard(room, shard);
-}
-
-/* --- Exceptions */
-
-/* The client's lock is held. */
-static const struct membership *membership_in(const struct room *room, const toni_client *client)
-{
-    if (client->memberships.everyone.room == room)
-        return &client->memberships.everyone;
-    return memberships_find(&client->memberships, room);
-}
-
-void room_find_excepted(const struct room *room, toni_client *const *clients, uint32_t count,
-                        struct excepted *excepted)
-{
-    excepted->count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct membership *membership = membership_in(room, clients[i]);
-        const uint32_t lane = clients[i]->lane->index;
-        if (!membership ||
-            room_shard(room, lane)->members[membership->index].until != MEMBER_FOR_EVER)
-            continue;
-        excepted->members[excepted->count].lane = lane;
-        excepted->members[excepted->count++].index = membership->index;
-    }
-}
-
-static uint32_t excepted_on(const struct excepted *excepted, uint32_t lane)
-{
-    uint32_t found = 0;
-    for (uint32_t i = 0; i < excepted->count; i++)
-        found += excepted->members[i].lane == lane;
-    return found;
-}
-
-/* On each lane where somebody else gets the message. @return 0, or -1 on no memory. */
-static int reserve_exceptions(struct room *room, const struct excepted *excepted)
-{
-    for (uint32_t i = 0; excepted && i < room->shard_count; i++) {
-        struct shard *shard = &room->shards[i];
-        const uint32_t count = excepted_on(excepted, shard->lane);
-        if (count > 0 && count < shard->targets && shard_reserve_exceptions(shard, count))
-            return -1;
-    }
-    return 0;
-}
-
-static void note_exceptions(struct shard *shard, const struct excepted *excepted, uint64_t seq)
-{
-    for (uint32_t i = 0; i < excepted->count; i++) {
-        if (excepted->members[i].lane == shard->lane)
-            shard_except(shard, excepted->members[i].index, seq);
-    }
-}
-
-/* --- Broadcasts */
-
-/* One command for each lane, at most, is what a broadcast uses. */
-static int fill_spares(struct room *room)
-{
-    while (room->spare_count < room->shard_count) {
-        struct command *spare = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
-        if (!spare)
-            return -1;
-        spare->next = room->spares;
-        room->spares = spare;
-        room->spare_count++;
-    }
-    return 0;
-}
-
-void room_seal(struct room *room)
-{
-    batch_unref(room->open);
-    room->open = NULL;
-}
-
-/* @param twin  How much of the message its twin takes; 0: it needs none. */
-static int open_batch(struct room *room, uint64_t encoded, uint64_t twin)
-{
-    uint64_t slack = encoded + BATCH_SLACK <= BATCH_MAX ? BATCH_SLACK : 0;
-    room->open = batch_create_broadcast(room->topic, room->seq + 1, encoded + slack);
-    if (!room->open)
-        return -1;
-    if (twin == 0 || !batch_add_twin(room->open, twin + slack))
+    if (room->members < room->capacity)
         return 0;
-    room_seal(room);
-    return -1;
-}
-
-static int append_to_open(struct room *room, const toni_message *message, uint64_t encoded,
-                          const toni_message *deflated, uint64_t twin)
-{
-    if (room->open &&
-        (!batch_has_room(room->open, encoded) || (room->open->deflated != NULL) != (twin > 0)))
-        room_seal(room);
-    if (!room->open && open_batch(room, encoded, twin))
+    const uint32_t capacity = room->capacity + room->capacity / 4 + 1;
+    struct membership **list = realloc(room->list, capacity * sizeof(struct membership *));
+    if (!list)
         return -1;
-    return batch_append_both(room->open, message, deflated);
+    room->list = list;
+    room->capacity = capacity;
+    return 0;
 }
 
-/* Consecutive messages of a room's batch, for its members on one lane. */
-struct delivery {
-    struct command command; /* first */
-    struct room *room;      /* one reference */
-    struct batch *batch;    /* one reference */
-    uint32_t first;         /* message */
-    uint32_t count;         /* messages */
-};
-
-static_assert(sizeof(struct delivery) <= SPARE_COMMAND_SIZE, "a spare command has this size");
-
-static void deliver(struct command *command, struct lane *lane);
-static void drop_delivery(struct command *command);
-
-static const struct command_type delivery_type = {deliver, drop_delivery};
-
-static struct delivery *take_spare(struct room *room, uint32_t index)
+static void shrink_list(struct room *room)
 {
-    struct delivery *delivery = (struct delivery *)room->spares;
-    room->spares = delivery->command.next;
-    room->spare_count--;
-    delivery->command.type = &delivery_type;
-    delivery->room = room_ref(room);
-    delivery->batch = batch_ref(room->open);
-    delivery->first = index;
-    delivery->count = 1;
-    room->open->deliveries++;
-    return delivery;
-}
-
-/* Posts message @p index of the open batch: lengthens the lane's last command if that is the same
- * batch's. Can't fail. */
-static void post_to(struct room *room, struct lane *lane, uint32_t index, uint32_t targets)
-{
-    struct command *command = lane_begin_post(lane);
-    struct delivery *last = (struct delivery *)command;
-    counter_add(&lane->targeted, targets);
-    if (last && command->type == &delivery_type && last->batch == room->open &&
-        last->first + last->count == index) {
-        last->count++;
-        lane_end_post(lane, NULL);
+    if (room->members > room->capacity / 4 || room->capacity < 16)
         return;
-    }
-    lane_end_post(lane, &take_spare(room, index)->command);
-}
-
-static void post(struct room *room, uint32_t index, const struct excepted *excepted)
-{
-    room->seq++;
-    for (uint32_t i = 0; i < room->shard_count; i++) {
-        struct shard *shard = &room->shards[i];
-        const uint32_t excluded = excepted ? excepted_on(excepted, shard->lane) : 0;
-        const uint32_t targets = shard->targets - excluded;
-        if (targets == 0)
-            continue;
-        shard->posted = room->seq;
-        if (excluded > 0)
-            note_exceptions(shard, excepted, room->seq);
-        post_to(room, &room->connections->lanes[shard->lane], index, targets);
+    struct membership **list =
+        realloc(room->list, room->capacity / 2 * sizeof(struct membership *));
+    if (list) { /* if not, it stays larger than it need be */
+        room->list = list;
+        room->capacity /= 2;
     }
 }
 
-static bool charge(struct room *room, uint64_t bytes)
+int room_join(struct room *room, struct receiver *receiver, struct membership *membership)
 {
-    const struct limits *limits = &room->connections->limits;
-    if (!pending_charge(&room->pending, bytes, limits->pending_bytes_per_room))
-        return false;
-    if (pending_charge(&room->connections->pending, bytes, limits->pending_bytes))
-        return true;
-    pending_release(&room->pending, bytes);
-    return false;
-}
-
-static void release(struct room *room, uint64_t bytes)
-{
-    pending_release(&room->connections->pending, bytes);
-    pending_release(&room->pending, bytes);
-}
-
-/* What the batch's twin will take of a message; 0: the batch needs none. */
-static uint64_t twin_size(const struct room *room, uint64_t encoded, const toni_message *deflated)
-{
-    if (deflated)
-        return frame_message_size(deflated->body.size);
-    bool stays_open = room->open && batch_has_room(room->open, encoded);
-    return stays_open && room->open->deflated ? encoded : 0;
-}
-
-int32_t room_broadcast(struct room *room, const toni_message *message, const toni_message *deflated,
-                       const struct excepted *excepted)
-{
-    const uint32_t targets = room->targets - (excepted ? excepted->count : 0);
-    if (targets == 0)
-        return 0;
-    uint64_t encoded = frame_message_size(message->body.size);
-    uint64_t twin = twin_size(room, encoded, deflated);
-    while (!charge(room, encoded + twin)) {
-        if (twin == 0) {
-            counter_add_shared(&room->connections->refused_busy, 1);
-            return TONI_ERR_BUSY;
+    const uint32_t lane = receiver->lane->index;
+    struct share *share = reserve_in_list(room) ? NULL : get_share(room, lane);
+    struct arrival *arrival = share ? arrival_create(share->audience, membership) : NULL;
+    if (!arrival || reserve_place(arrival, share)) {
+        spare_give(SPARE_COMMAND, arrival);
+        if (share && share->targets == 0) {
+            free(share->audience);
+            drop_share(room, share);
         }
-        twin = 0; /* there is no space for both: all get it as it is */
-        deflated = NULL;
+        return -1;
     }
-    if (fill_spares(room) || reserve_exceptions(room, excepted) ||
-        append_to_open(room, message, encoded, deflated, twin)) {
-        release(room, encoded + twin);
-        return TONI_ERR_NO_MEMORY;
-    }
-    room->open->charged += (uint32_t)(encoded + twin);
-    post(room, room->open->count - 1, excepted);
-    return (int32_t)(targets <= INT32_MAX ? targets : INT32_MAX);
+    membership->leave.type = &departure_type;
+    membership->room = room_ref(room);
+    membership->receiver = receiver;
+    membership->audience = share->audience;
+    membership->place = room->members;
+    membership->is_target = true;
+    membership->holders = 2;
+    room->list[room->members++] = membership;
+    room->targets++;
+    share->targets++;
+    if (receiver->deflates)
+        begin_deflating(room, receiver);
+    post(room, lane, &arrival->command);
+    return 0;
+}
+
+void room_untarget(struct room *room, struct membership *membership)
+{
+    if (!membership->is_target)
+        return;
+    struct share *share = room_share(room, membership->receiver->lane->index);
+    membership->is_target = false;
+    room->targets--;
+    if (membership->receiver->deflates)
+        end_deflating(room);
+    post(room, share->lane, &membership->leave);
+    if (--share->targets == 0)
+        drop_share(room, share);
+    else
+        shrink_audience(room, share);
+}
+
+void room_leave(struct room *room, struct membership *membership)
+{
+    room_untarget(room, membership);
+    struct membership *last = room->list[--room->members];
+    room->list[membership->place] = last;
+    last->place = membership->place;
+    shrink_list(room);
 }
 
 /* --- Questions */
@@ -436,41 +337,4 @@ int32_t room_info(struct room *room, toni_room_info **info)
     }
     *info = snapshot;
     return TONI_OK;
-}
-
-/* --- Delivery */
-
-static void destroy_delivery(struct delivery *delivery)
-{
-    batch_unref(delivery->batch);
-    room_unref(delivery->room);
-    spare_give(SPARE_COMMAND, delivery);
-}
-
-static void deliver(struct command *command, struct lane *lane)
-{
-    struct delivery *delivery = (struct delivery *)command;
-    struct room *room = delivery->room;
-    struct batch *batch = delivery->batch;
-    const uint64_t begin = batch->first_seq + delivery->first;
-    const uint64_t end = begin + delivery->count - 1;
-    pthread_mutex_lock(&room->mutex);
-    if (room->open == batch)
-        room_seal(room);
-    struct shard *shard = room_shard(room, lane->index);
-    if (shard) {
-        shard_deliver(shard, batch, begin, end);
-        room_taken(room, shard, end);
-    }
-    if (--batch->deliveries == 0) {
-        release(room, batch->charged);
-        batch->charged = 0;
-    }
-    pthread_mutex_unlock(&room->mutex);
-    destroy_delivery(delivery);
-}
-
-static void drop_delivery(struct command *command)
-{
-    destroy_delivery((struct delivery *)command);
 }

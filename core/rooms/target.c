@@ -1,10 +1,7 @@
 /* Targets; see target.h. */
 #include "rooms/target.h"
 
-#include "rooms/client_list.h"
-#include "rooms/connections.h"
-#include "rooms/receipt.h"
-#include "rooms/spread.h"
+#include "rooms/rules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +103,7 @@ static toni_target *target_create(toni_connections *connections)
     return target;
 }
 
-static void target_destroy(toni_target *target)
+void target_destroy(toni_target *target)
 {
     names_finish(&target->rooms);
     ids_finish(&target->clients);
@@ -137,50 +134,6 @@ static void target_except(toni_target *target, toni_client_id client)
     add_id(target, &target->except, client);
 }
 
-/* --- Sending */
-
-/* @return Whether the message is one room's, or everyone's, less a few. */
-static bool is_broadcast(const toni_target *target)
-{
-    const uint32_t rooms = target->everyone ? 1 : target->rooms.count;
-    return rooms == 1 && target->clients.count == 0 && target->except.count <= EXCEPTED_MAX;
-}
-
-static int32_t broadcast(const toni_target *target, const toni_message *message)
-{
-    toni_connections *connections = target->connections;
-    struct room *room = target->everyone
-                            ? room_ref(connections->everyone)
-                            : connections_find_room(connections, target->rooms.names[0]);
-    if (!room)
-        return 0;
-    toni_client *except[EXCEPTED_MAX];
-    uint32_t count =
-        client_list_find(connections, target->except.ids, target->except.count, except);
-    int32_t result = connections_broadcast(room, message, except, count);
-    client_list_unref(except, count);
-    room_unref(room);
-    return result;
-}
-
-int32_t target_send_receipt(toni_target *target, const toni_message *message,
-                            struct receipt *receipt)
-{
-    int32_t result = target->error;
-    if (result == TONI_OK)
-        result = broadcast_check(target->connections, message);
-    if (result == TONI_OK)
-        result = !receipt && is_broadcast(target) ? broadcast(target, message)
-                                                  : spread_send(target, message, receipt);
-    target_destroy(target);
-    return result;
-}
-
-static int32_t target_send(toni_target *target, const toni_message *message)
-{
-    return target_send_receipt(target, message, NULL);
-}
-
 void target_fill_table(toni_host *table)
 {
     table->target_create = target_create;
@@ -188,6 +141,5 @@ void target_fill_table(toni_host *table)
     table->target_to_client = target_to_client;
     table->target_to_all = target_to_all;
     table->target_except = target_except;
-    table->target_send = target_send;
     table->target_destroy = target_destroy;
 }

@@ -1,6 +1,5 @@
-/* A target: whom a message is for, as a plugin builds it (toni_to_room and its kin). What is for
- * one whole room, or for everyone, less a few clients, is a broadcast of that room as any other;
- * all else is a spread. */
+/* A target: whom a message is for, as a plugin builds it (toni_to_room and its kin). How it is sent
+ * send.h says. */
 #ifndef ROOMS_TARGET_H
 #define ROOMS_TARGET_H
 
@@ -37,7 +36,10 @@ struct toni_target {
     struct target_ids except;
 };
 
-/** Fills in the target builder of toni/connections.h. */
+/** See toni_target_destroy. */
+void target_destroy(toni_target *target);
+
+/** Fills in the target builder of toni/connections.h: all but the sending. */
 void target_fill_table(toni_host *table);
 
 #endif

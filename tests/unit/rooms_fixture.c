@@ -34,7 +34,7 @@ void fixture_init(struct fixture *fixture, const struct limits *limits, uint32_t
 {
     struct limits standard = limits_default();
     *fixture = (struct fixture){.host = {.struct_size = sizeof fixture->host}};
-    connections_fill_table(&fixture->host);
+    api_fill_table(&fixture->host);
     fixture->connections = connections_create(&fixture->host, limits ? limits : &standard, lanes);
     REQUIRE(fixture->connections);
     for (uint32_t i = 0; i < lanes; i++)
@@ -65,21 +65,21 @@ void fixture_finish(struct fixture *fixture)
     REQUIRE(connections->everyone->pending == 0);
     REQUIRE(connections->everyone->members == 0);
     REQUIRE(connections->everyone->targets == 0);
-    REQUIRE(connections->everyone->shard_count == 0);
-    REQUIRE(connections->everyone->refs == 1); /* so no batch of it is left, nor a twin of one */
+    REQUIRE(connections->everyone->share_count == 0);
+    REQUIRE(connections->everyone->refs == 1); /* so no membership of it is left */
     for (uint32_t i = 0; i < connections->lane_count; i++)
         REQUIRE(!lane_pending(&connections->lanes[i]));
     for (uint32_t i = 0; i < STRIPES; i++) {
-        REQUIRE(connections->client_stripes[i].table.count == 0);
-        REQUIRE(connections->room_stripes[i].table.count == 0);
+        REQUIRE(connections->client_table.stripes[i].table.count == 0);
+        REQUIRE(connections->room_table.stripes[i].table.count == 0);
     }
     require_balance(connections);
     connections_destroy(connections);
 }
 
-static void require_backlog(const toni_client *client)
+static void require_backlog(const struct receiver *receiver)
 {
-    const struct outbox *outbox = &client->outbox;
+    const struct outbox *outbox = &receiver->outbox;
     uint64_t messages = 0, bytes = 0;
     for (uint32_t i = 0; i < outbox->count; i++) {
         const struct outbox_entry *entry =
@@ -93,13 +93,14 @@ static void require_backlog(const toni_client *client)
     }
     REQUIRE(outbox->count > 0 && outbox->held == outbox->count);
     REQUIRE(outbox->direct_messages == messages && outbox->direct_bytes == bytes);
-    REQUIRE(client->pin.bytes == outbox->bytes + client->charged_ring);
+    REQUIRE(receiver->backlog.pin.bytes == outbox->bytes + receiver->backlog.charged_ring);
 }
 
 void fixture_require_backlogs(const struct lane *lane)
 {
     for (const struct pin *pin = lane->pins[BUDGET_OUTBOX].first; pin; pin = pin->next)
-        require_backlog((const toni_client *)((const char *)pin - offsetof(toni_client, pin)));
+        require_backlog(
+            (const struct receiver *)((const char *)pin - offsetof(struct receiver, backlog.pin)));
 }
 
 void fixture_turn(struct fixture *fixture)
@@ -107,6 +108,15 @@ void fixture_turn(struct fixture *fixture)
     for (uint32_t i = 0; i < fixture->connections->lane_count; i++) {
         lane_turn(&fixture->connections->lanes[i]);
         fixture_require_backlogs(&fixture->connections->lanes[i]);
+    }
+}
+
+void fixture_settle(struct fixture *fixture)
+{
+    fixture_turn(fixture);
+    for (uint32_t i = 0; i < fixture->connections->lane_count; i++) {
+        REQUIRE(!lane_pending(&fixture->connections->lanes[i]));
+        fixture->wakes[i] = 0;
     }
 }
 
@@ -273,7 +283,7 @@ void peer_lose(struct peer *peer)
 {
     REQUIRE(!peer->finished);
     peer->finished = true;
-    client_mute(peer->client);
+    client_untarget(peer->client);
     client_finish(peer->client);
 }
 
@@ -282,7 +292,7 @@ void peer_destroy(struct fixture *fixture, struct peer *peer)
     if (!peer->finished)
         peer_lose(peer);
     if (fixture) {
-        lane_turn(peer->client->lane);
+        lane_turn(peer->client->receiver.lane);
         REQUIRE(peer->client->refs == 1);
     }
     client_unref(peer->client);
@@ -402,7 +412,7 @@ const char *peer_texts(struct peer *peer)
     struct wire_message message;
     size_t used = 0;
     wire_reader_init(&reader, peer->socket.wire.bytes, peer->socket.wire.length);
-    reader.deflates = peer->client->deflates;
+    reader.deflates = peer->client->receiver.deflates;
     text[0] = '\0';
     while (wire_reader_next(&reader, &message)) {
         int size = (int)message.size;

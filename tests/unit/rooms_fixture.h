@@ -9,8 +9,10 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "rooms/api.h"
 #include "rooms/client.h"
 #include "rooms/connections.h"
+#include "rooms/room_table.h"
 
 #include <toni/client.h>
 #include <toni/connections.h>
@@ -54,6 +56,9 @@ void fixture_require_backlogs(const struct lane *lane);
 
 /** A turn of every lane. */
 void fixture_turn(struct fixture *fixture);
+
+/** The lanes take all that was posted, and sleep; nobody has been woken. */
+void fixture_settle(struct fixture *fixture);
 
 /** @return How many messages that were accepted for a client were dropped, for whatever reason. */
 uint64_t fixture_dropped(const toni_connections *connections);

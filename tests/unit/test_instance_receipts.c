@@ -2,6 +2,7 @@
  * the tasks; the client's lane turns when the test says so, and its socket takes everything. */
 #include "tasks_fixture.h"
 
+#include "rooms/api.h"
 #include "rooms/client.h"
 #include "rooms/connections.h"
 
@@ -56,7 +57,7 @@ static void set_up(void)
     const struct request_parts parts = {.path = toni_str_of("/")};
 
     fixture_init(&fixture);
-    connections_fill_table(&fixture.table);
+    api_fill_table(&fixture.table);
     limits = limits_default();
     connections = connections_create(&fixture.table, &limits, 1);
     ck_assert_ptr_nonnull(connections);
@@ -64,7 +65,7 @@ static void set_up(void)
     client = client_create(connections, &connections->lanes[0],
                            request_create(&fixture.table, &parts), &limits, &transport, NULL);
     ck_assert_ptr_nonnull(client);
-    ck_assert_int_eq(toni_join_room(connections, client->id, toni_str_of("r")), TONI_OK);
+    ck_assert_int_eq(toni_join_room(connections, client->receiver.id, toni_str_of("r")), TONI_OK);
     released = 0;
 }
 
@@ -75,7 +76,7 @@ static void turn(void)
 
 static void tear_down(void)
 {
-    client_mute(client);
+    client_untarget(client);
     client_finish(client);
     client_unref(client);
     turn();

@@ -3,7 +3,7 @@
  * alone. Random operations are test_rooms_model's. */
 #include "rooms_fixture.h"
 
-#include "rooms/spread.h"
+#include "rooms/multicast.h"
 #include "ws/deflate.h"
 
 #include <check.h>
@@ -107,7 +107,7 @@ static unsigned received(const struct peer *peer, char *const *texts, size_t cou
     struct wire_message message;
     unsigned compressed = 0;
     wire_reader_init(&reader, peer->socket.wire.bytes, peer->socket.wire.length);
-    reader.deflates = peer->client->deflates;
+    reader.deflates = peer->client->receiver.deflates;
     for (size_t i = 0; i < count; i++) {
         REQUIRE(texts[i] && wire_reader_next(&reader, &message));
         REQUIRE(message.opcode == TONI_TEXT);
@@ -274,7 +274,7 @@ START_TEST(a_threshold_that_is_lowered_concerns_no_room_without_takers)
     char *text = prose(500, 1);
     struct limits lowered = limits_default();
     lowered.deflate_above = 10;
-    client_mute(peers[0]->client); /* it is no target any more */
+    client_untarget(peers[0]->client); /* it is no target any more */
     client_set_limits(peers[0]->client, &lowered);
     ck_assert_int_eq(broadcast("r", text), PEERS - 1);
     ck_assert_uint_eq(tried(), 0);
@@ -366,26 +366,27 @@ START_TEST(messages_of_one_turn_go_out_in_one_write)
 }
 END_TEST
 
-/* A batch and its twin each hold the room: when no letter and no outbox has one, both are gone. */
-START_TEST(batches_and_twins_end_with_the_turn_that_writes_them)
+/* A batch and its compressed variant each hold the topic: when no command and no outbox has one,
+ * both are gone. */
+START_TEST(batches_and_variants_end_with_the_turn_that_writes_them)
 {
     begin();
     struct room *rooms[2];
     char *text = prose(3000, 1);
     for (uint32_t i = 0; i < PEERS; i++)
         join(peers[i], "s");
-    rooms[0] = connections_find_room(connections, toni_str_of("r"));
-    rooms[1] = connections_find_room(connections, toni_str_of("s"));
-    const unsigned before = rooms[0]->refs;
-    ck_assert_uint_eq(rooms[1]->refs, before);
+    rooms[0] = room_table_find(connections, toni_str_of("r"));
+    rooms[1] = room_table_find(connections, toni_str_of("s"));
+    const unsigned before = rooms[0]->topic->refs;
+    ck_assert_uint_eq(rooms[1]->topic->refs, before);
     for (uint32_t round = 0; round < 3; round++) {
         ck_assert_int_eq(broadcast("r", text), PEERS);
         ck_assert_int_eq(broadcast("s", text), PEERS);
         ck_assert_int_eq(broadcast("r", "short"), PEERS);
-        ck_assert_uint_gt(rooms[0]->refs, before);
+        ck_assert_uint_gt(rooms[0]->topic->refs, before);
         fixture_turn(&fixture);
-        ck_assert_uint_eq(rooms[0]->refs, before);
-        ck_assert_uint_eq(rooms[1]->refs, before);
+        ck_assert_uint_eq(rooms[0]->topic->refs, before);
+        ck_assert_uint_eq(rooms[1]->topic->refs, before);
     }
     room_unref(rooms[0]);
     room_unref(rooms[1]);
@@ -488,12 +489,13 @@ START_TEST(an_outbox_counts_the_compressed_bytes)
         ck_assert_int_eq(send_text(peers[0], text), TONI_OK);
         fixture_turn(&fixture);
     }
-    const struct outbox *deflated = &peers[0]->client->outbox, *plain = &peers[1]->client->outbox;
+    const struct outbox *deflated = &peers[0]->client->receiver.outbox,
+                        *plain = &peers[1]->client->receiver.outbox;
     ck_assert_uint_eq(plain->bytes, 2 * 10004);
     ck_assert_uint_gt(deflated->bytes, 4 * 4000);
     ck_assert_uint_lt(deflated->bytes, 4 * 7000);
-    ck_assert_uint_eq(peers[0]->client->left_bytes, deflated->bytes);
-    ck_assert_uint_eq(peers[0]->client->posted_bytes, 0);
+    ck_assert_uint_eq(peers[0]->client->receiver.left_bytes, deflated->bytes);
+    ck_assert_uint_eq(peers[0]->client->receiver.posted_bytes, 0);
     peer_take(peers[0], WINDOW_OPEN);
     char *texts[] = {text, text, text, text, text, text};
     ck_assert_uint_eq(received(peers[0], texts, 6), 6);
@@ -634,7 +636,7 @@ int main(void)
     tcase_add_test(cases, one_order_whatever_is_compressed);
     tcase_add_test(cases, a_large_message_stays_in_fragments);
     tcase_add_test(cases, messages_of_one_turn_go_out_in_one_write);
-    tcase_add_test(cases, batches_and_twins_end_with_the_turn_that_writes_them);
+    tcase_add_test(cases, batches_and_variants_end_with_the_turn_that_writes_them);
     tcase_add_test(cases, who_joins_and_leaves_between_gets_his_part);
     tcase_add_test(cases, a_target_is_compressed_once_too);
     tcase_add_test(cases, a_target_of_single_clients);

@@ -1,5 +1,6 @@
 /* Messages that leave somebody out: they are broadcasts of their room like any other, and nobody
  * but who is left out notices. And unions, which count and reach each client once. */
+#include "rooms/broadcast.h"
 #include "rooms_fixture.h"
 
 #include <check.h>
@@ -88,9 +89,10 @@ static uint64_t sequence_of(const char *room)
 
 #define RECEIVED(peer, texts) ck_assert_str_eq(peer_texts(peer), texts)
 
-START_TEST(a_turn_of_a_chat_is_one_letter_and_one_write)
+START_TEST(a_turn_of_a_chat_is_one_command_and_one_write)
 {
     struct peer *a = add(0, "r"), *b = add(0, "r"), *reads = add(0, "r");
+    turn();
     ck_assert_int_eq(to_others(a, "r", "a1"), 2);
     ck_assert_int_eq(to_others(b, "r", "b1"), 2);
     ck_assert_int_eq(broadcast("r", "all"), 3);
@@ -122,9 +124,10 @@ START_TEST(on_another_lane_it_is_a_plain_broadcast)
 }
 END_TEST
 
-START_TEST(a_lane_with_nobody_else_gets_no_letter)
+START_TEST(a_lane_with_nobody_else_gets_no_command)
 {
     struct peer *a = add(0, "r"), *far = add(1, "r");
+    turn();
     ck_assert_int_eq(to_others(a, "r", "1"), 1);
     ck_assert_ptr_null(connections->lanes[0].first_command);
     broadcast("r", "2");
@@ -232,6 +235,7 @@ END_TEST
 START_TEST(everyone_but_one)
 {
     struct peer *a = add(0, NULL), *b = add(1, NULL), *c = add(0, "r");
+    turn();
     for (int i = 0; i < 3; i++) {
         toni_target *target = toni_to_all(connections);
         toni_target_except(target, a->id);
@@ -307,14 +311,14 @@ END_TEST
 START_TEST(a_room_has_shards_and_letters_for_the_lanes_that_have_members)
 {
     struct peer *near = add(0, "r"), *far = add(1, "r");
-    struct room *room = connections_find_room(connections, room_name("r"));
-    ck_assert_uint_eq(room->shard_count, 2);
+    struct room *room = room_table_find(connections, room_name("r"));
+    ck_assert_uint_eq(room->share_count, 2);
     for (int i = 0; i < 4; i++)
         broadcast("r", "x");
     turn();
     ck_assert_uint_le(room->spare_count, 2);
     toni_leave_room(connections, far->id, room_name("r"));
-    ck_assert_uint_eq(room->shard_count, 1);
+    ck_assert_uint_eq(room->share_count, 1);
     broadcast("r", "y");
     broadcast("r", "y");
     turn();
@@ -323,9 +327,9 @@ START_TEST(a_room_has_shards_and_letters_for_the_lanes_that_have_members)
     broadcast("r", "z");
     toni_leave_room(connections, near->id, room_name("r"));
     turn();
-    ck_assert_uint_eq(room->shard_count, 1);
+    ck_assert_uint_eq(room->share_count, 1);
     toni_leave_room(connections, far->id, room_name("r"));
-    ck_assert_uint_eq(room->shard_count, 0);
+    ck_assert_uint_eq(room->share_count, 0);
     ck_assert_uint_eq(room->spare_count, 0);
     room_unref(room);
     RECEIVED(near, "x|x|x|x|y|y|z");
@@ -339,9 +343,9 @@ int main(void)
     TCase *cases = tcase_create("all");
     tcase_add_checked_fixture(cases, setup, teardown);
 
-    tcase_add_test(cases, a_turn_of_a_chat_is_one_letter_and_one_write);
+    tcase_add_test(cases, a_turn_of_a_chat_is_one_command_and_one_write);
     tcase_add_test(cases, on_another_lane_it_is_a_plain_broadcast);
-    tcase_add_test(cases, a_lane_with_nobody_else_gets_no_letter);
+    tcase_add_test(cases, a_lane_with_nobody_else_gets_no_command);
     tcase_add_test(cases, with_nobody_else_there_it_takes_no_number);
     tcase_add_test(cases, who_is_no_member_changes_nothing);
     tcase_add_test(cases, who_is_being_closed_is_not_counted_twice);

@@ -179,7 +179,7 @@ START_TEST(a_slow_consumer_loses_what_waits)
         turn();
     }
     ck_assert(!client_is_open(peer->client));
-    ck_assert(peer->client->slow);
+    ck_assert(peer->client->receiver.slow);
     read_figures();
     COUNTED(targeted, 6);
     COUNTED(sent, 1);
@@ -204,7 +204,7 @@ START_TEST(what_comes_after_a_close_is_dropped)
 
     struct peer *lost = member(0, "r");
     broadcast("r", "x");
-    client_mute(lost->client);
+    client_untarget(lost->client);
     client_discard(lost->client);
     turn();
     read_figures();
@@ -228,7 +228,7 @@ START_TEST(a_close_at_once_drops_what_waits)
     read_figures();
     COUNTED(sent, 2);
     COUNTED(dropped[DROP_CLOSED], 1);
-    ck_assert(!peer->client->slow);
+    ck_assert(!peer->client->receiver.slow);
 }
 END_TEST
 

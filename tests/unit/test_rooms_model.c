@@ -1060,7 +1060,7 @@ static void end_some(struct world *world)
         break;
     }
     case 4:
-        client_mute(client->peer->client);
+        client_untarget(client->peer->client);
         mute(client);
         break;
     case 5:

@@ -25,10 +25,9 @@ static struct batch *batch_of(uint32_t count, size_t size)
 
 START_TEST(a_batch_grows)
 {
-    struct batch *batch = batch_create_broadcast(NULL, 7, 10);
+    struct batch *batch = batch_create_broadcast(NULL, 10);
     char text[16];
     uint32_t end = 0;
-    ck_assert_uint_eq(batch->first_seq, 7);
     for (uint32_t i = 0; i < 5000; i++) {
         int size = snprintf(text, sizeof text, "%u", i);
         ck_assert_int_eq(batch_append(batch, TONI_TEXT, text, (size_t)size), 0);
@@ -71,13 +70,31 @@ START_TEST(a_batch_takes_one_write_and_no_more)
 }
 END_TEST
 
-START_TEST(a_close_is_part_of_a_batch)
+/* While its maker appends, other threads read what they were told of. */
+START_TEST(what_was_appended_never_moves)
 {
-    struct batch *batch = batch_of(1, 1);
-    ck_assert_int_eq(batch_append_close(batch, 1000, toni_str_of("x")), 0);
-    ck_assert_uint_eq(batch->count, 2);
-    ck_assert_uint_eq(batch->size, 3 + 5);
-    ck_assert_mem_eq(batch->bytes + 3, "\x88\x03\x03\xe8x", 5);
+    struct batch *batch = batch_create_broadcast(NULL, 10);
+    ck_assert_int_eq(batch_append(batch, TONI_TEXT, "first", 5), 0);
+    const uint8_t *bytes = batch->bytes;
+    const uint32_t *ends = batch->ends;
+    for (uint32_t i = 0; i < 5000; i++)
+        ck_assert_int_eq(batch_append(batch, TONI_TEXT, "more", 4), 0);
+    ck_assert_mem_eq(bytes,
+                     "\x81\x05"
+                     "first",
+                     7);
+    ck_assert_uint_eq(ends[0], 7);
+    ck_assert_mem_eq(batch->bytes, bytes, 7);
+    batch_unref(batch);
+}
+END_TEST
+
+START_TEST(a_close_is_a_batch)
+{
+    struct batch *batch = batch_create_close(1000, toni_str_of("x"));
+    ck_assert_uint_eq(batch->count, 1);
+    ck_assert_uint_eq(batch->size, 5);
+    ck_assert_mem_eq(batch->bytes, "\x88\x03\x03\xe8x", 5);
     batch_unref(batch);
 }
 END_TEST
@@ -362,7 +379,8 @@ int main(void)
 
     tcase_add_test(cases, a_batch_grows);
     tcase_add_test(cases, a_batch_takes_one_write_and_no_more);
-    tcase_add_test(cases, a_close_is_part_of_a_batch);
+    tcase_add_test(cases, what_was_appended_never_moves);
+    tcase_add_test(cases, a_close_is_a_batch);
     tcase_add_test(cases, an_empty_outbox);
     tcase_add_test(cases, consecutive_slices_become_one_and_are_not_copied);
     tcase_add_test(cases, a_write_takes_64_kib_of_whole_frames);

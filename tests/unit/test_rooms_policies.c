@@ -29,7 +29,7 @@ static void begin(enum outbox_policy policy, uint64_t messages, uint64_t bytes)
     fixture_init(&fixture, &limits, 1);
     connections = fixture.connections;
     peer = peer_connect(&fixture, 0);
-    peer->client->gateway_figures = &gateway;
+    peer->client->receiver.gateway_figures = &gateway;
     peer->socket.window = 0;
     ck_assert_int_eq(toni_join_room(connections, peer->id, toni_str_of("r")), TONI_OK);
     ck_assert_int_eq(toni_join_room(connections, peer->id, toni_str_of("s")), TONI_OK);
@@ -193,12 +193,12 @@ START_TEST(control_frames_are_in_order_and_no_messages)
     ck_assert_int_eq(send_text("x"), TONI_OK);
     ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, "b", 1), 0);
     broadcast_each("2345");
-    ck_assert_uint_eq(peer->client->outbox.controls, 2);
-    for (int i = 2; i < CLIENT_CONTROLS_MAX; i++)
+    ck_assert_uint_eq(peer->client->receiver.outbox.controls, 2);
+    for (int i = 2; i < RECEIVER_CONTROLS_MAX; i++)
         ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, "c", 1), 0);
     for (const char *late = "def"; *late; late++)
         ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, late, 1), 0);
-    ck_assert_uint_eq(peer->client->outbox.controls, CLIENT_CONTROLS_MAX);
+    ck_assert_uint_eq(peer->client->receiver.outbox.controls, RECEIVER_CONTROLS_MAX);
     peer_take(peer, WINDOW_OPEN);
     static const char expected[] = "\x81\x01"
                                    "1"
@@ -221,7 +221,7 @@ START_TEST(control_frames_are_in_order_and_no_messages)
                      "\x8a\x01"
                      "f",
                      6);
-    ck_assert_uint_eq(peer->client->outbox.controls, 0);
+    ck_assert_uint_eq(peer->client->receiver.outbox.controls, 0);
     ck_assert_uint_eq(dropped(DROP_OLDEST), 2);
     finish();
 }
@@ -435,7 +435,7 @@ START_TEST(latest_keeps_one_of_each_room_of_a_large_burst)
     for (int i = 0; i < 10000; i++)
         broadcast(i % 2 ? "r" : "s", i < 9998 ? "old" : "new");
     fixture_turn(&fixture);
-    ck_assert_uint_eq(peer->client->outbox.messages, 2);
+    ck_assert_uint_eq(peer->client->receiver.outbox.messages, 2);
     check_received("1|new|new");
     ck_assert_uint_eq(dropped(DROP_NOT_LATEST), 9998);
     finish();
@@ -508,7 +508,7 @@ START_TEST(latest_bounds_unions_beside_a_busy_room)
             broadcast("r", "x");
         ck_assert_int_eq(toni_target_send(target, &message), 1);
         fixture_turn(&fixture);
-        ck_assert_uint_le(peer->client->outbox.messages, 2 + 2);
+        ck_assert_uint_le(peer->client->receiver.outbox.messages, 2 + 2);
     }
     check_received("1|e|f|x|g");
     finish();
@@ -549,8 +549,8 @@ START_TEST(who_never_reads_is_bounded)
     for (int i = 0; i < 5000; i++) {
         broadcast(i % 2 ? "r" : "s", "text");
         fixture_turn(&fixture);
-        ck_assert_uint_le(peer->client->outbox.messages, 101);
-        ck_assert_uint_le(peer->client->outbox.capacity, 256);
+        ck_assert_uint_le(peer->client->receiver.outbox.messages, 101);
+        ck_assert_uint_le(peer->client->receiver.outbox.capacity, 256);
     }
     ck_assert(client_is_open(peer->client));
     finish();

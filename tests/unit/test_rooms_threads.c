@@ -343,7 +343,7 @@ static void read_wire(struct connection *connection)
     struct wire_reader reader;
     struct wire_message message;
     wire_reader_init(&reader, wire->bytes, wire->length);
-    reader.deflates = connection->peer->client->deflates;
+    reader.deflates = connection->peer->client->receiver.deflates;
     while (wire_reader_next(&reader, &message)) {
         if (message.opcode == 1)
             note_message(&connection->seen, &message);
@@ -479,7 +479,7 @@ static void arena_init(struct arena *arena, struct fixture *fixture, uint64_t se
     struct limits limits = limits_default();
     limits.deflate_above = 100;
     *fixture = (struct fixture){.host = {.struct_size = sizeof fixture->host}};
-    connections_fill_table(&fixture->host);
+    api_fill_table(&fixture->host);
     fixture->connections = arena->connections = connections_create(&fixture->host, &limits, LANES);
     REQUIRE(arena->connections);
     arena->fixture = fixture;

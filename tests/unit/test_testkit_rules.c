@@ -1,6 +1,6 @@
 /* The rules of the test kit beside those of the host, row by row: what one refuses the other does.
  */
-#include "rooms/connections.h"
+#include "rooms/rules.h"
 #include "toni_testkit_rules.h"
 #include "ws/frame.h"
 

@@ -1,11 +1,11 @@
-/* A spread: one message on its way to a target that is more than one room: a union of rooms, single
- * clients, all less some; or that somebody wants a receipt for.
+/* A multicast: one message on its way to a target that is more than one room: a union of rooms,
+ * single clients, all less some; or that somebody wants a receipt for.
  *
  * It takes a sequence number in each of its rooms, all locked at once, so that it has its place in
  * the order of each. Each lane delivers it once to every client: the client remembers the last
- * spread that reached it. */
-#ifndef ROOMS_SPREAD_H
-#define ROOMS_SPREAD_H
+ * multicast that reached it. */
+#ifndef ROOMS_MULTICAST_H
+#define ROOMS_MULTICAST_H
 
 #include "rooms/batch.h"
 #include "rooms/lane.h"
@@ -18,18 +18,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-struct spread_room {
-    struct room *room; /* one reference */
-    uint64_t seq;
-};
-
-struct spread {
+struct multicast {
     toni_connections *connections;
     atomic_uint refs;
-    atomic_uint undelivered;   /* lanes that still have to */
-    uint64_t id;               /* never 0, never again */
-    struct batch *batch;       /* one message */
-    struct spread_room *rooms; /* by ascending id, none twice */
+    atomic_uint undelivered; /* lanes that still have to */
+    uint64_t id;             /* never 0, never again */
+    struct batch *batch;     /* one message */
+    struct room **rooms;     /* by ascending id, none twice; a reference to each */
     uint32_t room_count;
     uint32_t client_count;
     uint32_t except_count;
@@ -41,7 +36,7 @@ struct spread {
 /** Sends a message to a target; see toni_target_send.
  * @param message  Checked; see message_check.
  * @param receipt  See target_send_receipt. */
-int32_t spread_send(const toni_target *target, const toni_message *message,
-                    struct receipt *receipt);
+int32_t multicast_send(const toni_target *target, const toni_message *message,
+                       struct receipt *receipt);
 
 #endif

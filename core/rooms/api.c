@@ -1,0 +1,234 @@
+/* What plugins call; see api.h. */
+#include "rooms/api.h"
+
+#include "rooms/broadcast.h"
+#include "rooms/client.h"
+#include "rooms/room_table.h"
+#include "rooms/rules.h"
+#include "rooms/send.h"
+#include "rooms/target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int32_t join_room(toni_connections *connections, toni_client_id id, toni_str room)
+{
+    if (!room_name_valid(room))
+        return TONI_ERR_INVALID;
+    toni_client *client = client_find(connections, id);
+    if (!client)
+        return TONI_ERR_NOT_FOUND;
+    int32_t result = client_join(client, room);
+    client_unref(client);
+    return result;
+}
+
+static int32_t leave_room(toni_connections *connections, toni_client_id id, toni_str room)
+{
+    if (!room_name_valid(room))
+        return TONI_ERR_INVALID;
+    toni_client *client = client_find(connections, id);
+    if (!client)
+        return TONI_ERR_NOT_FOUND;
+    int32_t result = client_leave(client, room);
+    client_unref(client);
+    return result;
+}
+
+static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
+                                 const toni_message *message)
+{
+    if (!room_name_valid(name))
+        return TONI_ERR_INVALID;
+    int32_t result = broadcast_check(connections, message);
+    if (result != TONI_OK)
+        return result;
+    struct room *room = room_table_find(connections, name);
+    if (!room)
+        return 0;
+    result = broadcast_send(room, message);
+    room_unref(room);
+    return result;
+}
+
+static int32_t members_locked(struct room *room, const toni_host *host, toni_client_ids **members)
+{
+    uint32_t count = room ? room->members : 0;
+    toni_client_ids *snapshot = malloc(sizeof *snapshot + count * sizeof(toni_client_id));
+    if (!snapshot)
+        return TONI_ERR_NO_MEMORY;
+    toni_client_id *ids = (toni_client_id *)(snapshot + 1);
+    size_t found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const toni_client *client = client_of_receiver(room->list[i]->receiver);
+        if (!atomic_load_explicit(&client->is_leaving, memory_order_acquire))
+            ids[found++] = client->receiver.id;
+    }
+    *snapshot = (toni_client_ids){.host = host, .count = found, .ids = ids};
+    *members = snapshot;
+    return TONI_OK;
+}
+
+static int32_t get_room_members(toni_connections *connections, toni_str name,
+                                toni_client_ids **members)
+{
+    *members = NULL;
+    if (!room_name_valid(name))
+        return TONI_ERR_INVALID;
+    struct room *room = room_table_find(connections, name);
+    if (room)
+        pthread_mutex_lock(&room->mutex);
+    int32_t result = members_locked(room, connections->host, members);
+    if (room)
+        pthread_mutex_unlock(&room->mutex);
+    room_unref(room);
+    return result;
+}
+
+static int32_t get_client_rooms(toni_connections *connections, toni_client_id id,
+                                toni_room_names **rooms)
+{
+    *rooms = NULL;
+    toni_client *client = client_find(connections, id);
+    if (!client)
+        return TONI_ERR_NOT_FOUND;
+    int32_t result = client_rooms(client, rooms);
+    client_unref(client);
+    return result;
+}
+
+static uint64_t room_count(toni_connections *connections)
+{
+    return atomic_load(&connections->rooms);
+}
+
+static int32_t get_client(toni_connections *connections, toni_client_id id, toni_client_info **info)
+{
+    *info = NULL;
+    toni_client *client = client_find(connections, id);
+    if (!client)
+        return TONI_ERR_NOT_FOUND;
+    int32_t result = client_info(client, info);
+    client_unref(client);
+    return result;
+}
+
+static int32_t get_room(toni_connections *connections, toni_str name, toni_room_info **info)
+{
+    *info = NULL;
+    if (!room_name_valid(name))
+        return TONI_ERR_INVALID;
+    struct room *room = room_table_find(connections, name);
+    if (!room)
+        return TONI_ERR_NOT_FOUND;
+    int32_t result = room_info(room, info);
+    room_unref(room);
+    return result;
+}
+
+static int32_t send_to_client(toni_connections *connections, toni_client_id id,
+                              const toni_message *message)
+{
+    toni_client *client = client_find(connections, id);
+    if (!client)
+        return TONI_ERR_NOT_FOUND;
+    int32_t result = client_send(client, message);
+    client_unref(client);
+    return result;
+}
+
+static int32_t client_disconnect(toni_client *client, uint16_t code, toni_str reason)
+{
+    return close_valid(code, reason) ? client_close(client, code, reason) : TONI_ERR_INVALID;
+}
+
+static int32_t disconnect(toni_connections *connections, toni_client_id id, uint16_t code,
+                          toni_str reason)
+{
+    toni_client *client = client_find(connections, id);
+    if (!client)
+        return TONI_ERR_NOT_FOUND;
+    int32_t result = client_disconnect(client, code, reason);
+    client_unref(client);
+    return result;
+}
+
+static int32_t remove_client(toni_connections *connections, toni_client_id id)
+{
+    return disconnect(connections, id, 1000, (toni_str){0});
+}
+
+static void client_ids_destroy(toni_client_ids *ids)
+{
+    free(ids);
+}
+
+static void room_names_destroy(toni_room_names *names)
+{
+    free(names);
+}
+
+static void client_info_destroy(toni_client_info *info)
+{
+    free(info);
+}
+
+static void room_info_destroy(toni_room_info *info)
+{
+    free(info);
+}
+
+static void client_id_name(toni_client_id client, char name[TONI_CLIENT_NAME_SIZE])
+{
+    (void)snprintf(name, TONI_CLIENT_NAME_SIZE, "%016llx", (unsigned long long)client);
+}
+
+static toni_client_id client_id(const toni_client *client)
+{
+    return client->receiver.id;
+}
+
+static const char *client_name(const toni_client *client)
+{
+    return client->name;
+}
+
+static void *client_data(const toni_client *client)
+{
+    return client->data;
+}
+
+static const toni_request *client_request(const toni_client *client)
+{
+    return client->request;
+}
+
+void api_fill_table(toni_host *table)
+{
+    table->join_room = join_room;
+    table->leave_room = leave_room;
+    table->remove_client = remove_client;
+    table->broadcast_to_room = broadcast_to_room;
+    table->get_room_members = get_room_members;
+    table->get_client_rooms = get_client_rooms;
+    table->room_count = room_count;
+    table->get_client = get_client;
+    table->send_to_client = send_to_client;
+    table->disconnect = disconnect;
+    table->client_ids_destroy = client_ids_destroy;
+    table->room_names_destroy = room_names_destroy;
+    table->client_info_destroy = client_info_destroy;
+    table->get_room = get_room;
+    table->room_info_destroy = room_info_destroy;
+    table->client_id = client_id;
+    table->client_name = client_name;
+    table->client_id_name = client_id_name;
+    table->client_send = client_send;
+    table->client_disconnect = client_disconnect;
+    table->client_data = client_data;
+    table->client_set_data = client_set_data;
+    table->client_request = client_request;
+    target_fill_table(table);
+    table->target_send = target_send;
+    request_fill_table(table);
+}

@@ -1,0 +1,302 @@
+/* Broadcasts; see broadcast.h. */
+#include "rooms/broadcast.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* A room's batch has space for one message like the first and a bit, since most rooms are quiet. */
+#define BATCH_SLACK 64
+
+/* --- On the way to a lane */
+
+/* Consecutive messages of a room's batch, for its members on one lane. */
+struct delivery {
+    struct command command;    /* first */
+    struct audience *audience; /* a target of the messages is in it */
+    struct batch *batch;       /* one reference */
+    struct exception *first_exception;
+    struct exception *last_exception;
+    uint32_t first; /* message */
+    uint32_t count; /* messages */
+};
+
+static_assert(sizeof(struct delivery) <= SPARE_COMMAND_SIZE, "a spare command has this size");
+
+static void release(struct room *room, uint64_t bytes)
+{
+    pending_release(&room->connections->pending, bytes);
+    pending_release(&room->pending, bytes);
+}
+
+static void seal(struct room *room)
+{
+    batch_unref(room->open);
+    room->open = NULL;
+}
+
+/* No lane has anything of a batch to deliver, unless more was posted since: so it ends, and is
+ * pending no more. */
+static void close_delivered(struct room *room, struct batch *batch)
+{
+    pthread_mutex_lock(&room->mutex);
+    if (atomic_load(&batch->deliveries) == 0) {
+        release(room, batch->charged);
+        batch->charged = 0;
+        if (room->open == batch)
+            seal(room);
+    }
+    pthread_mutex_unlock(&room->mutex);
+}
+
+static void drop(struct command *command)
+{
+    struct delivery *delivery = (struct delivery *)command;
+    for (struct exception *next, *e = delivery->first_exception; e; e = next) {
+        next = e->next;
+        spare_give(SPARE_EXCEPTION, e);
+    }
+    batch_unref(delivery->batch);
+    spare_give(SPARE_COMMAND, delivery);
+}
+
+static void deliver(struct command *command, struct lane *lane)
+{
+    struct delivery *delivery = (struct delivery *)command;
+    struct batch *batch = delivery->batch;
+    (void)lane;
+    atomic_store_explicit(&batch->is_taken, true, memory_order_relaxed);
+    audience_deliver(delivery->audience, batch, delivery->first, delivery->count,
+                     delivery->first_exception);
+    if (atomic_fetch_sub(&batch->deliveries, 1) == 1)
+        close_delivered(delivery->audience->room, batch);
+    drop(command);
+}
+
+static const struct command_type delivery_type = {deliver, drop};
+
+/* --- Memory: all is there before anything is changed */
+
+/* One command for each lane is what a broadcast uses, at most. */
+static int reserve_commands(struct room *room)
+{
+    while (room->spare_count < room->share_count) {
+        struct command *spare = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
+        if (!spare)
+            return -1;
+        spare->next = room->spares;
+        room->spares = spare;
+        room->spare_count++;
+    }
+    return 0;
+}
+
+/* A busy room uses one again; more would cost a room on many lanes memory for ever. */
+static void give_back_commands(struct room *room)
+{
+    while (room->spare_count > 1) {
+        struct command *spare = room->spares;
+        room->spares = spare->next;
+        room->spare_count--;
+        spare_give(SPARE_COMMAND, spare);
+    }
+}
+
+static void give_back_exceptions(struct exception *list)
+{
+    for (struct exception *next; list; list = next) {
+        next = list->next;
+        spare_give(SPARE_EXCEPTION, list);
+    }
+}
+
+/* @return 0, or -1 on no memory; then there are none. */
+static int reserve_exceptions(const struct excepted *excepted, struct exception **list)
+{
+    *list = NULL;
+    for (uint32_t i = 0; excepted && i < excepted->count; i++) {
+        struct exception *exception = spare_take(SPARE_EXCEPTION, sizeof *exception);
+        if (!exception) {
+            give_back_exceptions(*list);
+            *list = NULL;
+            return -1;
+        }
+        exception->next = *list;
+        *list = exception;
+    }
+    return 0;
+}
+
+/* --- The open batch */
+
+/* @param variant  What the compressed variant takes of the message; 0: it needs none. */
+static int open_batch(struct room *room, uint64_t encoded, uint64_t variant)
+{
+    uint64_t slack = encoded + BATCH_SLACK <= BATCH_MAX ? BATCH_SLACK : 0;
+    room->open = batch_create_broadcast(room->topic, encoded + slack);
+    if (!room->open)
+        return -1;
+    if (variant == 0 || !batch_add_variant(room->open, variant + slack))
+        return 0;
+    seal(room);
+    return -1;
+}
+
+static int append_to_open(struct room *room, const toni_message *message, uint64_t encoded,
+                          const toni_message *deflated, uint64_t variant)
+{
+    if (room->open &&
+        (!batch_has_room(room->open, encoded) || (room->open->deflated != NULL) != (variant > 0)))
+        seal(room);
+    if (!room->open && open_batch(room, encoded, variant))
+        return -1;
+    return batch_append_both(room->open, message, deflated);
+}
+
+/* --- Posting */
+
+static struct delivery *take_spare(struct room *room, struct audience *audience, uint32_t message)
+{
+    struct delivery *delivery = (struct delivery *)room->spares;
+    room->spares = delivery->command.next;
+    room->spare_count--;
+    atomic_fetch_add_explicit(&room->open->deliveries, 1, memory_order_relaxed);
+    *delivery = (struct delivery){
+        .command.type = &delivery_type,
+        .audience = audience,
+        .batch = batch_ref(room->open),
+        .first = message,
+        .count = 1,
+    };
+    return delivery;
+}
+
+/* Those on this lane are taken from the list. */
+static void add_exceptions(struct delivery *delivery, const struct excepted *excepted,
+                           const struct lane *lane, uint32_t message, struct exception **list)
+{
+    for (uint32_t i = 0; i < excepted->count; i++) {
+        if (excepted->members[i]->receiver->lane != lane)
+            continue;
+        struct exception *exception = *list;
+        *list = exception->next;
+        *exception = (struct exception){.membership = excepted->members[i], .message = message};
+        if (delivery->last_exception)
+            delivery->last_exception->next = exception;
+        else
+            delivery->first_exception = exception;
+        delivery->last_exception = exception;
+    }
+}
+
+/* Lengthens the lane's last command if that is for the message before. */
+static void post_to(struct room *room, const struct share *share, uint32_t targets,
+                    const struct excepted *excepted, struct exception **exceptions)
+{
+    const uint32_t message = room->open->count - 1;
+    struct lane *lane = &room->connections->lanes[share->lane];
+    struct command *last = lane_begin_post(lane);
+    struct delivery *delivery = (struct delivery *)last;
+    const bool is_next = last && last->type == &delivery_type && delivery->batch == room->open &&
+                         delivery->first + delivery->count == message &&
+                         delivery->audience == share->audience;
+    if (is_next)
+        delivery->count++;
+    else
+        delivery = take_spare(room, share->audience, message);
+    if (targets < share->targets)
+        add_exceptions(delivery, excepted, lane, message, exceptions);
+    counter_add(&lane->targeted, targets);
+    lane_end_post(lane, is_next ? NULL : &delivery->command);
+}
+
+static uint32_t excepted_on(const struct excepted *excepted, uint32_t lane)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < excepted->count; i++)
+        found += excepted->members[i]->receiver->lane->index == lane;
+    return found;
+}
+
+static void post(struct room *room, const struct excepted *excepted, struct exception **exceptions)
+{
+    room->seq++;
+    for (uint32_t i = 0; i < room->share_count; i++) {
+        const struct share *share = &room->shares[i];
+        const uint32_t left_out = excepted ? excepted_on(excepted, share->lane) : 0;
+        if (left_out < share->targets)
+            post_to(room, share, share->targets - left_out, excepted, exceptions);
+    }
+}
+
+/* --- Sending */
+
+static bool charge(struct room *room, uint64_t bytes)
+{
+    const struct limits *limits = &room->connections->limits;
+    if (!pending_charge(&room->pending, bytes, limits->pending_bytes_per_room))
+        return false;
+    if (pending_charge(&room->connections->pending, bytes, limits->pending_bytes))
+        return true;
+    pending_release(&room->pending, bytes);
+    return false;
+}
+
+/* What the batch's compressed variant will take of a message; 0: the batch needs none. */
+static uint64_t variant_size(const struct room *room, uint64_t encoded,
+                             const toni_message *deflated)
+{
+    if (deflated)
+        return frame_message_size(deflated->body.size);
+    bool stays_open = room->open && batch_has_room(room->open, encoded);
+    return stays_open && room->open->deflated ? encoded : 0;
+}
+
+int32_t broadcast_locked(struct room *room, const toni_message *message,
+                         const toni_message *deflated, const struct excepted *excepted)
+{
+    const uint32_t targets = room->targets - (excepted ? excepted->count : 0);
+    if (targets == 0)
+        return 0;
+    /* A batch that a lane has delivered from may wait in many outboxes: it is not made larger. */
+    if (room->open && atomic_load_explicit(&room->open->is_taken, memory_order_relaxed))
+        seal(room);
+    uint64_t encoded = frame_message_size(message->body.size);
+    uint64_t variant = variant_size(room, encoded, deflated);
+    while (!charge(room, encoded + variant)) {
+        if (variant == 0) {
+            counter_add_shared(&room->connections->refused_busy, 1);
+            return TONI_ERR_BUSY;
+        }
+        variant = 0; /* there is no space for both: all get it as it is */
+        deflated = NULL;
+    }
+    struct exception *exceptions;
+    if (reserve_exceptions(excepted, &exceptions) || reserve_commands(room) ||
+        append_to_open(room, message, encoded, deflated, variant)) {
+        give_back_exceptions(exceptions);
+        release(room, encoded + variant);
+        return TONI_ERR_NO_MEMORY;
+    }
+    room->open->charged += (uint32_t)(encoded + variant);
+    post(room, excepted, &exceptions);
+    give_back_exceptions(exceptions);
+    give_back_commands(room);
+    return (int32_t)(targets <= INT32_MAX ? targets : INT32_MAX);
+}
+
+toni_message *broadcast_deflate(struct room *room, const toni_message *message)
+{
+    return room_deflates(room, message->body.size)
+               ? deflaters_shrink(&room->connections->deflaters, message)
+               : NULL;
+}
+
+int32_t broadcast_send(struct room *room, const toni_message *message)
+{
+    toni_message *deflated = broadcast_deflate(room, message);
+    pthread_mutex_lock(&room->mutex);
+    const int32_t result = broadcast_locked(room, message, deflated, NULL);
+    pthread_mutex_unlock(&room->mutex);
+    free(deflated);
+    return result;
+}

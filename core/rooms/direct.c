@@ -1,0 +1,98 @@
+/* Direct sends; see direct.h. */
+#include "rooms/direct.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static bool admit(struct receiver *receiver, uint64_t bytes)
+{
+    const struct limits *limits = receiver->limits;
+    const uint64_t messages = atomic_fetch_add(&receiver->posted_messages, 1) + 1;
+    const uint64_t total = atomic_fetch_add(&receiver->posted_bytes, bytes) + bytes;
+    if (messages + atomic_load(&receiver->left_messages) <= limits->outbox_messages &&
+        total + atomic_load(&receiver->left_bytes) <= limits->outbox_bytes)
+        return true;
+    receiver_retract(receiver, 1, bytes);
+    return false;
+}
+
+/* Messages for one receiver on their way. */
+struct direct {
+    struct command command;    /* first */
+    struct receiver *receiver; /* one reference */
+    struct batch *batch;       /* one reference */
+};
+
+static_assert(sizeof(struct direct) <= SPARE_COMMAND_SIZE, "a spare command has this size");
+
+static void drop(struct command *command)
+{
+    struct direct *direct = (struct direct *)command;
+    direct->receiver->owner->unref(direct->receiver);
+    batch_unref(direct->batch);
+    spare_give(SPARE_COMMAND, direct);
+}
+
+static void deliver(struct command *command, struct lane *lane)
+{
+    const struct direct *direct = (const struct direct *)command;
+    (void)lane;
+    receiver_deliver(direct->receiver, direct->batch);
+    drop(command);
+}
+
+static const struct command_type direct_type = {deliver, drop};
+
+/* Several sends to one client in a row, such as an answer in parts, become one batch. */
+static bool append_to_last(struct command *last, const struct receiver *receiver,
+                           const toni_message *message)
+{
+    const struct direct *direct = (const struct direct *)last;
+    return last && last->type == &direct_type && direct->receiver == receiver &&
+           batch_has_room(direct->batch, frame_message_size(message->body.size)) &&
+           !batch_append(direct->batch, message->kind, message->body.data, message->body.size);
+}
+
+static struct direct *direct_create(struct receiver *receiver, const toni_message *message)
+{
+    struct direct *direct = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
+    struct batch *batch = batch_create(frame_message_size(message->body.size));
+    if (!direct || !batch ||
+        batch_append(batch, message->kind, message->body.data, message->body.size)) {
+        batch_unref(batch);
+        free(direct);
+        return NULL;
+    }
+    receiver->owner->ref(receiver);
+    *direct = (struct direct){.command.type = &direct_type, .receiver = receiver, .batch = batch};
+    return direct;
+}
+
+/* @return 0, or -1 on no memory; then nothing was posted. */
+static int post(struct receiver *receiver, const toni_message *message)
+{
+    struct lane *lane = receiver->lane;
+    struct command *last = lane_begin_post(lane);
+    struct direct *direct = NULL;
+    if (!append_to_last(last, receiver, message)) {
+        lane_end_post(lane, NULL);
+        direct = direct_create(receiver, message);
+        if (!direct)
+            return -1;
+        (void)lane_begin_post(lane);
+    }
+    counter_add(&lane->targeted, 1);
+    lane_end_post(lane, direct ? &direct->command : NULL);
+    return 0;
+}
+
+int32_t direct_send(struct receiver *receiver, const toni_message *message)
+{
+    const uint64_t bytes = frame_message_size(message->body.size);
+    if (!admit(receiver, bytes))
+        return TONI_ERR_FULL;
+    if (!post(receiver, message))
+        return TONI_OK;
+    receiver_retract(receiver, 1, bytes);
+    return TONI_ERR_NO_MEMORY;
+}

@@ -1,0 +1,392 @@
+/* Receivers; see receiver.h. */
+#include "rooms/receiver.h"
+
+#include "base/log_limit.h"
+#include "rooms/pins.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* @param text  TONI_CLIENT_NAME_SIZE bytes. @return The client's name, for the log. */
+static const char *name_of(const struct receiver *receiver, char *text)
+{
+    (void)snprintf(text, TONI_CLIENT_NAME_SIZE, "%016llx", (unsigned long long)receiver->id);
+    return text;
+}
+
+/* --- Counting */
+
+static void count_dropped(struct receiver *receiver, enum drop_reason reason, uint64_t messages)
+{
+    counter_add(&receiver->lane->figures.dropped[reason], messages);
+    counter_add(&receiver->dropped, messages);
+    if (receiver->gateway_figures && messages > 0)
+        counter_add_shared(&receiver->gateway_figures->dropped[reason], messages);
+}
+
+static void pace(struct receiver *receiver)
+{
+    const bool pauses = backlog_pauses(&receiver->outbox, receiver->limits, receiver->paused);
+    if (pauses == receiver->paused || (pauses && (receiver->close_queued || receiver->write_shut)))
+        return;
+    receiver->paused = pauses;
+    receiver->transport->pause(receiver->socket, pauses);
+}
+
+/* Not inlined: a client that takes everything at once never comes here, and each flush would pay.
+ */
+__attribute__((noinline)) static void set_left(struct receiver *receiver)
+{
+    struct lane_figures *figures = &receiver->lane->figures;
+    counter_add(&figures->outbox_messages, receiver->outbox.messages - receiver->left_messages);
+    counter_add(&figures->outbox_bytes, receiver->outbox.bytes - receiver->left_bytes);
+    atomic_store(&receiver->left_messages, receiver->outbox.messages);
+    atomic_store(&receiver->left_bytes, receiver->outbox.bytes);
+    backlog_note(&receiver->backlog, receiver->lane, &receiver->outbox);
+    pace(receiver);
+}
+
+/* What was posted is now part of what is left, or gone. `left` is raised before `posted` is
+ * lowered: a concurrent sender may count these bytes twice but must never miss them. After a
+ * broadcast to a client that keeps up nothing is left and nothing was posted: no locked instruction
+ * is needed. */
+static void settle(struct receiver *receiver)
+{
+    if (receiver->outbox.count > 0 || receiver->left_bytes > 0)
+        set_left(receiver);
+    if (receiver->delivered_messages > 0) {
+        receiver_retract(receiver, receiver->delivered_messages, receiver->delivered_bytes);
+        receiver->delivered_messages = receiver->delivered_bytes = 0;
+    }
+}
+
+/* The lane's list has a reference to a receiver that is finished; until then its connection keeps
+ * it. */
+static void touch(struct receiver *receiver)
+{
+    if (receiver->finished && !receiver->node.queued)
+        receiver->owner->ref(receiver);
+    lane_touch(receiver->lane, &receiver->node);
+}
+
+/* Counts what came in the turn that runs, however often that flushes. */
+static void note_fresh(struct receiver *receiver, uint64_t messages, uint64_t bytes)
+{
+    if (receiver->fresh_turn != receiver->lane->turn) {
+        receiver->fresh_turn = receiver->lane->turn;
+        receiver->fresh_messages = receiver->fresh_bytes = 0;
+    }
+    receiver->fresh_messages += messages;
+    receiver->fresh_bytes += bytes;
+}
+
+enum outbox_answer receiver_enqueue(struct receiver *receiver, struct batch *batch, uint32_t first,
+                                    uint32_t count)
+{
+    enum outbox_answer answer = OUTBOX_TOOK;
+    if (receiver->close_queued || receiver->write_shut || receiver->starved) {
+        count_dropped(receiver, receiver->starved ? DROP_NO_MEMORY : DROP_CLOSING, count);
+        return receiver->starved ? OUTBOX_NO_MEMORY : OUTBOX_CLOSED;
+    }
+    if (outbox_push(&receiver->outbox, batch, first, count)) {
+        count_dropped(receiver, DROP_NO_MEMORY, count);
+        receiver->starved = true;
+        answer = OUTBOX_NO_MEMORY;
+    } else {
+        counter_add(&receiver->lane->figures.queued, count);
+    }
+    note_fresh(receiver, count, batch_offset(batch, first + count) - batch_offset(batch, first));
+    touch(receiver);
+    return answer;
+}
+
+void receiver_deliver(struct receiver *receiver, struct batch *batch)
+{
+    (void)receiver_enqueue(receiver, batch, 0, batch->count);
+    receiver->delivered_messages += batch->count;
+    receiver->delivered_bytes += batch->size;
+    touch(receiver);
+}
+
+int receiver_send_control(struct receiver *receiver, enum frame_opcode opcode, const void *payload,
+                          size_t size)
+{
+    lane_deliver(receiver->lane);
+    if (receiver->close_queued || receiver->write_shut || receiver->starved)
+        return -1;
+    if (receiver->outbox.controls >= RECEIVER_CONTROLS_MAX)
+        outbox_drop_newest_control(&receiver->outbox);
+    struct batch *batch = batch_create(2 + size);
+    int result = batch ? batch_append_control(batch, opcode, payload, size) : -1;
+    if (result == 0)
+        result = outbox_push(&receiver->outbox, batch, 0, 1);
+    batch_unref(batch);
+    if (result == 0)
+        touch(receiver);
+    return result;
+}
+
+/* The close frame waits behind all else; it is no message. */
+static void drop_outbox(struct receiver *receiver, enum drop_reason reason)
+{
+    bool close_waits = receiver->close_queued && receiver->outbox.count > 0;
+    count_dropped(receiver, reason, outbox_clear(&receiver->outbox) - close_waits);
+}
+
+/* Takes out of the outbox what was written, and counts it. */
+static void consume(struct receiver *receiver, size_t size)
+{
+    struct lane_figures *figures = &receiver->lane->figures;
+    uint64_t before = receiver->outbox.messages;
+    outbox_consume(&receiver->outbox, size);
+    bool close_went = receiver->close_queued && receiver->outbox.count == 0;
+    counter_add(&figures->sent, before - receiver->outbox.messages - close_went);
+    counter_add(&figures->sent_bytes, size);
+}
+
+static void write_outbox(struct receiver *receiver)
+{
+    const struct transport *transport = receiver->transport;
+    while (receiver->outbox.count > 0) {
+        size_t size;
+        if (transport->busy(receiver->socket)) {
+            transport->want_flush(receiver->socket);
+            return;
+        }
+        const uint8_t *bytes = outbox_peek(&receiver->outbox, receiver->lane->scratch, &size);
+        ssize_t taken = transport->write(receiver->socket, bytes, size);
+        if (taken < 0) {
+            receiver->owner->closing(receiver, 0);
+            receiver_discard(receiver);
+            return;
+        }
+        consume(receiver, (size_t)taken);
+    }
+    if (receiver->close_queued && !receiver->close_written) {
+        receiver->close_written = true;
+        transport->close_written(receiver->socket);
+    }
+}
+
+/* --- Outboxes that are full */
+
+static void close_now(struct receiver *receiver, uint16_t code, toni_str reason,
+                      enum drop_reason drop);
+
+/* What came this turn is not held against a client: a burst harms nobody who keeps up. What earlier
+ * turns left is, once something is added to it.
+ * @param messages, bytes  Set to what earlier turns left. @return Whether something was added. */
+static bool see_what_is_old(const struct receiver *receiver, uint64_t *messages, uint64_t *bytes)
+{
+    const struct outbox *outbox = &receiver->outbox;
+    if (receiver->fresh_turn != receiver->lane->turn || receiver->fresh_messages == 0 ||
+        receiver->close_queued)
+        return false;
+    *messages = outbox->messages > receiver->fresh_messages
+                    ? outbox->messages - receiver->fresh_messages
+                    : 0;
+    *bytes = outbox->bytes > receiver->fresh_bytes ? outbox->bytes - receiver->fresh_bytes : 0;
+    return true;
+}
+
+struct shedding {
+    struct receiver *receiver;
+    enum drop_reason reason;
+};
+
+/* The topic alone: count_dropped counts for lane, client and gateway. */
+static void count_in_topic(void *data, const struct batch *batch, uint32_t messages)
+{
+    const struct shedding *shedding = data;
+    if (batch->topic)
+        topic_count_dropped(batch->topic, shedding->reason, messages);
+}
+
+static void close_slow_consumer(struct receiver *receiver)
+{
+    struct shedding shedding = {receiver, DROP_SLOW_CONSUMER};
+    char name[TONI_CLIENT_NAME_SIZE];
+    log_limited(LOG_LEVEL_WARN, "client closed: slow consumer",
+                log_str("client", name_of(receiver, name)),
+                log_uint("outbox_messages", receiver->outbox.messages),
+                log_uint("outbox_bytes", receiver->outbox.bytes));
+    receiver->slow = true;
+    outbox_each(&receiver->outbox, count_in_topic, &shedding);
+    close_now(receiver, 1008, toni_str_of("slow consumer"), DROP_SLOW_CONSUMER);
+}
+
+/* The host needs the memory that waits for this client. */
+static void evict(struct receiver *receiver)
+{
+    char name[TONI_CLIENT_NAME_SIZE];
+    log_limited(LOG_LEVEL_WARN,
+                "client closed: what waits for clients together is above outbox_bytes_total",
+                log_str("client", name_of(receiver, name)),
+                log_uint("outbox_bytes", receiver->outbox.bytes),
+                log_uint("stuck_ms", backlog_stuck_ms(&receiver->backlog, receiver->lane)));
+    if (receiver->close_queued) {
+        receiver_discard(receiver);
+        return;
+    }
+    struct shedding shedding = {receiver, DROP_SLOW_CONSUMER};
+    receiver->evicted = true;
+    outbox_each(&receiver->outbox, count_in_topic, &shedding);
+    close_now(receiver, 1008, toni_str_of("slow consumer"), DROP_SLOW_CONSUMER);
+    settle(receiver);
+}
+
+static void count_shed(void *data, const struct batch *batch, uint32_t messages)
+{
+    const struct shedding *shedding = data;
+    count_dropped(shedding->receiver, shedding->reason, messages);
+    count_in_topic(data, batch, messages);
+}
+
+/* The old have to be within the limits; the fresh come on top of that. */
+static void drop_oldest(struct receiver *receiver, uint64_t old_messages, uint64_t old_bytes)
+{
+    struct shedding shedding = {receiver, DROP_OLDEST};
+    struct outbox *outbox = &receiver->outbox;
+    outbox_drop_oldest(outbox, outbox->messages - old_messages, outbox->bytes - old_bytes,
+                       receiver->limits->outbox_messages, receiver->limits->outbox_bytes,
+                       count_shed, &shedding);
+}
+
+/* None of the fresh ones is taken; they are not to be looked at again in this turn. */
+static void drop_fresh(struct receiver *receiver)
+{
+    struct shedding shedding = {receiver, DROP_NEWEST};
+    outbox_drop_newest(&receiver->outbox, receiver->fresh_messages, count_shed, &shedding);
+    receiver->fresh_messages = receiver->fresh_bytes = 0;
+}
+
+static void keep_latest(struct receiver *receiver)
+{
+    struct shedding shedding = {receiver, DROP_NOT_LATEST};
+    if (!receiver->close_queued)
+        outbox_keep_latest(&receiver->outbox, receiver->lane->scratch, &receiver->fresh_messages,
+                           &receiver->fresh_bytes, count_shed, &shedding);
+}
+
+/* After a write was tried: what waits now has to be within the limits. */
+static void apply_policy(struct receiver *receiver)
+{
+    const struct limits *limits = receiver->limits;
+    const enum outbox_policy policy = limits->outbox_policy;
+    uint64_t messages, bytes;
+    if (receiver->outbox.count == 0)
+        return;
+    if (policy == OUTBOX_LATEST)
+        keep_latest(receiver);
+    if (!see_what_is_old(receiver, &messages, &bytes))
+        return;
+    if (policy == OUTBOX_DROP_NEWEST &&
+        (messages >= limits->outbox_messages || bytes >= limits->outbox_bytes)) {
+        drop_fresh(receiver);
+        return;
+    }
+    if (messages <= limits->outbox_messages && bytes <= limits->outbox_bytes)
+        return;
+    if (policy == OUTBOX_CLOSE)
+        close_slow_consumer(receiver);
+    else
+        drop_oldest(receiver, messages, bytes);
+}
+
+void receiver_flush(struct receiver *receiver)
+{
+    if (!receiver->write_shut)
+        write_outbox(receiver);
+    if (receiver->starved && !receiver->close_queued && !receiver->write_shut) {
+        char name[TONI_CLIENT_NAME_SIZE];
+        log_limited(LOG_LEVEL_ERROR, "client closed: no memory for its outbox",
+                    log_str("client", name_of(receiver, name)));
+        close_now(receiver, 1011, toni_str_of("out of memory"), DROP_NO_MEMORY);
+    } else {
+        apply_policy(receiver);
+    }
+    settle(receiver);
+}
+
+/* --- In the lane's list */
+
+static struct receiver *receiver_of(struct lane_node *node)
+{
+    return (struct receiver *)((char *)node - offsetof(struct receiver, node));
+}
+
+static void forget(struct lane_node *node)
+{
+    struct receiver *receiver = receiver_of(node);
+    if (receiver->finished)
+        receiver->owner->unref(receiver);
+}
+
+static void flush(struct lane_node *node)
+{
+    receiver_flush(receiver_of(node));
+    forget(node);
+}
+
+/* The pin lies in a receiver. */
+static void relieve(struct lane *lane)
+{
+    struct pin *pin;
+    while ((pin = budget_victim(&lane->budgets[BUDGET_OUTBOX], lane))) {
+        evict((struct receiver *)((char *)pin - offsetof(struct receiver, backlog.pin)));
+        batch_refs_drop(&lane->refs); /* or what it held would count on */
+    }
+}
+
+const struct lane_work receiver_work = {flush, forget, relieve};
+
+/* --- Closing */
+
+/* Without memory for the close frame the client can't even be told: then it gets nothing more. */
+static void queue_close(struct receiver *receiver, struct batch *batch)
+{
+    if (!batch || outbox_push(&receiver->outbox, batch, 0, 1))
+        receiver_discard(receiver);
+    else
+        touch(receiver);
+    receiver->close_queued = true;
+    receiver->transport->close_begun(receiver->socket);
+}
+
+void receiver_deliver_close(struct receiver *receiver, struct batch *batch)
+{
+    if (!receiver->close_queued && !receiver->write_shut && !receiver->starved)
+        queue_close(receiver, batch);
+}
+
+static void close_now(struct receiver *receiver, uint16_t code, toni_str reason,
+                      enum drop_reason drop)
+{
+    receiver->owner->closing(receiver, code);
+    if (receiver->close_queued || receiver->write_shut)
+        return;
+    count_dropped(receiver, drop, outbox_drop_waiting(&receiver->outbox));
+    struct batch *batch = batch_create_close(code, reason);
+    queue_close(receiver, batch);
+    batch_unref(batch);
+}
+
+void receiver_close_now(struct receiver *receiver, uint16_t code, toni_str reason)
+{
+    close_now(receiver, code, reason, DROP_CLOSED);
+}
+
+void receiver_discard(struct receiver *receiver)
+{
+    drop_outbox(receiver, DROP_CLOSED);
+    receiver->write_shut = true;
+    settle(receiver);
+}
+
+void receiver_finish(struct receiver *receiver)
+{
+    receiver_discard(receiver);
+    if (receiver->node.queued && !receiver->finished)
+        receiver->owner->ref(receiver); /* the list's */
+    receiver->finished = true;
+}

@@ -1,0 +1,43 @@
+/* Rules; see rules.h. */
+#include "rooms/rules.h"
+
+#include "base/utf8.h"
+
+bool room_name_valid(toni_str name)
+{
+    return name.size >= 1 && name.size <= ROOM_NAME_MAX && utf8_valid(name.data, name.size) &&
+           !utf8_has_control(name.data, name.size);
+}
+
+/* RFC 6455, section 7.4; 1004 to 1006 and 1015 never go on the wire. */
+bool close_valid(uint16_t code, toni_str reason)
+{
+    bool defined = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
+    return (defined || (code >= 3000 && code <= 4999)) && reason.size <= FRAME_REASON_MAX &&
+           utf8_valid(reason.data, reason.size);
+}
+
+int32_t message_check(const toni_message *message, uint64_t limit)
+{
+    if (message->struct_size < TONI_MESSAGE_SIZE_1_0 ||
+        (message->kind != TONI_TEXT && message->kind != TONI_BINARY))
+        return TONI_ERR_INVALID;
+    /* The size alone first: that of the frames could wrap around. */
+    if (message->body.size > limit || frame_message_size(message->body.size) > limit)
+        return TONI_ERR_TOO_BIG;
+    if (message->kind == TONI_TEXT && !utf8_valid(message->body.data, message->body.size))
+        return TONI_ERR_INVALID;
+    return TONI_OK;
+}
+
+int32_t broadcast_check(toni_connections *connections, const toni_message *message)
+{
+    const struct limits *limits = &connections->limits;
+    const uint64_t most = limits->pending_bytes_per_room < limits->pending_bytes
+                              ? limits->pending_bytes_per_room
+                              : limits->pending_bytes;
+    const int32_t result = message_check(message, most);
+    if (result == TONI_ERR_TOO_BIG)
+        counter_add_shared(&connections->refused_too_big, 1);
+    return result;
+}

@@ -1,0 +1,68 @@
+/* Sending to a target; see send.h. */
+#include "rooms/send.h"
+
+#include "rooms/broadcast.h"
+#include "rooms/client_list.h"
+#include "rooms/multicast.h"
+#include "rooms/room_table.h"
+#include "rooms/rules.h"
+#include "rooms/target.h"
+
+#include <stdlib.h>
+
+/* @return Whether the message is one room's, or everyone's, less a few. */
+static bool is_broadcast(const toni_target *target)
+{
+    const uint32_t rooms = target->everyone ? 1 : target->rooms.count;
+    return rooms == 1 && target->clients.count == 0 && target->except.count <= EXCEPTED_MAX;
+}
+
+static int32_t broadcast_except(struct room *room, const toni_message *message,
+                                toni_client *const *except, uint32_t count)
+{
+    toni_message *deflated = broadcast_deflate(room, message);
+    struct excepted excepted;
+    client_list_lock(except, count); /* so that none of them joins or leaves meanwhile */
+    pthread_mutex_lock(&room->mutex);
+    client_list_find_excepted(except, count, room, &excepted);
+    const int32_t result = broadcast_locked(room, message, deflated, &excepted);
+    pthread_mutex_unlock(&room->mutex);
+    client_list_unlock(except, count);
+    free(deflated);
+    return result;
+}
+
+static int32_t send_broadcast(const toni_target *target, const toni_message *message)
+{
+    toni_connections *connections = target->connections;
+    struct room *room = target->everyone ? room_ref(connections->everyone)
+                                         : room_table_find(connections, target->rooms.names[0]);
+    if (!room)
+        return 0;
+    toni_client *except[EXCEPTED_MAX];
+    const uint32_t count =
+        client_list_find(connections, target->except.ids, target->except.count, except);
+    const int32_t result =
+        count > 0 ? broadcast_except(room, message, except, count) : broadcast_send(room, message);
+    client_list_unref(except, count);
+    room_unref(room);
+    return result;
+}
+
+int32_t target_send_receipt(toni_target *target, const toni_message *message,
+                            struct receipt *receipt)
+{
+    int32_t result = target->error;
+    if (result == TONI_OK)
+        result = broadcast_check(target->connections, message);
+    if (result == TONI_OK)
+        result = !receipt && is_broadcast(target) ? send_broadcast(target, message)
+                                                  : multicast_send(target, message, receipt);
+    target_destroy(target);
+    return result;
+}
+
+int32_t target_send(toni_target *target, const toni_message *message)
+{
+    return target_send_receipt(target, message, NULL);
+}

@@ -1,0 +1,70 @@
+/* What all share; see shared.h. */
+#include "rooms/shared.h"
+
+#include "base/random.h"
+
+#include <stdlib.h>
+
+/* The budget of something is passed: each lane has to look whether one of its own has to go. */
+static void wake_all(void *data)
+{
+    const toni_connections *connections = data;
+    for (uint32_t i = 0; i < connections->lane_count; i++)
+        connections->lanes[i].wake(connections->lanes[i].wake_data);
+}
+
+int shared_init(toni_connections *connections, const toni_host *host, const struct limits *limits,
+                uint32_t lane_count)
+{
+    uint32_t key[PERMUTE_KEY_WORDS];
+    connections->host = host;
+    connections->limits = *limits;
+    connections->lane_count = lane_count;
+    budget_init(&connections->budgets[BUDGET_INBOUND], BUDGET_INBOUND, limits->inbound_bytes,
+                lane_count, wake_all, connections);
+    budget_init(&connections->budgets[BUDGET_OUTBOX], BUDGET_OUTBOX, limits->outbox_bytes_total,
+                lane_count, wake_all, connections);
+    if (random_bytes(&connections->hash_key, sizeof connections->hash_key) ||
+        random_bytes(key, sizeof key))
+        return -1;
+    permute_init(&connections->permute, key);
+    connections->lanes = calloc(lane_count, sizeof *connections->lanes);
+    if (!connections->lanes)
+        return -1;
+    if (deflaters_init(&connections->deflaters))
+        goto fail_deflaters;
+    if (registry_init(&connections->client_table))
+        goto fail_clients;
+    if (registry_init(&connections->room_table))
+        goto fail_rooms;
+    return 0;
+
+fail_rooms:
+    registry_finish(&connections->client_table);
+fail_clients:
+    deflaters_finish(&connections->deflaters);
+fail_deflaters:
+    free(connections->lanes);
+    return -1;
+}
+
+void shared_finish(toni_connections *connections)
+{
+    registry_finish(&connections->client_table);
+    registry_finish(&connections->room_table);
+    deflaters_finish(&connections->deflaters);
+    free(connections->lanes);
+}
+
+bool pending_charge(atomic_uint_fast64_t *pending, uint64_t bytes, uint64_t limit)
+{
+    if (atomic_fetch_add_explicit(pending, bytes, memory_order_relaxed) + bytes <= limit)
+        return true;
+    pending_release(pending, bytes);
+    return false;
+}
+
+void pending_release(atomic_uint_fast64_t *pending, uint64_t bytes)
+{
+    atomic_fetch_sub_explicit(pending, bytes, memory_order_relaxed);
+}

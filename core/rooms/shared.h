@@ -1,0 +1,66 @@
+/* What all clients and rooms of the host share: lanes, limits, budgets, the two tables, and what is
+ * counted for all together. Knows neither clients nor rooms; they know it.
+ *
+ * Locks, in this order: an instance's (core/instance), a client's, a stripe's of the table of
+ * clients or rooms, rooms' by ascending id, a lane's queue. No plugin code runs under any but the
+ * first. */
+#ifndef ROOMS_SHARED_H
+#define ROOMS_SHARED_H
+
+#include "base/hash.h"
+#include "base/permute.h"
+#include "rooms/budget.h"
+#include "rooms/lane.h"
+#include "rooms/limits.h"
+#include "rooms/registry.h"
+#include "ws/deflate.h"
+
+#include <toni/host.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct room;
+
+struct toni_connections {
+    const toni_host *host; /* first, for ever: see toni/abi.h */
+    struct limits limits;  /* of the host */
+    uint32_t lane_count;
+    struct lane *lanes;
+    struct room *everyone; /* has every client as a member; in no table */
+    struct hash_key hash_key;
+    struct permute permute;
+    atomic_uint_fast64_t next_client; /* what ids are made from */
+    atomic_uint_fast64_t next_room;
+    atomic_uint_fast64_t next_multicast;
+    atomic_uint_fast64_t rooms;       /* that have a member */
+    atomic_uint_fast64_t memberships; /* of all clients, in rooms that have a name */
+    atomic_uint_fast64_t pending;     /* bytes of broadcasts that some lane has not delivered yet */
+    struct counter multicast_targeted; /* clients of multicasts; see lane.h for the others */
+    struct counter refused_sends[REFUSED_REASON_COUNT]; /* direct ones; of all gateways */
+    struct counter refused_busy;                        /* broadcasts: TONI_ERR_BUSY */
+    struct counter refused_too_big;                     /* broadcasts: TONI_ERR_TOO_BIG */
+    struct budget budgets[BUDGET_KINDS];                /* what clients pin together */
+    struct deflaters deflaters;   /* for messages to clients that take compressed ones */
+    struct registry client_table; /* by id */
+    struct registry room_table;   /* by name */
+};
+
+/** Makes all but lanes' insides and the room of everyone. @return 0, or -1 on no memory or without
+ * randomness. */
+int shared_init(toni_connections *connections, const toni_host *host, const struct limits *limits,
+                uint32_t lane_count);
+
+void shared_finish(toni_connections *connections);
+
+/** Counts bytes of a broadcast as pending, in the host or in a room, if that doesn't pass a limit;
+ * whoever delivers it last takes them back.
+ * @param pending  One of the counters of that name.
+ * @return Whether they were counted. @thread Any. */
+bool pending_charge(atomic_uint_fast64_t *pending, uint64_t bytes, uint64_t limit);
+
+/** Takes back what was counted. @thread Any. */
+void pending_release(atomic_uint_fast64_t *pending, uint64_t bytes);
+
+#endif
