@@ -1,9 +1,10 @@
 /* Closing; see closing.h. */
 #include "net/closing.h"
 
-#include "net/connection.h"
+#include "net/ending.h"
 #include "net/inbound.h"
 #include "net/pausing.h"
+#include "net/server_data.h"
 #include "ws/frame.h"
 
 /* More than this is not taken from one that goes on sending. */

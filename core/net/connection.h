@@ -1,6 +1,6 @@
-/* A connection: a client's socket from `accept` to its end. What it is, how it is made, and the one
- * way in which it ends. What happens to it meanwhile is in files of one subject each: opening.h,
- * receiving.h, watching.h, pausing.h, closing.h, outbound.h; dispatch.h hands events to them.
+/* A connection: a client's socket from `accept` to its end. What it is, and how it is made. What
+ * happens to it is in files of one subject each: opening.h, guarding.h, receiving.h, watching.h,
+ * pausing.h, closing.h, outbound.h, ending.h; dispatch.h hands events to them.
  *
  * All on the connection's worker. */
 #ifndef NET_CONNECTION_H
@@ -72,8 +72,8 @@ struct connection {
 struct connection *connection_create(struct worker *worker, int fd, const char *address,
                                      struct place *place, const struct stream_owner *owner);
 
-/** The loop has let go of a connection: ends what is left of it, and frees it. */
-void connection_destroy(struct connection *connection);
+/** Takes it off the worker's list, and out of all counts. More than once is fine. */
+void connection_unlink(struct connection *connection);
 
 /** Gives its place back, since the client is let in or the socket is about to be closed. */
 void connection_leave_place(struct connection *connection);
@@ -96,34 +96,5 @@ void connection_set_timeout(struct connection *connection, uint64_t delay_ms);
 
 /** The same, unless it looks earlier anyway. */
 void connection_look_within(struct connection *connection, uint64_t delay_ms);
-
-/* --- Ending. The first cause is the one that counts. */
-
-/** Ends an open client: what it was sent before goes out, then the close frame. If it is being
- * closed by its gateway already, and @p cause is a fault, the code becomes this one.
- * @param code  0: a close frame without a code.
- * @param text  UTF-8, FRAME_REASON_MAX bytes at most. */
-void connection_end(struct connection *connection, enum end_cause cause, uint16_t code,
-                    toni_str text);
-
-/** The same, but what waits for it is dropped: it does not read, or the memory is needed. */
-void connection_end_now(struct connection *connection, enum end_cause cause, uint16_t code,
-                        const char *text);
-
-/** Ends the connection at once and without a word. Its gateway is told when the loop lets go.
- * @param cause  END_CAUSE_COUNT: what was noted before, or the gateway closed it. */
-void connection_abort(struct connection *connection, enum end_cause cause);
-
-/** A callback failed: ends the client with 1011. */
-void connection_fault(struct connection *connection);
-
-/** The host drains: tells the client 1001. */
-void connection_drain(struct connection *connection);
-
-/** After a swap: gives the client to the instance of the moment, and the limits. */
-void connection_adopt(struct connection *connection);
-
-/** The worker stops: ends the connection as far as the gateway and the rooms are concerned. */
-void connection_abandon(struct connection *connection);
 
 #endif

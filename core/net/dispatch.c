@@ -2,12 +2,13 @@
 #include "net/dispatch.h"
 
 #include "net/closing.h"
-#include "net/connection.h"
+#include "net/ending.h"
 #include "net/guarding.h"
 #include "net/opening.h"
 #include "net/outbound.h"
 #include "net/pausing.h"
 #include "net/receiving.h"
+#include "net/server_data.h"
 #include "net/watching.h"
 
 #include <stddef.h>

@@ -2,9 +2,10 @@
 #include "net/guarding.h"
 
 #include "instance/guard_ticket.h"
-#include "net/connection.h"
+#include "net/ending.h"
 #include "net/opening_state.h"
 #include "net/request_reading.h"
+#include "net/server_data.h"
 
 #include <stdlib.h>
 #include <strings.h>

@@ -1,11 +1,9 @@
 /* What is kept of what clients send; see inbound.h. */
 #include "net/inbound.h"
 
-#include "base/log_limit.h"
 #include "net/connection.h"
 #include "rooms/pins.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,19 +94,6 @@ void inbound_forget_message(struct connection *connection)
     buffer_finish(&message);
 }
 
-uint64_t inbound_look(struct connection *connection)
-{
-    const struct inbound *inbound = connection->inbound;
-    if (!inbound || inbound->message_began_ms == 0)
-        return UINT64_MAX;
-    const uint64_t due_ms = inbound->message_began_ms + connection->limits->message_ms;
-    const uint64_t now_ms = connection_now_ms(connection);
-    if (now_ms < due_ms)
-        return due_ms - now_ms;
-    connection_end_now(connection, END_BY_MESSAGE_TIME, 1008, "a message took too long");
-    return 0;
-}
-
 /* --- The rest */
 
 int inbound_keep_rest(struct connection *connection, const uint8_t *bytes, size_t size)
@@ -194,24 +179,4 @@ void inbound_forget(struct connection *connection)
     inbound->rest = NULL;
     inbound->rest_size = 0;
     inbound_forget_message(connection);
-}
-
-/* --- Too much for the host */
-
-static struct connection *connection_of(struct pin *pin)
-{
-    return ((struct inbound *)((char *)pin - offsetof(struct inbound, pin)))->connection;
-}
-
-void inbound_relieve(struct worker *worker)
-{
-    struct pin *pin;
-    while ((pin = budget_victim(budget_of(worker), worker->lane))) {
-        struct connection *connection = connection_of(pin);
-        const toni_client *client = connection->served.client;
-        log_limited(LOG_LEVEL_WARN,
-                    "client closed: unfinished messages together are above inbound_bytes",
-                    log_str("client", client ? client->name : ""), log_uint("bytes", pin->bytes));
-        connection_end_now(connection, END_BY_INBOUND_MEMORY, 1013, "too much is under way");
-    }
 }

@@ -64,11 +64,4 @@ static inline bool inbound_is_resumed(const struct inbound *inbound)
 /** Drops all. */
 void inbound_forget(struct connection *connection);
 
-/** Ends the connection if its message is late. @return Milliseconds until it is, UINT64_MAX if
- * none has begun; 0: the connection is being ended. */
-uint64_t inbound_look(struct connection *connection);
-
-/** While the budget is passed: closes the connections of this worker that have to go. */
-void inbound_relieve(struct worker *worker);
-
 #endif

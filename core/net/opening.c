@@ -5,12 +5,13 @@
 #include "instance/instance.h"
 #include "net/access.h"
 #include "net/closing.h"
-#include "net/connection.h"
+#include "net/ending.h"
 #include "net/guarding.h"
 #include "net/opening_state.h"
 #include "net/outbound.h"
 #include "net/receiving.h"
 #include "net/request_reading.h"
+#include "net/server_data.h"
 #include "net/watching.h"
 
 #include <time.h>

@@ -2,7 +2,7 @@
 #include "net/outbound.h"
 
 #include "net/closing.h"
-#include "net/connection.h"
+#include "net/ending.h"
 #include "net/pausing.h"
 #include "net/watching.h"
 

@@ -2,12 +2,15 @@
 #include "net/receiving.h"
 
 #include "base/clock.h"
+#include "base/log_limit.h"
 #include "base/utf8.h"
 #include "net/closing.h"
-#include "net/connection.h"
+#include "net/ending.h"
 #include "net/inbound.h"
 #include "net/watching.h"
+#include "rooms/pins.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -252,5 +255,26 @@ void receiving_resume(struct worker *worker)
         uint8_t *rest = inbound_take_rest(connection, &size);
         receiving_take(connection, rest, size);
         free(rest);
+    }
+}
+
+/* --- Too much for the host */
+
+static struct connection *connection_of(struct pin *pin)
+{
+    return ((struct inbound *)((char *)pin - offsetof(struct inbound, pin)))->connection;
+}
+
+void receiving_relieve(struct worker *worker)
+{
+    struct budget *budget = &worker->lane->budgets[BUDGET_INBOUND];
+    struct pin *pin;
+    while ((pin = budget_victim(budget, worker->lane))) {
+        struct connection *connection = connection_of(pin);
+        const toni_client *client = connection->served.client;
+        log_limited(LOG_LEVEL_WARN,
+                    "client closed: unfinished messages together are above inbound_bytes",
+                    log_str("client", client ? client->name : ""), log_uint("bytes", pin->bytes));
+        connection_end_now(connection, END_BY_INBOUND_MEMORY, 1013, "too much is under way");
     }
 }

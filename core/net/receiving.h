@@ -22,4 +22,7 @@ void receiving_take(struct connection *connection, uint8_t *bytes, size_t size);
 /** Goes on with what was kept of connections that were paused. */
 void receiving_resume(struct worker *worker);
 
+/** While the budget is passed: closes the connections of this worker that have to go. */
+void receiving_relieve(struct worker *worker);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "instance/instance.h"
 #include "net/connection.h"
+#include "net/server_data.h"
 #include "ws/field.h"
 
 #include <stdlib.h>

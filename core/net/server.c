@@ -211,14 +211,6 @@ static int report_held_up(struct server *server, const struct worker *worker)
     return -1;
 }
 
-void server_worker_ended(struct server *server, struct worker *worker)
-{
-    pthread_mutex_lock(&server->end_lock);
-    worker->has_ended = true;
-    pthread_cond_broadcast(&server->one_ended);
-    pthread_mutex_unlock(&server->end_lock);
-}
-
 /* Not by pthread_timedjoin_np(3), whose deadline moves with the wall clock.
  * @return 0, or -1 if a callback holds the worker up until then. */
 static int join(struct server *server, struct worker *worker, uint64_t until_ns)

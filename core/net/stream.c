@@ -83,16 +83,20 @@ ssize_t stream_read(struct stream *stream, void *to, size_t size)
     return is_for_now(errno) && !stream->is_broken ? 0 : STREAM_BROKEN;
 }
 
-ssize_t stream_write(struct stream *stream, const void *bytes, size_t size)
+/* Kept out of the way of what the socket takes whole, which is nearly everything. */
+__attribute__((noinline)) static ssize_t become_full(struct stream *stream, ssize_t taken)
 {
-    ssize_t taken = send(stream->fd, bytes, size, MSG_NOSIGNAL);
-    if (taken == (ssize_t)size)
-        return taken;
     if (taken < 0 && !is_for_now(errno))
         return -1;
     stream->is_full = true;
     want(stream, stream->wants | STREAM_WRITE);
     return taken > 0 ? taken : 0;
+}
+
+ssize_t stream_write(struct stream *stream, const void *bytes, size_t size)
+{
+    ssize_t taken = send(stream->fd, bytes, size, MSG_NOSIGNAL);
+    return taken == (ssize_t)size ? taken : become_full(stream, taken);
 }
 
 void stream_listen(struct stream *stream, unsigned events)

@@ -1,7 +1,7 @@
 /* Watching; see watching.h. */
 #include "net/watching.h"
 
-#include "net/connection.h"
+#include "net/ending.h"
 #include "net/inbound.h"
 
 void watching_heard(struct connection *connection)
@@ -77,12 +77,25 @@ static uint64_t look_for_movement(struct connection *connection)
     return next;
 }
 
+static uint64_t look_for_the_end_of_a_message(struct connection *connection)
+{
+    const struct inbound *inbound = connection->inbound;
+    if (!inbound || inbound->message_began_ms == 0)
+        return UINT64_MAX;
+    const uint64_t due_ms = inbound->message_began_ms + connection->limits->message_ms;
+    const uint64_t now_ms = connection_now_ms(connection);
+    if (now_ms < due_ms)
+        return due_ms - now_ms;
+    connection_end_now(connection, END_BY_MESSAGE_TIME, 1008, "a message took too long");
+    return 0;
+}
+
 /* What can end a connection that is not paused. While one is, these clocks stand still. */
 static uint64_t look_at_clocks(struct connection *connection)
 {
     uint64_t life = look_for_life(connection);
     uint64_t messages = life > 0 ? look_for_messages(connection) : 0;
-    uint64_t message = messages > 0 ? inbound_look(connection) : 0;
+    uint64_t message = messages > 0 ? look_for_the_end_of_a_message(connection) : 0;
     return message > 0 ? earlier(life, earlier(messages, message)) : 0;
 }
 

@@ -2,6 +2,7 @@
 #include "net/worker.h"
 
 #include "base/clock.h"
+#include "net/server_data.h"
 
 /* So long another worker, which sleeps, waits at most to hear of what it was posted. */
 #define OTHERS_WAIT_NS 200000u

@@ -4,8 +4,8 @@
 #ifndef NET_WORKER_H
 #define NET_WORKER_H
 
+#include "instance/slot.h"
 #include "net/drain.h"
-#include "net/server.h"
 #include "net/timeouts.h"
 #include "net/worker_figures.h"
 #include "rooms/lane.h"
@@ -19,6 +19,7 @@
 
 struct connection;
 struct inbound;
+struct server;
 
 /* One read takes no more than this. */
 #define WORKER_READ_MAX 65536u

@@ -6,9 +6,9 @@
 #include "base/log_limit.h"
 #include "net/connection.h"
 #include "net/dispatch.h"
-#include "net/inbound.h"
 #include "net/listener.h"
 #include "net/receiving.h"
+#include "net/server_data.h"
 #include "plugin/call.h"
 
 #include <netinet/in.h>
@@ -47,7 +47,7 @@ static void on_turn_end(uv_prepare_t *prepare)
     struct worker *worker = prepare->data;
     worker_notice_turn(worker);
     if (budget_is_passed(&worker->lane->budgets[BUDGET_INBOUND]))
-        inbound_relieve(worker);
+        receiving_relieve(worker);
     receiving_resume(worker);
     lane_turn(worker->lane);
     worker_flushed(worker);
@@ -60,13 +60,23 @@ static void on_turn_end(uv_prepare_t *prepare)
         uv_idle_stop(&worker->again);
 }
 
+/* The last that the thread does. */
+static void note_end(struct worker *worker)
+{
+    struct server *server = worker->server;
+    pthread_mutex_lock(&server->end_lock);
+    worker->has_ended = true;
+    pthread_cond_broadcast(&server->one_ended);
+    pthread_mutex_unlock(&server->end_lock);
+}
+
 static void *run(void *data)
 {
     struct worker *worker = data;
     plugin_call_worker = (int)worker->index;
     lane_attach(worker->lane);
     uv_run(&worker->loop, UV_RUN_DEFAULT);
-    server_worker_ended(worker->server, worker);
+    note_end(worker);
     return NULL;
 }
 

@@ -13,6 +13,9 @@ from pathlib import Path
 
 CORE_ORDER = ["base", "ws", "rooms", "config", "plugin", "instance", "graph", "swap", "net", "http", "host"]
 
+# In these folders no file is in a circle of includes.
+NO_CIRCLES = ("core/net/", "core/ws/")
+
 # A library's header -> (where it may be included, how that is said, in how many files at most)
 ONE_PLACE = {
     "libwebsockets.h": (re.compile(r"(?!)"), "no file", None),
@@ -96,11 +99,29 @@ def judge(source, target):
     return None
 
 
+def circles(includes):
+    """Of files that include each other, directly or not: (file, line, text). A .c and its .h are one."""
+    reached = {}
+    for unit in includes:
+        seen, todo = set(), [unit]
+        while todo:
+            for other in includes.get(todo.pop(), {}):
+                if other not in seen:
+                    seen.add(other)
+                    todo.append(other)
+        reached[unit] = seen
+    for unit, others in includes.items():
+        for other, (source, number, name) in others.items():
+            if unit in reached.get(other, ()):
+                yield source, number, f"{name}: a circle: that includes this one, directly or not"
+
+
 def findings(tree):
     """Every broken rule as (file, line, text)."""
     tree = Path(tree).resolve()
     found = []
     users = {}  # what may be in one file only -> the files it is in, each with its first line
+    includes = {}  # of the folders without circles: unit -> included unit -> where
 
     for path in sources(tree):
         source = path.relative_to(tree).as_posix()
@@ -124,9 +145,13 @@ def findings(tree):
                 fault = judge(source, target)
                 if fault:
                     found.append((source, number, f"{name}: {fault}"))
+                unit, other = source.rsplit(".", 1)[0], target.rsplit(".", 1)[0]
+                if unit != other and source.startswith(NO_CIRCLES) and target.startswith(NO_CIRCLES):
+                    includes.setdefault(unit, {}).setdefault(other, (source, number, name))
             elif quoted:
                 found.append((source, number, f"{name}: no such file in this tree"))
 
+    found.extend(circles(includes))
     for use, files in users.items():
         if len(files) > 1:
             for source, number in files.items():
