@@ -31,7 +31,7 @@
 #define LAST_WORDS_MS 500
 
 struct host {
-    toni_host table;
+    const toni_host *table;
     struct loading loading;
     struct slots slots;
     char *real_path; /* of the configuration: who asks for the status may be in another folder */

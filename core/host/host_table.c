@@ -8,7 +8,7 @@
 #include "instance/tasks.h"
 #include "rooms/api.h"
 
-void host_table_fill(toni_host *table)
+static void fill(toni_host *table)
 {
     *table = (toni_host){
         .struct_size = sizeof *table,
@@ -21,4 +21,12 @@ void host_table_fill(toni_host *table)
     http_exchange_fill_table(table);
     tasks_fill_table(table);
     state_fill_table(table);
+}
+
+const toni_host *host_table(void)
+{
+    static toni_host table;
+
+    fill(&table);
+    return &table;
 }

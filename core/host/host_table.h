@@ -4,7 +4,8 @@
 
 #include <toni/host.h>
 
-/** Fills in the whole table. */
-void host_table_fill(toni_host *table);
+/** @return The whole table. It stays where it is until the process ends: plugins may decide tickets
+ * of guards when all else has gone. */
+const toni_host *host_table(void);
 
 #endif

@@ -82,13 +82,13 @@ static int make(struct host *host)
     host->admin = http_admin_create(&config->admin, &host->predecessor.inherited, host->access);
     if (!host->admin)
         return -1;
-    host->connections = connections_create(&host->table, &config->limits, worker_count(config));
+    host->connections = connections_create(host->table, &config->limits, worker_count(config));
     if (!host->connections) {
         log_error("the host could not be made: out of memory");
         return -1;
     }
     host->server = server_create(host->connections, &host->slots, &config->limits, &host->drained);
-    host->http = http_server_create(&host->table, &host->slots, &config->limits, &host->drained);
+    host->http = http_server_create(host->table, &host->slots, &config->limits, &host->drained);
     if (!host->server || !host->http)
         return -1;
     host->server->access = host->access;
@@ -98,7 +98,7 @@ static int make(struct host *host)
         log_error("the threads for timers and jobs could not be made: out of memory or threads");
         return -1;
     }
-    return graph_create(host->loading.graph, &host->slots, &host->table, host->connections,
+    return graph_create(host->loading.graph, &host->slots, host->table, host->connections,
                         host->tasks);
 }
 
@@ -218,7 +218,7 @@ static int raise_for_any(void)
 static int prepare(struct host *host)
 {
     warn_of_root();
-    host_table_fill(&host->table);
+    host->table = host_table();
     if (slots_init(&host->slots))
         return -1;
     const struct descriptor_demand demand = descriptor_demand(host->loading.config);

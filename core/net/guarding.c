@@ -136,10 +136,13 @@ static toni_guard_ticket *take_ticket(void *context)
     if (opening->ticket)
         return NULL;
     struct wait *wait = malloc(sizeof *wait);
-    if (wait)
-        *wait = (struct wait){.command.type = &type,
-                              .lane = opening->connection->served.worker->lane,
-                              .connection = opening->connection};
+    if (wait) {
+        *wait = (struct wait){
+            .command.type = &type,
+            .lane = opening->connection->served.worker->lane,
+            .connection = opening->connection,
+        };
+    }
     opening->ticket =
         guard_ticket_begin(server_of(opening->connection)->guard_tickets,
                            wait ? &wait->ticket : NULL, copy_request(opening), post_decision);

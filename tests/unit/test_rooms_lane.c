@@ -151,12 +151,14 @@ START_TEST(calls_come_first_then_commands_then_flushes)
     lane_touch(&lanes[0], &two.node); /* is there */
     post(&lanes[0], 'a');
     ck_assert_int_eq(lane_post_call(&lanes[0], run_note, "c"), 0);
+    lane_post_as_call(&lanes[0], word('k')); /* among the calls, in the order of posting */
+    ck_assert_int_eq(lane_post_call(&lanes[0], run_note, "d"), 0);
     lane_turn(&lanes[0]);
-    ck_assert_str_eq(seen, "ca21");
+    ck_assert_str_eq(seen, "ckda21");
     lane_touch(&lanes[0], &one.node); /* again, once it was flushed */
     ck_assert(lane_pending(&lanes[0]));
     lane_flush(&lanes[0]);
-    ck_assert_str_eq(seen, "ca211");
+    ck_assert_str_eq(seen, "ckda211");
     ck_assert(!lane_pending(&lanes[0]));
     end();
 }
@@ -233,9 +235,10 @@ START_TEST(a_lane_that_ends_drops_what_is_there)
     post(&lanes[0], 'a');
     post(&lanes[0], 'b');
     ck_assert_int_eq(lane_post_call(&lanes[0], run_note, "c"), 0);
+    lane_post_as_call(&lanes[0], word('k'));
     lane_touch(&lanes[0], &one.node);
     end();
-    ck_assert_str_eq(seen, "--~");
+    ck_assert_str_eq(seen, "---~");
 }
 END_TEST
 
