@@ -137,7 +137,9 @@ void guard_ticket_arrived(toni_guard_ticket *ticket)
 
 static toni_guard_ticket *guard_wait(const toni_request *request)
 {
-    return request->wait ? request->wait(request->find_context) : NULL;
+    const struct request_source *source = request->source;
+
+    return source && source->wait ? source->wait(request->source_context) : NULL;
 }
 
 static const toni_request *guard_request(const toni_guard_ticket *ticket)

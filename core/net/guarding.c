@@ -164,15 +164,19 @@ static void listen_on(struct connection *connection)
     stream_listen(&connection->stream, has_room ? STREAM_READ : STREAM_END);
 }
 
+static const struct request_source in_guard = {
+    .find_header = request_reading_find_header,
+    .wait = take_ticket,
+};
+
 static enum guard_verdict ask(struct connection *connection)
 {
     struct opening *opening = connection->opening;
     toni_request *request = opening->request;
     opening->connection = connection;
     request_reading_open_headers(opening, request);
-    request->wait = take_ticket;
+    request->source = &in_guard;
     const int32_t result = gateway_guard(&connection->served, request);
-    request->wait = NULL;
     request_reading_close_headers(opening, request);
     const enum guard_verdict verdict = guard_verdict(connection->served.slot->name, result,
                                                      opening->ticket, opening->is_ticket_refused);

@@ -16,7 +16,7 @@ struct header_text {
 
 /* --- Headers by name */
 
-static int32_t find_header(void *context, toni_str name, toni_str *value)
+int32_t request_reading_find_header(void *context, toni_str name, toni_str *value)
 {
     struct opening *opening = context;
     unsigned index = 0;
@@ -37,8 +37,9 @@ static int32_t find_header(void *context, toni_str name, toni_str *value)
 
 void request_reading_open_headers(struct opening *opening, toni_request *request)
 {
-    request->find_header = find_header;
-    request->find_context = opening;
+    static const struct request_source source = {.find_header = request_reading_find_header};
+    request->source = &source;
+    request->source_context = opening;
 }
 
 static void free_headers(struct opening *opening)
@@ -52,8 +53,8 @@ static void free_headers(struct opening *opening)
 
 void request_reading_close_headers(struct opening *opening, toni_request *request)
 {
-    request->find_header = NULL;
-    request->find_context = NULL;
+    request->source = NULL;
+    request->source_context = NULL;
     free_headers(opening);
 }
 
@@ -104,7 +105,7 @@ static size_t read_kept(struct opening *opening, const toni_str *const *names,
     size_t count = 0;
     for (size_t i = 0; names && names[i]; i++) {
         kept[count].name = *names[i];
-        if (find_header(opening, *names[i], &kept[count].value) == TONI_OK)
+        if (request_reading_find_header(opening, *names[i], &kept[count].value) == TONI_OK)
             count++;
     }
     return count;

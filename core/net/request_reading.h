@@ -17,6 +17,10 @@ int request_reading_make(struct connection *connection);
 /** Lets every header be read by name, for the length of one callback. */
 void request_reading_open_headers(struct opening *opening, toni_request *request);
 
+/** Finds a header by name, meanwhile: see struct request_source.
+ * @param context  The opening. */
+int32_t request_reading_find_header(void *context, toni_str name, toni_str *value);
+
 /** Ends that, and frees what was read. */
 void request_reading_close_headers(struct opening *opening, toni_request *request);
 

@@ -117,9 +117,9 @@ static int32_t request_header(const toni_request *request, toni_str name, toni_s
             return TONI_OK;
         }
     }
-    if (!request->find_header)
+    if (!request->source)
         return TONI_ERR_NOT_FOUND;
-    return request->find_header(request->find_context, name, value);
+    return request->source->find_header(request->source_context, name, value);
 }
 
 void request_fill_table(toni_host *table)

@@ -13,19 +13,21 @@ struct request_field {
     toni_str value;
 };
 
-/** Looks up a header that was not kept, as long as there is one to look up.
- * @param value  Set to a string that lives until the next call.
- * @return TONI_OK or TONI_ERR_NOT_FOUND. */
-typedef int32_t request_find_header(void *context, toni_str name, toni_str *value);
+/** What can be asked about a request while its handshake lasts. */
+struct request_source {
+    /** Looks up a header that was not kept.
+     * @param value  Set to a string that lives until the callback returns.
+     * @return TONI_OK, TONI_ERR_NOT_FOUND or TONI_ERR_NO_MEMORY. */
+    int32_t (*find_header)(void *context, toni_str name, toni_str *value);
 
-/** Takes a ticket for the guard that is asked about the request; see toni_guard_wait. */
-typedef toni_guard_ticket *request_wait(void *context);
+    /** Takes a ticket for the guard that runs, see toni_guard_wait. NULL: none does. */
+    toni_guard_ticket *(*wait)(void *context);
+};
 
 struct toni_request {
-    const toni_host *host;            /* first, for ever: see toni/abi.h */
-    request_find_header *find_header; /* NULL once the headers are gone */
-    request_wait *wait;               /* NULL but in a guard */
-    void *find_context;               /* of both */
+    const toni_host *host;               /* first, for ever: see toni/abi.h */
+    const struct request_source *source; /* NULL but in guards and `on_connect` */
+    void *source_context;
     toni_str path;
     toni_str query;
     toni_str origin;
