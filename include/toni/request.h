@@ -41,7 +41,7 @@ static inline toni_str toni_request_address(const toni_request *request)
     return toni_host_of(request)->request_part(request, TONI_REQUEST_ADDRESS);
 }
 
-/** @return The subprotocol that was agreed on, or the empty string; in a guard always empty. @since
+/** @return The subprotocol that was agreed on, or the empty string; in a guard what will be. @since
  * ABI 1.0 */
 static inline toni_str toni_request_subprotocol(const toni_request *request)
 {
