@@ -52,7 +52,8 @@ void room_unref(struct room *room)
     free(room);
 }
 
-void membership_release(struct membership *membership)
+/* Not inlined: where it is, gcc takes the one that is embedded for freed. */
+__attribute__((noinline)) void membership_release(struct membership *membership)
 {
     if (atomic_fetch_sub_explicit(&membership->holders, 1, memory_order_acq_rel) != 1)
         return;

@@ -16,6 +16,16 @@ CORE_ORDER = ["base", "ws", "rooms", "config", "plugin", "instance", "graph", "s
 # In these folders no file is in a circle of includes.
 NO_CIRCLES = ("core/net/", "core/ws/")
 
+# In these folders files have an order, too: a file includes those before it. X.h and X.c are one.
+FILE_ORDER = {
+    "core/rooms": [
+        "limits", "transport", "lane_figures", "spares", "registry", "receipt", "request",
+        "topic", "budget", "batch", "outbox", "lane", "pins", "backlog", "receiver", "direct", "audience",
+        "shared", "rules", "room", "room_table", "broadcast", "memberships", "client", "client_list", "client_set",
+        "target", "multicast", "send", "connections", "api",
+    ],
+}  # fmt: skip
+
 # A library's header -> (where it may be included, how that is said, in how many files at most)
 ONE_PLACE = {
     "libwebsockets.h": (re.compile(r"(?!)"), "no file", None),
@@ -78,6 +88,29 @@ def rank(file):
     return None
 
 
+def place(file):
+    """The folder and the place of a file that is in FILE_ORDER; the place is None if it is missing there."""
+    folder, _, name = file.rpartition("/")
+    order = FILE_ORDER.get(folder)
+    if order is None:
+        return None, None
+    stem = name.rpartition(".")[0]
+    return folder, order.index(stem) if stem in order else None
+
+
+def judge_files(source, target):
+    """As judge, of two files in a folder where these have an order."""
+    source_folder, source_place = place(source)
+    target_folder, target_place = place(target)
+    if source_folder is None or source_folder != target_folder:
+        return None
+    if source_place is None or target_place is None:
+        return f"FILE_ORDER does not say where in {source_folder} this is"
+    if target_place > source_place:
+        return f"an arrow that points back in {source_folder}: see FILE_ORDER"
+    return None
+
+
 def judge(source, target):
     """What is wrong with `source` including `target`, both files of the tree; None if nothing is."""
     part = source.split("/")[0]
@@ -96,7 +129,7 @@ def judge(source, target):
         return "core/base knows nothing of toni/"
     elif rank(target) > rank(source):
         return "an arrow that points back: include <- " + " <- ".join(CORE_ORDER)
-    return None
+    return judge_files(source, target)
 
 
 def circles(includes):

@@ -16,7 +16,10 @@ GOOD = {
     "core/base/log.h": "#include <stdio.h>\n",
     "core/base/log.c": '#include "base/log.h"\n',
     "core/rooms/room.h": "#include <toni/abi.h>\n",
-    "core/rooms/room.c": '#include "room.h"\n#include "base/log.h"\n',
+    "core/rooms/lane.h": "\n",
+    "core/rooms/receiver.c": '#include "rooms/lane.h"\n#include "rooms/receiver.h"\n',
+    "core/rooms/receiver.h": "\n",
+    "core/rooms/room.c": '#include "rooms/receiver.h"\n#include "room.h"\n#include "base/log.h"\n',
     "core/config/conf.c": "#include <libconfig.h>\n",
     "core/ws/deflate.c": "#include <zlib.h>\n",
     "core/plugin/loader.h": '#include "rooms/room.h"\n',
@@ -59,6 +62,8 @@ BAD = [
     ("nor another plugin", "plugins/rooms/bad.c", '#include "../echo/echo.h"'),
     ("the SDK does not see the host", "sdk/bad.h", '#include "base/log.h"'),
     ("a quoted header exists", "core/base/bad.c", '#include "base/none.h"'),
+    ("a lane does not see receivers", "core/rooms/lane.c", '#include "rooms/receiver.h"'),
+    ("a file in rooms has its place", "core/rooms/other.c", '#include "rooms/lane.h"'),
     ("core/ has its five folders", "core/util/bad.c", '#include "base/log.h"'),
 ]
 
