@@ -53,7 +53,7 @@ static int try_libraries(void)
     size_t size = compose(text);
 
     if (getenv("TEST_TRIAL_STOPPED"))
-        raise(SIGSTOP);
+        (void)raise(SIGSTOP);
     while (read(TRIAL_FD, &byte, 1) > 0)
         continue;
     if (bytes)
