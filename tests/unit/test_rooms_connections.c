@@ -1421,7 +1421,7 @@ static void *send_from_elsewhere(void *data)
     return NULL;
 }
 
-/* The same where it is one client's, and what is sent lengthens a letter that is there. */
+/* The same where it is one client's, and what is sent lengthens a command that is there. */
 START_TEST(who_sends_does_not_wait_for_the_turn_of_who_sent_before)
 {
     struct peer *far = add(1);
@@ -1598,7 +1598,7 @@ START_TEST(the_touched_who_are_never_flushed_do_not_leak)
 }
 END_TEST
 
-START_TEST(letters_that_are_never_delivered_do_not_leak)
+START_TEST(commands_that_are_never_delivered_do_not_leak)
 {
     struct peer *a = peer_connect(&fixture, 0), *b = peer_connect(&fixture, 1);
     join(a, "r"), join(b, "r");
@@ -1694,7 +1694,7 @@ int main(void)
     tcase_add_test(cases, a_burst_to_a_client_that_recovers_is_forgiven);
     tcase_add_test(cases, the_limits_of_a_slow_consumer_are_exact);
     tcase_add_test(cases, the_touched_who_are_never_flushed_do_not_leak);
-    tcase_add_test(cases, letters_that_are_never_delivered_do_not_leak);
+    tcase_add_test(cases, commands_that_are_never_delivered_do_not_leak);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);

@@ -203,7 +203,7 @@ START_TEST(members_move_while_exceptions_wait)
     toni_leave_room(connections, ghost->id, room_name("r"));
     const toni_message direct = toni_text(toni_str_of("direct"));
     toni_send_to_client(connections, reads->id, &direct);
-    to_others(last, "r", "2"); /* in another letter */
+    to_others(last, "r", "2"); /* in another command */
     broadcast("r", "3");
     turn();
     RECEIVED(ghost, "1");
@@ -308,7 +308,7 @@ END_TEST
 
 /* --- Memory */
 
-START_TEST(a_room_has_shards_and_letters_for_the_lanes_that_have_members)
+START_TEST(a_room_has_shares_and_commands_for_the_lanes_that_have_members)
 {
     struct peer *near = add(0, "r"), *far = add(1, "r");
     struct room *room = room_table_find(connections, room_name("r"));
@@ -355,7 +355,7 @@ int main(void)
     tcase_add_test(cases, everyone_but_one);
     tcase_add_test(cases, a_union_counts_each_once);
     tcase_add_test(cases, who_comes_and_goes_before_a_union_arrives_leaves_no_ghost);
-    tcase_add_test(cases, a_room_has_shards_and_letters_for_the_lanes_that_have_members);
+    tcase_add_test(cases, a_room_has_shares_and_commands_for_the_lanes_that_have_members);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);

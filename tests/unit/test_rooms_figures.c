@@ -100,7 +100,7 @@ START_TEST(a_broadcast_counts_each_member_of_all_lanes)
     COUNTED(queued, 0);
     turn();
     ck_assert_int_eq(broadcast("r", "x"), 3);
-    ck_assert_int_eq(broadcast("r", "y"), 3); /* the same letter */
+    ck_assert_int_eq(broadcast("r", "y"), 3); /* the same command */
     turn();
     read_figures();
     COUNTED(targeted, 9);
