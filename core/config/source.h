@@ -28,7 +28,9 @@ struct source {
 /** @return The byte @p offset behind where the pass is; NUL at the end. */
 static inline char source_at(const struct source *source, size_t offset)
 {
-    return source->at + offset < source->length ? source->bytes[source->at + offset] : '\0';
+    if (source->at + offset < source->length)
+        return source->bytes[source->at + offset];
+    return '\0';
 }
 
 /** Opens a file and reads it.

@@ -185,8 +185,9 @@ static bool take_back(struct tasks *tasks, uint64_t number)
     if (task)
         task_delist(task);
     pthread_mutex_unlock(&tasks->lock);
+    const bool is_there = task != NULL;
     free(task);
-    return task;
+    return is_there;
 }
 
 static int32_t target_send_with_receipt(toni_target *target, const toni_message *message,

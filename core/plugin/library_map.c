@@ -75,7 +75,8 @@ bool library_is_mapped(const char *name)
 {
     void *handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
 
+    const bool is_mapped = handle != NULL;
     if (handle)
         dlclose(handle);
-    return handle;
+    return is_mapped;
 }

@@ -17,10 +17,11 @@ int swap_set_limits(struct swap *swap)
         swap_fault_no_memory(swap, setup->at);
         while (i-- > 0) {
             if (swap->changes.next[i].change == CHANGE_SWAP ||
-                swap->changes.next[i].change == CHANGE_LIMITS)
+                swap->changes.next[i].change == CHANGE_LIMITS) {
                 (void)slot_set_limits(
                     swap->next->setups[i].slot,
                     &swap_instance_before(swap, i)->setup.limits); /* it has a copy of these */
+            }
         }
         return -1;
     }
