@@ -128,24 +128,30 @@ static void drop(struct command *command)
     guard_ticket_arrived(&wait_of(command)->ticket);
 }
 
+/* @return Its ticket, which is freed with it by who lets go of it last; NULL on no memory. */
+static toni_guard_ticket *create_wait(struct connection *connection)
+{
+    static const struct command_type type = {deliver, drop};
+    struct wait *wait = malloc(sizeof *wait);
+    if (!wait)
+        return NULL;
+    *wait = (struct wait){
+        .command.type = &type,
+        .lane = connection->served.worker->lane,
+        .connection = connection,
+    };
+    return &wait->ticket;
+}
+
 /* What toni_guard_wait comes to, in the guard. */
 static toni_guard_ticket *take_ticket(void *context)
 {
-    static const struct command_type type = {deliver, drop};
     struct opening *opening = context;
     if (opening->ticket)
         return NULL;
-    struct wait *wait = malloc(sizeof *wait);
-    if (wait) {
-        *wait = (struct wait){
-            .command.type = &type,
-            .lane = opening->connection->served.worker->lane,
-            .connection = opening->connection,
-        };
-    }
     opening->ticket =
         guard_ticket_begin(server_of(opening->connection)->guard_tickets,
-                           wait ? &wait->ticket : NULL, copy_request(opening), post_decision);
+                           create_wait(opening->connection), copy_request(opening), post_decision);
     opening->is_ticket_refused = !opening->ticket;
     return opening->ticket;
 }

@@ -72,17 +72,26 @@ static void inflate_and_deliver(struct connection *connection, uint8_t kind, con
     if (worker->inflater)
         result = inflater_inflate(worker->inflater, bytes, size, connection->limits->message_bytes,
                                   &message);
-    if (result == INFLATED && kind == FRAME_TEXT && !utf8_valid(message.bytes, message.length))
-        connection_end(connection, END_BY_PROTOCOL_ERROR, 1007, toni_str_of("text is not UTF-8"));
-    else if (result == INFLATED)
-        deliver(connection, kind, message.length > 0 ? message.bytes : "", message.length);
-    else if (result == INFLATED_INVALID)
+    switch (result) {
+    case INFLATED:
+        if (kind == FRAME_TEXT && !utf8_valid(message.bytes, message.length)) {
+            connection_end(connection, END_BY_PROTOCOL_ERROR, 1007,
+                           toni_str_of("text is not UTF-8"));
+        } else {
+            deliver(connection, kind, message.length > 0 ? message.bytes : "", message.length);
+        }
+        break;
+    case INFLATED_INVALID:
         connection_end(connection, END_BY_PROTOCOL_ERROR, 1007,
                        toni_str_of("not compressed as agreed"));
-    else if (result == INFLATED_TOO_BIG)
+        break;
+    case INFLATED_TOO_BIG:
         connection_end(connection, END_BY_LIMIT, 1009, toni_str_of("message too big"));
-    else
+        break;
+    case INFLATED_NO_MEMORY:
         connection_end(connection, END_BY_FAULT, 1011, toni_str_of("out of memory"));
+        break;
+    }
     buffer_finish(&message);
 }
 

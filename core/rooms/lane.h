@@ -64,7 +64,6 @@ enum lane_sleep {
 
 struct lane {
     /* Set before the worker starts. All lanes lie in one array. */
-    uint32_t index;
     void (*wake)(void *data); /* makes the worker's loop turn; called from any thread */
     void *wake_data;
     const struct lane_work *work;
@@ -72,6 +71,7 @@ struct lane {
 
     /* The thread that runs the lane; `thread` is valid once `attached` is true. */
     atomic_bool attached;
+    uint32_t index; /* set before the worker starts, too */
     pthread_t thread;
 
     /* The queues. `mutex` is the last in the order of locks: nothing else is locked under it. */

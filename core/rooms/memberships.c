@@ -51,21 +51,23 @@ static void take_out(struct memberships *set, const struct membership *membershi
     }
 }
 
-static void put_visited(struct membership *membership, void *data)
-{
-    put(data, membership);
-}
-
 /* @return 0, or -1 on no memory; then nothing is changed. */
 static int resize(struct memberships *set, uint32_t size)
 {
-    struct memberships resized = {
-        .places = calloc(size, sizeof(struct membership *)), .size = size, .count = set->count};
-    if (!resized.places)
+    struct membership **places = calloc(size, sizeof(struct membership *));
+    if (!places)
         return -1;
-    memberships_each(set, put_visited, &resized);
-    if (set->size > 0)
-        free(set->places);
+    struct memberships resized = {.places = places, .size = size, .count = set->count};
+    if (set->size == 0) {
+        put(&resized, set->only);
+        *set = resized;
+        return 0;
+    }
+    for (uint32_t i = 0; i < set->size; i++) {
+        if (set->places[i])
+            put(&resized, set->places[i]);
+    }
+    free(set->places);
     *set = resized;
     return 0;
 }

@@ -240,18 +240,18 @@ void outbox_each(const struct outbox *outbox, outbox_told *told, void *data)
  * so that it can be; without memory for that it is not dropped either. */
 static void set_begun_apart(struct outbox *outbox)
 {
-    if (outbox->begun == 0 || entry_at(outbox, 0)->count == 1 ||
-        (outbox->count == outbox->capacity && grow(outbox)))
+    if (outbox->begun == 0)
         return;
-    struct outbox_entry *rest = entry_at(outbox, 0);
-    const struct outbox_entry begun = {
-        .batch = batch_take(outbox->refs, rest->batch), .first = rest->first, .count = 1};
-    rest->first++;
-    rest->count--;
+    const struct outbox_entry entry = *entry_at(outbox, 0);
+    if (entry.count == 1 || (outbox->count == outbox->capacity && grow(outbox)))
+        return;
+    *entry_at(outbox, 0) = (struct outbox_entry){
+        .batch = entry.batch, .first = entry.first + 1, .count = entry.count - 1};
     outbox->head = (outbox->head + outbox->capacity - 1) & (outbox->capacity - 1);
     outbox->count++;
     outbox->held += outbox->held > 0;
-    *entry_at(outbox, 0) = begun;
+    *entry_at(outbox, 0) = (struct outbox_entry){
+        .batch = batch_take(outbox->refs, entry.batch), .first = entry.first, .count = 1};
 }
 
 static bool may_drop(const struct outbox *outbox, uint32_t index)
