@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,13 +45,19 @@ static toni_fake_host *host_of_target(const toni_target *target)
 
 /* --- The record */
 
+/* A plugin may use its tickets on threads of its own: guards what becomes of them, and the record.
+ * No check fails under it, since that would leave it locked where Check does not fork. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
 TONI_PRINTF(2, 3) static void record(toni_fake_host *host, const char *format, ...)
 {
-    size_t used = strlen(host->calls);
-    size_t space = sizeof host->calls - used;
     va_list arguments;
     va_start(arguments, format);
+    pthread_mutex_lock(&lock);
+    size_t used = strlen(host->calls);
+    size_t space = sizeof host->calls - used;
     int length = vsnprintf(host->calls + used, space, format, arguments);
+    pthread_mutex_unlock(&lock);
     va_end(arguments);
     ck_assert_msg(length >= 0 && (size_t)length < space,
                   "more calls than the fake host takes: use toni_fake_host_expect or _clear");
@@ -467,7 +474,10 @@ static int32_t request_header(const toni_request *request, toni_str name, toni_s
 static toni_fake_ticket *ticket_of(const toni_guard_ticket *ticket)
 {
     toni_fake_ticket *of = (toni_fake_ticket *)ticket;
-    ck_assert_msg(of->host != NULL && !of->is_decided, "a ticket that has been decided already");
+    pthread_mutex_lock(&lock);
+    const int is_open = of->host && !of->is_decided;
+    pthread_mutex_unlock(&lock);
+    ck_assert_msg(is_open, "a ticket that has been decided already");
     return of;
 }
 
@@ -482,14 +492,15 @@ static toni_guard_ticket *guard_wait(const toni_request *request)
     client->in_vain = result_of(host, "guard_wait") < 0;
     if (client->in_vain)
         return NULL;
-    toni_fake_ticket *ticket = host->tickets;
-    while (ticket->host) {
+    toni_fake_ticket *ticket = host->tickets, *end = ticket + TONI_FAKE_MAX_TICKETS;
+    pthread_mutex_lock(&lock);
+    while (ticket < end && ticket->host)
         ticket++;
-        ck_assert_msg(ticket < host->tickets + TONI_FAKE_MAX_TICKETS,
-                      "more tickets than the fake host takes: TONI_FAKE_MAX_TICKETS");
-    }
-    *ticket = (toni_fake_ticket){
-        .host = &host->table, .id = client->id, .client = client, .request = request};
+    if (ticket < end)
+        *ticket = (toni_fake_ticket){
+            .host = &host->table, .id = client->id, .client = client, .request = request};
+    pthread_mutex_unlock(&lock);
+    ck_assert_msg(ticket < end, "more tickets than the fake host takes: TONI_FAKE_MAX_TICKETS");
     client->ticket = ticket;
     return (toni_guard_ticket *)ticket;
 }
@@ -501,17 +512,23 @@ static const toni_request *guard_request(const toni_guard_ticket *ticket)
 
 static int32_t guard_is_cancelled(const toni_guard_ticket *ticket)
 {
-    return ticket_of(ticket)->client == NULL;
+    const toni_fake_ticket *of = ticket_of(ticket);
+    pthread_mutex_lock(&lock);
+    const int is_cancelled = !of->client;
+    pthread_mutex_unlock(&lock);
+    return is_cancelled;
 }
 
 static void guard_decide(toni_guard_ticket *ticket, int32_t result)
 {
     toni_fake_ticket *of = ticket_of(ticket);
     record(host_of(ticket), "guard_decide %" PRIu64 " %" PRId32 "\n", of->id, result);
+    pthread_mutex_lock(&lock);
     of->result = result;
     of->is_decided = 1;
     if (!of->client)
         of->host = NULL;
+    pthread_mutex_unlock(&lock);
 }
 
 /* The client has no more to do with it. */
@@ -519,9 +536,19 @@ static void leave_ticket(toni_fake_client *client)
 {
     toni_fake_ticket *ticket = client->ticket;
     client->ticket = NULL;
+    pthread_mutex_lock(&lock);
     ticket->client = NULL;
     if (ticket->is_decided)
         ticket->host = NULL;
+    pthread_mutex_unlock(&lock);
+}
+
+static int is_decided(const toni_fake_client *client)
+{
+    pthread_mutex_lock(&lock);
+    const int result = client->ticket->is_decided;
+    pthread_mutex_unlock(&lock);
+    return result;
 }
 
 /* --- The context */
@@ -1264,7 +1291,7 @@ static int32_t ask_guard(toni_fake_client *client)
     client->in_guard = 0;
     if (client->ticket) {
         ck_assert_msg(result == TONI_LATER, "a guard took a ticket and did not return TONI_LATER");
-        return client->ticket->is_decided ? take_decision(client) : result;
+        return is_decided(client) ? take_decision(client) : result;
     }
     ck_assert_msg(result != TONI_LATER || client->in_vain,
                   "a guard returned 1, which is TONI_LATER, and has no ticket");
@@ -1295,7 +1322,7 @@ int32_t toni_fake_client_connect(toni_fake_client *client)
 int32_t toni_fake_client_resume(toni_fake_client *client)
 {
     ck_assert_msg(client->ticket != NULL, "no guard waits for this client");
-    return client->ticket->is_decided ? let_in(client, take_decision(client)) : TONI_LATER;
+    return is_decided(client) ? let_in(client, take_decision(client)) : TONI_LATER;
 }
 
 void toni_fake_client_cancel(toni_fake_client *client)

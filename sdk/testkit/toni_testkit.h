@@ -31,7 +31,7 @@
  *     log LEVEL MESSAGE KEY=VALUE…
  *     after MS, every MS, cancel_timer ID, post, work
  *     state_write SIZE       acquire, release      (state.h)
- *     guard_wait ID          guard_decide ID RESULT (guard.h)
+ *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
  *
  * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in
  * toni_fake_host_run_work. So what a plugin does later is a matter of the test, and of no clock.
@@ -43,8 +43,9 @@
  * toni_fake_host_know.
  *
  * It knows no rooms and delivers nothing. Unlike a host it lets every header be read at any time:
- * list those that are needed after `on_connect` in `keep_headers`. Nothing here locks: a fake host
- * and its clients belong to one thread. What a test sets is borrowed: it must outlive the host.
+ * list those that are needed after `on_connect` in `keep_headers`. Nothing here locks, so a fake
+ * host and its clients belong to one thread; but what is done with a ticket (guard.h) may be done
+ * on any. What a test sets is borrowed: it must outlive the host.
  */
 #ifndef TONI_TESTKIT_H
 #define TONI_TESTKIT_H

@@ -762,6 +762,20 @@ START_TEST(a_guard_waits_in_the_testkit)
 }
 END_TEST
 
+/* It may be through before the guard has returned, or later. */
+START_TEST(a_guard_decides_on_a_thread_in_the_testkit)
+{
+    start_later("thread", "ok");
+    int32_t result = toni_fake_client_connect(&client);
+    while (result == TONI_LATER)
+        result = toni_fake_client_resume(&client);
+    ck_assert_int_eq(result, TONI_OK);
+    toni_fake_host_expect(&host, "guard_wait 7\nguard_decide 7 0\n");
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
 START_TEST(a_guard_that_waits_refuses_in_the_testkit)
 {
     start_later("post", "401");
@@ -1176,6 +1190,7 @@ int main(void)
     tcase_add_test(plugins, the_testkit_drives_a_plugin);
     tcase_add_test(plugins, a_count_is_a_success_to_the_testkit_too);
     tcase_add_test(plugins, a_guard_waits_in_the_testkit);
+    tcase_add_test(plugins, a_guard_decides_on_a_thread_in_the_testkit);
     tcase_add_test(plugins, a_guard_that_waits_refuses_in_the_testkit);
     tcase_add_test(plugins, a_ticket_is_cancelled_in_the_testkit);
     tcase_add_test(plugins, a_guard_gets_no_ticket_in_the_testkit);
