@@ -112,7 +112,7 @@ static void leave_everyone(toni_client *client)
     pthread_mutex_lock(&everyone->mutex);
     room_leave(everyone, &client->everyone);
     pthread_mutex_unlock(&everyone->mutex);
-    membership_release(&client->everyone);
+    membership_release_embedded(&client->everyone);
 }
 
 toni_client *client_create(toni_connections *connections, struct lane *lane, toni_request *request,

@@ -52,15 +52,25 @@ void room_unref(struct room *room)
     free(room);
 }
 
-/* Not inlined: where it is, gcc takes the one that is embedded for freed. */
-__attribute__((noinline)) void membership_release(struct membership *membership)
+/* @return The membership's room, if nobody holds it any more; NULL: somebody does. */
+static struct room *let_go(struct membership *membership)
 {
-    if (atomic_fetch_sub_explicit(&membership->holders, 1, memory_order_acq_rel) != 1)
-        return;
-    struct room *room = membership->room;
-    if (!membership->is_embedded)
+    const bool is_last =
+        atomic_fetch_sub_explicit(&membership->holders, 1, memory_order_acq_rel) == 1;
+    return is_last ? membership->room : NULL;
+}
+
+void membership_release(struct membership *membership)
+{
+    struct room *room = let_go(membership);
+    if (room)
         free(membership);
     room_unref(room);
+}
+
+void membership_release_embedded(struct membership *membership)
+{
+    room_unref(let_go(membership));
 }
 
 /* --- Commands for a lane */
@@ -101,7 +111,10 @@ static void depart(struct command *command)
     struct membership *membership =
         (struct membership *)((char *)command - offsetof(struct membership, leave));
     audience_remove(membership);
-    membership_release(membership);
+    if (membership->is_embedded)
+        membership_release_embedded(membership);
+    else
+        membership_release(membership);
 }
 
 static void deliver_departure(struct command *command, struct lane *lane)

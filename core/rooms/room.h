@@ -67,6 +67,9 @@ void room_unref(struct room *room);
  * @thread Any. */
 void membership_release(struct membership *membership);
 
+/** The same for one that lies in something else, which keeps its memory. @thread Any. */
+void membership_release_embedded(struct membership *membership);
+
 /* The following: any thread, under the room's lock. */
 
 /** Adds a member, as a target.
