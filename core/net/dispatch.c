@@ -4,6 +4,7 @@
 #include "net/closing.h"
 #include "net/ending.h"
 #include "net/guarding.h"
+#include "net/inbound.h"
 #include "net/opening.h"
 #include "net/outbound.h"
 #include "net/pausing.h"
@@ -34,12 +35,17 @@ static void on_readable(struct connection *connection)
 }
 
 /* A socket that is broken is not polled any more: so what it holds is read here, to its end, or
- * nothing of it is wanted. */
+ * nothing of it is wanted. What is kept of a pause that ended in the turn before comes first: until
+ * that is taken nothing is read. */
 static void read_to_the_end(struct connection *connection)
 {
     while (connection->state != CONNECTION_CLOSED && !connection->is_paused &&
-           !connection->peer_has_ended)
-        on_readable(connection);
+           !connection->peer_has_ended) {
+        if (inbound_is_resumed(connection->inbound))
+            receiving_resume(connection->served.worker);
+        else
+            on_readable(connection);
+    }
     connection_abort(connection, END_BY_LOSS);
 }
 
