@@ -39,7 +39,8 @@ static void on_event(uv_poll_t *poll, int status, int polled)
 }
 
 /* libuv takes a change for a new registration, which costs two system calls: so only what differs
- * is told. A socket that was registered once can be registered again, so none of this fails. */
+ * is told. Nothing of this returns an error; but where a number is higher than all before, libuv
+ * grows its table of watchers, and aborts if there is no memory for that. */
 static void want(struct stream *stream, unsigned events)
 {
     if (stream->wants == events || stream->is_broken)
