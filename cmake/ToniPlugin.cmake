@@ -41,7 +41,7 @@ function(toni_add_plugin_test name)
     target_include_directories(toni_testkit PUBLIC ${toni_TESTKIT_DIR})
     target_link_libraries(toni_testkit PUBLIC toni::toni PkgConfig::CHECK ${CMAKE_DL_LIBS})
     # All that includes toni_testkit.h sees the whole table, in whatever order it includes headers.
-    target_compile_definitions(toni_testkit PUBLIC TONI_ABI_NEEDED=2)
+    target_compile_definitions(toni_testkit PUBLIC TONI_ABI_NEEDED=TONI_ABI_MINOR)
     set_target_properties(toni_testkit PROPERTIES C_STANDARD 11)
   endif()
   add_executable(${name} ${arg_SOURCES})

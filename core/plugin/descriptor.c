@@ -48,11 +48,11 @@ static void check_prefix(struct check *check, const toni_plugin *found)
                "it needs toni ABI %u.%u, this host speaks %d.%d; install a newer toni, or build "
                "it with a lower TONI_ABI_NEEDED",
                found->abi_major, found->abi_minor, TONI_ABI_MAJOR, TONI_ABI_MINOR);
-    } else if (found->size < TONI_PLUGIN_SIZE_1_0) {
+    } else if (found->size < TONI_PLUGIN_SIZE_LEAST) {
         refuse(check,
                "its descriptor says that it has %" PRIu32
                " bytes, expected at least %zu; make it with TONI_PLUGIN",
-               found->size, TONI_PLUGIN_SIZE_1_0);
+               found->size, TONI_PLUGIN_SIZE_LEAST);
     } else if (found->kind != TONI_GATEWAY && found->kind != TONI_SERVICE) {
         refuse(check,
                "it is a plugin of kind %" PRIu32

@@ -9,8 +9,10 @@
  *
  * - The first members of `toni_plugin` (magic, ABI major, ABI minor needed, size, kind) never
  * change, in any version.
- * - A host accepts its own major, any minor up to its own, and any size from that of version 1.0
- * on.
+ * - A host accepts its own major, any minor up to its own, and any size that has what is mandatory
+ * (TONI_PLUGIN_SIZE_LEAST).
+ * - Numbers are frozen when a release is tagged. Until the first one is, all but the prefix may
+ * change.
  * - Tables and structs grow at their end only. Whoever made one says how large it is, in
  * `struct_size` (`size` in `toni_plugin`); whoever reads one reads no further than that.
  * - What has no such member either never grows, as plain values that lie in arrays (`toni_str`,
@@ -37,7 +39,7 @@
 #define TONI_ABI_MAJOR 1
 
 /** The newest minor that these headers know. */
-#define TONI_ABI_MINOR 2
+#define TONI_ABI_MINOR 0
 
 /** The lowest minor of the host that this plugin needs; define it before including toni/ to use
  * what a later minor brought. It, and not the version of the headers, is what the descriptor says:

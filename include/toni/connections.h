@@ -148,18 +148,16 @@ static inline int32_t toni_get_client(toni_connections *connections, toni_client
     return toni_host_of(connections)->get_client(connections, client, info);
 }
 
-#if TONI_ABI_NEEDED >= 1
-/** Looks at one room. Needs `#define TONI_ABI_NEEDED 1` before toni/ is included.
+/** Looks at one room.
  * @param room  UTF-8, 1 to 255 bytes; borrowed for the call.
  * @param info  Set to a snapshot that the caller owns (toni_room_info_destroy); NULL on an error.
  * @return TONI_OK; TONI_ERR_NOT_FOUND (no such room), TONI_ERR_INVALID (name), TONI_ERR_NO_MEMORY.
- * @thread Any. @since ABI 1.1 */
+ * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_get_room(toni_connections *connections, toni_str room,
                                     toni_room_info **info)
 {
     return toni_host_of(connections)->get_room(connections, room, info);
 }
-#endif
 
 /** Sends a message to one client.
  * @param message  Borrowed for the call; its bytes are copied.
@@ -208,14 +206,12 @@ static inline void toni_client_info_destroy(toni_client_info *info)
         info->host->client_info_destroy(info);
 }
 
-#if TONI_ABI_NEEDED >= 1
-/** @param info  From toni_get_room; NULL is fine. @thread Any. @since ABI 1.1 */
+/** @param info  From toni_get_room; NULL is fine. @thread Any. @since ABI 1.0 */
 static inline void toni_room_info_destroy(toni_room_info *info)
 {
     if (info)
         info->host->room_info_destroy(info);
 }
-#endif
 
 /* --- The target builder: one message, sent once to each client, however many of the rooms it is
  * in.

@@ -50,14 +50,12 @@
  * ticket is *cancelled* then: it has to be decided all the same, which frees it, and changes
  * nothing else. That may be late: also after `destroy` of the instance whose guard took it.
  *
- * All of this needs `#define TONI_ABI_NEEDED 2` before toni/ is included. @since ABI 1.2
+ * @since ABI 1.0
  */
 #ifndef TONI_GUARD_H
 #define TONI_GUARD_H
 
 #include <toni/host.h>
-
-#if TONI_ABI_NEEDED >= 2
 
 /** What a guard returns that has taken a ticket; no error, and no yes. Without a ticket, that is of
  * a guard that has not asked for one, it is a refusal like any other, and logged. */
@@ -70,7 +68,7 @@
  * already (`guards_waiting` of gateways.conf), or there is no memory; return TONI_LATER all the
  * same, and the client is answered 503. NULL also if the guard has a ticket for this request
  * already, and where no guard runs.
- * @thread The guard's. @since ABI 1.2 */
+ * @thread The guard's. @since ABI 1.0 */
 static inline toni_guard_ticket *toni_guard_wait(const toni_request *request)
 {
     return toni_host_of(request)->guard_wait(request);
@@ -79,7 +77,7 @@ static inline toni_guard_ticket *toni_guard_wait(const toni_request *request)
 /** @param ticket  Not decided yet; cancelled is fine.
  * @return The request, with all its headers; it and what is read from it are valid until
  * toni_guard_decide.
- * @thread Any. @since ABI 1.2 */
+ * @thread Any. @since ABI 1.0 */
 static inline const toni_request *toni_guard_request(const toni_guard_ticket *ticket)
 {
     return toni_host_of(ticket)->guard_request(ticket);
@@ -87,7 +85,7 @@ static inline const toni_request *toni_guard_request(const toni_guard_ticket *ti
 
 /** Tells whether nobody waits for the decision any more, so that long work can stop early.
  * @param ticket  Not decided yet.
- * @return 1, which it stays, or 0. @thread Any. @since ABI 1.2 */
+ * @return 1, which it stays, or 0. @thread Any. @since ABI 1.0 */
 static inline int32_t toni_guard_is_cancelled(const toni_guard_ticket *ticket)
 {
     return toni_host_of(ticket)->guard_is_cancelled(ticket);
@@ -100,13 +98,11 @@ static inline int32_t toni_guard_is_cancelled(const toni_guard_ticket *ticket)
  * some hundred decisions more. NULL does nothing.
  * @param result  As a guard returns it: TONI_OK lets the client in, TONI_ERR_UNAUTHORIZED answers
  * 401, everything else 403.
- * @thread Any. @since ABI 1.2 */
+ * @thread Any. @since ABI 1.0 */
 static inline void toni_guard_decide(toni_guard_ticket *ticket, int32_t result)
 {
     if (ticket)
         toni_host_of(ticket)->guard_decide(ticket, result);
 }
-
-#endif
 
 #endif

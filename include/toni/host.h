@@ -98,24 +98,20 @@ struct toni_host {
                                         toni_context *context, toni_receipt_fn notify, void *data,
                                         toni_release_fn release);
 
-#if TONI_ABI_NEEDED >= 1
-    /* state.h: what goes along when an instance is swapped. Since ABI 1.1 */
+    /* state.h: what goes along when an instance is swapped */
     int32_t (*state_write)(toni_state_writer *writer, const void *bytes, size_t size);
     int32_t (*context_acquire)(toni_context *context);
     int32_t (*context_release)(toni_context *context);
 
-    /* connections.h: one room. Since ABI 1.1 */
+    /* connections.h: one room */
     int32_t (*get_room)(toni_connections *connections, toni_str room, toni_room_info **info);
     void (*room_info_destroy)(toni_room_info *info);
-#endif
 
-#if TONI_ABI_NEEDED >= 2
-    /* guard.h: guards that wait. Since ABI 1.2 */
+    /* guard.h: guards that wait */
     toni_guard_ticket *(*guard_wait)(const toni_request *request);
     const toni_request *(*guard_request)(const toni_guard_ticket *ticket);
     int32_t (*guard_is_cancelled)(const toni_guard_ticket *ticket);
     void (*guard_decide)(toni_guard_ticket *ticket, int32_t result);
-#endif
 };
 
 /** The frozen first member of every handle, read.

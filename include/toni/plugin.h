@@ -60,7 +60,6 @@ typedef struct toni_plugin {
     uint32_t size;      /**< of this struct, as the plugin knows it */
     uint32_t kind;      /**< TONI_GATEWAY or TONI_SERVICE */
 
-    /* Since ABI 1.0. */
     uint32_t flags;
     uint32_t reserved;
     toni_str name;    /**< of the plugin: letters, digits, `_`, `-` and `.` */
@@ -98,8 +97,8 @@ typedef struct toni_plugin {
 
     /** A client wants to connect to the gateway, and has not been answered yet.
      * @param request  What it asks for; all its headers can be read.
-     * @return TONI_OK lets it in; TONI_ERR_UNAUTHORIZED answers 401, everything else 403. Since ABI
-     * 1.2 TONI_LATER, with a ticket: see guard.h. */
+     * @return TONI_OK lets it in; TONI_ERR_UNAUTHORIZED answers 401, everything else 403;
+     * TONI_LATER, with a ticket, decides later: see guard.h. */
     int32_t (*guard)(void *self, const toni_request *request);
 
     /** A client has connected.
@@ -132,11 +131,10 @@ typedef struct toni_plugin {
      * @return TONI_OK if it was answered; an error answers 500, and is logged. */
     int32_t (*on_request)(void *self, toni_exchange *exchange);
 
-#if TONI_ABI_NEEDED >= 1
-    /* Since ABI 1.1: what goes along when the instance is swapped; see state.h. */
+    /* What goes along when the instance is swapped; see state.h. */
 
     uint32_t state_version; /**< of the bytes that `export_state` writes: the plugin's own number */
-    uint32_t reserved_1_1;
+    uint32_t reserved_state;
 
     /** Writes what the successor has to know. The instance is at rest: none of its callbacks runs.
      * It may be called after this as if nothing had been, if the swap is given up. Clients wait
@@ -157,12 +155,11 @@ typedef struct toni_plugin {
      * clients carry data (toni_client_set_data): the reload is refused.
      * @return TONI_OK; an error ends the client with 1011, and `on_disconnect` is called. */
     int32_t (*on_adopt)(void *self, toni_client *client);
-#endif
 } toni_plugin;
 
-/** The size of the descriptor in ABI 1.0: no accepted plugin has a smaller one. Later minors keep
- * this number. */
-#define TONI_PLUGIN_SIZE_1_0 (offsetof(toni_plugin, on_request) + sizeof(void (*)(void)))
+/** The least that a descriptor has: all that is mandatory. No accepted plugin has a smaller one,
+ * and as nothing mandatory is ever added, this number stays. */
+#define TONI_PLUGIN_SIZE_LEAST (offsetof(toni_plugin, on_message) + sizeof(void (*)(void)))
 
 /** The type of `toni_plugin_entry`, the one symbol that a plugin exports. */
 typedef const toni_plugin *(*toni_plugin_entry_fn)(void);
@@ -227,7 +224,7 @@ typedef const toni_plugin *(*toni_plugin_entry_fn)(void);
     {                                                                                              \
         return &toni_plugin_descriptor;                                                            \
     }                                                                                              \
-    _Static_assert(sizeof(toni_plugin) >= TONI_PLUGIN_SIZE_1_0, "toni_plugin only grows")
+    _Static_assert(sizeof(toni_plugin) >= TONI_PLUGIN_SIZE_LEAST, "toni_plugin only grows")
 
 #else /* C++17 */
 
@@ -264,7 +261,7 @@ constexpr toni_plugin toni_plugin_make(uint32_t kind)
         static constexpr toni_plugin plugin = (descriptor);                                        \
         return &plugin;                                                                            \
     }                                                                                              \
-    static_assert(sizeof(toni_plugin) >= TONI_PLUGIN_SIZE_1_0, "toni_plugin only grows")
+    static_assert(sizeof(toni_plugin) >= TONI_PLUGIN_SIZE_LEAST, "toni_plugin only grows")
 
 #endif
 

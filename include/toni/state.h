@@ -16,14 +16,12 @@
  * own. While clients carry data, a new version without `on_adopt` is refused. Timers, posts and
  * jobs of the old version are cancelled; the new one sets up its own.
  *
- * All of this needs `#define TONI_ABI_NEEDED 1` before toni/ is included. @since ABI 1.1
+ * @since ABI 1.0
  */
 #ifndef TONI_STATE_H
 #define TONI_STATE_H
 
 #include <toni/host.h>
-
-#if TONI_ABI_NEEDED >= 1
 
 /** Appends bytes to the state.
  * @param writer  That `export_state` got.
@@ -32,7 +30,7 @@
  * @return TONI_OK; TONI_ERR_TOO_BIG: all together would be more than `state_bytes` of
  * gateways.conf; TONI_ERR_NO_MEMORY. After an error the swap is given up, whatever `export_state`
  * returns.
- * @thread That of `export_state`. @since ABI 1.1 */
+ * @thread That of `export_state`. @since ABI 1.0 */
 static inline int32_t toni_state_write(toni_state_writer *writer, const void *bytes, size_t size)
 {
     return toni_host_of(writer)->state_write(writer, bytes, size);
@@ -50,19 +48,17 @@ static inline int32_t toni_state_write(toni_state_writer *writer, const void *by
  * Keep it short: a swap of such a service, or of this instance, is given up when it has to wait for
  * longer than `swap_ms`.
  * @return TONI_OK, or TONI_ERR_LIMIT: the thread has acquired eight other contexts.
- * @thread Any. @since ABI 1.1 */
+ * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_context_acquire(toni_context *context)
 {
     return toni_host_of(context)->context_acquire(context);
 }
 
 /** Ends what toni_context_acquire has begun, by the same thread.
- * @return TONI_OK, or TONI_ERR_INVALID: this thread has begun nothing. @since ABI 1.1 */
+ * @return TONI_OK, or TONI_ERR_INVALID: this thread has begun nothing. @since ABI 1.0 */
 static inline int32_t toni_context_release(toni_context *context)
 {
     return toni_host_of(context)->context_release(context);
 }
-
-#endif
 
 #endif

@@ -22,21 +22,17 @@ typedef struct toni_context toni_context;   /**< what the host gives to one inst
 typedef struct toni_target
     toni_target; /**< whom a broadcast goes to, while it is being put together */
 
-#if TONI_ABI_NEEDED >= 1
 typedef struct toni_state_writer toni_state_writer; /**< takes what an instance exports */
 
 /** What an instance exported, for its successor: state.h. Borrowed for the length of the call.
- * @since ABI 1.1 */
+ * @since ABI 1.0 */
 typedef struct toni_state {
     uint32_t struct_size; /**< of what the host filled in */
     uint32_t version;     /**< `state_version` of who exported it */
     toni_str bytes;       /**< as they were written, one after the other; any bytes */
 } toni_state;
-#endif
 
-#if TONI_ABI_NEEDED >= 2
 typedef struct toni_guard_ticket toni_guard_ticket; /**< a guard's, that decides later: guard.h */
-#endif
 
 /** A client's id: never 0, never reused while the host runs, another one after a restart and on
  * another node. */
@@ -77,12 +73,11 @@ typedef struct toni_client_info {
                                   since it is being closed */
 } toni_client_info;
 
-#if TONI_ABI_NEEDED >= 1
 /** What is known of a room at one moment. The caller owns it: toni_room_info_destroy.
  *
  * The counts begin when the room is made, and are gone with it. A message that a policy drops
  * counts once for each client that doesn't get it; one that was for several rooms at once, or for
- * everyone, counts in no room. @since ABI 1.1 */
+ * everyone, counts in no room. @since ABI 1.0 */
 typedef struct toni_room_info {
     const toni_host *host;
     uint32_t struct_size; /**< of what the host filled in */
@@ -99,7 +94,6 @@ typedef struct toni_room_info {
     uint64_t dropped_newest;        /**< by `drop_newest` */
     uint64_t dropped_not_latest;    /**< by `latest` */
 } toni_room_info;
-#endif
 
 /* Why a connection ended. */
 #define TONI_CLOSED_BY_CLIENT 1u      /**< it sent a close frame: code and text are its own */

@@ -52,7 +52,7 @@
 
 /* The fake host is one of the newest minor, whatever the plugin needs: its table is whole. */
 #ifndef TONI_ABI_NEEDED
-#define TONI_ABI_NEEDED 2
+#define TONI_ABI_NEEDED TONI_ABI_MINOR
 #endif
 
 #include <toni/toni.h>

@@ -1,7 +1,6 @@
 /* Greeter: asks each client for its name, greets it, and knows it from then on.
  *
  * Options: `greeting` (default "Hello"), `longest_name` in bytes (default 32). */
-#define TONI_ABI_NEEDED 1 /* for on_adopt */
 #include <toni/toni.h>
 
 /* One instance: what its callbacks get as `self`. */
