@@ -5,6 +5,7 @@
 #include "base/log_limit.h"
 #include "base/utf8.h"
 #include "host/control_place.h"
+#include "net/loop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,6 +268,16 @@ static void make_room(struct control *control)
                        "too many ask at once, and this request was not complete\n");
 }
 
+/* Without memory for a place in the loop the peer is let go: libuv would abort when it reads. */
+static int take_peer(struct control *control, struct control_request *request)
+{
+    int fd;
+    int error = uv_accept((uv_stream_t *)&control->listener, (uv_stream_t *)&request->peer);
+    if (!error)
+        error = uv_fileno((const uv_handle_t *)&request->peer, &fd);
+    return error ? error : loop_make_place(control->loop, fd);
+}
+
 /* None of the handles keeps the loop alive: a host that ends does not wait for clients of its
  * control socket. */
 static void accept_one(struct control *control)
@@ -284,7 +295,7 @@ static void accept_one(struct control *control)
     request->open_handles = 2;
     request->number = ++control->accepted;
     request->state = REQUEST_READING;
-    if (uv_accept((uv_stream_t *)&control->listener, (uv_stream_t *)&request->peer))
+    if (take_peer(control, request))
         close_request(request);
     else
         begin(request);
@@ -317,7 +328,9 @@ static int start_listening(struct control *control, int fd)
     uv_pipe_init(control->loop, &control->listener, 0);
     control->listener.data = control;
     control->listens = true;
-    int error = uv_pipe_open(&control->listener, fd);
+    int error = loop_make_place(control->loop, fd);
+    if (!error)
+        error = uv_pipe_open(&control->listener, fd);
     if (error)
         close(fd);
     else

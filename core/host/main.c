@@ -4,6 +4,7 @@
 #include "host/graph_report.h"
 #include "host/loading.h"
 #include "host/run.h"
+#include "net/loop.h"
 #include "plugin/trial.h"
 
 #include <argp.h>
@@ -237,6 +238,7 @@ static void fill_standard_descriptors(void)
 int main(int count, char **arguments)
 {
     fill_standard_descriptors();
+    loop_guard_memory();
     const char *name = count > 1 ? arguments[1] : "";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-?") == 0 || strcmp(name, "help") == 0) {
         (void)fputs(overview, stdout);

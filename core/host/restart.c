@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "host/handover.h"
+#include "net/loop.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -285,7 +286,9 @@ static void on_answer(uv_poll_t *poll, int status, int events)
 /* Neither handle keeps the loop from ending. @return 0, or an error of libuv. */
 static int watch(struct restart *restart, uv_loop_t *loop)
 {
-    int error = uv_poll_init(loop, &restart->answers, restart->fd);
+    int error = loop_make_place(loop, restart->fd);
+    if (!error)
+        error = uv_poll_init(loop, &restart->answers, restart->fd);
     if (error)
         return error;
     uv_timer_init(loop, &restart->limit);

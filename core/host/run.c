@@ -9,6 +9,7 @@
 #include "host/crash.h"
 #include "host/descriptors.h"
 #include "host/host_table.h"
+#include "net/loop.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ static void close_loop(struct host *host)
 
 static int open_loop(struct host *host)
 {
-    if (uv_loop_init(&host->loop))
+    if (loop_init(&host->loop))
         return -1;
     if (uv_async_init(&host->loop, &host->drained, host_on_drained)) {
         uv_loop_close(&host->loop);

@@ -8,6 +8,7 @@
 #include "http/deadlines.h"
 #include "http/host.h"
 #include "http/listener.h"
+#include "net/loop.h"
 
 #include <limits.h>
 #include <microhttpd.h>
@@ -209,7 +210,7 @@ static void run_loop(void *data)
 
 static int open_loop(struct http_admin *admin)
 {
-    if (uv_loop_init(&admin->loop))
+    if (loop_init(&admin->loop))
         return -1;
     if (uv_async_init(&admin->loop, &admin->asked, on_asked)) {
         uv_loop_close(&admin->loop);

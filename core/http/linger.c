@@ -1,6 +1,8 @@
 /* Connections that are read to their end; see linger.h. */
 #include "http/linger.h"
 
+#include "net/loop.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -81,7 +83,8 @@ static void end_oldest(struct http_linger *linger)
 static void begin(struct http_linger *linger, struct lingering *lingering)
 {
     uv_loop_t *loop = linger->wake.loop;
-    if (uv_poll_init(loop, &lingering->poll, lingering->fd)) {
+    if (loop_make_place(loop, lingering->fd) ||
+        uv_poll_init(loop, &lingering->poll, lingering->fd)) {
         (void)close(lingering->fd);
         free(lingering);
         return;

@@ -2,6 +2,7 @@
 #include "net/listener.h"
 
 #include "base/log.h"
+#include "net/loop.h"
 #include "net/unix_socket.h"
 
 #include <arpa/inet.h>
@@ -225,7 +226,9 @@ int listener_start(struct listener *listener, uv_loop_t *loop, listener_accepted
     listener->accepted = accepted;
     listener->has_room = has_room;
     listener->data = data;
-    int error = uv_poll_init(loop, &listener->poll, listener->fd);
+    int error = loop_make_place(loop, listener->fd);
+    if (!error)
+        error = uv_poll_init(loop, &listener->poll, listener->fd);
     if (error)
         return error;
     uv_timer_init(loop, &listener->pause);

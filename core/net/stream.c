@@ -1,6 +1,8 @@
 /* Streams; see stream.h. */
 #include "net/stream.h"
 
+#include "net/loop.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,8 +41,7 @@ static void on_event(uv_poll_t *poll, int status, int polled)
 }
 
 /* libuv takes a change for a new registration, which costs two system calls: so only what differs
- * is told. Nothing of this returns an error; but where a number is higher than all before, libuv
- * grows its table of watchers, and aborts if there is no memory for that. */
+ * is told. Nothing of this fails, since the descriptor has its place in the loop. */
 static void want(struct stream *stream, unsigned events)
 {
     if (stream->wants == events || stream->is_broken)
@@ -62,7 +63,7 @@ int stream_open(struct stream *stream, uv_loop_t *loop, int fd, const struct str
     stream->fd = fd;
     stream->wants = 0;
     stream->is_full = stream->is_broken = false;
-    if (uv_poll_init(loop, &stream->poll, fd))
+    if (loop_make_place(loop, fd) || uv_poll_init(loop, &stream->poll, fd))
         return -1;
     stream->poll.data = (void *)(uintptr_t)owner;
     want(stream, STREAM_READ);

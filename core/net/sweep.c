@@ -5,9 +5,14 @@
 #include "net/connection.h"
 
 #include <stdlib.h>
+#include <time.h>
+
+/* How often it is looked whether there is memory by now. */
+#define TRY_EVERY_MS 10
 
 /* What one worker has to do. */
 struct part {
+    struct command command; /* first */
     struct sweep *sweep;
     struct worker *worker;
 };
@@ -39,6 +44,20 @@ static struct sweep *sweep_create(const struct slot *gateway,
     return sweep;
 }
 
+/* Memory may be short for a moment only, and who waits here serves nobody. */
+static struct sweep *sweep_create_until(const struct slot *gateway,
+                                        void (*visit)(struct connection *connection),
+                                        uint32_t workers, uint64_t until_ns)
+{
+    const struct timespec pause = {.tv_nsec = TRY_EVERY_MS * (long)NS_PER_MS};
+    struct sweep *sweep = sweep_create(gateway, visit, workers);
+    while (!sweep && clock_now_ns() < until_ns) {
+        nanosleep(&pause, NULL);
+        sweep = sweep_create(gateway, visit, workers);
+    }
+    return sweep;
+}
+
 /* Under its lock. */
 static void sweep_destroy(struct sweep *sweep)
 {
@@ -48,10 +67,11 @@ static void sweep_destroy(struct sweep *sweep)
     free(sweep);
 }
 
-static void on_worker(void *data)
+static void on_worker(struct command *command, struct lane *lane)
 {
-    const struct part *part = data;
+    const struct part *part = (const struct part *)command;
     struct sweep *sweep = part->sweep;
+    (void)lane;
     for (struct connection *connection = part->worker->connections, *next; connection;
          connection = next) {
         next = connection->next;
@@ -68,33 +88,37 @@ static void on_worker(void *data)
     pthread_mutex_unlock(&sweep->lock);
 }
 
-/* Under its lock. @return How many could be asked. */
-static uint32_t ask_workers(struct sweep *sweep, struct server *server)
+/* A lane ends before it came to its part only where the host ends: without who waits. */
+static void drop(struct command *command)
 {
-    uint32_t asked = 0;
+    (void)command;
+}
+
+/* Under its lock. */
+static void ask_workers(struct sweep *sweep, struct server *server)
+{
+    static const struct command_type type = {on_worker, drop};
+    sweep->undone = server->started;
     for (uint32_t i = 0; i < server->started; i++) {
         struct part *part = &sweep->parts[i];
-        *part = (struct part){.sweep = sweep, .worker = &server->workers[i]};
-        if (!lane_post_call(part->worker->lane, on_worker, part))
-            asked++;
+        *part = (struct part){.command.type = &type, .sweep = sweep, .worker = &server->workers[i]};
+        lane_post_as_call(part->worker->lane, &part->command);
     }
-    return asked;
 }
 
 int sweep_gateway(struct server *server, const struct slot *gateway,
                   void (*visit)(struct connection *connection), uint64_t until_ns)
 {
-    struct sweep *sweep = sweep_create(gateway, visit, server->started);
+    struct sweep *sweep = sweep_create_until(gateway, visit, server->started, until_ns);
     if (!sweep)
         return -1;
     pthread_mutex_lock(&sweep->lock);
-    sweep->undone = ask_workers(sweep, server);
-    int result = sweep->undone == server->started ? 0 : -1;
+    ask_workers(sweep, server);
     while (sweep->undone > 0 && !clock_condition_wait(&sweep->changed, &sweep->lock, until_ns))
         ;
     if (sweep->undone == 0) {
         sweep_destroy(sweep);
-        return result;
+        return 0;
     }
     sweep->is_left = true;
     pthread_mutex_unlock(&sweep->lock);

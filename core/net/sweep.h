@@ -11,7 +11,8 @@ struct connection;
  * done so.
  * @param visit     Must not end the connection at once.
  * @param until_ns  Of clock_now_ns(): how long to wait at most.
- * @return 0; -1 if a worker has not come to it by then (it still will), or on no memory.
+ * @return 0; -1 if a worker has not come to it by then (it still will), or there was no
+ *         memory until then.
  * @thread Any but the workers', while they run. */
 int sweep_gateway(struct server *server, const struct slot *gateway,
                   void (*visit)(struct connection *connection), uint64_t until_ns);

@@ -39,6 +39,7 @@ struct worker {
     struct lane *lane;
     uint32_t index;
     pthread_t thread;
+    struct command stop, drain_all, begin_drain; /* each is posted once, which can't fail so */
     bool has_ended; /* its loop, and all callbacks; guarded by the server's `end_lock` */
     uv_loop_t loop;
     uv_async_t wake;

@@ -2,16 +2,17 @@
 #include "net/worker_thread.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/log_limit.h"
 #include "net/connection.h"
 #include "net/dispatch.h"
 #include "net/listener.h"
+#include "net/loop.h"
 #include "net/receiving.h"
 #include "net/server_data.h"
 #include "plugin/call.h"
 
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -80,6 +81,12 @@ static void *run(void *data)
     return NULL;
 }
 
+/* What is embedded in the worker ends with it. */
+static void drop(struct command *command)
+{
+    (void)command;
+}
+
 /* --- Life */
 
 int worker_init(struct worker *worker, struct server *server, struct lane *lane, uint32_t index)
@@ -89,7 +96,7 @@ int worker_init(struct worker *worker, struct server *server, struct lane *lane,
     if (connections_init_lane(server->connections, index, wake, worker))
         return -1;
     worker->received = malloc(CODEC_TAIL_MAX + WORKER_READ_MAX);
-    if (!worker->received || uv_loop_init(&worker->loop))
+    if (!worker->received || loop_init(&worker->loop))
         goto fail;
     if (uv_async_init(&worker->loop, &worker->wake, on_wake))
         goto fail_loop;
@@ -117,11 +124,12 @@ static void close_handles(struct worker *worker)
     drain_close(&worker->drain);
 }
 
-/* On the worker, as the last call that it gets. The loop then has nothing to wait for but the ends
- * of what is closed here. */
-static void stop(void *data)
+/* The last that the worker gets. The loop then has nothing to wait for but the ends of what is
+ * closed here. */
+static void stop(struct command *command, struct lane *lane)
 {
-    struct worker *worker = data;
+    struct worker *worker = (struct worker *)((char *)command - offsetof(struct worker, stop));
+    (void)lane;
     while (worker->connections)
         dispatch_abandon(worker->connections);
     worker->stopped = true;
@@ -146,10 +154,9 @@ int worker_start(struct worker *worker)
 
 void worker_stop(struct worker *worker)
 {
-    if (lane_post_call(worker->lane, stop, worker)) {
-        log_error("out of memory while stopping");
-        abort(); /* nothing else can end the thread */
-    }
+    static const struct command_type type = {stop, drop};
+    worker->stop.type = &type;
+    lane_post_as_call(worker->lane, &worker->stop);
 }
 
 void worker_join(struct worker *worker)
@@ -170,8 +177,10 @@ static void adopt(void *data)
 {
     struct adoption *adoption = data;
     struct worker *worker = adoption->worker;
-    if (dispatch_adopt(worker, adoption->fd, adoption->address, adoption->place))
+    if (dispatch_adopt(worker, adoption->fd, adoption->address, adoption->place)) {
+        log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory");
         worker_release(worker);
+    }
     free(adoption);
 }
 
@@ -206,9 +215,10 @@ void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *
     close(fd);
 }
 
-static void drain_all(void *data)
+static void drain_all(struct command *command, struct lane *lane)
 {
-    struct worker *worker = data;
+    struct worker *worker = (struct worker *)((char *)command - offsetof(struct worker, drain_all));
+    (void)lane;
     for (struct connection *connection = worker->connections; connection;
          connection = connection->next)
         dispatch_dismiss(connection);
@@ -218,13 +228,16 @@ static void drain_all(void *data)
 
 void worker_drain(struct worker *worker)
 {
-    if (lane_post_call(worker->lane, drain_all, worker))
-        log_error("out of memory while draining: clients are not told");
+    static const struct command_type type = {drain_all, drop};
+    worker->drain_all.type = &type;
+    lane_post_as_call(worker->lane, &worker->drain_all);
 }
 
-static void begin_drain(void *data)
+static void begin_drain(struct command *command, struct lane *lane)
 {
-    struct worker *worker = data;
+    struct worker *worker =
+        (struct worker *)((char *)command - offsetof(struct worker, begin_drain));
+    (void)lane;
     const struct server *server = worker->server;
     drain_begin(&worker->drain, server->staggered_ms,
                 (double)worker->index / (double)server->worker_count);
@@ -234,6 +247,7 @@ static void begin_drain(void *data)
 
 void worker_drain_staggered(struct worker *worker)
 {
-    if (lane_post_call(worker->lane, begin_drain, worker))
-        log_error("out of memory while draining: clients are not told");
+    static const struct command_type type = {begin_drain, drop};
+    worker->begin_drain.type = &type;
+    lane_post_as_call(worker->lane, &worker->begin_drain);
 }

@@ -16,7 +16,8 @@ void worker_finish(struct worker *worker);
 /** Starts the thread. @return 0, or -1. */
 int worker_start(struct worker *worker);
 
-/** Ends all connections, then the thread; worker_join must follow. @thread Any. */
+/** Ends all connections, then the thread; worker_join must follow. Once.
+ * @thread Any. */
 void worker_stop(struct worker *worker);
 
 /** Waits for the thread's end, which `has_ended` says is near. */
@@ -27,10 +28,10 @@ void worker_join(struct worker *worker);
  * @param peer  Whose it is. @thread Any. */
 void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *peer);
 
-/** Tells all clients 1001. @thread Any. */
+/** Tells all clients 1001. Once. @thread Any. */
 void worker_drain(struct worker *worker);
 
-/** Tells them one after the other, see drain.h. @thread Any. */
+/** Tells them one after the other, see drain.h. Once. @thread Any. */
 void worker_drain_staggered(struct worker *worker);
 
 #endif

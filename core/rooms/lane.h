@@ -27,7 +27,7 @@ struct lane;
 
 /* What a command does; each of both ends it, so the lane never looks at it again. */
 struct command_type {
-    /** On the lane's worker. Calls nothing of a plugin. */
+    /** On the lane's worker. Calls nothing of a plugin, unless it was posted as a call. */
     void (*deliver)(struct command *command, struct lane *lane);
     /** The lane ends before it came to the command. */
     void (*drop)(struct command *command);
