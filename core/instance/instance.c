@@ -21,10 +21,10 @@ static uint64_t lock(struct instance *instance)
 {
     uint64_t asked, began;
 
-    if (!instance->is_serialised || pthread_mutex_trylock(&instance->lock) == 0)
+    if (!instance->is_serialised || lock_try(&instance->lock))
         return clock_now_ns();
     asked = clock_now_ns();
-    pthread_mutex_lock(&instance->lock);
+    lock_take(&instance->lock);
     began = clock_now_ns();
     counter_add_shared(&instance->figures->lock_wait_ns, began - asked);
     return began;
@@ -56,7 +56,7 @@ static uint64_t call_end(struct instance *instance, const struct plugin_call *ca
 
     plugin_call_end(call);
     if (instance->is_serialised)
-        pthread_mutex_unlock(&instance->lock);
+        lock_give(&instance->lock);
     return took;
 }
 
@@ -277,8 +277,7 @@ static struct instance *instance_allocate(const struct instance_setup *setup, co
     if (!instance)
         return NULL;
     instance->injected = calloc(needs + 1, sizeof *instance->injected);
-    if (!instance->injected || pthread_mutex_init(&instance->lock, NULL) != 0) {
-        free(instance->injected);
+    if (!instance->injected) {
         free(instance);
         return NULL;
     }
@@ -300,7 +299,6 @@ static struct instance *instance_allocate(const struct instance_setup *setup, co
 
 static void instance_free(struct instance *instance)
 {
-    pthread_mutex_destroy(&instance->lock);
     plugin_unref(instance->setup.plugin);
     gateways_conf_destroy(instance->setup.config);
     free(instance->injected);

@@ -7,6 +7,7 @@
 #ifndef INSTANCE_INSTANCE_H
 #define INSTANCE_INSTANCE_H
 
+#include "base/lock.h"
 #include "base/value.h"
 #include "config/config.h"
 #include "instance/slot.h"
@@ -15,7 +16,6 @@
 #include "plugin/plugin.h"
 #include "rooms/limits.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,7 +47,7 @@ struct instance {
     uint32_t generation; /* that its slot counts it as, if it ever serves */
     uint64_t callback_limit_ns;
     uint64_t hook_limit_ns;
-    pthread_mutex_t lock; /* held around callbacks if is_serialised */
+    struct lock lock; /* held around callbacks if is_serialised */
 
     struct instance_setup setup;
     void **injected; /* one for each of the descriptor's `needs`, in their order */

@@ -77,10 +77,10 @@ static int32_t get_room_members(toni_connections *connections, toni_str name,
         return TONI_ERR_INVALID;
     struct room *room = room_table_find(connections, name);
     if (room)
-        pthread_mutex_lock(&room->mutex);
+        lock_take(&room->lock);
     int32_t result = members_locked(room, connections->host, members);
     if (room)
-        pthread_mutex_unlock(&room->mutex);
+        lock_give(&room->lock);
     room_unref(room);
     return result;
 }

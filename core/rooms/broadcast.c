@@ -38,14 +38,14 @@ static void seal(struct room *room)
  * pending no more. */
 static void close_delivered(struct room *room, struct batch *batch)
 {
-    pthread_mutex_lock(&room->mutex);
+    lock_take(&room->lock);
     if (atomic_load(&batch->deliveries) == 0) {
         release(room, batch->charged);
         batch->charged = 0;
         if (room->open == batch)
             seal(room);
     }
-    pthread_mutex_unlock(&room->mutex);
+    lock_give(&room->lock);
 }
 
 static void drop(struct command *command)
@@ -294,9 +294,9 @@ toni_message *broadcast_deflate(struct room *room, const toni_message *message)
 int32_t broadcast_send(struct room *room, const toni_message *message)
 {
     toni_message *deflated = broadcast_deflate(room, message);
-    pthread_mutex_lock(&room->mutex);
+    lock_take(&room->lock);
     const int32_t result = broadcast_locked(room, message, deflated, NULL);
-    pthread_mutex_unlock(&room->mutex);
+    lock_give(&room->lock);
     free(deflated);
     return result;
 }

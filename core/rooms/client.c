@@ -35,7 +35,6 @@ void client_unref(toni_client *client)
         return;
     memberships_finish(&client->memberships);
     request_destroy(client->request);
-    pthread_mutex_destroy(&client->mutex);
     free(client);
 }
 
@@ -74,12 +73,12 @@ static bool begin_closing(toni_client *client, uint16_t code, struct batch *batc
 static void closing(struct receiver *receiver, uint16_t code)
 {
     toni_client *client = client_of_receiver(receiver);
-    pthread_mutex_lock(&client->mutex);
+    lock_take(&client->lock);
     (void)begin_closing(client, code, NULL);
     /* Another close may have begun: this is the one that it is told. */
     if (code > 0 && !receiver->close_queued && !receiver->write_shut)
         client->close_code = code;
-    pthread_mutex_unlock(&client->mutex);
+    lock_give(&client->lock);
 }
 
 static void ref_owner(struct receiver *receiver)
@@ -100,18 +99,18 @@ static int enter_everyone(toni_client *client)
 {
     struct room *everyone = client->connections->everyone;
     client->everyone.is_embedded = true;
-    pthread_mutex_lock(&everyone->mutex);
+    lock_take(&everyone->lock);
     const int result = room_join(everyone, &client->receiver, &client->everyone);
-    pthread_mutex_unlock(&everyone->mutex);
+    lock_give(&everyone->lock);
     return result;
 }
 
 static void leave_everyone(toni_client *client)
 {
     struct room *everyone = client->everyone.room;
-    pthread_mutex_lock(&everyone->mutex);
+    lock_take(&everyone->lock);
     room_leave(everyone, &client->everyone);
-    pthread_mutex_unlock(&everyone->mutex);
+    lock_give(&everyone->lock);
     membership_release_embedded(&client->everyone);
 }
 
@@ -134,8 +133,6 @@ toni_client *client_create(toni_connections *connections, struct lane *lane, ton
                                          .owner = &owner};
     client->receiver.outbox.refs = &lane->refs;
     choose_id(client);
-    if (pthread_mutex_init(&client->mutex, NULL))
-        goto fail_mutex;
     if (enter_everyone(client))
         goto fail_everyone;
     client->request = request; /* before anybody can find the client */
@@ -151,8 +148,6 @@ fail_table:
     client_unref(client);
     return NULL;
 fail_everyone:
-    pthread_mutex_destroy(&client->mutex);
-fail_mutex:
     free(client);
     return NULL;
 }
@@ -170,7 +165,7 @@ struct membership *client_membership(toni_client *client, const struct room *roo
 static int32_t enter(toni_client *client, struct membership *membership, struct room *room,
                      bool *ended)
 {
-    pthread_mutex_lock(&room->mutex);
+    lock_take(&room->lock);
     *ended = room->ended;
     int32_t result = TONI_OK;
     if (!*ended) {
@@ -179,7 +174,7 @@ static int32_t enter(toni_client *client, struct membership *membership, struct 
             atomic_fetch_add(&client->connections->rooms, 1);
     }
     const bool empty = room->members == 0;
-    pthread_mutex_unlock(&room->mutex);
+    lock_give(&room->lock);
     if (empty)
         room_table_collect(room);
     return result;
@@ -255,9 +250,9 @@ static int32_t join_locked(toni_client *client, toni_str name)
 
 int32_t client_join(toni_client *client, toni_str room)
 {
-    pthread_mutex_lock(&client->mutex);
+    lock_take(&client->lock);
     int32_t result = join_locked(client, room);
-    pthread_mutex_unlock(&client->mutex);
+    lock_give(&client->lock);
     return result;
 }
 
@@ -266,12 +261,12 @@ int32_t client_join(toni_client *client, toni_str room)
 static void leave(toni_client *client, struct membership *membership)
 {
     struct room *room = membership->room;
-    pthread_mutex_lock(&room->mutex);
+    lock_take(&room->lock);
     room_leave(room, membership);
     const bool empty = room->members == 0;
     if (empty)
         atomic_fetch_sub(&client->connections->rooms, 1);
-    pthread_mutex_unlock(&room->mutex);
+    lock_give(&room->lock);
     atomic_fetch_sub(&client->connections->memberships, 1);
     if (empty)
         room_table_collect(room);
@@ -281,7 +276,7 @@ static void leave(toni_client *client, struct membership *membership)
 int32_t client_leave(toni_client *client, toni_str name)
 {
     int32_t result = TONI_OK;
-    pthread_mutex_lock(&client->mutex);
+    lock_take(&client->lock);
     /* A room that has a member is in the table. */
     struct room *room = room_table_find(client->connections, name);
     struct membership *membership = room ? memberships_find(&client->memberships, room) : NULL;
@@ -292,18 +287,18 @@ int32_t client_leave(toni_client *client, toni_str name)
         result = TONI_ERR_NOT_FOUND;
     }
     room_unref(room);
-    pthread_mutex_unlock(&client->mutex);
+    lock_give(&client->lock);
     return result;
 }
 
 int32_t client_rooms(toni_client *client, toni_room_names **rooms)
 {
     *rooms = NULL;
-    pthread_mutex_lock(&client->mutex);
+    lock_take(&client->lock);
     int32_t result = TONI_ERR_NOT_FOUND;
     if (client->state != CLIENT_GONE)
         result = memberships_names(&client->memberships, client->host, rooms);
-    pthread_mutex_unlock(&client->mutex);
+    lock_give(&client->lock);
     return result;
 }
 
@@ -337,9 +332,9 @@ int32_t client_info(toni_client *client, toni_client_info **info)
     };
     snapshot->path = str_copy(&text, path);
     snapshot->address = str_copy(&text, address);
-    pthread_mutex_lock(&client->mutex);
+    lock_take(&client->lock);
     snapshot->room_count = client->memberships.count;
-    pthread_mutex_unlock(&client->mutex);
+    lock_give(&client->lock);
     return TONI_OK;
 }
 
@@ -349,9 +344,9 @@ static void lower_threshold(struct membership *membership, void *data)
 {
     const struct limits *limits = data;
     struct room *room = membership->room;
-    pthread_mutex_lock(&room->mutex);
+    lock_take(&room->lock);
     room_lower_threshold(room, (uint32_t)limits->deflate_above);
-    pthread_mutex_unlock(&room->mutex);
+    lock_give(&room->lock);
 }
 
 /* A thread that joins at the same time reads the new ones, or is found here. */
@@ -362,12 +357,12 @@ void client_set_limits(toni_client *client, const struct limits *limits)
     receiver->limits = limits;
     if (!receiver->deflates || !is_lower)
         return;
-    pthread_mutex_lock(&client->mutex);
+    lock_take(&client->lock);
     if (client->state == CLIENT_OPEN) {
         lower_threshold(&client->everyone, (void *)limits);
         memberships_each(&client->memberships, lower_threshold, (void *)limits);
     }
-    pthread_mutex_unlock(&client->mutex);
+    lock_give(&client->lock);
 }
 
 /* --- Sending */
@@ -453,9 +448,9 @@ static void untarget(struct membership *membership, void *data)
 {
     struct room *room = membership->room;
     (void)data;
-    pthread_mutex_lock(&room->mutex);
+    lock_take(&room->lock);
     room_untarget(room, membership);
-    pthread_mutex_unlock(&room->mutex);
+    lock_give(&room->lock);
 }
 
 /* Under the client's lock. Each of its rooms posts that it goes, and the close comes behind all.
@@ -486,10 +481,10 @@ int32_t client_close(toni_client *client, uint16_t code, toni_str reason)
     struct batch *batch = batch_create_close(code, reason);
     if (!batch)
         return TONI_ERR_NO_MEMORY;
-    pthread_mutex_lock(&client->mutex);
+    lock_take(&client->lock);
     const bool is_gone = client->state == CLIENT_GONE;
     const bool begun = begin_closing(client, code, batch);
-    pthread_mutex_unlock(&client->mutex);
+    lock_give(&client->lock);
     if (!begun)
         batch_unref(batch);
     return is_gone ? TONI_ERR_NOT_FOUND : TONI_OK;
@@ -511,13 +506,13 @@ void client_retire(toni_client *client)
         return;
     client->retired = true;
     registry_remove(&client->connections->client_table, &client->node);
-    pthread_mutex_lock(&client->mutex);
+    lock_take(&client->lock);
     (void)begin_closing(client, 0, NULL);
     client->state = CLIENT_GONE;
     memberships_each(&client->memberships, leave_visited, client);
     memberships_finish(&client->memberships);
     leave_everyone(client);
-    pthread_mutex_unlock(&client->mutex);
+    lock_give(&client->lock);
 }
 
 void client_finish(toni_client *client)

@@ -5,6 +5,7 @@
 #ifndef ROOMS_CLIENT_H
 #define ROOMS_CLIENT_H
 
+#include "base/lock.h"
 #include "rooms/direct.h"
 #include "rooms/memberships.h"
 #include "rooms/receiver.h"
@@ -13,7 +14,6 @@
 
 #include <toni/types.h>
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,11 +34,11 @@ struct toni_client {
     char name[TONI_CLIENT_NAME_SIZE];
     atomic_bool is_leaving; /* see client_begin_leaving() */
     bool retired;           /* the worker's */
-    uint16_t close_code;    /* of the server's close; 0 if it was not the server's; see `mutex` */
+    uint16_t close_code;    /* of the server's close; 0 if it was not the server's; see `lock` */
     atomic_uint refs;
     _Atomic enum client_state state; /* changed under the lock, read without */
 
-    pthread_mutex_t mutex; /* guards the rooms, the state and the close */
+    struct lock lock; /* guards the rooms, the state and the close */
     struct memberships memberships;
     struct membership everyone; /* in the room of everyone */
 

@@ -42,13 +42,13 @@ void client_list_unref(toni_client *const *clients, uint32_t count)
 void client_list_lock(toni_client *const *clients, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        pthread_mutex_lock(&clients[i]->mutex);
+        lock_take(&clients[i]->lock);
 }
 
 void client_list_unlock(toni_client *const *clients, uint32_t count)
 {
     for (uint32_t i = count; i-- > 0;)
-        pthread_mutex_unlock(&clients[i]->mutex);
+        lock_give(&clients[i]->lock);
 }
 
 bool client_list_has(toni_client *const *clients, uint32_t count, const toni_client *client)

@@ -16,14 +16,7 @@ int lane_init(struct lane *lane, uint32_t index, const struct lane_work *work,
                           .wake_data = wake_data,
                           .sleep = LANE_ASLEEP};
     lane->scratch = malloc(FRAME_MAX);
-    if (!lane->scratch)
-        return -1;
-    if (pthread_mutex_init(&lane->mutex, NULL)) {
-        free(lane->scratch);
-        lane->scratch = NULL;
-        return -1;
-    }
-    return 0;
+    return lane->scratch ? 0 : -1;
 }
 
 void lane_attach(struct lane *lane)
@@ -87,14 +80,14 @@ static void unlock_and_wake(struct lane *lane)
         set_sleep(lane, LANE_AWAKE);
     else if (sleeps)
         promise(lane);
-    pthread_mutex_unlock(&lane->mutex);
+    lock_give(&lane->lock);
     if (wakes)
         lane->wake(lane->wake_data);
 }
 
 struct command *lane_begin_post(struct lane *lane)
 {
-    pthread_mutex_lock(&lane->mutex);
+    lock_take(&lane->lock);
     return lane->last_command;
 }
 
@@ -134,7 +127,7 @@ static void drop_call(struct command *command)
 
 void lane_post_as_call(struct lane *lane, struct command *command)
 {
-    pthread_mutex_lock(&lane->mutex);
+    lock_take(&lane->lock);
     append(&lane->first_call, &lane->last_call, command);
     unlock_and_wake(lane);
 }
@@ -185,10 +178,10 @@ void lane_wake_others(struct lane *lane)
 bool lane_pending(struct lane *lane)
 {
     lane_wake_others(lane);
-    pthread_mutex_lock(&lane->mutex);
+    lock_take(&lane->lock);
     bool pending = !is_empty(lane) || lane->first_node;
     set_sleep(lane, pending ? LANE_AWAKE : LANE_ASLEEP);
-    pthread_mutex_unlock(&lane->mutex);
+    lock_give(&lane->lock);
     return pending;
 }
 
@@ -197,10 +190,10 @@ bool lane_pending(struct lane *lane)
 /* Takes a whole queue. */
 static struct command *take_all(struct lane *lane, struct command **first, struct command **last)
 {
-    pthread_mutex_lock(&lane->mutex);
+    lock_take(&lane->lock);
     struct command *commands = *first;
     *first = *last = NULL;
-    pthread_mutex_unlock(&lane->mutex);
+    lock_give(&lane->lock);
     return commands;
 }
 
@@ -295,6 +288,5 @@ void lane_finish(struct lane *lane)
         lane->work->forget(next_node(lane));
     batch_refs_drop(&lane->refs);
     spares_finish(&lane->spares);
-    pthread_mutex_destroy(&lane->mutex);
     free(lane->scratch);
 }

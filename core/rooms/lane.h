@@ -9,6 +9,7 @@
 #ifndef ROOMS_LANE_H
 #define ROOMS_LANE_H
 
+#include "base/lock.h"
 #include "rooms/batch.h"
 #include "rooms/budget.h"
 #include "rooms/lane_figures.h"
@@ -74,8 +75,8 @@ struct lane {
     uint32_t index; /* set before the worker starts, too */
     pthread_t thread;
 
-    /* The queues. `mutex` is the last in the order of locks: nothing else is locked under it. */
-    pthread_mutex_t mutex;
+    /* The queues. `lock` is the last in the order of locks: nothing else is locked under it. */
+    struct lock lock;
     struct command *first_command;
     struct command *last_command;
     struct command *first_call;

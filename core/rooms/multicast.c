@@ -252,13 +252,13 @@ static void lock(struct multicast *multicast)
     if (leaves_out_few(multicast))
         client_list_lock(multicast->except, multicast->except_count);
     for (uint32_t i = 0; i < multicast->room_count; i++)
-        pthread_mutex_lock(&multicast->rooms[i]->mutex);
+        lock_take(&multicast->rooms[i]->lock);
 }
 
 static void unlock(struct multicast *multicast)
 {
     for (uint32_t i = multicast->room_count; i-- > 0;)
-        pthread_mutex_unlock(&multicast->rooms[i]->mutex);
+        lock_give(&multicast->rooms[i]->lock);
     if (leaves_out_few(multicast))
         client_list_unlock(multicast->except, multicast->except_count);
 }

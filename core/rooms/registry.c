@@ -1,37 +1,30 @@
 /* Registries; see registry.h. */
 #include "rooms/registry.h"
 
-int registry_init(struct registry *registry)
+void registry_init(struct registry *registry)
 {
     for (uint32_t i = 0; i < STRIPES; i++) {
-        if (pthread_mutex_init(&registry->stripes[i].mutex, NULL)) {
-            while (i-- > 0)
-                pthread_mutex_destroy(&registry->stripes[i].mutex);
-            return -1;
-        }
+        registry->stripes[i].lock = (struct lock){0};
         hash_table_init(&registry->stripes[i].table);
     }
-    return 0;
 }
 
 void registry_finish(struct registry *registry)
 {
-    for (uint32_t i = 0; i < STRIPES; i++) {
+    for (uint32_t i = 0; i < STRIPES; i++)
         hash_table_finish(&registry->stripes[i].table, NULL, NULL);
-        pthread_mutex_destroy(&registry->stripes[i].mutex);
-    }
 }
 
 struct stripe *registry_lock(struct registry *registry, uint64_t hash)
 {
     struct stripe *stripe = &registry->stripes[(hash >> 32) % STRIPES];
-    pthread_mutex_lock(&stripe->mutex);
+    lock_take(&stripe->lock);
     return stripe;
 }
 
 void registry_unlock(struct stripe *stripe)
 {
-    pthread_mutex_unlock(&stripe->mutex);
+    lock_give(&stripe->lock);
 }
 
 struct hash_node *registry_find(struct registry *registry, uint64_t hash, hash_match *match,

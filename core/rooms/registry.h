@@ -4,15 +4,16 @@
 #define ROOMS_REGISTRY_H
 
 #include "base/hash_table.h"
+#include "base/lock.h"
 
-#include <pthread.h>
 #include <stdint.h>
 
 #define STRIPES 64
 
 struct stripe {
-    pthread_mutex_t mutex;
+    struct lock lock;
     struct hash_table table;
+    uint8_t padding[32]; /* to a cache line: threads in different stripes seldom share one */
 };
 
 struct registry {
@@ -22,8 +23,7 @@ struct registry {
 /** Takes a reference to what @p node lies in; called under its stripe's lock. */
 typedef void registry_ref(struct hash_node *node);
 
-/** @return 0, or -1 on no memory. */
-int registry_init(struct registry *registry);
+void registry_init(struct registry *registry);
 
 void registry_finish(struct registry *registry);
 

@@ -12,8 +12,7 @@ struct room *room_create(toni_connections *connections, uint64_t id, toni_str na
     if (!room)
         return NULL;
     room->topic = topic_create();
-    if (!room->topic || pthread_mutex_init(&room->mutex, NULL)) {
-        topic_unref(room->topic);
+    if (!room->topic) {
         free(room);
         return NULL;
     }
@@ -48,7 +47,6 @@ void room_unref(struct room *room)
         free(room->shares);
     free(room->list);
     topic_unref(room->topic);
-    pthread_mutex_destroy(&room->mutex);
     free(room);
 }
 
@@ -330,7 +328,7 @@ int32_t room_info(struct room *room, toni_room_info **info)
     toni_room_info *snapshot = malloc(sizeof *snapshot);
     if (!snapshot)
         return TONI_ERR_NO_MEMORY;
-    pthread_mutex_lock(&room->mutex);
+    lock_take(&room->lock);
     *snapshot = (toni_room_info){
         .host = room->connections->host,
         .struct_size = sizeof *snapshot,
@@ -344,7 +342,7 @@ int32_t room_info(struct room *room, toni_room_info **info)
         .dropped_newest = topic_dropped(room->topic, DROP_NEWEST),
         .dropped_not_latest = topic_dropped(room->topic, DROP_NOT_LATEST),
     };
-    pthread_mutex_unlock(&room->mutex);
+    lock_give(&room->lock);
     if (snapshot->members == 0) { /* it ends just now, or its first member is about to come in */
         free(snapshot);
         return TONI_ERR_NOT_FOUND;

@@ -5,6 +5,7 @@
 #define ROOMS_ROOM_H
 
 #include "base/hash_table.h"
+#include "base/lock.h"
 #include "rooms/audience.h"
 #include "rooms/batch.h"
 #include "rooms/shared.h"
@@ -12,7 +13,6 @@
 
 #include <toni/types.h>
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,10 +33,10 @@ struct room {
     toni_connections *connections;
     atomic_uint refs;
     uint32_t share_count; /* guarded by the lock below */
-    uint64_t id; /* also its epoch: a room that is made again has another. Rooms are locked by
-                    ascending id */
-    pthread_mutex_t mutex; /* guards all below, but `pending`; `deflate_above` is read without */
-    bool ended;            /* out of the table: nobody joins it any more */
+    uint64_t id;      /* also its epoch: a room that is made again has another. Rooms are locked by
+                         ascending id */
+    struct lock lock; /* guards all below, but `pending`; `deflate_above` is read without */
+    bool ended;       /* out of the table: nobody joins it any more */
     uint32_t members;
     uint32_t capacity;         /* of `list` */
     uint32_t targets;          /* members that are not being closed */

@@ -58,13 +58,13 @@ struct room *room_table_get(toni_connections *connections, toni_str name)
 void room_table_collect(struct room *room)
 {
     struct stripe *stripe = registry_lock(&room->connections->room_table, room->node.hash);
-    pthread_mutex_lock(&room->mutex);
+    lock_take(&room->lock);
     const bool ends = room->members == 0 && !room->ended;
     if (ends) {
         room->ended = true;
         hash_table_remove(&stripe->table, &room->node);
     }
-    pthread_mutex_unlock(&room->mutex);
+    lock_give(&room->lock);
     registry_unlock(stripe);
     if (ends)
         room_unref(room);

@@ -23,10 +23,10 @@ static int32_t broadcast_except(struct room *room, const toni_message *message,
     toni_message *deflated = broadcast_deflate(room, message);
     struct excepted excepted;
     client_list_lock(except, count); /* so that none of them joins or leaves meanwhile */
-    pthread_mutex_lock(&room->mutex);
+    lock_take(&room->lock);
     client_list_find_excepted(except, count, room, &excepted);
     const int32_t result = broadcast_locked(room, message, deflated, &excepted);
-    pthread_mutex_unlock(&room->mutex);
+    lock_give(&room->lock);
     client_list_unlock(except, count);
     free(deflated);
     return result;

@@ -31,21 +31,10 @@ int shared_init(toni_connections *connections, const toni_host *host, const stru
     connections->lanes = calloc(lane_count, sizeof *connections->lanes);
     if (!connections->lanes)
         return -1;
-    if (deflaters_init(&connections->deflaters))
-        goto fail_deflaters;
-    if (registry_init(&connections->client_table))
-        goto fail_clients;
-    if (registry_init(&connections->room_table))
-        goto fail_rooms;
+    deflaters_init(&connections->deflaters);
+    registry_init(&connections->client_table);
+    registry_init(&connections->room_table);
     return 0;
-
-fail_rooms:
-    registry_finish(&connections->client_table);
-fail_clients:
-    deflaters_finish(&connections->deflaters);
-fail_deflaters:
-    free(connections->lanes);
-    return -1;
 }
 
 void shared_finish(toni_connections *connections)

@@ -21,10 +21,9 @@ struct deflater {
     struct deflater *next;
 };
 
-int deflaters_init(struct deflaters *deflaters)
+void deflaters_init(struct deflaters *deflaters)
 {
     *deflaters = (struct deflaters){.idle = NULL};
-    return pthread_mutex_init(&deflaters->mutex, NULL) ? -1 : 0;
 }
 
 static struct deflater *deflater_create(void)
@@ -51,27 +50,26 @@ void deflaters_finish(struct deflaters *deflaters)
         next = deflater->next;
         deflater_destroy(deflater);
     }
-    pthread_mutex_destroy(&deflaters->mutex);
 }
 
 /* @return One that nobody else uses; NULL on no memory. */
 static struct deflater *borrow(struct deflaters *deflaters)
 {
-    pthread_mutex_lock(&deflaters->mutex);
+    lock_take(&deflaters->lock);
     struct deflater *deflater = deflaters->idle;
     if (deflater)
         deflaters->idle = deflater->next;
-    pthread_mutex_unlock(&deflaters->mutex);
+    lock_give(&deflaters->lock);
     return deflater ? deflater : deflater_create();
 }
 
 static void give_back(struct deflaters *deflaters, struct deflater *deflater)
 {
     (void)deflateReset(&deflater->stream);
-    pthread_mutex_lock(&deflaters->mutex);
+    lock_take(&deflaters->lock);
     deflater->next = deflaters->idle;
     deflaters->idle = deflater;
-    pthread_mutex_unlock(&deflaters->mutex);
+    lock_give(&deflaters->lock);
 }
 
 /* @param out  As long as the message and its tail: zlib stops at its end.

@@ -7,10 +7,10 @@
 
 #include "base/buffer.h"
 #include "base/counter.h"
+#include "base/lock.h"
 
 #include <toni/types.h>
 
-#include <pthread.h>
 #include <stddef.h>
 
 /* The largest window there is. Who asks for a smaller one gets nothing compressed. */
@@ -22,7 +22,7 @@ struct deflater;
 
 /* As many contexts as threads ever compressed at the same time. */
 struct deflaters {
-    pthread_mutex_t mutex; /* a leaf: nothing is locked under it */
+    struct lock lock; /* a leaf: nothing is locked under it */
     struct deflater *idle;
     struct counter tried;        /* messages */
     struct counter shrunk;       /* of these; the others went out as they were */
@@ -30,8 +30,7 @@ struct deflaters {
     struct counter bytes_after;
 };
 
-/** @return 0, or -1 if there can be no lock. */
-int deflaters_init(struct deflaters *deflaters);
+void deflaters_init(struct deflaters *deflaters);
 
 void deflaters_finish(struct deflaters *deflaters);
 

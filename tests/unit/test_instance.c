@@ -455,12 +455,12 @@ static void *hold_lock(void *data)
 {
     struct instance *instance = data;
 
-    pthread_mutex_lock(&instance->lock);
+    lock_take(&instance->lock);
     atomic_store(&is_holding, true);
     behaviour.busy_ms = 2;
     be_busy();
     behaviour.busy_ms = 0;
-    pthread_mutex_unlock(&instance->lock);
+    lock_give(&instance->lock);
     return NULL;
 }
 

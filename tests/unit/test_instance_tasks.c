@@ -622,12 +622,12 @@ START_TEST(what_has_not_begun_when_the_end_begins_does_not_run)
     for (int i = 0; i < 100; i++) {
         struct instance *instance = fixture_make(&fixture);
 
-        pthread_mutex_lock(&instance->lock); /* as a callback that takes its time */
+        lock_take(&instance->lock); /* as a callback that takes its time */
         ck_assert_int_eq(post(instance, "never"), TONI_OK);
         for (int n = 0; n < i; n++)
             sched_yield();
         pthread_t thread = begin_destroy(instance);
-        pthread_mutex_unlock(&instance->lock);
+        lock_give(&instance->lock);
         ck_assert_int_eq(pthread_join(thread, NULL), 0);
     }
     expect_record("");
@@ -638,7 +638,7 @@ static void check_locked(void *data)
 {
     struct instance *instance = data;
 
-    ck_assert_int_ne(pthread_mutex_trylock(&instance->lock), 0);
+    ck_assert(!lock_try(&instance->lock));
     let_go(data);
 }
 

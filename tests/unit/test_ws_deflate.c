@@ -48,7 +48,7 @@ static enum inflated inflate_bytes(const void *bytes, size_t size, size_t limit)
 static toni_message *shrink(const void *bytes, size_t size)
 {
     struct deflaters deflaters;
-    ck_assert_int_eq(deflaters_init(&deflaters), 0);
+    deflaters_init(&deflaters);
     toni_message message = toni_binary(toni_str_make(bytes, size));
     toni_message *made = deflaters_shrink(&deflaters, &message);
     deflaters_finish(&deflaters);
