@@ -354,6 +354,9 @@ static void write_instance_counters(struct exposition *exposition, const struct 
     } counters[] = {
         {"toni_callback_failures_total", "counter", "Callbacks that returned an error.",
          offsetof(struct instance_figures, callback_failures)},
+        {"toni_callback_failures_kept_total", "counter",
+         "Callbacks that returned an error and whose client stayed.",
+         offsetof(struct instance_figures, callback_failures_kept)},
         {"toni_slow_callbacks_total", "counter", "Callbacks that took longer than callback_ms.",
          offsetof(struct instance_figures, slow_callbacks)},
         {"toni_slow_hooks_total", "counter", "Life-cycle hooks that took longer than hook_ms.",

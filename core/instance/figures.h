@@ -9,6 +9,7 @@
 
 struct instance_figures {
     struct counter callback_failures;
+    struct counter callback_failures_kept; /* of these: whose client stayed */
     struct counter slow_callbacks;
     struct counter slow_hooks;
     struct counter lock_wait_ns;    /* what callbacks waited for the lock, all together */
@@ -22,6 +23,7 @@ struct instance_figures {
 
     /* The limits of lines that its clients can cause. */
     struct log_limit failed_lines;
+    struct log_limit kept_lines;
     struct log_limit slow_lines;
     struct log_limit unanswered_lines;
 };

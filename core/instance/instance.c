@@ -6,6 +6,7 @@
 #include "base/log_limit.h"
 #include "instance/state.h"
 #include "plugin/descriptor.h"
+#include "rooms/rules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -146,16 +147,59 @@ int32_t instance_on_adopt(struct instance *instance, toni_client *client)
     return without_count(result);
 }
 
-int32_t instance_on_message(struct instance *instance, toni_client *client,
-                            const toni_message *message)
+/* --- What a failure costs */
+
+/* @return As uint16_t; what is no code that may be sent is 1011. */
+static uint16_t ask_on_error(struct instance *instance, toni_client *client, uint32_t where,
+                             int32_t error)
+{
+    PLUGIN_CALL(call);
+    call_begin(&call, instance, "on_error", client);
+    const int32_t answer = instance->descriptor->on_error(instance->self, client, where, error);
+    callback_end(instance, &call);
+    if (answer == 0)
+        return INSTANCE_STAYS;
+    if (answer < 0 || answer > UINT16_MAX || !close_valid((uint16_t)answer, (toni_str){0}))
+        return INSTANCE_FAULT_CODE;
+    return (uint16_t)answer;
+}
+
+static void report_kept(struct instance *instance, const char *callback, const toni_client *client,
+                        int32_t error)
+{
+    counter_add_shared(&instance->figures->callback_failures, 1);
+    counter_add_shared(&instance->figures->callback_failures_kept, 1);
+    log_limited_by(&instance->figures->kept_lines, LOG_LEVEL_WARN,
+                   "a callback failed, its client stays", log_str("instance", instance->setup.name),
+                   log_str("callback", callback), log_str("client", toni_client_name(client)),
+                   log_str("error", toni_error_name(error)));
+}
+
+/* @param error  What the callback returned: below 0. */
+static uint16_t judge_failure(struct instance *instance, toni_client *client, uint32_t where,
+                              const char *callback, int32_t error)
+{
+    uint16_t code = toni_error_is_refusal(error) ? INSTANCE_STAYS : INSTANCE_FAULT_CODE;
+
+    if (instance->descriptor->on_error)
+        code = ask_on_error(instance, client, where, error);
+    if (code == INSTANCE_STAYS)
+        report_kept(instance, callback, client, error);
+    else
+        instance_callback_failed(instance, callback, client, error);
+    return code;
+}
+
+uint16_t instance_on_message(struct instance *instance, toni_client *client,
+                             const toni_message *message)
 {
     PLUGIN_CALL(call);
     call_begin(&call, instance, "on_message", client);
     const int32_t result = instance->descriptor->on_message(instance->self, client, message);
     callback_end(instance, &call);
-    if (result < 0)
-        instance_callback_failed(instance, "on_message", client, result);
-    return without_count(result);
+    if (result >= 0)
+        return INSTANCE_STAYS;
+    return judge_failure(instance, client, TONI_IN_MESSAGE, "on_message", result);
 }
 
 void instance_on_disconnect(struct instance *instance, toni_client *client,

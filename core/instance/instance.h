@@ -97,10 +97,14 @@ int32_t instance_on_connect(struct instance *instance, toni_client *client);
  * @return TONI_OK, or an error that ends the client. */
 int32_t instance_on_adopt(struct instance *instance, toni_client *client);
 
-/** A failure is logged and counted here.
- * @return TONI_OK, or an error that ends the client. */
-int32_t instance_on_message(struct instance *instance, toni_client *client,
-                            const toni_message *message);
+/** Of a callback that failed: the code that its client is to be closed with. */
+#define INSTANCE_STAYS 0u        /* it is not to be closed */
+#define INSTANCE_FAULT_CODE 1011 /* RFC 6455, section 7.4.1: an unexpected condition */
+
+/** A failure is logged and counted here, and what it costs is asked of `on_error`.
+ * @return INSTANCE_STAYS, or the code that ends the client. */
+uint16_t instance_on_message(struct instance *instance, toni_client *client,
+                             const toni_message *message);
 
 void instance_on_disconnect(struct instance *instance, toni_client *client,
                             const toni_disconnect_info *info);
@@ -112,7 +116,7 @@ void instance_client_free(struct instance *instance, void *data);
  * @return TONI_OK, or an error that is answered with 500. */
 int32_t instance_on_request(struct instance *instance, toni_exchange *exchange);
 
-/** Logs and counts a callback that failed.
+/** Logs and counts a callback that failed, and whose client is closed for that.
  * @param callback  Its name in the descriptor.
  * @param client    Whose callback it was. */
 void instance_callback_failed(struct instance *instance, const char *callback,

@@ -1,6 +1,7 @@
 /* Endings; see ending.h. */
 #include "net/ending.h"
 
+#include "instance/instance.h"
 #include "net/inbound.h"
 #include "net/opening_state.h"
 #include "net/server_data.h"
@@ -156,9 +157,10 @@ void connection_end_now(struct connection *connection, enum end_cause cause, uin
     client_close_now(client, code, toni_str_of(text));
 }
 
-void connection_fault(struct connection *connection)
+void connection_fault(struct connection *connection, uint16_t code)
 {
-    connection_end(connection, END_BY_FAULT, 1011, toni_str_of("the gateway failed"));
+    const char *text = code == INSTANCE_FAULT_CODE ? "the gateway failed" : "";
+    connection_end(connection, END_BY_FAULT, code, toni_str_of(text));
 }
 
 void connection_drain(struct connection *connection)
@@ -176,7 +178,7 @@ void connection_adopt(struct connection *connection)
     connection->limits = slot_limits(connection->served.slot);
     client_set_limits(client, connection->limits);
     if (gateway_adopt(&connection->served) != TONI_OK && client_is_open(client))
-        connection_fault(connection);
+        connection_fault(connection, INSTANCE_FAULT_CODE);
 }
 
 void connection_abandon(struct connection *connection)

@@ -21,8 +21,8 @@ void connection_end_now(struct connection *connection, enum end_cause cause, uin
  * @param cause  END_CAUSE_COUNT: what was noted before, or the gateway closed it. */
 void connection_abort(struct connection *connection, enum end_cause cause);
 
-/** A callback failed: ends the client with 1011. */
-void connection_fault(struct connection *connection);
+/** A callback failed: ends the client. @param code  1011, or what its gateway chose. */
+void connection_fault(struct connection *connection, uint16_t code);
 
 /** The host drains: tells the client 1001. */
 void connection_drain(struct connection *connection);

@@ -73,14 +73,16 @@ void gateway_refused(struct gateway_client *served, int32_t error)
     slot_exit(served->slot);
 }
 
-int32_t gateway_on_message(struct gateway_client *served, const toni_message *message)
+uint16_t gateway_on_message(struct gateway_client *served, const toni_message *message)
 {
     struct instance *instance = enter_of(served);
-    int32_t result = hand_on(served, served->client, instance);
-    if (result == TONI_OK && instance && client_is_open(served->client))
-        result = instance_on_message(instance, served->client, message);
+    uint16_t code = INSTANCE_STAYS;
+    if (hand_on(served, served->client, instance) != TONI_OK)
+        code = INSTANCE_FAULT_CODE;
+    else if (instance && client_is_open(served->client))
+        code = instance_on_message(instance, served->client, message);
     slot_exit(served->slot);
-    return result;
+    return code;
 }
 
 void gateway_on_disconnect(struct gateway_client *served, toni_client *client,

@@ -33,9 +33,9 @@ int32_t gateway_on_connect(struct gateway_client *served);
 /** Counts and logs what `on_connect` returned. */
 void gateway_refused(struct gateway_client *served, int32_t error);
 
-/** @return See instance_on_message(), or what `on_adopt` returned before. A client that is being
+/** @return See instance_on_message(); 1011 if `on_adopt` failed before. A client that is being
  * closed gets nothing. */
-int32_t gateway_on_message(struct gateway_client *served, const toni_message *message);
+uint16_t gateway_on_message(struct gateway_client *served, const toni_message *message);
 
 /** The client has ended; it is taken out of @p served already.
  * @param info  NULL: the gateway is not told, but releases what it kept. */

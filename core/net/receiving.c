@@ -52,8 +52,9 @@ static void deliver(struct connection *connection, uint8_t kind, const void *byt
     connection->last_message_ms = connection_now_ms(connection);
     if (!charge(connection, size))
         return;
-    if (gateway_on_message(&connection->served, &message) != TONI_OK)
-        connection_fault(connection);
+    const uint16_t code = gateway_on_message(&connection->served, &message);
+    if (code > 0)
+        connection_fault(connection, code);
     else if (client_may_pause(connection->served.client))
         lane_flush(worker->lane); /* what a write takes holds nobody up */
     worker_notice_received(worker, size);

@@ -75,7 +75,8 @@ static int put_provides(struct buffer *bytes, const toni_interface *provides)
     X(on_request)                                                                                  \
     X(export_state)                                                                                \
     X(import_state)                                                                                \
-    X(on_adopt)
+    X(on_adopt)                                                                                    \
+    X(on_error)
 
 static uint32_t functions_of(const toni_plugin *plugin)
 {

@@ -33,6 +33,30 @@ enum toni_error {
 #undef TONI_ERROR_ENUM
 };
 
+/** Whether an error says that a call of the host's was refused: for its arguments, or since whom or
+ * what it is about is not there, closing or full. It is the call that failed then: what a gateway's
+ * callback that hands such an error on costs its client is nothing; see `on_error` in plugin.h.
+ * @param error  What a function returned.
+ * @return 1 for TONI_ERR_INVALID, TONI_ERR_NOT_FOUND, TONI_ERR_TOO_BIG, TONI_ERR_LIMIT,
+ * TONI_ERR_CLOSING, TONI_ERR_FULL, TONI_ERR_BUSY and TONI_ERR_TYPE; 0 for all others.
+ * @thread Any. @since ABI 1.0 */
+static inline int toni_error_is_refusal(int32_t error)
+{
+    switch (error) {
+    case TONI_ERR_INVALID:
+    case TONI_ERR_NOT_FOUND:
+    case TONI_ERR_TOO_BIG:
+    case TONI_ERR_LIMIT:
+    case TONI_ERR_CLOSING:
+    case TONI_ERR_FULL:
+    case TONI_ERR_BUSY:
+    case TONI_ERR_TYPE:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 /** The name of an error code as it is written in C, such as "TONI_ERR_CLOSING".
  * @param error  What a function returned; every value above 0 (a count) is a success.
  * @return A literal; "TONI_ERR_UNKNOWN" for a code that these headers don't know.

@@ -35,6 +35,9 @@
 #define TONI_UNLOADABLE                                                                            \
     2u /**< after the last `destroy` nothing of it runs any more: it may be unmapped */
 
+/* Which callback has failed, for `on_error`. */
+#define TONI_IN_MESSAGE 1u /**< on_message */
+
 /* Flags of a dependency. */
 #define TONI_OPTIONAL                                                                              \
     1u /**< the plugin does without it if nothing provides it: the slot that it gets is empty, its \
@@ -111,7 +114,9 @@ typedef struct toni_plugin {
 
     /** A client has sent a message: whole, in order; text is valid UTF-8 (RFC 6455, section 8.1).
      * @param message  Borrowed: the bytes are gone when the call returns.
-     * @return TONI_OK; an error ends this client with 1011, and nothing else. */
+     * @return TONI_OK, or a count: a success. What an error costs the client `on_error` decides;
+     * without that, one that says that a call was refused (toni_error_is_refusal) costs nothing,
+     * and every other ends this client with 1011, and nothing else. */
     int32_t (*on_message)(void *self, toni_client *client, const toni_message *message);
 
     /** A client is gone or going; nothing can be sent to it any more. It is still a member of its
@@ -155,6 +160,19 @@ typedef struct toni_plugin {
      * clients carry data (toni_client_set_data): the reload is refused.
      * @return TONI_OK; an error ends the client with 1011, and `on_disconnect` is called. */
     int32_t (*on_adopt)(void *self, toni_client *client);
+
+    /* What failures cost, and back-pressure. */
+
+    /** A callback of this client has returned an error; decides what that costs the client. Called
+     * right after it, on the same thread. Whatever it decides, the error is logged, at a bounded
+     * rate, and counted. A gateway without it keeps the client if toni_error_is_refusal says so,
+     * and else closes it with 1011. (on_connect and on_adopt are not asked about here: whether a
+     * client may be there is what they say themselves.)
+     * @param where  TONI_IN_…: more may come with later minors.
+     * @param error  What the callback returned: below 0, one of TONI_ERR_… or the plugin's own.
+     * @return 0 keeps the client; a code to close it with (1000 to 1003, 1007 to 1014, 3000 to
+     * 4999); anything else closes it with 1011. */
+    int32_t (*on_error)(void *self, toni_client *client, uint32_t where, int32_t error);
 } toni_plugin;
 
 /** The least that a descriptor has: all that is mandatory. No accepted plugin has a smaller one,

@@ -1347,10 +1347,38 @@ int32_t toni_fake_client_adopt(toni_fake_client *client, toni_fake_host *host)
     return without_count(host->plugin->on_adopt(host->self, toni_fake_client_handle(client)));
 }
 
+/* @return The code that a host closes the client with; 0: it stays. */
+static uint16_t judge_failure(toni_fake_client *client, uint32_t where, int32_t error)
+{
+    toni_fake_host *host = host_of(client);
+    if (!host->plugin->on_error)
+        return toni_error_is_refusal(error) ? 0 : 1011;
+    const int32_t answer =
+        host->plugin->on_error(host->self, toni_fake_client_handle(client), where, error);
+    if (answer == 0)
+        return 0;
+    const int is_code =
+        answer > 0 && answer <= UINT16_MAX && toni_fake_is_close((uint16_t)answer, toni_str_of(""));
+    return is_code ? (uint16_t)answer : 1011;
+}
+
+/* @param result  Of a callback of the client's. @return @p result. */
+static int32_t take_result(toni_fake_client *client, uint32_t where, int32_t result)
+{
+    const uint16_t code = result < 0 ? judge_failure(client, where, result) : 0;
+    if (code == 0)
+        return result;
+    client->closed_with = code;
+    (void)close_client(host_of(client), client->id, TONI_OK);
+    return result;
+}
+
 int32_t toni_fake_client_send(toni_fake_client *client, const toni_message *message)
 {
     toni_fake_host *host = host_of(client);
-    return host->plugin->on_message(host->self, toni_fake_client_handle(client), message);
+    return take_result(
+        client, TONI_IN_MESSAGE,
+        host->plugin->on_message(host->self, toni_fake_client_handle(client), message));
 }
 
 int32_t toni_fake_client_send_text(toni_fake_client *client, const char *text)

@@ -201,6 +201,7 @@ typedef struct toni_fake_client {
     void *data;                       /**< the gateway's own pointer */
     toni_fake_request request;
     toni_fake_ticket *ticket; /**< that the gateway's guard has taken for it, or NULL */
+    uint16_t closed_with;     /**< since a callback failed: see toni_fake_client_send; 0: not so */
     int in_guard;
     int in_vain; /**< its guard asked for a ticket and got none */
 } toni_fake_client;
@@ -375,7 +376,9 @@ void toni_fake_client_cancel(toni_fake_client *client);
  * toni_fake_client_disconnect follows. */
 int32_t toni_fake_client_adopt(toni_fake_client *client, toni_fake_host *host);
 
-/** The client sends a message. @return What `on_message` returned. */
+/** The client sends a message. If `on_message` fails, `on_error` is asked, as a host does, or a
+ * host's own rule (plugin.h): then the client is being closed, if that is so, and its `closed_with`
+ * says with which code. @return What `on_message` returned. */
 int32_t toni_fake_client_send(toni_fake_client *client, const toni_message *message);
 
 /** The client sends a text. @param text  NUL-terminated. @return What `on_message` returned. */

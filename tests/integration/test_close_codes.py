@@ -75,7 +75,7 @@ NOT_UTF8 = {
 
 
 class Endings(HostTestCase):
-    gateways = (ROOMS, ECHO, PROBE, REFUSE)
+    gateways = (ROOMS, ECHO, PROBE, REFUSE, gateway("judging", "judging_gateway.so", "/judging"))
 
     def setUp(self):
         self.witness = self.client("/probe")
@@ -236,6 +236,34 @@ class TestCloseCodes(Endings):
         self.ended(client, "server", 1011)
         self.host.wait_log(instance="probe", level=lambda level: level in ("warn", "error"))
         self.assertTrue(self.witness.ask("later").startswith("path=/probe "))
+
+    def test_a_refused_call_that_is_handed_on_closes_nobody(self):
+        client = self.probe()
+        client.send("handon:" + "x" * 256)  # no name of a room
+        client.send("handon:\t")
+        client.send("handon:nobody there")
+        self.assertTrue(client.ask("later").startswith("path=/probe "))
+        self.host.wait_log(
+            instance="probe", msg="a callback failed, its client stays", callback="on_message",
+            error="TONI_ERR_INVALID",
+        )
+
+    def judging(self):
+        return self.client("/judging")
+
+    def test_on_error_keeps_a_client(self):
+        client = self.judging()
+        for error, name in ((-12, "TONI_ERR_FAILED"), (-1, "TONI_ERR_INVALID"), (-4711, "TONI_ERR_UNKNOWN")):
+            self.assertEqual(client.ask("%d 0" % error), "where=1 error=" + name)
+        self.assertEqual(client.ask("0 4000"), "fine")
+
+    def test_on_error_chooses_the_code(self):
+        """What the gateway sent from there goes out first."""
+        for answer, code in ((4000, 4000), (1008, 1008), (1, 1011), (1006, 1011), (-1, 1011)):
+            with self.subTest(answer=answer):
+                client = self.judging()
+                self.assertEqual(client.ask("-1 %d" % answer), "where=1 error=TONI_ERR_INVALID")
+                client.expect_close(code)
 
     def test_a_callback_that_fails_after_a_disconnect_is_a_failed_one(self):
         """What the gateway is told is what the client was."""

@@ -199,7 +199,7 @@ static toni_client *handle(void)
     return (toni_client *)&client;
 }
 
-static int32_t send_message(struct instance *instance)
+static uint16_t send_message(struct instance *instance)
 {
     const toni_message message = toni_text(toni_str_of("x"));
 
@@ -302,7 +302,7 @@ START_TEST(results_go_through)
     behaviour.result = 5; /* a count is a success, but to a guard that lets in only for 0 */
     ck_assert_int_eq(instance_guard(instance, NULL), 5);
     ck_assert_int_eq(instance_on_connect(instance, handle()), TONI_OK);
-    ck_assert_int_eq(send_message(instance), TONI_OK);
+    ck_assert_uint_eq(send_message(instance), INSTANCE_STAYS);
     ck_assert_int_eq(instance_start(instance), TONI_OK);
     instance_destroy(instance);
 }
@@ -313,10 +313,84 @@ START_TEST(a_failed_message_is_logged_and_counted)
     struct instance *instance = make();
 
     behaviour.result = TONI_ERR_FAILED;
-    ck_assert_int_eq(send_message(instance), TONI_ERR_FAILED);
+    ck_assert_uint_eq(send_message(instance), 1011);
     ck_assert_uint_eq(counter_read(&instance->figures->callback_failures), 1);
     check_log(WORDS("level=warn", "instance=inst", "callback=on_message", "client=cafe",
                     "error=TONI_ERR_FAILED"));
+    instance_destroy(instance);
+}
+END_TEST
+
+/* What a gateway hands on of the host's functions says that a call was refused, not that it has
+ * failed itself. */
+START_TEST(a_refused_call_that_is_handed_on_costs_the_client_nothing)
+{
+    static const int32_t refusals[] = {TONI_ERR_INVALID, TONI_ERR_NOT_FOUND, TONI_ERR_TOO_BIG,
+                                       TONI_ERR_LIMIT,   TONI_ERR_CLOSING,   TONI_ERR_FULL,
+                                       TONI_ERR_BUSY,    TONI_ERR_TYPE};
+    static const int32_t failures[] = {TONI_ERR_NO_MEMORY, TONI_ERR_UNAUTHORIZED,
+                                       TONI_ERR_FORBIDDEN, TONI_ERR_FAILED,
+                                       TONI_ERR_TIMEOUT,   -4711};
+    struct instance *instance = make();
+
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        behaviour.result = refusals[i];
+        ck_assert_uint_eq(send_message(instance), INSTANCE_STAYS);
+        ck_assert_uint_eq(counter_read(&instance->figures->callback_failures), i + 1);
+        ck_assert_uint_eq(counter_read(&instance->figures->callback_failures_kept), i + 1);
+    }
+    check_log(WORDS("level=warn", "its client stays", "instance=inst", "callback=on_message",
+                    "client=cafe", "error=TONI_ERR_INVALID"));
+    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+        behaviour.result = failures[i];
+        ck_assert_uint_eq(send_message(instance), 1011);
+    }
+    ck_assert_uint_eq(counter_read(&instance->figures->callback_failures), 8 + 6);
+    ck_assert_uint_eq(counter_read(&instance->figures->callback_failures_kept), 8);
+    instance_destroy(instance);
+}
+END_TEST
+
+static struct {
+    int32_t answer, error;
+    uint32_t where;
+    int calls;
+} on_error_saw;
+
+static int32_t on_error(void *self, toni_client *handle_of, uint32_t where, int32_t error)
+{
+    (void)self;
+    ck_assert_ptr_eq(handle_of, (toni_client *)&client);
+    on_error_saw.where = where;
+    on_error_saw.error = error;
+    on_error_saw.calls++;
+    return on_error_saw.answer;
+}
+
+START_TEST(on_error_decides_what_a_failure_costs)
+{
+    static const struct {
+        int32_t answer;
+        uint16_t code;
+    } rows[] = {{0, 0},        {1000, 1000},  {4999, 4999},     {1008, 1008}, {1, 1011},
+                {-1, 1011},    {1005, 1011},  {5000, 1011},     {999, 1011},  {1015, 1011},
+                {65536, 1011}, {66536, 1011}, {INT32_MIN, 1011}};
+    plugin.descriptor.on_error = on_error;
+    struct instance *instance = make();
+
+    on_error_saw.calls = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        behaviour.result = i % 2 ? TONI_ERR_INVALID : TONI_ERR_FAILED; /* it is asked about both */
+        on_error_saw.answer = rows[i].answer;
+        ck_assert_uint_eq(send_message(instance), rows[i].code);
+        ck_assert_int_eq(on_error_saw.error, behaviour.result);
+        ck_assert_uint_eq(on_error_saw.where, TONI_IN_MESSAGE);
+        ck_assert_int_eq(on_error_saw.calls, (int)i + 1);
+    }
+    ck_assert_uint_eq(counter_read(&instance->figures->callback_failures_kept), 1);
+    behaviour.result = 3;
+    ck_assert_uint_eq(send_message(instance), INSTANCE_STAYS);
+    ck_assert_int_eq(on_error_saw.calls, (int)(sizeof rows / sizeof rows[0]));
     instance_destroy(instance);
 }
 END_TEST
@@ -340,11 +414,11 @@ START_TEST(slow_callbacks_are_logged_and_counted)
     setup.limits.callback_ms = 1;
     struct instance *instance = make();
 
-    ck_assert_int_eq(send_message(instance), TONI_OK);
+    ck_assert_uint_eq(send_message(instance), INSTANCE_STAYS);
     log_lines[0] = '\0'; /* a busy machine may have made it slow */
     const uint64_t before = counter_read(&instance->figures->slow_callbacks);
     behaviour.busy_ms = 3;
-    ck_assert_int_eq(send_message(instance), TONI_OK);
+    ck_assert_uint_eq(send_message(instance), INSTANCE_STAYS);
     ck_assert_uint_eq(counter_read(&instance->figures->slow_callbacks), before + 1);
     check_log(
         WORDS("level=warn", "instance=inst", "callback=on_message", "took_ms=", "limit_ms=1"));
@@ -370,10 +444,10 @@ START_TEST(the_times_of_callbacks_are_counted)
     struct instance *instance = make();
 
     behaviour.busy_ms = 6;
-    ck_assert_int_eq(send_message(instance), TONI_OK);
+    ck_assert_uint_eq(send_message(instance), INSTANCE_STAYS);
     behaviour.busy_ms = 0;
     for (int i = 0; i < 9; i++)
-        ck_assert_int_eq(send_message(instance), TONI_OK);
+        ck_assert_uint_eq(send_message(instance), INSTANCE_STAYS);
     striped_histogram_read(&instance->figures->callback_times, &times);
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         count += times.buckets[i];
@@ -412,7 +486,7 @@ END_TEST
 static void *send_many(void *data)
 {
     for (int i = 0; i < ROUNDS; i++)
-        ck_assert_int_eq(send_message(data), TONI_OK);
+        ck_assert_uint_eq(send_message(data), INSTANCE_STAYS);
     return NULL;
 }
 
@@ -469,7 +543,7 @@ START_TEST(waiting_for_the_lock_is_measured)
     struct instance *instance = make();
     pthread_t holder;
 
-    ck_assert_int_eq(send_message(instance), TONI_OK);
+    ck_assert_uint_eq(send_message(instance), INSTANCE_STAYS);
     ck_assert_uint_eq(counter_read(&instance->figures->lock_wait_ns), 0);
     while (counter_read(&instance->figures->lock_wait_ns) ==
            0) { /* on a busy machine the lock may be free again */
@@ -477,7 +551,7 @@ START_TEST(waiting_for_the_lock_is_measured)
         ck_assert_int_eq(pthread_create(&holder, NULL, hold_lock, instance), 0);
         while (!atomic_load(&is_holding))
             sched_yield();
-        ck_assert_int_eq(send_message(instance), TONI_OK);
+        ck_assert_uint_eq(send_message(instance), INSTANCE_STAYS);
         ck_assert_int_eq(pthread_join(holder, NULL), 0);
     }
     instance_destroy(instance);
@@ -649,6 +723,8 @@ int main(void)
     tcase_add_test(cases, most_callbacks_may_be_left_out);
     tcase_add_test(cases, results_go_through);
     tcase_add_test(cases, a_failed_message_is_logged_and_counted);
+    tcase_add_test(cases, a_refused_call_that_is_handed_on_costs_the_client_nothing);
+    tcase_add_test(cases, on_error_decides_what_a_failure_costs);
     tcase_add_test(cases, client_data_is_freed_once_there_is_some);
     tcase_add_test(cases, slow_callbacks_are_logged_and_counted);
     tcase_add_test(cases, the_times_of_callbacks_are_counted);

@@ -1,0 +1,78 @@
+/* What the fake host does with the newer calls of the contract: failures that are judged. The
+ * plugins are the fixtures that the integration tests run in a host. */
+#include "toni_testkit.h"
+
+#include <stdlib.h>
+
+static toni_fake_host host;
+static toni_fake_client client;
+
+static void begin(const char *fixture)
+{
+    toni_fake_host_init(&host);
+    toni_fake_host_load(&host, fixture);
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    toni_fake_client_init(&client, &host, 7);
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_OK);
+    toni_fake_host_clear(&host);
+}
+
+static void end(void)
+{
+    toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
+    toni_fake_host_stop(&host);
+}
+
+/* --- Failures */
+
+START_TEST(on_error_decides)
+{
+    begin(TEST_FIXTURES_DIR "/judging_gateway.so");
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "-12 0"), TONI_ERR_FAILED);
+    toni_fake_host_expect(&host, "send 7 text:where=1 error=TONI_ERR_FAILED\n");
+    ck_assert_uint_eq(client.closed_with, 0);
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "0 4000"), TONI_OK);
+    ck_assert_uint_eq(client.closed_with, 0);
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "-1 4000"), TONI_ERR_INVALID);
+    ck_assert_uint_eq(client.closed_with, 4000);
+    ck_assert_int_eq(toni_client_send_text(toni_fake_client_handle(&client), "x"),
+                     TONI_ERR_CLOSING);
+    end();
+}
+END_TEST
+
+START_TEST(what_is_no_code_is_1011)
+{
+    begin(TEST_FIXTURES_DIR "/judging_gateway.so");
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "-1 1006"), TONI_ERR_INVALID);
+    ck_assert_uint_eq(client.closed_with, 1011);
+    end();
+}
+END_TEST
+
+START_TEST(without_on_error_a_refused_call_costs_nothing)
+{
+    begin(TEST_FIXTURES_DIR "/probe_gateway.so");
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "handon:\t"), TONI_ERR_INVALID);
+    ck_assert_uint_eq(client.closed_with, 0);
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "fail"), TONI_ERR_FAILED);
+    ck_assert_uint_eq(client.closed_with, 1011);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("testkit_calls");
+    TCase *failures = tcase_create("failures");
+    tcase_add_test(failures, on_error_decides);
+    tcase_add_test(failures, what_is_no_code_is_1011);
+    tcase_add_test(failures, without_on_error_a_refused_call_costs_nothing);
+    suite_add_tcase(suite, failures);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
