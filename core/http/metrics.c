@@ -70,6 +70,7 @@ struct worker_sums {
     uint64_t sockets;
     uint64_t received;
     uint64_t received_bytes;
+    uint64_t deferred;
     uint64_t accepted;
     uint64_t refused[REFUSAL_STATUS_COUNT];
     uint64_t handshakes_late;
@@ -84,6 +85,7 @@ static struct worker_sums add_up(const struct server *server)
         sums.sockets += worker_load(&server->workers[i]);
         sums.received += counter_read(&figures->received);
         sums.received_bytes += counter_read(&figures->received_bytes);
+        sums.deferred += counter_read(&figures->deferred);
         sums.accepted += counter_read(&figures->accepted);
         for (unsigned status = 0; status < REFUSAL_STATUS_COUNT; status++)
             sums.refused[status] += counter_read(&figures->refused[status]);
@@ -237,6 +239,10 @@ static void write_messages(struct exposition *exposition, const struct worker_su
     write_counter(exposition, "toni_received_bytes_total",
                   "Bytes of whole messages from clients, without frame heads.",
                   sums->received_bytes);
+    write_counter(
+        exposition, "toni_receiving_deferred_total",
+        "Times that a client's input was set aside, since it had used its share of a turn.",
+        sums->deferred);
     write_counter(exposition, "toni_messages_targeted_total",
                   "Messages to clients, once for each client that a send or broadcast was for.",
                   figures->targeted);

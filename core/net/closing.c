@@ -26,6 +26,7 @@ void closing_begin(struct connection *connection)
     pausing_end(connection);
     inbound_forget(connection);
     connection->state = CONNECTION_CLOSING;
+    stream_listen(&connection->stream, STREAM_READ); /* it may have been set aside */
     begin_clock(connection);
 }
 
@@ -47,7 +48,8 @@ void closing_drop(struct connection *connection, const uint8_t *bytes, size_t si
         connection->peer_has_closed = true;
 }
 
-/* Takes one buffer's worth. @return Whether there was something. */
+/* Takes one buffer's worth. @return Whether there was something, and less than that: then there may
+ * be the end behind it. Who floods has a buffer's worth taken a turn. */
 static bool take(struct connection *connection)
 {
     /* Not the worker's receive buffer: a flush in the middle of a read may lead here. */
@@ -64,7 +66,7 @@ static bool take(struct connection *connection)
         if (connection->dropped_bytes >= DROPPED_MAX)
             stream_listen(&connection->stream, STREAM_END);
     }
-    return taken > 0;
+    return taken > 0 && taken < (ssize_t)FRAME_MAX;
 }
 
 /* Both have said close, or the peer has gone: nothing is waited for. */

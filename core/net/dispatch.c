@@ -1,6 +1,7 @@
 /* Events by state; see dispatch.h. */
 #include "net/dispatch.h"
 
+#include "base/clock.h"
 #include "net/closing.h"
 #include "net/ending.h"
 #include "net/guarding.h"
@@ -35,18 +36,33 @@ static void on_readable(struct connection *connection)
 }
 
 /* A socket that is broken is not polled any more: so what it holds is read here, to its end, or
- * nothing of it is wanted. What is kept of a pause that ended in the turn before comes first: until
- * that is taken nothing is read. */
+ * nothing of it is wanted. What is kept, of a pause or of one that is set aside, comes first: then
+ * this goes on behind that. */
 static void read_to_the_end(struct connection *connection)
 {
     while (connection->state != CONNECTION_CLOSED && !connection->is_paused &&
-           !connection->peer_has_ended) {
-        if (inbound_is_resumed(connection->inbound))
-            receiving_resume(connection->served.worker);
-        else
-            on_readable(connection);
+           !connection->peer_has_ended && !inbound_is_resumed(connection->inbound))
+        on_readable(connection);
+    if (!inbound_is_resumed(connection->inbound))
+        connection_abort(connection, END_BY_LOSS);
+}
+
+void dispatch_resume(struct worker *worker)
+{
+    struct connection *connection;
+    if (!worker->resumed)
+        return;
+    uint64_t now_ns = clock_now_ns();
+    const uint64_t until_ns = now_ns + TURN_ASIDE_NS;
+    /* Each once: some may be paused or set aside again meanwhile. */
+    for (size_t count = worker->resumed_count;
+         count > 0 && now_ns < until_ns && (connection = inbound_next_resumed(worker)); count--) {
+        turn_share_begin_at(&worker->share, now_ns, until_ns);
+        receiving_go_on(connection);
+        if (connection->stream.is_broken)
+            read_to_the_end(connection);
+        now_ns = clock_now_ns();
     }
-    connection_abort(connection, END_BY_LOSS);
 }
 
 static void ready(struct stream *stream, unsigned events)

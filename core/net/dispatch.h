@@ -16,6 +16,10 @@ struct worker;
  * @return 0, or -1. */
 int dispatch_adopt(struct worker *worker, int fd, const char *address, struct place *place);
 
+/** Goes on with what was kept of connections that were paused or set aside, for no longer than
+ * TURN_ASIDE_NS, and each once. In every turn. */
+void dispatch_resume(struct worker *worker);
+
 /** A timeout is due. */
 void dispatch_expired(struct timeout *timeout);
 

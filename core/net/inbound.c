@@ -2,6 +2,7 @@
 #include "net/inbound.h"
 
 #include "net/connection.h"
+#include "net/inflating.h"
 #include "rooms/pins.h"
 
 #include <stdlib.h>
@@ -24,14 +25,22 @@ static struct inbound *get(struct connection *connection)
 
 static void unlink_resumed(struct inbound *inbound)
 {
+    struct worker *worker = inbound->connection->served.worker;
     if (!inbound->link)
         return;
     *inbound->link = inbound->next;
     if (inbound->next)
         inbound->next->link = inbound->link;
     else
-        inbound->connection->served.worker->last_resumed = inbound->link;
+        worker->last_resumed = inbound->link;
     inbound->link = NULL;
+    worker->resumed_count--;
+}
+
+static uint64_t memory_of(const struct inbound *inbound)
+{
+    return sizeof *inbound + inbound->message.capacity + inbound->rest_size +
+           (inbound->inflating ? inflating_memory(inbound->inflating) : 0);
 }
 
 /* Charges what there is now; frees what keeps nothing. */
@@ -40,10 +49,9 @@ static void note(struct connection *connection)
     struct inbound *inbound = connection->inbound;
     struct worker *worker = connection->served.worker;
     const bool is_needed = inbound->message.length > 0 || inbound->message_began_ms != 0 ||
-                           inbound->rest || connection->is_paused;
+                           inbound->inflating || inbound->rest || connection->is_paused;
     const uint64_t before = inbound->pin.bytes;
-    const uint64_t bytes =
-        is_needed ? sizeof *inbound + inbound->message.capacity + inbound->rest_size : 0;
+    const uint64_t bytes = is_needed ? memory_of(inbound) : 0;
     if (bytes > before)
         budget_charge(budget_of(worker), bytes - before);
     else if (bytes < before)
@@ -86,8 +94,32 @@ struct buffer inbound_take_message(struct connection *connection)
     return message;
 }
 
+int inbound_keep_inflating(struct connection *connection, struct inflating *inflating)
+{
+    struct inbound *inbound = get(connection);
+    if (!inbound)
+        return -1;
+    inbound->inflating = inflating;
+    note(connection);
+    pin_moved(connection->served.worker->lane, BUDGET_INBOUND, &inbound->pin);
+    return 0;
+}
+
+struct inflating *inbound_take_inflating(struct connection *connection)
+{
+    struct inbound *inbound = connection->inbound;
+    struct inflating *inflating = inbound ? inbound->inflating : NULL;
+    if (!inflating)
+        return NULL;
+    inbound->inflating = NULL;
+    note(connection);
+    return inflating;
+}
+
 void inbound_forget_message(struct connection *connection)
 {
+    struct inflating *inflating = inbound_take_inflating(connection);
+    inflating_free(inflating, &connection->served.worker->inflater);
     if (!connection->inbound)
         return;
     struct buffer message = inbound_take_message(connection);
@@ -142,22 +174,15 @@ void inbound_resume(struct connection *connection)
     struct inbound *inbound = connection->inbound;
     if (!inbound)
         return;
-    if (inbound->rest && !inbound->link) {
+    if ((inbound->rest || inbound->inflating) && !inbound->link) {
         struct worker *worker = connection->served.worker;
         inbound->next = NULL;
         inbound->link = worker->last_resumed;
         *inbound->link = inbound;
         worker->last_resumed = &inbound->next;
+        worker->resumed_count++;
     }
     note(connection);
-}
-
-size_t inbound_count_resumed(const struct worker *worker)
-{
-    size_t count = 0;
-    for (const struct inbound *inbound = worker->resumed; inbound; inbound = inbound->next)
-        count++;
-    return count;
 }
 
 struct connection *inbound_next_resumed(struct worker *worker)

@@ -13,16 +13,18 @@
 #include <stdint.h>
 
 struct connection;
+struct inflating;
 struct worker;
 
 struct inbound {
     struct connection *connection;
     struct pin pin;
     struct buffer message;
-    uint64_t message_began_ms; /* of the loop's clock; 0: none has */
-    struct inbound *next;      /* of those that are resumed */
-    struct inbound **link;     /* what points here; NULL: it is not among them */
-    uint8_t *rest;             /* bytes that wait to be read; allocated, or NULL */
+    uint64_t message_began_ms;   /* of the loop's clock; 0: none has */
+    struct inflating *inflating; /* a message that came whole and was set aside, or NULL */
+    struct inbound *next;        /* of those that are resumed */
+    struct inbound **link;       /* what points here; NULL: it is not among them */
+    uint8_t *rest;               /* bytes that wait to be read; allocated, or NULL */
     size_t rest_size;
 };
 
@@ -31,6 +33,14 @@ int inbound_append(struct connection *connection, const void *bytes, size_t size
 
 /** Takes the whole message out: its bytes are the caller's from now on. */
 struct buffer inbound_take_message(struct connection *connection);
+
+/** Keeps a message that is set aside while it is inflated.
+ * @param inflating  Of inflating_set_aside(); becomes the connection's, unless this fails.
+ * @return 0, or -1 on no memory. */
+int inbound_keep_inflating(struct connection *connection, struct inflating *inflating);
+
+/** Takes that out. @return NULL if there is none. */
+struct inflating *inbound_take_inflating(struct connection *connection);
 
 /** Drops the message that is under way. */
 void inbound_forget_message(struct connection *connection);
@@ -46,11 +56,9 @@ uint8_t *inbound_take_rest(struct connection *connection, size_t *size);
  * @return 0, or -1 on no memory. */
 int inbound_begin_pause(struct connection *connection);
 
-/** Puts it behind those whose rest is to be read: see receiving_resume. */
+/** Puts it behind those that go on with what is kept: see dispatch_resume. Does nothing if nothing
+ * is kept that could go on. */
 void inbound_resume(struct connection *connection);
-
-/** @return How many are resumed. */
-size_t inbound_count_resumed(const struct worker *worker);
 
 /** Takes the first of those that are resumed. @return NULL: there is none. */
 struct connection *inbound_next_resumed(struct worker *worker);

@@ -7,6 +7,7 @@
 #include "net/closing.h"
 #include "net/ending.h"
 #include "net/inbound.h"
+#include "net/inflating.h"
 #include "net/watching.h"
 #include "rooms/pins.h"
 
@@ -60,26 +61,18 @@ static void deliver(struct connection *connection, uint8_t kind, const void *byt
     worker_notice_received(worker, size);
 }
 
-/* The whole message is there: so one inflater serves all connections, and stops at the limit. */
-static void inflate_and_deliver(struct connection *connection, uint8_t kind, const void *bytes,
-                                size_t size)
+static void deliver_inflated(struct connection *connection, const struct inflating *inflating,
+                             enum inflated result)
 {
-    struct worker *worker = connection->served.worker;
-    struct buffer message;
-    buffer_init(&message);
-    enum inflated result = INFLATED_NO_MEMORY;
-    if (!worker->inflater)
-        worker->inflater = inflater_create();
-    if (worker->inflater)
-        result = inflater_inflate(worker->inflater, bytes, size, connection->limits->message_bytes,
-                                  &message);
+    const struct buffer *message = &inflating->message;
     switch (result) {
     case INFLATED:
-        if (kind == FRAME_TEXT && !utf8_valid(message.bytes, message.length)) {
+        if (inflating->kind == FRAME_TEXT && !utf8_valid(message->bytes, message->length)) {
             connection_end(connection, END_BY_PROTOCOL_ERROR, 1007,
                            toni_str_of("text is not UTF-8"));
         } else {
-            deliver(connection, kind, message.length > 0 ? message.bytes : "", message.length);
+            deliver(connection, inflating->kind, message->length > 0 ? message->bytes : "",
+                    message->length);
         }
         break;
     case INFLATED_INVALID:
@@ -89,11 +82,37 @@ static void inflate_and_deliver(struct connection *connection, uint8_t kind, con
     case INFLATED_TOO_BIG:
         connection_end(connection, END_BY_LIMIT, 1009, toni_str_of("message too big"));
         break;
+    case INFLATED_MORE: /* but there is no memory to keep what there is */
     case INFLATED_NO_MEMORY:
         connection_end(connection, END_BY_FAULT, 1011, toni_str_of("out of memory"));
         break;
     }
-    buffer_finish(&message);
+}
+
+/* @return What its result is; INFLATED_MORE: the share is used up. */
+static enum inflated inflate_on(struct connection *connection, struct inflating *inflating)
+{
+    return inflating_go_on(inflating, &connection->served.worker->share,
+                           connection->limits->message_bytes);
+}
+
+/* The whole message is there. It mostly is inflated at once, by the inflater that the worker has
+ * for all; if not, what follows it waits as long. */
+static void inflate_and_deliver(struct connection *connection, uint8_t kind, const void *bytes,
+                                size_t size)
+{
+    struct inflater **spare = &connection->served.worker->inflater;
+    struct inflating inflating;
+    inflating_begin(&inflating, spare, kind, bytes, size);
+    const enum inflated result = inflate_on(connection, &inflating);
+    if (result == INFLATED_MORE) {
+        struct inflating *aside = inflating_set_aside(&inflating);
+        if (aside && !inbound_keep_inflating(connection, aside))
+            return;
+        free(aside);
+    }
+    deliver_inflated(connection, &inflating, result);
+    inflating_finish(&inflating, spare);
 }
 
 static inline void deliver_whole(struct connection *connection, uint8_t kind, const void *bytes,
@@ -170,22 +189,47 @@ static void take_event(struct connection *connection, const struct codec_event *
     case CODEC_FAULT:
         take_fault(connection, event);
         break;
-    case CODEC_NEEDS_MORE:
+    case CODEC_NEEDS_MORE: /* is none */
         break;
     }
 }
 
 /* --- Reading */
 
+static bool is_set_aside(const struct connection *connection)
+{
+    return inbound_is_resumed(connection->inbound);
+}
+
+static bool is_inflating(const struct connection *connection)
+{
+    return connection->inbound && connection->inbound->inflating;
+}
+
+/* It has used its share of the turn: it goes on in dispatch_resume, and nothing is read from it
+ * until then. */
+static void set_aside(struct connection *connection)
+{
+    if (connection->is_paused) /* goes on behind its pause */
+        return;
+    counter_add(&connection->served.worker->figures.deferred, 1);
+    inbound_resume(connection);
+    stream_listen(&connection->stream, 0);
+}
+
 void receiving_take(struct connection *connection, uint8_t *bytes, size_t size)
 {
+    struct turn_share *share = &connection->served.worker->share;
     struct codec_input input = {
         .bytes = bytes, .size = size, .message_bytes = connection->limits->message_bytes};
     struct codec_event event;
-    enum codec_event_type type = CODEC_MESSAGE;
-    while (is_read_from(connection) && type != CODEC_NEEDS_MORE) {
-        type = codec_next(&connection->codec, &input, &event);
+    bool is_over = false;
+    while (input.size > 0 && !is_over && is_read_from(connection)) {
+        const enum codec_event_type type = codec_next(&connection->codec, &input, &event);
+        if (type == CODEC_NEEDS_MORE)
+            break;
         take_event(connection, &event, type);
+        is_over = is_inflating(connection) || (input.size > 0 && turn_share_is_used(share));
     }
     if (connection->state == CONNECTION_CLOSED)
         return;
@@ -193,6 +237,8 @@ void receiving_take(struct connection *connection, uint8_t *bytes, size_t size)
         closing_drop(connection, input.bytes, input.size);
     else if (inbound_keep_rest(connection, input.bytes, input.size))
         connection_end(connection, END_BY_FAULT, 1011, toni_str_of("out of memory"));
+    else if (is_over)
+        set_aside(connection);
 }
 
 /* Puts what was kept in front of what was read.
@@ -213,6 +259,8 @@ static uint8_t *join_rest(struct connection *connection, uint8_t *read, size_t *
 void receiving_begin(struct connection *connection)
 {
     connection->read_shift = FIRST_READ_SHIFT;
+    turn_share_begin(
+        &connection->served.worker->share); /* frames may have come with the handshake */
 }
 
 /* @return Whether a read that filled its buffer was handled quickly. */
@@ -228,6 +276,7 @@ static bool adapt(struct connection *connection, uint64_t took_ns)
 /* @return Whether there may be more to read at once. */
 static bool read_once(struct connection *connection)
 {
+    struct turn_share *share = &connection->served.worker->share;
     uint8_t *read = connection->served.worker->received + CODEC_TAIL_MAX;
     const size_t most = WORKER_READ_MAX >> connection->read_shift;
     ssize_t taken = stream_read(&connection->stream, read, most);
@@ -238,34 +287,59 @@ static bool read_once(struct connection *connection)
     size_t size = (size_t)taken;
     const bool was_full = size == most; /* else the clock need not be asked */
     const uint64_t began_ns = was_full ? clock_now_ns() : 0;
+    if (was_full && share->until_ns == 0)
+        turn_share_begin_at(share, began_ns, UINT64_MAX);
     watching_heard(connection);
     read = join_rest(connection, read, &size);
     receiving_take(connection, read, size);
-    return was_full && adapt(connection, clock_now_ns() - began_ns) && is_read_from(connection);
+    return was_full && adapt(connection, clock_now_ns() - began_ns) && is_read_from(connection) &&
+           !is_set_aside(connection);
 }
 
 void receiving_readable(struct connection *connection)
 {
     struct worker *worker = connection->served.worker;
-    /* What is kept of a pause comes first: see receiving_resume. */
-    if (inbound_is_resumed(connection->inbound))
+    /* What is kept comes first: see dispatch_resume. */
+    if (is_set_aside(connection))
         return;
+    turn_share_begin(&worker->share);
     for (int reads = 1; read_once(connection) && reads < READS_AT_ONCE; reads++)
         ;
     worker_flush_few(worker);
 }
 
-void receiving_resume(struct worker *worker)
+/* Goes on with a message that was set aside while it was inflated.
+ * @return Whether it has come to its end. */
+static bool end_inflating(struct connection *connection)
 {
-    struct connection *connection;
-    /* Each once: some may be paused and resumed again meanwhile. */
-    for (size_t count = inbound_count_resumed(worker);
-         count > 0 && (connection = inbound_next_resumed(worker)); count--) {
-        size_t size;
-        uint8_t *rest = inbound_take_rest(connection, &size);
-        receiving_take(connection, rest, size);
-        free(rest);
+    struct inflater **spare = &connection->served.worker->inflater;
+    struct inflating *inflating = inbound_take_inflating(connection);
+    if (!inflating)
+        return true;
+    const enum inflated result = inflate_on(connection, inflating);
+    if (result == INFLATED_MORE && !inbound_keep_inflating(connection, inflating))
+        return false;
+    deliver_inflated(connection, inflating, result);
+    inflating_free(inflating, spare);
+    return true;
+}
+
+void receiving_go_on(struct connection *connection)
+{
+    if (connection->is_paused) /* again: it goes on behind that */
+        return;
+    if (!is_read_from(connection))
+        inbound_forget_message(connection);
+    if (!end_inflating(connection)) {
+        set_aside(connection);
+        return;
     }
+    size_t size;
+    uint8_t *rest = inbound_take_rest(connection, &size);
+    receiving_take(connection, rest, size);
+    free(rest);
+    if (connection->state == CONNECTION_OPEN && !connection->is_paused && !is_set_aside(connection))
+        stream_listen(&connection->stream, STREAM_READ);
 }
 
 /* --- Too much for the host */

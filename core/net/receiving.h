@@ -19,8 +19,9 @@ void receiving_readable(struct connection *connection);
  * @param bytes  Changed in place; what can't be read yet is kept. */
 void receiving_take(struct connection *connection, uint8_t *bytes, size_t size);
 
-/** Goes on with what was kept of connections that were paused. */
-void receiving_resume(struct worker *worker);
+/** Goes on with what was kept of one that was paused, or set aside since it had used its share of a
+ * turn. The worker's share has begun. */
+void receiving_go_on(struct connection *connection);
 
 /** While the budget is passed: closes the connections of this worker that have to go. */
 void receiving_relieve(struct worker *worker);

@@ -7,6 +7,7 @@
 #include "instance/slot.h"
 #include "net/drain.h"
 #include "net/timeouts.h"
+#include "net/turn_share.h"
 #include "net/worker_figures.h"
 #include "rooms/lane.h"
 #include "ws/codec.h"
@@ -47,10 +48,12 @@ struct worker {
     uv_idle_t again; /* active while the loop must not block */
     struct timeouts timeouts;
     struct drain drain;
-    struct inflater *inflater;      /* for all of them; NULL before the first compressed message */
+    struct inflater *inflater;      /* that nobody uses; NULL: there is none */
     struct connection *connections; /* all; the worker's own */
     struct inbound *resumed;        /* of those that go on with what was kept of them */
     struct inbound **last_resumed;  /* where the next one is linked */
+    size_t resumed_count;
+    struct turn_share share; /* of the client whose input is taken */
     uint8_t *received; /* CODEC_TAIL_MAX bytes for what was kept, and WORKER_READ_MAX behind them */
     _Atomic(const struct slot *) called; /* that it last called a callback of */
     uint32_t received_events;            /* since the last flush */

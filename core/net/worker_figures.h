@@ -44,6 +44,7 @@ enum refusal_status {
 struct worker_figures {
     struct counter received; /* whole messages of clients that are not being closed */
     struct counter received_bytes;
+    struct counter deferred; /* times that a client was set aside, its share of a turn being used */
     struct counter accepted; /* handshakes that were answered 101 */
     struct counter refused[REFUSAL_STATUS_COUNT];
     struct counter handshakes_late;

@@ -49,7 +49,7 @@ static void on_turn_end(uv_prepare_t *prepare)
     worker_notice_turn(worker);
     if (budget_is_passed(&worker->lane->budgets[BUDGET_INBOUND]))
         receiving_relieve(worker);
-    receiving_resume(worker);
+    dispatch_resume(worker);
     lane_turn(worker->lane);
     worker_flushed(worker);
     count_turn(worker);

@@ -3,6 +3,7 @@
 
 #include "ws/frame.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define ZLIB_CONST /* what zlib only reads is const then */
@@ -112,9 +113,17 @@ toni_message *deflaters_shrink(struct deflaters *deflaters, const toni_message *
 
 /* --- Inflating */
 
+/* One step reads and writes no more than this. Both are bounded: a little input may become a lot,
+ * and a lot may become nothing, as blocks do that only say how nothing is encoded. */
+#define STEP_INPUT 1024
+#define STEP_OUTPUT 16384
+
 struct inflater {
-    z_stream stream;
-    uint8_t chunk[16384];
+    z_stream stream;     /* reads a piece of what is left, or the tail */
+    const uint8_t *left; /* behind that piece */
+    size_t left_size;
+    bool is_in_tail;
+    uint8_t chunk[STEP_OUTPUT];
 };
 
 struct inflater *inflater_create(void)
@@ -136,6 +145,32 @@ void inflater_destroy(struct inflater *inflater)
     free(inflater);
 }
 
+void inflater_begin(struct inflater *inflater, const void *bytes, size_t size)
+{
+    (void)inflateReset(&inflater->stream);
+    inflater->stream.next_in = inflater->left = bytes;
+    inflater->stream.avail_in = 0;
+    inflater->left_size = size;
+    inflater->is_in_tail = false;
+}
+
+/* Gives zlib its next piece, if there is one. */
+static void feed(struct inflater *inflater)
+{
+    z_stream *stream = &inflater->stream;
+    if (inflater->left_size > 0) {
+        const size_t size = inflater->left_size < STEP_INPUT ? inflater->left_size : STEP_INPUT;
+        stream->next_in = inflater->left;
+        stream->avail_in = (uInt)size;
+        inflater->left += size;
+        inflater->left_size -= size;
+    } else if (!inflater->is_in_tail) {
+        inflater->is_in_tail = true;
+        stream->next_in = tail;
+        stream->avail_in = sizeof tail;
+    }
+}
+
 /* @return INFLATED, or what is wrong. */
 static enum inflated judge(int status)
 {
@@ -151,40 +186,56 @@ static enum inflated judge(int status)
     }
 }
 
-static enum inflated feed(struct inflater *inflater, const uint8_t *bytes, size_t size,
-                          size_t limit, struct buffer *message)
+/* Inflates what zlib has been given, as far as it goes into the chunk. */
+static enum inflated inflate_chunk(struct inflater *inflater, size_t limit, struct buffer *message)
 {
     z_stream *stream = &inflater->stream;
-    stream->next_in = bytes;
-    stream->avail_in = (uInt)size;
-    do {
-        stream->next_out = inflater->chunk;
-        stream->avail_out = sizeof inflater->chunk;
-        int status = inflate(stream, Z_SYNC_FLUSH);
-        size_t more = sizeof inflater->chunk - stream->avail_out;
-        if (judge(status) != INFLATED)
-            return judge(status);
-        if (more > limit - message->length)
-            return INFLATED_TOO_BIG;
-        if (buffer_append(message, inflater->chunk, more))
-            return INFLATED_NO_MEMORY;
-        if (status == Z_STREAM_END) /* section 7.2.3.4: a last block need not be the last */
-            (void)inflateReset(stream);
-    } while (stream->avail_in > 0 || stream->avail_out == 0);
-    return INFLATED;
+    stream->next_out = inflater->chunk;
+    stream->avail_out = sizeof inflater->chunk;
+    const int status = inflate(stream, Z_SYNC_FLUSH);
+    const size_t more = sizeof inflater->chunk - stream->avail_out;
+    if (judge(status) != INFLATED)
+        return judge(status);
+    if (more > limit - message->length)
+        return INFLATED_TOO_BIG;
+    if (buffer_append(message, inflater->chunk, more))
+        return INFLATED_NO_MEMORY;
+    if (status == Z_STREAM_END) /* section 7.2.3.4: a last block need not be the last */
+        (void)inflateReset(stream);
+    return stream->avail_in > 0 || stream->avail_out == 0 ? INFLATED_MORE : INFLATED;
 }
 
-enum inflated inflater_inflate(struct inflater *inflater, const void *bytes, size_t size,
-                               size_t limit, struct buffer *message)
+enum inflated inflater_step(struct inflater *inflater, size_t limit, struct buffer *message)
 {
     const int between_blocks = 128; /* in data_type; see inflate() in zlib.h */
-    (void)inflateReset(&inflater->stream);
-    enum inflated result = feed(inflater, bytes, size, limit, message);
-    if (result == INFLATED)
-        result = feed(inflater, tail, sizeof tail, limit, message);
+    enum inflated result;
+    do { /* the second time for the tail, which is next to nothing */
+        if (inflater->stream.avail_in == 0)
+            feed(inflater);
+        result = inflate_chunk(inflater, limit, message);
+        if (result == INFLATED && inflater->left_size > 0)
+            return INFLATED_MORE;
+    } while (result == INFLATED && !inflater->is_in_tail);
     if (result == INFLATED && !(inflater->stream.data_type & between_blocks))
         return INFLATED_INVALID; /* cut off */
     return result;
+}
+
+/* Before the tail, what zlib has not read lies right in front of what is left. */
+toni_str inflater_left(const struct inflater *inflater)
+{
+    if (inflater->is_in_tail)
+        return toni_str_make("", 0);
+    return toni_str_make((const char *)inflater->stream.next_in,
+                         inflater->stream.avail_in + inflater->left_size);
+}
+
+void inflater_moved(struct inflater *inflater, const void *bytes)
+{
+    if (inflater->is_in_tail)
+        return;
+    inflater->stream.next_in = bytes;
+    inflater->left = inflater->stream.next_in + inflater->stream.avail_in;
 }
 
 size_t inflater_most(size_t size)

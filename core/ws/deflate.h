@@ -39,12 +39,21 @@ void deflaters_finish(struct deflaters *deflaters);
  * NULL if it doesn't shrink, or on no memory: then it goes out as it is. @thread Any. */
 toni_message *deflaters_shrink(struct deflaters *deflaters, const toni_message *message);
 
-/* --- Inflating. One thread at a time. */
+/* --- Inflating. One thread at a time.
+ *
+ *     inflater_begin(inflater, bytes, size);
+ *     while ((result = inflater_step(inflater, limit, &message)) == INFLATED_MORE)
+ *         ... others may have their turn
+ */
 
 struct inflater;
 
+/* What one takes, in bytes, about: zlib's state and window, and our own. */
+#define INFLATER_MEMORY 57344
+
 enum inflated {
     INFLATED,
+    INFLATED_MORE,      /* not the end yet */
     INFLATED_INVALID,   /* not what section 7.2.1 makes */
     INFLATED_TOO_BIG,   /* the rest was not looked at */
     INFLATED_NO_MEMORY, /* the same */
@@ -56,12 +65,24 @@ struct inflater *inflater_create(void);
 /** @param inflater  NULL is fine. */
 void inflater_destroy(struct inflater *inflater);
 
-/** Inflates one message.
- * @param bytes    The payloads of its frames.
+/** Begins a message; one that has not come to its end is forgotten.
+ * @param bytes  The payloads of its frames; borrowed up to its end. */
+void inflater_begin(struct inflater *inflater, const void *bytes, size_t size);
+
+/** Inflates the next piece: of so little that it takes some microseconds, or some ten if the
+ * message was made to take long.
  * @param limit    Of the inflated message, in bytes.
- * @param message  Empty; what was inflated is appended. The caller's, whatever is returned. */
-enum inflated inflater_inflate(struct inflater *inflater, const void *bytes, size_t size,
-                               size_t limit, struct buffer *message);
+ * @param message  Empty at first; what was inflated is appended. The caller's, whatever is
+ *                 returned. */
+enum inflated inflater_step(struct inflater *inflater, size_t limit, struct buffer *message);
+
+/** @return Of the bytes that the message began with: what was not read yet. */
+toni_str inflater_left(const struct inflater *inflater);
+
+/** Those bytes lie elsewhere from now on.
+ * @param bytes  What inflater_left() has said, copied or moved; borrowed up to the message's end.
+ */
+void inflater_moved(struct inflater *inflater, const void *bytes);
 
 /** @return How many bytes of a compressed message are taken if @p size are allowed inflated. What
  * does not compress grows by less than that. */

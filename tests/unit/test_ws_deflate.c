@@ -41,8 +41,13 @@ static void finish_inflating(void)
 
 static enum inflated inflate_bytes(const void *bytes, size_t size, size_t limit)
 {
+    enum inflated result;
     buffer_clear(&inflated);
-    return inflater_inflate(inflater, bytes, size, limit, &inflated);
+    inflater_begin(inflater, bytes, size);
+    do
+        result = inflater_step(inflater, limit, &inflated);
+    while (result == INFLATED_MORE);
+    return result;
 }
 
 static toni_message *shrink(const void *bytes, size_t size)

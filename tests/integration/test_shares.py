@@ -1,0 +1,162 @@
+"""What one client sends may take long to read, and the worker is others' as well: it is set aside in
+the middle, and goes on later. Nobody loses anything by that, and nothing changes its place."""
+
+import threading
+
+from test_admin import AdminTestCase
+from toni_host import (
+    BINARY, CLOSE, CONTINUATION, ECHO, PING, TEXT, both, close_payload, deflated, frame, gateway,
+    main, scaled,
+)
+
+DEFLATE = "permessage-deflate; client_no_context_takeover"
+LARGE = 1000000  # bytes, within message_bytes
+DEFLATING = gateway("deflating", "echo_gateway.so", "/deflating", deflate="on")
+
+
+def large(number):
+    """Comes in 1 KB, and is a megabyte."""
+    return bytes([number % 256]) * LARGE
+
+
+def compressed(message):
+    return frame(BINARY, deflated(message), rsv=4)
+
+
+class SharesTestCase(AdminTestCase):
+    gateways = (ECHO, DEFLATING)
+
+    def deferred(self):
+        return self.metrics()("receiving_deferred_total")
+
+    def in_its_own_thread(self, work):
+        """@return What ends it, and raises what it has raised."""
+        raised = []
+
+        def run():
+            try:
+                work()
+            except BaseException as error:  # pylint: disable=broad-except
+                raised.append(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+
+        def join():
+            thread.join()
+            if raised:
+                raise raised[0]
+
+        return join
+
+
+@both
+class TestInflating(SharesTestCase):
+    def test_what_inflates_to_much_is_set_aside_and_keeps_its_place(self):
+        before = self.deferred()
+        heavy = [self.client("/deflating", greeted=False, deflate=DEFLATE) for _ in range(6)]
+        numbers = range(scaled(8, 4))
+
+        def send(client):
+            for number in numbers:
+                client.send_raw(compressed(large(number)) + frame(TEXT, "behind %d" % number))
+
+        def check(client):
+            for number in numbers:
+                client.expect(large(number), "behind %d" % number)
+
+        ends = [self.in_its_own_thread(lambda c=c, w=w: w(c)) for c in heavy for w in (send, check)]
+        honest = self.client("/echo", greeted=False)
+        for number in range(scaled(500, 100)):
+            text = "honest %d" % number
+            self.assertEqual(honest.ask(text), text)
+        for end in ends:
+            end()
+        self.assertGreaterEqual(self.deferred() - before, len(heavy) * len(numbers))
+        self.eventually(lambda: self.metrics()("inbound_bytes") == 0, "nothing is kept")
+
+    def test_all_of_one_read_comes_in_order(self):
+        client = self.client("/deflating", greeted=False, deflate=DEFLATE)
+        numbers = range(10)
+        data = b"".join(compressed(large(n)) + frame(TEXT, "behind %d" % n) for n in numbers)
+        end = self.in_its_own_thread(lambda: client.send_raw(data))
+        for number in numbers:
+            client.expect(large(number), "behind %d" % number)
+        end()
+
+    def test_one_that_came_in_fragments(self):
+        client = self.client("/deflating", greeted=False, deflate=DEFLATE)
+        body, before = deflated(large(7)), self.deferred()
+        client.send_raw(
+            frame(BINARY, body[:300], fin=False, rsv=4)
+            + frame(CONTINUATION, body[300:500], fin=False)
+            + frame(CONTINUATION, body[500:])
+            + frame(TEXT, "behind")
+        )
+        client.expect(large(7), "behind")
+        self.assertGreater(self.deferred(), before)
+
+    def test_one_that_becomes_too_large(self):
+        client = self.client("/deflating", greeted=False, deflate=DEFLATE)
+        client.send_raw(frame(TEXT, "first") + compressed(bytes(16 << 20)) + frame(TEXT, "never"))
+        client.expect("first")
+        client.expect_close(1009, "message too big")
+        self.eventually(lambda: self.metrics()("inbound_bytes") == 0, "nothing is kept")
+
+    def test_a_close_behind_it_is_answered_behind_it(self):
+        client = self.client("/deflating", greeted=False, deflate=DEFLATE)
+        client.send_raw(compressed(large(1)) + frame(CLOSE, close_payload(1000)))
+        client.expect(large(1))
+        client.expect_close(1000, answer=False)
+        client.expect_end()
+
+    def test_who_goes_in_the_middle_is_forgotten(self):
+        for leave in ("drop", "reset"):
+            clients = [
+                self.client("/deflating", greeted=False, deflate=DEFLATE) for _ in range(10)
+            ]
+            for client in clients:
+                client.send_raw(compressed(large(1)) * 5)
+                getattr(client, leave)()
+            self.shows("sockets", 0)
+            self.shows("inbound_bytes", 0)
+        self.assertEqual(self.client("/echo", greeted=False).ask("x"), "x")
+
+
+@both
+class TestFragments(SharesTestCase):
+    def test_a_message_in_tens_of_thousands(self):
+        client, before = self.client("/echo", greeted=False), self.deferred()
+        count = 60000
+        storm = frame(CONTINUATION, "x", fin=False) * (count - 2)
+        client.send_raw(
+            frame(TEXT, "first")
+            + frame(TEXT, "x", fin=False) + storm + frame(CONTINUATION, "x")
+            + frame(TEXT, "last")
+        )
+        client.expect("first", "x" * count, "last")
+        self.assertGreater(self.deferred(), before)
+
+
+class TestPings(SharesTestCase):
+    def test_a_flood_of_them_is_behind_what_came_before(self):
+        client, before = self.client("/echo", greeted=False), self.deferred()
+        pings, rounds = frame(PING, "x" * 20) * 2000, range(10)
+        client.answer_pings = False
+
+        def send():
+            for number in rounds:
+                client.send_raw(frame(TEXT, "message %d" % number) + pings)
+
+        end, texts = self.in_its_own_thread(send), []
+        while len(texts) < len(rounds):
+            got = client.read_frame()
+            if got.opcode == TEXT:
+                texts.append(got.payload.decode())
+        end()
+        self.assertEqual(texts, ["message %d" % number for number in rounds])
+        self.assertGreater(self.deferred(), before)
+
+
+if __name__ == "__main__":
+    main()
