@@ -16,7 +16,7 @@
 static const toni_interface connections_interface = {
     .struct_size = sizeof(toni_interface),
     .version = 1,
-    .name = TONI_STR(TONI_CONNECTIONS_INTERFACE),
+    .name = TONI_LIT_INIT(TONI_CONNECTIONS_INTERFACE),
 };
 static const struct name_at connections_name = {TONI_CONNECTIONS_INTERFACE, "the host", 0};
 

@@ -238,7 +238,7 @@ static bool names_etag(toni_str list, const char *etag)
         toni_str item = list;
         more = toni_str_split_once(list, ',', &item, &list);
         item = trim(item);
-        toni_str_strip_prefix(item, "W/", &item);
+        toni_str_strip_prefix(item, TONI_LIT("W/"), &item);
         if (toni_str_equal(item, toni_str_of(etag)) || toni_str_equal(item, toni_str_of("*")))
             return true;
     }
@@ -262,7 +262,8 @@ static int32_t add_fields(toni_exchange *exchange, const char *etag)
     };
     int32_t result = TONI_OK;
     for (size_t i = 0; i < COUNT(fields) && result == TONI_OK; i++)
-        result = toni_exchange_add_header(exchange, fields[i].name, toni_str_of(fields[i].value));
+        result = toni_exchange_add_header(exchange, toni_str_of(fields[i].name),
+                                          toni_str_of(fields[i].value));
     return result;
 }
 
@@ -272,10 +273,10 @@ static int32_t send_file(toni_exchange *exchange, const struct page_file *file, 
     if (result != TONI_OK)
         return result;
     toni_str known;
-    if (toni_exchange_header(exchange, "If-None-Match", &known) == TONI_OK &&
+    if (toni_exchange_header(exchange, TONI_LIT("If-None-Match"), &known) == TONI_OK &&
         names_etag(known, file->etag))
-        return toni_exchange_answer(exchange, 304, "", toni_str_make("", 0));
-    return toni_exchange_answer(exchange, 200, type,
+        return toni_exchange_answer(exchange, 304, TONI_LIT(""), toni_str_make("", 0));
+    return toni_exchange_answer(exchange, 200, toni_str_of(type),
                                 toni_str_make(file->content.bytes, file->content.length));
 }
 

@@ -22,8 +22,8 @@ static void report_not_needed(toni_context *context, toni_str interface_name)
     if (atomic_exchange(&instance->asked_in_vain, true))
         return;
     log_error("asks for an interface that its descriptor does not list in .needs, and gets "
-              "nothing: add it there, with TONI_NEEDS(TONI_CONNECTIONS) or TONI_NEED(NAME, "
-              "VERSION)",
+              "nothing: add it there, with TONI_NEEDS(TONI_REQUIRES_CONNECTIONS) or "
+              "TONI_NEEDS(TONI_REQUIRES(NAME))",
               log_str("instance", instance->setup.name),
               log_strn("interface", interface_name.data, interface_name.size));
 }

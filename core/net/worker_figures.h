@@ -9,7 +9,7 @@
 /* What ended a connection that had been let in. X(name, label) */
 #define END_CAUSES(X)                                                                              \
     X(END_BY_CLIENT, "client") /* it sent a close frame */                                         \
-    X(END_BY_PLUGIN, "plugin") /* toni_disconnect and its like */                                  \
+    X(END_BY_PLUGIN, "plugin") /* toni_close_client and its like */                                \
     X(END_BY_DRAIN, "drain")                                                                       \
     X(END_BY_FAULT, "fault")                   /* of a callback, or no memory: 1011 */             \
     X(END_BY_IDLENESS, "idle")                 /* idle_ms */                                       \

@@ -132,7 +132,7 @@ static void check_needs(struct check *check, const toni_plugin *plugin)
         if (need->struct_size < DEPENDENCY_SIZE_1_0) {
             refuse(check,
                    "needs[%zu] says that it has %" PRIu32 " bytes, expected at least %zu; "
-                   "set its struct_size, as TONI_CONNECTIONS does",
+                   "set its struct_size, as TONI_REQUIRES_CONNECTIONS does",
                    i, need->struct_size, DEPENDENCY_SIZE_1_0);
         } else if (!need->interface_name.data || !name_valid(need->interface_name)) {
             refuse(check, "needs[%zu] names no interface; expected %s", i, NAME_RULE);
@@ -149,7 +149,7 @@ static void check_provides(struct check *check, const toni_interface *provides)
     if (provides->struct_size < INTERFACE_SIZE_1_0) {
         refuse(check,
                "provides says that it has %" PRIu32
-               " bytes, expected at least %zu; make it with TONI_PROVIDES",
+               " bytes, expected at least %zu; make it with TONI_OFFERS",
                provides->struct_size, INTERFACE_SIZE_1_0);
         return;
     }

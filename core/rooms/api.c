@@ -137,25 +137,25 @@ static int32_t send_to_client(toni_connections *connections, toni_client_id id,
     return result;
 }
 
-static int32_t client_disconnect(toni_client *client, uint16_t code, toni_str reason)
+static int32_t close_checked(toni_client *client, uint16_t code, toni_str reason)
 {
     return close_valid(code, reason) ? client_close(client, code, reason) : TONI_ERR_INVALID;
 }
 
-static int32_t disconnect(toni_connections *connections, toni_client_id id, uint16_t code,
-                          toni_str reason)
+static int32_t close_client(toni_connections *connections, toni_client_id id, uint16_t code,
+                            toni_str reason)
 {
     toni_client *client = client_find(connections, id);
     if (!client)
         return TONI_ERR_NOT_FOUND;
-    int32_t result = client_disconnect(client, code, reason);
+    int32_t result = close_checked(client, code, reason);
     client_unref(client);
     return result;
 }
 
 static int32_t remove_client(toni_connections *connections, toni_client_id id)
 {
-    return disconnect(connections, id, 1000, (toni_str){0});
+    return close_client(connections, id, 1000, (toni_str){0});
 }
 
 static void client_ids_destroy(toni_client_ids *ids)
@@ -214,7 +214,7 @@ void api_fill_table(toni_host *table)
     table->room_count = room_count;
     table->get_client = get_client;
     table->send_to_client = send_to_client;
-    table->disconnect = disconnect;
+    table->close_client = close_client;
     table->client_ids_destroy = client_ids_destroy;
     table->room_names_destroy = room_names_destroy;
     table->client_info_destroy = client_info_destroy;
@@ -224,7 +224,7 @@ void api_fill_table(toni_host *table)
     table->client_name = client_name;
     table->client_id_name = client_id_name;
     table->client_send = client_send;
-    table->client_disconnect = client_disconnect;
+    table->client_close = close_checked;
     table->client_data = client_data;
     table->client_set_data = client_set_data;
     table->client_request = client_request;

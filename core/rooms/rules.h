@@ -23,7 +23,7 @@ int32_t message_check(const toni_message *message, uint64_t limit);
 /** @return Whether this is a legal name of a room. */
 bool room_name_valid(toni_str name);
 
-/** @return Whether a client can be closed with this. @param reason  See toni_disconnect. */
+/** @return Whether a client can be closed with this. @param reason  See toni_close_client. */
 bool close_valid(uint16_t code, toni_str reason);
 
 #endif

@@ -142,13 +142,14 @@ static void write_accept(char *text, toni_str key)
 size_t handshake_accept(char *to, const struct head *head, toni_str subprotocol,
                         const struct deflate_terms *terms)
 {
-    static const toni_str upgrade = TONI_STR("HTTP/1.1 101 Switching Protocols\r\n"
-                                             "Upgrade: websocket\r\n"
-                                             "Connection: Upgrade\r\n"
-                                             "Sec-WebSocket-Accept: ");
-    static const toni_str protocol = TONI_STR("\r\nSec-WebSocket-Protocol: ");
-    static const toni_str deflate = TONI_STR("\r\nSec-WebSocket-Extensions: " DEFLATE_EXTENSION);
-    static const toni_str end = TONI_STR("\r\n\r\n");
+    static const toni_str upgrade = TONI_LIT_INIT("HTTP/1.1 101 Switching Protocols\r\n"
+                                                  "Upgrade: websocket\r\n"
+                                                  "Connection: Upgrade\r\n"
+                                                  "Sec-WebSocket-Accept: ");
+    static const toni_str protocol = TONI_LIT_INIT("\r\nSec-WebSocket-Protocol: ");
+    static const toni_str deflate =
+        TONI_LIT_INIT("\r\nSec-WebSocket-Extensions: " DEFLATE_EXTENSION);
+    static const toni_str end = TONI_LIT_INIT("\r\n\r\n");
     char *at = put(to, upgrade);
     write_accept(at, head_field(head, "Sec-WebSocket-Key"));
     at += ACCEPT_SIZE;

@@ -15,8 +15,8 @@
 #ifndef TONI_CONNECTIONS_H
 #define TONI_CONNECTIONS_H
 
-#include <toni/format.h>
 #include <toni/host.h>
+#include <toni/send.h>
 
 /** The name of the interface, for `needs` and toni_context_inject. Module `broadcast` exports it.
  */
@@ -55,57 +55,6 @@ static inline int32_t toni_leave_room(toni_connections *connections, toni_client
 static inline int32_t toni_remove_client(toni_connections *connections, toni_client_id client)
 {
     return toni_host_of(connections)->remove_client(connections, client);
-}
-
-/** Sends a message to every member of a room, the sender included if it is one.
- * @param room     UTF-8, 1 to 255 bytes; borrowed for the call. A room that doesn't exist has no
- * members.
- * @param message  Borrowed for the call; its bytes are copied once, whatever the number of members.
- * @return How many clients were targeted; TONI_ERR_INVALID (room name, or a text that is not
- * UTF-8), TONI_ERR_TOO_BIG (larger than `pending_bytes_per_room` or `pending_bytes`), TONI_ERR_BUSY
- * (the workers have not yet taken what waits in this room or host), TONI_ERR_NO_MEMORY. After an
- * error nobody gets it.
- * @thread Any. @since ABI 1.0 */
-static inline int32_t toni_broadcast_to_room(toni_connections *connections, toni_str room,
-                                             const toni_message *message)
-{
-    return toni_host_of(connections)->broadcast_to_room(connections, room, message);
-}
-
-/** toni_broadcast_to_room with a text put together as printf does.
- * @return As toni_broadcast_to_room; TONI_ERR_INVALID also for a bad format. @thread Any. @since
- * ABI 1.0 */
-TONI_PRINTF(3, 4)
-static inline int32_t toni_broadcast_to_roomf(toni_connections *connections, toni_str room,
-                                              const char *format, ...)
-{
-    toni_text_buffer buffer;
-    va_list arguments;
-    va_start(arguments, format);
-    int32_t result = toni_text_buffer_format(&buffer, format, arguments);
-    va_end(arguments);
-    if (result == TONI_OK) {
-        toni_message message = toni_text(buffer.text);
-        result = toni_broadcast_to_room(connections, room, &message);
-    }
-    toni_text_buffer_finish(&buffer);
-    return result;
-}
-
-/** toni_broadcast_to_room with a text put together from parts, which may hold any UTF-8, a NUL too.
- * @param parts  @p count of them, mostly TONI_PARTS; borrowed for the call.
- * @return As toni_broadcast_to_room. @thread Any. @since ABI 1.0 */
-static inline int32_t toni_broadcast_to_room_parts(toni_connections *connections, toni_str room,
-                                                   const toni_str *parts, size_t count)
-{
-    toni_text_buffer buffer;
-    int32_t result = toni_text_buffer_join(&buffer, parts, count);
-    if (result == TONI_OK) {
-        toni_message message = toni_text(buffer.text);
-        result = toni_broadcast_to_room(connections, room, &message);
-    }
-    toni_text_buffer_finish(&buffer);
-    return result;
 }
 
 /** Lists a room's members, those that are being closed included; but not those whose
@@ -159,19 +108,6 @@ static inline int32_t toni_get_room(toni_connections *connections, toni_str room
     return toni_host_of(connections)->get_room(connections, room, info);
 }
 
-/** Sends a message to one client.
- * @param message  Borrowed for the call; its bytes are copied.
- * @return TONI_OK: accepted into its outbox; TONI_ERR_NOT_FOUND (no such client), TONI_ERR_CLOSING,
- * TONI_ERR_FULL
- *         (`outbox_messages` or `outbox_bytes` are waiting for it already), TONI_ERR_INVALID (a
- * text that is not UTF-8), TONI_ERR_TOO_BIG (larger than `outbox_bytes`), TONI_ERR_NO_MEMORY.
- * @thread Any. @since ABI 1.0 */
-static inline int32_t toni_send_to_client(toni_connections *connections, toni_client_id client,
-                                          const toni_message *message)
-{
-    return toni_host_of(connections)->send_to_client(connections, client, message);
-}
-
 /** Closes a client; what it was sent before goes out first (for at most `close_ms`). Of a client
  * that is being closed already it asks nothing more.
  * @param code    RFC 6455, section 7.4: 1000 to 1003, 1007 to 1014, 3000 to 4999.
@@ -179,10 +115,10 @@ static inline int32_t toni_send_to_client(toni_connections *connections, toni_cl
  * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client), TONI_ERR_INVALID (code, or a reason that is
  * too long or not UTF-8), TONI_ERR_NO_MEMORY.
  * @thread Any. @since ABI 1.0 */
-static inline int32_t toni_disconnect(toni_connections *connections, toni_client_id client,
-                                      uint16_t code, toni_str reason)
+static inline int32_t toni_close_client(toni_connections *connections, toni_client_id client,
+                                        uint16_t code, toni_str reason)
 {
-    return toni_host_of(connections)->disconnect(connections, client, code, reason);
+    return toni_host_of(connections)->close_client(connections, client, code, reason);
 }
 
 /** @param ids  From toni_get_room_members; NULL is fine. @thread Any. @since ABI 1.0 */
@@ -275,23 +211,6 @@ static inline void toni_target_except(toni_target *target, toni_client_id client
 {
     if (target)
         toni_host_of(target)->target_except(target, client);
-}
-
-/** Sends a message to the target, and ends the target.
- * @param target   Owned by the call from now on. NULL gives TONI_ERR_NO_MEMORY.
- * @param message  Borrowed for the call; its bytes are copied once.
- * @return How many clients were targeted; errors as toni_broadcast_to_room.
- * @thread Any. @since ABI 1.0 */
-static inline int32_t toni_target_send(toni_target *target, const toni_message *message)
-{
-    return target ? toni_host_of(target)->target_send(target, message) : TONI_ERR_NO_MEMORY;
-}
-
-/** Ends a target without sending anything. @param target  NULL is fine. @since ABI 1.0 */
-static inline void toni_target_destroy(toni_target *target)
-{
-    if (target)
-        toni_host_of(target)->target_destroy(target);
 }
 
 #endif

@@ -17,23 +17,23 @@ static inline toni_str toni_context_name(const toni_context *context)
 }
 
 /** What the instance needs, by the name of the interface.
- * @param interface_name  NUL-terminated, without a version: one that the descriptor lists in
+ * @param interface_name  Without a version: one that the descriptor lists in
  * `needs`.
  * @return What was injected: valid until `destroy` has returned. For the interface of a service it
  * is a slot (service.h), and an empty one if the need is optional and nothing provides it. NULL if
  * the descriptor doesn't list it, which is logged; if `create` asks so, the instance is not made.
  * For toni.connections NULL also if it is optional and not imported.
  * @thread Any. @since ABI 1.0 */
-static inline void *toni_context_inject(toni_context *context, const char *interface_name)
+static inline void *toni_context_inject(toni_context *context, toni_str interface_name)
 {
-    return toni_host_of(context)->context_inject(context, toni_str_of(interface_name));
+    return toni_host_of(context)->context_inject(context, interface_name);
 }
 
 /** @return The connections handle. NULL if the descriptor doesn't list TONI_CONNECTIONS in `needs`.
  * @thread Any. @since ABI 1.0 */
 static inline toni_connections *toni_context_connections(toni_context *context)
 {
-    return (toni_connections *)toni_context_inject(context, "toni.connections");
+    return (toni_connections *)toni_context_inject(context, TONI_LIT("toni.connections"));
 }
 
 /** Writes one line to the host's log, with the instance's name.
@@ -41,10 +41,10 @@ static inline toni_connections *toni_context_connections(toni_context *context)
  * @param message  UTF-8; borrowed for the call, as all fields are.
  * @param fields   @p count keys and values; may be NULL if that is 0.
  * @thread Any. @since ABI 1.0 */
-static inline void toni_log_fields(toni_context *context, uint32_t level, const char *message,
+static inline void toni_log_fields(toni_context *context, uint32_t level, toni_str message,
                                    const toni_log_field *fields, size_t count)
 {
-    toni_host_of(context)->context_log(context, level, toni_str_of(message), fields, count);
+    toni_host_of(context)->context_log(context, level, message, fields, count);
 }
 
 /** Writes one line to the host's log, with the instance's name; the message is put together as
@@ -72,36 +72,36 @@ static inline void toni_log(toni_context *context, uint32_t level, const char *f
  */
 
 /** @param value  Set to 0 or 1. @return See above. @thread Any. @since ABI 1.0 */
-static inline int32_t toni_option_bool(toni_context *context, const char *path, int32_t *value)
+static inline int32_t toni_option_bool(toni_context *context, toni_str path, int32_t *value)
 {
-    return toni_host_of(context)->option_bool(context, toni_str_of(path), value);
+    return toni_host_of(context)->option_bool(context, path, value);
 }
 
 /** @param value  Set to the number. @return See above. @thread Any. @since ABI 1.0 */
-static inline int32_t toni_option_int(toni_context *context, const char *path, int64_t *value)
+static inline int32_t toni_option_int(toni_context *context, toni_str path, int64_t *value)
 {
-    return toni_host_of(context)->option_int(context, toni_str_of(path), value);
+    return toni_host_of(context)->option_int(context, path, value);
 }
 
 /** @param value  Set to the number; whole numbers are taken too. @return See above. @thread Any.
  * @since ABI 1.0 */
-static inline int32_t toni_option_double(toni_context *context, const char *path, double *value)
+static inline int32_t toni_option_double(toni_context *context, toni_str path, double *value)
 {
-    return toni_host_of(context)->option_double(context, toni_str_of(path), value);
+    return toni_host_of(context)->option_double(context, path, value);
 }
 
 /** @param value  Set to the text; a NUL stands behind it. @return See above. @thread Any. @since
  * ABI 1.0 */
-static inline int32_t toni_option_str(toni_context *context, const char *path, toni_str *value)
+static inline int32_t toni_option_str(toni_context *context, toni_str path, toni_str *value)
 {
-    return toni_host_of(context)->option_str(context, toni_str_of(path), value);
+    return toni_host_of(context)->option_str(context, path, value);
 }
 
 /** @param count  Set to how many settings an array, list or group holds. @return See above.
  * @thread Any. @since ABI 1.0 */
-static inline int32_t toni_option_count(toni_context *context, const char *path, size_t *count)
+static inline int32_t toni_option_count(toni_context *context, toni_str path, size_t *count)
 {
-    return toni_host_of(context)->option_count(context, toni_str_of(path), count);
+    return toni_host_of(context)->option_count(context, path, count);
 }
 
 #endif

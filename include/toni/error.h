@@ -13,7 +13,7 @@
 #define TONI_ERRORS(X)                                                                             \
     X(OK, 0, "success")                                                                            \
     X(ERR_INVALID, -1, "an argument is not valid")                                                 \
-    X(ERR_NOT_FOUND, -2, "there is no such client, header, option or timer")                       \
+    X(ERR_NOT_FOUND, -2, "there is no such client, header, option, timer or service")              \
     X(ERR_NO_MEMORY, -3, "out of memory")                                                          \
     X(ERR_TOO_BIG, -4, "larger than the limit")                                                    \
     X(ERR_LIMIT, -5, "a limit is reached")                                                         \

@@ -12,14 +12,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#ifndef __cplusplus
-
-/** The last two arguments of the wrappers that end in `parts`, from a list of `toni_str`:
- * `TONI_PARTS(TONI_STR("["), room, TONI_STR("]"))`. C++17 has no compound literals; there an array
- * and its length are handed over. */
+/** @def TONI_PARTS
+ * The last two arguments of the functions that end in `parts`, from a list of `toni_str`:
+ * `TONI_PARTS(TONI_LIT("["), room, TONI_LIT("]"))`. */
+#ifdef __cplusplus
+/** Internal to TONI_PARTS. */
+template <size_t N> struct toni_part_list {
+    toni_str parts[N];
+};
+/** Internal to TONI_PARTS. */
+template <class... Part>
+constexpr toni_part_list<sizeof...(Part)> toni_part_list_of(const Part &...part)
+{
+    return {{part...}};
+}
+#define TONI_PARTS(...)                                                                            \
+    toni_part_list_of(__VA_ARGS__).parts, sizeof(toni_part_list_of(__VA_ARGS__)) / sizeof(toni_str)
+#else
 #define TONI_PARTS(...)                                                                            \
     (const toni_str[]){__VA_ARGS__}, sizeof((const toni_str[]){__VA_ARGS__}) / sizeof(toni_str)
-
 #endif
 
 /** A text and the room for it. Internal to the wrappers. */

@@ -1,9 +1,10 @@
 /** @file
  * The host's function table: all that a plugin can ask of the host.
  *
- * Plugins call the wrappers of connections.h, client.h, request.h, context.h, http.h, task.h,
- * state.h and guard.h, which are thin; what each function takes, returns and costs is said there. A
- * test of a plugin fills a table of its own and hands out handles that begin with a pointer to it.
+ * Plugins call the wrappers of connections.h, client.h, send.h, request.h, context.h, http.h,
+ * task.h, state.h and guard.h, which are thin; what each function takes, returns and costs is said
+ * there. A test of a plugin fills a table of its own and hands out handles that begin with a
+ * pointer to it.
  *
  * The table grows at its end only; `struct_size` says how much of it the host has. What this
  * version declares is all there in every host that accepts the plugin, so no wrapper has to look.
@@ -35,8 +36,8 @@ struct toni_host {
                           toni_client_info **info);
     int32_t (*send_to_client)(toni_connections *connections, toni_client_id client,
                               const toni_message *message);
-    int32_t (*disconnect)(toni_connections *connections, toni_client_id client, uint16_t code,
-                          toni_str reason);
+    int32_t (*close_client)(toni_connections *connections, toni_client_id client, uint16_t code,
+                            toni_str reason);
     void (*client_ids_destroy)(toni_client_ids *ids);
     void (*room_names_destroy)(toni_room_names *names);
     void (*client_info_destroy)(toni_client_info *info);
@@ -55,7 +56,7 @@ struct toni_host {
     const char *(*client_name)(const toni_client *client);
     void (*client_id_name)(toni_client_id client, char name[TONI_CLIENT_NAME_SIZE]);
     int32_t (*client_send)(toni_client *client, const toni_message *message);
-    int32_t (*client_disconnect)(toni_client *client, uint16_t code, toni_str reason);
+    int32_t (*client_close)(toni_client *client, uint16_t code, toni_str reason);
     void *(*client_data)(const toni_client *client);
     void (*client_set_data)(toni_client *client, void *data);
     const toni_request *(*client_request)(const toni_client *client);

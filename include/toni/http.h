@@ -65,20 +65,20 @@ static inline toni_str toni_exchange_address(const toni_exchange *exchange)
 /** Looks up a query parameter.
  * @param value  Set to its percent-decoded value; left alone on an error.
  * @return TONI_OK, or TONI_ERR_NOT_FOUND. @since ABI 1.0 */
-static inline int32_t toni_exchange_parameter(const toni_exchange *exchange, const char *name,
+static inline int32_t toni_exchange_parameter(const toni_exchange *exchange, toni_str name,
                                               toni_str *value)
 {
-    return toni_host_of(exchange)->exchange_parameter(exchange, toni_str_of(name), value);
+    return toni_host_of(exchange)->exchange_parameter(exchange, name, value);
 }
 
 /** Looks up a header field of the request.
  * @param name   Without the colon; case makes no difference.
  * @param value  Set to its value; left alone on an error.
  * @return TONI_OK, or TONI_ERR_NOT_FOUND. @since ABI 1.0 */
-static inline int32_t toni_exchange_header(const toni_exchange *exchange, const char *name,
+static inline int32_t toni_exchange_header(const toni_exchange *exchange, toni_str name,
                                            toni_str *value)
 {
-    return toni_host_of(exchange)->exchange_header(exchange, toni_str_of(name), value);
+    return toni_host_of(exchange)->exchange_header(exchange, name, value);
 }
 
 /** Adds a header field to the answer, before or after toni_exchange_answer.
@@ -86,10 +86,10 @@ static inline int32_t toni_exchange_header(const toni_exchange *exchange, const 
  * @return TONI_OK; TONI_ERR_INVALID (not a legal name or value, or one of those that the host sets:
  * Connection, Content-Length, Content-Type, Date, Trailer, Transfer-Encoding, Upgrade),
  * TONI_ERR_NO_MEMORY. @since ABI 1.0 */
-static inline int32_t toni_exchange_add_header(toni_exchange *exchange, const char *name,
+static inline int32_t toni_exchange_add_header(toni_exchange *exchange, toni_str name,
                                                toni_str value)
 {
-    return toni_host_of(exchange)->exchange_add_header(exchange, toni_str_of(name), value);
+    return toni_host_of(exchange)->exchange_add_header(exchange, name, value);
 }
 
 /** Answers the request. A second answer replaces the first; it goes out when `on_request` has
@@ -99,10 +99,9 @@ static inline int32_t toni_exchange_add_header(toni_exchange *exchange, const ch
  * @param body          Copied.
  * @return TONI_OK; TONI_ERR_INVALID (status or type), TONI_ERR_NO_MEMORY. @since ABI 1.0 */
 static inline int32_t toni_exchange_answer(toni_exchange *exchange, uint32_t status,
-                                           const char *content_type, toni_str body)
+                                           toni_str content_type, toni_str body)
 {
-    return toni_host_of(exchange)->exchange_answer(exchange, status, toni_str_of(content_type),
-                                                   body);
+    return toni_host_of(exchange)->exchange_answer(exchange, status, content_type, body);
 }
 
 #endif

@@ -12,9 +12,9 @@
  *
  * A gateway, complete but for its callbacks:
  *
- *     TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_STR("rooms"), .path = TONI_STR("/rooms"),
- *                 .needs = TONI_NEEDS(TONI_CONNECTIONS), .create = create, .destroy = destroy,
- *                 .on_message = on_message);
+ *     TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_LIT("rooms"), .path = TONI_LIT("/rooms"),
+ *                 .needs = TONI_NEEDS(TONI_REQUIRES_CONNECTIONS), .create = create, .destroy =
+ * destroy, .on_message = on_message);
  *
  * C++17 has no designated initialisers; there a constexpr function fills the same struct
  * (TONI_PLUGIN_CXX).
@@ -37,20 +37,6 @@
 
 /* Which callback has failed, for `on_error`. */
 #define TONI_IN_MESSAGE 1u /**< on_message */
-
-/* Flags of a dependency. */
-#define TONI_OPTIONAL                                                                              \
-    1u /**< the plugin does without it if nothing provides it: the slot that it gets is empty, its \
-          `table` NULL; for toni.connections, which is no slot, toni_context_inject gives NULL */
-
-/** An interface that a plugin needs, and the lowest version of it. */
-typedef struct toni_dependency {
-    uint32_t struct_size;
-    uint32_t version;
-    toni_str interface_name; /**< such as "toni.connections" */
-    uint32_t flags;          /**< TONI_OPTIONAL, or 0 */
-    uint32_t reserved;
-} toni_dependency;
 
 /** What a plugin is: static, const, and never changed. All but the prefix, `name`, `create` and,
  * for a gateway, `on_message` may be left out. What the callbacks get is borrowed for the length of
@@ -106,7 +92,7 @@ typedef struct toni_plugin {
 
     /** A client has connected.
      * @return TONI_OK, and `on_disconnect` will be called once, whatever happens. An error refuses
-     * the client: with the code and reason of toni_client_disconnect if that was called, else with
+     * the client: with the code and reason of toni_client_close if that was called, else with
      * 1013 for TONI_ERR_LIMIT and TONI_ERR_BUSY, 1008 for TONI_ERR_UNAUTHORIZED, TONI_ERR_FORBIDDEN
      * and TONI_ERR_INVALID, and 1011 for all others. Nothing remains of a refused client, and
      * `on_disconnect` is not called. */
@@ -187,74 +173,43 @@ typedef const toni_plugin *(*toni_plugin_entry_fn)(void);
 
 #ifndef __cplusplus
 
-/** The shared connections handle, version 1, for TONI_NEEDS. */
-#define TONI_CONNECTIONS                                                                           \
-    &(const toni_dependency)                                                                       \
-    {                                                                                              \
-        sizeof(toni_dependency), 1, TONI_STR("toni.connections"), 0, 0                             \
-    }
-
-/** An interface that a plugin needs, for TONI_NEEDS. Only at file scope. */
-#define TONI_NEED(name, version)                                                                   \
-    &(const toni_dependency)                                                                       \
-    {                                                                                              \
-        sizeof(toni_dependency), (version), TONI_STR(name), 0, 0                                   \
-    }
-
-/** An interface that a plugin uses if there is one, for TONI_NEEDS. Only at file scope. */
-#define TONI_WANT(name, version)                                                                   \
-    &(const toni_dependency)                                                                       \
-    {                                                                                              \
-        sizeof(toni_dependency), (version), TONI_STR(name), TONI_OPTIONAL, 0                       \
-    }
-
-/** A list of dependencies for the descriptor's `needs`. Only at file scope, where it lives for
- * ever. */
-#define TONI_NEEDS(...)                                                                            \
-    (const toni_dependency *const[])                                                               \
-    {                                                                                              \
-        __VA_ARGS__, NULL                                                                          \
-    }
-
 /** A string in a TONI_LIST. */
-#define TONI_ITEM(literal) &(const toni_str)TONI_STR(literal)
+#define TONI_ITEM(literal) (&(const toni_str)TONI_LIT_INIT(literal))
 
 /** A list of strings for the descriptor's `subprotocols` and `keep_headers`:
  * `TONI_LIST(TONI_ITEM("v2"), TONI_ITEM("v1"))`. Only at file scope. */
-#define TONI_LIST(...)                                                                             \
-    (const toni_str *const[])                                                                      \
-    {                                                                                              \
-        __VA_ARGS__, NULL                                                                          \
-    }
+#define TONI_LIST(...) ((const toni_str *const[]){__VA_ARGS__, NULL})
 
 /** Makes the plugin's descriptor and its one exported symbol. Once per shared object, at file
- * scope; the arguments are designated initialisers of toni_plugin. */
+ * scope; the arguments are designated initialisers of toni_plugin. The last may end with a comma.
+ */
 #define TONI_PLUGIN(...)                                                                           \
     TONI_EXPORT const toni_plugin *toni_plugin_entry(void);                                        \
-    static const toni_plugin toni_plugin_descriptor = {                                            \
-        .magic = TONI_ABI_MAGIC,                                                                   \
-        .abi_major = TONI_ABI_MAJOR,                                                               \
-        .abi_minor = TONI_ABI_NEEDED,                                                              \
-        .size = (uint32_t)sizeof(toni_plugin),                                                     \
-        __VA_ARGS__,                                                                               \
-    };                                                                                             \
+    TONI_LITERALS_BEGIN                                                                            \
+    static const toni_plugin toni_plugin_descriptor = {.magic = TONI_ABI_MAGIC,                    \
+                                                       .abi_major = TONI_ABI_MAJOR,                \
+                                                       .abi_minor = TONI_ABI_NEEDED,               \
+                                                       .size = (uint32_t)sizeof(toni_plugin),      \
+                                                       __VA_ARGS__};                               \
+    TONI_LITERALS_END                                                                              \
     const toni_plugin *toni_plugin_entry(void)                                                     \
     {                                                                                              \
         return &toni_plugin_descriptor;                                                            \
     }                                                                                              \
     _Static_assert(sizeof(toni_plugin) >= TONI_PLUGIN_SIZE_LEAST, "toni_plugin only grows")
 
+/* ISO C wants constants where TONI_LIT stands in TONI_PLUGIN; gcc takes it, and says so if asked to
+ * be pedantic. */
+#if defined(__GNUC__)
+#define TONI_LITERALS_BEGIN                                                                        \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wpedantic\"")
+#define TONI_LITERALS_END _Pragma("GCC diagnostic pop")
+#else
+#define TONI_LITERALS_BEGIN
+#define TONI_LITERALS_END
+#endif
+
 #else /* C++17 */
-
-/** A `toni_str` of a string literal, at compile time. */
-template <size_t N> constexpr toni_str toni_literal(const char (&literal)[N])
-{
-    return toni_str{literal, N - 1};
-}
-
-/** The shared connections handle, version 1, for a `needs` list. */
-inline constexpr toni_dependency toni_connections_dependency{
-    static_cast<uint32_t>(sizeof(toni_dependency)), 1, toni_literal("toni.connections"), 0, 0};
 
 /** A descriptor with its prefix filled in and nothing else.
  * @param kind  TONI_GATEWAY or TONI_SERVICE. */

@@ -54,10 +54,10 @@ static inline toni_str toni_request_subprotocol(const toni_request *request)
  * error.
  * @return TONI_OK, or TONI_ERR_NOT_FOUND.
  * @thread The callback's. @since ABI 1.0 */
-static inline int32_t toni_request_parameter(const toni_request *request, const char *name,
+static inline int32_t toni_request_parameter(const toni_request *request, toni_str name,
                                              toni_str *value)
 {
-    return toni_host_of(request)->request_parameter(request, toni_str_of(name), value);
+    return toni_host_of(request)->request_parameter(request, name, value);
 }
 
 /** Looks up a header field. Every one can be read in a guard and in `on_connect`, later on those
@@ -67,10 +67,10 @@ static inline int32_t toni_request_parameter(const toni_request *request, const 
  * Of one that was sent more than once: all, joined by `, `; those of Cookie by `; `.
  * @return TONI_OK, or TONI_ERR_NOT_FOUND: the client didn't send it, or it was not kept.
  * @thread The callback's. @since ABI 1.0 */
-static inline int32_t toni_request_header(const toni_request *request, const char *name,
+static inline int32_t toni_request_header(const toni_request *request, toni_str name,
                                           toni_str *value)
 {
-    return toni_host_of(request)->request_header(request, toni_str_of(name), value);
+    return toni_host_of(request)->request_header(request, name, value);
 }
 
 #endif

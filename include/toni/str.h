@@ -1,6 +1,9 @@
 /** @file
  * Strings as pointer and length, and the few operations that gateways need on them. Nothing here
  * allocates.
+ *
+ * Every string that a function of toni takes is a `toni_str`: TONI_LIT of a literal, toni_str_of of
+ * a NUL-terminated text, toni_str_make of bytes. Formats of printf alone are C strings.
  */
 #ifndef TONI_STR_H
 #define TONI_STR_H
@@ -17,11 +20,28 @@ typedef struct toni_str {
     size_t size; /**< in bytes */
 } toni_str;
 
-/** An initialiser for a `toni_str` from a string literal, for use in descriptors. */
-#define TONI_STR(literal)                                                                          \
+/** @def TONI_LIT
+ * A `toni_str` of a string literal, as an expression: an argument, a value to assign, a part of
+ * TONI_PARTS, a member of TONI_PLUGIN. Its bytes live for ever. What is no literal is toni_str_of.
+ */
+/** @def TONI_LIT_INIT
+ * The same as an initialiser, for `static` and `const` objects of C, whose initialisers ISO C wants
+ * constant: `static const toni_str greeting = TONI_LIT_INIT("Hello");`. */
+#ifdef __cplusplus
+/** A `toni_str` of a string literal, at compile time; see TONI_LIT. */
+template <size_t N> constexpr toni_str toni_literal(const char (&literal)[N])
+{
+    return toni_str{literal, N - 1};
+}
+#define TONI_LIT(literal) toni_literal("" literal "")
+#define TONI_LIT_INIT(literal) toni_literal("" literal "")
+#else
+#define TONI_LIT(literal) ((toni_str){"" literal "", sizeof("" literal "") - 1})
+#define TONI_LIT_INIT(literal)                                                                     \
     {                                                                                              \
-        (literal), sizeof(literal) - 1                                                             \
+        "" literal "", sizeof("" literal "") - 1                                                   \
     }
+#endif
 
 /** The two arguments for a `%.*s` of printf. */
 #define TONI_STR_ARG(str)                                                                          \
@@ -53,16 +73,16 @@ static inline int toni_str_equal(toni_str a, toni_str b)
 
 /** Rust's `strip_prefix`, as the rooms page of the toni docs uses it.
  * @param str     What to look at.
- * @param prefix  NUL-terminated.
+ * @param prefix  Mostly TONI_LIT.
  * @param rest    Set to what follows the prefix (a part of @p str, possibly empty); left alone if 0
  * is returned.
  * @return 1 if @p str begins with @p prefix, else 0. @since ABI 1.0 */
-static inline int toni_str_strip_prefix(toni_str str, const char *prefix, toni_str *rest)
+static inline int toni_str_strip_prefix(toni_str str, toni_str prefix, toni_str *rest)
 {
-    size_t size = strlen(prefix);
-    if (str.size < size || (size > 0 && memcmp(str.data, prefix, size) != 0))
+    if (str.size < prefix.size || !toni_str_equal(toni_str_make(str.data, prefix.size), prefix))
         return 0;
-    *rest = toni_str_make(size > 0 ? str.data + size : str.data, str.size - size);
+    *rest =
+        toni_str_make(prefix.size > 0 ? str.data + prefix.size : str.data, str.size - prefix.size);
     return 1;
 }
 

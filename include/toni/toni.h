@@ -16,6 +16,7 @@
 #include <toni/message.h>
 #include <toni/plugin.h>
 #include <toni/request.h>
+#include <toni/send.h>
 #include <toni/service.h>
 #include <toni/state.h>
 #include <toni/str.h>

@@ -31,7 +31,7 @@ static int32_t create(toni_context *context, void **self)
         return TONI_ERR_NO_MEMORY;
     chat->connections = toni_context_connections(context);
     chat->max_length = MAX_LENGTH;
-    int32_t found = toni_option_int(context, "max_length", &chat->max_length);
+    int32_t found = toni_option_int(context, TONI_LIT("max_length"), &chat->max_length);
     if ((found != TONI_OK && found != TONI_ERR_NOT_FOUND) || chat->max_length < 1) {
         toni_log(context, TONI_LOG_ERROR, "option max_length: expected a number from 1");
         free(chat);
@@ -55,7 +55,7 @@ static int32_t send_to_channel(void *self, toni_str channel, toni_str sender, to
         return TONI_ERR_TOO_BIG;
     return toni_broadcast_to_room_parts(
         chat->connections, channel,
-        TONI_PARTS(TONI_STR("["), channel, TONI_STR("] "), sender, TONI_STR(": "), message));
+        TONI_PARTS(TONI_LIT("["), channel, TONI_LIT("] "), sender, TONI_LIT(": "), message));
 }
 
 static const struct chat_table table = {
@@ -72,7 +72,8 @@ static int32_t answer_json(toni_exchange *exchange, uint32_t status, json_t *ans
     json_decref(answer);
     if (!text)
         return TONI_ERR_NO_MEMORY;
-    int32_t result = toni_exchange_answer(exchange, status, "application/json", toni_str_of(text));
+    int32_t result =
+        toni_exchange_answer(exchange, status, TONI_LIT("application/json"), toni_str_of(text));
     free(text);
     return result;
 }
@@ -84,7 +85,7 @@ static int32_t refuse(toni_exchange *exchange, uint32_t status, const char *erro
 
 static int32_t refuse_method(toni_exchange *exchange)
 {
-    int32_t result = toni_exchange_add_header(exchange, "Allow", toni_str_of("POST"));
+    int32_t result = toni_exchange_add_header(exchange, TONI_LIT("Allow"), TONI_LIT("POST"));
     return result == TONI_OK ? refuse(exchange, 405, "only POST is allowed here") : result;
 }
 
@@ -93,8 +94,8 @@ static int is_json(const toni_exchange *exchange)
     static const char json[] = "application/json";
     const size_t size = sizeof json - 1;
     toni_str type;
-    return toni_exchange_header(exchange, "Content-Type", &type) == TONI_OK && type.size >= size &&
-           strncasecmp(type.data, json, size) == 0 &&
+    return toni_exchange_header(exchange, TONI_LIT("Content-Type"), &type) == TONI_OK &&
+           type.size >= size && strncasecmp(type.data, json, size) == 0 &&
            (type.size == size || strchr("; \t", type.data[size]));
 }
 
@@ -184,9 +185,10 @@ static int32_t on_request(void *self, toni_exchange *exchange)
 {
     toni_str channel;
     int32_t result = TONI_OK;
-    if (!toni_str_strip_prefix(toni_exchange_subpath(exchange), "/", &channel) || !channel.size)
+    if (!toni_str_strip_prefix(toni_exchange_subpath(exchange), TONI_LIT("/"), &channel) ||
+        !channel.size)
         return refuse(exchange, 404, "no channel is named: POST to /CHANNEL below this path");
-    if (!toni_str_equal(toni_exchange_method(exchange), toni_str_of("POST")))
+    if (!toni_str_equal(toni_exchange_method(exchange), TONI_LIT("POST")))
         return refuse_method(exchange);
     if (!is_json(exchange))
         return refuse(exchange, 415, "Content-Type is not application/json");
@@ -209,7 +211,7 @@ static int32_t on_request(void *self, toni_exchange *exchange)
     return result;
 }
 
-TONI_PLUGIN(.kind = TONI_SERVICE, .name = TONI_STR("chat"), .path = TONI_STR("/chat"),
-            .flags = TONI_CONCURRENT, .needs = TONI_NEEDS(TONI_CONNECTIONS),
-            .provides = TONI_PROVIDES(CHAT_INTERFACE, 1, &table), .create = create,
-            .destroy = destroy, .on_request = on_request);
+TONI_PLUGIN(.kind = TONI_SERVICE, .name = TONI_LIT("chat"), .path = TONI_LIT("/chat"),
+            .flags = TONI_CONCURRENT, .needs = TONI_NEEDS(TONI_REQUIRES_CONNECTIONS),
+            .provides = TONI_OFFERS(chat, &table), .create = create, .destroy = destroy,
+            .on_request = on_request);

@@ -17,5 +17,5 @@ static int32_t on_message(void *self, toni_client *client, const toni_message *m
     return TONI_OK;
 }
 
-TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_STR("echo"), .path = TONI_STR("/echo"),
+TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_LIT("echo"), .path = TONI_LIT("/echo"),
             .flags = TONI_CONCURRENT, .create = create, .on_message = on_message);

@@ -143,7 +143,7 @@ static int32_t first_error(int32_t a, int32_t b)
     return a < 0 ? a : b;
 }
 
-static int32_t close_client(toni_fake_host *host, toni_client_id id, int32_t result)
+static int32_t note_closing(toni_fake_host *host, toni_client_id id, int32_t result)
 {
     toni_fake_known *known = find_client(host, id);
     if (known && result >= 0)
@@ -171,7 +171,7 @@ static int32_t remove_client(toni_connections *connections, toni_client_id clien
 {
     toni_fake_host *host = host_of_connections(connections);
     record(host, "remove %" PRIu64 "\n", client);
-    return close_client(host, client, answer(host, "remove", check_known(host, client)));
+    return note_closing(host, client, answer(host, "remove", check_known(host, client)));
 }
 
 static int32_t broadcast_to_room(toni_connections *connections, toni_str room,
@@ -256,13 +256,13 @@ static int32_t send_to_client(toni_connections *connections, toni_client_id clie
     return answer(host, "send_to", check_send(host, client, message));
 }
 
-static int32_t disconnect(toni_connections *connections, toni_client_id client, uint16_t code,
-                          toni_str reason)
+static int32_t close_client(toni_connections *connections, toni_client_id client, uint16_t code,
+                            toni_str reason)
 {
     toni_fake_host *host = host_of_connections(connections);
-    record(host, "disconnect %" PRIu64 " %u %.*s\n", client, code, TONI_STR_ARG(reason));
+    record(host, "close_client %" PRIu64 " %u %.*s\n", client, code, TONI_STR_ARG(reason));
     const int32_t refusal = first_error(check_known(host, client), check_close(code, reason));
-    return close_client(host, client, answer(host, "disconnect", refusal));
+    return note_closing(host, client, answer(host, "close_client", refusal));
 }
 
 static void take_back(toni_fake_host *host, const char *call)
@@ -370,13 +370,13 @@ static int32_t client_send(toni_client *client, const toni_message *message)
     return answer(host, "send", check_send(host, client_of(client)->id, message));
 }
 
-static int32_t client_disconnect(toni_client *client, uint16_t code, toni_str reason)
+static int32_t client_close(toni_client *client, uint16_t code, toni_str reason)
 {
     toni_fake_host *host = host_of(client);
     record(host, "close %" PRIu64 " %u %.*s\n", client_of(client)->id, code, TONI_STR_ARG(reason));
     const toni_client_id id = client_of(client)->id;
     const int32_t refusal = first_error(check_close(code, reason), check_known(host, id));
-    return close_client(host, id, answer(host, "close", refusal));
+    return note_closing(host, id, answer(host, "close", refusal));
 }
 
 static void *client_data(const toni_client *client)
@@ -556,7 +556,7 @@ static int is_decided(const toni_fake_client *client)
 static toni_str context_name(const toni_context *context)
 {
     (void)host_of_context(context);
-    return toni_str_of("fake");
+    return TONI_LIT("fake");
 }
 
 static int needs(const toni_plugin *plugin, toni_str interface_name)
@@ -913,7 +913,7 @@ static const toni_host table = {
     .room_count = room_count,
     .get_client = get_client,
     .send_to_client = send_to_client,
-    .disconnect = disconnect,
+    .close_client = close_client,
     .client_ids_destroy = client_ids_destroy,
     .room_names_destroy = room_names_destroy,
     .client_info_destroy = client_info_destroy,
@@ -928,7 +928,7 @@ static const toni_host table = {
     .client_name = client_name,
     .client_id_name = client_id_name,
     .client_send = client_send,
-    .client_disconnect = client_disconnect,
+    .client_close = client_close,
     .client_data = client_data,
     .client_set_data = client_set_data,
     .client_request = client_request,
@@ -1358,7 +1358,7 @@ static uint16_t judge_failure(toni_fake_client *client, uint32_t where, int32_t 
     if (answer == 0)
         return 0;
     const int is_code =
-        answer > 0 && answer <= UINT16_MAX && toni_fake_is_close((uint16_t)answer, toni_str_of(""));
+        answer > 0 && answer <= UINT16_MAX && toni_fake_is_close((uint16_t)answer, TONI_LIT(""));
     return is_code ? (uint16_t)answer : 1011;
 }
 
@@ -1369,7 +1369,7 @@ static int32_t take_result(toni_fake_client *client, uint32_t where, int32_t res
     if (code == 0)
         return result;
     client->closed_with = code;
-    (void)close_client(host_of(client), client->id, TONI_OK);
+    (void)note_closing(host_of(client), client->id, TONI_OK);
     return result;
 }
 
@@ -1391,7 +1391,7 @@ void toni_fake_client_disconnect(toni_fake_client *client, uint32_t reason)
 {
     toni_fake_host *host = host_of(client);
     toni_disconnect_info info = {.struct_size = sizeof info, .reason = reason};
-    close_client(host, client->id, TONI_OK);
+    note_closing(host, client->id, TONI_OK);
     if (host->plugin->on_disconnect)
         host->plugin->on_disconnect(host->self, toni_fake_client_handle(client), &info);
     free_data(host, client);
@@ -1416,8 +1416,8 @@ void toni_fake_exchange_init(toni_fake_exchange *exchange, toni_fake_host *host,
     exchange->parts[TONI_EXCHANGE_METHOD] = toni_str_of(method);
     exchange->parts[TONI_EXCHANGE_PATH] = toni_str_of(path);
     exchange->parts[TONI_EXCHANGE_SUBPATH] = below;
-    exchange->parts[TONI_EXCHANGE_BODY] = toni_str_of("");
-    exchange->parts[TONI_EXCHANGE_ADDRESS] = toni_str_of("192.0.2.1");
+    exchange->parts[TONI_EXCHANGE_BODY] = TONI_LIT("");
+    exchange->parts[TONI_EXCHANGE_ADDRESS] = TONI_LIT("192.0.2.1");
 }
 
 void toni_fake_exchange_set_part(toni_fake_exchange *exchange, uint32_t part, toni_str value)

@@ -17,9 +17,9 @@
  * `binary:…` with `~` for each NUL:
  *
  *     join ID NAME           send ID BODY          (toni_client_send and its like)
- *     leave ID NAME          close ID CODE TEXT    (toni_client_disconnect)
+ *     leave ID NAME          close ID CODE TEXT    (toni_client_close)
  *     remove ID              send_to ID BODY       (toni_send_to_client)
- *     broadcast NAME BODY    disconnect ID CODE TEXT
+ *     broadcast NAME BODY    close_client ID CODE TEXT
  *     members NAME           ids_destroy
  *     rooms ID               names_destroy
  *     client ID              info_destroy

@@ -94,7 +94,7 @@ static void check_fields(const struct head *head)
 
 static void check_answer(const struct head *head, bool is_whole)
 {
-    static const toni_str one = TONI_STR("one"), two = TONI_STR("two");
+    static const toni_str one = TONI_LIT_INIT("one"), two = TONI_LIT_INIT("two");
     static const toni_str *const known[] = {&one, &two, NULL};
     static char answer[HANDSHAKE_ANSWER_SIZE];
     struct deflate_terms terms;

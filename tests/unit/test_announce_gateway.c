@@ -26,7 +26,7 @@ static const struct chat_table chat = {sizeof chat, send_one};
 static void start(void)
 {
     toni_fake_host_init(&host);
-    toni_fake_host_provide(&host, CHAT_INTERFACE, &slot);
+    toni_fake_host_provide(&host, "chat", &slot);
     slot = (chat_slot){.table = &chat, .self = "first"};
     sent[0] = '\0';
     result = 3;
@@ -78,6 +78,10 @@ START_TEST(answers_errors_in_one_line)
     (void)snprintf(expected, sizeof expected, "send 7 text:Not announced: %s\n",
                    toni_strerror(TONI_ERR_TOO_BIG));
     check_text("c:1", "first c|id7|1", expected);
+    slot = (chat_slot){0};
+    (void)snprintf(expected, sizeof expected, "send 7 text:Not announced: %s\n",
+                   toni_strerror(TONI_ERR_NOT_FOUND));
+    check_text("c:1", "", expected);
     check_text("no channel", "", "send 7 text:Send 'CHANNEL:TEXT' to announce something.\n");
     check_message(toni_binary(toni_str_of("c:1")), "", "");
 }

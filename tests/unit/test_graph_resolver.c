@@ -68,14 +68,14 @@ static size_t provider(const char *name, const toni_interface *provides,
     return declarations.provider_count++;
 }
 
-static const toni_interface chat_1 = {.version = 1, .name = TONI_STR("chat")};
-static const toni_interface chat_3 = {.version = 3, .name = TONI_STR("chat")};
-static const toni_interface mail_1 = {.version = 1, .name = TONI_STR("mail")};
+static const toni_interface chat_1 = {.version = 1, .name = TONI_LIT_INIT("chat")};
+static const toni_interface chat_3 = {.version = 3, .name = TONI_LIT_INIT("chat")};
+static const toni_interface mail_1 = {.version = 1, .name = TONI_LIT_INIT("mail")};
 
 #define DEPENDENCY(interface, lowest, how)                                                         \
     &(const toni_dependency)                                                                       \
     {                                                                                              \
-        .version = (lowest), .interface_name = TONI_STR(interface), .flags = (how)                 \
+        .version = (lowest), .interface_name = TONI_LIT_INIT(interface), .flags = (how)            \
     }
 static const toni_dependency *const chat[] = {DEPENDENCY("chat", 1, 0), NULL};
 static const toni_dependency *const chat_from_2[] = {DEPENDENCY("chat", 2, 0), NULL};

@@ -10,8 +10,8 @@ static struct status_instance instances[] = {
     {.kind = "gateway",
      .name = "rooms",
      .module = "chat",
-     .path = TONI_STR("/rooms"),
-     .version = TONI_STR("2.1-rc1"),
+     .path = TONI_LIT_INIT("/rooms"),
+     .version = TONI_LIT_INIT("2.1-rc1"),
      .generation = 12,
      .since_ms = 1764243201175,
      .library = "/opt/toni/rooms_gateway.so",
@@ -26,7 +26,7 @@ static struct status_instance instances[] = {
     {.kind = "gateway",
      .name = "e",
      .module = "m",
-     .path = TONI_STR("/\xc3\xa9\xc3\xa9"),
+     .path = TONI_LIT_INIT("/\xc3\xa9\xc3\xa9"),
      .generation = 1,
      .library = "/x.so",
      .is_gateway = true},
@@ -107,8 +107,8 @@ END_TEST
 /* A plugin may call its version what it likes. */
 START_TEST(text_holds_nothing_that_a_terminal_would_obey)
 {
-    const toni_str bad[] = {TONI_STR("1.0\x1b[2J"), TONI_STR("\xff"), TONI_STR("1\n2"),
-                            TONI_STR("\xc2\x9b")};
+    const toni_str bad[] = {TONI_LIT_INIT("1.0\x1b[2J"), TONI_LIT_INIT("\xff"),
+                            TONI_LIT_INIT("1\n2"), TONI_LIT_INIT("\xc2\x9b")};
     const toni_str good = instances[0].version;
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -167,7 +167,7 @@ END_TEST
 START_TEST(json_of_a_text_that_is_not_utf8_is_null)
 {
     const toni_str good = instances[0].version;
-    instances[0].version = (toni_str)TONI_STR("\xff");
+    instances[0].version = (toni_str)TONI_LIT_INIT("\xff");
     instances[0].library = "/opt/\xff.so";
     report.config_path = "/\xff";
     json_t *whole = read_json();

@@ -171,7 +171,7 @@ static void set_up(void)
                                     .plugin = &plugin,
                                     .name = "inst",
                                     .module = "mod",
-                                    .path = TONI_STR("/x"),
+                                    .path = TONI_LIT_INIT("/x"),
                                     .options = options,
                                     .limits = limits_default()};
 }
@@ -241,7 +241,7 @@ END_TEST
 
 static int32_t create_forgets_needs(toni_context *context, void **self)
 {
-    ck_assert_ptr_null(toni_context_inject(context, "chat"));
+    ck_assert_ptr_null(toni_context_inject(context, TONI_LIT("chat")));
     return create(context, self);
 }
 
@@ -587,24 +587,24 @@ START_TEST(options_are_read)
     size_t count = 7;
 
     add_options();
-    ck_assert_int_eq(toni_option_bool(context, "on", &on), TONI_OK);
+    ck_assert_int_eq(toni_option_bool(context, TONI_LIT("on"), &on), TONI_OK);
     ck_assert_int_eq(on, 1);
-    ck_assert_int_eq(toni_option_int(context, "number", &number), TONI_OK);
+    ck_assert_int_eq(toni_option_int(context, TONI_LIT("number"), &number), TONI_OK);
     ck_assert_int_eq(number, 5000000000);
-    ck_assert_int_eq(toni_option_double(context, "half", &real), TONI_OK);
+    ck_assert_int_eq(toni_option_double(context, TONI_LIT("half"), &real), TONI_OK);
     ck_assert(fabs(real - 0.5) < 1e-9);
-    ck_assert_int_eq(toni_option_double(context, "number", &real), TONI_OK);
+    ck_assert_int_eq(toni_option_double(context, TONI_LIT("number"), &real), TONI_OK);
     ck_assert(fabs(real - 5e9) < 1);
-    ck_assert_int_eq(toni_option_str(context, "text", &text), TONI_OK);
+    ck_assert_int_eq(toni_option_str(context, TONI_LIT("text"), &text), TONI_OK);
     ck_assert_str_eq(text.data, "hello");
     ck_assert_uint_eq(text.size, 5);
-    ck_assert_int_eq(toni_option_count(context, "servers", &count), TONI_OK);
+    ck_assert_int_eq(toni_option_count(context, TONI_LIT("servers"), &count), TONI_OK);
     ck_assert_uint_eq(count, 3);
-    ck_assert_int_eq(toni_option_str(context, "servers.[1]", &text), TONI_OK);
+    ck_assert_int_eq(toni_option_str(context, TONI_LIT("servers.[1]"), &text), TONI_OK);
     ck_assert_str_eq(text.data, "one");
-    ck_assert_int_eq(toni_option_str(context, "servers.[2].name", &text), TONI_OK);
+    ck_assert_int_eq(toni_option_str(context, TONI_LIT("servers.[2].name"), &text), TONI_OK);
     ck_assert_str_eq(text.data, "two");
-    ck_assert_int_eq(toni_option_count(context, "servers.[2]", &count), TONI_OK);
+    ck_assert_int_eq(toni_option_count(context, TONI_LIT("servers.[2]"), &count), TONI_OK);
     ck_assert_uint_eq(count, 1);
     instance_destroy(instance);
 }
@@ -637,15 +637,18 @@ START_TEST(options_that_are_not_there_leave_the_value_alone)
 
     add_options();
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        ck_assert_int_eq(toni_option_str(context, paths[i], &text), TONI_ERR_NOT_FOUND);
-        ck_assert_int_eq(toni_option_double(context, paths[i], &real), TONI_ERR_NOT_FOUND);
-        ck_assert_int_eq(toni_option_count(context, paths[i], &count), TONI_ERR_NOT_FOUND);
+        ck_assert_int_eq(toni_option_str(context, toni_str_of(paths[i]), &text),
+                         TONI_ERR_NOT_FOUND);
+        ck_assert_int_eq(toni_option_double(context, toni_str_of(paths[i]), &real),
+                         TONI_ERR_NOT_FOUND);
+        ck_assert_int_eq(toni_option_count(context, toni_str_of(paths[i]), &count),
+                         TONI_ERR_NOT_FOUND);
     }
-    ck_assert_int_eq(toni_option_bool(context, "text", &on), TONI_ERR_TYPE);
-    ck_assert_int_eq(toni_option_int(context, "half", &number), TONI_ERR_TYPE);
-    ck_assert_int_eq(toni_option_double(context, "text", &real), TONI_ERR_TYPE);
-    ck_assert_int_eq(toni_option_str(context, "number", &text), TONI_ERR_TYPE);
-    ck_assert_int_eq(toni_option_count(context, "number", &count), TONI_ERR_TYPE);
+    ck_assert_int_eq(toni_option_bool(context, TONI_LIT("text"), &on), TONI_ERR_TYPE);
+    ck_assert_int_eq(toni_option_int(context, TONI_LIT("half"), &number), TONI_ERR_TYPE);
+    ck_assert_int_eq(toni_option_double(context, TONI_LIT("text"), &real), TONI_ERR_TYPE);
+    ck_assert_int_eq(toni_option_str(context, TONI_LIT("number"), &text), TONI_ERR_TYPE);
+    ck_assert_int_eq(toni_option_count(context, TONI_LIT("number"), &count), TONI_ERR_TYPE);
     ck_assert_int_eq(on, 7);
     ck_assert_int_eq(number, 7);
     ck_assert(fabs(real - 7) < 1e-9);
@@ -655,14 +658,14 @@ START_TEST(options_that_are_not_there_leave_the_value_alone)
 
     setup.options = NULL;
     instance = make();
-    ck_assert_int_eq(toni_option_int(instance_context(instance), "number", &number),
+    ck_assert_int_eq(toni_option_int(instance_context(instance), TONI_LIT("number"), &number),
                      TONI_ERR_NOT_FOUND);
     instance_destroy(instance);
 }
 END_TEST
 
-static const toni_dependency chat = {sizeof chat, 1, TONI_STR("chat"), 0, 0};
-static const toni_dependency *const *const two_needs = TONI_NEEDS(&chat, TONI_CONNECTIONS);
+static const toni_dependency chat = {sizeof chat, 1, TONI_LIT_INIT("chat"), 0, 0};
+static const toni_dependency *const *const two_needs = TONI_NEEDS(&chat, TONI_REQUIRES_CONNECTIONS);
 
 START_TEST(a_context_has_a_name_and_what_was_injected)
 {
@@ -674,8 +677,8 @@ START_TEST(a_context_has_a_name_and_what_was_injected)
     toni_context *context = instance_context(instance);
     ck_assert(toni_str_equal(toni_context_name(context), toni_str_of("inst")));
     ck_assert_ptr_eq(toni_context_connections(context), (toni_connections *)&table);
-    ck_assert_ptr_eq(toni_context_inject(context, "chat"), &client);
-    ck_assert_ptr_null(toni_context_inject(context, "other"));
+    ck_assert_ptr_eq(toni_context_inject(context, TONI_LIT("chat")), &client);
+    ck_assert_ptr_null(toni_context_inject(context, TONI_LIT("other")));
     instance_destroy(instance);
 }
 END_TEST
@@ -684,14 +687,14 @@ START_TEST(a_context_logs_with_the_instances_name)
 {
     struct instance *instance = make();
     toni_context *context = instance_context(instance);
-    const toni_log_field fields[] = {{TONI_STR("good.key_1"), TONI_STR("a b")},
-                                     {TONI_STR("bad key="), TONI_STR("x")},
-                                     {TONI_STR(""), {NULL, 0}}};
+    const toni_log_field fields[] = {{TONI_LIT_INIT("good.key_1"), TONI_LIT_INIT("a b")},
+                                     {TONI_LIT_INIT("bad key="), TONI_LIT_INIT("x")},
+                                     {TONI_LIT_INIT(""), {NULL, 0}}};
     toni_log_field many[40];
 
     toni_log(context, TONI_LOG_WARN, "%s happened", "it");
     check_log(WORDS("level=warn", "msg=\"it happened\"", "instance=inst"));
-    toni_log_fields(context, TONI_LOG_ERROR, "fields", fields, 3);
+    toni_log_fields(context, TONI_LOG_ERROR, TONI_LIT("fields"), fields, 3);
     check_log(WORDS("level=error", "good.key_1=\"a b\"", " bad_key_=x", " _=\"\""));
     toni_log(context, TONI_LOG_DEBUG, "hidden");
     ck_assert_str_eq(log_lines, "");
@@ -702,7 +705,7 @@ START_TEST(a_context_logs_with_the_instances_name)
 
     for (size_t i = 0; i < 40; i++)
         many[i] = fields[0];
-    toni_log_fields(context, TONI_LOG_INFO, "many", many, 40);
+    toni_log_fields(context, TONI_LOG_INFO, TONI_LIT("many"), many, 40);
     check_log(WORDS("fields_left_out=16"));
     table.context_log(context, TONI_LOG_INFO, toni_str_make(NULL, 0), NULL, 0);
     check_log(WORDS("msg=\"\""));

@@ -57,9 +57,10 @@ static void post(toni_guard_ticket *ticket)
 
 static toni_request *make_request(void)
 {
-    const struct request_field fields[] = {{TONI_STR("Authorization"), TONI_STR("Bearer good")}};
+    const struct request_field fields[] = {
+        {TONI_LIT_INIT("Authorization"), TONI_LIT_INIT("Bearer good")}};
     const struct request_parts parts = {
-        .path = TONI_STR("/lobby"), .kept = fields, .kept_count = 1};
+        .path = TONI_LIT_INIT("/lobby"), .kept = fields, .kept_count = 1};
     return request_create(&host, &parts);
 }
 
@@ -127,9 +128,9 @@ START_TEST(the_request_is_readable_until_the_decision)
     guard_ticket_end(ticket, GUARD_GONE); /* also when nobody waits */
     const toni_request *request = toni_guard_request(ticket);
     ck_assert(toni_str_equal(toni_request_path(request), toni_str_of("/lobby")));
-    ck_assert_int_eq(toni_request_header(request, "authorization", &value), TONI_OK);
+    ck_assert_int_eq(toni_request_header(request, TONI_LIT("authorization"), &value), TONI_OK);
     ck_assert(toni_str_equal(value, toni_str_of("Bearer good")));
-    ck_assert_int_eq(toni_request_header(request, "Cookie", &value), TONI_ERR_NOT_FOUND);
+    ck_assert_int_eq(toni_request_header(request, TONI_LIT("Cookie"), &value), TONI_ERR_NOT_FOUND);
     ck_assert_ptr_null(toni_guard_wait(request)); /* no guard runs */
     toni_guard_decide(ticket, TONI_OK);
     expect_idle();
@@ -316,7 +317,8 @@ static void *decide_what_is_offered(void *data)
         if (ticket) {
             (void)toni_guard_is_cancelled(ticket);
             ck_assert_int_eq(
-                toni_request_header(toni_guard_request(ticket), "authorization", &value), TONI_OK);
+                toni_request_header(toni_guard_request(ticket), TONI_LIT("authorization"), &value),
+                TONI_OK);
             toni_guard_decide(ticket, TONI_OK);
         } else if (is_last) {
             return NULL;

@@ -115,12 +115,12 @@ START_TEST(strings_are_stripped_and_split)
 {
     toni_str before, rest = toni_str_of("old");
 
-    ck_assert(toni_str_strip_prefix(toni_str_of("join:r"), "join:", &rest));
+    ck_assert(toni_str_strip_prefix(toni_str_of("join:r"), TONI_LIT("join:"), &rest));
     ck_assert(toni_str_equal(rest, toni_str_of("r")));
-    ck_assert(!toni_str_strip_prefix(toni_str_of("join"), "join:", &before));
-    ck_assert(toni_str_strip_prefix(toni_str_of("join:"), "join:", &rest));
+    ck_assert(!toni_str_strip_prefix(toni_str_of("join"), TONI_LIT("join:"), &before));
+    ck_assert(toni_str_strip_prefix(toni_str_of("join:"), TONI_LIT("join:"), &rest));
     ck_assert_uint_eq(rest.size, 0);
-    ck_assert(toni_str_strip_prefix(toni_str_of(NULL), "", &rest));
+    ck_assert(toni_str_strip_prefix(toni_str_of(NULL), TONI_LIT(""), &rest));
 
     ck_assert(toni_str_split_once(toni_str_of("a:b:c"), ':', &before, &rest));
     ck_assert(toni_str_equal(before, toni_str_of("a")));
@@ -154,12 +154,12 @@ START_TEST(wrappers_of_connections_reach_the_table)
     ck_assert_int_eq(toni_get_client(connections(), 1, &info), 2);
     ck_assert_int_eq(toni_get_room(connections(), toni_str_of("r"), &room), 2);
     ck_assert_int_eq(toni_send_to_client(connections(), 1, &message), 2);
-    ck_assert_int_eq(toni_disconnect(connections(), 1, 1000, toni_str_of("bye")), 2);
+    ck_assert_int_eq(toni_close_client(connections(), 1, 1000, toni_str_of("bye")), 2);
     ck_assert_int_eq(toni_remove_client(connections(), 1), 2);
     ck_assert_uint_eq(toni_room_count(connections()), 3);
-    toni_fake_host_expect(&host,
-                          "join 1 r\nleave 1 r\nbroadcast r text:hi\nmembers r\nrooms 1\n"
-                          "client 1\nroom r\nsend_to 1 text:hi\ndisconnect 1 1000 bye\nremove 1\n");
+    toni_fake_host_expect(
+        &host, "join 1 r\nleave 1 r\nbroadcast r text:hi\nmembers r\nrooms 1\n"
+               "client 1\nroom r\nsend_to 1 text:hi\nclose_client 1 1000 bye\nremove 1\n");
 
     toni_client_ids_destroy(NULL);
     toni_room_names_destroy(NULL);
@@ -234,14 +234,14 @@ START_TEST(what_a_host_refuses_is_refused)
     ck_assert_int_eq(toni_send_to_client(connections(), 4711, &text), TONI_ERR_NOT_FOUND);
     ck_assert_int_eq(toni_client_send(handle, &bad), TONI_ERR_INVALID);
     ck_assert_int_eq(toni_client_send(handle, &big), TONI_ERR_TOO_BIG);
-    ck_assert_int_eq(toni_client_disconnect(handle, 42, "x"), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_client_close(handle, 42, TONI_LIT("x")), TONI_ERR_INVALID);
     ck_assert_int_eq(toni_client_send(handle, &text), TONI_OK); /* it was not closed by that */
     toni_target *target = toni_to_room(connections(), control);
     toni_target_to_room(target, room);
     ck_assert_int_eq(toni_target_send(target, &text), TONI_ERR_INVALID);
     ck_assert_int_eq(toni_target_send(toni_to_room(connections(), room), &text), TONI_OK);
 
-    ck_assert_int_eq(toni_client_disconnect(handle, 4000, "x"), TONI_OK);
+    ck_assert_int_eq(toni_client_close(handle, 4000, TONI_LIT("x")), TONI_OK);
     ck_assert_int_eq(toni_client_send(handle, &text), TONI_ERR_CLOSING);
     ck_assert_int_eq(toni_join_room(connections(), 7, room), TONI_ERR_CLOSING);
     ck_assert_int_eq(toni_leave_room(connections(), 7, room), TONI_OK);
@@ -274,13 +274,13 @@ START_TEST(wrappers_of_the_request_reach_the_table)
     ck_assert(toni_str_equal(toni_request_subprotocol(request), toni_str_of("v2")));
 
     toni_fake_client_set_parameter(&client, "q", "value");
-    ck_assert_int_eq(toni_request_parameter(request, "q", &value), TONI_OK);
+    ck_assert_int_eq(toni_request_parameter(request, TONI_LIT("q"), &value), TONI_OK);
     ck_assert(toni_str_equal(value, toni_str_of("value")));
-    ck_assert_int_eq(toni_request_parameter(request, "Q", &value), TONI_ERR_NOT_FOUND);
+    ck_assert_int_eq(toni_request_parameter(request, TONI_LIT("Q"), &value), TONI_ERR_NOT_FOUND);
     toni_fake_client_set_header(&client, "X-Token", "secret");
-    ck_assert_int_eq(toni_request_header(request, "x-tOKEN", &value), TONI_OK);
+    ck_assert_int_eq(toni_request_header(request, TONI_LIT("x-tOKEN"), &value), TONI_OK);
     ck_assert(toni_str_equal(value, toni_str_of("secret")));
-    ck_assert_int_eq(toni_request_header(request, "x-other", &value), TONI_ERR_NOT_FOUND);
+    ck_assert_int_eq(toni_request_header(request, TONI_LIT("x-other"), &value), TONI_ERR_NOT_FOUND);
 }
 END_TEST
 
@@ -293,25 +293,25 @@ START_TEST(wrappers_of_options_reach_the_table)
     toni_str text = toni_str_of("old");
     size_t count = 0;
 
-    ck_assert_int_eq(toni_option_bool(context, "bool", &boolean), TONI_ERR_NOT_FOUND);
+    ck_assert_int_eq(toni_option_bool(context, TONI_LIT("bool"), &boolean), TONI_ERR_NOT_FOUND);
     toni_fake_host_set_bool(&host, "bool", 1);
     toni_fake_host_set_int(&host, "int", -5);
     toni_fake_host_set_double(&host, "double", 1.5);
     toni_fake_host_set_str(&host, "str", "old");
     toni_fake_host_set_str(&host, "str", "new");
     toni_fake_host_set_count(&host, "list", 3);
-    ck_assert_int_eq(toni_option_bool(context, "bool", &boolean), TONI_OK);
+    ck_assert_int_eq(toni_option_bool(context, TONI_LIT("bool"), &boolean), TONI_OK);
     ck_assert_int_eq(boolean, 1);
-    ck_assert_int_eq(toni_option_double(context, "int", &number), TONI_OK);
+    ck_assert_int_eq(toni_option_double(context, TONI_LIT("int"), &number), TONI_OK);
     ck_assert_double_eq(number, -5);
-    ck_assert_int_eq(toni_option_double(context, "double", &number), TONI_OK);
+    ck_assert_int_eq(toni_option_double(context, TONI_LIT("double"), &number), TONI_OK);
     ck_assert_double_eq(number, 1.5);
-    ck_assert_int_eq(toni_option_int(context, "double", &integer), TONI_ERR_TYPE);
-    ck_assert_int_eq(toni_option_int(context, "int", &integer), TONI_OK);
+    ck_assert_int_eq(toni_option_int(context, TONI_LIT("double"), &integer), TONI_ERR_TYPE);
+    ck_assert_int_eq(toni_option_int(context, TONI_LIT("int"), &integer), TONI_OK);
     ck_assert_int_eq(integer, -5);
-    ck_assert_int_eq(toni_option_str(context, "str", &text), TONI_OK);
+    ck_assert_int_eq(toni_option_str(context, TONI_LIT("str"), &text), TONI_OK);
     ck_assert(toni_str_equal(text, toni_str_of("new")));
-    ck_assert_int_eq(toni_option_count(context, "list", &count), TONI_OK);
+    ck_assert_int_eq(toni_option_count(context, TONI_LIT("list"), &count), TONI_OK);
     ck_assert_uint_eq(count, 3);
     ck_assert(toni_str_equal(toni_context_name(context), toni_str_of("fake")));
 }
@@ -320,7 +320,7 @@ END_TEST
 START_TEST(snapshots_are_handed_out_and_taken_back)
 {
     const toni_client_id members[] = {7, 8};
-    const toni_str rooms[] = {TONI_STR("r")};
+    const toni_str rooms[] = {TONI_LIT_INIT("r")};
     toni_client_ids *ids;
     toni_room_names *names;
     toni_client_info *info;
@@ -535,14 +535,14 @@ START_TEST(parts_are_joined_byte_for_byte)
     toni_client *handle = toni_fake_client_handle(&client);
 
     const toni_str nul = toni_str_make("a\0b", 3);
-    ck_assert_int_eq(toni_client_send_parts(handle, TONI_PARTS(TONI_STR("<"), nul, {NULL, 0})), 0);
+    ck_assert_int_eq(toni_client_send_parts(handle, TONI_PARTS(TONI_LIT("<"), nul, {NULL, 0})), 0);
     ck_assert_int_eq(
         toni_broadcast_to_room_parts(connections(), toni_str_of("r"), TONI_PARTS(nul, nul)), 0);
     ck_assert_int_eq(toni_client_send_parts(handle, NULL, 0), 0);
     toni_fake_host_expect(&host, "send 7 text:<a~b\nbroadcast r text:a~ba~b\nsend 7 text:\n");
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         const toni_str part = toni_str_make(zeros, lengths[i]);
-        ck_assert_int_eq(toni_client_send_parts(handle, TONI_PARTS(part, TONI_STR("!"))), 0);
+        ck_assert_int_eq(toni_client_send_parts(handle, TONI_PARTS(part, TONI_LIT("!"))), 0);
         ck_assert_uint_eq(host.last_size, lengths[i] + 1);
         ck_assert_str_eq(strchr(host.calls, '!'), "!\n");
         toni_fake_host_clear(&host);
@@ -791,7 +791,7 @@ START_TEST(what_is_not_needed_is_not_injected)
     toni_context *context = toni_fake_host_context(&host);
 
     ck_assert_ptr_eq(toni_context_connections(context), connections());
-    ck_assert_ptr_null(toni_context_inject(context, "chat"));
+    ck_assert_ptr_null(toni_context_inject(context, TONI_LIT("chat")));
     toni_fake_host_load(&host, TEST_FIXTURES_DIR "/idle_gateway.so");
     ck_assert_ptr_null(toni_context_connections(context));
 }

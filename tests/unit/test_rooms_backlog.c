@@ -226,7 +226,7 @@ START_TEST(a_close_pauses_nobody)
     struct peer *peer = stuck(0);
     for (int i = 0; i < 15; i++)
         ck_assert_int_eq(send_text(peer), TONI_OK);
-    ck_assert_int_eq(toni_disconnect(connections, peer->id, 1000, toni_str_of("")), TONI_OK);
+    ck_assert_int_eq(toni_close_client(connections, peer->id, 1000, toni_str_of("")), TONI_OK);
     turn(); /* fake_pause requires that it is not asked for after the close */
     ck_assert_uint_eq(peer->socket.begun, 1);
 }
@@ -330,7 +330,7 @@ START_TEST(one_that_closes_already_is_dropped)
     struct peer *closing = stuck(0);
     set_time(1000);
     send_many(closing, 10);
-    ck_assert_int_eq(toni_disconnect(connections, closing->id, 1000, toni_str_of("")), TONI_OK);
+    ck_assert_int_eq(toni_close_client(connections, closing->id, 1000, toni_str_of("")), TONI_OK);
     turn();
     set_time(2000);
     send_many(stuck(0), 15);

@@ -90,7 +90,7 @@ static toni_target *to_room(const char *room)
 
 static int32_t disconnect(const struct peer *peer, uint16_t code, const char *reason)
 {
-    return toni_disconnect(connections, peer->id, code, toni_str_of(reason));
+    return toni_close_client(connections, peer->id, code, toni_str_of(reason));
 }
 
 static size_t member_count(const char *room)
@@ -173,25 +173,25 @@ static const struct {
     toni_str name;
     bool valid;
 } names[] = {
-    {TONI_STR(""), false},
+    {TONI_LIT_INIT(""), false},
     {{NULL, 0}, false},
-    {TONI_STR("r"), true},
-    {TONI_STR(" "), true},
-    {TONI_STR("Stra\xc3\x9f"
-              "e"),
+    {TONI_LIT_INIT("r"), true},
+    {TONI_LIT_INIT(" "), true},
+    {TONI_LIT_INIT("Stra\xc3\x9f"
+                   "e"),
      true},
-    {TONI_STR("\xf0\x9f\x98\x80"), true},
+    {TONI_LIT_INIT("\xf0\x9f\x98\x80"), true},
     {{long_name, 255}, true},
     {{long_name, 256}, false},
-    {TONI_STR("a\0b"), false},
-    {TONI_STR("a\nb"), false},
-    {TONI_STR("\x1f"), false},
-    {TONI_STR("\x7f"), false},
-    {TONI_STR("\xc2\x85"), false},     /* U+0085 */
-    {TONI_STR("\xff"), false},         /* never in UTF-8 */
-    {TONI_STR("\xc0\xaf"), false},     /* overlong */
-    {TONI_STR("\xed\xa0\x80"), false}, /* a surrogate */
-    {TONI_STR("abc\xe2\x82"), false},  /* cut off */
+    {TONI_LIT_INIT("a\0b"), false},
+    {TONI_LIT_INIT("a\nb"), false},
+    {TONI_LIT_INIT("\x1f"), false},
+    {TONI_LIT_INIT("\x7f"), false},
+    {TONI_LIT_INIT("\xc2\x85"), false},     /* U+0085 */
+    {TONI_LIT_INIT("\xff"), false},         /* never in UTF-8 */
+    {TONI_LIT_INIT("\xc0\xaf"), false},     /* overlong */
+    {TONI_LIT_INIT("\xed\xa0\x80"), false}, /* a surrogate */
+    {TONI_LIT_INIT("abc\xe2\x82"), false},  /* cut off */
 };
 
 START_TEST(names_of_rooms)
@@ -472,8 +472,9 @@ START_TEST(disconnect_flushes_then_closes)
     ck_assert_int_eq(disconnect(peer, 4001, "again"), TONI_OK);
     turn();
     RECEIVED(peer, "1|<4000 go away>");
-    ck_assert_int_eq(toni_disconnect(connections, 4711, 1000, toni_str_of("")), TONI_ERR_NOT_FOUND);
-    ck_assert_int_eq(toni_disconnect(connections, gone_id(), 1000, toni_str_of("")),
+    ck_assert_int_eq(toni_close_client(connections, 4711, 1000, toni_str_of("")),
+                     TONI_ERR_NOT_FOUND);
+    ck_assert_int_eq(toni_close_client(connections, gone_id(), 1000, toni_str_of("")),
                      TONI_ERR_NOT_FOUND);
 }
 END_TEST
@@ -503,11 +504,11 @@ START_TEST(disconnect_with_a_reason)
     char reason[124];
     memset(reason, 'r', sizeof reason);
     struct peer *peer = add(0);
-    ck_assert_int_eq(toni_disconnect(connections, peer->id, 1000, toni_str_make(reason, 124)),
+    ck_assert_int_eq(toni_close_client(connections, peer->id, 1000, toni_str_make(reason, 124)),
                      TONI_ERR_INVALID);
     ck_assert_int_eq(disconnect(peer, 1000, "\xff"), TONI_ERR_INVALID);
     ck_assert(client_is_open(peer->client));
-    ck_assert_int_eq(toni_disconnect(connections, peer->id, 1000, toni_str_make(reason, 123)),
+    ck_assert_int_eq(toni_close_client(connections, peer->id, 1000, toni_str_make(reason, 123)),
                      TONI_OK);
     turn();
     ck_assert_uint_eq(peer->socket.wire.length, 127);
@@ -998,9 +999,9 @@ START_TEST(ids_are_names)
     ck_assert_ptr_null(toni_client_data(a->client));
     toni_client_set_data(a->client, &mine);
     ck_assert_ptr_eq(toni_client_data(a->client), &mine);
-    ck_assert_int_eq(toni_client_disconnect(a->client, 1004, ""), TONI_ERR_INVALID);
-    ck_assert_int_eq(toni_client_disconnect(a->client, 4000, "x"), TONI_OK);
-    ck_assert_int_eq(toni_client_send_text(a->client, "x"), TONI_ERR_CLOSING);
+    ck_assert_int_eq(toni_client_close(a->client, 1004, TONI_LIT("")), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_client_close(a->client, 4000, TONI_LIT("x")), TONI_OK);
+    ck_assert_int_eq(toni_client_send_text(a->client, TONI_LIT("x")), TONI_ERR_CLOSING);
 }
 END_TEST
 

@@ -165,7 +165,7 @@ START_TEST(who_is_being_closed_is_not_counted_twice)
 {
     struct peer *a = add(0, "r"), *closing = add(0, "r");
     broadcast("r", "1");
-    toni_disconnect(connections, closing->id, 4000, toni_str_of(""));
+    toni_close_client(connections, closing->id, 4000, toni_str_of(""));
     ck_assert_int_eq(to_others(closing, "r", "2"), 1);
     turn();
     RECEIVED(a, "1|2");

@@ -196,7 +196,7 @@ START_TEST(what_comes_after_a_close_is_dropped)
 {
     struct peer *peer = member(0, "r");
     broadcast("r", "x");
-    ck_assert_int_eq(toni_disconnect(connections, peer->id, 1000, toni_str_of("")), TONI_OK);
+    ck_assert_int_eq(toni_close_client(connections, peer->id, 1000, toni_str_of("")), TONI_OK);
     turn();
     read_figures();
     COUNTED(sent, 1);

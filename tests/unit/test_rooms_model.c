@@ -983,7 +983,7 @@ static void disconnect(struct world *world)
         model_close(world, index, 1000, "");
     } else {
         uint16_t code = (uint16_t)(3000 + dice_below(&world->dice, 2000));
-        REQUIRE(toni_disconnect(real(world), id, code, toni_str_of("bye")) == expected);
+        REQUIRE(toni_close_client(real(world), id, code, toni_str_of("bye")) == expected);
         model_close(world, index, code, "bye");
     }
 }

@@ -171,7 +171,7 @@ static int32_t send_one(void)
 
 static int32_t close_one(void)
 {
-    return toni_disconnect(connections, peers[2]->id, 4000, toni_str_of("x"));
+    return toni_close_client(connections, peers[2]->id, 4000, toni_str_of("x"));
 }
 
 static int32_t remove_one(void)

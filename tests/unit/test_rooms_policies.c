@@ -269,7 +269,7 @@ START_TEST(a_close_comes_after_what_was_kept)
 {
     begin(OUTBOX_DROP_OLDEST, 2, 1000);
     broadcast_each("12345");
-    ck_assert_int_eq(toni_disconnect(connections, peer->id, 4000, toni_str_of("bye")), TONI_OK);
+    ck_assert_int_eq(toni_close_client(connections, peer->id, 4000, toni_str_of("bye")), TONI_OK);
     check_received("1|3|4|5|<4000 bye>");
     finish();
 }

@@ -231,7 +231,7 @@ static void end_any(struct sender *sender)
     toni_connections *connections = sender->arena->connections;
     int32_t result = dice_chance(&sender->dice, 50)
                          ? toni_remove_client(connections, any_id(sender))
-                         : toni_disconnect(connections, any_id(sender), 4000, toni_str_of("bye"));
+                         : toni_close_client(connections, any_id(sender), 4000, toni_str_of("bye"));
     REQUIRE(result == TONI_OK || result == TONI_ERR_NOT_FOUND);
 }
 

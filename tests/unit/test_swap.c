@@ -55,7 +55,7 @@ static void log_and_look(toni_context *context, uint32_t level, toni_str message
 
     context_fill_table(&own);
     own.context_log(context, level, message, fields, count);
-    if (toni_str_strip_prefix(message, "hanging in ", &rest))
+    if (toni_str_strip_prefix(message, TONI_LIT("hanging in "), &rest))
         atomic_store(&is_hanging, true);
     if (carried_after && toni_str_equal(message, toni_str_of(carried_after)))
         counter_add_shared(&carrying->clients.carrying, 1);

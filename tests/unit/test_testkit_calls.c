@@ -35,7 +35,7 @@ START_TEST(on_error_decides)
     ck_assert_uint_eq(client.closed_with, 0);
     ck_assert_int_eq(toni_fake_client_send_text(&client, "-1 4000"), TONI_ERR_INVALID);
     ck_assert_uint_eq(client.closed_with, 4000);
-    ck_assert_int_eq(toni_client_send_text(toni_fake_client_handle(&client), "x"),
+    ck_assert_int_eq(toni_client_send_text(toni_fake_client_handle(&client), TONI_LIT("x")),
                      TONI_ERR_CLOSING);
     end();
 }

@@ -156,8 +156,8 @@ END_TEST
 
 /* --- Subprotocols */
 
-static const toni_str chat = TONI_STR("chat"), superchat = TONI_STR("superchat"),
-                      bearer = TONI_STR("bearer"), odd = TONI_STR("!#$%&'*+-.^_`|~");
+static const toni_str chat = TONI_LIT_INIT("chat"), superchat = TONI_LIT_INIT("superchat"),
+                      bearer = TONI_LIT_INIT("bearer"), odd = TONI_LIT_INIT("!#$%&'*+-.^_`|~");
 static const toni_str *const known[] = {&chat, &superchat, &bearer, &odd, NULL};
 
 static void check_chosen(const char *lines, const char *expected)

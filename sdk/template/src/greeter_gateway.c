@@ -20,11 +20,12 @@ static int32_t create(toni_context *context, void **self)
     struct greeter *greeter = malloc(sizeof *greeter);
     if (!greeter)
         return TONI_ERR_NO_MEMORY;
-    greeter->greeting = toni_str_of("Hello");
+    greeter->greeting = TONI_LIT("Hello");
     greeter->longest_name = 32;
     /* An option that is not set leaves the default; one of another type stops the host here. */
-    if (toni_option_str(context, "greeting", &greeter->greeting) == TONI_ERR_TYPE ||
-        toni_option_int(context, "longest_name", &greeter->longest_name) == TONI_ERR_TYPE) {
+    if (toni_option_str(context, TONI_LIT("greeting"), &greeter->greeting) == TONI_ERR_TYPE ||
+        toni_option_int(context, TONI_LIT("longest_name"), &greeter->longest_name) ==
+            TONI_ERR_TYPE) {
         toni_log(context, TONI_LOG_ERROR, "expected greeting = \"text\", longest_name = number");
         free(greeter);
         return TONI_ERR_TYPE;
@@ -41,7 +42,7 @@ static void destroy(void *self)
 static int32_t on_connect(void *self, toni_client *client)
 {
     (void)self;
-    return toni_client_send_text(client, "What is your name?");
+    return toni_client_send_text(client, TONI_LIT("What is your name?"));
 }
 
 /* The client's data is NULL until it is set here; the host hands it to client_free at the end. */
@@ -57,7 +58,7 @@ static int32_t welcome(const struct greeter *greeter, toni_client *client, toni_
     memcpy(guest->name, name.data, name.size); /* a message is gone when its callback returns */
     toni_client_set_data(client, guest);
     return toni_client_send_parts(
-        client, TONI_PARTS(greeter->greeting, TONI_STR(", "), name, TONI_STR("!")));
+        client, TONI_PARTS(greeter->greeting, TONI_LIT(", "), name, TONI_LIT("!")));
 }
 
 static int32_t on_message(void *self, toni_client *client, const toni_message *message)
@@ -70,7 +71,7 @@ static int32_t on_message(void *self, toni_client *client, const toni_message *m
         return welcome(self, client, text);
     toni_str name = toni_str_make(guest->name, guest->size);
     return toni_client_send_parts(
-        client, TONI_PARTS(TONI_STR("You are "), name, TONI_STR(", and say: "), text));
+        client, TONI_PARTS(TONI_LIT("You are "), name, TONI_LIT(", and say: "), text));
 }
 
 /* Another version has taken over, with its clients; what the old one kept with them is gone. */
@@ -85,7 +86,7 @@ static void client_free(void *self, void *data)
     free(data);
 }
 
-TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_STR("greeter"), .version = TONI_STR("1.0"),
-            .path = TONI_STR("/greet"), .create = create, .destroy = destroy,
+TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_LIT("greeter"), .version = TONI_LIT("1.0"),
+            .path = TONI_LIT("/greet"), .create = create, .destroy = destroy,
             .on_connect = on_connect, .on_message = on_message, .client_free = client_free,
             .on_adopt = on_adopt);

@@ -24,15 +24,17 @@ static int32_t on_message(void *self, toni_client *client, const toni_message *m
     toni_str text, rest, room;
     if (!toni_message_as_text(message, &text))
         return TONI_OK;
-    if (toni_str_strip_prefix(text, "join:", &room))
+    if (toni_str_strip_prefix(text, TONI_LIT("join:"), &room))
         return toni_join_room(self, toni_client_id_of(client), room);
-    if (toni_str_strip_prefix(text, "msg:", &rest) && toni_str_split_once(rest, ':', &room, &text))
+    if (toni_str_strip_prefix(text, TONI_LIT("msg:"), &rest) &&
+        toni_str_split_once(rest, ':', &room, &text))
         return send_to_room(self, room, text, client);
-    if (toni_str_strip_prefix(text, "all:", &rest) && toni_str_split_once(rest, ':', &room, &text))
+    if (toni_str_strip_prefix(text, TONI_LIT("all:"), &rest) &&
+        toni_str_split_once(rest, ':', &room, &text))
         return send_to_room(self, room, text, NULL);
     return TONI_OK;
 }
 
-TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_STR("others"), .path = TONI_STR("/others"),
-            .flags = TONI_CONCURRENT, .needs = TONI_NEEDS(TONI_CONNECTIONS), .create = create,
-            .on_message = on_message);
+TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_LIT("others"), .path = TONI_LIT("/others"),
+            .flags = TONI_CONCURRENT, .needs = TONI_NEEDS(TONI_REQUIRES_CONNECTIONS),
+            .create = create, .on_message = on_message);
