@@ -1,0 +1,114 @@
+/* What the files of the fake host share. Internal to the test kit. */
+#ifndef TONI_TESTKIT_PRIVATE_H
+#define TONI_TESTKIT_PRIVATE_H
+
+#include "toni_testkit.h"
+
+#include "toni_testkit_rules.h"
+
+#include <pthread.h>
+
+/* The table is the host's first member, and every handle begins with a pointer to the table. */
+static inline toni_fake_host *host_of(const void *handle)
+{
+    return (toni_fake_host *)toni_host_of(handle);
+}
+
+static inline toni_fake_client *client_of(const toni_client *client)
+{
+    return (toni_fake_client *)client;
+}
+
+static inline toni_fake_host *host_of_connections(const toni_connections *connections)
+{
+    toni_fake_host *host = host_of(connections);
+    ck_assert_msg((const void *)connections == &host->connections, "not a connections handle");
+    return host;
+}
+
+static inline toni_fake_host *host_of_context(const toni_context *context)
+{
+    toni_fake_host *host = host_of(context);
+    ck_assert_msg((const void *)context == &host->context, "not a context");
+    return host;
+}
+
+static inline toni_fake_host *host_of_target(const toni_target *target)
+{
+    toni_fake_host *host = host_of(target);
+    ck_assert_msg((const void *)target == &host->target, "not a target");
+    ck_assert_msg(host->handed_out > 0, "a target that has ended already");
+    return host;
+}
+
+/* --- record.c */
+
+/* A plugin may use its tickets on threads of its own: guards what becomes of them, and the record.
+ * No check fails under it, since that would leave it locked where Check does not fork. */
+extern pthread_mutex_t fake_lock;
+TONI_PRINTF(2, 3) void fake_record(toni_fake_host *host, const char *format, ...);
+void fake_record_message(toni_fake_host *host, const toni_message *message);
+int32_t fake_result_of(const toni_fake_host *host, const char *call);
+/* What the test has set has the last word: the fake host can't know what a host is out of. */
+int32_t fake_answer(const toni_fake_host *host, const char *call, int32_t refusal);
+
+/* --- known.c */
+
+toni_fake_known *fake_find_client(toni_fake_host *host, toni_client_id id);
+void fake_forget_client(toni_fake_host *host, toni_client_id id);
+int32_t fake_check_known(toni_fake_host *host, toni_client_id id);
+/* For what can't be done with a client that is being closed. */
+int32_t fake_check_open(toni_fake_host *host, toni_client_id id);
+int32_t fake_check_room(toni_str room);
+/* @return The first that is an error. */
+int32_t fake_first_error(int32_t a, int32_t b);
+int32_t fake_note_closing(toni_fake_host *host, toni_client_id id, int32_t result);
+
+/* --- rooms.c */
+
+int32_t fake_check_close(uint16_t code, toni_str reason);
+int32_t fake_check_send(toni_fake_host *host, toni_client_id client, const toni_message *message);
+int32_t fake_check_target(const toni_fake_host *host, const toni_message *message);
+
+/* --- settings.c */
+
+typedef int (*fake_equal_fn)(toni_str a, toni_str b);
+
+/* Letter case makes no difference. */
+int fake_equal_in_any_case(toni_str a, toni_str b);
+
+const toni_fake_setting *fake_find_setting(const toni_fake_setting *settings, size_t count,
+                                           toni_str name, fake_equal_fn equal);
+toni_fake_setting *fake_add_setting(toni_fake_setting *settings, size_t *count, const char *name);
+int32_t fake_get_text(const toni_fake_setting *setting, toni_str *value);
+
+/* --- guard.c */
+
+/* The client has no more to do with it. */
+void fake_leave_ticket(toni_fake_client *client);
+int fake_is_decided(const toni_fake_client *client);
+
+/* --- tasks.c */
+
+void fake_cancel_tasks(toni_fake_host *host);
+
+/* --- host.c */
+
+int32_t fake_create(toni_fake_host *host);
+void fake_destroy(toni_fake_host *host);
+int32_t fake_call_hook(toni_fake_host *host, int32_t (*hook)(void *self));
+/* @return An error, or TONI_OK: a count is a success. */
+int32_t fake_without_count(int32_t result);
+
+/* --- Each file puts its functions into the table */
+
+void fake_rooms_fill(toni_host *table);
+void fake_client_fill(toni_host *table);
+void fake_request_fill(toni_host *table);
+void fake_guard_fill(toni_host *table);
+void fake_context_fill(toni_host *table);
+void fake_exchange_fill(toni_host *table);
+void fake_tasks_fill(toni_host *table);
+void fake_state_fill(toni_host *table);
+
+#endif
