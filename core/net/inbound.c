@@ -68,6 +68,33 @@ static void note(struct connection *connection)
 
 /* --- The message */
 
+/* Less is not worth a read of its own, which the next message's bytes can't be in. */
+#define SPACE_MIN 4096
+
+uint8_t *inbound_space(struct connection *connection, uint64_t left, size_t *size)
+{
+    struct inbound *inbound = connection->inbound;
+    if (left < SPACE_MIN || !inbound || inbound->rest || inbound->message.length == 0)
+        return NULL;
+    uint64_t most = 3 * (uint64_t)inbound->message.length;
+    if (most > WORKER_READ_MAX)
+        most = WORKER_READ_MAX;
+    *size = (size_t)(left < most ? left : most);
+    uint8_t *space = NULL;
+    if (!buffer_reserve(&inbound->message, *size))
+        space = (uint8_t *)inbound->message.bytes + inbound->message.length;
+    note(connection);
+    return space;
+}
+
+static int append(struct buffer *message, const void *bytes, size_t size)
+{
+    if (size == 0 || bytes != message->bytes + message->length)
+        return buffer_append(message, bytes, size);
+    message->length += size; /* they were received there */
+    return 0;
+}
+
 int inbound_append(struct connection *connection, const void *bytes, size_t size)
 {
     struct inbound *inbound = get(connection);
@@ -76,7 +103,7 @@ int inbound_append(struct connection *connection, const void *bytes, size_t size
     const bool begins = inbound->message_began_ms == 0;
     if (begins)
         inbound->message_began_ms = connection_now_ms(connection);
-    int result = buffer_append(&inbound->message, bytes, size);
+    const int result = append(&inbound->message, bytes, size);
     note(connection);
     pin_moved(connection->served.worker->lane, BUDGET_INBOUND, &inbound->pin);
     if (begins)

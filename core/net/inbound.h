@@ -28,7 +28,17 @@ struct inbound {
     size_t rest_size;
 };
 
-/** Appends to the message that is under way. @return 0, or -1 on no memory. */
+/** Finds where the next bytes of the message under way may be received, so that inbound_append has
+ * nothing to copy. No more than three times what the message has by now: as the memory is doubled,
+ * that pins less than eight times what the client has sent, whatever it has promised.
+ * @param left  So many bytes are known to come.
+ * @param size  Set to how many there is space for.
+ * @return NULL: no message is under way, there is little to gain, or no memory. */
+uint8_t *inbound_space(struct connection *connection, uint64_t left, size_t *size);
+
+/** Appends to the message that is under way.
+ * @param bytes  Copied, unless they lie where inbound_space said.
+ * @return 0, or -1 on no memory. */
 int inbound_append(struct connection *connection, const void *bytes, size_t size);
 
 /** Takes the whole message out: its bytes are the caller's from now on. */

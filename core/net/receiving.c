@@ -273,12 +273,25 @@ static bool adapt(struct connection *connection, uint64_t took_ns)
     return took_ns < QUICK_NS;
 }
 
+/* Where to read to, and how much: the rest of a long message goes where it belongs, all else to the
+ * worker's buffer. */
+static uint8_t *choose_space(struct connection *connection, size_t *most)
+{
+    uint8_t *space = NULL;
+    if (codec_left(&connection->codec) > 0)
+        space = inbound_space(connection, codec_left(&connection->codec), most);
+    if (space)
+        return space;
+    *most = WORKER_READ_MAX >> connection->read_shift;
+    return connection->served.worker->received + CODEC_TAIL_MAX;
+}
+
 /* @return Whether there may be more to read at once. */
 static bool read_once(struct connection *connection)
 {
     struct turn_share *share = &connection->served.worker->share;
-    uint8_t *read = connection->served.worker->received + CODEC_TAIL_MAX;
-    const size_t most = WORKER_READ_MAX >> connection->read_shift;
+    size_t most;
+    uint8_t *read = choose_space(connection, &most);
     ssize_t taken = stream_read(&connection->stream, read, most);
     if (taken < 0)
         connection_abort(connection, END_BY_LOSS);

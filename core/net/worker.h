@@ -22,8 +22,9 @@ struct connection;
 struct inbound;
 struct server;
 
-/* One read takes no more than this. */
-#define WORKER_READ_MAX 65536u
+/* One read takes no more than this: a message of 64 KiB with its head, which then is handed on from
+ * where it lies. */
+#define WORKER_READ_MAX (65536u + CODEC_HEAD_MAX)
 
 /* So many events, or bytes, a flush is waited for at most. */
 #define WORKER_EVENTS_MAX 512

@@ -18,6 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A head's two bytes, a length of 64 bits and the mask. */
+#define CODEC_HEAD_MAX (2 + 8 + 4)
+
 /* A head's two bytes and mask, and a control frame's payload, but for the last byte. */
 #define CODEC_TAIL_MAX (2 + 4 + FRAME_CONTROL_MAX - 1)
 
@@ -81,6 +84,13 @@ void codec_init(struct codec *codec, bool inflates);
  * @return The event's type. */
 enum codec_event_type codec_next(struct codec *codec, struct codec_input *input,
                                  struct codec_event *event);
+
+/** @return How many bytes are to come of a data frame that has begun: so many of the next ones are
+ * payload and nothing else. */
+static inline uint64_t codec_left(const struct codec *codec)
+{
+    return codec->left;
+}
 
 /** @return Whether a message has begun and not ended. */
 static inline bool codec_is_within_message(const struct codec *codec)

@@ -225,6 +225,18 @@ class TestUnfinishedMessages(AdminTestCase):
             client.send_frame(CONTINUATION, b"b")
             self.assertEqual(client.read(), "ab")
 
+    def test_what_is_promised_pins_nothing(self):
+        """Memory follows what has come, not what a head says will come."""
+        client = self.client("/slow", greeted=False)
+        client.send_raw(frame(BINARY, b"x", length=MIB - 1))
+        sent = 1
+        for size in (999, 20000, 100000):
+            client.send_raw(b"x" * size)
+            sent += size
+            self.eventually(lambda least=sent: self.held() >= least, "it came")
+            self.assertLess(self.held(), 8 * sent + 1000)
+        client.sock.close()
+
     def test_who_has_not_moved_for_longest_goes_first(self):
         """Six of a megabyte where four fit: the first ones of those go, and no others."""
         bystander = self.client("/slow", greeted=False)

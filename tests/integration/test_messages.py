@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import unittest
 
 import websockets
@@ -133,6 +135,43 @@ class TestMessages(HostTestCase):
         for at in range(0, len(data), 1000):
             client.send_raw(data[at : at + 1000])
         client.expect("☃" * 3000)
+
+    def test_long_messages_come_whole_however_they_are_cut(self):
+        """The rest of a long message is received where it is kept: what comes behind it, before it or
+        within it is where it belongs all the same."""
+        dice = random.Random(5)
+        texts = ["aü☃🎈%d " % n * size for n, size in enumerate((900, 6000, 7000, 25000, 70000))]
+        stream = b""
+        for text in texts:
+            data = text.encode()
+            cut = dice.randrange(len(data))
+            stream += frame(TEXT, data, mask=b"\0\xff\x01\x80") + frame(TEXT, "between")
+            stream += frame(TEXT, data[:cut], fin=False) + frame(PING, b"p")
+            stream += frame(CONTINUATION, data[cut:])
+        for most in (3000, 20000, 70000, len(stream)):
+            client = self.client("/echo")
+            sender = threading.Thread(target=self.send_cut, args=(client, stream, most, dice))
+            sender.start()
+            for text in texts:
+                client.expect(text, "between")
+                client.expect_pong(b"p")
+                client.expect(text)
+            sender.join()
+            client.close()
+
+    def send_cut(self, client, stream, most, dice):
+        at = 0
+        while at < len(stream):
+            size = dice.randrange(1, most + 1)
+            client.send_raw(stream[at : at + size])
+            at += size
+
+    def test_a_bad_byte_far_in_a_long_text_is_1007_before_its_end(self):
+        data = frame(TEXT, ("☃" * 100000).encode() + b"\xff" + b"x" * 1000)
+        client = self.client("/echo")
+        for at in range(0, len(data) - 500, 30000):
+            client.send_raw(data[at : min(at + 30000, len(data) - 500)])
+        client.expect_close(1007, answer=False)
 
     def test_empty_fragments(self):
         client = self.client("/echo")
