@@ -24,7 +24,11 @@ static int32_t client_send(toni_client *client, const toni_message *message)
     toni_fake_host *host = host_of(client);
     fake_record(host, "send %" PRIu64, client_of(client)->id);
     fake_record_message(host, message);
-    return fake_answer(host, "send", fake_check_send(host, client_of(client)->id, message));
+    const toni_client_id id = client_of(client)->id;
+    const int32_t result = fake_answer(host, "send", fake_check_send(host, id, message));
+    if (result >= 0)
+        fake_deliver(host, id, message);
+    return result;
 }
 
 static int32_t client_close(toni_client *client, uint16_t code, toni_str reason)
@@ -35,7 +39,7 @@ static int32_t client_close(toni_client *client, uint16_t code, toni_str reason)
     const toni_client_id id = client_of(client)->id;
     const int32_t refusal =
         fake_first_error(fake_check_close(code, reason), fake_check_known(host, id));
-    return fake_note_closing(host, id, fake_answer(host, "close", refusal));
+    return fake_close(host, id, fake_answer(host, "close", refusal), code, reason);
 }
 
 static void *client_data(const toni_client *client)
@@ -62,7 +66,7 @@ void toni_fake_client_init(toni_fake_client *client, toni_fake_host *host, toni_
 {
     *client = (toni_fake_client){.host = &host->table, .id = id, .request.host = &host->table};
     client_id_name(id, client->name);
-    toni_fake_host_know(host, id);
+    fake_know_client(client);
     toni_fake_client_set_part(client, TONI_REQUEST_PATH, "/");
 }
 
@@ -138,7 +142,7 @@ static int32_t let_in(toni_fake_client *client, int32_t result)
 int32_t toni_fake_client_connect(toni_fake_client *client)
 {
     toni_fake_host *host = host_of(client);
-    toni_fake_host_know(host, client->id);
+    fake_know_client(client);
     int32_t result = host->plugin->guard ? ask_guard(client) : TONI_OK;
     return result == TONI_LATER ? result : let_in(client, result);
 }
@@ -162,9 +166,10 @@ int32_t toni_fake_client_adopt(toni_fake_client *client, toni_fake_host *host)
     const toni_fake_known *known = fake_find_client(before, client->id);
     const int is_closing = !known || known->is_closing;
     free_data(before, client);
-    fake_forget_client(before, client->id);
     client->host = client->request.host = &host->table;
-    toni_fake_host_know(host, client->id);
+    fake_know_client(client);
+    fake_take_rooms_along(before, host, client->id);
+    fake_forget_client(before, client->id);
     fake_find_client(host, client->id)->is_closing = is_closing;
     if (!host->plugin->on_adopt)
         return TONI_OK;
@@ -193,7 +198,7 @@ static int32_t take_result(toni_fake_client *client, uint32_t where, int32_t res
     if (code == 0)
         return result;
     client->closed_with = code;
-    (void)fake_note_closing(host_of(client), client->id, TONI_OK);
+    (void)fake_close(host_of(client), client->id, TONI_OK, code, TONI_LIT(""));
     return result;
 }
 
@@ -215,7 +220,9 @@ void toni_fake_client_disconnect(toni_fake_client *client, uint32_t reason)
 {
     toni_fake_host *host = host_of(client);
     toni_disconnect_info info = {.struct_size = sizeof info, .reason = reason};
-    fake_note_closing(host, client->id, TONI_OK);
+    toni_fake_known *known = fake_find_client(host, client->id);
+    if (known)
+        known->is_closing = known->is_leaving = 1;
     if (host->plugin->on_disconnect)
         host->plugin->on_disconnect(host->self, toni_fake_client_handle(client), &info);
     free_data(host, client);

@@ -10,7 +10,9 @@ void toni_fake_host_init(toni_fake_host *host)
     *host = (toni_fake_host){.table = {.struct_size = sizeof(toni_host),
                                        .abi_major = TONI_ABI_MAJOR,
                                        .abi_minor = TONI_ABI_MINOR}};
+    fake_known_fill(&host->table);
     fake_rooms_fill(&host->table);
+    fake_delivery_fill(&host->table);
     fake_client_fill(&host->table);
     fake_request_fill(&host->table);
     fake_guard_fill(&host->table);
@@ -19,7 +21,7 @@ void toni_fake_host_init(toni_fake_host *host)
     fake_tasks_fill(&host->table);
     fake_state_fill(&host->table);
     host->context = host->connections = host->target = &host->table;
-    host->members.host = host->rooms.host = host->info.host = host->room.host = &host->table;
+    host->info.host = host->room.host = &host->table;
     host->info.struct_size = sizeof host->info;
     host->room.struct_size = sizeof host->room;
     host->state_bytes = TONI_FAKE_MAX_STATE;

@@ -1,51 +1,150 @@
-/* Connections of a fake host: rooms, clients by id, and targets. */
+/* Rooms of a fake host: who has joined which. */
 #include "toni_testkit_private.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static toni_str room_of(const toni_fake_membership *membership)
+{
+    return toni_str_make(membership->room, membership->size);
+}
+
+static int is_in(const toni_fake_membership *membership, toni_str room)
+{
+    return toni_str_equal(room_of(membership), room);
+}
+
+static toni_fake_membership *find_membership(toni_fake_host *host, toni_client_id client,
+                                             toni_str room)
+{
+    for (size_t i = 0; i < host->membership_count; i++) {
+        toni_fake_membership *membership = &host->memberships[i];
+        if (membership->client == client && is_in(membership, room))
+            return membership;
+    }
+    return NULL;
+}
+
+/* The others stay in the order in which they came. */
+static void end_membership(toni_fake_host *host, toni_fake_membership *membership)
+{
+    const size_t behind = (size_t)(host->memberships + host->membership_count - membership) - 1;
+    memmove(membership, membership + 1, behind * sizeof *membership);
+    host->membership_count--;
+}
+
+static void add_membership(toni_fake_host *host, toni_client_id client, toni_str room)
+{
+    if (find_membership(host, client, room))
+        return;
+    ck_assert_msg(host->membership_count < TONI_FAKE_MAX_MEMBERSHIPS,
+                  "more members than the fake host takes: TONI_FAKE_MAX_MEMBERSHIPS");
+    toni_fake_membership *membership = &host->memberships[host->membership_count++];
+    *membership = (toni_fake_membership){.client = client, .size = room.size};
+    memcpy(membership->room, room.data, room.size);
+}
+
+void fake_leave_all_rooms(toni_fake_host *host, toni_client_id client)
+{
+    for (size_t i = host->membership_count; i-- > 0;) {
+        if (host->memberships[i].client == client)
+            end_membership(host, &host->memberships[i]);
+    }
+}
+
+void fake_take_rooms_along(toni_fake_host *host, toni_fake_host *next, toni_client_id client)
+{
+    for (size_t i = 0; i < host->membership_count; i++) {
+        if (host->memberships[i].client == client)
+            add_membership(next, client, room_of(&host->memberships[i]));
+    }
+}
+
+size_t fake_count_rooms(const toni_fake_host *host, toni_client_id client)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < host->membership_count; i++)
+        count += host->memberships[i].client == client;
+    return count;
+}
+
+void fake_for_members(toni_fake_host *host, toni_str room, fake_member_fn call, void *data)
+{
+    for (size_t i = 0; i < host->membership_count; i++) {
+        if (is_in(&host->memberships[i], room))
+            call(host, host->memberships[i].client, data);
+    }
+}
+
+/* --- Joining and leaving */
 
 static int32_t join_room(toni_connections *connections, toni_client_id client, toni_str room)
 {
     toni_fake_host *host = host_of_connections(connections);
     fake_record(host, "join %" PRIu64 " %.*s\n", client, TONI_STR_ARG(room));
-    return fake_answer(host, "join",
-                       fake_first_error(fake_check_room(room), fake_check_open(host, client)));
+    const int32_t result = fake_answer(
+        host, "join", fake_first_error(fake_check_room(room), fake_check_open(host, client)));
+    if (result >= 0)
+        add_membership(host, client, room);
+    return result;
 }
 
 static int32_t leave_room(toni_connections *connections, toni_client_id client, toni_str room)
 {
     toni_fake_host *host = host_of_connections(connections);
     fake_record(host, "leave %" PRIu64 " %.*s\n", client, TONI_STR_ARG(room));
-    return fake_answer(host, "leave",
-                       fake_first_error(fake_check_room(room), fake_check_known(host, client)));
+    const int32_t result = fake_answer(
+        host, "leave", fake_first_error(fake_check_room(room), fake_check_known(host, client)));
+    toni_fake_membership *membership = find_membership(host, client, room);
+    if (result >= 0 && membership)
+        end_membership(host, membership);
+    return result;
 }
 
-static int32_t remove_client(toni_connections *connections, toni_client_id client)
+/* --- Looking */
+
+void *fake_hand_out(toni_fake_host *host, size_t size)
 {
-    toni_fake_host *host = host_of_connections(connections);
-    fake_record(host, "remove %" PRIu64 "\n", client);
-    return fake_note_closing(host, client,
-                             fake_answer(host, "remove", fake_check_known(host, client)));
+    void *snapshot = calloc(1, size);
+    ck_assert_ptr_nonnull(snapshot);
+    host->handed_out++;
+    return snapshot;
 }
 
-static int32_t broadcast_to_room(toni_connections *connections, toni_str room,
-                                 const toni_message *message)
+void fake_take_back(toni_fake_host *host, const char *call, void *snapshot)
 {
-    toni_fake_host *host = host_of_connections(connections);
-    fake_record(host, "broadcast %.*s", TONI_STR_ARG(room));
-    fake_record_message(host, message);
-    return fake_answer(host, "broadcast",
-                       fake_first_error(fake_check_room(room),
-                                        toni_fake_message_check(message, TONI_FAKE_BROADCAST_MAX)));
+    fake_record(host, "%s\n", call);
+    ck_assert_msg(host->handed_out > 0, "%s: ended twice", call);
+    host->handed_out--;
+    free(snapshot);
+}
+
+/* Not those whose `on_disconnect` has begun. */
+static void list_member(toni_fake_host *host, toni_client_id client, void *data)
+{
+    toni_client_ids *ids = data;
+    const toni_fake_known *known = fake_find_client(host, client);
+    if (known && known->is_leaving)
+        return;
+    toni_client_id *place = (toni_client_id *)(ids + 1) + ids->count++;
+    *place = client;
 }
 
 static int32_t get_room_members(toni_connections *connections, toni_str room,
                                 toni_client_ids **members)
 {
     toni_fake_host *host = host_of_connections(connections);
-    int32_t result = fake_answer(host, "members", fake_check_room(room));
+    const int32_t result = fake_answer(host, "members", fake_check_room(room));
     fake_record(host, "members %.*s\n", TONI_STR_ARG(room));
-    *members = result == TONI_OK ? &host->members : NULL;
-    host->handed_out += result == TONI_OK;
+    *members = NULL;
+    if (result != TONI_OK)
+        return result;
+    toni_client_ids *ids =
+        fake_hand_out(host, sizeof *ids + host->membership_count * sizeof(toni_client_id));
+    *ids = (toni_client_ids){.host = &host->table, .ids = (const toni_client_id *)(ids + 1)};
+    fake_for_members(host, room, list_member, ids);
+    *members = ids;
     return result;
 }
 
@@ -53,174 +152,92 @@ static int32_t get_client_rooms(toni_connections *connections, toni_client_id cl
                                 toni_room_names **rooms)
 {
     toni_fake_host *host = host_of_connections(connections);
-    int32_t result = fake_answer(host, "rooms", fake_check_known(host, client));
+    const int32_t result = fake_answer(host, "rooms", fake_check_known(host, client));
     fake_record(host, "rooms %" PRIu64 "\n", client);
-    *rooms = result == TONI_OK ? &host->rooms : NULL;
-    host->handed_out += result == TONI_OK;
+    *rooms = NULL;
+    if (result != TONI_OK)
+        return result;
+    const size_t count = fake_count_rooms(host, client);
+    toni_room_names *names =
+        fake_hand_out(host, sizeof *names + count * (sizeof(toni_str) + TONI_FAKE_ROOM_SIZE));
+    toni_str *list = (toni_str *)(names + 1);
+    char *text = (char *)(list + count);
+    *names = (toni_room_names){.host = &host->table, .names = list};
+    for (size_t i = 0; i < host->membership_count; i++) {
+        const toni_fake_membership *membership = &host->memberships[i];
+        if (membership->client != client)
+            continue;
+        memcpy(text, membership->room, TONI_FAKE_ROOM_SIZE); /* with the NUL behind it */
+        list[names->count++] = toni_str_make(text, membership->size);
+        text += TONI_FAKE_ROOM_SIZE;
+    }
+    *rooms = names;
     return result;
 }
 
 static uint64_t room_count(toni_connections *connections)
 {
-    return host_of_connections(connections)->room_count;
+    toni_fake_host *host = host_of_connections(connections);
+    uint64_t count = 0;
+    for (size_t i = 0; i < host->membership_count; i++) {
+        size_t first = 0;
+        while (!is_in(&host->memberships[first], room_of(&host->memberships[i])))
+            first++;
+        count += first == i;
+    }
+    return count;
 }
 
-static int32_t get_client(toni_connections *connections, toni_client_id client,
-                          toni_client_info **info)
+static void count_member(toni_fake_host *host, toni_client_id client, void *data)
 {
-    toni_fake_host *host = host_of_connections(connections);
-    int32_t result = fake_answer(host, "client", fake_check_known(host, client));
-    fake_record(host, "client %" PRIu64 "\n", client);
-    host->info.id = client;
-    *info = result == TONI_OK ? &host->info : NULL;
-    host->handed_out += result == TONI_OK;
-    return result;
+    toni_room_info *info = data;
+    const toni_fake_known *known = fake_find_client(host, client);
+    info->members++;
+    info->targets += known && !known->is_closing;
 }
 
 static int32_t get_room(toni_connections *connections, toni_str room, toni_room_info **info)
 {
     toni_fake_host *host = host_of_connections(connections);
-    int32_t result = fake_answer(host, "room", fake_check_room(room));
+    toni_room_info found = host->room;
+    found.members = found.targets = 0;
+    fake_for_members(host, room, count_member, &found);
     fake_record(host, "room %.*s\n", TONI_STR_ARG(room));
-    *info = result == TONI_OK ? &host->room : NULL;
-    host->handed_out += result == TONI_OK;
+    const int32_t is_there = found.members > 0 ? TONI_OK : TONI_ERR_NOT_FOUND;
+    const int32_t result =
+        fake_answer(host, "room", fake_first_error(fake_check_room(room), is_there));
+    *info = NULL;
+    if (result != TONI_OK)
+        return result;
+    *info = fake_hand_out(host, sizeof **info);
+    **info = found;
     return result;
-}
-
-int32_t fake_check_send(toni_fake_host *host, toni_client_id client, const toni_message *message)
-{
-    if (fake_check_known(host, client) < 0)
-        return TONI_ERR_NOT_FOUND;
-    return fake_first_error(toni_fake_message_check(message, TONI_FAKE_SEND_MAX),
-                            fake_check_open(host, client));
-}
-
-int32_t fake_check_close(uint16_t code, toni_str reason)
-{
-    return toni_fake_is_close(code, reason) ? TONI_OK : TONI_ERR_INVALID;
-}
-
-static int32_t send_to_client(toni_connections *connections, toni_client_id client,
-                              const toni_message *message)
-{
-    toni_fake_host *host = host_of_connections(connections);
-    fake_record(host, "send_to %" PRIu64, client);
-    fake_record_message(host, message);
-    return fake_answer(host, "send_to", fake_check_send(host, client, message));
-}
-
-static int32_t close_client(toni_connections *connections, toni_client_id client, uint16_t code,
-                            toni_str reason)
-{
-    toni_fake_host *host = host_of_connections(connections);
-    fake_record(host, "close_client %" PRIu64 " %u %.*s\n", client, code, TONI_STR_ARG(reason));
-    const int32_t refusal =
-        fake_first_error(fake_check_known(host, client), fake_check_close(code, reason));
-    return fake_note_closing(host, client, fake_answer(host, "close_client", refusal));
-}
-
-static void take_back(toni_fake_host *host, const char *call)
-{
-    fake_record(host, "%s\n", call);
-    ck_assert_msg(host->handed_out > 0, "%s: ended twice", call);
-    host->handed_out--;
 }
 
 static void client_ids_destroy(toni_client_ids *ids)
 {
-    take_back(host_of(ids), "ids_destroy");
+    fake_take_back(host_of(ids), "ids_destroy", ids);
 }
 
 static void room_names_destroy(toni_room_names *names)
 {
-    take_back(host_of(names), "names_destroy");
-}
-
-static void client_info_destroy(toni_client_info *info)
-{
-    take_back(host_of(info), "info_destroy");
+    fake_take_back(host_of(names), "names_destroy", names);
 }
 
 static void room_info_destroy(toni_room_info *info)
 {
-    take_back(host_of(info), "room_destroy");
-}
-
-/* --- Targets */
-
-static toni_target *target_create(toni_connections *connections)
-{
-    toni_fake_host *host = host_of_connections(connections);
-    fake_record(host, "target\n");
-    host->handed_out++;
-    host->target_error = TONI_OK;
-    return (toni_target *)&host->target;
-}
-
-static void target_to_room(toni_target *target, toni_str room)
-{
-    toni_fake_host *host = host_of_target(target);
-    fake_record(host, "to_room %.*s\n", TONI_STR_ARG(room));
-    host->target_error = fake_first_error(host->target_error, fake_check_room(room));
-}
-
-static void target_to_client(toni_target *target, toni_client_id client)
-{
-    fake_record(host_of_target(target), "to_client %" PRIu64 "\n", client);
-}
-
-static void target_to_all(toni_target *target)
-{
-    fake_record(host_of_target(target), "to_all\n");
-}
-
-static void target_except(toni_target *target, toni_client_id client)
-{
-    fake_record(host_of_target(target), "except %" PRIu64 "\n", client);
-}
-
-int32_t fake_check_target(const toni_fake_host *host, const toni_message *message)
-{
-    return fake_first_error(host->target_error,
-                            toni_fake_message_check(message, TONI_FAKE_BROADCAST_MAX));
-}
-
-static int32_t target_send(toni_target *target, const toni_message *message)
-{
-    toni_fake_host *host = host_of_target(target);
-    fake_record(host, "target_send");
-    fake_record_message(host, message);
-    host->handed_out--;
-    return fake_answer(host, "target_send", fake_check_target(host, message));
-}
-
-static void target_destroy(toni_target *target)
-{
-    take_back(host_of_target(target), "target_destroy");
+    fake_take_back(host_of(info), "room_destroy", info);
 }
 
 void fake_rooms_fill(toni_host *table)
 {
     table->join_room = join_room;
     table->leave_room = leave_room;
-    table->remove_client = remove_client;
-    table->broadcast_to_room = broadcast_to_room;
     table->get_room_members = get_room_members;
     table->get_client_rooms = get_client_rooms;
     table->room_count = room_count;
-    table->get_client = get_client;
-    table->send_to_client = send_to_client;
-    table->close_client = close_client;
     table->client_ids_destroy = client_ids_destroy;
     table->room_names_destroy = room_names_destroy;
-    table->client_info_destroy = client_info_destroy;
-    table->target_create = target_create;
-    table->target_to_room = target_to_room;
-    table->target_to_client = target_to_client;
-    table->target_to_all = target_to_all;
-    table->target_except = target_except;
-    table->target_send = target_send;
-    table->target_destroy = target_destroy;
     table->get_room = get_room;
     table->room_info_destroy = room_info_destroy;
 }

@@ -79,13 +79,9 @@ static int32_t target_send_with_receipt(toni_target *target, const toni_message 
 {
     toni_fake_host *host = host_of_target(target);
     (void)host_of_context(context);
-    int32_t result =
-        fake_answer(host, "target_send_with_receipt", fake_check_target(host, message));
-    fake_record(host, "target_send_with_receipt");
-    fake_record_message(host, message);
-    host->handed_out--;
-    if (!notify)
-        return TONI_ERR_INVALID;
+    if (!notify || host->closing)
+        host->target_error = notify ? TONI_ERR_CLOSING : TONI_ERR_INVALID;
+    const int32_t result = fake_send_to_target(host, "target_send_with_receipt", message);
     toni_fake_task task = {.notify = notify, .data = data, .release = release};
     task.receipt = (toni_receipt){.struct_size = sizeof task.receipt,
                                   .targeted = (uint32_t)result,

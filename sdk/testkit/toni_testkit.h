@@ -42,10 +42,15 @@
  * the end of toni_fake_client_disconnect; for a test without a client's callbacks there is
  * toni_fake_host_know.
  *
- * It knows no rooms and delivers nothing. Unlike a host it lets every header be read at any time:
- * list those that are needed after `on_connect` in `keep_headers`. Nothing here locks, so a fake
- * host and its clients belong to one thread; but what is done with a ticket (guard.h) may be done
- * on any. What a test sets is borrowed: it must outlive the host.
+ * It keeps rooms, and delivers: what a client gets is a line in its own record, and only members
+ * get what is broadcast to a room.
+ *
+ *     toni_fake_client_expect(&client, "text:Joined room: r\ntext:hello\n");
+ *
+ * Unlike a host it lets every header be read at any time: list those that are needed after
+ * `on_connect` in `keep_headers`. Nothing here locks, so a fake host and its clients belong to one
+ * thread; but what is done with a ticket (guard.h) may be done on any. What a test sets is
+ * borrowed: it must outlive the host.
  */
 #ifndef TONI_TESTKIT_H
 #define TONI_TESTKIT_H
@@ -76,15 +81,28 @@
 /** How many clients a fake host has at a time. */
 #define TONI_FAKE_MAX_CLIENTS 256
 
+/** How many memberships of clients in rooms a fake host takes, and the size of a room's name. */
+#define TONI_FAKE_MAX_MEMBERSHIPS 1024
+#define TONI_FAKE_ROOM_SIZE 256
+
 /** How many tickets (guard.h) a plugin may have at a time. */
 #define TONI_FAKE_MAX_TICKETS 256
 
 /** What a host knows of a client. Internal to the fake host. */
 typedef struct toni_fake_known {
     toni_client_id id;
+    struct toni_fake_client *client; /**< NULL: the test has its number alone */
     int is_closing;
+    int is_leaving; /**< its `on_disconnect` has begun */
     int carries_data;
 } toni_fake_known;
+
+/** A client in a room. Internal to the fake host. */
+typedef struct toni_fake_membership {
+    toni_client_id client;
+    size_t size;
+    char room[TONI_FAKE_ROOM_SIZE]; /**< with a NUL behind it */
+} toni_fake_membership;
 
 /** A task that the plugin asked for. Internal to the fake host. */
 typedef struct toni_fake_task {
@@ -139,14 +157,12 @@ typedef struct toni_fake_host {
     size_t last_size;  /**< of the last message's body */
     int handed_out;    /**< snapshots and targets that the plugin has not ended yet */
 
-    int32_t
-        result; /**< of every call that can fail and is not refused: TONI_OK, an error or a count */
+    int32_t result; /**< of every call that can fail and is not refused: an error, after which
+                       nothing is done; or a count, instead of how many there were; TONI_OK: what
+                       the fake host finds */
     const char *result_of; /**< if not NULL: only of calls whose line begins with this word */
-    uint64_t room_count;
-    toni_client_ids members; /**< what toni_get_room_members gives; ids and count are the test's */
-    toni_room_names rooms;   /**< what toni_get_client_rooms gives; the same */
-    toni_client_info info;   /**< what toni_get_client gives, but for the id */
-    toni_room_info room;     /**< what toni_get_room gives */
+    toni_client_info info; /**< what toni_get_client gives, but for the id and the rooms */
+    toni_room_info room;   /**< what toni_get_room gives, but for the members */
 
     toni_fake_setting options[TONI_FAKE_MAX];
     size_t option_count;
@@ -157,6 +173,12 @@ typedef struct toni_fake_host {
     toni_fake_known known[TONI_FAKE_MAX_CLIENTS]; /**< who is connected */
     size_t known_count;
     int32_t target_error; /**< what a part of the target was refused for */
+    toni_client_id targeted[TONI_FAKE_MAX_CLIENTS]; /**< by the last broadcast or target */
+    size_t targeted_count;
+    toni_client_id left_out[TONI_FAKE_MAX_CLIENTS]; /**< of the target */
+    size_t left_out_count;
+    toni_fake_membership memberships[TONI_FAKE_MAX_MEMBERSHIPS]; /**< in the order of the joins */
+    size_t membership_count;
 
     toni_fake_task tasks[TONI_FAKE_MAX_TASKS]; /**< that are not over */
     int64_t last_task;                         /**< the id of the last that was asked for */
@@ -201,6 +223,8 @@ typedef struct toni_fake_client {
     void *data;                       /**< the gateway's own pointer */
     toni_fake_request request;
     toni_fake_ticket *ticket; /**< that the gateway's guard has taken for it, or NULL */
+    char got[8192];           /**< lines; compared and forgotten by toni_fake_client_expect */
+    int got_too_much;         /**< more than that */
     uint16_t closed_with;     /**< since a callback failed: see toni_fake_client_send; 0: not so */
     int in_guard;
     int in_vain; /**< its guard asked for a ticket and got none */
@@ -375,6 +399,19 @@ void toni_fake_client_cancel(toni_fake_client *client);
  * @return TONI_OK, or what `on_adopt` returned: a host closes the client then, so
  * toni_fake_client_disconnect follows. */
 int32_t toni_fake_client_adopt(toni_fake_client *client, toni_fake_host *host);
+
+/** Fails the test unless what the client got since the last time was this, and forgets it: sends,
+ * and broadcasts to rooms that it is in. Lines as in the host's record, each with its newline:
+ * `text:…`, `binary:…`, and `close CODE TEXT` if it was closed. */
+#define toni_fake_client_expect(client, expected)                                                  \
+    do {                                                                                           \
+        ck_assert_str_eq((client)->got, (expected));                                               \
+        ck_assert_msg(!(client)->got_too_much, "the client got more than it has room for");        \
+        toni_fake_client_clear(client);                                                            \
+    } while (0)
+
+/** Forgets what the client got. */
+void toni_fake_client_clear(toni_fake_client *client);
 
 /** The client sends a message. If `on_message` fails, `on_error` is asked, as a host does, or a
  * host's own rule (plugin.h): then the client is being closed, if that is so, and its `closed_with`

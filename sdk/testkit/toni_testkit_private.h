@@ -62,13 +62,35 @@ int32_t fake_check_open(toni_fake_host *host, toni_client_id id);
 int32_t fake_check_room(toni_str room);
 /* @return The first that is an error. */
 int32_t fake_first_error(int32_t a, int32_t b);
-int32_t fake_note_closing(toni_fake_host *host, toni_client_id id, int32_t result);
+/* The host knows the client, and whom to hand what it gets. */
+void fake_know_client(toni_fake_client *client);
+/* @param result  Of the call that asks for it; after an error nothing is done. @return @p result.
+ */
+int32_t fake_close(toni_fake_host *host, toni_client_id id, int32_t result, uint16_t code,
+                   toni_str reason);
+int32_t fake_check_close(uint16_t code, toni_str reason);
+int32_t fake_check_send(toni_fake_host *host, toni_client_id client, const toni_message *message);
 
 /* --- rooms.c */
 
-int32_t fake_check_close(uint16_t code, toni_str reason);
-int32_t fake_check_send(toni_fake_host *host, toni_client_id client, const toni_message *message);
-int32_t fake_check_target(const toni_fake_host *host, const toni_message *message);
+typedef void (*fake_member_fn)(toni_fake_host *host, toni_client_id client, void *data);
+/* Calls for each member, in the order in which they joined. */
+void fake_for_members(toni_fake_host *host, toni_str room, fake_member_fn call, void *data);
+void fake_leave_all_rooms(toni_fake_host *host, toni_client_id client);
+void fake_take_rooms_along(toni_fake_host *host, toni_fake_host *next, toni_client_id client);
+/* @return In how many rooms it is. */
+size_t fake_count_rooms(const toni_fake_host *host, toni_client_id client);
+/* @return A snapshot, zero, for fake_take_back. */
+void *fake_hand_out(toni_fake_host *host, size_t size);
+void fake_take_back(toni_fake_host *host, const char *call, void *snapshot);
+
+/* --- delivery.c */
+
+/* Adds to what the client has got. */
+TONI_PRINTF(2, 3) void fake_got(toni_fake_client *client, const char *format, ...);
+void fake_deliver(toni_fake_host *host, toni_client_id id, const toni_message *message);
+/* Ends the target of the host. @param call  The line's first word. */
+int32_t fake_send_to_target(toni_fake_host *host, const char *call, const toni_message *message);
 
 /* --- settings.c */
 
@@ -102,7 +124,9 @@ int32_t fake_without_count(int32_t result);
 
 /* --- Each file puts its functions into the table */
 
+void fake_known_fill(toni_host *table);
 void fake_rooms_fill(toni_host *table);
+void fake_delivery_fill(toni_host *table);
 void fake_client_fill(toni_host *table);
 void fake_request_fill(toni_host *table);
 void fake_guard_fill(toni_host *table);

@@ -145,9 +145,7 @@ START_TEST(wrappers_of_connections_reach_the_table)
 
     toni_fake_host_know(&host, 1);
     host.result = 2;
-    host.room_count = 3;
     ck_assert_int_eq(toni_join_room(connections(), 1, toni_str_of("r")), 2);
-    ck_assert_int_eq(toni_leave_room(connections(), 1, toni_str_of("r")), 2);
     ck_assert_int_eq(toni_broadcast_to_room(connections(), toni_str_of("r"), &message), 2);
     ck_assert_int_eq(toni_get_room_members(connections(), toni_str_of("r"), &ids), 2);
     ck_assert_int_eq(toni_get_client_rooms(connections(), 1, &names), 2);
@@ -155,11 +153,14 @@ START_TEST(wrappers_of_connections_reach_the_table)
     ck_assert_int_eq(toni_get_room(connections(), toni_str_of("r"), &room), 2);
     ck_assert_int_eq(toni_send_to_client(connections(), 1, &message), 2);
     ck_assert_int_eq(toni_close_client(connections(), 1, 1000, toni_str_of("bye")), 2);
+    ck_assert_uint_eq(toni_room_count(connections()), 1);
+    ck_assert_int_eq(toni_leave_room(connections(), 1, toni_str_of("r")), 2);
     ck_assert_int_eq(toni_remove_client(connections(), 1), 2);
-    ck_assert_uint_eq(toni_room_count(connections()), 3);
+    ck_assert_uint_eq(toni_room_count(connections()), 0);
     toni_fake_host_expect(
-        &host, "join 1 r\nleave 1 r\nbroadcast r text:hi\nmembers r\nrooms 1\n"
-               "client 1\nroom r\nsend_to 1 text:hi\nclose_client 1 1000 bye\nremove 1\n");
+        &host,
+        "join 1 r\nbroadcast r text:hi\nmembers r\nrooms 1\n"
+        "client 1\nroom r\nsend_to 1 text:hi\nclose_client 1 1000 bye\nleave 1 r\nremove 1\n");
 
     toni_client_ids_destroy(NULL);
     toni_room_names_destroy(NULL);
@@ -319,17 +320,14 @@ END_TEST
 
 START_TEST(snapshots_are_handed_out_and_taken_back)
 {
-    const toni_client_id members[] = {7, 8};
-    const toni_str rooms[] = {TONI_LIT_INIT("r")};
     toni_client_ids *ids;
     toni_room_names *names;
     toni_client_info *info;
     toni_room_info *room;
 
-    host.members.ids = members;
-    host.members.count = 2;
-    host.rooms.names = rooms;
-    host.rooms.count = 1;
+    toni_fake_host_know(&host, 8);
+    ck_assert_int_eq(toni_join_room(connections(), 7, TONI_LIT("r")), TONI_OK);
+    ck_assert_int_eq(toni_join_room(connections(), 8, TONI_LIT("r")), TONI_OK);
     host.room.dropped_oldest = 5;
     ck_assert_int_eq(toni_get_room_members(connections(), toni_str_of("r"), &ids), TONI_OK);
     ck_assert_int_eq(toni_get_client_rooms(connections(), 7, &names), TONI_OK);
@@ -339,7 +337,9 @@ START_TEST(snapshots_are_handed_out_and_taken_back)
     ck_assert_uint_eq(ids->ids[1], 8);
     ck_assert(toni_str_equal(names->names[0], toni_str_of("r")));
     ck_assert_uint_eq(info->id, 7);
+    ck_assert_uint_eq(info->room_count, 1);
     ck_assert_uint_eq(room->struct_size, sizeof *room);
+    ck_assert_uint_eq(room->members, 2);
     ck_assert_uint_eq(room->dropped_oldest, 5);
     ck_assert_int_eq(host.handed_out, 4);
     toni_client_ids_destroy(ids);
@@ -347,8 +347,9 @@ START_TEST(snapshots_are_handed_out_and_taken_back)
     toni_client_info_destroy(info);
     toni_room_info_destroy(room);
     ck_assert_int_eq(host.handed_out, 0);
-    toni_fake_host_expect(&host, "members r\nrooms 7\nclient 7\nroom r\nids_destroy\n"
-                                 "names_destroy\ninfo_destroy\nroom_destroy\n");
+    toni_fake_host_expect(&host,
+                          "join 7 r\njoin 8 r\nmembers r\nrooms 7\nclient 7\nroom r\nids_destroy\n"
+                          "names_destroy\ninfo_destroy\nroom_destroy\n");
 }
 END_TEST
 
