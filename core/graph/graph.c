@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <toni/error.h>
 
-static void report_failure(const struct instance_setup *setup, const char *hook, int32_t error)
+static void report_failure(const struct graph *graph, size_t number, const char *hook,
+                           int32_t error)
 {
+    const struct instance_setup *setup = &graph->setups[number];
+
     log_error("an instance could not be made ready", log_str("instance", setup->name),
               log_str("module", setup->module), log_str("library", setup->plugin->path),
               log_str("hook", hook), log_str("error", toni_error_name(error)),
-              log_str("reason", toni_strerror(error)));
+              log_str("reason", life_why(&graph->lives[number], error)));
 }
 
 void graph_provide(struct graph *graph, size_t number, toni_slot provided)
@@ -70,7 +73,7 @@ int graph_create(struct graph *graph, struct slots *slots, const toni_host *host
         const int32_t result = make_in_slot(graph, i);
 
         if (result != TONI_OK) {
-            report_failure(&graph->setups[i], "create", result);
+            report_failure(graph, i, "create", result);
             (void)graph_end(graph);
             return -1;
         }
@@ -84,7 +87,7 @@ static int call_all(struct graph *graph, const char *name, life_hook *hook)
         const int32_t result = life_call(graph, i, name, hook, NULL);
 
         if (result != TONI_OK) {
-            report_failure(&graph->setups[i], name, result);
+            report_failure(graph, i, name, result);
             return -1;
         }
     }
@@ -101,11 +104,11 @@ int graph_ready(struct graph *graph)
     return call_all(graph, "ready", life_ready);
 }
 
-void graph_stopping(struct graph *graph)
+void graph_stopping(struct graph *graph, uint32_t why)
 {
     graph_hurry(graph);
     for (size_t i = graph->instance_count; i-- > 0;)
-        (void)life_call(graph, i, "stopping", life_stopping, NULL);
+        life_stop(graph, i, why);
 }
 
 void graph_hurry(struct graph *graph)

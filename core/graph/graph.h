@@ -83,8 +83,9 @@ int graph_start(struct graph *graph);
 /** Calls `ready` of all instances, as graph_start() does. @return 0, or -1. */
 int graph_ready(struct graph *graph);
 
-/** Calls `stopping` of all instances, in reverse: an instance before what it uses. */
-void graph_stopping(struct graph *graph);
+/** Calls `stopping` of all instances, in reverse: an instance before what it uses.
+ * @param why  One of TONI_STOPPING_…. */
+void graph_stopping(struct graph *graph, uint32_t why);
 
 /** From now on no hook is waited for beyond its limit. @thread Any. */
 void graph_hurry(struct graph *graph);

@@ -5,23 +5,33 @@
 #include "graph/graph.h"
 #include "plugin/descriptor.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <toni/error.h>
 
 /* --- On the hooks' thread */
 
+static void keep_failure(struct life *life)
+{
+    (void)snprintf(life->why, sizeof life->why, "%s", failure_text());
+}
+
 static void make(void *data)
 {
     struct life *life = data;
 
+    failure_forget();
     life->result = instance_create(life->setup, life->host, life->injected, &life->instance);
+    keep_failure(life);
 }
 
 static void call(void *data)
 {
     struct life *life = data;
 
+    failure_forget();
     life->result = life->call(life->instance, life->data);
+    keep_failure(life);
 }
 
 int32_t life_start(struct instance *instance, void *data)
@@ -36,10 +46,11 @@ int32_t life_ready(struct instance *instance, void *data)
     return instance_ready(instance);
 }
 
-int32_t life_stopping(struct instance *instance, void *data)
+static int32_t stopping(struct instance *instance, void *data)
 {
-    (void)data;
-    instance_stopping(instance);
+    const uint32_t *why = data;
+
+    instance_stopping(instance, *why);
     return TONI_OK;
 }
 
@@ -48,6 +59,11 @@ static int32_t destroy(struct instance *instance, void *data)
     (void)data;
     instance_destroy(instance);
     return TONI_OK;
+}
+
+const char *life_why(const struct life *life, int32_t error)
+{
+    return life->why[0] != '\0' ? life->why : toni_strerror(error);
 }
 
 /* --- Abandoning, and what has to be kept then */
@@ -143,6 +159,16 @@ int32_t life_call(struct graph *graph, size_t number, const char *name, life_hoo
     life->call = hook;
     life->data = data;
     return run_hook(graph, number, name, call);
+}
+
+void life_stop(struct graph *graph, size_t number, uint32_t why)
+{
+    struct life *life = &graph->lives[number];
+
+    if (life->is_abandoned) /* it may be in an earlier `stopping`, which reads this */
+        return;
+    life->stopping = why;
+    (void)life_call(graph, number, "stopping", stopping, &life->stopping);
 }
 
 void life_end(struct graph *graph, size_t number)

@@ -4,6 +4,8 @@
 #ifndef GRAPH_LIFE_H
 #define GRAPH_LIFE_H
 
+#include "instance/failure.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,9 +27,11 @@ struct life {
     struct instance *instance; /* as soon as it is made */
     life_hook *call;           /* the running hook */
     void *data;
-    int32_t result;    /* of the last one */
-    bool is_abandoned; /* it is in a call that the host waits for no more */
-    bool is_used;      /* by one that could not be ended, maybe of another graph: see leftovers.h */
+    uint32_t stopping;      /* why it stops: TONI_STOPPING_… */
+    int32_t result;         /* of the last hook */
+    char why[FAILURE_SIZE]; /* what that said of its failure; empty: nothing */
+    bool is_abandoned;      /* it is in a call that the host waits for no more */
+    bool is_used; /* by one that could not be ended, maybe of another graph: see leftovers.h */
 };
 
 /** Calls `create`. What the instance provides is there at once for those who have it injected: they
@@ -46,6 +50,9 @@ int32_t life_call(struct graph *graph, size_t number, const char *name, life_hoo
  * injected, since that may still be used. */
 void life_end(struct graph *graph, size_t number);
 
+/** Calls `stopping`. @param why  One of TONI_STOPPING_…. */
+void life_stop(struct graph *graph, size_t number, uint32_t why);
+
 /** Abandons the instance: it is in a call that does not end. */
 void life_abandon(struct graph *graph, size_t number);
 
@@ -56,10 +63,12 @@ void life_keep(struct graph *graph, size_t number);
 /** Keeps all that the instance has injected, as life_keep() does. */
 void life_keep_used(struct graph *graph, size_t number);
 
+/** @return Why the last hook failed: what the plugin said, or the text of the error. */
+const char *life_why(const struct life *life, int32_t error);
+
 /* The hooks that others call by name, for life_call(). */
 
 int32_t life_start(struct instance *instance, void *data);
 int32_t life_ready(struct instance *instance, void *data);
-int32_t life_stopping(struct instance *instance, void *data);
 
 #endif

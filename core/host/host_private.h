@@ -89,8 +89,9 @@ void host_ask_stop(struct host *host);
  * already doesn't take its time any more. */
 void host_stop(struct host *host);
 
-/** Calls `stopping` of all instances, then gives clients and requests @p limit_ms to go. */
-void host_begin_drain(struct host *host, uint64_t limit_ms);
+/** Calls `stopping` of all instances, then gives clients and requests @p limit_ms to go.
+ * @param why  One of TONI_STOPPING_…. */
+void host_begin_drain(struct host *host, uint64_t limit_ms, uint32_t why);
 
 /** Ends the loop if all clients and requests are gone. */
 void host_check_drained(struct host *host);

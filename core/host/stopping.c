@@ -44,9 +44,9 @@ static void on_drain_limit(uv_timer_t *timer)
 }
 
 /* The hooks take their time before the clients' begins: so the loop's clock is read again. */
-void host_begin_drain(struct host *host, uint64_t limit_ms)
+void host_begin_drain(struct host *host, uint64_t limit_ms, uint32_t why)
 {
-    graph_stopping(host->loading.graph);
+    graph_stopping(host->loading.graph, why);
     uv_update_time(&host->loop);
     uv_timer_start(&host->drain_limit, on_drain_limit, limit_ms, 0);
 }
@@ -60,7 +60,7 @@ void host_stop(struct host *host)
              log_uint("clients", atomic_load(&host->server->clients)));
     if (!is_leaving) {
         service_notify_stopping();
-        host_begin_drain(host, host->loading.config->limits.drain_ms);
+        host_begin_drain(host, host->loading.config->limits.drain_ms, TONI_STOPPING_HOST);
     }
     uv_timer_stop(&host->settling);
     http_server_drain(host->http);

@@ -44,7 +44,8 @@ static void leave(struct host *host, pid_t successor)
     service_notify_successor(successor);
     (void)reload_refuse(&host->reload); /* none runs: neither begins during the other */
     reload_hurry(&host->reload);        /* a hook that hangs must not keep two hosts running */
-    host_begin_drain(host, drain_ms > LEAST_LEAVE_MS ? drain_ms : LEAST_LEAVE_MS);
+    host_begin_drain(host, drain_ms > LEAST_LEAVE_MS ? drain_ms : LEAST_LEAVE_MS,
+                     TONI_STOPPING_RESTART);
     uv_timer_start(&host->settling, on_settled, LEAST_LEAVE_MS, 0);
     server_drain_staggered(host->server, drain_ms);
 }

@@ -3,6 +3,7 @@
 #include "instance/context.h"
 
 #include "base/log.h"
+#include "instance/failure.h"
 #include "instance/instance.h"
 
 #include <string.h>
@@ -53,6 +54,21 @@ static int32_t context_release(toni_context *context)
     return slot_release(instance_of(context)->setup.slot) ? TONI_ERR_INVALID : TONI_OK;
 }
 
+/* --- Failures */
+
+static void context_fail(toni_context *context, toni_str why)
+{
+    const struct plugin_call *call = plugin_call_now;
+
+    if (call && call->is_hook && call->instance == instance_of(context)) {
+        failure_say(why);
+        return;
+    }
+    log_error("says why it failed, outside of a hook",
+              log_str("instance", instance_of(context)->setup.name),
+              log_strn("reason", why.data, why.size));
+}
+
 /* --- Log */
 
 #define MOST_FIELDS 24
@@ -88,6 +104,12 @@ static enum log_level level_of(uint32_t level)
     default:
         return LOG_LEVEL_ERROR;
     }
+}
+
+static int32_t context_log_enabled(const toni_context *context, uint32_t level)
+{
+    (void)context;
+    return log_enabled(level_of(level)) ? 1 : 0;
 }
 
 static void context_log(toni_context *context, uint32_t plugin_level, toni_str message,
@@ -240,6 +262,8 @@ void context_fill_table(toni_host *table)
     table->context_name = context_name;
     table->context_inject = context_inject;
     table->context_log = context_log;
+    table->context_log_enabled = context_log_enabled;
+    table->context_fail = context_fail;
     table->context_acquire = context_acquire;
     table->context_release = context_release;
     table->option_bool = option_bool;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log_limit.h"
+#include "instance/failure.h"
 #include "instance/state.h"
 #include "plugin/descriptor.h"
 #include "rooms/rules.h"
@@ -82,6 +83,13 @@ static void report_slow_hook(struct instance *instance, const char *hook, uint64
                 took_ns, instance->hook_limit_ns);
 }
 
+static void hook_begin(struct plugin_call *call, struct instance *instance, const char *hook)
+{
+    call_begin(call, instance, hook, NULL);
+    call->is_hook = true;
+    failure_forget();
+}
+
 static void hook_end(struct instance *instance, const struct plugin_call *call)
 {
     report_slow_hook(instance, call->callback, call_end(instance, call));
@@ -91,8 +99,9 @@ static void hook_end(struct instance *instance, const struct plugin_call *call)
 static void call_begin_quiesced(struct plugin_call *call, struct instance *instance,
                                 const char *hook)
 {
-    *call =
-        (struct plugin_call){.instance = instance, .callback = hook, .began_ns = clock_now_ns()};
+    *call = (struct plugin_call){
+        .instance = instance, .callback = hook, .is_hook = true, .began_ns = clock_now_ns()};
+    failure_forget();
     slot_enter_quiesced(instance->setup.slot);
     plugin_call_begin(call);
 }
@@ -358,7 +367,7 @@ int32_t instance_create(const struct instance_setup *setup, const toni_host *hos
         return TONI_ERR_NO_MEMORY;
 
     PLUGIN_CALL(call);
-    call_begin(&call, instance, "create", NULL);
+    hook_begin(&call, instance, "create");
     const int32_t error = instance->descriptor->create(instance_context(instance), &instance->self);
     hook_end(instance, &call);
     if (error < 0) {
@@ -382,7 +391,7 @@ static int32_t call_hook(struct instance *instance, const char *name, int32_t (*
     if (!hook)
         return TONI_OK;
     PLUGIN_CALL(call);
-    call_begin(&call, instance, name, NULL);
+    hook_begin(&call, instance, name);
     const int32_t result = hook(instance->self);
     hook_end(instance, &call);
     return without_count(result);
@@ -398,13 +407,13 @@ int32_t instance_ready(struct instance *instance)
     return call_hook(instance, "ready", instance->descriptor->ready);
 }
 
-void instance_stopping(struct instance *instance)
+void instance_stopping(struct instance *instance, uint32_t why)
 {
     if (!instance->descriptor->stopping)
         return;
     PLUGIN_CALL(call);
-    call_begin(&call, instance, "stopping", NULL);
-    instance->descriptor->stopping(instance->self, 0);
+    hook_begin(&call, instance, "stopping");
+    instance->descriptor->stopping(instance->self, why);
     hook_end(instance, &call);
 }
 
@@ -415,7 +424,7 @@ void instance_destroy(struct instance *instance)
     tasks_cancel(instance);
     if (instance->descriptor->destroy) {
         PLUGIN_CALL(call);
-        call_begin(&call, instance, "destroy", NULL);
+        hook_begin(&call, instance, "destroy");
         instance->descriptor->destroy(instance->self);
         hook_end(instance, &call);
     }

@@ -57,8 +57,9 @@ struct instance {
     struct task_list tasks;           /* the tasks' own */
 };
 
-/* --- Life. Each hook that takes longer than `hook_ms` is named in the log and counted. Not to be
- * called by two threads at once for one instance. */
+/* --- Life. Each hook that takes longer than `hook_ms` is named in the log and counted; what it
+ * says of its failure, failure_text() has. Not to be called by two threads at once for one
+ * instance. */
 
 /** Makes an instance and calls `create`.
  * @param setup     Copied, see there.
@@ -76,8 +77,8 @@ int32_t instance_start(struct instance *instance);
 /** Calls `ready`. @return TONI_OK, or what it returned. */
 int32_t instance_ready(struct instance *instance);
 
-/** Calls `stopping`. */
-void instance_stopping(struct instance *instance);
+/** Calls `stopping`. @param why  One of TONI_STOPPING_…. */
+void instance_stopping(struct instance *instance, uint32_t why);
 
 /** Cancels the instance's tasks (tasks_cancel()), calls `destroy` and frees the instance.
  * @param instance  NULL is fine. */

@@ -5,6 +5,7 @@
 
 #include "base/signal_stack.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <toni/types.h>
 
@@ -15,6 +16,7 @@ struct plugin_call {
     const char *callback;            /* or hook, as it is called in the log */
     const toni_client *client;       /* whose callback it is, or NULL */
     const char *library;             /* that is being loaded, or NULL */
+    bool is_hook;                    /* whose caller reads what toni_fail() says */
     uint64_t began_ns;               /* the caller's; clock_now_ns() */
     const struct plugin_call *outer; /* that this one is within, or NULL */
 };

@@ -22,7 +22,7 @@ void swap_fault_hook(struct swap *swap, size_t number, const char *hook, int32_t
              "module `%s`: %s `%s`: %s of the new version returned %s (%s): what ran before goes "
              "on; the log may say more; mend the plugin or its options, or bring back what ran",
              setup->module, kind_name(setup->slot->kind), setup->name, hook, toni_error_name(error),
-             toni_strerror(error));
+             life_why(&swap->next->lives[number], error));
 }
 
 void swap_fault_export(struct swap *swap, size_t number, int32_t error,
@@ -30,7 +30,9 @@ void swap_fault_export(struct swap *swap, size_t number, int32_t error,
 {
     const struct instance_setup *setup = &swap->next->setups[number];
 
-    if (swap->now->lives[swap->changes.next[number].before].is_abandoned) {
+    const struct life *before = &swap->now->lives[swap->changes.next[number].before];
+
+    if (before->is_abandoned) {
         fault_at(
             swap->faults, setup->at,
             "module `%s`: %s `%s`: export_state of the version that runs did not return within "
@@ -47,7 +49,7 @@ void swap_fault_export(struct swap *swap, size_t number, int32_t error,
                  "module `%s`: %s `%s`: export_state of the version that runs returned %s (%s): "
                  "that version goes on",
                  setup->module, kind_name(setup->slot->kind), setup->name, toni_error_name(error),
-                 toni_strerror(error));
+                 life_why(before, error));
     }
 }
 

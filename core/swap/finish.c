@@ -33,10 +33,11 @@ static void call_ready(struct swap *swap, size_t number)
     if (error == TONI_OK)
         return;
     swap_report_not_ready(swap->report, &swap->next->setups[number], error,
-                          swap->next->lives[number].is_abandoned);
+                          &swap->next->lives[number]);
     log_error("`ready` of a new version failed; it serves all the same",
               log_str("instance", swap->next->setups[number].name),
-              log_str("error", toni_error_name(error)));
+              log_str("error", toni_error_name(error)),
+              log_str("reason", life_why(&swap->next->lives[number], error)));
 }
 
 bool swap_empty_slot(struct swap *swap, struct slot *slot)
@@ -89,7 +90,7 @@ static void end_one(struct swap *swap, size_t number)
     struct graph *now = swap->now;
     const size_t after = swap->changes.after[number];
 
-    (void)life_call(now, number, "stopping", life_stopping, NULL);
+    life_stop(now, number, after != NOBODY ? TONI_STOPPING_SWAP : TONI_STOPPING_REMOVED);
     const bool may_end = after != NOBODY ? !swap->next->setups[after].slot->retired
                                          : swap_empty_slot(swap, now->setups[number].slot);
     if (may_end)

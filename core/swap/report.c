@@ -28,10 +28,10 @@ void swap_report_swapped(struct swap_report *report, const struct instance_setup
 }
 
 void swap_report_not_ready(struct swap_report *report, const struct instance_setup *setup,
-                           int32_t error, bool is_abandoned)
+                           int32_t error, const struct life *life)
 {
     report->not_ready++;
-    if (is_abandoned) {
+    if (life->is_abandoned) {
         (void)buffer_appendf(&report->lines,
                              "%s `%s`: `ready` of the new version did not return within hook_ms "
                              "(%" PRIu64 "): its callbacks wait for it, unless the plugin is "
@@ -43,5 +43,5 @@ void swap_report_not_ready(struct swap_report *report, const struct instance_set
                          "%s `%s`: `ready` of the new version returned %s (%s): it serves all the "
                          "same; mend it and reload\n",
                          kind_name(setup->slot->kind), setup->name, toni_error_name(error),
-                         toni_strerror(error));
+                         life_why(life, error));
 }

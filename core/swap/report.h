@@ -4,6 +4,7 @@
 #define SWAP_REPORT_H
 
 #include "base/buffer.h"
+#include "graph/life.h"
 #include "instance/instance.h"
 
 #include <stdbool.h>
@@ -32,8 +33,8 @@ void swap_report_swapped(struct swap_report *report, const struct instance_setup
 
 /** Adds the line of an instance that serves, although its `ready` did not succeed.
  * @param error    What it returned.
- * @param is_abandoned  It did not return within its `hook_ms`. */
+ * @param life     Of the instance. */
 void swap_report_not_ready(struct swap_report *report, const struct instance_setup *setup,
-                           int32_t error, bool is_abandoned);
+                           int32_t error, const struct life *life);
 
 #endif

@@ -63,6 +63,35 @@ static inline void toni_log(toni_context *context, uint32_t level, const char *f
     toni_text_buffer_finish(&buffer);
 }
 
+/** Tells whether a line of that level would be written: for lines whose text takes work to make.
+ * @param level  TONI_LOG_DEBUG to TONI_LOG_ERROR.
+ * @return 1 or 0. @thread Any. @since ABI 1.0 */
+static inline int32_t toni_log_enabled(const toni_context *context, uint32_t level)
+{
+    return toni_host_of(context)->context_log_enabled(context, level);
+}
+
+/** Says why a hook fails: `return toni_fail(context, TONI_ERR_INVALID, "%s: no such file", name);`
+ * in `create`, `start`, `ready`, `export_state` or `import_state`. The text stands in the fault
+ * that the log, `toni reload` and `toni restart` show, behind the error's name. Said twice in one
+ * hook, the last counts. Outside of a hook it becomes a line of the log, of level error.
+ * @param error   What is returned.
+ * @param format  UTF-8 comes of it; of more than 511 bytes the rest is cut.
+ * @return @p error. @thread That of the hook. @since ABI 1.0 */
+TONI_PRINTF(3, 4)
+static inline int32_t toni_fail(toni_context *context, int32_t error, const char *format, ...)
+{
+    toni_text_buffer buffer;
+    va_list arguments;
+    va_start(arguments, format);
+    int32_t result = toni_text_buffer_format(&buffer, format, arguments);
+    va_end(arguments);
+    toni_host_of(context)->context_fail(context,
+                                        result == TONI_OK ? buffer.text : toni_str_of(format));
+    toni_text_buffer_finish(&buffer);
+    return error;
+}
+
 /* --- Options: the group `options` of the instance in gateways.conf.
  *
  * A path names a setting below it: `max_length`, `colors.[2]`, `servers.[0].name`. Each function

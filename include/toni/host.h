@@ -71,6 +71,8 @@ struct toni_host {
     void *(*context_inject)(toni_context *context, toni_str interface_name);
     void (*context_log)(toni_context *context, uint32_t level, toni_str message,
                         const toni_log_field *fields, size_t count);
+    int32_t (*context_log_enabled)(const toni_context *context, uint32_t level);
+    void (*context_fail)(toni_context *context, toni_str why);
     int32_t (*option_bool)(toni_context *context, toni_str path, int32_t *value);
     int32_t (*option_int)(toni_context *context, toni_str path, int64_t *value);
     int32_t (*option_double)(toni_context *context, toni_str path, double *value);

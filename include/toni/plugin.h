@@ -38,6 +38,12 @@
 /* Which callback has failed, for `on_error`. */
 #define TONI_IN_MESSAGE 1u /**< on_message */
 
+/* Why an instance stops. */
+#define TONI_STOPPING_HOST 1u    /**< the host ends */
+#define TONI_STOPPING_RESTART 2u /**< the host ends, and another process serves already */
+#define TONI_STOPPING_SWAP 3u    /**< another version serves in its place already, see state.h */
+#define TONI_STOPPING_REMOVED 4u /**< gateways.conf has it no more */
+
 /** What a plugin is: static, const, and never changed. All but the prefix, `name`, `create` and,
  * for a gateway, `on_message` may be left out. What the callbacks get is borrowed for the length of
  * the call, unless said otherwise. */
@@ -65,7 +71,7 @@ typedef struct toni_plugin {
      * @param context  Valid until `destroy` has returned.
      * @param self     Set to the instance's state; NULL is fine.
      * @return TONI_OK, or an error: the host doesn't start (or the swap is given up), and `destroy`
-     * is not called. */
+     * is not called. toni_fail says why. */
     int32_t (*create)(toni_context *context, void **self);
 
     /** All instances are made, nothing is bound yet. @return TONI_OK, or an error: the host doesn't
@@ -77,7 +83,7 @@ typedef struct toni_plugin {
     int32_t (*ready)(void *self);
 
     /** The host has been asked to stop and still serves; or the instance was swapped or removed.
-     * @param why  Reserved; 0. */
+     * @param why  One of TONI_STOPPING_…; later hosts may have others. */
     void (*stopping)(void *self, uint32_t why);
 
     /** Ends an instance: the last call that it gets. Releases `self`; no thread or timer of the

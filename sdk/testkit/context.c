@@ -40,6 +40,16 @@ static void context_log(toni_context *context, uint32_t level, toni_str message,
     fake_record(host, "\n");
 }
 
+static int32_t context_log_enabled(const toni_context *context, uint32_t level)
+{
+    return level >= host_of_context(context)->log_level;
+}
+
+static void context_fail(toni_context *context, toni_str why)
+{
+    fake_record(host_of_context(context), "fail %.*s\n", TONI_STR_ARG(why));
+}
+
 static int32_t context_acquire(toni_context *context)
 {
     toni_fake_host *host = host_of_context(context);
@@ -164,6 +174,8 @@ void fake_context_fill(toni_host *table)
     table->context_name = context_name;
     table->context_inject = context_inject;
     table->context_log = context_log;
+    table->context_log_enabled = context_log_enabled;
+    table->context_fail = context_fail;
     table->option_bool = option_bool;
     table->option_int = option_int;
     table->option_double = option_double;

@@ -102,8 +102,13 @@ int32_t toni_fake_host_start(toni_fake_host *host)
 
 void toni_fake_host_stop(toni_fake_host *host)
 {
+    toni_fake_host_stop_because(host, host->is_replaced ? TONI_STOPPING_SWAP : TONI_STOPPING_HOST);
+}
+
+void toni_fake_host_stop_because(toni_fake_host *host, uint32_t why)
+{
     if (host->plugin->stopping)
-        host->plugin->stopping(host->self, 0);
+        host->plugin->stopping(host->self, why);
     fake_destroy(host);
     ck_assert_msg(host->handed_out == 0, "%d snapshots or targets were never ended",
                   host->handed_out);

@@ -97,6 +97,7 @@ int32_t toni_fake_host_swap(toni_fake_host *host, toni_fake_host *next)
         return result;
     }
     host->closing = 1;
+    host->is_replaced = 1;
     (void)fake_call_hook(next, next->plugin->ready); /* it serves already: a host logs an error */
     return TONI_OK;
 }

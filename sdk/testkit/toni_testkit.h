@@ -28,7 +28,7 @@
  *     target_send BODY       target_destroy
  *     target_send_with_receipt BODY: toni_fake_host_advance tells that all targets queued it
  *     header NAME: VALUE     answer STATUS TYPE BODY (of an HTTP request; BODY as it is)
- *     log LEVEL MESSAGE KEY=VALUE…
+ *     log LEVEL MESSAGE KEY=VALUE…, fail TEXT     (toni_fail)
  *     after MS, every MS, cancel_timer ID, post, work
  *     state_write SIZE       acquire, release      (state.h)
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
@@ -184,6 +184,9 @@ typedef struct toni_fake_host {
     int64_t last_task;                         /**< the id of the last that was asked for */
     uint64_t now_ms;                           /**< since toni_fake_host_init */
     int closing;                               /**< it takes no more tasks, and runs none */
+    int is_replaced;                           /**< by toni_fake_host_swap */
+    uint32_t
+        log_level; /**< the lowest that toni_log_enabled says yes to; at first TONI_LOG_DEBUG */
 
     toni_fake_ticket tickets[TONI_FAKE_MAX_TICKETS]; /**< that are not over */
 
@@ -271,8 +274,12 @@ TONI_EXPORT const toni_plugin *toni_plugin_entry(void);
 int32_t toni_fake_host_start(toni_fake_host *host);
 
 /** Calls the plugin's `stopping`, cancels and releases its tasks, calls `destroy`, and fails the
- * test if `handed_out` or `acquired` is not 0, or a ticket (guard.h) was never decided. */
+ * test if `handed_out` or `acquired` is not 0, or a ticket (guard.h) was never decided. `stopping`
+ * is told TONI_STOPPING_HOST, or TONI_STOPPING_SWAP after toni_fake_host_swap. */
 void toni_fake_host_stop(toni_fake_host *host);
+
+/** toni_fake_host_stop for another reason. @param why  One of TONI_STOPPING_…. */
+void toni_fake_host_stop_because(toni_fake_host *host, uint32_t why);
 
 /** @return The handle that `create` gets. Its name is "fake". */
 toni_context *toni_fake_host_context(toni_fake_host *host);

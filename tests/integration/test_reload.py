@@ -114,10 +114,12 @@ class TestSwap(ReloadTestCase):
         self.assertEqual(line["because"], "another content of its library")
         self.assertEqual(line["state"], "with its state")
         self.assertEqual(len(host.log(msg="destroying version 1")), 1)
+        self.assertEqual(len(host.log(msg="stopping version 1: swapped")), 1)
         client.close()
         late.close()
         self.check_status()
         host.stop()
+        self.assertEqual(len(host.log(msg="stopping version 2: the host ends")), 1)
 
     def check_status(self):
         """What `toni status` tells of it."""
@@ -320,7 +322,10 @@ class TestFailures(ReloadTestCase):
         for hook in ("create", "start", "import_state"):
             with self.subTest(hook=hook):
                 self.configure(self.swapped(fail=hook))
-                self.refused("%s of the new version returned TONI_ERR_FAILED" % hook, "`swapped`")
+                self.refused(
+                    "%s of the new version returned TONI_ERR_FAILED (asked to fail in %s)" % (hook, hook),
+                    "`swapped`",
+                )
                 self.goes_on(client, count)
                 count += 2
         client.close()
@@ -350,7 +355,9 @@ class TestFailures(ReloadTestCase):
         host = self.start(gateway("swapped", "swap_1.so", "/swap", options={"fail": "export_state"}))
         client = self.client()
         self.configure(self.swapped())
-        self.refused("export_state of the version that runs returned TONI_ERR_FAILED")
+        self.refused(
+            "export_state of the version that runs returned TONI_ERR_FAILED (asked to fail in export_state)"
+        )
         self.goes_on(client, 1)
         client.close()
         host.stop()
@@ -501,7 +508,7 @@ class TestFailures(ReloadTestCase):
         host.expect_error(msg="`ready` of a new version failed; it serves all the same")
         text = self.reload(code=1)
         self.assertIn("1 swapped", text)
-        self.assertIn("gateway `swapped`: `ready` of the new version returned TONI_ERR_FAILED", text)
+        self.assertIn("`ready` of the new version returned TONI_ERR_FAILED (asked to fail in ready)", text)
         self.configure(self.swapped(fail="on_adopt"))
         self.assertIn("1 swapped", self.reload())
         client.expect_close(1011)  # could not be adopted

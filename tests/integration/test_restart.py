@@ -245,6 +245,15 @@ class LeavingTest:
         self.assertGreater(times[-1] - times[0], 0.8 * SLOWNESS)
         host.stop()
 
+    def test_plugins_are_told_that_another_process_serves(self):
+        host = self.start([gateway("swapped", "swap_1.so", "/swap")])
+        first = host.process.pid
+        host.restart()
+        host.wait_gone(first)
+        self.assertEqual(len(host.log(msg="stopping version 1: another process serves")), 1)
+        host.stop()
+        self.assertEqual(len(host.log(msg="stopping version 1: the host ends")), 1)
+
     def test_who_is_still_there_is_served(self):
         host = self.start(limits={"drain_ms": 60000})
         clients = [self.client(host.address, "/rooms") for _ in range(20)]
@@ -414,6 +423,13 @@ class TestFailures(RestartTestCase):
         for i in range(4000):
             self.assertIn("unknown setting `unheard_of_%d` " % i, shown)
         host.lines = [line for line in host.lines if line[1]]  # the faults are no log lines
+        self.check_goes_on(host)
+
+    def test_an_instance_that_says_why_it_fails(self):
+        host = self.start_it()
+        host.expect_error(msg="an instance could not be made ready")
+        host.configure(self.text(gateway("failing", "create_says_why.so", "/failing")))
+        self.assertIn("the moon is not up", host.restart(code=1))
         self.check_goes_on(host)
 
     def test_an_instance_that_fails(self):

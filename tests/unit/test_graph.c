@@ -162,13 +162,13 @@ START_TEST(goes_through_life)
     ck_assert_int_eq(create_graph(), 0);
     ck_assert_int_eq(graph_start(graph), 0);
     ck_assert_int_eq(graph_ready(graph), 0);
-    graph_stopping(graph);
+    graph_stopping(graph, TONI_STOPPING_HOST);
     forget();
 
     /* Made and ready in order, stopping and destroyed in reverse. */
     static const char *const order[] = {
         "made 1\" instance=plain",   "made 1\" instance=second",     "ready\" instance=plain",
-        "ready\" instance=second",   "stopping 0\" instance=second", "stopping 0\" instance=plain",
+        "ready\" instance=second",   "stopping 1\" instance=second", "stopping 1\" instance=plain",
         "destroy\" instance=second", "destroy\" instance=plain"};
     const char *at = log_lines;
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
@@ -201,6 +201,15 @@ START_TEST(a_failed_create_unwinds)
 }
 END_TEST
 
+START_TEST(a_failed_create_says_why)
+{
+    check_good(TWO(BROADCAST, PLAIN, "gateway = \"fails\"; library = \"create_says_why.so\";"));
+    ck_assert_int_eq(create_graph(), -1);
+    ck_assert_ptr_nonnull(
+        strstr(log_lines, "hook=create error=TONI_ERR_INVALID reason=\"the moon is not up\""));
+}
+END_TEST
+
 START_TEST(a_service_is_made_and_answers_nowhere)
 {
     check_good(TWO(BROADCAST, "service = \"chat\"; library = \"plain_service.so\";", IDLE));
@@ -218,6 +227,7 @@ START_TEST(a_failed_start_names_who_failed)
     ck_assert_int_eq(graph_start(graph), -1);
     ck_assert_ptr_nonnull(strstr(log_lines, "instance=fails module=two library=" TEST_FIXTURES_DIR
                                             "/start_fails.so hook=start error=TONI_ERR_BUSY"));
+    ck_assert_ptr_nonnull(strstr(log_lines, toni_strerror(TONI_ERR_BUSY)));
     forget();
     ck_assert_ptr_nonnull(strstr(log_lines, "destroy\" instance=plain"));
 }
@@ -522,6 +532,7 @@ int main(void)
     tcase_add_test(cases, goes_through_life);
     tcase_add_test(cases, two_instances_share_a_library);
     tcase_add_test(cases, a_failed_create_unwinds);
+    tcase_add_test(cases, a_failed_create_says_why);
     tcase_add_test(cases, a_service_is_made_and_answers_nowhere);
     tcase_add_test(cases, a_failed_start_names_who_failed);
     tcase_add_test(cases, a_service_lives_longer_than_who_needs_it);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "instance/context.h"
+#include "instance/failure.h"
 #include "instance/instance.h"
 #include "temporary_folder.h"
 
@@ -99,7 +100,7 @@ static int32_t ready(void *self)
 static void stopping(void *self, uint32_t why)
 {
     behaviour.last = self;
-    ck_assert_uint_eq(why, 0);
+    ck_assert_uint_eq(why, TONI_STOPPING_REMOVED);
     enter();
 }
 
@@ -218,7 +219,7 @@ START_TEST(lives)
     ck_assert_int_eq(instance_start(instance), TONI_OK);
     ck_assert_ptr_eq(behaviour.last, instance->self);
     ck_assert_int_eq(instance_ready(instance), TONI_OK);
-    instance_stopping(instance);
+    instance_stopping(instance, TONI_STOPPING_REMOVED);
     void *self = instance->self;
     instance_destroy(instance);
     ck_assert_ptr_eq(behaviour.last, self);
@@ -236,6 +237,48 @@ START_TEST(a_failed_create_is_not_destroyed)
     ck_assert_int_eq(instance_create(&setup, &table, NULL, &instance), TONI_ERR_LIMIT);
     ck_assert_ptr_null(instance);
     ck_assert_int_eq(behaviour.calls, 0);
+}
+END_TEST
+
+static int32_t create_says_why(toni_context *context, void **self)
+{
+    (void)self;
+    (void)toni_fail(context, TONI_ERR_FAILED, "%0*d", 600, 7);
+    ck_assert_uint_eq(strlen(failure_text()), FAILURE_SIZE - 1); /* the rest was cut */
+    return toni_fail(context, TONI_ERR_INVALID, "no file\n`%s`", "x");
+}
+
+START_TEST(a_hook_says_why_it_fails)
+{
+    struct instance *instance;
+
+    plugin.descriptor.create = create_says_why;
+    ck_assert_int_eq(instance_create(&setup, &table, NULL, &instance), TONI_ERR_INVALID);
+    ck_assert_str_eq(failure_text(), "no file?`x`"); /* one line, whatever it says */
+    ck_assert_str_eq(log_lines, "");
+
+    plugin.descriptor.create = create; /* the next one says nothing */
+    instance = make();
+    ck_assert_str_eq(failure_text(), "");
+    ck_assert_int_eq(toni_fail(instance_context(instance), TONI_ERR_BUSY, "too late"),
+                     TONI_ERR_BUSY);
+    ck_assert_str_eq(failure_text(), "");
+    check_log(WORDS("outside of a hook", "instance=inst", "reason=\"too late\""));
+    instance_destroy(instance);
+}
+END_TEST
+
+START_TEST(the_level_of_the_log_can_be_asked_for)
+{
+    struct instance *instance = make();
+    toni_context *context = instance_context(instance);
+
+    log_set_level(LOG_LEVEL_WARN);
+    ck_assert(!toni_log_enabled(context, TONI_LOG_INFO));
+    ck_assert(toni_log_enabled(context, TONI_LOG_WARN));
+    log_set_level(LOG_LEVEL_DEBUG);
+    ck_assert(toni_log_enabled(context, TONI_LOG_DEBUG));
+    instance_destroy(instance);
 }
 END_TEST
 
@@ -281,7 +324,7 @@ START_TEST(most_callbacks_may_be_left_out)
     ck_assert_int_eq(instance_on_connect(instance, handle()), TONI_OK);
     instance_on_disconnect(instance, handle(), NULL);
     instance_client_free(instance, &client);
-    instance_stopping(instance);
+    instance_stopping(instance, TONI_STOPPING_REMOVED);
     instance_destroy(instance);
 }
 END_TEST
@@ -469,7 +512,7 @@ START_TEST(slow_hooks_are_logged_and_counted)
     check_log(WORDS("hook=start"));
     instance_ready(instance);
     check_log(WORDS("hook=ready"));
-    instance_stopping(instance);
+    instance_stopping(instance, TONI_STOPPING_REMOVED);
     check_log(WORDS("hook=stopping"));
     ck_assert_uint_eq(counter_read(&instance->figures->slow_hooks), 4);
     ck_assert_uint_eq(counter_read(&instance->figures->slow_callbacks), 0);
@@ -721,6 +764,8 @@ int main(void)
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, lives);
     tcase_add_test(cases, a_failed_create_is_not_destroyed);
+    tcase_add_test(cases, a_hook_says_why_it_fails);
+    tcase_add_test(cases, the_level_of_the_log_can_be_asked_for);
     tcase_add_test(cases, one_that_asks_in_create_for_what_it_does_not_need_is_not_made);
     tcase_add_test(cases, failed_hooks_are_told);
     tcase_add_test(cases, most_callbacks_may_be_left_out);

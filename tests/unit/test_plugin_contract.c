@@ -596,8 +596,8 @@ START_TEST(drives_the_c_plugin_through_its_life)
     ck_assert_uint_eq(host.last_size, 1500);
     toni_fake_host_clear(&host);
 
-    plugin->stopping(self, 0);
-    toni_fake_host_expect(&host, "log 2 stopping 0\n");
+    plugin->stopping(self, TONI_STOPPING_RESTART);
+    toni_fake_host_expect(&host, "log 2 stopping 2\n");
     plugin->destroy(self);
     toni_fake_host_expect(&host, "log 3 destroy\n");
 }
@@ -654,7 +654,7 @@ START_TEST(the_testkit_drives_a_plugin)
     toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
     ck_assert_ptr_null(client.data);
     toni_fake_host_stop(&host);
-    toni_fake_host_expect(&host, "log 1 gone id7 1\nlog 2 stopping 0\nlog 3 destroy\n");
+    toni_fake_host_expect(&host, "log 1 gone id7 1\nlog 2 stopping 1\nlog 3 destroy\n");
 }
 END_TEST
 
@@ -787,6 +787,29 @@ START_TEST(a_count_is_a_success_to_the_testkit_too)
 }
 END_TEST
 
+START_TEST(the_testkit_says_why_it_stops)
+{
+    toni_fake_host_load(&host, TEST_FIXTURES_DIR "/plain_gateway.so");
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    toni_fake_host_clear(&host);
+    toni_fake_host_stop_because(&host, TONI_STOPPING_REMOVED);
+    toni_fake_host_expect(&host, "log 2 stopping 4\nlog 3 destroy\n");
+}
+END_TEST
+
+START_TEST(wrappers_of_the_log_reach_the_table)
+{
+    toni_context *context = toni_fake_host_context(&host);
+
+    ck_assert(toni_log_enabled(context, TONI_LOG_DEBUG));
+    host.log_level = TONI_LOG_WARN;
+    ck_assert(!toni_log_enabled(context, TONI_LOG_INFO));
+    ck_assert(toni_log_enabled(context, TONI_LOG_WARN));
+    ck_assert_int_eq(toni_fail(context, TONI_ERR_LIMIT, "%d of %d", 3, 2), TONI_ERR_LIMIT);
+    toni_fake_host_expect(&host, "fail 3 of 2\n");
+}
+END_TEST
+
 START_TEST(what_is_not_needed_is_not_injected)
 {
     toni_context *context = toni_fake_host_context(&host);
@@ -911,7 +934,7 @@ START_TEST(a_swap_carries_state_and_clients)
     ck_assert_int_eq(toni_fake_client_adopt(&client, &next), TONI_OK);
     toni_fake_host_expect(&next, "log 0 version 2: on_adopt\n");
     toni_fake_host_stop(&host);
-    toni_fake_host_expect(&host, "log 1 stopping version 1\nlog 0 version 1: stopping\n"
+    toni_fake_host_expect(&host, "log 1 stopping version 1: swapped\nlog 0 version 1: stopping\n"
                                  "log 1 destroying version 1\nlog 0 version 1: destroy\n");
 
     check_answer(&next, "count", "send 7 text:version 2 count 2\n");
@@ -930,6 +953,7 @@ START_TEST(a_swap_that_fails_changes_nothing)
     toni_fake_host_set_str(&next, "fail", hooks[_i]);
     ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_ERR_FAILED);
     ck_assert((strstr(next.calls, "destroying version 2") != NULL) == (_i > 0));
+    ck_assert_ptr_nonnull(strstr(next.calls, "fail asked to fail in "));
     ck_assert_ptr_null(strstr(next.calls, "ready"));
     ck_assert_ptr_null(strstr(next.calls, "stopping"));
     toni_fake_host_clear(&host);
@@ -1116,6 +1140,8 @@ int main(void)
     tcase_add_test(plugins, a_guard_gets_no_ticket_in_the_testkit);
     tcase_add_test(plugins, the_cxx_guard_waits);
     tcase_add_test(plugins, what_is_not_needed_is_not_injected);
+    tcase_add_test(plugins, the_testkit_says_why_it_stops);
+    tcase_add_test(plugins, wrappers_of_the_log_reach_the_table);
     tcase_add_test(plugins, drives_the_cxx_plugin);
     suite_add_tcase(suite, plugins);
 

@@ -248,7 +248,7 @@ START_TEST(the_steps_are_in_order)
         WORDS("version 2: create", "version 2: start", "version 1: export_state",
               "version 2: import_state", "msg=\"swapped\" gateway=swapped generation=2 path=/swap",
               "because=\"another library\"", "version 2: ready", "the world adopts\" slot=swapped",
-              "version 1: stopping", "version 1: destroy"));
+              "stopping version 1: swapped", "version 1: stopping", "version 1: destroy"));
     check_report(1, 0, 0, 0, 0);
     ck_assert_ptr_null(leftovers.first);
     ck_assert_str_eq(ask("swapped", "count"), "version 2 count 2");
@@ -418,8 +418,8 @@ START_TEST(a_gateway_comes_and_goes)
 
     ck_assert_int_eq(swap_to(CONFIGURATION(IDLE)), 0);
     check_report(0, 0, 1, 0, 0);
-    check_log(WORDS("version 1: stopping", "the world closes\" slot=swapped", "version 1: destroy",
-                    "msg=\"removed\" gateway=swapped"));
+    check_log(WORDS("stopping version 1: removed", "the world closes\" slot=swapped",
+                    "version 1: destroy", "msg=\"removed\" gateway=swapped"));
     ck_assert_ptr_null(slots_find_gateway(&slots, toni_str_of("/swap")));
     ck_assert_ptr_null(instance_in(slot));
 
