@@ -211,6 +211,19 @@ uint16_t instance_on_message(struct instance *instance, toni_client *client,
     return judge_failure(instance, client, TONI_IN_MESSAGE, "on_message", result);
 }
 
+uint16_t instance_on_drained(struct instance *instance, toni_client *client)
+{
+    if (!instance->descriptor->on_drained)
+        return INSTANCE_STAYS;
+    PLUGIN_CALL(call);
+    call_begin(&call, instance, "on_drained", client);
+    const int32_t result = instance->descriptor->on_drained(instance->self, client);
+    callback_end(instance, &call);
+    if (result >= 0)
+        return INSTANCE_STAYS;
+    return judge_failure(instance, client, TONI_IN_DRAINED, "on_drained", result);
+}
+
 void instance_on_disconnect(struct instance *instance, toni_client *client,
                             const toni_disconnect_info *info)
 {

@@ -107,6 +107,9 @@ int32_t instance_on_adopt(struct instance *instance, toni_client *client);
 uint16_t instance_on_message(struct instance *instance, toni_client *client,
                              const toni_message *message);
 
+/** The same, for `on_drained`. */
+uint16_t instance_on_drained(struct instance *instance, toni_client *client);
+
 void instance_on_disconnect(struct instance *instance, toni_client *client,
                             const toni_disconnect_info *info);
 

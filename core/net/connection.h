@@ -40,6 +40,7 @@ struct connection {
     struct opening *opening; /* until it is open: the handshake, once something has come of it */
     struct place *place;     /* until the handshake has let it in: then NULL; see places.h */
     struct inbound *inbound; /* what is kept of what came; NULL: nothing. See inbound.h */
+    struct connection *next_relieved; /* see relieved.h */
     struct codec codec;
     uint64_t last_heard_ms; /* anything; of the loop's clock, as all that follow */
     uint64_t last_message_ms;
@@ -60,6 +61,7 @@ struct connection {
     bool is_admitted;     /* counted in the server's admission */
     bool is_pinged;       /* and nothing came since */
     bool is_paused;       /* nothing is read from it; see pausing.h */
+    bool is_relieved;     /* its gateway is to be told so; see relieved.h */
     bool peer_has_closed; /* it has sent a close frame */
     bool peer_has_ended;  /* it has shut its side of TCP */
     char address[];       /* most are much shorter than the longest */

@@ -10,6 +10,7 @@
 #include "net/outbound.h"
 #include "net/pausing.h"
 #include "net/receiving.h"
+#include "net/relieved.h"
 #include "net/server_data.h"
 #include "net/watching.h"
 
@@ -85,6 +86,7 @@ static void closed(struct stream *stream)
 {
     struct connection *connection = connection_of_stream(stream);
     worker_notice_turn(connection->served.worker);
+    relieved_forget(connection);
     connection_destroy(connection);
 }
 

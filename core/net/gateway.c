@@ -85,6 +85,18 @@ uint16_t gateway_on_message(struct gateway_client *served, const toni_message *m
     return code;
 }
 
+uint16_t gateway_on_drained(struct gateway_client *served)
+{
+    struct instance *instance = enter_of(served);
+    uint16_t code = INSTANCE_STAYS;
+    if (hand_on(served, served->client, instance) != TONI_OK)
+        code = INSTANCE_FAULT_CODE;
+    else if (instance && client_is_open(served->client))
+        code = instance_on_drained(instance, served->client);
+    slot_exit(served->slot);
+    return code;
+}
+
 void gateway_on_disconnect(struct gateway_client *served, toni_client *client,
                            const toni_disconnect_info *info)
 {

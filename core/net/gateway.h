@@ -37,6 +37,9 @@ void gateway_refused(struct gateway_client *served, int32_t error);
  * closed gets nothing. */
 uint16_t gateway_on_message(struct gateway_client *served, const toni_message *message);
 
+/** The same, for `on_drained`. */
+uint16_t gateway_on_drained(struct gateway_client *served);
+
 /** The client has ended; it is taken out of @p served already.
  * @param info  NULL: the gateway is not told, but releases what it kept. */
 void gateway_on_disconnect(struct gateway_client *served, toni_client *client,

@@ -4,6 +4,7 @@
 #include "net/closing.h"
 #include "net/ending.h"
 #include "net/pausing.h"
+#include "net/relieved.h"
 #include "net/watching.h"
 
 static bool busy(void *socket)
@@ -37,6 +38,11 @@ static void pause_reading(void *socket, bool pause)
         pausing_end(socket);
 }
 
+static void drained(void *socket)
+{
+    relieved_note(socket);
+}
+
 static void close_begun(void *socket)
 {
     closing_begin(socket);
@@ -52,6 +58,7 @@ const struct transport outbound_transport = {
     .want_flush = want_flush,
     .write = write_bytes,
     .pause = pause_reading,
+    .drained = drained,
     .close_begun = close_begun,
     .close_written = close_written,
 };

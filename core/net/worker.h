@@ -54,7 +54,8 @@ struct worker {
     struct inbound *resumed;        /* of those that go on with what was kept of them */
     struct inbound **last_resumed;  /* where the next one is linked */
     size_t resumed_count;
-    struct turn_share share; /* of the client whose input is taken */
+    struct turn_share share;     /* of the client whose input is taken */
+    struct connection *relieved; /* see relieved.h */
     uint8_t *received; /* CODEC_TAIL_MAX bytes for what was kept, and WORKER_READ_MAX behind them */
     _Atomic(const struct slot *) called; /* that it last called a callback of */
     uint32_t received_events;            /* since the last flush */

@@ -8,6 +8,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/receiving.h"
+#include "net/relieved.h"
 #include "net/server_data.h"
 #include "plugin/call.h"
 
@@ -52,10 +53,11 @@ static void on_turn_end(uv_prepare_t *prepare)
     dispatch_resume(worker);
     lane_turn(worker->lane);
     worker_flushed(worker);
+    relieved_tell(worker);
     count_turn(worker);
     if (worker->stopped)
         return;
-    if (lane_pending(worker->lane) || worker->resumed)
+    if (lane_pending(worker->lane) || worker->resumed || worker->relieved)
         uv_idle_start(&worker->again, on_again);
     else
         uv_idle_stop(&worker->again);

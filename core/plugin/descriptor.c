@@ -95,6 +95,7 @@ static void check_callbacks_of_kind(struct check *check, const toni_plugin *plug
         {"client_free", plugin->client_free, TONI_GATEWAY},
         {"on_adopt", plugin->on_adopt, TONI_GATEWAY},
         {"on_error", plugin->on_error, TONI_GATEWAY},
+        {"on_drained", plugin->on_drained, TONI_GATEWAY},
     };
 
     for (size_t i = 0; i < sizeof callbacks / sizeof callbacks[0]; i++) {

@@ -76,7 +76,8 @@ static int put_provides(struct buffer *bytes, const toni_interface *provides)
     X(export_state)                                                                                \
     X(import_state)                                                                                \
     X(on_adopt)                                                                                    \
-    X(on_error)
+    X(on_error)                                                                                    \
+    X(on_drained)
 
 static uint32_t functions_of(const toni_plugin *plugin)
 {

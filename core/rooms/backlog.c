@@ -40,10 +40,27 @@ uint64_t backlog_stuck_ms(const struct backlog *backlog, const struct lane *lane
     return backlog->pin.bytes > 0 ? lane->now_ms - backlog->pin.moved_ms : 0;
 }
 
+/* One of the limits is half reached. */
+static bool is_above_half(uint64_t messages, uint64_t bytes, const struct limits *limits)
+{
+    return messages * 2 > limits->outbox_messages || bytes * 2 > limits->outbox_bytes;
+}
+
 bool backlog_pauses(const struct outbox *outbox, const struct limits *limits, bool is_paused)
 {
     const uint64_t messages = outbox->direct_messages, bytes = outbox->direct_bytes;
     if (is_paused)
         return messages * 4 >= limits->outbox_messages || bytes * 4 >= limits->outbox_bytes;
-    return messages * 2 > limits->outbox_messages || bytes * 2 > limits->outbox_bytes;
+    return is_above_half(messages, bytes, limits);
+}
+
+bool backlog_is_high(const struct outbox *outbox, const struct limits *limits)
+{
+    return is_above_half(outbox->messages, outbox->bytes, limits);
+}
+
+bool backlog_is_low(const struct outbox *outbox, const struct limits *limits)
+{
+    return outbox->messages * 4 < limits->outbox_messages &&
+           outbox->bytes * 4 < limits->outbox_bytes;
 }

@@ -31,4 +31,10 @@ uint64_t backlog_stuck_ms(const struct backlog *backlog, const struct lane *lane
  * @param is_paused  Whether nothing is read from it now. @return Whether nothing is to be. */
 bool backlog_pauses(const struct outbox *outbox, const struct limits *limits, bool is_paused);
 
+/** @return Whether so much waits that the client's gateway is to be told when it has gone. */
+bool backlog_is_high(const struct outbox *outbox, const struct limits *limits);
+
+/** @return Whether so little is left that it is told. */
+bool backlog_is_low(const struct outbox *outbox, const struct limits *limits);
+
 #endif

@@ -20,7 +20,7 @@ static bool admit(struct receiver *receiver, uint64_t bytes)
 struct direct {
     struct command command;    /* first */
     struct receiver *receiver; /* one reference */
-    struct batch *batch;       /* one reference */
+    struct batch *batch;       /* one reference; NULL: the receiver is only to be looked at */
 };
 
 static_assert(sizeof(struct direct) <= SPARE_COMMAND_SIZE, "a spare command has this size");
@@ -37,7 +37,10 @@ static void deliver(struct command *command, struct lane *lane)
 {
     const struct direct *direct = (const struct direct *)command;
     (void)lane;
-    receiver_deliver(direct->receiver, direct->batch);
+    if (direct->batch)
+        receiver_deliver(direct->receiver, direct->batch);
+    else
+        receiver_look(direct->receiver);
     drop(command);
 }
 
@@ -48,7 +51,7 @@ static bool append_to_last(struct command *last, const struct receiver *receiver
                            const toni_message *message)
 {
     const struct direct *direct = (const struct direct *)last;
-    return last && last->type == &direct_type && direct->receiver == receiver &&
+    return last && last->type == &direct_type && direct->receiver == receiver && direct->batch &&
            batch_has_room(direct->batch, frame_message_size(message->body.size)) &&
            !batch_append(direct->batch, message->kind, message->body.data, message->body.size);
 }
@@ -86,11 +89,30 @@ static int post(struct receiver *receiver, const toni_message *message)
     return 0;
 }
 
+/* A send was refused: its gateway hears when little is left. The worker looks at `is_high` after
+ * each flush; but what filled the outbox may have been flushed just now, or given back by another
+ * sender that was refused. So it is asked to flush once more, by who sets `is_high`: whoever finds
+ * it set knows that the worker has not looked since. Without memory for that the next message to
+ * the client has it looked at. */
+static void note_refusal(struct receiver *receiver)
+{
+    if (atomic_exchange(&receiver->is_high, true))
+        return;
+    struct direct *direct = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
+    if (!direct)
+        return;
+    receiver->owner->ref(receiver);
+    *direct = (struct direct){.command.type = &direct_type, .receiver = receiver};
+    lane_post(receiver->lane, &direct->command);
+}
+
 int32_t direct_send(struct receiver *receiver, const toni_message *message)
 {
     const uint64_t bytes = frame_message_size(message->body.size);
-    if (!admit(receiver, bytes))
+    if (!admit(receiver, bytes)) {
+        note_refusal(receiver);
         return TONI_ERR_FULL;
+    }
     if (!post(receiver, message))
         return TONI_OK;
     receiver_retract(receiver, 1, bytes);

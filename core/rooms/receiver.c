@@ -44,6 +44,17 @@ __attribute__((noinline)) static void set_left(struct receiver *receiver)
     atomic_store(&receiver->left_bytes, receiver->outbox.bytes);
     backlog_note(&receiver->backlog, receiver->lane, &receiver->outbox);
     pace(receiver);
+    if (backlog_is_high(&receiver->outbox, receiver->limits))
+        atomic_store(&receiver->is_high, true);
+}
+
+__attribute__((noinline)) static void look_whether_drained(struct receiver *receiver)
+{
+    if (receiver->close_queued || receiver->write_shut ||
+        !backlog_is_low(&receiver->outbox, receiver->limits))
+        return;
+    atomic_store(&receiver->is_high, false);
+    receiver->transport->drained(receiver->socket);
 }
 
 /* What was posted is now part of what is left, or gone. `left` is raised before `posted` is
@@ -58,6 +69,8 @@ static void settle(struct receiver *receiver)
         receiver_retract(receiver, receiver->delivered_messages, receiver->delivered_bytes);
         receiver->delivered_messages = receiver->delivered_bytes = 0;
     }
+    if (atomic_load(&receiver->is_high))
+        look_whether_drained(receiver);
 }
 
 /* The lane's list has a reference to a receiver that is finished; until then its connection keeps
@@ -98,6 +111,11 @@ enum outbox_answer receiver_enqueue(struct receiver *receiver, struct batch *bat
     note_fresh(receiver, count, batch_offset(batch, first + count) - batch_offset(batch, first));
     touch(receiver);
     return answer;
+}
+
+void receiver_look(struct receiver *receiver)
+{
+    touch(receiver);
 }
 
 void receiver_deliver(struct receiver *receiver, struct batch *batch)

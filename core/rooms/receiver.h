@@ -42,13 +42,15 @@ struct receiver {
     struct lane_node node;
     bool deflates; /* takes compressed messages; never changes */
     bool finished;
-    bool close_queued;  /* the close frame is in the outbox: nothing may follow it */
-    bool close_written; /* and has gone out */
-    bool write_shut;    /* nothing can be written any more */
-    bool starved;       /* something could not be put into the outbox for want of memory */
-    bool slow;          /* it was closed as a slow consumer */
-    bool evicted;       /* it was closed since all outboxes together were too large */
-    bool paused;        /* nothing is read from it: see backlog.h */
+    bool close_queued;   /* the close frame is in the outbox: nothing may follow it */
+    bool close_written;  /* and has gone out */
+    bool write_shut;     /* nothing can be written any more */
+    bool starved;        /* something could not be put into the outbox for want of memory */
+    bool slow;           /* it was closed as a slow consumer */
+    bool evicted;        /* it was closed since all outboxes together were too large */
+    bool paused;         /* nothing is read from it: see backlog.h */
+    atomic_bool is_high; /* much waits, or a direct send was refused: its owner is told when little
+                            is left. Any thread sets it, see direct.c; the worker clears it */
     struct outbox outbox;
     uint64_t fresh_messages, fresh_bytes;           /* that came into it in `fresh_turn` */
     uint64_t fresh_turn;                            /* of the lane */
@@ -80,6 +82,9 @@ static inline struct batch *receiver_batch(const struct receiver *receiver, stru
 {
     return receiver->deflates && batch->deflated ? batch->deflated : batch;
 }
+
+/** Has it flushed at the end of the turn, though nothing may have come for it. */
+void receiver_look(struct receiver *receiver);
 
 /** Delivers direct sends. */
 void receiver_deliver(struct receiver *receiver, struct batch *batch);

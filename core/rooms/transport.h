@@ -30,6 +30,10 @@ struct transport {
      * ends a pause without being asked. */
     void (*pause)(void *socket, bool pause);
 
+    /** Much waited for the client, or was refused, and little is left: it may be sent more. Called
+     * once for each time that this comes about, and not once the server's close has begun. */
+    void (*drained)(void *socket);
+
     /** The server's close has begun: what was accepted before may take `close_ms` to go out. */
     void (*close_begun)(void *socket);
 

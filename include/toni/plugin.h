@@ -37,6 +37,7 @@
 
 /* Which callback has failed, for `on_error`. */
 #define TONI_IN_MESSAGE 1u /**< on_message */
+#define TONI_IN_DRAINED 2u /**< on_drained */
 
 /* Why an instance stops. */
 #define TONI_STOPPING_HOST 1u    /**< the host ends */
@@ -165,6 +166,15 @@ typedef struct toni_plugin {
      * @return 0 keeps the client; a code to close it with (1000 to 1003, 1007 to 1014, 3000 to
      * 4999); anything else closes it with 1011. */
     int32_t (*on_error)(void *self, toni_client *client, uint32_t where, int32_t error);
+
+    /** Whoever streams may go on: after this client's outbox was above half of its limits
+     * (`outbox_messages`, `outbox_bytes`), or a direct send to it was refused with TONI_ERR_FULL,
+     * no more than a quarter of each is waiting now. Called once for each time that this comes
+     * about, on the client's worker; never before `on_connect` has returned, while the client is
+     * being closed, or after `on_disconnect`. A plugin sends until TONI_ERR_FULL, keeps in mind
+     * where it was, and goes on from here: no other call, and no timer, is needed for that.
+     * @return As of `on_message`. */
+    int32_t (*on_drained)(void *self, toni_client *client);
 } toni_plugin;
 
 /** The least that a descriptor has: all that is mandatory. No accepted plugin has a smaller one,

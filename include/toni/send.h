@@ -75,8 +75,9 @@ static inline int32_t toni_client_send_parts(toni_client *client, const toni_str
  * @param connections  The injected handle.
  * @param client       The client's id.
  * @return TONI_OK: accepted into its outbox; TONI_ERR_NOT_FOUND (no such client), TONI_ERR_CLOSING,
- * TONI_ERR_FULL (`outbox_messages` or `outbox_bytes` are waiting for it already), TONI_ERR_INVALID
- * (a text that is not UTF-8), TONI_ERR_TOO_BIG (larger than `outbox_bytes`), TONI_ERR_NO_MEMORY.
+ * TONI_ERR_FULL (`outbox_messages` or `outbox_bytes` are waiting for it already; `on_drained` of
+ * its gateway says when to go on), TONI_ERR_INVALID (a text that is not UTF-8), TONI_ERR_TOO_BIG
+ * (larger than `outbox_bytes`), TONI_ERR_NO_MEMORY.
  * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_send_to_client(toni_connections *connections, toni_client_id client,
                                           const toni_message *message)

@@ -210,6 +210,14 @@ int32_t toni_fake_client_send(toni_fake_client *client, const toni_message *mess
         host->plugin->on_message(host->self, toni_fake_client_handle(client), message));
 }
 
+int32_t toni_fake_client_drained(toni_fake_client *client)
+{
+    toni_fake_host *host = host_of(client);
+    ck_assert_msg(host->plugin->on_drained != NULL, "the plugin has no `on_drained`");
+    return take_result(client, TONI_IN_DRAINED,
+                       host->plugin->on_drained(host->self, toni_fake_client_handle(client)));
+}
+
 int32_t toni_fake_client_send_text(toni_fake_client *client, const char *text)
 {
     toni_message message = toni_text(toni_str_of(text));

@@ -428,6 +428,12 @@ int32_t toni_fake_client_send(toni_fake_client *client, const toni_message *mess
 /** The client sends a text. @param text  NUL-terminated. @return What `on_message` returned. */
 int32_t toni_fake_client_send_text(toni_fake_client *client, const char *text);
 
+/** Little waits for the client any more: the gateway's `on_drained`, which is taken as `on_message`
+ * is. Fails the test if the gateway has none. The fake host counts no outboxes: when a client has
+ * much waiting is the test's to say (`result` is TONI_ERR_FULL, for instance), and so is this.
+ * @return What it returned. */
+int32_t toni_fake_client_drained(toni_fake_client *client);
+
 /** Ends the connection: `on_disconnect`, then `client_free` for what the gateway kept.
  * @param reason  One of TONI_CLOSED_…. */
 void toni_fake_client_disconnect(toni_fake_client *client, uint32_t reason);

@@ -192,11 +192,19 @@ static void fake_close_written(void *data)
     socket->closed++;
 }
 
+static void fake_drained(void *data)
+{
+    struct fake_socket *socket = data;
+    REQUIRE(socket->begun == 0);
+    socket->drained++;
+}
+
 const struct transport fake_transport = {
     .busy = fake_busy,
     .want_flush = fake_want_flush,
     .write = fake_write,
     .pause = fake_pause,
+    .drained = fake_drained,
     .close_begun = fake_close_begun,
     .close_written = fake_close_written,
 };

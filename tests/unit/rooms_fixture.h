@@ -81,6 +81,7 @@ struct fake_socket {
     bool full;             /* it sips or cuts, and has not taken all of the last write */
     bool wants_flush;      /* want_flush was called */
     bool paused;           /* nothing is to be read from it */
+    uint32_t drained;      /* calls of that */
     bool broken;           /* the next write fails */
     uint32_t writes;       /* that were made */
     uint32_t begun;        /* calls of close_begun */

@@ -232,6 +232,111 @@ START_TEST(a_close_pauses_nobody)
 }
 END_TEST
 
+/* --- Telling who streams that it may go on */
+
+START_TEST(above_half_then_below_a_quarter_is_told_once)
+{
+    struct peer *peer = stuck(0);
+    send_many(peer, 10);
+    peer_take(peer, 10 * ENCODED);
+    ck_assert_uint_eq(peer->socket.drained, 0); /* half is not above it */
+    peer->socket.window = 0;
+    for (uint32_t round = 1; round <= 3; round++) {
+        send_many(peer, 12);
+        peer_take(peer, 7 * ENCODED);
+        ck_assert_uint_eq(peer->client->receiver.outbox.messages, 5);
+        ck_assert_uint_eq(peer->socket.drained, round - 1); /* a quarter is not below it */
+        peer_take(peer, ENCODED);
+        ck_assert_uint_eq(peer->socket.drained, round);
+        peer_take(peer, 4 * ENCODED);
+        turn();
+        ck_assert_uint_eq(peer->socket.drained, round);
+    }
+}
+END_TEST
+
+START_TEST(a_broadcast_counts_as_what_waits)
+{
+    struct peer *peer = stuck(0);
+    broadcast(12);
+    peer_take(peer, WINDOW_OPEN);
+    ck_assert_uint_eq(peer->socket.drained, 1);
+}
+END_TEST
+
+START_TEST(few_large_messages_are_much_too)
+{
+    struct peer *peer = peers[peer_count++] = peer_connect(&fixture, 0);
+    static char large[8 * ENCODED];
+    const toni_message message = toni_binary(toni_str_make(large, sizeof large));
+    peer->socket.cuts = true;
+    peer->socket.window = 0;
+    ck_assert_int_eq(toni_send_to_client(connections, peer->id, &message), TONI_OK);
+    ck_assert_int_eq(toni_send_to_client(connections, peer->id, &message), TONI_OK);
+    turn();
+    peer_take(peer, WINDOW_OPEN);
+    ck_assert_uint_eq(peer->socket.drained, 1);
+}
+END_TEST
+
+/* Its worker has seen nothing of it: what was posted is flushed whole. */
+START_TEST(a_refused_send_is_told_of_when_it_can_be_repeated)
+{
+    struct peer *peer = peers[peer_count++] = peer_connect(&fixture, 0);
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(send_text(peer), TONI_OK);
+    ck_assert_int_eq(send_text(peer), TONI_ERR_FULL);
+    ck_assert_int_eq(send_text(peer), TONI_ERR_FULL);
+    ck_assert_uint_eq(peer->socket.drained, 0);
+    turn();
+    ck_assert_uint_eq(peer->socket.drained, 1);
+    turn();
+    ck_assert_uint_eq(peer->socket.drained, 1);
+}
+END_TEST
+
+/* So it is whatever becomes of what was in its way: a larger one is refused though nothing waits.
+ */
+START_TEST(a_send_that_met_others_in_passing_is_told_of)
+{
+    struct peer *peer = peers[peer_count++] = peer_connect(&fixture, 0);
+    struct receiver *receiver = &peer->client->receiver;
+    atomic_fetch_add(&receiver->posted_messages, 20); /* of another thread, about to be refused */
+    ck_assert_int_eq(send_text(peer), TONI_ERR_FULL);
+    receiver_retract(receiver, 20, 0);
+    turn();
+    ck_assert_uint_eq(peer->socket.drained, 1);
+}
+END_TEST
+
+START_TEST(who_is_being_closed_is_not_told)
+{
+    struct peer *peer = stuck(0);
+    send_many(peer, 12);
+    ck_assert_int_eq(toni_close_client(connections, peer->id, 1000, toni_str_of("")), TONI_OK);
+    turn();
+    peer_take(peer, WINDOW_OPEN); /* fake_drained requires that it is not called after the close */
+    ck_assert_uint_eq(peer->socket.drained, 0);
+}
+END_TEST
+
+START_TEST(what_a_policy_drops_is_as_good_as_sent)
+{
+    limits.outbox_policy = OUTBOX_LATEST;
+    end();
+    begin(UINT64_C(1) << 30);
+    struct peer *peer = stuck(0);
+    send_many(peer, 11);
+    peer_take(peer, 6 * ENCODED);
+    ck_assert_uint_eq(peer->socket.drained, 0);
+    broadcast(9); /* one of these is left */
+    peer_take(peer, ENCODED);
+    ck_assert_uint_eq(peer->socket.drained, 0); /* four and one */
+    peer_take(peer, ENCODED);
+    ck_assert_uint_eq(peer->socket.drained, 1);
+}
+END_TEST
+
 /* --- Too much for the host */
 
 static uint64_t closed(void)
@@ -367,6 +472,13 @@ int main(void)
     tcase_add_test(cases, broadcasts_do_not_pause);
     tcase_add_test(cases, before_a_flush_it_is_asked_for_above_half_alone);
     tcase_add_test(cases, a_close_pauses_nobody);
+    tcase_add_test(cases, above_half_then_below_a_quarter_is_told_once);
+    tcase_add_test(cases, a_broadcast_counts_as_what_waits);
+    tcase_add_test(cases, few_large_messages_are_much_too);
+    tcase_add_test(cases, a_refused_send_is_told_of_when_it_can_be_repeated);
+    tcase_add_test(cases, a_send_that_met_others_in_passing_is_told_of);
+    tcase_add_test(cases, who_is_being_closed_is_not_told);
+    tcase_add_test(cases, what_a_policy_drops_is_as_good_as_sent);
     tcase_add_test(cases, who_has_not_moved_for_longest_among_the_large_goes_first);
     tcase_add_test(cases, as_many_go_as_have_to);
     tcase_add_test(cases, a_lane_that_hangs_holds_up_nobody);

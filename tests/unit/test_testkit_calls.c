@@ -1,8 +1,9 @@
-/* What the fake host does with the newer calls of the contract: failures that are judged. The
- * plugins are the fixtures that the integration tests run in a host. */
+/* What the fake host does with the newer calls of the contract: failures that are judged,
+ * streams. The plugins are the fixtures that the integration tests run in a host. */
 #include "toni_testkit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static toni_fake_host host;
 static toni_fake_client client;
@@ -61,6 +62,25 @@ START_TEST(without_on_error_a_refused_call_costs_nothing)
 }
 END_TEST
 
+/* --- Who streams */
+
+START_TEST(a_stream_goes_on_when_the_test_says_so)
+{
+    begin(TEST_FIXTURES_DIR "/streaming_gateway.so");
+    host.result = TONI_ERR_FULL;
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "stream 2"), TONI_ERR_FULL);
+    ck_assert_uint_eq(client.closed_with, 0);
+    toni_fake_host_clear(&host);
+    ck_assert_int_eq(toni_fake_client_drained(&client), TONI_ERR_FULL);
+    ck_assert_int_eq(strncmp(host.calls, "send_to 7 text:0:", 17), 0);
+    host.result = TONI_OK;
+    toni_fake_host_clear(&host);
+    ck_assert_int_eq(toni_fake_client_drained(&client), TONI_OK);
+    ck_assert_ptr_nonnull(strstr(host.calls, "send_to 7 text:1:"));
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("testkit_calls");
@@ -69,6 +89,9 @@ int main(void)
     tcase_add_test(failures, what_is_no_code_is_1011);
     tcase_add_test(failures, without_on_error_a_refused_call_costs_nothing);
     suite_add_tcase(suite, failures);
+    TCase *streams = tcase_create("streams");
+    tcase_add_test(streams, a_stream_goes_on_when_the_test_says_so);
+    suite_add_tcase(suite, streams);
 
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
