@@ -4,8 +4,14 @@
 #include "config/text.h"
 
 #include <libconfig.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What libconfig takes is at most 90 times the text, for `((),(),...)`; the tree of values comes on
+ * top, and the scanner's buffers. */
+#define MEMORY_LEAST ((size_t)256 * 1024)
+#define MEMORY_PER_BYTE ((size_t)128)
 
 struct reader {
     const char *path;
@@ -104,11 +110,27 @@ static struct value *copy_root(const struct reader *reader, const config_t *conf
     return root;
 }
 
+/* libconfig does not look whether an allocation has succeeded, and crashes. So what it can need at
+ * most is asked for first, and given back to the allocator, out of which it is served. Where memory
+ * is short it is refused here; only another thread that takes it in between is not foreseen. */
+static bool memory_is_there(size_t text_bytes)
+{
+    void *volatile memory = malloc(MEMORY_LEAST + text_bytes * MEMORY_PER_BYTE);
+    const bool is_there = memory != NULL;
+
+    free(memory);
+    return is_there;
+}
+
 static struct value *parse(const struct reader *reader)
 {
     struct value *root = NULL;
     config_t config;
 
+    if (!memory_is_there(reader->text.text.length)) {
+        fault_add(reader->faults, reader->path, 0, "out of memory while reading it");
+        return NULL;
+    }
     config_init(&config);
     if (config_read_string(&config, reader->text.text.bytes) == CONFIG_TRUE)
         root = copy_root(reader, &config);
