@@ -155,6 +155,12 @@ void http_deadlines_remove(struct http_deadlines *deadlines, struct http_connect
     end(connection);
 }
 
+/* Whether it is the service's affair how long it takes. */
+static bool is_services(enum http_phase phase)
+{
+    return phase == HTTP_RUNNING || phase == HTTP_KEPT;
+}
+
 void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connection *connection,
                           enum http_phase phase)
 {
@@ -162,16 +168,16 @@ void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connecti
     enum http_phase before = connection->phase;
     connection->phase = phase;
     connection->was_at_end = false;
-    connection->due_ms = phase == HTTP_RUNNING ? UINT64_MAX : clock_now_ms() + deadlines->limit_ms;
+    connection->due_ms = is_services(phase) ? UINT64_MAX : clock_now_ms() + deadlines->limit_ms;
     pthread_mutex_unlock(&deadlines->mutex);
     if (before == HTTP_RUNNING)
         atomic_fetch_sub(&connection->load->calls, 1);
-    if (phase == HTTP_RUNNING) {
+    if (phase == HTTP_RUNNING)
         atomic_fetch_add(&connection->load->calls, 1);
+    if (is_services(phase))
         places_serve(connection->places, &connection->place);
-    } else {
+    else
         places_wait(connection->places, &connection->place, phase != HTTP_SENDING);
-    }
 }
 
 /* --- Bodies */
@@ -254,6 +260,8 @@ void http_deadlines_sweep(struct http_deadlines *deadlines)
             deadlines->lost(deadlines->lost_data, closed);
         end(closed);
     }
+    if (deadlines->swept)
+        deadlines->swept(deadlines->swept_data, now);
 }
 
 static void on_sweep(uv_timer_t *timer)

@@ -20,6 +20,7 @@ enum http_phase {
     HTTP_WAITING, /* for a request, after the last one or at the beginning */
     HTTP_READING, /* the request has begun */
     HTTP_RUNNING, /* a service has it, for as long as it likes */
+    HTTP_KEPT,    /* a service will answer later: keeping.h says until when */
     HTTP_SENDING, /* the answer */
 };
 
@@ -52,10 +53,16 @@ struct http_connection {
  * @param connection  About to be freed. @thread The one that sweeps. */
 typedef void http_connection_lost(void *data, struct http_connection *connection);
 
+/** Called by each sweep, for what else is to be looked at then. @param now_ms  Of clock_now_ms().
+ */
+typedef void http_swept(void *data, uint64_t now_ms);
+
 struct http_deadlines {
-    uint64_t limit_ms; /* for each phase but HTTP_RUNNING */
+    uint64_t limit_ms; /* for each phase but HTTP_RUNNING and HTTP_KEPT */
     http_connection_lost *lost;
     void *lost_data;
+    http_swept *swept; /* NULL: there is nothing else */
+    void *swept_data;
     pthread_mutex_t mutex; /* a leaf: nothing else is locked under it. Guards the rest */
     struct http_connection *first;
     struct hash_table handed_over; /* to a thread that has not taken them yet */
@@ -88,8 +95,8 @@ struct http_connection *http_deadlines_start(struct http_deadlines *deadlines, i
 /** The socket is about to be closed. @param connection  Freed; NULL is fine. */
 void http_deadlines_remove(struct http_deadlines *deadlines, struct http_connection *connection);
 
-/** Begins a phase; its time is counted from now. While it is HTTP_RUNNING the connection keeps its
- * place, see places.h. */
+/** Begins a phase; its time is counted from now. While it is HTTP_RUNNING or HTTP_KEPT the
+ * connection keeps its place, see places.h. */
 void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connection *connection,
                           enum http_phase phase);
 

@@ -2,6 +2,7 @@
 #include "http/exchange.h"
 
 #include "base/log_limit.h"
+#include "http/keeping.h"
 #include "http/path.h"
 #include "ws/field.h"
 
@@ -47,7 +48,7 @@ toni_exchange *http_exchange_create(const toni_host *host, struct MHD_Connection
     exchange->path_is_bad = size < 0;
     exchange->path = toni_str_make(exchange->text, size < 0 ? 0 : (size_t)size);
     buffer_init(&exchange->body);
-    buffer_init(&exchange->content);
+    buffer_init(&exchange->answer.content);
     read_address(exchange);
     return exchange;
 }
@@ -142,7 +143,7 @@ static bool value_is_legal(toni_str value)
     return true;
 }
 
-static int32_t exchange_add_header(toni_exchange *exchange, toni_str name, toni_str value)
+int32_t http_exchange_add_field(toni_exchange *exchange, toni_str name, toni_str value)
 {
     if (name.size == 0 || !token_valid(name) || is_reserved(name) || !value_is_legal(value))
         return TONI_ERR_INVALID;
@@ -161,8 +162,8 @@ static int32_t exchange_add_header(toni_exchange *exchange, toni_str name, toni_
     return TONI_OK;
 }
 
-static int32_t exchange_answer(toni_exchange *exchange, uint32_t status, toni_str content_type,
-                               toni_str body)
+int32_t http_answer_make(struct http_answer *answer, uint32_t status, toni_str content_type,
+                         toni_str body)
 {
     if (status < 200 || status > 599 || (content_type.size > 0 && !value_is_legal(content_type)))
         return TONI_ERR_INVALID;
@@ -173,11 +174,41 @@ static int32_t exchange_answer(toni_exchange *exchange, uint32_t status, toni_st
         free(type);
         return TONI_ERR_NO_MEMORY;
     }
-    free(exchange->content_type);
-    buffer_finish(&exchange->content);
-    exchange->status = status;
-    exchange->content_type = type;
-    exchange->content = content;
+    *answer = (struct http_answer){.status = status, .content_type = type, .content = content};
+    return TONI_OK;
+}
+
+void http_answer_finish(struct http_answer *answer)
+{
+    free(answer->content_type);
+    answer->content_type = NULL;
+    buffer_finish(&answer->content);
+}
+
+void http_exchange_put(toni_exchange *exchange, struct http_answer *answer)
+{
+    const struct http_answer before = exchange->answer;
+    exchange->answer = *answer;
+    *answer = before;
+}
+
+/* Once it is kept, others may answer at any moment: by its id, as the service has to. */
+static int32_t exchange_add_header(toni_exchange *exchange, toni_str name, toni_str value)
+{
+    return exchange->keeping ? TONI_ERR_INVALID : http_exchange_add_field(exchange, name, value);
+}
+
+static int32_t exchange_answer(toni_exchange *exchange, uint32_t status, toni_str content_type,
+                               toni_str body)
+{
+    struct http_answer answer;
+    const int32_t result = exchange->keeping
+                               ? TONI_ERR_INVALID
+                               : http_answer_make(&answer, status, content_type, body);
+    if (result != TONI_OK)
+        return result;
+    http_exchange_put(exchange, &answer);
+    http_answer_finish(&answer);
     return TONI_OK;
 }
 
@@ -188,16 +219,14 @@ static void clear_answer(toni_exchange *exchange)
     free(exchange->fields);
     exchange->fields = NULL;
     exchange->field_count = 0;
-    free(exchange->content_type);
-    exchange->content_type = NULL;
-    buffer_finish(&exchange->content);
+    http_answer_finish(&exchange->answer);
 }
 
 void http_exchange_refuse(toni_exchange *exchange, uint32_t status, const char *text,
                           const char *field, const char *value)
 {
     clear_answer(exchange);
-    exchange->status = status;
+    exchange->answer.status = status;
     /* Without memory the status has to say it all. */
     (void)exchange_answer(exchange, status, toni_str_of("text/plain; charset=utf-8"),
                           toni_str_of(text));
@@ -215,22 +244,22 @@ static bool has_content(uint32_t status)
 
 static struct MHD_Response *make_response(toni_exchange *exchange)
 {
-    if (!has_content(exchange->status)) {
-        buffer_finish(&exchange->content);
-        free(exchange->content_type);
-        exchange->content_type = NULL;
+    if (!has_content(exchange->answer.status)) {
+        buffer_finish(&exchange->answer.content);
+        free(exchange->answer.content_type);
+        exchange->answer.content_type = NULL;
     }
     struct MHD_Response *response = MHD_create_response_from_buffer(
-        exchange->content.length, exchange->content.bytes, MHD_RESPMEM_MUST_FREE);
+        exchange->answer.content.length, exchange->answer.content.bytes, MHD_RESPMEM_MUST_FREE);
     if (response)
-        buffer_init(&exchange->content); /* the bytes are the response's now */
+        buffer_init(&exchange->answer.content); /* the bytes are the response's now */
     return response;
 }
 
 static bool add_fields(const toni_exchange *exchange, struct MHD_Response *response)
 {
-    if (exchange->content_type && *exchange->content_type &&
-        MHD_add_response_header(response, "Content-Type", exchange->content_type) != MHD_YES)
+    if (exchange->answer.content_type && *exchange->answer.content_type &&
+        MHD_add_response_header(response, "Content-Type", exchange->answer.content_type) != MHD_YES)
         return false;
     if (exchange->is_last && MHD_add_response_header(response, "Connection", "close") != MHD_YES)
         return false;
@@ -246,7 +275,7 @@ int http_exchange_send(toni_exchange *exchange)
 {
     struct MHD_Response *response = make_response(exchange);
     bool sent = response && add_fields(exchange, response) &&
-                MHD_queue_response(exchange->mhd, exchange->status, response) == MHD_YES;
+                MHD_queue_response(exchange->mhd, exchange->answer.status, response) == MHD_YES;
     if (response)
         MHD_destroy_response(response);
     exchange->is_answered = true;
@@ -254,7 +283,7 @@ int http_exchange_send(toni_exchange *exchange)
         log_limited(LOG_LEVEL_WARN,
                     "an HTTP request could not be answered: its connection is closed",
                     log_brief("path", exchange->path.data, exchange->path.size),
-                    log_uint("status", exchange->status));
+                    log_uint("status", exchange->answer.status));
     }
     return sent ? 0 : -1;
 }
@@ -275,4 +304,5 @@ void http_exchange_fill_table(toni_host *table)
     table->exchange_header = exchange_header;
     table->exchange_add_header = exchange_add_header;
     table->exchange_answer = exchange_answer;
+    keeping_fill_table(table);
 }

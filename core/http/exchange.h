@@ -11,15 +11,30 @@
 
 struct MHD_Connection;
 struct http_connection;
+struct instance;
+struct keeping;
 struct slot;
+
+/* Of a 503, in seconds. */
+#define HTTP_RETRY_AFTER "5"
+
+/** What is answered, but for the header fields. */
+struct http_answer {
+    uint32_t status; /* 0: none yet */
+    char *content_type;
+    struct buffer content;
+};
 
 struct toni_exchange {
     const toni_host *host; /* first, for ever */
     struct MHD_Connection *mhd;
     struct http_connection *connection; /* of the deadlines */
     struct slot *service;               /* NULL until it is known */
-    const char *method;                 /* NULL until the head is whole; never "HEAD" */
-    bool is_asterisk;                   /* `OPTIONS *`: about the server as a whole */
+    struct instance *instance;          /* whose `on_request` runs with it; NULL: none does */
+    struct keeping *keeping;            /* it is answered later; NULL: it is not */
+    bool is_keep_refused;
+    const char *method; /* NULL until the head is whole; never "HEAD" */
+    bool is_asterisk;   /* `OPTIONS *`: about the server as a whole */
     bool path_is_bad;
     bool is_answered; /* the answer is libmicrohttpd's already */
     bool is_last;     /* of its connection, which is closed after the answer */
@@ -28,9 +43,7 @@ struct toni_exchange {
     size_t charged; /* bytes of it that count for all bodies together */
 
     /* The answer. */
-    uint32_t status; /* 0: none yet */
-    char *content_type;
-    struct buffer content;
+    struct http_answer answer;
     struct http_field *fields;
     size_t field_count;
 
@@ -53,6 +66,20 @@ void http_exchange_destroy(toni_exchange *exchange);
  * @param value  its value. */
 void http_exchange_refuse(toni_exchange *exchange, uint32_t status, const char *text,
                           const char *field, const char *value);
+
+/** Makes an answer.
+ * @return TONI_OK, and it is to be ended by http_answer_finish(); TONI_ERR_INVALID (status or
+ * type), TONI_ERR_NO_MEMORY. */
+int32_t http_answer_make(struct http_answer *answer, uint32_t status, toni_str content_type,
+                         toni_str body);
+
+void http_answer_finish(struct http_answer *answer);
+
+/** Answers, instead of what was answered before. @param answer  Taken; the one before is in it. */
+void http_exchange_put(toni_exchange *exchange, struct http_answer *answer);
+
+/** @return As toni_exchange_add_header. */
+int32_t http_exchange_add_field(toni_exchange *exchange, toni_str name, toni_str value);
 
 /** Hands the answer to libmicrohttpd. @return 0, or -1: then the connection can only be closed. */
 int http_exchange_send(toni_exchange *exchange);

@@ -333,6 +333,23 @@ static void write_answers(struct exposition *exposition, const char *service,
                           counter_read(&answers[i]));
 }
 
+static void write_kept(struct exposition *exposition, const struct kept_list *kept)
+{
+    static const char *const outcomes[KEPT_OUTCOME_COUNT] = {
+#define OUTCOME_LABEL(name, label) label,
+        KEPT_OUTCOMES(OUTCOME_LABEL)
+#undef OUTCOME_LABEL
+    };
+    write_gauge(exposition, "toni_http_kept",
+                "HTTP exchanges that services have kept, to answer them later.",
+                counter_read(&kept->waiting));
+    exposition_family(exposition, "toni_http_kept_total", "counter",
+                      "HTTP exchanges that services have kept, by what became of them.");
+    for (unsigned i = 0; i < KEPT_OUTCOME_COUNT; i++)
+        exposition_number(exposition, LABELS({"outcome", outcomes[i]}),
+                          counter_read(&kept->outcomes[i]));
+}
+
 static void write_http(struct exposition *exposition, const struct http_server *http)
 {
     exposition_family(exposition, "toni_http_requests_total", "counter",
@@ -345,6 +362,7 @@ static void write_http(struct exposition *exposition, const struct http_server *
     write_gauge(exposition, "toni_http_requests_running",
                 "HTTP requests that have begun and are not answered to the end.",
                 atomic_load(&http->requests));
+    write_kept(exposition, &http->slots->kept);
     write_gauge(exposition, "toni_http_body_bytes",
                 "Bytes of memory that bodies of HTTP requests take.",
                 atomic_load(&http->body_bytes));

@@ -7,6 +7,7 @@
 #include "http/exchange.h"
 #include "http/framing.h"
 #include "http/host.h"
+#include "http/keeping.h"
 #include "http/page.h"
 #include "http/path.h"
 #include "http/server.h"
@@ -30,8 +31,6 @@
 
 /* What libmicrohttpd keeps for each field, parameter and cookie, beside its text. */
 #define RECORD_BYTES 64
-
-#define RETRY_AFTER "5" /* seconds */
 
 #define TOO_LARGE "The body is too large.\n"
 
@@ -59,30 +58,40 @@ static size_t fit_below(toni_str base, void *data)
 /* OPTIONS is answered from what the service says of every method that it doesn't have. */
 static void answer_options(toni_exchange *exchange)
 {
-    if (exchange->status == 405 && strcmp(exchange->method, "OPTIONS") == 0)
-        exchange->status = 204;
+    if (exchange->answer.status == 405 && strcmp(exchange->method, "OPTIONS") == 0)
+        exchange->answer.status = 204;
 }
 
 static void call_instance(struct instance *instance, toni_exchange *exchange)
 {
+    exchange->instance = instance;
     int32_t result = instance_on_request(instance, exchange);
-    if (result == TONI_OK && exchange->status == 0) {
+    exchange->instance = NULL;
+    if (result == TONI_OK && keeping_has(exchange))
+        return;
+    keeping_end(exchange);
+    if (exchange->is_keep_refused && exchange->answer.status == 0) {
+        http_exchange_refuse(exchange, 503, "Too many requests wait for an answer.\n",
+                             "Retry-After", HTTP_RETRY_AFTER);
+        return;
+    }
+    if (result != TONI_OK)
+        instance_on_request_failed(instance, exchange, result);
+    if (result == TONI_OK && exchange->answer.status == 0) {
         log_limited_by(&instance->figures->unanswered_lines, LOG_LEVEL_WARN,
                        "a request was left without an answer: it gets 500",
                        log_str("instance", instance->setup.name),
                        log_brief("method", exchange->method, strlen(exchange->method)),
                        log_brief("path", exchange->path.data, exchange->path.size));
     }
-    if (result != TONI_OK || exchange->status == 0)
+    if (result != TONI_OK || exchange->answer.status == 0)
         http_exchange_refuse(exchange, 500, "The service failed to answer.\n", NULL, NULL);
-    else
-        answer_options(exchange);
 }
 
 static void refuse_at_the_end(toni_exchange *exchange)
 {
     http_exchange_refuse(exchange, 503, "The server is shutting down.\n", "Retry-After",
-                         RETRY_AFTER);
+                         HTTP_RETRY_AFTER);
 }
 
 /* The service may have been exchanged since it was found: then its successor answers, unless that
@@ -116,11 +125,13 @@ static void call_service(struct http_server *server, toni_exchange *exchange)
 static void count_answer(struct http_server *server, const toni_exchange *exchange)
 {
     struct counter *answers = exchange->service ? exchange->service->answers : server->answers;
-    counter_add_shared(&answers[exchange->status / 100 - 1], 1);
+    counter_add_shared(&answers[exchange->answer.status / 100 - 1], 1);
 }
 
 static enum MHD_Result send_answer(struct http_server *server, toni_exchange *exchange)
 {
+    if (exchange->service)
+        answer_options(exchange);
     exchange->is_last |= atomic_load(&server->draining);
     count_answer(server, exchange);
     http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_SENDING);
@@ -184,13 +195,31 @@ static void judge_head(const struct http_server *server, toni_exchange *exchange
     }
 }
 
+/* The service has kept the exchange: its connection sleeps until there is an answer. */
+static enum MHD_Result look_at_kept(struct http_server *server, toni_exchange *exchange)
+{
+    switch (keeping_look(exchange)) {
+    case KEEPING_SLEEPS:
+        http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_KEPT);
+        return MHD_YES;
+    case KEEPING_ENDS:
+        exchange->is_answered = true;
+        return MHD_NO;
+    case KEEPING_ANSWERS:
+        break;
+    }
+    return send_answer(server, exchange);
+}
+
 /* The request needs nothing more of the client. */
 static enum MHD_Result answer(struct http_server *server, toni_exchange *exchange)
 {
-    if (exchange->status == 0) {
+    if (exchange->answer.status == 0) {
         http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_RUNNING);
         call_service(server, exchange);
     }
+    if (keeping_has(exchange))
+        return look_at_kept(server, exchange);
     return send_answer(server, exchange);
 }
 
@@ -199,7 +228,7 @@ static enum MHD_Result answer(struct http_server *server, toni_exchange *exchang
 static enum MHD_Result cut(struct http_server *server, toni_exchange *exchange, uint32_t status,
                            const char *line, const char *fields, const char *text)
 {
-    exchange->status = status;
+    exchange->answer.status = status;
     exchange->is_answered = true;
     count_answer(server, exchange);
     http_cut_answer(exchange->connection->fd, line, fields, text);
@@ -230,7 +259,8 @@ static enum MHD_Result take_head(struct http_server *server, toni_exchange *exch
     }
     if (judge_framing(exchange, version))
         judge_head(server, exchange, method);
-    if (has_body(exchange) ? exchange->status == 0 : !field(exchange, MHD_HTTP_HEADER_EXPECT))
+    if (has_body(exchange) ? exchange->answer.status == 0
+                           : !field(exchange, MHD_HTTP_HEADER_EXPECT))
         return MHD_YES;
     exchange->is_last = true;
     return answer(server, exchange);
@@ -272,6 +302,8 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *mhd, const c
         return MHD_NO;
     if (!exchange->method)
         return take_head(server, exchange, method, version);
+    if (keeping_has(exchange))
+        return look_at_kept(server, exchange);
     if (*size > 0) {
         const size_t taken = *size;
         *size = 0;
@@ -318,6 +350,7 @@ static void end_exchange(struct http_server *server, struct http_connection *con
     connection->exchange = NULL;
     if (!exchange)
         return;
+    keeping_end(exchange);
     if (exchange->charged > 0)
         http_deadlines_note_body(&server->deadlines, connection, 0);
     atomic_fetch_sub(&server->body_bytes, exchange->charged);
@@ -421,11 +454,12 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *data, const char 
 /* How many connections there may be is decided before they come here. */
 struct MHD_Daemon *http_request_start(void *data)
 {
-    return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET,
-        0, NULL, NULL, on_access, data, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HEAD_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, data,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, data, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, data, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
+                                MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME,
+                            0, NULL, NULL, on_access, data, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+                            NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT_MAX,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES,
+                            MHD_OPTION_URI_LOG_CALLBACK, on_request_line, data,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, data,
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, data, MHD_OPTION_END);
 }

@@ -1,6 +1,7 @@
 /* The HTTP side; see server.h. */
 #include "http/server.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/page.h"
 #include "http/path.h"
@@ -9,9 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+/* How long those whose exchange is withdrawn as the host ends have for reading that. */
+#define LAST_ANSWERS_MS 100
 
 /* How late a deadline may be noticed. */
 #define LONGEST_SWEEP_MS 250
+
+static void sweep_kept(void *slots, uint64_t now_ms)
+{
+    kept_sweep(&((struct slots *)slots)->kept, now_ms);
+}
 
 struct http_server *http_server_create(const toni_host *host, struct slots *slots,
                                        const struct limits *limits, uv_async_t *drained)
@@ -23,6 +33,9 @@ struct http_server *http_server_create(const toni_host *host, struct slots *slot
         log_error("the HTTP server could not be made: out of memory");
         return NULL;
     }
+    server->deadlines.swept = sweep_kept;
+    server->deadlines.swept_data = slots;
+    slots->kept.most = limits->http_kept;
     server->host = host;
     server->slots = slots;
     server->limits = *limits;
@@ -200,12 +213,24 @@ static int report_running(struct http_server *server)
     return result;
 }
 
+/* What is kept can't wait any longer: libmicrohttpd must not be ended while a connection sleeps. */
+static void withdraw_kept(struct http_server *server)
+{
+    const struct timespec moment = {.tv_nsec = 2 * (long)NS_PER_MS};
+    const uint64_t until = clock_now_ms() + LAST_ANSWERS_MS;
+    const bool has_any = counter_read(&server->slots->kept.waiting) > 0;
+    kept_close(&server->slots->kept);
+    while (has_any && atomic_load(&server->requests) > 0 && clock_now_ms() < until)
+        nanosleep(&moment, NULL);
+}
+
 int http_server_stop(struct http_server *server)
 {
     http_server_drain(server);
     atomic_store(&server->ended, true); /* first: whoever still begins is seen by what follows */
     if (report_running(server))
         return -1;
+    withdraw_kept(server);
     for (size_t i = 0; i < server->listener_count; i++)
         http_listener_close(&server->listeners[i]);
     http_deadlines_unwatch(&server->deadlines);

@@ -251,18 +251,21 @@ int32_t instance_on_request(struct instance *instance, toni_exchange *exchange)
     call_begin(&call, instance, "on_request", NULL);
     const int32_t result = instance->descriptor->on_request(instance->self, exchange);
     callback_end(instance, &call);
-    if (result < 0) {
-        const toni_str method = toni_exchange_method(exchange), path = toni_exchange_path(exchange);
-
-        counter_add_shared(&instance->figures->callback_failures, 1);
-        log_limited_by(&instance->figures->failed_lines, LOG_LEVEL_WARN,
-                       "a callback failed, its request is answered with 500",
-                       log_str("instance", instance->setup.name), log_str("callback", "on_request"),
-                       log_brief("method", method.data, method.size),
-                       log_brief("path", path.data, path.size),
-                       log_str("error", toni_error_name(result)));
-    }
     return without_count(result);
+}
+
+void instance_on_request_failed(struct instance *instance, const toni_exchange *exchange,
+                                int32_t error)
+{
+    const toni_str method = toni_exchange_method(exchange), path = toni_exchange_path(exchange);
+
+    counter_add_shared(&instance->figures->callback_failures, 1);
+    log_limited_by(&instance->figures->failed_lines, LOG_LEVEL_WARN,
+                   "a callback failed, its request is answered with 500",
+                   log_str("instance", instance->setup.name), log_str("callback", "on_request"),
+                   log_brief("method", method.data, method.size),
+                   log_brief("path", path.data, path.size),
+                   log_str("error", toni_error_name(error)));
 }
 
 void instance_enter(struct instance *instance, const char *callback, struct plugin_call *call)
@@ -434,6 +437,7 @@ void instance_destroy(struct instance *instance)
 {
     if (!instance)
         return;
+    kept_withdraw(&instance->setup.slot->slots->kept, instance);
     tasks_cancel(instance);
     if (instance->descriptor->destroy) {
         PLUGIN_CALL(call);

@@ -116,9 +116,14 @@ void instance_on_disconnect(struct instance *instance, toni_client *client,
 /** Releases what a gateway kept with a client. @param data  NULL does nothing. */
 void instance_client_free(struct instance *instance, void *data);
 
-/** Only for a service that has one. A failure is logged and counted here.
- * @return TONI_OK, or an error that is answered with 500. */
+/** Only for a service that has one.
+ * @return TONI_OK, or an error: what that means only the caller knows, who reports with
+ * instance_on_request_failed() what is answered 500. */
 int32_t instance_on_request(struct instance *instance, toni_exchange *exchange);
+
+/** Logs and counts an `on_request` that failed. */
+void instance_on_request_failed(struct instance *instance, const toni_exchange *exchange,
+                                int32_t error);
 
 /** Logs and counts a callback that failed, and whose client is closed for that.
  * @param callback  Its name in the descriptor.

@@ -29,7 +29,12 @@ int slots_init(struct slots *slots)
     pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
     int error = pthread_mutex_init(&slots->lock, &attributes);
     pthread_mutexattr_destroy(&attributes);
-    return error ? -1 : 0;
+    if (error)
+        return -1;
+    if (!kept_list_init(&slots->kept, limits_default().http_kept))
+        return 0;
+    pthread_mutex_destroy(&slots->lock);
+    return -1;
 }
 
 void slots_begin(struct slots *slots)
@@ -69,6 +74,7 @@ void slots_finish(struct slots *slots)
         next = slot->next;
         slot_destroy(slot);
     }
+    kept_list_finish(&slots->kept);
     pthread_mutex_destroy(&slots->lock);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/gate.h"
 #include "instance/figures.h"
+#include "instance/kept.h"
 #include "rooms/lane_figures.h"
 #include "rooms/limits.h"
 
@@ -69,6 +70,7 @@ struct slots {
     pthread_mutex_t lock; /* a leaf */
     struct slot *_Atomic first;
     struct slot *last;
+    struct kept_list kept; /* HTTP exchanges of all services; has a lock of its own */
 };
 
 /** @return 0, or -1 on no memory. */

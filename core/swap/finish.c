@@ -91,6 +91,8 @@ static void end_one(struct swap *swap, size_t number)
     const size_t after = swap->changes.after[number];
 
     life_stop(now, number, after != NOBODY ? TONI_STOPPING_SWAP : TONI_STOPPING_REMOVED);
+    if (now->instances[number])
+        kept_withdraw(&now->slots->kept, now->instances[number]);
     const bool may_end = after != NOBODY ? !swap->next->setups[after].slot->retired
                                          : swap_empty_slot(swap, now->setups[number].slot);
     if (may_end)

@@ -115,6 +115,14 @@ struct toni_host {
     const toni_request *(*guard_request)(const toni_guard_ticket *ticket);
     int32_t (*guard_is_cancelled)(const toni_guard_ticket *ticket);
     void (*guard_decide)(toni_guard_ticket *ticket, int32_t result);
+
+    /* http.h: exchanges that are answered later */
+    int32_t (*exchange_keep)(toni_exchange *exchange, uint64_t limit_ms, toni_exchange_id *id);
+    int32_t (*kept_answer)(toni_context *context, toni_exchange_id id, uint32_t status,
+                           toni_str content_type, toni_str body);
+    int32_t (*kept_add_header)(toni_context *context, toni_exchange_id id, toni_str name,
+                               toni_str value);
+    int32_t (*kept_is_waiting)(toni_context *context, toni_exchange_id id);
 };
 
 /** The frozen first member of every handle, read.

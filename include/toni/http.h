@@ -2,7 +2,8 @@
  * HTTP requests to a service (RFC 9110), as its `on_request` reads and answers them.
  *
  * What is read is borrowed, and valid until `on_request` returns. What is written is copied. An
- * exchange must not be used after that, nor by another thread.
+ * exchange must not be used after that, nor by another thread. It can be kept, and answered later
+ * by its id: see toni_exchange_keep.
  *
  * A service gets the requests for its path and for all below it; dots in a path are not resolved.
  * The host has seen to it that the body is whole and not too large (`http_body_bytes`) and that the
@@ -13,9 +14,10 @@
  * The host answers by itself: 400 (the path is badly encoded, or the head says in two ways where
  * the request ends), 404 (no service), 405 (a method other than GET, HEAD, POST, PUT, PATCH, DELETE
  * and OPTIONS), 408 (too slow), 413 (the body), 431 and its kin (the head), 500 (`on_request`
- * failed or didn't answer), 501 (a `Transfer-Encoding` other than chunked), 503 (it is shutting
- * down). A service says 405 of the methods that it doesn't have, with a header field `Allow`; it
- * needn't know OPTIONS: if it says 405 of that too, the host makes 204 of it and keeps its `Allow`.
+ * failed, or neither answered nor kept the exchange), 501 (a `Transfer-Encoding` other than
+ * chunked), 503 (it is shutting down). A service says 405 of the methods that it doesn't have, with
+ * a header field `Allow`; it needn't know OPTIONS: if it says 405 of that too, the host makes 204
+ * of it and keeps its `Allow`.
  */
 #ifndef TONI_HTTP_H
 #define TONI_HTTP_H
@@ -102,6 +104,89 @@ static inline int32_t toni_exchange_answer(toni_exchange *exchange, uint32_t sta
                                            toni_str content_type, toni_str body)
 {
     return toni_host_of(exchange)->exchange_answer(exchange, status, content_type, body);
+}
+
+/* --- Answers later. An exchange that `on_request` has kept is answered by its id, once, on any
+ * thread: by a task, a job, a thread of the plugin's own, or when a receipt comes.
+ *
+ *     static int32_t on_request(void *self, toni_exchange *exchange)
+ *     {
+ *         struct service *service = self;
+ *         struct question *question = calloc(1, sizeof *question);
+ *         if (!question)
+ *             return TONI_ERR_NO_MEMORY;
+ *         question->service = service;
+ *         int32_t result = toni_exchange_keep(exchange, 5000, &question->id);
+ *         if (result == TONI_OK)
+ *             result = toni_work(service->context, look_up, answer, question, free);
+ *         else
+ *             free(question);
+ *         return result;
+ *     }
+ *
+ *     static void answer(void *self, void *data, int32_t result) // when look_up() has ended
+ *     {
+ *         struct service *service = self;
+ *         struct question *question = data;
+ *         (void)toni_exchange_answer_kept(service->context, question->id, 200,
+ *                                         TONI_LIT("text/plain"),
+ *                                         toni_str_of(question->found));
+ *     }
+ *
+ * The host answers by itself what is not answered in time (504), what is left when the instance has
+ * ended (503), and what is left when `drain_ms` is over (503); and it forgets a client that has
+ * gone or says that it sends nothing more. After that, as after an answer, nothing waits under the
+ * id any more: whatever is done with it gives TONI_ERR_NOT_FOUND. So a plugin has nothing to
+ * release, and one that forgets an exchange leaks nothing. */
+
+/** Keeps the exchange of the running `on_request`, which then returns TONI_OK: the answer comes
+ * later. If it returns an error, that is answered with 500, as ever, and the exchange is not kept.
+ * @param exchange  Neither answered nor kept yet. Once it is kept it can be read until `on_request`
+ * returns, and be answered only by its id. Header fields that were added stay.
+ * @param limit_ms  How long it may wait, in milliseconds; 0, or more than `http_kept_ms` of
+ * gateways.conf: as long as that says.
+ * @param id        Set to the exchange's id; left alone on an error.
+ * @return TONI_OK; TONI_ERR_INVALID (answered or kept already); TONI_ERR_LIMIT (`http_kept` of
+ * gateways.conf), TONI_ERR_CLOSING (the host ends), TONI_ERR_NO_MEMORY: of these three 503 is
+ * answered if the service doesn't answer otherwise, whatever `on_request` returns.
+ * @thread That of `on_request`. @since ABI 1.0 */
+static inline int32_t toni_exchange_keep(toni_exchange *exchange, uint64_t limit_ms,
+                                         toni_exchange_id *id)
+{
+    return toni_host_of(exchange)->exchange_keep(exchange, limit_ms, id);
+}
+
+/** Answers an exchange that was kept; also while its `on_request` still runs.
+ * @param context       Of the instance that has kept it.
+ * @param status        200 to 599.
+ * @param content_type  As toni_exchange_answer.
+ * @param body          Copied.
+ * @return TONI_OK, and it will go out; TONI_ERR_NOT_FOUND: it does not wait any more: it was
+ * answered, its time is over, or its client has gone; TONI_ERR_INVALID (status or type),
+ * TONI_ERR_NO_MEMORY: it still waits.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_exchange_answer_kept(toni_context *context, toni_exchange_id id,
+                                                uint32_t status, toni_str content_type,
+                                                toni_str body)
+{
+    return toni_host_of(context)->kept_answer(context, id, status, content_type, body);
+}
+
+/** Adds a header field to the answer of an exchange that was kept, before that is given.
+ * @return As toni_exchange_add_header; TONI_ERR_NOT_FOUND: it does not wait any more.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_exchange_add_header_kept(toni_context *context, toni_exchange_id id,
+                                                    toni_str name, toni_str value)
+{
+    return toni_host_of(context)->kept_add_header(context, id, name, value);
+}
+
+/** Tells whether an exchange still waits for its answer, so that long work can stop early. A client
+ * that has gone is noticed within a quarter of a second.
+ * @return 1, or 0, which it stays. @thread Any. @since ABI 1.0 */
+static inline int32_t toni_exchange_is_kept(toni_context *context, toni_exchange_id id)
+{
+    return toni_host_of(context)->kept_is_waiting(context, id);
 }
 
 #endif

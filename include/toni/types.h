@@ -38,6 +38,9 @@ typedef struct toni_guard_ticket toni_guard_ticket; /**< a guard's, that decides
  * another node. */
 typedef uint64_t toni_client_id;
 
+/** An HTTP exchange that is answered later (http.h): never 0, never reused while the host runs. */
+typedef uint64_t toni_exchange_id;
+
 /** Bytes that a client's name needs, the NUL included. */
 #define TONI_CLIENT_NAME_SIZE 17
 

@@ -32,7 +32,7 @@ static int32_t exchange_add_header(toni_exchange *exchange, toni_str name, toni_
     toni_fake_host *host = host_of(exchange);
     ck_assert_msg(name.size > 0 && value.size > 0, "a header field without a name or value");
     fake_record(host, "header %.*s: %.*s\n", TONI_STR_ARG(name), TONI_STR_ARG(value));
-    return fake_result_of(host, "header");
+    return fake_answer(host, "header", exchange_of(exchange)->id ? TONI_ERR_INVALID : TONI_OK);
 }
 
 static int32_t exchange_answer(toni_exchange *exchange, uint32_t status, toni_str content_type,
@@ -42,6 +42,8 @@ static int32_t exchange_answer(toni_exchange *exchange, uint32_t status, toni_st
     ck_assert_msg(status >= 200 && status <= 599, "%u is no status of an answer", status);
     fake_record(host, "answer %u %.*s %.*s\n", status, TONI_STR_ARG(content_type),
                 TONI_STR_ARG(body));
+    if (exchange_of(exchange)->id)
+        return TONI_ERR_INVALID;
     exchange_of(exchange)->status = status;
     return fake_result_of(host, "answer");
 }
@@ -90,7 +92,12 @@ void toni_fake_exchange_set_parameter(toni_fake_exchange *exchange, const char *
 int32_t toni_fake_exchange_run(toni_fake_exchange *exchange)
 {
     toni_fake_host *host = host_of(exchange);
-    return host->plugin->on_request(host->self, (toni_exchange *)exchange);
+    exchange->in_callback = 1;
+    const int32_t result = host->plugin->on_request(host->self, (toni_exchange *)exchange);
+    exchange->in_callback = 0;
+    if (result < 0)
+        toni_fake_exchange_withdraw(exchange);
+    return result;
 }
 
 void fake_exchange_fill(toni_host *table)

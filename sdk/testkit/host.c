@@ -18,6 +18,7 @@ void toni_fake_host_init(toni_fake_host *host)
     fake_guard_fill(&host->table);
     fake_context_fill(&host->table);
     fake_exchange_fill(&host->table);
+    fake_kept_fill(&host->table);
     fake_tasks_fill(&host->table);
     fake_state_fill(&host->table);
     host->context = host->connections = host->target = &host->table;

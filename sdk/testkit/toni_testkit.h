@@ -29,6 +29,7 @@
  *     target_send_with_receipt BODY: toni_fake_host_advance tells that all targets queued it
  *     header NAME: VALUE     answer STATUS TYPE BODY (of an HTTP request; BODY as it is)
  *     log LEVEL MESSAGE KEY=VALUE…, fail TEXT     (toni_fail)
+ *     keep ID MS             header_kept ID NAME: VALUE     answer_kept ID STATUS TYPE BODY
  *     after MS, every MS, cancel_timer ID, post, work
  *     state_write SIZE       acquire, release      (state.h)
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
@@ -71,6 +72,9 @@
 
 /** How many options a fake host takes, and how many headers and parameters a request. */
 #define TONI_FAKE_MAX 32
+
+/** How many exchanges (http.h) a plugin may keep at a time. */
+#define TONI_FAKE_MAX_KEPT 64
 
 /** How many bytes a state (state.h) may have. */
 #define TONI_FAKE_MAX_STATE 65536
@@ -190,6 +194,9 @@ typedef struct toni_fake_host {
 
     toni_fake_ticket tickets[TONI_FAKE_MAX_TICKETS]; /**< that are not over */
 
+    struct toni_fake_exchange *kept[TONI_FAKE_MAX_KEPT]; /**< that wait for an answer */
+    toni_exchange_id last_kept;
+
     uint64_t state_bytes; /**< that `export_state` may write: at first TONI_FAKE_MAX_STATE */
     int acquired;         /**< how often the plugin has acquired its context and not released it */
 
@@ -241,7 +248,9 @@ typedef struct toni_fake_exchange {
     size_t header_count;
     toni_fake_setting parameters[TONI_FAKE_MAX];
     size_t parameter_count;
-    uint32_t status; /**< of the answer; 0: none yet */
+    uint32_t status;     /**< of the answer; 0: none yet */
+    toni_exchange_id id; /**< that it is kept by and waits for an answer under; 0: it doesn't */
+    int in_callback;
 } toni_fake_exchange;
 
 TONI_BEGIN_DECLS
@@ -461,6 +470,11 @@ void toni_fake_exchange_set_parameter(toni_fake_exchange *exchange, const char *
 
 /** Hands the request to the service. @return What `on_request` returned. */
 int32_t toni_fake_exchange_run(toni_fake_exchange *exchange);
+
+/** Ends the wait of an exchange that the service has kept, as a host does when its client has gone
+ * or its time is over: from now on its id is known no more. To be called before the memory of an
+ * exchange goes that was kept and not answered. */
+void toni_fake_exchange_withdraw(toni_fake_exchange *exchange);
 
 TONI_END_DECLS
 

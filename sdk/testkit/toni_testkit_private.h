@@ -132,6 +132,7 @@ void fake_request_fill(toni_host *table);
 void fake_guard_fill(toni_host *table);
 void fake_context_fill(toni_host *table);
 void fake_exchange_fill(toni_host *table);
+void fake_kept_fill(toni_host *table);
 void fake_tasks_fill(toni_host *table);
 void fake_state_fill(toni_host *table);
 

@@ -72,10 +72,10 @@ static bool ask(const char *method, const char *path)
 static void check_content(const char *path, const char *type, const char *content)
 {
     ck_assert_msg(ask("GET", path), "%s", path);
-    ck_assert_uint_eq(exchange->status, 200);
-    ck_assert_str_eq(exchange->content_type, type);
-    ck_assert_uint_eq(exchange->content.length, strlen(content));
-    ck_assert_mem_eq(exchange->content.bytes, content, strlen(content));
+    ck_assert_uint_eq(exchange->answer.status, 200);
+    ck_assert_str_eq(exchange->answer.content_type, type);
+    ck_assert_uint_eq(exchange->answer.content.length, strlen(content));
+    ck_assert_mem_eq(exchange->answer.content.bytes, content, strlen(content));
 }
 
 /* Of the last answer. */
@@ -123,10 +123,10 @@ START_TEST(can_only_be_read)
 
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
         ck_assert(ask(methods[i], "/"));
-        ck_assert_uint_eq(exchange->status, 405);
+        ck_assert_uint_eq(exchange->answer.status, 405);
     }
     ck_assert(ask("OPTIONS", "/chat.js"));
-    ck_assert_uint_eq(exchange->status, 204);
+    ck_assert_uint_eq(exchange->answer.status, 204);
 }
 END_TEST
 
@@ -150,13 +150,13 @@ START_TEST(what_is_known_is_not_sent_again)
         (void)snprintf(list, sizeof list, "%s%s%s", lists[i].before, tag, lists[i].after);
         known_etags = list;
         ck_assert(ask("GET", "/chat.js"));
-        ck_assert_msg(exchange->status == 304, "%s", list);
-        ck_assert_uint_eq(exchange->content.length, 0);
+        ck_assert_msg(exchange->answer.status == 304, "%s", list);
+        ck_assert_uint_eq(exchange->answer.content.length, 0);
         ck_assert_str_eq(etag(), tag);
     }
     known_etags = "*";
     ck_assert(ask("GET", "/chat.js"));
-    ck_assert_uint_eq(exchange->status, 304);
+    ck_assert_uint_eq(exchange->answer.status, 304);
 }
 END_TEST
 
@@ -215,7 +215,7 @@ START_TEST(an_answer_that_lacks_a_field_is_not_sent)
 {
     add_result = TONI_ERR_NO_MEMORY;
     ck_assert(ask("GET", "/"));
-    ck_assert_uint_eq(exchange->status, 500);
+    ck_assert_uint_eq(exchange->answer.status, 500);
 }
 END_TEST
 
