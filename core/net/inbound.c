@@ -49,7 +49,8 @@ static void note(struct connection *connection)
     struct inbound *inbound = connection->inbound;
     struct worker *worker = connection->served.worker;
     const bool is_needed = inbound->message.length > 0 || inbound->message_began_ms != 0 ||
-                           inbound->inflating || inbound->rest || connection->is_paused;
+                           inbound->inflating || inbound->rest || inbound->link ||
+                           connection->is_paused;
     const uint64_t before = inbound->pin.bytes;
     const uint64_t bytes = is_needed ? memory_of(inbound) : 0;
     if (bytes > before)
@@ -60,7 +61,6 @@ static void note(struct connection *connection)
         pin_set(worker->lane, BUDGET_INBOUND, &inbound->pin, bytes);
     if (is_needed)
         return;
-    unlink_resumed(inbound);
     buffer_finish(&inbound->message);
     free(inbound);
     connection->inbound = NULL;
@@ -196,20 +196,36 @@ int inbound_begin_pause(struct connection *connection)
     return 0;
 }
 
+static void link_resumed(struct inbound *inbound)
+{
+    struct worker *worker = inbound->connection->served.worker;
+    if (inbound->link)
+        return;
+    inbound->next = NULL;
+    inbound->link = worker->last_resumed;
+    *inbound->link = inbound;
+    worker->last_resumed = &inbound->next;
+    worker->resumed_count++;
+}
+
 void inbound_resume(struct connection *connection)
 {
     struct inbound *inbound = connection->inbound;
     if (!inbound)
         return;
-    if ((inbound->rest || inbound->inflating) && !inbound->link) {
-        struct worker *worker = connection->served.worker;
-        inbound->next = NULL;
-        inbound->link = worker->last_resumed;
-        *inbound->link = inbound;
-        worker->last_resumed = &inbound->next;
-        worker->resumed_count++;
-    }
+    if (inbound->rest || inbound->inflating)
+        link_resumed(inbound);
     note(connection);
+}
+
+int inbound_set_aside(struct connection *connection)
+{
+    struct inbound *inbound = get(connection);
+    if (!inbound)
+        return -1;
+    link_resumed(inbound);
+    note(connection);
+    return 0;
 }
 
 struct connection *inbound_next_resumed(struct worker *worker)

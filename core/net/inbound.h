@@ -22,7 +22,7 @@ struct inbound {
     struct buffer message;
     uint64_t message_began_ms;   /* of the loop's clock; 0: none has */
     struct inflating *inflating; /* a message that came whole and was set aside, or NULL */
-    struct inbound *next;        /* of those that are resumed */
+    struct inbound *next;        /* of those that go on in a later turn */
     struct inbound **link;       /* what points here; NULL: it is not among them */
     uint8_t *rest;               /* bytes that wait to be read; allocated, or NULL */
     size_t rest_size;
@@ -66,11 +66,15 @@ uint8_t *inbound_take_rest(struct connection *connection, size_t *size);
  * @return 0, or -1 on no memory. */
 int inbound_begin_pause(struct connection *connection);
 
-/** Puts it behind those that go on with what is kept: see dispatch_resume. Does nothing if nothing
- * is kept that could go on. */
+/** Its pause has ended: puts it behind those that go on with what is kept, if something is. See
+ * dispatch_resume. */
 void inbound_resume(struct connection *connection);
 
-/** Takes the first of those that are resumed. @return NULL: there is none. */
+/** Puts it there, also if nothing is kept but more is to be read.
+ * @return 0, or -1 on no memory; not if something is kept. */
+int inbound_set_aside(struct connection *connection);
+
+/** Takes the first of those that go on. @return NULL: there is none. */
 struct connection *inbound_next_resumed(struct worker *worker);
 
 /** @return Whether what is kept is to be read before anything else. */

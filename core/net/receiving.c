@@ -15,16 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So often at most one socket is read from before others have their turn. */
-#define READS_AT_ONCE 4
-
 /* How much is read at once: what is handled within QUICK_NS may be twice as much the next time, and
- * what took more than LONG_NS half as much. A read may hold thousands of messages, and nobody knows
- * how long its gateway takes for each; others wait meanwhile. */
+ * what took more than a share of the turn half as much, since what is left of it has to be kept. A
+ * read may hold thousands of messages, and nobody knows how long its gateway takes for each. */
 #define FIRST_READ_SHIFT 4 /* 4 KiB */
 #define LAST_READ_SHIFT 6  /* 1 KiB */
-#define QUICK_NS 250000u
-#define LONG_NS 1000000u
+#define QUICK_NS (TURN_SHARE_NS / 2)
 
 static bool is_read_from(const struct connection *connection)
 {
@@ -206,14 +202,15 @@ static bool is_inflating(const struct connection *connection)
     return connection->inbound && connection->inbound->inflating;
 }
 
-/* It has used its share of the turn: it goes on in dispatch_resume, and nothing is read from it
- * until then. */
+/* It has used its share of the turn, and something is left of what it sent, here or in its socket:
+ * it goes on in dispatch_resume, and nothing is read from it until then. */
 static void set_aside(struct connection *connection)
 {
     if (connection->is_paused) /* goes on behind its pause */
         return;
+    if (inbound_set_aside(connection)) /* no memory: and nothing is kept, so its socket tells */
+        return;
     counter_add(&connection->served.worker->figures.deferred, 1);
-    inbound_resume(connection);
     stream_listen(&connection->stream, 0);
 }
 
@@ -263,14 +260,13 @@ void receiving_begin(struct connection *connection)
         &connection->served.worker->share); /* frames may have come with the handshake */
 }
 
-/* @return Whether a read that filled its buffer was handled quickly. */
-static bool adapt(struct connection *connection, uint64_t took_ns)
+/* After a read that filled its buffer. */
+static void adapt(struct connection *connection, uint64_t took_ns)
 {
-    if (took_ns > LONG_NS && connection->read_shift < LAST_READ_SHIFT)
+    if (took_ns > TURN_SHARE_NS && connection->read_shift < LAST_READ_SHIFT)
         connection->read_shift++;
     else if (took_ns < QUICK_NS && connection->read_shift > 0)
         connection->read_shift--;
-    return took_ns < QUICK_NS;
 }
 
 /* Where to read to, and how much: the rest of a long message goes where it belongs, all else to the
@@ -286,7 +282,7 @@ static uint8_t *choose_space(struct connection *connection, size_t *most)
     return connection->served.worker->received + CODEC_TAIL_MAX;
 }
 
-/* @return Whether there may be more to read at once. */
+/* @return Whether there may be more to read. */
 static bool read_once(struct connection *connection)
 {
     struct turn_share *share = &connection->served.worker->share;
@@ -305,8 +301,20 @@ static bool read_once(struct connection *connection)
     watching_heard(connection);
     read = join_rest(connection, read, &size);
     receiving_take(connection, read, size);
-    return was_full && adapt(connection, clock_now_ns() - began_ns) && is_read_from(connection) &&
-           !is_set_aside(connection);
+    if (was_full)
+        adapt(connection, clock_now_ns() - began_ns);
+    return was_full && is_read_from(connection) && !is_set_aside(connection);
+}
+
+/* Until nothing is left, or the share is used up. */
+static void read_on(struct connection *connection)
+{
+    while (read_once(connection)) {
+        if (turn_share_look(&connection->served.worker->share)) {
+            set_aside(connection);
+            return;
+        }
+    }
 }
 
 void receiving_readable(struct connection *connection)
@@ -316,8 +324,7 @@ void receiving_readable(struct connection *connection)
     if (is_set_aside(connection))
         return;
     turn_share_begin(&worker->share);
-    for (int reads = 1; read_once(connection) && reads < READS_AT_ONCE; reads++)
-        ;
+    read_on(connection);
     worker_flush_few(worker);
 }
 
@@ -351,6 +358,8 @@ void receiving_go_on(struct connection *connection)
     uint8_t *rest = inbound_take_rest(connection, &size);
     receiving_take(connection, rest, size);
     free(rest);
+    if (is_read_from(connection) && !is_set_aside(connection))
+        read_on(connection);
     if (connection->state == CONNECTION_OPEN && !connection->is_paused && !is_set_aside(connection))
         stream_listen(&connection->stream, STREAM_READ);
 }

@@ -158,5 +158,36 @@ class TestPings(SharesTestCase):
         self.assertGreater(self.deferred(), before)
 
 
+class TestFloods(SharesTestCase):
+    def test_who_sends_without_end_is_one_of_many(self):
+        """More than a worker reads in a turn waits in each socket, all the time."""
+        flood, over = frame(PING, "x" * 100) * 1000, threading.Event()
+
+        def pour(client):
+            while not over.is_set():
+                client.send_raw(flood)
+
+        def drain(client):
+            while client._fill():
+                client.buffer.clear()
+
+        before, floods = self.deferred(), []
+        for _ in range(8):
+            client = self.client("/echo", greeted=False)
+            ends = [self.in_its_own_thread(lambda c=client, w=w: w(c)) for w in (pour, drain)]
+            floods.append((client, ends))
+        honest = self.client("/echo", greeted=False)
+        for number in range(scaled(200, 50)):
+            text = "honest %d" % number
+            self.assertEqual(honest.ask(text), text)
+        self.eventually(lambda: self.deferred() > before, "some are set aside")
+        over.set()
+        for client, ends in floods:
+            ends[0]()
+            client.send_frame(CLOSE, close_payload(1000))
+            ends[1]()
+        self.shows("inbound_bytes", 0)
+
+
 if __name__ == "__main__":
     main()

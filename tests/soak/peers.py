@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import collections
+import contextvars
 import os
 import socket
 import struct
@@ -23,6 +25,21 @@ def kind(call):
 
 class Unexpected(Exception):
     """The host has done what it should not."""
+
+
+class Done:
+    """What one kind has done."""
+
+    def __init__(self):
+        self.connections, self.bytes = 0, 0  # connections that came as far as the kind wants them
+
+
+DONE = collections.defaultdict(Done)  # by kind
+CURRENT = contextvars.ContextVar("kind")  # of the task, and of those that it makes
+
+
+def done():
+    return DONE[CURRENT.get()]
 
 
 class Targets:
@@ -48,6 +65,7 @@ class Peer:
             await asyncio.wait_for(connecting, 10)
             self.reader, self.writer = await asyncio.open_connection(sock=self.sock, limit=8192)
             await self.greet()
+            done().connections += 1
         except BaseException:
             self.drop()
             raise
@@ -70,6 +88,7 @@ class Peer:
     async def send(self, data):
         self.writer.write(data)
         await self.writer.drain()
+        done().bytes += len(data)
 
     async def read_to_the_end(self):
         """@return What the host said until it ended the connection, the last 4,096 bytes of it."""

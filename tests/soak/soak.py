@@ -98,7 +98,7 @@ class Hostile:
         faults = ["a hostile client failed: " + text for text in report["failed"]]
         if report["unexpected"]:
             faults.append("%d times it got what it should not" % report["unexpected"])
-        idle = [name for name, count in report["attacks"].items() if count == 0]
+        idle = [name for name, did in report["attacks"].items() if did["connections"] == 0]
         return report["attacks"], faults + ["nobody was " + name for name in idle]
 
 
@@ -193,7 +193,8 @@ def run(options):
             p99_ms(report),
         )
     )
-    say("hostile: " + ", ".join("%s %d" % pair for pair in watched.attacks.items()))
+    for name, did in watched.attacks.items():
+        say("hostile: %-26s %6d times, %9.1f KiB" % (name, did["connections"], did["bytes"] / 1024))
     if not options.losses_only:
         if p99_ms(report) > calm * P99_TIMES:
             faults.append("p99 is %.2f times that without the hostile" % (p99_ms(report) / calm))
