@@ -24,7 +24,7 @@ install(FILES README.md CHANGELOG.md CONTRIBUTING.md gateways.conf DESTINATION $
 
 set(TONI_SDK_DIR ${CMAKE_INSTALL_DATADIR}/toni/sdk)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/toni)
-install(DIRECTORY sdk/testkit sdk/template DESTINATION ${TONI_SDK_DIR} COMPONENT sdk)
+install(DIRECTORY sdk/testkit sdk/template DESTINATION ${TONI_SDK_DIR} COMPONENT sdk USE_SOURCE_PERMISSIONS)
 
 set_target_properties(toni_sdk PROPERTIES EXPORT_NAME toni)
 install(TARGETS toni_sdk EXPORT toniTargets
@@ -37,7 +37,7 @@ install(FILES ${PROJECT_BINARY_DIR}/toni.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/
 
 configure_package_config_file(cmake/toniConfig.cmake.in toniConfig.cmake
   INSTALL_DESTINATION ${package_dir}
-  PATH_VARS TONI_PLUGINS_DIR TONI_SDK_DIR
+  PATH_VARS TONI_PLUGINS_DIR TONI_SDK_DIR CMAKE_INSTALL_BINDIR
   NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 # Until 1.0 each minor version may change the plugin ABI.
 write_basic_package_version_file(toniConfigVersion.cmake COMPATIBILITY SameMinorVersion

@@ -28,8 +28,8 @@ function(toni_add_plugin name)
   endif()
 endfunction()
 
-# toni_add_plugin_test(NAME SOURCES FILE... [PLUGIN TARGET]): a test of ctest, with Check and the fake host of
-# toni_testkit.h. TARGET is built first, and its file's name is TONI_PLUGIN_FILE in the sources. The project must have
+# toni_add_plugin_test(NAME SOURCES FILE... [PLUGIN TARGET]): a test of ctest, with Check, the fake host of toni_testkit.h
+# and the real one of toni_real_host.h. TARGET is built first, and its file's name is TONI_PLUGIN_FILE in the sources. The project must have
 # the language C enabled.
 function(toni_add_plugin_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "PLUGIN" "SOURCES")
@@ -43,7 +43,14 @@ function(toni_add_plugin_test name)
     target_link_libraries(toni_testkit PUBLIC toni::toni PkgConfig::CHECK ${CMAKE_DL_LIBS})
     # All that includes toni_testkit.h sees the whole table, in whatever order it includes headers.
     target_compile_definitions(toni_testkit PUBLIC TONI_ABI_NEEDED=TONI_ABI_MINOR)
+    target_compile_definitions(toni_testkit PRIVATE _GNU_SOURCE)
     set_target_properties(toni_testkit PROPERTIES C_STANDARD 11)
+    # The program that toni_real_host.h starts.
+    if(TARGET toni)
+      target_compile_definitions(toni_testkit PRIVATE TONI_PROGRAM="$<TARGET_FILE:toni>")
+    elseif(toni_PROGRAM)
+      target_compile_definitions(toni_testkit PRIVATE TONI_PROGRAM="${toni_PROGRAM}")
+    endif()
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE toni::testkit)
