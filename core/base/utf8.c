@@ -64,12 +64,33 @@ size_t utf8_character(const void *bytes, size_t length)
     return 0;
 }
 
-/* Eight at a time: most messages are ASCII, and every message is checked. */
-static bool is_ascii_word(const unsigned char *bytes)
+/* So many bytes are looked at together. */
+#define ASCII_BLOCK (2 * sizeof(uint64_t))
+
+#define NOT_ASCII UINT64_C(0x8080808080808080)
+
+static uint64_t word_at(const unsigned char *bytes)
 {
     uint64_t word;
     memcpy(&word, bytes, sizeof word);
-    return (word & UINT64_C(0x8080808080808080)) == 0;
+    return word;
+}
+
+/* Two words at a time: most messages are ASCII, and every message is checked.
+ * @return How many of the first bytes are, in whole blocks. */
+static size_t ascii_blocks(const unsigned char *bytes, size_t length)
+{
+    size_t at = 0;
+    while (length - at >= ASCII_BLOCK &&
+           ((word_at(bytes + at) | word_at(bytes + at + sizeof(uint64_t))) & NOT_ASCII) == 0)
+        at += ASCII_BLOCK;
+    return at;
+}
+
+/* What is left is less than a block, and the one that ends with it begins before. */
+static bool ends_in_ascii(const unsigned char *bytes, size_t length)
+{
+    return length >= ASCII_BLOCK && ascii_blocks(bytes + length - ASCII_BLOCK, ASCII_BLOCK) > 0;
 }
 
 uint8_t utf8_continue(uint8_t old, const void *bytes, size_t length)
@@ -78,12 +99,16 @@ uint8_t utf8_continue(uint8_t old, const void *bytes, size_t length)
     uint64_t state = old;
     size_t at = 0;
 
-    for (; length - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
-        if ((state & STATE_BITS) == START && is_ascii_word(b + at))
-            continue;
-        for (size_t i = 0; i < sizeof(uint64_t); i++)
-            state = step(state, b[at + i]);
+    while (length - at >= ASCII_BLOCK) {
+        if ((state & STATE_BITS) == START)
+            at += ascii_blocks(b + at, length - at);
+        if (length - at < ASCII_BLOCK)
+            break;
+        for (size_t end = at + ASCII_BLOCK; at < end; at++)
+            state = step(state, b[at]);
     }
+    if (at < length && (state & STATE_BITS) == START && ends_in_ascii(b, length))
+        return START;
     for (; at < length; at++)
         state = step(state, b[at]);
     return state & STATE_BITS;

@@ -96,19 +96,21 @@ static void note_fresh(struct receiver *receiver, uint64_t messages, uint64_t by
 enum outbox_answer receiver_enqueue(struct receiver *receiver, struct batch *batch, uint32_t first,
                                     uint32_t count)
 {
+    struct outbox *outbox = &receiver->outbox;
+    const uint64_t before = outbox->bytes;
     enum outbox_answer answer = OUTBOX_TOOK;
     if (receiver->close_queued || receiver->write_shut || receiver->starved) {
         count_dropped(receiver, receiver->starved ? DROP_NO_MEMORY : DROP_CLOSING, count);
         return receiver->starved ? OUTBOX_NO_MEMORY : OUTBOX_CLOSED;
     }
-    if (outbox_push(&receiver->outbox, batch, first, count)) {
+    if (outbox_push(outbox, batch, first, count)) {
         count_dropped(receiver, DROP_NO_MEMORY, count);
         receiver->starved = true;
         answer = OUTBOX_NO_MEMORY;
     } else {
         counter_add(&receiver->lane->figures.queued, count);
     }
-    note_fresh(receiver, count, batch_offset(batch, first + count) - batch_offset(batch, first));
+    note_fresh(receiver, count, outbox->bytes - before);
     touch(receiver);
     return answer;
 }

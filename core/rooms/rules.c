@@ -3,10 +3,23 @@
 
 #include "base/utf8.h"
 
+/* Most names are, and every broadcast looks at one. */
+static bool is_printable_ascii(toni_str name)
+{
+    unsigned outside = 0;
+    for (size_t i = 0; i < name.size; i++) {
+        const unsigned above = (unsigned)(uint8_t)name.data[i] - 0x20u;
+        outside |= above > 0x7eu - 0x20u;
+    }
+    return !outside;
+}
+
 bool room_name_valid(toni_str name)
 {
-    return name.size >= 1 && name.size <= ROOM_NAME_MAX && utf8_valid(name.data, name.size) &&
-           !utf8_has_control(name.data, name.size);
+    if (name.size < 1 || name.size > ROOM_NAME_MAX)
+        return false;
+    return is_printable_ascii(name) ||
+           (utf8_valid(name.data, name.size) && !utf8_has_control(name.data, name.size));
 }
 
 /* RFC 6455, section 7.4; 1004 to 1006 and 1015 never go on the wire. */

@@ -28,6 +28,8 @@ static uint8_t *encode_head(uint8_t *out, unsigned first_byte, size_t payload)
 
 uint64_t frame_message_size(uint64_t size)
 {
+    if (size <= FRAGMENT_PAYLOAD) /* without a division: nearly every message is */
+        return head_size((size_t)size) + size;
     uint64_t full = size / FRAGMENT_PAYLOAD;
     uint64_t rest = size % FRAGMENT_PAYLOAD;
     if (full > 0 && rest == 0)
