@@ -60,7 +60,7 @@ static int32_t members_locked(struct room *room, const toni_host *host, toni_cli
     toni_client_id *ids = (toni_client_id *)(snapshot + 1);
     size_t found = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const toni_client *client = client_of_receiver(room->list[i]->receiver);
+        const toni_client *client = client_of_receiver(room_list(room)[i]->receiver);
         if (!atomic_load_explicit(&client->is_leaving, memory_order_acquire))
             ids[found++] = client->receiver.id;
     }

@@ -1,53 +1,64 @@
 /* Audiences; see audience.h. */
 #include "rooms/audience.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct audience *audience_create(struct room *room)
+static_assert(LANES_MAX - 1 <= UINT8_MAX, "an audience has the index of its lane in a byte");
+
+struct audience *audience_create(struct room *room, uint32_t lane)
 {
     struct audience *audience = malloc(sizeof *audience);
-    if (!audience)
-        return NULL;
-    *audience = (struct audience){.room = room, .capacity = 1};
-    audience->members = &audience->first;
+    if (audience)
+        *audience = (struct audience){.room = room, .lane = (uint8_t)lane};
     return audience;
 }
 
-struct member *audience_reserve(uint32_t capacity)
+struct member *audience_reserve(uint8_t step)
 {
-    return malloc(capacity * sizeof(struct member));
+    return malloc(audience_space(step) * sizeof(struct member));
 }
 
-void audience_move(struct audience *audience, struct member *members, uint32_t capacity)
-{
-    memcpy(members, audience->members, audience->count * sizeof *members);
-    if (audience->members != &audience->first)
-        free(audience->members);
-    audience->members = members;
-    audience->capacity = capacity;
-}
-
-static void put(struct audience *audience, uint32_t index, struct member member)
+static void put(const struct audience *audience, uint32_t index, struct member member)
 {
     audience->members[index] = member;
     member.membership->index = index;
 }
 
-void audience_add(struct audience *audience, struct membership *membership)
+void audience_move(struct audience *audience, struct member *members)
 {
-    put(audience, audience->count++,
-        (struct member){.receiver = membership->receiver, .membership = membership});
+    if (audience->has_array) {
+        memcpy(members, audience->members, audience->count * sizeof *members);
+        free(audience->members);
+    } else if (audience->count > 0) {
+        members[0] = (struct member){audience->only->receiver, audience->only};
+    }
+    audience->members = members;
+    audience->has_array = true;
 }
 
-void audience_remove(struct membership *membership)
+void audience_add(struct membership *membership)
+{
+    struct audience *audience = membership->audience;
+    if (audience->has_array) {
+        put(audience, audience->count, (struct member){membership->receiver, membership});
+    } else {
+        audience->only = membership;
+        membership->index = 0;
+    }
+    audience->count++;
+}
+
+void audience_remove(const struct membership *membership)
 {
     struct audience *audience = membership->audience;
     const uint32_t last = --audience->count;
+    if (!audience->has_array)
+        return;
     if (last == 0) {
-        if (audience->members != &audience->first)
-            free(audience->members);
-        free(audience);
+        free(audience->members);
+        audience->has_array = false;
     } else if (membership->index < last) {
         put(audience, membership->index, audience->members[last]);
     }
@@ -75,42 +86,46 @@ __attribute__((noinline)) static void hand_out_either(const struct audience *aud
     }
 }
 
-static void hand_up_to(struct membership *membership, struct batch *batch, uint32_t end)
+static void hand_up_to(struct receiver *receiver, struct batch *batch, uint32_t end)
 {
-    struct receiver *receiver = membership->receiver;
-    if (membership->next < end)
-        (void)receiver_enqueue(receiver, receiver_batch(receiver, batch), membership->next,
-                               end - membership->next);
+    if (receiver->resume < end)
+        (void)receiver_enqueue(receiver, receiver_batch(receiver, batch), receiver->resume,
+                               end - receiver->resume);
 }
 
 /* Moves each who is left out of something to the front of the members, and hands them what is for
  * them: so the common loop, which begins behind them, needs no check for that.
  * @return How many they are. */
-static uint32_t hand_to_excepted(struct audience *audience, struct batch *batch, uint32_t first,
-                                 uint32_t end, const struct exception *exceptions)
+static uint32_t hand_to_excepted(const struct audience *audience, struct batch *batch,
+                                 uint32_t first, uint32_t end, const struct exception *exceptions)
 {
     uint32_t front = 0;
     for (const struct exception *e = exceptions; e; e = e->next) {
-        struct membership *membership = e->membership;
-        const uint32_t index = membership->index;
+        const uint32_t index = e->membership->index;
+        struct receiver *receiver = e->membership->receiver;
         if (index >= front) {
             const struct member member = audience->members[index];
             if (index > front)
                 put(audience, index, audience->members[front]);
             put(audience, front++, member);
-            membership->next = first;
+            receiver->resume = first;
         }
-        hand_up_to(membership, batch, e->message);
-        membership->next = e->message + 1;
+        hand_up_to(receiver, batch, e->message);
+        receiver->resume = e->message + 1;
     }
     for (uint32_t i = 0; i < front; i++)
-        hand_up_to(audience->members[i].membership, batch, end);
+        hand_up_to(audience->members[i].receiver, batch, end);
     return front;
 }
 
-void audience_deliver(struct audience *audience, struct batch *batch, uint32_t first,
+void audience_deliver(const struct audience *audience, struct batch *batch, uint32_t first,
                       uint32_t count, const struct exception *exceptions)
 {
+    if (!audience->has_array) { /* nobody is left out of what is for one */
+        struct receiver *receiver = audience->only->receiver;
+        (void)receiver_enqueue(receiver, receiver_batch(receiver, batch), first, count);
+        return;
+    }
     const uint32_t from =
         exceptions ? hand_to_excepted(audience, batch, first, first + count, exceptions) : 0;
     if (batch->deflated)

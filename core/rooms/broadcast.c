@@ -48,13 +48,18 @@ static void close_delivered(struct room *room, struct batch *batch)
     lock_give(&room->lock);
 }
 
+static void give_exceptions(struct exception *list)
+{
+    for (struct exception *next; list; list = next) {
+        next = list->next;
+        spare_give(SPARE_EXCEPTION, list);
+    }
+}
+
 static void drop(struct command *command)
 {
     struct delivery *delivery = (struct delivery *)command;
-    for (struct exception *next, *e = delivery->first_exception; e; e = next) {
-        next = e->next;
-        spare_give(SPARE_EXCEPTION, e);
-    }
+    give_exceptions(delivery->first_exception);
     batch_unref(delivery->batch);
     spare_give(SPARE_COMMAND, delivery);
 }
@@ -76,52 +81,45 @@ static const struct command_type delivery_type = {deliver, drop};
 
 /* --- Memory: all is there before anything is changed */
 
-/* One command for each lane is what a broadcast uses, at most. */
-static int reserve_commands(struct room *room)
+struct reserve {
+    struct delivery *deliveries; /* one for each audience */
+    struct exception *exceptions;
+};
+
+static struct delivery *next_of(const struct delivery *delivery)
 {
-    while (room->spare_count < room->share_count) {
-        struct command *spare = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
-        if (!spare)
+    return (struct delivery *)delivery->command.next; /* at its beginning, or NULL */
+}
+
+static void give_back(struct reserve *reserve)
+{
+    for (struct delivery *next, *delivery = reserve->deliveries; delivery; delivery = next) {
+        next = next_of(delivery);
+        spare_give(SPARE_COMMAND, delivery);
+    }
+    give_exceptions(reserve->exceptions);
+}
+
+/* One command for each lane and an exception for each who is left out are used, at most.
+ * @return 0, or -1 on no memory. */
+static int take_reserve(const struct room *room, const struct excepted *excepted,
+                        struct reserve *reserve)
+{
+    for (struct audience *audience = room->audiences; audience; audience = audience->next) {
+        struct delivery *delivery = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
+        if (!delivery)
             return -1;
-        spare->next = room->spares;
-        room->spares = spare;
-        room->spare_count++;
+        delivery->command.next = (struct command *)reserve->deliveries;
+        delivery->audience = audience;
+        reserve->deliveries = delivery;
     }
-    return 0;
-}
-
-/* A busy room uses one again; more would cost a room on many lanes memory for ever. */
-static void give_back_commands(struct room *room)
-{
-    while (room->spare_count > 1) {
-        struct command *spare = room->spares;
-        room->spares = spare->next;
-        room->spare_count--;
-        spare_give(SPARE_COMMAND, spare);
-    }
-}
-
-static void give_back_exceptions(struct exception *list)
-{
-    for (struct exception *next; list; list = next) {
-        next = list->next;
-        spare_give(SPARE_EXCEPTION, list);
-    }
-}
-
-/* @return 0, or -1 on no memory; then there are none. */
-static int reserve_exceptions(const struct excepted *excepted, struct exception **list)
-{
-    *list = NULL;
     for (uint32_t i = 0; excepted && i < excepted->count; i++) {
         struct exception *exception = spare_take(SPARE_EXCEPTION, sizeof *exception);
-        if (!exception) {
-            give_back_exceptions(*list);
-            *list = NULL;
+        if (!exception)
             return -1;
-        }
-        exception->next = *list;
-        *list = exception;
+        *exception =
+            (struct exception){.next = reserve->exceptions, .membership = excepted->members[i]};
+        reserve->exceptions = exception;
     }
     return 0;
 }
@@ -132,7 +130,7 @@ static int reserve_exceptions(const struct excepted *excepted, struct exception 
 static int open_batch(struct room *room, uint64_t encoded, uint64_t variant)
 {
     uint64_t slack = encoded + BATCH_SLACK <= BATCH_MAX ? BATCH_SLACK : 0;
-    room->open = batch_create_broadcast(room->topic, encoded + slack);
+    room->open = batch_create_broadcast(&room->topic, encoded + slack);
     if (!room->open)
         return -1;
     if (variant == 0 || !batch_add_variant(room->open, variant + slack))
@@ -154,32 +152,17 @@ static int append_to_open(struct room *room, const toni_message *message, uint64
 
 /* --- Posting */
 
-static struct delivery *take_spare(struct room *room, struct audience *audience, uint32_t message)
+/* Those of this audience are taken from the reserve. */
+static void add_exceptions(struct delivery *delivery, uint32_t message, struct reserve *reserve)
 {
-    struct delivery *delivery = (struct delivery *)room->spares;
-    room->spares = delivery->command.next;
-    room->spare_count--;
-    atomic_fetch_add_explicit(&room->open->deliveries, 1, memory_order_relaxed);
-    *delivery = (struct delivery){
-        .command.type = &delivery_type,
-        .audience = audience,
-        .batch = batch_ref(room->open),
-        .first = message,
-        .count = 1,
-    };
-    return delivery;
-}
-
-/* Those on this lane are taken from the list. */
-static void add_exceptions(struct delivery *delivery, const struct excepted *excepted,
-                           const struct lane *lane, uint32_t message, struct exception **list)
-{
-    for (uint32_t i = 0; i < excepted->count; i++) {
-        if (excepted->members[i]->receiver->lane != lane)
+    for (struct exception *exception, **link = &reserve->exceptions; (exception = *link);) {
+        if (exception->membership->audience != delivery->audience) {
+            link = &exception->next;
             continue;
-        struct exception *exception = *list;
-        *list = exception->next;
-        *exception = (struct exception){.membership = excepted->members[i], .message = message};
+        }
+        *link = exception->next;
+        exception->next = NULL;
+        exception->message = message;
         if (delivery->last_exception)
             delivery->last_exception->next = exception;
         else
@@ -188,44 +171,58 @@ static void add_exceptions(struct delivery *delivery, const struct excepted *exc
     }
 }
 
-/* Lengthens the lane's last command if that is for the message before. */
-static void post_to(struct room *room, const struct share *share, uint32_t targets,
-                    const struct excepted *excepted, struct exception **exceptions)
+/* Lengthens the lane's last command instead, if that is for the message before.
+ * @return Whether the delivery was posted. */
+static bool post_to(const struct room *room, struct delivery *delivery, uint32_t targets,
+                    struct reserve *reserve)
 {
+    struct audience *audience = delivery->audience;
     const uint32_t message = room->open->count - 1;
-    struct lane *lane = &room->connections->lanes[share->lane];
+    struct lane *lane = &room->connections->lanes[audience->lane];
     struct command *last = lane_begin_post(lane);
-    struct delivery *delivery = (struct delivery *)last;
-    const bool is_next = last && last->type == &delivery_type && delivery->batch == room->open &&
-                         delivery->first + delivery->count == message &&
-                         delivery->audience == share->audience;
-    if (is_next)
-        delivery->count++;
-    else
-        delivery = take_spare(room, share->audience, message);
-    if (targets < share->targets)
-        add_exceptions(delivery, excepted, lane, message, exceptions);
+    struct delivery *before = (struct delivery *)last;
+    const bool is_next = last && last->type == &delivery_type && before->batch == room->open &&
+                         before->first + before->count == message && before->audience == audience;
+    if (is_next) {
+        before->count++;
+    } else {
+        atomic_fetch_add_explicit(&room->open->deliveries, 1, memory_order_relaxed);
+        *delivery = (struct delivery){
+            .command.type = &delivery_type,
+            .audience = audience,
+            .batch = batch_ref(room->open),
+            .first = message,
+            .count = 1,
+        };
+    }
+    if (targets < audience->targets)
+        add_exceptions(is_next ? before : delivery, message, reserve);
     counter_add(&lane->targeted, targets);
     lane_end_post(lane, is_next ? NULL : &delivery->command);
+    return !is_next;
 }
 
-static uint32_t excepted_on(const struct excepted *excepted, uint32_t lane)
+static uint32_t excepted_of(const struct reserve *reserve, const struct audience *audience)
 {
     uint32_t found = 0;
-    for (uint32_t i = 0; i < excepted->count; i++)
-        found += excepted->members[i]->receiver->lane->index == lane;
+    for (const struct exception *e = reserve->exceptions; e; e = e->next)
+        found += e->membership->audience == audience;
     return found;
 }
 
-static void post(struct room *room, const struct excepted *excepted, struct exception **exceptions)
+/* Uses the reserve, or gives it back. */
+static void post(struct room *room, struct reserve *reserve)
 {
     room->seq++;
-    for (uint32_t i = 0; i < room->share_count; i++) {
-        const struct share *share = &room->shares[i];
-        const uint32_t left_out = excepted ? excepted_on(excepted, share->lane) : 0;
-        if (left_out < share->targets)
-            post_to(room, share, share->targets - left_out, excepted, exceptions);
+    for (struct delivery *next, *delivery = reserve->deliveries; delivery; delivery = next) {
+        const struct audience *audience = delivery->audience;
+        const uint32_t left_out = excepted_of(reserve, audience);
+        next = next_of(delivery);
+        if (left_out == audience->targets ||
+            !post_to(room, delivery, audience->targets - left_out, reserve))
+            spare_give(SPARE_COMMAND, delivery);
     }
+    give_exceptions(reserve->exceptions);
 }
 
 /* --- Sending */
@@ -270,17 +267,15 @@ int32_t broadcast_locked(struct room *room, const toni_message *message,
         variant = 0; /* there is no space for both: all get it as it is */
         deflated = NULL;
     }
-    struct exception *exceptions;
-    if (reserve_exceptions(excepted, &exceptions) || reserve_commands(room) ||
+    struct reserve reserve = {0};
+    if (take_reserve(room, excepted, &reserve) ||
         append_to_open(room, message, encoded, deflated, variant)) {
-        give_back_exceptions(exceptions);
+        give_back(&reserve);
         release(room, encoded + variant);
         return TONI_ERR_NO_MEMORY;
     }
     room->open->charged += (uint32_t)(encoded + variant);
-    post(room, excepted, &exceptions);
-    give_back_exceptions(exceptions);
-    give_back_commands(room);
+    post(room, &reserve);
     return (int32_t)(targets <= INT32_MAX ? targets : INT32_MAX);
 }
 

@@ -98,7 +98,6 @@ static const struct receiver_owner owner = {closing, ref_owner, unref_owner};
 static int enter_everyone(toni_client *client)
 {
     struct room *everyone = client->connections->everyone;
-    client->everyone.is_embedded = true;
     lock_take(&everyone->lock);
     const int result = room_join(everyone, &client->receiver, &client->everyone);
     lock_give(&everyone->lock);
@@ -107,11 +106,10 @@ static int enter_everyone(toni_client *client)
 
 static void leave_everyone(toni_client *client)
 {
-    struct room *everyone = client->everyone.room;
+    struct room *everyone = client->connections->everyone;
     lock_take(&everyone->lock);
     room_leave(everyone, &client->everyone);
     lock_give(&everyone->lock);
-    membership_release_embedded(&client->everyone);
 }
 
 toni_client *client_create(toni_connections *connections, struct lane *lane, toni_request *request,
@@ -260,7 +258,7 @@ int32_t client_join(toni_client *client, toni_str room)
  * client's set no more. */
 static void leave(toni_client *client, struct membership *membership)
 {
-    struct room *room = membership->room;
+    struct room *room = room_ref(membership_room(membership));
     lock_take(&room->lock);
     room_leave(room, membership);
     const bool empty = room->members == 0;
@@ -270,7 +268,7 @@ static void leave(toni_client *client, struct membership *membership)
     atomic_fetch_sub(&client->connections->memberships, 1);
     if (empty)
         room_table_collect(room);
-    membership_release(membership);
+    room_unref(room);
 }
 
 int32_t client_leave(toni_client *client, toni_str name)
@@ -343,7 +341,7 @@ int32_t client_info(toni_client *client, toni_client_info **info)
 static void lower_threshold(struct membership *membership, void *data)
 {
     const struct limits *limits = data;
-    struct room *room = membership->room;
+    struct room *room = membership_room(membership);
     lock_take(&room->lock);
     room_lower_threshold(room, (uint32_t)limits->deflate_above);
     lock_give(&room->lock);
@@ -446,7 +444,7 @@ static const struct command_type close_type = {deliver_close, drop_close};
 
 static void untarget(struct membership *membership, void *data)
 {
-    struct room *room = membership->room;
+    struct room *room = membership_room(membership);
     (void)data;
     lock_take(&room->lock);
     room_untarget(room, membership);

@@ -62,7 +62,7 @@ void client_list_find_excepted(toni_client *const *clients, uint32_t count, cons
     excepted->count = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct membership *membership = client_membership(clients[i], room);
-        if (membership && membership->is_target)
+        if (membership && membership_is_target(membership))
             excepted->members[excepted->count++] = membership;
     }
 }

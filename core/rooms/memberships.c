@@ -16,9 +16,14 @@ void memberships_finish(struct memberships *set)
 }
 
 /* An allocation's lowest bits say nothing; a multiplication brings the others to the top. */
-static uint32_t place_of(const struct memberships *set, const struct room *room)
+static uint64_t hash_of(const struct room *room)
 {
-    return (uint32_t)(((uintptr_t)room * 0x9e3779b97f4a7c15u) >> 32) & (set->size - 1);
+    return (uintptr_t)room * 0x9e3779b97f4a7c15u;
+}
+
+static uint32_t place_of(const struct memberships *set, uint64_t hash)
+{
+    return (uint32_t)(hash >> 32) & (set->size - 1);
 }
 
 static uint32_t next_place(const struct memberships *set, uint32_t place)
@@ -26,49 +31,65 @@ static uint32_t next_place(const struct memberships *set, uint32_t place)
     return (place + 1) & (set->size - 1);
 }
 
+/* A place without a membership has the tag 0. A lookup reads tags, which lie side by side, and of
+ * memberships, each in a cache line of its own, hardly any but the one that it finds. */
+static uint8_t *tags_of(const struct memberships *set)
+{
+    return (uint8_t *)(set->places + set->size);
+}
+
+static uint8_t tag_of(uint64_t hash)
+{
+    return (uint8_t)(hash >> 56) | 1;
+}
+
 static void put(struct memberships *set, struct membership *membership)
 {
-    uint32_t place = place_of(set, membership->room);
-    while (set->places[place])
+    const uint64_t hash = hash_of(membership_room(membership));
+    uint8_t *tags = tags_of(set);
+    uint32_t place = place_of(set, hash);
+    while (tags[place])
         place = next_place(set, place);
     set->places[place] = membership;
+    tags[place] = tag_of(hash);
 }
 
 /* Those behind it that would not be found across the gap move up. */
 static void take_out(struct memberships *set, const struct membership *membership)
 {
-    uint32_t gap = place_of(set, membership->room);
+    uint8_t *tags = tags_of(set);
+    uint32_t gap = place_of(set, hash_of(membership_room(membership)));
     while (set->places[gap] != membership)
         gap = next_place(set, gap);
-    set->places[gap] = NULL;
-    for (uint32_t i = next_place(set, gap); set->places[i]; i = next_place(set, i)) {
-        const uint32_t way = (i - place_of(set, set->places[i]->room)) & (set->size - 1);
-        if (way < ((i - gap) & (set->size - 1)))
+    for (uint32_t i = next_place(set, gap); tags[i]; i = next_place(set, i)) {
+        const uint32_t home = place_of(set, hash_of(membership_room(set->places[i])));
+        if (((i - home) & (set->size - 1)) < ((i - gap) & (set->size - 1)))
             continue;
         set->places[gap] = set->places[i];
-        set->places[i] = NULL;
+        tags[gap] = tags[i];
         gap = i;
     }
+    set->places[gap] = NULL;
+    tags[gap] = 0;
 }
 
 /* @return 0, or -1 on no memory; then nothing is changed. */
 static int resize(struct memberships *set, uint32_t size)
 {
-    struct membership **places = calloc(size, sizeof(struct membership *));
+    struct membership **places = calloc(size, sizeof(struct membership *) + 1);
     if (!places)
         return -1;
-    struct memberships resized = {.places = places, .size = size, .count = set->count};
-    if (set->size == 0) {
-        put(&resized, set->only);
-        *set = resized;
+    const struct memberships old = *set;
+    *set = (struct memberships){.places = places, .size = size, .count = old.count};
+    if (old.size == 0) {
+        put(set, old.only);
         return 0;
     }
-    for (uint32_t i = 0; i < set->size; i++) {
-        if (set->places[i])
-            put(&resized, set->places[i]);
+    for (uint32_t i = 0; i < old.size; i++) {
+        if (old.places[i])
+            put(set, old.places[i]);
     }
-    free(set->places);
-    *set = resized;
+    free(old.places);
     return 0;
 }
 
@@ -85,16 +106,19 @@ static void shrink(struct memberships *set)
 struct membership *memberships_find(const struct memberships *set, const struct room *room)
 {
     if (set->size == 0)
-        return set->only && set->only->room == room ? set->only : NULL;
-    uint32_t place = place_of(set, room);
-    while (set->places[place] && set->places[place]->room != room)
-        place = next_place(set, place);
-    return set->places[place];
+        return set->only && membership_room(set->only) == room ? set->only : NULL;
+    const uint64_t hash = hash_of(room);
+    const uint8_t *tags = tags_of(set);
+    for (uint32_t place = place_of(set, hash); tags[place]; place = next_place(set, place)) {
+        if (tags[place] == tag_of(hash) && membership_room(set->places[place]) == room)
+            return set->places[place];
+    }
+    return NULL;
 }
 
 int memberships_reserve(struct memberships *set)
 {
-    if (set->count == 0 || 2 * (set->count + 1) <= set->size)
+    if (set->count == 0 || 4 * ((uint64_t)set->count + 1) <= 3 * (uint64_t)set->size)
         return 0;
     return resize(set, set->size > 0 ? 2 * set->size : FIRST_SIZE);
 }
@@ -133,7 +157,7 @@ void memberships_each(const struct memberships *set, memberships_visit *call, vo
 
 static void add_size(struct membership *membership, void *data)
 {
-    *(size_t *)data += membership->room->name.size + 1;
+    *(size_t *)data += membership_room(membership)->name.size + 1;
 }
 
 struct name_list {
@@ -144,7 +168,7 @@ struct name_list {
 static void copy_name(struct membership *membership, void *data)
 {
     struct name_list *names = data;
-    *names->next++ = str_copy(&names->text, membership->room->name);
+    *names->next++ = str_copy(&names->text, membership_room(membership)->name);
 }
 
 int32_t memberships_names(const struct memberships *set, const toni_host *host,

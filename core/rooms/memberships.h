@@ -13,9 +13,9 @@
 struct memberships {
     union {
         struct membership *only;    /* `size` is 0: the only one, or NULL; most clients have one */
-        struct membership **places; /* open addressing, by room */
+        struct membership **places; /* open addressing, by room; behind them a tag of each */
     };
-    uint32_t size; /* of `places`: 0 or a power of two, at most half of them in use */
+    uint32_t size; /* of `places`: 0 or a power of two, at most three quarters of them in use */
     uint32_t count;
 };
 

@@ -82,7 +82,7 @@ static int resolve_rooms(struct multicast *multicast, const toni_target *target)
 static struct topic *topic_of(const struct multicast *multicast, const toni_target *target)
 {
     bool is_one = target->everyone || (multicast->room_count == 1 && multicast->client_count == 0);
-    return is_one ? multicast->rooms[0]->topic : NULL;
+    return is_one ? &multicast->rooms[0]->topic : NULL;
 }
 
 static bool deflates(const struct multicast *multicast, size_t size)
@@ -190,9 +190,9 @@ static uint32_t count_new(struct client_set *set, const struct room *room, bool 
 {
     uint32_t found = 0;
     for (uint32_t i = 0; i < room->members; i++) {
-        const struct membership *membership = room->list[i];
+        const struct membership *membership = room_list(room)[i];
         const toni_client *client = client_of_receiver(membership->receiver);
-        if (membership->is_target)
+        if (membership_is_target(membership))
             found += adds ? client_set_add(set, client) : !client_set_has(set, client);
     }
     return found;
@@ -323,9 +323,9 @@ static void free_commands(struct command *commands)
 static void find_lanes(const struct multicast *multicast, bool *needed)
 {
     for (uint32_t i = 0; i < multicast->room_count; i++) {
-        const struct room *room = multicast->rooms[i];
-        for (uint32_t s = 0; s < room->share_count; s++)
-            needed[room->shares[s].lane] = true;
+        const struct audience *audience = multicast->rooms[i]->audiences;
+        for (; audience; audience = audience->next)
+            needed[audience->lane] = true;
     }
     for (uint32_t i = 0; i < multicast->client_count; i++)
         needed[multicast->clients[i]->receiver.lane->index] = true;
@@ -340,9 +340,9 @@ static struct multicast_command *make_command(struct multicast *multicast, uint3
     *made = (struct multicast_command){
         .command.type = &multicast_type, .multicast = multicast, .lane = lane};
     for (uint32_t i = 0; i < multicast->room_count; i++) {
-        const struct share *share = room_share(multicast->rooms[i], lane);
-        if (share)
-            made->audiences[made->count++] = share->audience;
+        struct audience *audience = room_audience(multicast->rooms[i], lane);
+        if (audience)
+            made->audiences[made->count++] = audience;
     }
     return made;
 }
@@ -443,7 +443,7 @@ static void hand_out(struct multicast_command *command, const struct lane *lane)
     for (uint32_t i = 0; i < command->count; i++) {
         const struct audience *audience = command->audiences[i];
         for (uint32_t m = 0; m < audience->count; m++)
-            deliver_to(multicast, audience->members[m].receiver);
+            deliver_to(multicast, audience_receiver(audience, m));
     }
     for (uint32_t i = 0; i < multicast->client_count; i++) {
         if (multicast->clients[i]->receiver.lane == lane)

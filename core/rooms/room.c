@@ -11,17 +11,12 @@ struct room *room_create(toni_connections *connections, uint64_t id, toni_str na
     struct room *room = calloc(1, sizeof *room + name.size + 1);
     if (!room)
         return NULL;
-    room->topic = topic_create();
-    if (!room->topic) {
-        free(room);
-        return NULL;
-    }
     char *copy = (char *)(room + 1);
     if (name.size > 0)
         memcpy(copy, name.data, name.size);
+    room->topic.refs = 1;
     room->connections = connections;
     room->refs = 1;
-    room->shares = &room->first_share;
     room->deflate_above = DEFLATE_NEVER;
     room->id = id;
     room->name = toni_str_make(copy, name.size);
@@ -39,48 +34,35 @@ void room_unref(struct room *room)
     if (!room || atomic_fetch_sub_explicit(&room->refs, 1, memory_order_acq_rel) != 1)
         return;
     batch_unref(room->open);
-    for (struct command *next; room->spares; room->spares = next) {
-        next = room->spares->next;
-        free(room->spares);
-    }
-    if (room->shares != &room->first_share)
-        free(room->shares);
-    free(room->list);
-    topic_unref(room->topic);
-    free(room);
+    if (room->capacity > 0)
+        free(room->list);
+    topic_unref(&room->topic);
 }
 
-/* @return The membership's room, if nobody holds it any more; NULL: somebody does. */
-static struct room *let_go(struct membership *membership)
+/* Under the room's lock: neither the lane nor the client has the membership any more.
+ * @return The room, if the audience has ended with it, whose reference is the caller's then. */
+static struct room *end_membership(struct membership *membership)
 {
-    const bool is_last =
-        atomic_fetch_sub_explicit(&membership->holders, 1, memory_order_acq_rel) == 1;
-    return is_last ? membership->room : NULL;
-}
-
-void membership_release(struct membership *membership)
-{
-    struct room *room = let_go(membership);
-    if (room)
+    struct audience *audience = membership->audience;
+    struct room *room = audience->room;
+    if (room != room->connections->everyone)
         free(membership);
-    room_unref(room);
-}
-
-void membership_release_embedded(struct membership *membership)
-{
-    room_unref(let_go(membership));
+    if (--audience->memberships > 0)
+        return NULL;
+    free(audience);
+    return room;
 }
 
 /* --- Commands for a lane */
 
-/* A member comes, or its audience moves to other memory, or both. Whether memory is needed is known
- * when this is posted, since an audience is by then what the commands before have made of it. */
+/* A member comes, or its audience moves to another array, or both. Whether memory is needed is
+ * known when this is posted, since an audience is by then what the commands before have made of it.
+ */
 struct arrival {
     struct command command; /* first */
     struct audience *audience;
     struct membership *membership; /* NULL: nobody comes */
     struct member *members;        /* NULL: it stays where it is */
-    uint32_t capacity;
 };
 
 static_assert(sizeof(struct arrival) <= SPARE_COMMAND_SIZE, "a spare command has this size");
@@ -89,9 +71,9 @@ static void arrive(struct command *command)
 {
     struct arrival *arrival = (struct arrival *)command;
     if (arrival->members)
-        audience_move(arrival->audience, arrival->members, arrival->capacity);
+        audience_move(arrival->audience, arrival->members);
     if (arrival->membership)
-        audience_add(arrival->audience, arrival->membership);
+        audience_add(arrival->membership);
     spare_give(SPARE_COMMAND, arrival);
 }
 
@@ -108,11 +90,14 @@ static void depart(struct command *command)
 {
     struct membership *membership =
         (struct membership *)((char *)command - offsetof(struct membership, leave));
+    struct room *room = membership_room(membership), *ended = NULL;
     audience_remove(membership);
-    if (membership->is_embedded)
-        membership_release_embedded(membership);
-    else
-        membership_release(membership);
+    lock_take(&room->lock);
+    membership->has_departed = true;
+    if (membership->place == MEMBERSHIP_LEFT)
+        ended = end_membership(membership);
+    lock_give(&room->lock);
+    room_unref(ended);
 }
 
 static void deliver_departure(struct command *command, struct lane *lane)
@@ -137,85 +122,56 @@ static void post(const struct room *room, uint32_t lane, struct command *command
     lane_post(&room->connections->lanes[lane], command);
 }
 
-/* --- Shares */
+/* --- Audiences */
 
-struct share *room_share(const struct room *room, uint32_t lane)
+struct audience *room_audience(const struct room *room, uint32_t lane)
 {
-    for (uint32_t i = 0; i < room->share_count; i++) {
-        if (room->shares[i].lane == lane)
-            return &room->shares[i];
-    }
-    return NULL;
+    struct audience *audience = room->audiences;
+    while (audience && audience->lane != lane)
+        audience = audience->next;
+    return audience;
+}
+
+/* Takes an audience without targets out of the list. */
+static void unlink_audience(struct room *room, const struct audience *audience)
+{
+    struct audience **link = &room->audiences;
+    while (*link != audience)
+        link = &(*link)->next;
+    *link = audience->next;
 }
 
 /* @return 0, or -1 on no memory. */
-static int grow_shares(struct room *room)
+static int reserve_place(struct arrival *arrival, struct audience *audience)
 {
-    struct share *old = room->shares == &room->first_share ? NULL : room->shares;
-    struct share *shares = realloc(old, (room->share_count + 1) * sizeof *shares);
-    if (!shares)
-        return -1;
-    if (!old)
-        *shares = room->first_share;
-    room->shares = shares;
-    return 0;
-}
-
-/* @return The share, without targets if it is new; NULL on no memory. */
-static struct share *get_share(struct room *room, uint32_t lane)
-{
-    struct share *share = room_share(room, lane);
-    if (share || (room->share_count > 0 && grow_shares(room)))
-        return share;
-    struct audience *audience = audience_create(room);
-    if (!audience)
-        return NULL;
-    share = &room->shares[room->share_count++];
-    *share = (struct share){.audience = audience, .lane = lane, .capacity = 1};
-    return share;
-}
-
-static void drop_share(struct room *room, struct share *share)
-{
-    *share = room->shares[--room->share_count];
-    if (room->shares != &room->first_share && room->share_count <= 1) {
-        room->first_share = room->shares[0];
-        free(room->shares);
-        room->shares = &room->first_share;
-    }
-}
-
-/* @return 0, or -1 on no memory. */
-static int reserve_place(struct arrival *arrival, struct share *share)
-{
-    if (share->targets < share->capacity)
+    if (audience->targets < audience_space(audience->step))
         return 0;
-    arrival->capacity = share->capacity + share->capacity / 4 + 1;
-    arrival->members = audience_reserve(arrival->capacity);
+    arrival->members = audience_reserve(audience->step + 1);
     if (!arrival->members)
         return -1;
-    share->capacity = arrival->capacity;
+    audience->step++;
     return 0;
 }
 
-/* Without memory an audience stays larger than it need be. */
-static void shrink_audience(const struct room *room, struct share *share)
+/* To half, where a quarter is enough. Without memory it stays larger than it need be. */
+static void shrink_audience(const struct room *room, struct audience *audience)
 {
-    if (share->targets > share->capacity / 4 || share->capacity < 16)
+    const uint32_t space = audience_space(audience->step);
+    if (audience->targets > space / 4 || space < 16)
         return;
-    struct arrival *arrival = arrival_create(share->audience, NULL);
-    struct member *members = audience_reserve(share->capacity / 2);
+    struct arrival *arrival = arrival_create(audience, NULL);
+    struct member *members = audience_reserve(audience->step - 4);
     if (!arrival || !members) {
         spare_give(SPARE_COMMAND, arrival);
         free(members);
         return;
     }
     arrival->members = members;
-    arrival->capacity = share->capacity /= 2;
-    post(room, share->lane, &arrival->command);
+    audience->step -= 4;
+    post(room, audience->lane, &arrival->command);
 }
 
-/* --- Members */
+/* --- Compression */
 
 static void set_deflate_above(struct room *room, uint32_t size)
 {
@@ -240,18 +196,32 @@ static void end_deflating(struct room *room)
         set_deflate_above(room, DEFLATE_NEVER);
 }
 
+/* --- The list of members */
+
 /* @return 0, or -1 on no memory. */
 static int reserve_in_list(struct room *room)
 {
-    if (room->members < room->capacity)
+    if (room->members == 0 || room->members < room->capacity)
         return 0;
-    const uint32_t capacity = room->capacity + room->capacity / 4 + 1;
-    struct membership **list = realloc(room->list, capacity * sizeof(struct membership *));
+    const uint32_t capacity = room->members + room->members / 8 + 1;
+    struct membership **list =
+        realloc(room->capacity > 0 ? room->list : NULL, capacity * sizeof(struct membership *));
     if (!list)
         return -1;
+    if (room->capacity == 0)
+        list[0] = room->only;
     room->list = list;
     room->capacity = capacity;
     return 0;
+}
+
+static void put_into_list(struct room *room, uint32_t place, struct membership *membership)
+{
+    if (room->capacity > 0)
+        room->list[place] = membership;
+    else
+        room->only = membership;
+    membership->place = place & MEMBERSHIP_LEFT; /* no list is that long */
 }
 
 static void shrink_list(struct room *room)
@@ -266,29 +236,40 @@ static void shrink_list(struct room *room)
     }
 }
 
+static void take_out_of_list(struct room *room, struct membership *membership)
+{
+    const uint32_t last = --room->members;
+    if (membership->place != last)
+        put_into_list(room, membership->place, room->list[last]);
+    membership->place = MEMBERSHIP_LEFT;
+    shrink_list(room);
+}
+
+/* --- Joining and leaving */
+
 int room_join(struct room *room, struct receiver *receiver, struct membership *membership)
 {
     const uint32_t lane = receiver->lane->index;
-    struct share *share = reserve_in_list(room) ? NULL : get_share(room, lane);
-    struct arrival *arrival = share ? arrival_create(share->audience, membership) : NULL;
-    if (!arrival || reserve_place(arrival, share)) {
+    struct audience *found = room_audience(room, lane);
+    struct audience *audience = found ? found : audience_create(room, lane);
+    struct arrival *arrival = audience ? arrival_create(audience, membership) : NULL;
+    if (!arrival || reserve_in_list(room) || reserve_place(arrival, audience)) {
         spare_give(SPARE_COMMAND, arrival);
-        if (share && share->targets == 0) {
-            free(share->audience);
-            drop_share(room, share);
-        }
+        if (!found)
+            free(audience);
         return -1;
     }
-    membership->leave.type = &departure_type;
-    membership->room = room_ref(room);
+    if (!found) {
+        (void)room_ref(room);
+        audience->next = room->audiences;
+        room->audiences = audience;
+    }
     membership->receiver = receiver;
-    membership->audience = share->audience;
-    membership->place = room->members;
-    membership->is_target = true;
-    membership->holders = 2;
-    room->list[room->members++] = membership;
+    membership->audience = audience;
+    put_into_list(room, room->members++, membership);
     room->targets++;
-    share->targets++;
+    audience->targets++;
+    audience->memberships++;
     if (receiver->deflates)
         begin_deflating(room, receiver);
     post(room, lane, &arrival->command);
@@ -297,27 +278,26 @@ int room_join(struct room *room, struct receiver *receiver, struct membership *m
 
 void room_untarget(struct room *room, struct membership *membership)
 {
-    if (!membership->is_target)
+    if (!membership_is_target(membership))
         return;
-    struct share *share = room_share(room, membership->receiver->lane->index);
-    membership->is_target = false;
+    struct audience *audience = membership->audience;
+    membership->leave.type = &departure_type;
     room->targets--;
     if (membership->receiver->deflates)
         end_deflating(room);
-    post(room, share->lane, &membership->leave);
-    if (--share->targets == 0)
-        drop_share(room, share);
+    post(room, audience->lane, &membership->leave);
+    if (--audience->targets == 0)
+        unlink_audience(room, audience);
     else
-        shrink_audience(room, share);
+        shrink_audience(room, audience);
 }
 
 void room_leave(struct room *room, struct membership *membership)
 {
     room_untarget(room, membership);
-    struct membership *last = room->list[--room->members];
-    room->list[membership->place] = last;
-    last->place = membership->place;
-    shrink_list(room);
+    take_out_of_list(room, membership);
+    if (membership->has_departed)
+        room_unref(end_membership(membership));
 }
 
 /* --- Questions */
@@ -337,10 +317,10 @@ int32_t room_info(struct room *room, toni_room_info **info)
         .epoch = room->id,
         .sequence = room->seq,
         .pending_bytes = atomic_load_explicit(&room->pending, memory_order_relaxed),
-        .dropped_slow_consumer = topic_dropped(room->topic, DROP_SLOW_CONSUMER),
-        .dropped_oldest = topic_dropped(room->topic, DROP_OLDEST),
-        .dropped_newest = topic_dropped(room->topic, DROP_NEWEST),
-        .dropped_not_latest = topic_dropped(room->topic, DROP_NOT_LATEST),
+        .dropped_slow_consumer = topic_dropped(&room->topic, DROP_SLOW_CONSUMER),
+        .dropped_oldest = topic_dropped(&room->topic, DROP_OLDEST),
+        .dropped_newest = topic_dropped(&room->topic, DROP_NEWEST),
+        .dropped_not_latest = topic_dropped(&room->topic, DROP_NOT_LATEST),
     };
     lock_give(&room->lock);
     if (snapshot->members == 0) { /* it ends just now, or its first member is about to come in */

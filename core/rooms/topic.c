@@ -3,14 +3,6 @@
 
 #include <stdlib.h>
 
-struct topic *topic_create(void)
-{
-    struct topic *topic = calloc(1, sizeof *topic);
-    if (topic)
-        topic->refs = 1;
-    return topic;
-}
-
 struct topic *topic_ref(struct topic *topic)
 {
     if (topic)

@@ -1,7 +1,8 @@
 /* A topic: what the broadcasts of one room have in common after they have left it. Batches and the
  * room each hold a reference, so an outbox can tell which broadcasts replace each other (`latest`),
- * and a policy can count what it drops, whether the room still exists or not. A room that ends and
- * is made again has another topic. */
+ * and a policy can count what it drops, whether the room still exists or not. It lies at the
+ * beginning of its room, whose memory stays as long as the topic. A room that ends and is made
+ * again has another topic. */
 #ifndef ROOMS_TOPIC_H
 #define ROOMS_TOPIC_H
 
@@ -15,13 +16,11 @@ struct topic {
     struct counter dropped[DROP_POLICY_COUNT]; /* messages, once for each client */
 };
 
-/** @return A topic with one reference; NULL on no memory. */
-struct topic *topic_create(void);
-
 /** @param topic  NULL is fine. @return @p topic. @thread Any. */
 struct topic *topic_ref(struct topic *topic);
 
-/** Drops one reference. @param topic  NULL is fine. @thread Any. */
+/** Drops one reference, and frees the memory that begins with the topic with the last.
+ * @param topic  NULL is fine. @thread Any. */
 void topic_unref(struct topic *topic);
 
 /** Counts messages that a policy dropped from a client's outbox.

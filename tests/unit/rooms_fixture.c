@@ -65,7 +65,7 @@ void fixture_finish(struct fixture *fixture)
     REQUIRE(connections->everyone->pending == 0);
     REQUIRE(connections->everyone->members == 0);
     REQUIRE(connections->everyone->targets == 0);
-    REQUIRE(connections->everyone->share_count == 0);
+    REQUIRE(!connections->everyone->audiences);
     REQUIRE(connections->everyone->refs == 1); /* so no membership of it is left */
     for (uint32_t i = 0; i < connections->lane_count; i++)
         REQUIRE(!lane_pending(&connections->lanes[i]));

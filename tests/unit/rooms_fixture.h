@@ -36,7 +36,7 @@ void fixture_set_note(const char *format, ...) __attribute__((format(printf, 1, 
 
 /* --- Connections */
 
-enum { FIXTURE_LANES = 8 };
+enum { FIXTURE_LANES = 16 };
 
 struct fixture {
     toni_host host;

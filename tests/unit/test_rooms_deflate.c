@@ -377,16 +377,16 @@ START_TEST(batches_and_variants_end_with_the_turn_that_writes_them)
         join(peers[i], "s");
     rooms[0] = room_table_find(connections, toni_str_of("r"));
     rooms[1] = room_table_find(connections, toni_str_of("s"));
-    const unsigned before = rooms[0]->topic->refs;
-    ck_assert_uint_eq(rooms[1]->topic->refs, before);
+    const unsigned before = rooms[0]->topic.refs;
+    ck_assert_uint_eq(rooms[1]->topic.refs, before);
     for (uint32_t round = 0; round < 3; round++) {
         ck_assert_int_eq(broadcast("r", text), PEERS);
         ck_assert_int_eq(broadcast("s", text), PEERS);
         ck_assert_int_eq(broadcast("r", "short"), PEERS);
-        ck_assert_uint_gt(rooms[0]->topic->refs, before);
+        ck_assert_uint_gt(rooms[0]->topic.refs, before);
         fixture_turn(&fixture);
-        ck_assert_uint_eq(rooms[0]->topic->refs, before);
-        ck_assert_uint_eq(rooms[1]->topic->refs, before);
+        ck_assert_uint_eq(rooms[0]->topic.refs, before);
+        ck_assert_uint_eq(rooms[1]->topic.refs, before);
     }
     room_unref(rooms[0]);
     room_unref(rooms[1]);

@@ -258,10 +258,9 @@ START_TEST(a_client_that_could_not_be_made_has_no_socket)
     toni_client *client;
     targeted = 0;
     no_memory_meanwhile = send_to_all_meanwhile;
-    /* The client and its place among everyone (in the list, in the audience and on the way there);
-     * the table's buckets are what there is no memory for.
-     */
-    WITH_ALLOCATIONS(4, client = client_create(connections, &connections->lanes[0], request,
+    /* The client, an audience of everyone, and its way there; the table's buckets are what there is
+     * no memory for. */
+    WITH_ALLOCATIONS(3, client = client_create(connections, &connections->lanes[0], request,
                                                &connections->limits, &fake_transport, &socket));
     ck_assert_ptr_null(client);
     ck_assert_int_eq(targeted, 1);
