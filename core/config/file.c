@@ -39,11 +39,20 @@ static int copy_compound(const struct reader *reader, const config_setting_t *fr
     return to ? copy_children(reader, from, to) : -1;
 }
 
+/* libconfig keeps no text that it had no memory for, and says nothing. */
+static int copy_string(const char *string, const char *name, struct value *parent,
+                       struct value_place place)
+{
+    return string && value_add_string(parent, name, place, string) ? 0 : -1;
+}
+
 static int copy_setting(const struct reader *reader, const config_setting_t *from,
                         struct value *parent, struct value_place place)
 {
     const char *name = config_setting_name(from);
 
+    if (!name && value_type(parent) == VALUE_GROUP)
+        return -1;
     switch (config_setting_type(from)) {
     case CONFIG_TYPE_BOOL:
         return value_add_bool(parent, name, place, config_setting_get_bool(from)) ? 0 : -1;
@@ -54,7 +63,7 @@ static int copy_setting(const struct reader *reader, const config_setting_t *fro
     case CONFIG_TYPE_FLOAT:
         return value_add_double(parent, name, place, config_setting_get_float(from)) ? 0 : -1;
     case CONFIG_TYPE_STRING:
-        return value_add_string(parent, name, place, config_setting_get_string(from)) ? 0 : -1;
+        return copy_string(config_setting_get_string(from), name, parent, place);
     case CONFIG_TYPE_GROUP:
         return copy_compound(reader, from, value_add_group(parent, name, place));
     default: /* an array or a list: the difference is libconfig's own */

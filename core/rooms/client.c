@@ -68,13 +68,13 @@ static void choose_id(toni_client *client)
 
 /* --- What the receiver asks of its client */
 
-static bool begin_closing(toni_client *client, uint16_t code, struct batch *batch);
+static bool begin_closing(toni_client *client, uint16_t code, bool sends, struct batch *batch);
 
 static void closing(struct receiver *receiver, uint16_t code)
 {
     toni_client *client = client_of_receiver(receiver);
     lock_take(&client->lock);
-    (void)begin_closing(client, code, NULL);
+    (void)begin_closing(client, code, false, NULL);
     /* Another close may have begun: this is the one that it is told. */
     if (code > 0 && !receiver->close_queued && !receiver->write_shut)
         client->close_code = code;
@@ -435,8 +435,8 @@ static void deliver_close(struct command *command, struct lane *lane)
 {
     toni_client *client = client_of_close(command);
     (void)lane;
-    if (client->close_batch)
-        receiver_deliver_close(&client->receiver, client->close_batch);
+    if (client->sends_close)
+        receiver_deliver_close(&client->receiver, client->close_code, client->close_batch);
     drop_close(command);
 }
 
@@ -453,14 +453,16 @@ static void untarget(struct membership *membership, void *data)
 
 /* Under the client's lock. Each of its rooms posts that it goes, and the close comes behind all.
  * @param code   Of the server's close; 0 if it isn't one.
- * @param batch  The close frame, whose reference is taken; NULL: none is to be sent from here.
+ * @param sends  The close frame is to be sent from here.
+ * @param batch  The close frame, whose reference is taken; NULL: no memory, or it isn't sent.
  * @return Whether it was open until now. */
-static bool begin_closing(toni_client *client, uint16_t code, struct batch *batch)
+static bool begin_closing(toni_client *client, uint16_t code, bool sends, struct batch *batch)
 {
     if (client->state != CLIENT_OPEN)
         return false;
     client->state = CLIENT_CLOSING;
     client->close_code = code;
+    client->sends_close = sends;
     client->close_batch = batch;
     client->close.type = &close_type;
     untarget(&client->everyone, NULL);
@@ -477,11 +479,9 @@ void client_untarget(toni_client *client)
 int32_t client_close(toni_client *client, uint16_t code, toni_str reason)
 {
     struct batch *batch = batch_create_close(code, reason);
-    if (!batch)
-        return TONI_ERR_NO_MEMORY;
     lock_take(&client->lock);
     const bool is_gone = client->state == CLIENT_GONE;
-    const bool begun = begin_closing(client, code, batch);
+    const bool begun = begin_closing(client, code, true, batch);
     lock_give(&client->lock);
     if (!begun)
         batch_unref(batch);
@@ -505,7 +505,7 @@ void client_retire(toni_client *client)
     client->retired = true;
     registry_remove(&client->connections->client_table, &client->node);
     lock_take(&client->lock);
-    (void)begin_closing(client, 0, NULL);
+    (void)begin_closing(client, 0, false, NULL);
     client->state = CLIENT_GONE;
     memberships_each(&client->memberships, leave_visited, client);
     memberships_finish(&client->memberships);

@@ -34,6 +34,7 @@ struct toni_client {
     char name[TONI_CLIENT_NAME_SIZE];
     atomic_bool is_leaving; /* see client_begin_leaving() */
     bool retired;           /* the worker's */
+    bool sends_close;       /* the server closes it; see `lock` */
     uint16_t close_code;    /* of the server's close; 0 if it was not the server's; see `lock` */
     atomic_uint refs;
     _Atomic enum client_state state; /* changed under the lock, read without */
@@ -45,7 +46,7 @@ struct toni_client {
     /* Posted once, when the client is to be no target any more. It has a reference: so whatever was
      * posted for the client before needs none. */
     struct command close;
-    struct batch *close_batch; /* the close frame; NULL: there is none to be sent */
+    struct batch *close_batch; /* the close frame; NULL: no memory, or there is none to be sent */
 
     struct receiver receiver;
 };
@@ -83,10 +84,10 @@ struct membership *client_membership(toni_client *client, const struct room *roo
 int32_t client_send(toni_client *client, const toni_message *message);
 
 /** Closes the client once what was accepted before has gone out. Of one that is being closed it
- * asks nothing more.
+ * asks nothing more. Needs no memory: without any the client is told the code alone.
  * @param code    Valid to send.
  * @param reason  Valid to send.
- * @return TONI_OK, TONI_ERR_NOT_FOUND (gone), TONI_ERR_NO_MEMORY. */
+ * @return TONI_OK, TONI_ERR_NOT_FOUND (gone). */
 int32_t client_close(toni_client *client, uint16_t code, toni_str reason);
 
 /** See toni_get_client_rooms. */

@@ -147,9 +147,14 @@ int receiver_send_control(struct receiver *receiver, enum frame_opcode opcode, c
 }
 
 /* The close frame waits behind all else; it is no message. */
+static bool close_is_in_outbox(const struct receiver *receiver)
+{
+    return receiver->close_queued && !receiver->close_is_bare && receiver->outbox.count > 0;
+}
+
 static void drop_outbox(struct receiver *receiver, enum drop_reason reason)
 {
-    bool close_waits = receiver->close_queued && receiver->outbox.count > 0;
+    bool close_waits = close_is_in_outbox(receiver);
     count_dropped(receiver, reason, outbox_clear(&receiver->outbox) - close_waits);
 }
 
@@ -158,10 +163,46 @@ static void consume(struct receiver *receiver, size_t size)
 {
     struct lane_figures *figures = &receiver->lane->figures;
     uint64_t before = receiver->outbox.messages;
+    bool close_waits = close_is_in_outbox(receiver);
     outbox_consume(&receiver->outbox, size);
-    bool close_went = receiver->close_queued && receiver->outbox.count == 0;
+    bool close_went = close_waits && receiver->outbox.count == 0;
     counter_add(&figures->sent, before - receiver->outbox.messages - close_went);
     counter_add(&figures->sent_bytes, size);
+}
+
+/* @return What of the bytes was taken; -1: nothing more can be written for now, or ever. */
+static ssize_t write_bytes(struct receiver *receiver, const uint8_t *bytes, size_t size)
+{
+    ssize_t taken = receiver->transport->write(receiver->socket, bytes, size);
+    if (taken < 0) {
+        receiver->owner->closing(receiver, 0);
+        receiver_discard(receiver);
+    }
+    return taken;
+}
+
+static bool is_busy(struct receiver *receiver)
+{
+    if (!receiver->transport->busy(receiver->socket))
+        return false;
+    receiver->transport->want_flush(receiver->socket);
+    return true;
+}
+
+/* A socket takes these few bytes, or none. @return Whether they have gone out. */
+static bool write_bare_close(struct receiver *receiver)
+{
+    uint8_t *frame = receiver->lane->scratch;
+    const size_t size = frame_encode_close(frame, receiver->bare_code, NULL, 0);
+    if (is_busy(receiver))
+        return false;
+    const ssize_t taken = write_bytes(receiver, frame, size);
+    if (taken == 0)
+        (void)is_busy(receiver);
+    else if (taken > 0 && (size_t)taken < size)
+        receiver_discard(receiver);
+    receiver->close_is_bare = taken <= 0;
+    return taken == (ssize_t)size;
 }
 
 static void write_outbox(struct receiver *receiver)
@@ -169,19 +210,16 @@ static void write_outbox(struct receiver *receiver)
     const struct transport *transport = receiver->transport;
     while (receiver->outbox.count > 0) {
         size_t size;
-        if (transport->busy(receiver->socket)) {
-            transport->want_flush(receiver->socket);
+        if (is_busy(receiver))
             return;
-        }
         const uint8_t *bytes = outbox_peek(&receiver->outbox, receiver->lane->scratch, &size);
-        ssize_t taken = transport->write(receiver->socket, bytes, size);
-        if (taken < 0) {
-            receiver->owner->closing(receiver, 0);
-            receiver_discard(receiver);
+        ssize_t taken = write_bytes(receiver, bytes, size);
+        if (taken < 0)
             return;
-        }
         consume(receiver, (size_t)taken);
     }
+    if (receiver->close_is_bare && !write_bare_close(receiver))
+        return;
     if (receiver->close_queued && !receiver->close_written) {
         receiver->close_written = true;
         transport->close_written(receiver->socket);
@@ -362,21 +400,23 @@ const struct lane_work receiver_work = {flush, forget, relieve};
 
 /* --- Closing */
 
-/* Without memory for the close frame the client can't even be told: then it gets nothing more. */
-static void queue_close(struct receiver *receiver, struct batch *batch)
+/* Without memory for the close frame, or for its place in the outbox, the client is told the code
+ * alone. */
+static void queue_close(struct receiver *receiver, uint16_t code, struct batch *batch)
 {
-    if (!batch || outbox_push(&receiver->outbox, batch, 0, 1))
-        receiver_discard(receiver);
-    else
-        touch(receiver);
+    if (!batch || outbox_push(&receiver->outbox, batch, 0, 1)) {
+        receiver->close_is_bare = true;
+        receiver->bare_code = code;
+    }
     receiver->close_queued = true;
+    touch(receiver);
     receiver->transport->close_begun(receiver->socket);
 }
 
-void receiver_deliver_close(struct receiver *receiver, struct batch *batch)
+void receiver_deliver_close(struct receiver *receiver, uint16_t code, struct batch *batch)
 {
     if (!receiver->close_queued && !receiver->write_shut && !receiver->starved)
-        queue_close(receiver, batch);
+        queue_close(receiver, code, batch);
 }
 
 static void close_now(struct receiver *receiver, uint16_t code, toni_str reason,
@@ -387,7 +427,7 @@ static void close_now(struct receiver *receiver, uint16_t code, toni_str reason,
         return;
     count_dropped(receiver, drop, outbox_drop_waiting(&receiver->outbox));
     struct batch *batch = batch_create_close(code, reason);
-    queue_close(receiver, batch);
+    queue_close(receiver, code, batch);
     batch_unref(batch);
 }
 

@@ -42,8 +42,9 @@ struct receiver {
     struct lane_node node;
     bool deflates; /* takes compressed messages; never changes */
     bool finished;
-    bool close_queued;   /* the close frame is in the outbox: nothing may follow it */
+    bool close_queued;   /* the close frame waits behind all else: nothing may follow it */
     bool close_written;  /* and has gone out */
+    bool close_is_bare;  /* it waits outside the outbox, for which there was no memory */
     bool write_shut;     /* nothing can be written any more */
     bool starved;        /* something could not be put into the outbox for want of memory */
     bool slow;           /* it was closed as a slow consumer */
@@ -52,6 +53,7 @@ struct receiver {
     atomic_bool is_high; /* much waits, or a direct send was refused: its owner is told when little
                             is left. Any thread sets it, see direct.c; the worker clears it */
     uint32_t resume;     /* while a room's messages leave it out of some: the next one for it */
+    uint16_t bare_code;  /* all that a bare close frame says; 0: not even that */
     struct outbox outbox;
     uint64_t fresh_messages, fresh_bytes;           /* that came into it in `fresh_turn` */
     uint64_t fresh_turn;                            /* of the lane */
@@ -90,8 +92,11 @@ void receiver_look(struct receiver *receiver);
 /** Delivers direct sends. */
 void receiver_deliver(struct receiver *receiver, struct batch *batch);
 
-/** Delivers the server's close. */
-void receiver_deliver_close(struct receiver *receiver, struct batch *batch);
+/** Delivers the server's close.
+ * @param code   Valid to send; 0 for a close frame without a code.
+ * @param batch  The close frame; NULL: there was no memory for it, so it says no more than @p code.
+ */
+void receiver_deliver_close(struct receiver *receiver, uint16_t code, struct batch *batch);
 
 /** Puts a ping or a pong behind what waits for the client and what its lane was posted before.
  * @param size  At most FRAME_CONTROL_MAX.

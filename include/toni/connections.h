@@ -49,8 +49,8 @@ static inline int32_t toni_leave_room(toni_connections *connections, toni_client
 
 /** Ends a client: from now on it is no target; what it was sent before goes out (for at most
  * `close_ms`), then it is closed with 1000. It leaves its rooms once its `on_disconnect` has
- * returned. Of a client that is being closed already it asks nothing more.
- * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client), TONI_ERR_NO_MEMORY.
+ * returned. Of a client that is being closed already it asks nothing more. Needs no memory.
+ * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client).
  * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_remove_client(toni_connections *connections, toni_client_id client)
 {
@@ -109,11 +109,12 @@ static inline int32_t toni_get_room(toni_connections *connections, toni_str room
 }
 
 /** Closes a client; what it was sent before goes out first (for at most `close_ms`). Of a client
- * that is being closed already it asks nothing more.
+ * that is being closed already it asks nothing more. Without memory for the reason the client is
+ * told the code alone.
  * @param code    RFC 6455, section 7.4: 1000 to 1003, 1007 to 1014, 3000 to 4999.
  * @param reason  UTF-8, at most 123 bytes; borrowed for the call.
  * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client), TONI_ERR_INVALID (code, or a reason that is
- * too long or not UTF-8), TONI_ERR_NO_MEMORY.
+ * too long or not UTF-8).
  * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_close_client(toni_connections *connections, toni_client_id client,
                                         uint16_t code, toni_str reason)

@@ -1,0 +1,215 @@
+"""Memory that runs out while the host serves: it refuses what it has no memory for, lives, and serves again."""
+
+import contextlib
+import ctypes
+import mmap
+import os
+import signal
+import tempfile
+import time
+import unittest
+
+from toni_host import (
+    CHAT,
+    ECHO,
+    FIXTURES,
+    GREETING,
+    ROOMS,
+    SANITIZER,
+    Client,
+    Host,
+    Refused,
+    configuration,
+    exchange,
+    gateway,
+    main,
+    run_toni,
+    say,
+)
+
+PRELOAD = os.path.join(FIXTURES, "preload_no_memory.so")
+GONE = (AssertionError, OSError, Refused)  # what a client may meet for want of memory
+
+
+class Terms(ctypes.Structure):
+    """As tests/fixtures/preload/no_memory.c has them."""
+
+    _fields_ = [("one_in", ctypes.c_uint), ("failed", ctypes.c_uint)]
+
+
+def get(address, target, body=None):
+    """The status of an HTTP answer; None: silence."""
+    head = "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" % ("POST" if body else "GET", target)
+    if body:
+        head += "Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
+    try:
+        answer = exchange(address, head.encode() + b"\r\n" + (body or b""), deadline=2)
+    except GONE:
+        return None
+    return answer.status if answer else None
+
+
+@contextlib.contextmanager
+def talking(address, path):
+    """A client that is not waited for."""
+    client = Client(address, path, deadline=0.3)
+    try:
+        yield client
+    finally:
+        client.drop()
+
+
+@unittest.skipIf(SANITIZER, "a sanitizer has an allocator of its own, which ends the process")
+class NoMemoryTestCase(unittest.TestCase):
+    def setUp(self):
+        with tempfile.NamedTemporaryFile(prefix="toni-test-", delete=False) as file:
+            file.write(bytes(ctypes.sizeof(Terms)))
+        self.addCleanup(os.unlink, file.name)
+        with open(file.name, "r+b") as again:
+            self.mapping = mmap.mmap(again.fileno(), 0)
+        self.terms = Terms.from_buffer(self.mapping)
+
+        def preload():
+            os.environ["LD_PRELOAD"] = PRELOAD
+            os.environ["TONI_NO_MEMORY"] = file.name
+
+        self.host = Host("", before_exec=preload)
+        self.addCleanup(self.host.kill)
+        self.configure()
+        self.host.start()
+
+    def ends_well(self):
+        """Asked to stop, it does. What the log says of memory is no fault."""
+        self.host.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.host.wait_exit(), 0, self.host.text())
+
+    def configure(self, message_bytes=65536):
+        with open(self.host.conf, "w", encoding="utf-8") as out:
+            out.write(
+                configuration(
+                    [ROOMS, CHAT, gateway("echo", "echo_gateway.so", "/echo", {"message_bytes": message_bytes},
+                                         {"number": message_bytes})],
+                    workers=2, http="127.0.0.1:0", admin="127.0.0.1:0",
+                    limits={"close_ms": 500, "drain_ms": 3000},
+                )
+            )
+
+    def member(self):
+        client = Client(self.host.address, deadline=5)
+        self.addCleanup(client.sock.close)
+        client.expect(GREETING)
+        client.send("join:red")
+        client.expect("Joined room: red")
+        return client
+
+    def serves(self):
+        """Everything works, as if nothing had been."""
+        self.assertIsNone(self.host.process.poll(), self.host.text())
+        one, other = self.member(), self.member()
+        other.send("msg:red:hello")
+        for client in one, other:
+            while not client.read().endswith("hello"):
+                pass
+        with contextlib.closing(Client(self.host.address, "/echo")) as client:
+            for size in 1, 5000, 60000:
+                client.send("x" * size)
+                client.expect("x" * size)
+        self.assertEqual(get(self.host.http_address, "/chat/red", b'{"sender": "a", "message": "b"}'), 202)
+        self.assertEqual(get(self.host.admin_address, "/metrics"), 200)
+        status = run_toni("status", "-c", self.host.conf)
+        self.assertEqual(status.returncode, 0, status.stderr)
+        self.configure(message_bytes=70000)
+        reload = run_toni("reload", "-c", self.host.conf)
+        self.assertEqual(reload.returncode, 0, reload.stderr)
+
+    def attempt_everything(self, number):
+        """What clients and operators do, whatever comes of it."""
+        try:
+            with talking(self.host.address, "/rooms") as client:
+                client.send("join:red")
+                client.send("msg:red:%s" % ("x" * (number % 40) * 100))
+                client.send("leave:red")
+                client.read()
+        except GONE:
+            pass
+        try:
+            with talking(self.host.address, "/echo") as client:
+                client.send("x" * (number * 997 % 60000))
+                client.read()
+        except GONE:
+            pass
+        get(self.host.http_address, "/chat/red", b'{"sender": "a", "message": "b"}')
+        get(self.host.admin_address, "/metrics")
+
+
+class TestSomeAllocationsFail(NoMemoryTestCase):
+    def test_the_host_lives_and_serves(self):
+        for one_in in 400, 40, 8:
+            self.terms.one_in = one_in
+            end = time.monotonic() + 2
+            number = 0
+            while time.monotonic() < end:
+                self.attempt_everything(number)
+                number += 1
+            self.assertIsNone(self.host.process.poll(), self.host.text())
+            say("one of %d failed: %d so far, in %d rounds" % (one_in, self.terms.failed, number))
+        self.terms.one_in = 0
+        self.assertGreater(self.terms.failed, 100)
+        self.serves()
+        self.ends_well()
+
+    def test_a_reload_is_done_whole_or_refused(self):
+        codes = []
+        staying = self.member()
+        for number in range(40):
+            self.configure(message_bytes=65536 + number)
+            self.terms.one_in = 20 + 40 * number
+            codes.append(run_toni("reload", "-c", self.host.conf, deadline=30).returncode)
+            self.assertIsNone(self.host.process.poll(), self.host.text())
+        self.terms.one_in = 0
+        say("exit codes of reloads: %s, %d allocations failed" % (codes, self.terms.failed))
+        self.assertIn(0, codes)
+        self.assertTrue(any(codes))
+        staying.send("msg:red:still here")
+        while not staying.read().endswith("still here"):
+            pass
+        self.serves()
+        self.ends_well()
+
+    def test_a_restart_takes_over_or_leaves_the_host_as_it_was(self):
+        self.terms.one_in = 30
+        asked = run_toni("restart", "-c", self.host.conf, deadline=60)
+        self.terms.one_in = 0
+        self.assertNotEqual(asked.returncode, 0)
+        self.serves()
+        self.ends_well()
+
+
+class TestEveryAllocationFails(NoMemoryTestCase):
+    def test_who_is_there_stays_and_who_comes_is_refused(self):
+        staying = self.member()
+        self.terms.one_in = 1
+        for number in range(3):
+            self.attempt_everything(number)
+        self.assertIsNone(self.host.process.poll(), self.host.text())
+        with self.assertRaises(GONE):
+            Client(self.host.address, deadline=0.5)
+        self.terms.one_in = 0
+        self.host.wait_log(msg="connection refused: out of memory")
+        staying.send("msg:red:still here")
+        while not staying.read().endswith("still here"):
+            pass
+        self.serves()
+        self.ends_well()
+
+    def test_a_stop_reaches_everybody(self):
+        clients = [self.member() for _ in range(20)]
+        self.terms.one_in = 1
+        self.host.process.send_signal(signal.SIGTERM)
+        for client in clients:
+            client.expect_close(1001)
+        self.assertEqual(self.host.wait_exit(), 0, self.host.text())
+
+
+if __name__ == "__main__":
+    main()
