@@ -89,8 +89,9 @@ struct double_client {
     bool in[ROOMS];
     LIST(struct frame) frames; /* written ones first */
     size_t written;            /* frames */
+    uint64_t begun;            /* bytes of the next one that are written */
     uint64_t window, rest, wire;
-    bool sips, full; /* see struct fake_socket */
+    bool sips, cuts, full; /* see struct fake_socket */
     bool wants_flush, broken;
     uint64_t posted_messages, posted_bytes;       /* direct sends on their way to the outbox */
     uint64_t delivered_messages, delivered_bytes; /* of these: in the outbox since the last flush */
@@ -170,12 +171,32 @@ static uint64_t outbox_messages(const struct double_client *client)
     return messages;
 }
 
+/* What is still to be written of a frame. */
+static uint64_t frame_rest(const struct double_client *client, size_t frame)
+{
+    return client->frames.items[frame].size - (frame == client->written ? client->begun : 0);
+}
+
 static uint64_t outbox_bytes(const struct double_client *client)
 {
     uint64_t bytes = 0;
     for (size_t i = client->written; i < client->frames.count; i++)
-        bytes += client->frames.items[i].size;
+        bytes += frame_rest(client, i);
     return bytes;
+}
+
+/* @return The last frame of the message that begins with this one. */
+static size_t end_of_message(const struct double_client *client, size_t begin)
+{
+    while (!client->frames.items[begin].last)
+        begin++;
+    return begin;
+}
+
+/* Behind a frame that is written in part nothing but the rest of its message can follow. */
+static size_t first_behind_begun(const struct double_client *client)
+{
+    return client->begun > 0 ? end_of_message(client, client->written) + 1 : client->written;
 }
 
 /* A room that ends and is made again is another one. */
@@ -193,12 +214,15 @@ static void count_in_room(struct world *world, uint64_t topic, enum drop_reason 
         world->rooms[r].dropped[reason - DROP_POLICY_FIRST] += topic == topic_of(world, r);
 }
 
-static void drop_outbox(struct world *world, struct double_client *client)
+static void drop_frames(struct world *world, struct double_client *client, size_t from)
 {
     bool close_waits = client->close_queued && client->written < client->frames.count;
-    world->discarded += outbox_messages(client) - close_waits;
-    client->dropped += outbox_messages(client) - close_waits;
-    client->frames.count = client->written;
+    uint64_t dropped = 0;
+    for (size_t i = from; i < client->frames.count; i++)
+        dropped += client->frames.items[i].last;
+    world->discarded += dropped - close_waits;
+    client->dropped += dropped - close_waits;
+    client->frames.count = from;
 }
 
 /* What a client gets of a text has so many bytes. */
@@ -281,7 +305,7 @@ static void close_now(struct world *world, struct double_client *client, unsigne
     mute(client);
     if (client->close_queued || client->deaf)
         return;
-    drop_outbox(world, client);
+    drop_frames(world, client, first_behind_begun(client));
     queue_close(world, client, make_text(world, KIND_CLOSE, code, reason, strlen(reason)));
 }
 
@@ -296,28 +320,47 @@ static void settle(struct double_client *client)
 
 static void discard(struct world *world, struct double_client *client)
 {
-    drop_outbox(world, client);
+    drop_frames(world, client, client->written);
+    client->begun = 0;
     client->deaf = true;
     settle(client);
 }
 
-/* How many bytes of whole frames one write may have. */
+/* How many bytes of whole frames, but for what has begun to go out, one write may have. */
 static uint64_t size_of_write(const struct double_client *client)
 {
     uint64_t size = 0;
     for (size_t i = client->written;
-         i < client->frames.count && size + client->frames.items[i].size <= 65536; i++)
-        size += client->frames.items[i].size;
+         i < client->frames.count && size + frame_rest(client, i) <= 65536; i++)
+        size += frame_rest(client, i);
     return size;
 }
 
-/* A socket that sips keeps no frame that it has not begun to take. */
+/* Takes so many bytes out of the outbox. */
+static void consume(struct double_client *client, uint64_t bytes)
+{
+    for (uint64_t rest; bytes > 0; bytes -= rest) {
+        rest = frame_rest(client, client->written);
+        if (bytes < rest) {
+            client->begun += bytes;
+            return;
+        }
+        client->begun = 0;
+        client->written++;
+    }
+}
+
+/* A socket that sips keeps no frame that it has not begun to take, and one that cuts nothing that
+ * it has not taken. */
 static void write_once(struct double_client *client)
 {
     uint64_t size = size_of_write(client), kept = 0;
     uint64_t taken = client->window < size ? client->window : size;
-    while (kept < (client->sips ? taken : size))
-        kept += client->frames.items[client->written++].size;
+    for (size_t i = client->written; kept < (client->sips ? taken : size); i++)
+        kept += frame_rest(client, i);
+    if (client->cuts)
+        kept = taken;
+    consume(client, kept);
     if (client->window != WINDOW_OPEN)
         client->window -= taken;
     client->wire += taken;
@@ -350,20 +393,12 @@ static void write_all(struct world *world, struct double_client *client)
 
 /* --- Policies */
 
-/* @return The last frame of the message that begins with this one. */
-static size_t end_of_message(const struct double_client *client, size_t begin)
-{
-    while (!client->frames.items[begin].last)
-        begin++;
-    return begin;
-}
-
 /* Where the first message begins that waits and has not begun to go out. */
 static size_t first_waiting(const struct double_client *client)
 {
     size_t begin = client->written;
-    bool has_begun =
-        begin > 0 && begin < client->frames.count && !client->frames.items[begin - 1].last;
+    bool has_begun = begin < client->frames.count &&
+                     (client->begun > 0 || (begin > 0 && !client->frames.items[begin - 1].last));
     return has_begun ? end_of_message(client, begin) + 1 : begin;
 }
 
@@ -452,7 +487,7 @@ static void drop_fresh(struct world *world, struct double_client *client)
 
 static void close_slow_consumer(struct world *world, struct double_client *client)
 {
-    for (size_t i = client->written; i < client->frames.count; i++) {
+    for (size_t i = first_behind_begun(client); i < client->frames.count; i++) {
         if (client->frames.items[i].last)
             count_in_room(world, client->frames.items[i].topic, DROP_SLOW_CONSUMER);
     }
@@ -628,6 +663,7 @@ static void connect_one(struct world *world)
         client.window = dice_below(&world->dice, 400);
         client.peer->socket.window = client.window;
         client.sips = client.peer->socket.sips = dice_chance(&world->dice, 50);
+        client.cuts = client.peer->socket.cuts = dice_chance(&world->dice, 50);
     }
     LIST_ADD(&world->clients, client);
 }
@@ -1298,6 +1334,21 @@ static void bustle(struct world *world)
     world->narrow = false;
 }
 
+/* Members leave and join again while that they leave is on its way, and what is sent in between to
+ * them, or past them, too. */
+static void come_and_go(struct world *world)
+{
+    static void (*const operations[])(struct world *) = {leave, broadcast, chat, join, broadcast};
+    world->narrow = true;
+    for (uint32_t i = 1 + dice_below(&world->dice, 4); i > 0; i--) {
+        for (size_t o = 0; o < sizeof operations / sizeof operations[0]; o++) {
+            if (dice_chance(&world->dice, 80))
+                operations[o](world);
+        }
+    }
+    world->narrow = false;
+}
+
 /* --- Runs */
 
 static void operate(struct world *world)
@@ -1306,9 +1357,9 @@ static void operate(struct world *world)
         uint32_t weight;
         void (*operation)(struct world *);
     } table[] = {
-        {4, connect_one}, {12, join},      {8, leave},    {14, broadcast}, {12, send_direct},
-        {8, send_target}, {1, disconnect}, {1, end_some}, {12, take_some}, {3, post_call},
-        {2, ask},         {2, bustle},     {10, chat},
+        {4, connect_one}, {12, join},      {8, leave},    {14, broadcast},  {12, send_direct},
+        {8, send_target}, {1, disconnect}, {1, end_some}, {12, take_some},  {3, post_call},
+        {2, ask},         {2, bustle},     {10, chat},    {3, come_and_go},
     };
     uint32_t dice = dice_below(&world->dice, 100);
     if (world->clients.count == 0) {
@@ -1366,7 +1417,7 @@ static void run(uint64_t seed)
     struct world *world = calloc(1, sizeof *world);
     REQUIRE(world);
     world->dice.state = seed;
-    world->lanes = seed % 2 == 0 ? 1 : 4;
+    world->lanes = seed % 2 == 0 ? 1 : seed % 8 == 1 ? FIXTURE_LANES : 4;
     world->attached = seed / 2 % 2 == 0;
     fixture_set_note("repeat with TONI_TEST_SEED=%llu (%u lanes, %s)", (unsigned long long)seed,
                      world->lanes, world->attached ? "own worker" : "foreign thread");
