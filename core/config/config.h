@@ -36,6 +36,7 @@ struct config_provider {
 struct config_module {
     const struct value *at;
     const char *name;        /* unique in the host */
+    const char *namespace;   /* of its clients and rooms; empty: the default one */
     struct name_at *imports; /* as they stand there: whether they exist is checked later */
     size_t import_count;
     struct name_at *exports;

@@ -13,7 +13,8 @@
 #define TITLE_SIZE 256 /* longer names are cut in messages */
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static const char *const module_keys[] = {"name", "imports", "exports", "global", "providers"};
+static const char *const module_keys[] = {"name",   "imports",   "exports",
+                                          "global", "namespace", "providers"};
 static const char *const provider_keys[] = {"gateway",       "service", "library", "path",
                                             "options",       "limits",  "inject",  "deflate",
                                             "deflate_above", "origins"};
@@ -245,6 +246,30 @@ static const char *read_module_name(const struct config *config, const struct co
     return name ? name : "";
 }
 
+/* Longer ones would only be cut where they are shown. */
+#define NAMESPACE_MAX 64
+
+static const char *read_namespace(const struct section *section)
+{
+    const struct value *setting = section_get(section, "namespace", VALUE_STRING);
+    const toni_str name = toni_str_of(setting ? value_string(setting) : "");
+
+    if (!setting || (name_valid(name) && name.size <= NAMESPACE_MAX))
+        return name.size > 0 ? name.data : "";
+    if (name.size == 0) {
+        fault_at(section->faults, setting,
+                 "`namespace` of %s is empty; expected a name, or leave it out: then the module "
+                 "shares clients and rooms with all others that have none",
+                 section->title);
+    } else {
+        fault_at(section->faults, setting,
+                 "`namespace` of %s is `%s`, which is %s; expected " NAME_RULE ", at most %d bytes",
+                 section->title, name.data, name.size > NAMESPACE_MAX ? "too long" : "not legal",
+                 NAMESPACE_MAX);
+    }
+    return "";
+}
+
 /* `imports` or `exports`. */
 static int read_names(const struct section *section, const char *key, struct name_at **names,
                       size_t *count)
@@ -279,6 +304,7 @@ static int read_module(struct config *config, const struct value *group, struct 
     section_check_keys(&section, module_keys, COUNT(module_keys));
     const struct value *global = section_get(&section, "global", VALUE_BOOL);
     module->is_global = global && value_bool(global);
+    module->namespace = read_namespace(&section);
     if (read_names(&section, "imports", &module->imports, &module->import_count) != 0 ||
         read_names(&section, "exports", &module->exports, &module->export_count) != 0)
         return -1;

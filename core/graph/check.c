@@ -303,6 +303,7 @@ static int set_up_in_order(struct graph *graph, const struct plan *plan, size_t 
             .plugin = candidate->plugin,
             .name = candidate->provider->name,
             .module = candidate->module->name,
+            .namespace = candidate->module->namespace,
             .path = candidate->path,
             .options = candidate->provider->options,
             .limits = candidate->provider->limits,

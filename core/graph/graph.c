@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "plugin/descriptor.h"
+#include "rooms/connections.h"
 
 #include <stdlib.h>
 #include <toni/error.h>
@@ -52,8 +53,9 @@ static int32_t make_in_slot(struct graph *graph, size_t number)
     struct instance_setup *setup = &graph->setups[number];
 
     setup->tasks = graph->tasks;
+    setup->space = connections_space(graph->connections, setup->namespace);
     setup->slot = slots_make(graph->slots, setup->plugin->descriptor.kind, setup->name);
-    if (!setup->slot || slot_set_limits(setup->slot, &setup->limits))
+    if (!setup->space || !setup->slot || slot_set_limits(setup->slot, &setup->limits))
         return TONI_ERR_NO_MEMORY;
     const int32_t result = life_create(graph, number);
     if (result != TONI_OK)

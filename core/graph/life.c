@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "graph/graph.h"
 #include "plugin/descriptor.h"
+#include "rooms/shared.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,7 +122,7 @@ static void **injections_of(struct graph *graph, size_t number)
 
     for (size_t i = 0; pointers && i < count; i++) {
         if (injections[i].kind == INJECTION_CONNECTIONS)
-            pointers[i] = graph->connections;
+            pointers[i] = space_handle(graph->setups[number].space);
         else if (injections[i].kind != INJECTION_NOTHING)
             pointers[i] = &graph->injected[number][i];
     }

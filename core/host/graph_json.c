@@ -1,6 +1,7 @@
 /* A graph as JSON; see graph_report.h.
  *
- *   { "modules": [ { "name", "built_in", "global", "imports": [ name ], "exports": [ name ] } ],
+ *   { "modules": [ { "name", "built_in", "global", "namespace": "" is the default one,
+ *                     "imports": [ name ], "exports": [ name ] } ],
  *     "instances": [ { "name", "kind": "gateway" or "service", "module", "library",
  *                      "path": null if it answers nowhere,
  *                      "provides": null or { "interface", "version" },
@@ -38,16 +39,17 @@ static json_t *names_to_json(const struct name_at *names, size_t count)
 
 static json_t *module_to_json(const struct config_module *module)
 {
-    return json_pack("{s:s, s:b, s:b, s:o, s:o}", "name", module->name, "built_in", 0, "global",
-                     (int)module->is_global, "imports",
+    return json_pack("{s:s, s:b, s:b, s:s, s:o, s:o}", "name", module->name, "built_in", 0,
+                     "global", (int)module->is_global, "namespace", module->namespace, "imports",
                      names_to_json(module->imports, module->import_count), "exports",
                      names_to_json(module->exports, module->export_count));
 }
 
 static json_t *built_in_to_json(void)
 {
-    return json_pack("{s:s, s:b, s:b, s:[], s:[s]}", "name", BROADCAST_MODULE, "built_in", 1,
-                     "global", 0, "imports", "exports", TONI_CONNECTIONS_INTERFACE);
+    return json_pack("{s:s, s:b, s:b, s:s, s:[], s:[s]}", "name", BROADCAST_MODULE, "built_in", 1,
+                     "global", 0, "namespace", "", "imports", "exports",
+                     TONI_CONNECTIONS_INTERFACE);
 }
 
 static json_t *source_to_json(const struct graph *graph, const struct injection *injection)

@@ -15,6 +15,8 @@ static void print_names(const char *title, const struct name_at *names, size_t c
 static void print_module(const struct config_module *module, FILE *out)
 {
     (void)fprintf(out, "  %s%s", module->name, module->is_global ? " (global)" : "");
+    if (module->namespace[0] != '\0')
+        (void)fprintf(out, "; namespace %s", module->namespace);
     print_names("; imports ", module->imports, module->import_count, out);
     print_names("; exports ", module->exports, module->export_count, out);
     (void)fputs("\n", out);

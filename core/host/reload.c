@@ -154,6 +154,8 @@ static struct graph *read_next(struct reload *reload, struct fault_list *faults)
     if (config) {
         changes_check_host(now->config, config, faults);
         next = graph_check(config, &reload->loading->loader, now, faults);
+        if (next && fault_list_empty(faults))
+            changes_check_namespaces(now, next, faults);
     }
     gateways_conf_destroy(config); /* the graph has its own reference */
     if (next && fault_list_empty(faults) && !graph_map(next, faults))

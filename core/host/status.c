@@ -16,6 +16,7 @@ static int read_instance(struct slot *slot, struct status_instance *shown)
         .name = slot->name,
         .is_gateway = slot->kind == TONI_GATEWAY,
         .clients = atomic_load(&slot->connections),
+        .space = atomic_load(&slot->space),
     };
     return slot_read(slot, &shown->own_path, &shown->facts);
 }
@@ -38,6 +39,7 @@ static size_t count_slots(struct slots *slots)
 static void show(struct status_instance *shown)
 {
     shown->module = shown->facts.module;
+    shown->namespace = shown->space ? shown->space->name : "";
     shown->path = toni_str_of(shown->own_path);
     shown->version = toni_str_of(shown->facts.version);
     shown->generation = shown->facts.generation;

@@ -26,8 +26,9 @@ struct status_instance {
     const char *kind;
     const char *name;
     const char *module;
-    toni_str path;    /* empty: it answers nowhere */
-    toni_str version; /* of the plugin; empty if it has none. Any bytes, as the library */
+    const char *namespace; /* of its clients and rooms; empty: the default one */
+    toni_str path;         /* empty: it answers nowhere */
+    toni_str version;      /* of the plugin; empty if it has none. Any bytes, as the library */
     uint64_t generation;
     int64_t since_ms;
     const char *library;
@@ -35,6 +36,7 @@ struct status_instance {
     uint64_t clients; /* of a gateway */
 
     /* What the strings above are borrowed from. */
+    const struct space *space; /* NULL: it has none yet */
     char *own_path;
     struct slot_facts facts;
 };

@@ -4,6 +4,7 @@
  *     "reloads": how many were tried, "last_reload": null or { "time", "text" },
  *     "old_libraries": of instances that were swapped or removed, mapped still,
  *     "instances": [ { "name", "kind": "gateway" or "service", "module",
+ *                      "namespace": "" is the default one,
  *                      "path": null if it answers nowhere,
  *                      "version": null if the plugin tells none,
  *                      "generation", "since", "library",
@@ -38,8 +39,8 @@ static json_t *text_or_null(const char *bytes, size_t size)
 static json_t *instance_to_json(const struct status_instance *instance)
 {
     return json_pack(
-        "{s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "name", instance->name, "kind",
-        instance->kind, "module", instance->module, "path",
+        "{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "name", instance->name, "kind",
+        instance->kind, "module", instance->module, "namespace", instance->namespace, "path",
         text_or_null(instance->path.data, instance->path.size), "version",
         text_or_null(instance->version.data, instance->version.size), "generation",
         (json_int_t)instance->generation, "since", time_to_json(instance->since_ms), "library",

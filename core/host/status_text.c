@@ -90,7 +90,8 @@ static int write_instance(const struct status_instance *instance, const size_t w
     fill_row(&row, instance);
     clock_format(instance->since_ms, since);
     return write_row(&row, instance->kind, widths, out) |
-           buffer_appendf(out, "         since %s\n         %.*s\n", since,
+           buffer_appendf(out, "         since %s%s%s\n         %.*s\n", since,
+                          instance->namespace[0] ? ", namespace " : "", instance->namespace,
                           TONI_STR_ARG(printable(str(instance->library))));
 }
 

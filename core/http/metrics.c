@@ -316,8 +316,13 @@ static void write_rooms(struct exposition *exposition, const toni_connections *c
     write_gauge(exposition, "toni_pending_bytes",
                 "Bytes of broadcasts that are on their way to workers.",
                 atomic_load(&connections->pending));
-    write_gauge(exposition, "toni_rooms", "Rooms that have a member.",
-                atomic_load(&connections->rooms));
+    write_gauge(exposition, "toni_rooms", "Rooms that have a member, of all namespaces.",
+                figures->rooms);
+    exposition_family(exposition, "toni_namespace_rooms", "gauge",
+                      "Rooms that have a member, by namespace; that of the default one is empty.");
+    for (const struct space *space = &connections->common; space; space = space->next)
+        exposition_number(exposition, LABELS({"namespace", space->name}),
+                          atomic_load(&space->rooms));
     write_gauge(exposition, "toni_room_memberships", "Memberships of clients in rooms.",
                 atomic_load(&connections->memberships));
 }

@@ -31,7 +31,9 @@ struct instance_setup {
     const struct value *at; /* its provider in gateways.conf, for faults */
     const char *name;
     const char *module;
-    toni_str path;               /* where it answers; empty: nowhere */
+    const char *namespace; /* of its clients and rooms; empty: the default one */
+    struct space *space;   /* the same; NULL: it has no clients and is injected no connections */
+    toni_str path;         /* where it answers; empty: nowhere */
     const struct value *options; /* a group, or NULL */
     struct limits limits;
     struct tasks *tasks; /* NULL: it gets no time and no work, as if it were ending */

@@ -193,7 +193,7 @@ int arrival_init(struct arrival *arrival, struct instance *instance)
 {
     const struct instance_setup *setup = &instance->setup;
     const toni_str version = instance->descriptor->version;
-    *arrival = (struct arrival){.instance = instance};
+    *arrival = (struct arrival){.instance = instance, .space = setup->space};
     arrival->path = strndup(setup->path.size > 0 ? setup->path.data : "", setup->path.size);
     arrival->facts.module = strdup(setup->module);
     arrival->facts.version = strndup(version.size > 0 ? version.data : "", version.size);
@@ -215,6 +215,7 @@ void slot_settle(struct slot *slot, struct arrival *arrival)
 {
     struct arrival before = {.path = slot->path};
     slot->generation++;
+    slot->space = arrival->space;
     atomic_store_explicit(&slot->instance, arrival->instance, memory_order_relaxed);
     pthread_mutex_lock(&slot->slots->lock);
     before.facts = slot->facts;

@@ -51,6 +51,7 @@ struct slot {
     uint32_t generation;               /* of `instance` */
 
     struct limits_copy *_Atomic limits; /* see slot_limits() */
+    struct space *_Atomic space; /* whose its clients are: that of its instance, or the last one */
 
     /* Guarded by the lock of the slots. */
     char *path;   /* where it answers; empty: nowhere */
@@ -116,6 +117,7 @@ bool slot_has_path(struct slot *slot);
 /** An instance that is about to take its place. */
 struct arrival {
     struct instance *instance;
+    struct space *space;
     char *path;
     struct slot_facts facts;
 };

@@ -101,7 +101,7 @@ static int make_client(struct connection *connection)
     struct opening *opening = connection->opening;
     struct server *server = served->worker->server;
     opening->request->deflates = deflate_terms_allow_sending(&opening->terms);
-    served->client = client_create(server->connections, served->worker->lane, opening->request,
+    served->client = client_create(served->slot->space, served->worker->lane, opening->request,
                                    connection->limits, &outbound_transport, connection);
     if (!served->client)
         return -1;

@@ -131,7 +131,8 @@ static int read_request(struct connection *connection, const toni_str *const *na
     };
     parts.parameter_count = read_parameters(&scratch, head_query(&opening->head), parameters);
     parts.kept_count = read_kept(opening, names, kept);
-    opening->request = request_create(connection->served.worker->server->connections->host, &parts);
+    opening->request =
+        request_create(connection->served.worker->server->connections->common.host, &parts);
     free_headers(opening);
     free(kept);
     return opening->request ? 0 : -1;

@@ -15,7 +15,7 @@ static int32_t join_room(toni_connections *connections, toni_client_id id, toni_
 {
     if (!room_name_valid(room))
         return TONI_ERR_INVALID;
-    toni_client *client = client_find(connections, id);
+    toni_client *client = client_find(space_of(connections), id);
     if (!client)
         return TONI_ERR_NOT_FOUND;
     int32_t result = client_join(client, room);
@@ -27,7 +27,7 @@ static int32_t leave_room(toni_connections *connections, toni_client_id id, toni
 {
     if (!room_name_valid(room))
         return TONI_ERR_INVALID;
-    toni_client *client = client_find(connections, id);
+    toni_client *client = client_find(space_of(connections), id);
     if (!client)
         return TONI_ERR_NOT_FOUND;
     int32_t result = client_leave(client, room);
@@ -40,10 +40,10 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
 {
     if (!room_name_valid(name))
         return TONI_ERR_INVALID;
-    int32_t result = broadcast_check(connections, message);
+    int32_t result = broadcast_check(space_of(connections)->connections, message);
     if (result != TONI_OK)
         return result;
-    struct room *room = room_table_find(connections, name);
+    struct room *room = room_table_find(space_of(connections), name);
     if (!room)
         return 0;
     result = broadcast_send(room, message);
@@ -75,10 +75,10 @@ static int32_t get_room_members(toni_connections *connections, toni_str name,
     *members = NULL;
     if (!room_name_valid(name))
         return TONI_ERR_INVALID;
-    struct room *room = room_table_find(connections, name);
+    struct room *room = room_table_find(space_of(connections), name);
     if (room)
         lock_take(&room->lock);
-    int32_t result = members_locked(room, connections->host, members);
+    int32_t result = members_locked(room, space_of(connections)->host, members);
     if (room)
         lock_give(&room->lock);
     room_unref(room);
@@ -89,7 +89,7 @@ static int32_t get_client_rooms(toni_connections *connections, toni_client_id id
                                 toni_room_names **rooms)
 {
     *rooms = NULL;
-    toni_client *client = client_find(connections, id);
+    toni_client *client = client_find(space_of(connections), id);
     if (!client)
         return TONI_ERR_NOT_FOUND;
     int32_t result = client_rooms(client, rooms);
@@ -99,13 +99,18 @@ static int32_t get_client_rooms(toni_connections *connections, toni_client_id id
 
 static uint64_t room_count(toni_connections *connections)
 {
-    return atomic_load(&connections->rooms);
+    return atomic_load(&space_of(connections)->rooms);
+}
+
+static toni_str connections_namespace(toni_connections *connections)
+{
+    return toni_str_of(space_of(connections)->name);
 }
 
 static int32_t get_client(toni_connections *connections, toni_client_id id, toni_client_info **info)
 {
     *info = NULL;
-    toni_client *client = client_find(connections, id);
+    toni_client *client = client_find(space_of(connections), id);
     if (!client)
         return TONI_ERR_NOT_FOUND;
     int32_t result = client_info(client, info);
@@ -118,7 +123,7 @@ static int32_t get_room(toni_connections *connections, toni_str name, toni_room_
     *info = NULL;
     if (!room_name_valid(name))
         return TONI_ERR_INVALID;
-    struct room *room = room_table_find(connections, name);
+    struct room *room = room_table_find(space_of(connections), name);
     if (!room)
         return TONI_ERR_NOT_FOUND;
     int32_t result = room_info(room, info);
@@ -129,7 +134,7 @@ static int32_t get_room(toni_connections *connections, toni_str name, toni_room_
 static int32_t send_to_client(toni_connections *connections, toni_client_id id,
                               const toni_message *message)
 {
-    toni_client *client = client_find(connections, id);
+    toni_client *client = client_find(space_of(connections), id);
     if (!client)
         return TONI_ERR_NOT_FOUND;
     int32_t result = client_send(client, message);
@@ -145,7 +150,7 @@ static int32_t close_checked(toni_client *client, uint16_t code, toni_str reason
 static int32_t close_client(toni_connections *connections, toni_client_id id, uint16_t code,
                             toni_str reason)
 {
-    toni_client *client = client_find(connections, id);
+    toni_client *client = client_find(space_of(connections), id);
     if (!client)
         return TONI_ERR_NOT_FOUND;
     int32_t result = close_checked(client, code, reason);
@@ -212,6 +217,7 @@ void api_fill_table(toni_host *table)
     table->get_room_members = get_room_members;
     table->get_client_rooms = get_client_rooms;
     table->room_count = room_count;
+    table->connections_namespace = connections_namespace;
     table->get_client = get_client;
     table->send_to_client = send_to_client;
     table->close_client = close_client;

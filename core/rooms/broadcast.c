@@ -24,7 +24,7 @@ static_assert(sizeof(struct delivery) <= SPARE_COMMAND_SIZE, "a spare command ha
 
 static void release(struct room *room, uint64_t bytes)
 {
-    pending_release(&room->connections->pending, bytes);
+    pending_release(&room->space->connections->pending, bytes);
     pending_release(&room->pending, bytes);
 }
 
@@ -178,7 +178,7 @@ static bool post_to(const struct room *room, struct delivery *delivery, uint32_t
 {
     struct audience *audience = delivery->audience;
     const uint32_t message = room->open->count - 1;
-    struct lane *lane = &room->connections->lanes[audience->lane];
+    struct lane *lane = &room->space->connections->lanes[audience->lane];
     struct command *last = lane_begin_post(lane);
     struct delivery *before = (struct delivery *)last;
     const bool is_next = last && last->type == &delivery_type && before->batch == room->open &&
@@ -229,10 +229,10 @@ static void post(struct room *room, struct reserve *reserve)
 
 static bool charge(struct room *room, uint64_t bytes)
 {
-    const struct limits *limits = &room->connections->limits;
+    const struct limits *limits = &room->space->connections->limits;
     if (!pending_charge(&room->pending, bytes, limits->pending_bytes_per_room))
         return false;
-    if (pending_charge(&room->connections->pending, bytes, limits->pending_bytes))
+    if (pending_charge(&room->space->connections->pending, bytes, limits->pending_bytes))
         return true;
     pending_release(&room->pending, bytes);
     return false;
@@ -261,7 +261,7 @@ int32_t broadcast_locked(struct room *room, const toni_message *message,
     uint64_t variant = variant_size(room, encoded, deflated);
     while (!charge(room, encoded + variant)) {
         if (variant == 0) {
-            counter_add_shared(&room->connections->refused_busy, 1);
+            counter_add_shared(&room->space->connections->refused_busy, 1);
             return TONI_ERR_BUSY;
         }
         variant = 0; /* there is no space for both: all get it as it is */
@@ -282,7 +282,7 @@ int32_t broadcast_locked(struct room *room, const toni_message *message,
 toni_message *broadcast_deflate(struct room *room, const toni_message *message)
 {
     return room_deflates(room, message->body.size)
-               ? deflaters_shrink(&room->connections->deflaters, message)
+               ? deflaters_shrink(&room->space->connections->deflaters, message)
                : NULL;
 }
 

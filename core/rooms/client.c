@@ -49,15 +49,20 @@ static void ref_node(struct hash_node *node)
     (void)client_ref(client_of(node));
 }
 
-toni_client *client_find(toni_connections *connections, toni_client_id id)
+toni_client *client_find(const struct space *space, toni_client_id id)
 {
-    struct hash_node *node = registry_find(&connections->client_table, id, match, NULL, ref_node);
-    return node ? client_of(node) : NULL;
+    struct hash_node *node =
+        registry_find(&space->connections->client_table, id, match, NULL, ref_node);
+    toni_client *client = node ? client_of(node) : NULL;
+    if (!client || client->space == space)
+        return client;
+    client_unref(client); /* another namespace's: as good as none */
+    return NULL;
 }
 
 static void choose_id(toni_client *client)
 {
-    toni_connections *connections = client->connections;
+    toni_connections *connections = client->space->connections;
     toni_client_id id;
     do {
         id = permute_apply(&connections->permute, atomic_fetch_add(&connections->next_client, 1));
@@ -97,7 +102,7 @@ static const struct receiver_owner owner = {closing, ref_owner, unref_owner};
 
 static int enter_everyone(toni_client *client)
 {
-    struct room *everyone = client->connections->everyone;
+    struct room *everyone = client->space->everyone;
     lock_take(&everyone->lock);
     const int result = room_join(everyone, &client->receiver, &client->everyone);
     lock_give(&everyone->lock);
@@ -106,21 +111,21 @@ static int enter_everyone(toni_client *client)
 
 static void leave_everyone(toni_client *client)
 {
-    struct room *everyone = client->connections->everyone;
+    struct room *everyone = client->space->everyone;
     lock_take(&everyone->lock);
     room_leave(everyone, &client->everyone);
     lock_give(&everyone->lock);
 }
 
-toni_client *client_create(toni_connections *connections, struct lane *lane, toni_request *request,
+toni_client *client_create(struct space *space, struct lane *lane, toni_request *request,
                            const struct limits *limits, const struct transport *transport,
                            void *socket)
 {
     toni_client *client = calloc(1, sizeof *client);
     if (!client)
         return NULL;
-    client->host = connections->host;
-    client->connections = connections;
+    client->host = space->host;
+    client->space = space;
     client->connected_since = clock_wall_ms();
     client->refs = 1;
     client->receiver = (struct receiver){.lane = lane,
@@ -134,7 +139,7 @@ toni_client *client_create(toni_connections *connections, struct lane *lane, ton
     if (enter_everyone(client))
         goto fail_everyone;
     client->request = request; /* before anybody can find the client */
-    if (registry_insert(&connections->client_table, &client->node, client->receiver.id))
+    if (registry_insert(&space->connections->client_table, &client->node, client->receiver.id))
         goto fail_table;
     return client;
 
@@ -154,7 +159,7 @@ fail_everyone:
 
 struct membership *client_membership(toni_client *client, const struct room *room)
 {
-    if (room == client->connections->everyone)
+    if (room == client->space->everyone)
         return client->state == CLIENT_GONE ? NULL : &client->everyone;
     return memberships_find(&client->memberships, room);
 }
@@ -169,7 +174,7 @@ static int32_t enter(toni_client *client, struct membership *membership, struct 
     if (!*ended) {
         result = room_join(room, &client->receiver, membership) ? TONI_ERR_NO_MEMORY : TONI_OK;
         if (result == TONI_OK && room->members == 1)
-            atomic_fetch_add(&client->connections->rooms, 1);
+            atomic_fetch_add(&client->space->rooms, 1);
     }
     const bool empty = room->members == 0;
     lock_give(&room->lock);
@@ -207,8 +212,8 @@ static int32_t join_open(toni_client *client, toni_str name, bool is_full)
     bool ended = true;
     int32_t result = TONI_OK;
     while (ended) { /* the room is looked up first: whether the client is in it is then one step */
-        struct room *room = is_full ? room_table_find(client->connections, name)
-                                    : room_table_get(client->connections, name);
+        struct room *room =
+            is_full ? room_table_find(client->space, name) : room_table_get(client->space, name);
         if (!room) {
             result = is_full ? TONI_ERR_LIMIT : TONI_ERR_NO_MEMORY;
             break;
@@ -239,10 +244,10 @@ static int32_t join_locked(toni_client *client, toni_str name)
         return client->state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
     const uint64_t before = client->memberships.count;
     const bool is_charged = before < client->receiver.limits->rooms_per_client &&
-                            charge_membership(client->connections);
+                            charge_membership(client->space->connections);
     const int32_t result = join_open(client, name, !is_charged);
     if (is_charged && client->memberships.count == before)
-        atomic_fetch_sub(&client->connections->memberships, 1);
+        atomic_fetch_sub(&client->space->connections->memberships, 1);
     return result;
 }
 
@@ -263,9 +268,9 @@ static void leave(toni_client *client, struct membership *membership)
     room_leave(room, membership);
     const bool empty = room->members == 0;
     if (empty)
-        atomic_fetch_sub(&client->connections->rooms, 1);
+        atomic_fetch_sub(&client->space->rooms, 1);
     lock_give(&room->lock);
-    atomic_fetch_sub(&client->connections->memberships, 1);
+    atomic_fetch_sub(&client->space->connections->memberships, 1);
     if (empty)
         room_table_collect(room);
     room_unref(room);
@@ -276,7 +281,7 @@ int32_t client_leave(toni_client *client, toni_str name)
     int32_t result = TONI_OK;
     lock_take(&client->lock);
     /* A room that has a member is in the table. */
-    struct room *room = room_table_find(client->connections, name);
+    struct room *room = room_table_find(client->space, name);
     struct membership *membership = room ? memberships_find(&client->memberships, room) : NULL;
     if (membership) {
         memberships_remove(&client->memberships, membership);
@@ -372,7 +377,7 @@ static void count_refused(toni_client *client, enum refused_reason reason)
         REFUSED_REASONS(REFUSED_LABEL)
 #undef REFUSED_LABEL
     };
-    counter_add_shared(&client->connections->refused_sends[reason], 1);
+    counter_add_shared(&client->space->connections->refused_sends[reason], 1);
     if (client->receiver.gateway_figures)
         counter_add_shared(&client->receiver.gateway_figures->refused[reason], 1);
     log_limited(LOG_LEVEL_WARN, "direct send refused", log_str("client", client->name),
@@ -411,7 +416,7 @@ int32_t client_send(toni_client *client, const toni_message *message)
         return result;
     if (!receiver->deflates || message->body.size <= receiver->limits->deflate_above)
         return send_checked(client, message);
-    toni_message *deflated = deflaters_shrink(&client->connections->deflaters, message);
+    toni_message *deflated = deflaters_shrink(&client->space->connections->deflaters, message);
     result = send_checked(client, deflated ? deflated : message);
     free(deflated);
     return result;
@@ -503,7 +508,7 @@ void client_retire(toni_client *client)
     if (client->retired)
         return;
     client->retired = true;
-    registry_remove(&client->connections->client_table, &client->node);
+    registry_remove(&client->space->connections->client_table, &client->node);
     lock_take(&client->lock);
     (void)begin_closing(client, 0, false, NULL);
     client->state = CLIENT_GONE;

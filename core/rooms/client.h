@@ -25,9 +25,9 @@ enum client_state {
 };
 
 struct toni_client {
-    const toni_host *host; /* first, for ever: see toni/abi.h */
-    struct hash_node node; /* of the table of clients, by id */
-    toni_connections *connections;
+    const toni_host *host;   /* first, for ever: see toni/abi.h */
+    struct hash_node node;   /* of the table of clients, by id */
+    struct space *space;     /* that it belongs to: its gateway's */
     toni_request *request;   /* owned */
     void *data;              /* the plugin's */
     int64_t connected_since; /* wall clock, milliseconds */
@@ -51,12 +51,14 @@ struct toni_client {
     struct receiver receiver;
 };
 
-/** Makes a client, and puts it into the table and the room of everyone. The lane's worker only.
+/** Makes a client, and puts it into the table and its namespace's room of everyone. The lane's
+ * worker only.
+ * @param space      The namespace of its gateway.
  * @param request    Owned by the client from now on, if it is made.
  * @param limits     Borrowed: must outlive the client.
  * @param transport  Called on the worker, until client_finish.
  * @return The client, with one reference for the caller; NULL on no memory. */
-toni_client *client_create(toni_connections *connections, struct lane *lane, toni_request *request,
+toni_client *client_create(struct space *space, struct lane *lane, toni_request *request,
                            const struct limits *limits, const struct transport *transport,
                            void *socket);
 
@@ -68,8 +70,8 @@ void client_unref(toni_client *client);
 
 /* --- From any thread */
 
-/** @return The client with a new reference, or NULL. */
-toni_client *client_find(toni_connections *connections, toni_client_id id);
+/** @return The client of this namespace with a new reference, or NULL. */
+toni_client *client_find(const struct space *space, toni_client_id id);
 
 /** See toni_join_room. @param room  A valid name. */
 int32_t client_join(toni_client *client, toni_str room);

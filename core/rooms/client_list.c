@@ -12,12 +12,12 @@ static int by_address(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-uint32_t client_list_find(toni_connections *connections, const toni_client_id *ids, uint32_t count,
+uint32_t client_list_find(const struct space *space, const toni_client_id *ids, uint32_t count,
                           toni_client **clients)
 {
     uint32_t found = 0, kept = 0;
     for (uint32_t i = 0; i < count; i++) {
-        toni_client *client = client_find(connections, ids[i]);
+        toni_client *client = client_find(space, ids[i]);
         if (client)
             clients[found++] = client;
     }

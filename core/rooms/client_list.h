@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Finds the clients that there are of some.
+/** Finds the clients that there are of some, in a namespace.
  * @param ids      In any order, and the same again.
  * @param clients  Filled in, with a reference to each; has place for @p count.
  * @return How many. @thread Any. */
-uint32_t client_list_find(toni_connections *connections, const toni_client_id *ids, uint32_t count,
+uint32_t client_list_find(const struct space *space, const toni_client_id *ids, uint32_t count,
                           toni_client **clients);
 
 /** Drops the references. */

@@ -5,6 +5,53 @@
 #include "rooms/room.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* --- Namespaces */
+
+/* @return 0, or -1 on no memory; to be ended by space_finish() in both cases. */
+static int space_init(struct space *space, toni_connections *connections, const char *name)
+{
+    space->host = connections->common.host;
+    space->connections = connections;
+    space->name = strdup(name);
+    space->everyone = room_create(space, 0, (toni_str){0});
+    return space->name && space->everyone ? 0 : -1;
+}
+
+static void space_finish(struct space *space)
+{
+    room_unref(space->everyone);
+    free(space->name);
+}
+
+static void space_destroy(struct space *space)
+{
+    if (space)
+        space_finish(space);
+    free(space);
+}
+
+struct space *connections_space(toni_connections *connections, const char *name)
+{
+    struct space *_Atomic *place = &connections->common.next;
+    if (name[0] == '\0')
+        return &connections->common;
+    for (; *place; place = &(*place)->next) {
+        if (strcmp((*place)->name, name) == 0)
+            return *place;
+    }
+    struct space *space = calloc(1, sizeof *space);
+    if (!space || space_init(space, connections, name)) {
+        space_destroy(space);
+        return NULL;
+    }
+    space->salt = hash_bytes(&connections->hash_key, name, strlen(name));
+    atomic_store_explicit(place, space, memory_order_release);
+    return space;
+}
+
+/* --- All of it */
 
 toni_connections *connections_create(const toni_host *host, const struct limits *limits,
                                      uint32_t lane_count)
@@ -14,8 +61,8 @@ toni_connections *connections_create(const toni_host *host, const struct limits 
         free(connections);
         return NULL;
     }
-    connections->everyone = room_create(connections, 0, (toni_str){0});
-    if (!connections->everyone) {
+    if (space_init(&connections->common, connections, "")) {
+        space_finish(&connections->common);
         shared_finish(connections);
         free(connections);
         return NULL;
@@ -36,7 +83,11 @@ void connections_destroy(toni_connections *connections)
         return;
     for (uint32_t i = 0; i < connections->lane_count; i++)
         lane_finish(&connections->lanes[i]);
-    room_unref(connections->everyone);
+    for (struct space *space = connections->common.next, *next; space; space = next) {
+        next = space->next;
+        space_destroy(space);
+    }
+    space_finish(&connections->common);
     shared_finish(connections);
     free(connections);
 }
@@ -45,6 +96,8 @@ void connections_figures(const toni_connections *connections, struct connections
 {
     *figures =
         (struct connections_figures){.targeted = counter_read(&connections->multicast_targeted)};
+    for (const struct space *space = &connections->common; space; space = space->next)
+        figures->rooms += atomic_load(&space->rooms);
     for (uint32_t i = 0; i < connections->lane_count; i++) {
         const struct lane *lane = &connections->lanes[i];
         figures->targeted += counter_read(&lane->targeted);

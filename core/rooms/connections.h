@@ -15,6 +15,11 @@ toni_connections *connections_create(const toni_host *host, const struct limits 
 int connections_init_lane(toni_connections *connections, uint32_t index, void (*wake)(void *data),
                           void *wake_data);
 
+/** Finds a namespace, or makes it. Not by two threads at once.
+ * @param name  Empty: the default one, which is there always.
+ * @return NULL on no memory. */
+struct space *connections_space(toni_connections *connections, const char *name);
+
 /** No client may be left, and no thread may use them. @param connections  NULL is fine. */
 void connections_destroy(toni_connections *connections);
 
@@ -27,6 +32,7 @@ struct connections_figures {
     uint64_t dropped[DROP_REASON_COUNT];
     uint64_t outbox_messages;
     uint64_t outbox_bytes;
+    uint64_t rooms; /* that have a member, of all namespaces */
 };
 
 /** Adds up what the lanes count. @thread Any. */

@@ -29,7 +29,7 @@ static int find_clients(const struct multicast *multicast, const struct target_i
     *clients = malloc(list->count * sizeof **clients);
     if (!*clients)
         return -1;
-    *count = client_list_find(multicast->connections, list->ids, list->count, *clients);
+    *count = client_list_find(multicast->space, list->ids, list->count, *clients);
     return 0;
 }
 
@@ -58,12 +58,12 @@ static int resolve_rooms(struct multicast *multicast, const toni_target *target)
     if (!multicast->rooms)
         return -1;
     if (target->everyone) { /* which covers all rooms */
-        multicast->rooms[multicast->room_count++] = room_ref(multicast->connections->everyone);
+        multicast->rooms[multicast->room_count++] = room_ref(multicast->space->everyone);
         return 0;
     }
     uint32_t found = 0;
     for (uint32_t i = 0; i < count; i++) {
-        struct room *room = room_table_find(multicast->connections, target->rooms.names[i]);
+        struct room *room = room_table_find(multicast->space, target->rooms.names[i]);
         if (room)
             multicast->rooms[found++] = room;
     }
@@ -129,7 +129,8 @@ static struct multicast *multicast_create(const toni_target *target, const toni_
     struct multicast *multicast = calloc(1, sizeof *multicast);
     if (!multicast)
         return NULL;
-    multicast->connections = target->connections;
+    multicast->space = target->space;
+    multicast->connections = target->space->connections;
     multicast->refs = 1;
     multicast->id = atomic_fetch_add(&multicast->connections->next_multicast, 1) + 1;
     if (!find_clients(multicast, &target->except, &multicast->except, &multicast->except_count) &&

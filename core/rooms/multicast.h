@@ -19,7 +19,8 @@
 #include <stdint.h>
 
 struct multicast {
-    toni_connections *connections;
+    struct space *space;
+    toni_connections *connections; /* of that */
     atomic_uint refs;
     atomic_uint undelivered; /* lanes that still have to */
     uint64_t id;             /* never 0, never again */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct room *room_create(toni_connections *connections, uint64_t id, toni_str name)
+struct room *room_create(struct space *space, uint64_t id, toni_str name)
 {
     struct room *room = calloc(1, sizeof *room + name.size + 1);
     if (!room)
@@ -15,7 +15,7 @@ struct room *room_create(toni_connections *connections, uint64_t id, toni_str na
     if (name.size > 0)
         memcpy(copy, name.data, name.size);
     room->topic.refs = 1;
-    room->connections = connections;
+    room->space = space;
     room->refs = 1;
     room->deflate_above = DEFLATE_NEVER;
     room->id = id;
@@ -45,7 +45,7 @@ static struct room *end_membership(struct membership *membership)
 {
     struct audience *audience = membership->audience;
     struct room *room = audience->room;
-    if (room != room->connections->everyone)
+    if (room != room->space->everyone)
         free(membership);
     if (--audience->memberships > 0)
         return NULL;
@@ -119,7 +119,7 @@ static struct arrival *arrival_create(struct audience *audience, struct membersh
 
 static void post(const struct room *room, uint32_t lane, struct command *command)
 {
-    lane_post(&room->connections->lanes[lane], command);
+    lane_post(&room->space->connections->lanes[lane], command);
 }
 
 /* --- Audiences */
@@ -310,7 +310,7 @@ int32_t room_info(struct room *room, toni_room_info **info)
         return TONI_ERR_NO_MEMORY;
     lock_take(&room->lock);
     *snapshot = (toni_room_info){
-        .host = room->connections->host,
+        .host = room->space->host,
         .struct_size = sizeof *snapshot,
         .members = room->members,
         .targets = room->targets,

@@ -23,7 +23,7 @@
 struct room {
     struct topic topic;    /* first: its broadcasts'; one reference, that keeps the memory */
     struct hash_node node; /* of the table of rooms */
-    toni_connections *connections;
+    struct space *space;   /* that it belongs to */
     uint64_t id; /* also its epoch: a room that is made again has another. Rooms are locked by
                     ascending id */
     atomic_uint refs;
@@ -47,7 +47,7 @@ struct room {
 };
 
 /** @param name  Copied. @return A room without members, with one reference; NULL on no memory. */
-struct room *room_create(toni_connections *connections, uint64_t id, toni_str name);
+struct room *room_create(struct space *space, uint64_t id, toni_str name);
 
 /** @return @p room. @thread Any. */
 struct room *room_ref(struct room *room);

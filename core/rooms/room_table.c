@@ -8,9 +8,17 @@ static struct room *room_of(const struct hash_node *node)
     return (struct room *)((char *)node - offsetof(struct room, node));
 }
 
-static bool match(const struct hash_node *node, const void *key)
+/* What a room is found by. */
+struct room_key {
+    const struct space *space;
+    toni_str name;
+};
+
+static bool match(const struct hash_node *node, const void *of)
 {
-    return toni_str_equal(room_of(node)->name, *(const toni_str *)key);
+    const struct room_key *key = of;
+    const struct room *room = room_of(node);
+    return room->space == key->space && toni_str_equal(room->name, key->name);
 }
 
 static void ref(struct hash_node *node)
@@ -18,24 +26,24 @@ static void ref(struct hash_node *node)
     (void)room_ref(room_of(node));
 }
 
-static uint64_t hash_of(const toni_connections *connections, toni_str name)
+static uint64_t hash_of(const struct space *space, toni_str name)
 {
-    return hash_bytes(&connections->hash_key, name.data, name.size);
+    return hash_bytes(&space->connections->hash_key, name.data, name.size) ^ space->salt;
 }
 
-struct room *room_table_find(toni_connections *connections, toni_str name)
+struct room *room_table_find(struct space *space, toni_str name)
 {
+    const struct room_key key = {space, name};
     struct hash_node *node =
-        registry_find(&connections->room_table, hash_of(connections, name), match, &name, ref);
+        registry_find(&space->connections->room_table, hash_of(space, name), match, &key, ref);
     return node ? room_of(node) : NULL;
 }
 
 /* Under the stripe's lock. @return The room, with a reference for the table. */
-static struct room *make(toni_connections *connections, struct stripe *stripe, uint64_t hash,
-                         toni_str name)
+static struct room *make(struct space *space, struct stripe *stripe, uint64_t hash, toni_str name)
 {
-    const uint64_t id = atomic_fetch_add(&connections->next_room, 1) + 1;
-    struct room *room = room_create(connections, id, name);
+    const uint64_t id = atomic_fetch_add(&space->connections->next_room, 1) + 1;
+    struct room *room = room_create(space, id, name);
     if (room && hash_table_insert(&stripe->table, &room->node, hash)) {
         room_unref(room);
         return NULL;
@@ -43,12 +51,13 @@ static struct room *make(toni_connections *connections, struct stripe *stripe, u
     return room;
 }
 
-struct room *room_table_get(toni_connections *connections, toni_str name)
+struct room *room_table_get(struct space *space, toni_str name)
 {
-    const uint64_t hash = hash_of(connections, name);
-    struct stripe *stripe = registry_lock(&connections->room_table, hash);
-    const struct hash_node *node = hash_table_find(&stripe->table, hash, match, &name);
-    struct room *room = node ? room_of(node) : make(connections, stripe, hash, name);
+    const struct room_key key = {space, name};
+    const uint64_t hash = hash_of(space, name);
+    struct stripe *stripe = registry_lock(&space->connections->room_table, hash);
+    const struct hash_node *node = hash_table_find(&stripe->table, hash, match, &key);
+    struct room *room = node ? room_of(node) : make(space, stripe, hash, name);
     if (room)
         (void)room_ref(room);
     registry_unlock(stripe);
@@ -57,7 +66,7 @@ struct room *room_table_get(toni_connections *connections, toni_str name)
 
 void room_table_collect(struct room *room)
 {
-    struct stripe *stripe = registry_lock(&room->connections->room_table, room->node.hash);
+    struct stripe *stripe = registry_lock(&room->space->connections->room_table, room->node.hash);
     lock_take(&room->lock);
     const bool ends = room->members == 0 && !room->ended;
     if (ends) {

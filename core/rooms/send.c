@@ -34,14 +34,14 @@ static int32_t broadcast_except(struct room *room, const toni_message *message,
 
 static int32_t send_broadcast(const toni_target *target, const toni_message *message)
 {
-    toni_connections *connections = target->connections;
-    struct room *room = target->everyone ? room_ref(connections->everyone)
-                                         : room_table_find(connections, target->rooms.names[0]);
+    struct space *space = target->space;
+    struct room *room = target->everyone ? room_ref(space->everyone)
+                                         : room_table_find(space, target->rooms.names[0]);
     if (!room)
         return 0;
     toni_client *except[EXCEPTED_MAX];
     const uint32_t count =
-        client_list_find(connections, target->except.ids, target->except.count, except);
+        client_list_find(space, target->except.ids, target->except.count, except);
     const int32_t result =
         count > 0 ? broadcast_except(room, message, except, count) : broadcast_send(room, message);
     client_list_unref(except, count);
@@ -54,7 +54,7 @@ int32_t target_send_receipt(toni_target *target, const toni_message *message,
 {
     int32_t result = target->error;
     if (result == TONI_OK)
-        result = broadcast_check(target->connections, message);
+        result = broadcast_check(target->space->connections, message);
     if (result == TONI_OK)
         result = !receipt && is_broadcast(target) ? send_broadcast(target, message)
                                                   : multicast_send(target, message, receipt);

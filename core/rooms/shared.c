@@ -17,7 +17,8 @@ int shared_init(toni_connections *connections, const toni_host *host, const stru
                 uint32_t lane_count)
 {
     uint32_t key[PERMUTE_KEY_WORDS];
-    connections->host = host;
+    connections->common.host = host;
+    connections->common.connections = connections;
     connections->limits = *limits;
     connections->lane_count = lane_count;
     budget_init(&connections->budgets[BUDGET_INBOUND], BUDGET_INBOUND, limits->inbound_bytes,

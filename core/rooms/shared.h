@@ -23,18 +23,28 @@
 
 struct room;
 
+/* A namespace: what a plugin reaches through its handle. Each client and each room belongs to one;
+ * all else is shared by all. It stays where it is until the host ends. */
+struct space {
+    const toni_host *host; /* first, for ever: see toni/abi.h. A plugin's handle points here */
+    toni_connections *connections;
+    char *name;                 /* empty: the default one */
+    uint64_t salt;              /* of the hashes of its rooms' names; 0 for the default one */
+    struct room *everyone;      /* has every client of it as a member; in no table */
+    atomic_uint_fast64_t rooms; /* that have a member */
+    struct space *_Atomic next; /* in the order in which they were made */
+};
+
 struct toni_connections {
-    const toni_host *host; /* first, for ever: see toni/abi.h */
-    struct limits limits;  /* of the host */
+    struct space common;  /* first: the default namespace, as whose handle this serves */
+    struct limits limits; /* of the host */
     uint32_t lane_count;
     struct lane *lanes;
-    struct room *everyone; /* has every client as a member; in no table */
     struct hash_key hash_key;
     struct permute permute;
     atomic_uint_fast64_t next_client; /* what ids are made from */
     atomic_uint_fast64_t next_room;
     atomic_uint_fast64_t next_multicast;
-    atomic_uint_fast64_t rooms;       /* that have a member */
     atomic_uint_fast64_t memberships; /* of all clients, in rooms that have a name */
     atomic_uint_fast64_t pending;     /* bytes of broadcasts that some lane has not delivered yet */
     struct counter multicast_targeted; /* clients of multicasts; see lane.h for the others */
@@ -47,7 +57,19 @@ struct toni_connections {
     struct registry room_table;   /* by name */
 };
 
-/** Makes all but lanes' insides and the room of everyone. @return 0, or -1 on no memory or without
+/** @return The namespace that a plugin's handle stands for. */
+static inline struct space *space_of(toni_connections *handle)
+{
+    return (struct space *)handle;
+}
+
+/** @return The handle of a namespace, for plugins. */
+static inline toni_connections *space_handle(struct space *space)
+{
+    return (toni_connections *)space;
+}
+
+/** Makes all but lanes' insides and the rooms of everyone. @return 0, or -1 on no memory or without
  * randomness. */
 int shared_init(toni_connections *connections, const toni_host *host, const struct limits *limits,
                 uint32_t lane_count);

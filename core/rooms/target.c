@@ -93,8 +93,8 @@ static toni_target *target_create(toni_connections *connections)
     toni_target *target = malloc(sizeof *target);
     if (!target)
         return NULL;
-    target->host = connections->host;
-    target->connections = connections;
+    target->space = space_of(connections);
+    target->host = target->space->host;
     target->error = TONI_OK;
     target->everyone = 0;
     names_init(&target->rooms);

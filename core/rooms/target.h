@@ -3,6 +3,8 @@
 #ifndef ROOMS_TARGET_H
 #define ROOMS_TARGET_H
 
+#include "rooms/shared.h"
+
 #include <toni/host.h>
 
 #include <stdint.h>
@@ -28,7 +30,7 @@ struct target_names {
 
 struct toni_target {
     const toni_host *host; /* first, for ever: see toni/abi.h */
-    toni_connections *connections;
+    struct space *space;
     int32_t error; /* the first that a step found */
     int32_t everyone;
     struct target_names rooms;

@@ -55,6 +55,8 @@ static const char *why_swap(const struct graph *now, size_t before, const struct
         return "another path";
     if (strcmp(old->module, new->module) != 0)
         return "another module";
+    if (strcmp(old->namespace, new->namespace) != 0)
+        return "another namespace"; /* of a service: see changes_check_namespaces() */
     if (!handles_equal(now->injections[before], next->injections[number],
                        needs_count(new->plugin->descriptor.needs)))
         return "other imports";
@@ -161,6 +163,33 @@ void changes_finish(struct changes *changes)
 bool changes_empty(const struct changes *changes)
 {
     return changes->swapped + changes->added + changes->removed + changes->limited == 0;
+}
+
+/* --- Namespaces */
+
+static const char *name_of_namespace(const struct instance_setup *setup)
+{
+    return setup->namespace[0] == '\0' ? "(the default one)" : setup->namespace;
+}
+
+void changes_check_namespaces(const struct graph *now, const struct graph *next,
+                              struct fault_list *faults)
+{
+    for (size_t i = 0; i < next->setup_count; i++) {
+        const struct instance_setup *setup = &next->setups[i];
+        const size_t before = find(now, setup);
+
+        if (before == NOBODY || !(setup->plugin->descriptor.kind & TONI_GATEWAY) ||
+            strcmp(now->setups[before].namespace, setup->namespace) == 0)
+            continue;
+        fault_at(
+            faults, setup->at,
+            "module `%s`: gateway `%s` runs in the namespace `%s`, where its clients and their "
+            "rooms are; a reload can't move it to `%s`: `toni restart`, or give the gateway "
+            "another name, which closes its clients with 1001",
+            setup->module, setup->name, name_of_namespace(&now->setups[before]),
+            name_of_namespace(setup));
+    }
 }
 
 /* --- The host itself */

@@ -41,6 +41,12 @@ void changes_finish(struct changes *changes);
 /** @return Whether there is nothing to do. */
 bool changes_empty(const struct changes *changes);
 
+/** Reports gateways that run in another namespace: their clients are in rooms there.
+ * @param next    Checked, without a fault.
+ * @param faults  Gets each, and what mends it. */
+void changes_check_namespaces(const struct graph *now, const struct graph *next,
+                              struct fault_list *faults);
+
 /** Reports what a running host can't change about itself: addresses, workers, and the limits of the
  * host as a whole.
  * @param faults  Gets each, and that `toni restart` mends it. */

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "instance/client_data.h"
+#include "rooms/connections.h"
 
 #include <toni/error.h>
 
@@ -67,8 +68,9 @@ int swap_find_places(struct swap *swap)
 
         setup->tasks = next->tasks;
         setup->is_held = true;
+        setup->space = connections_space(next->connections, setup->namespace);
         setup->slot = slots_make(next->slots, setup->plugin->descriptor.kind, setup->name);
-        if (!setup->slot) {
+        if (!setup->slot || !setup->space) {
             swap_fault_no_memory(swap, setup->at);
             return -1;
         }

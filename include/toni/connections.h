@@ -2,8 +2,14 @@
  * Clients, rooms and broadcasts: the ConnectionManager of the toni docs (page "Rooms").
  *
  * All functions may be called from any thread. None calls back into a plugin before it returns, and
- * none waits for a swap. Rooms are host-wide: a service reaches those that a gateway filled. A room
- * exists while it has a member; its name is 1 to 255 bytes of UTF-8 without control characters.
+ * none waits for a swap. A room exists while it has a member; its name is 1 to 255 bytes of UTF-8
+ * without control characters.
+ *
+ * A handle reaches the clients and rooms of one namespace: that of the module in gateways.conf that
+ * the instance belongs to. Modules that say none share the default one: there a service reaches the
+ * rooms that any gateway filled, and a client of one gateway may come into the rooms of another by
+ * their names. In a module with a `namespace` of its own nobody else sees them, and no client or
+ * room of others is found: it is as if there were none.
  *
  * Order: a room's messages reach all its members in one order. What one thread does, a client sees
  * in program order, be it a broadcast, a direct send, a leave or a close. After the answer to a
@@ -78,6 +84,15 @@ static inline int32_t toni_get_client_rooms(toni_connections *connections, toni_
                                             toni_room_names **rooms)
 {
     return toni_host_of(connections)->get_client_rooms(connections, client, rooms);
+}
+
+/** The namespace that the handle stands for: what the module says as `namespace` in gateways.conf.
+ * @return Without a NUL behind it; empty for the default one. Borrowed: valid as long as the
+ * handle.
+ * @thread Any. @since ABI 1.0 */
+static inline toni_str toni_namespace(toni_connections *connections)
+{
+    return toni_host_of(connections)->connections_namespace(connections);
 }
 
 /** @return How many rooms have a member. One counts until its `on_disconnect` has returned, here

@@ -123,6 +123,9 @@ struct toni_host {
     int32_t (*kept_add_header)(toni_context *context, toni_exchange_id id, toni_str name,
                                toni_str value);
     int32_t (*kept_is_waiting)(toni_context *context, toni_exchange_id id);
+
+    /* connections.h: whose rooms these are */
+    toni_str (*connections_namespace)(toni_connections *connections);
 };
 
 /** The frozen first member of every handle, read.

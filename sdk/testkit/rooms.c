@@ -175,6 +175,11 @@ static int32_t get_client_rooms(toni_connections *connections, toni_client_id cl
     return result;
 }
 
+static toni_str connections_namespace(toni_connections *connections)
+{
+    return host_of_connections(connections)->name_space;
+}
+
 static uint64_t room_count(toni_connections *connections)
 {
     toni_fake_host *host = host_of_connections(connections);
@@ -236,6 +241,7 @@ void fake_rooms_fill(toni_host *table)
     table->get_room_members = get_room_members;
     table->get_client_rooms = get_client_rooms;
     table->room_count = room_count;
+    table->connections_namespace = connections_namespace;
     table->client_ids_destroy = client_ids_destroy;
     table->room_names_destroy = room_names_destroy;
     table->get_room = get_room;

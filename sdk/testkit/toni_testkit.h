@@ -197,6 +197,7 @@ typedef struct toni_fake_host {
     struct toni_fake_exchange *kept[TONI_FAKE_MAX_KEPT]; /**< that wait for an answer */
     toni_exchange_id last_kept;
 
+    toni_str name_space;  /**< what toni_namespace gives; at first empty, the default one */
     uint64_t state_bytes; /**< that `export_state` may write: at first TONI_FAKE_MAX_STATE */
     int acquired;         /**< how often the plugin has acquired its context and not released it */
 

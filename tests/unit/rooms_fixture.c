@@ -60,13 +60,16 @@ static void require_balance(toni_connections *connections)
 void fixture_finish(struct fixture *fixture)
 {
     toni_connections *connections = fixture->connections;
-    REQUIRE(toni_room_count(connections) == 0);
+    for (struct space *space = &connections->common; space; space = space->next) {
+        REQUIRE(toni_room_count(space_handle(space)) == 0);
+        REQUIRE(space->everyone->members == 0 && space->everyone->refs == 1);
+    }
     REQUIRE(connections->pending == 0);
-    REQUIRE(connections->everyone->pending == 0);
-    REQUIRE(connections->everyone->members == 0);
-    REQUIRE(connections->everyone->targets == 0);
-    REQUIRE(!connections->everyone->audiences);
-    REQUIRE(connections->everyone->refs == 1); /* so no membership of it is left */
+    REQUIRE(connections->common.everyone->pending == 0);
+    REQUIRE(connections->common.everyone->members == 0);
+    REQUIRE(connections->common.everyone->targets == 0);
+    REQUIRE(!connections->common.everyone->audiences);
+    REQUIRE(connections->common.everyone->refs == 1); /* so no membership of it is left */
     for (uint32_t i = 0; i < connections->lane_count; i++)
         REQUIRE(!lane_pending(&connections->lanes[i]));
     for (uint32_t i = 0; i < STRIPES; i++) {
@@ -245,7 +248,7 @@ toni_request *peer_request(const toni_host *host)
     return request;
 }
 
-static struct peer *connect_with(struct fixture *fixture, uint32_t lane,
+static struct peer *connect_with(struct fixture *fixture, struct space *space, uint32_t lane,
                                  const struct limits *limits, bool deflates)
 {
     toni_connections *connections = fixture->connections;
@@ -254,8 +257,8 @@ static struct peer *connect_with(struct fixture *fixture, uint32_t lane,
     peer->socket.window = WINDOW_OPEN;
     toni_request *request = peer_request(&fixture->host);
     request->deflates = deflates;
-    peer->client = client_create(connections, &connections->lanes[lane], request, limits,
-                                 &fake_transport, &peer->socket);
+    peer->client = client_create(space, &connections->lanes[lane], request, limits, &fake_transport,
+                                 &peer->socket);
     REQUIRE(peer->client);
     peer->socket.of = peer->client;
     peer->id = toni_client_id_of(peer->client);
@@ -265,18 +268,23 @@ static struct peer *connect_with(struct fixture *fixture, uint32_t lane,
 struct peer *peer_connect_limited(struct fixture *fixture, uint32_t lane,
                                   const struct limits *limits)
 {
-    return connect_with(fixture, lane, limits, false);
+    return connect_with(fixture, &fixture->connections->common, lane, limits, false);
 }
 
 struct peer *peer_connect_deflating(struct fixture *fixture, uint32_t lane,
                                     const struct limits *limits)
 {
-    return connect_with(fixture, lane, limits, true);
+    return connect_with(fixture, &fixture->connections->common, lane, limits, true);
 }
 
 struct peer *peer_connect(struct fixture *fixture, uint32_t lane)
 {
     return peer_connect_limited(fixture, lane, &fixture->connections->limits);
+}
+
+struct peer *peer_connect_in(struct fixture *fixture, uint32_t lane, struct space *space)
+{
+    return connect_with(fixture, space, lane, &fixture->connections->limits, false);
 }
 
 void peer_take(struct peer *peer, uint64_t bytes)

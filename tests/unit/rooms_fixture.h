@@ -99,6 +99,9 @@ struct peer {
 /** Connects a client with the limits of the host, whose socket takes everything. */
 struct peer *peer_connect(struct fixture *fixture, uint32_t lane);
 
+/** The same, in a namespace. */
+struct peer *peer_connect_in(struct fixture *fixture, uint32_t lane, struct space *space);
+
 /** The same with other limits, which must outlive the client. */
 struct peer *peer_connect_limited(struct fixture *fixture, uint32_t lane,
                                   const struct limits *limits);

@@ -593,6 +593,7 @@ START_TEST(modules)
     ck_assert_uint_eq(chat->exports[1].line, 5);
     ck_assert_uint_eq(chat->provider_count, 2);
     ck_assert(!good->modules[1].is_global);
+    ck_assert_str_eq(good->modules[1].namespace, "");
     ck_assert_uint_eq(good->modules[1].import_count, 0);
     ck_assert_uint_eq(good->modules[1].provider_count, 0);
 
@@ -636,6 +637,18 @@ START_TEST(bad_modules)
                "strings");
     BAD_MODULE("name = \"a\"; exports = [ 5 ]; providers = ( " PROVIDER " );", "`exports`",
                "strings");
+    BAD_MODULE("name = \"a\"; namespace = \"a/b\"; providers = ( " PROVIDER " );", "`namespace`",
+               "module `a`", "a/b", "not legal", "expected letters");
+    BAD_MODULE("name = \"a\"; namespace = \"\"; providers = ( " PROVIDER " );", "`namespace`",
+               "is empty", "leave it out");
+    BAD_MODULE("name = \"a\"; namespace = \"a\\tb\"; providers = ( " PROVIDER " );", "`namespace`",
+               "not legal");
+    BAD_MODULE("name = \"a\"; namespace = "
+               "\"a2345678901234567890123456789012345678901234567890123456789012345\"; "
+               "providers = ( " PROVIDER " );",
+               "`namespace`", "too long", "at most 64 bytes");
+    BAD_MODULE("name = \"a\"; namespace = 1; providers = ( " PROVIDER " );", "`namespace`",
+               "string");
     BAD_MODULE("name = \"a\"; global = 1; providers = ( " PROVIDER " );", "`global`",
                "true or false");
     BAD_MODULE("name = \"broadcast\"; providers = ( " PROVIDER " );", "`broadcast`", "built-in");

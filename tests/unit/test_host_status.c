@@ -10,6 +10,7 @@ static struct status_instance instances[] = {
     {.kind = "gateway",
      .name = "rooms",
      .module = "chat",
+     .namespace = "quiz",
      .path = TONI_LIT_INIT("/rooms"),
      .version = TONI_LIT_INIT("2.1-rc1"),
      .generation = 12,
@@ -20,12 +21,14 @@ static struct status_instance instances[] = {
     {.kind = "service",
      .name = "a_longer_name",
      .module = "m",
+     .namespace = "",
      .generation = 1,
      .since_ms = 0,
      .library = "/opt/caf\xc3\xa9.so"},
     {.kind = "gateway",
      .name = "e",
      .module = "m",
+     .namespace = "",
      .path = TONI_LIT_INIT("/\xc3\xa9\xc3\xa9"),
      .generation = 1,
      .library = "/x.so",
@@ -77,7 +80,7 @@ START_TEST(text_is_aligned)
                      "\n"
                      "KIND     NAME           MODULE  PATH    CLIENTS  VERSION  GEN\n"
                      "gateway  rooms          chat    /rooms     1042  2.1-rc1   12\n"
-                     "         since 2025-11-27T11:33:21.175Z\n"
+                     "         since 2025-11-27T11:33:21.175Z, namespace quiz\n"
                      "         /opt/toni/rooms_gateway.so\n"
                      "service  a_longer_name  m       -             -  -          1\n"
                      "         since 1970-01-01T00:00:00.000Z\n"
@@ -141,18 +144,20 @@ START_TEST(json_says_all)
     json_t *whole = read_json();
     json_t *expected = json_pack(
         "{s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:{s:s, s:s}, s:i, s:[{s:s, s:s, s:s, s:s, s:s, "
+        "s:s, "
         "s:i, s:s, s:s, s:i},"
-        "{s:s, s:s, s:s, s:n, s:n, s:i, s:s, s:s, s:n},"
-        "{s:s, s:s, s:s, s:s, s:n, s:i, s:s, s:s, s:i}]}",
+        "{s:s, s:s, s:s, s:s, s:n, s:n, s:i, s:s, s:s, s:n},"
+        "{s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:s, s:s, s:i}]}",
         "version", "0.1.0", "pid", 4711, "state", "serving", "since", "2025-11-27T11:33:21.175Z",
         "config", "/etc/toni/gateways.conf", "workers", 2, "clients", 1042, "reloads", 7,
         "last_reload", "time", "2025-11-27T11:33:21.175Z", "text", "reloaded\n", "old_libraries", 3,
-        "instances", "name", "rooms", "kind", "gateway", "module", "chat", "path", "/rooms",
-        "version", "2.1-rc1", "generation", 12, "since", "2025-11-27T11:33:21.175Z", "library",
-        "/opt/toni/rooms_gateway.so", "clients", 1042, "name", "a_longer_name", "kind", "service",
-        "module", "m", "path", "version", "generation", 1, "since", "1970-01-01T00:00:00.000Z",
-        "library", "/opt/caf\xc3\xa9.so", "clients", "name", "e", "kind", "gateway", "module", "m",
-        "path", "/\xc3\xa9\xc3\xa9", "version", "generation", 1, "since",
+        "instances", "name", "rooms", "kind", "gateway", "module", "chat", "namespace", "quiz",
+        "path", "/rooms", "version", "2.1-rc1", "generation", 12, "since",
+        "2025-11-27T11:33:21.175Z", "library", "/opt/toni/rooms_gateway.so", "clients", 1042,
+        "name", "a_longer_name", "kind", "service", "module", "m", "namespace", "", "path",
+        "version", "generation", 1, "since", "1970-01-01T00:00:00.000Z", "library",
+        "/opt/caf\xc3\xa9.so", "clients", "name", "e", "kind", "gateway", "module", "m",
+        "namespace", "", "path", "/\xc3\xa9\xc3\xa9", "version", "generation", 1, "since",
         "1970-01-01T00:00:00.000Z", "library", "/x.so", "clients", 0);
 
     ck_assert_ptr_nonnull(expected);

@@ -62,7 +62,7 @@ static void set_up(void)
     connections = connections_create(&fixture.table, &limits, 1);
     ck_assert_ptr_nonnull(connections);
     ck_assert_int_eq(connections_init_lane(connections, 0, wake_nobody, NULL), 0);
-    client = client_create(connections, &connections->lanes[0],
+    client = client_create(&connections->common, &connections->lanes[0],
                            request_create(&fixture.table, &parts), &limits, &transport, NULL);
     ck_assert_ptr_nonnull(client);
     ck_assert_int_eq(toni_join_room(connections, client->receiver.id, toni_str_of("r")), TONI_OK);

@@ -380,16 +380,16 @@ START_TEST(a_room_ends_with_its_last_member_and_comes_again_as_another)
 {
     struct peer *peer = add(0);
     join(peer, "r");
-    struct room *room = room_table_find(connections, toni_str_of("r"));
+    struct room *room = room_table_find(&connections->common, toni_str_of("r"));
     uint64_t id = room->id;
     ck_assert_int_eq(leave(peer, "r"), TONI_OK);
     ck_assert(room->ended);
     turn(); /* the lane lets go of it, too */
     ck_assert_uint_eq(room->refs, 1);
     room_unref(room);
-    ck_assert_ptr_null(room_table_find(connections, toni_str_of("r")));
+    ck_assert_ptr_null(room_table_find(&connections->common, toni_str_of("r")));
     join(peer, "r");
-    room = room_table_find(connections, toni_str_of("r"));
+    room = room_table_find(&connections->common, toni_str_of("r"));
     ck_assert_uint_ne(room->id, id);
     room_unref(room);
 }
@@ -766,7 +766,7 @@ START_TEST(a_room_that_is_busy)
     ck_assert_int_eq(broadcast("r", "x"), TONI_ERR_BUSY);
     ck_assert_int_eq(send_target(to_room("r"), "x"), TONI_ERR_BUSY);
     ck_assert_int_eq(broadcast("s", "s"), 1);
-    struct room *room = room_table_find(connections, toni_str_of("r"));
+    struct room *room = room_table_find(&connections->common, toni_str_of("r"));
     ck_assert_uint_eq(room->seq, 2); /* a refused message takes no number */
     ck_assert_uint_eq(room->pending, 204);
     lane_turn(&connections->lanes[0]);
@@ -925,7 +925,7 @@ START_TEST(get_room_tells_who_is_in_it)
     struct peer *a = add(0), *b = add(1);
     join(a, "r"), join(b, "r");
     toni_room_info info = look_at("r");
-    ck_assert_ptr_eq(info.host, connections->host);
+    ck_assert_ptr_eq(info.host, connections->common.host);
     ck_assert_uint_eq(info.struct_size, sizeof info);
     ck_assert_uint_eq(info.members, 2);
     ck_assert_uint_eq(info.targets, 2);

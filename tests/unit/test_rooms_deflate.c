@@ -375,8 +375,8 @@ START_TEST(batches_and_variants_end_with_the_turn_that_writes_them)
     char *text = prose(3000, 1);
     for (uint32_t i = 0; i < PEERS; i++)
         join(peers[i], "s");
-    rooms[0] = room_table_find(connections, toni_str_of("r"));
-    rooms[1] = room_table_find(connections, toni_str_of("s"));
+    rooms[0] = room_table_find(&connections->common, toni_str_of("r"));
+    rooms[1] = room_table_find(&connections->common, toni_str_of("s"));
     const unsigned before = rooms[0]->topic.refs;
     ck_assert_uint_eq(rooms[1]->topic.refs, before);
     for (uint32_t round = 0; round < 3; round++) {
@@ -533,7 +533,7 @@ START_TEST(both_batches_are_pending)
     ck_assert_uint_eq(connections->pending, once + 2 * 7);
     ck_assert_int_eq(toni_target_send(toni_to_all(connections), &message), PEERS);
     ck_assert_uint_eq(connections->pending, 2 * once + 14);
-    ck_assert_uint_eq(connections->everyone->pending, once);
+    ck_assert_uint_eq(connections->common.everyone->pending, once);
     fixture_turn(&fixture);
     ck_assert_uint_eq(connections->pending, 0);
     free(text);

@@ -319,7 +319,7 @@ static uint32_t count_audiences(const struct room *room)
 START_TEST(a_room_has_audiences_on_the_lanes_that_have_members)
 {
     struct peer *near = add(0, "r"), *far = add(1, "r");
-    struct room *room = room_table_find(connections, room_name("r"));
+    struct room *room = room_table_find(&connections->common, room_name("r"));
     ck_assert_uint_eq(count_audiences(room), 2);
     for (int i = 0; i < 4; i++)
         broadcast("r", "x");

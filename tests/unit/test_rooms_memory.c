@@ -190,7 +190,7 @@ START_TEST(a_client)
     struct fake_socket socket = {.window = WINDOW_OPEN};
     const int64_t before = weighed_bytes();
     toni_client *client =
-        client_create(fixture.connections, &fixture.connections->lanes[0], request,
+        client_create(&fixture.connections->common, &fixture.connections->lanes[0], request,
                       &fixture.connections->limits, &fake_transport, &socket);
     fixture_turn(&fixture);
     REQUIRE(client);

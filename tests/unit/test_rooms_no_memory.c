@@ -250,8 +250,9 @@ START_TEST(a_client_that_could_not_be_made_has_no_socket)
     no_memory_meanwhile = send_to_all_meanwhile;
     /* The client, an audience of everyone, and its way there; the table's buckets are what there is
      * no memory for. */
-    WITH_ALLOCATIONS(3, client = client_create(connections, &connections->lanes[0], request,
-                                               &connections->limits, &fake_transport, &socket));
+    WITH_ALLOCATIONS(3,
+                     client = client_create(&connections->common, &connections->lanes[0], request,
+                                            &connections->limits, &fake_transport, &socket));
     ck_assert_ptr_null(client);
     ck_assert_int_eq(targeted, 1);
     request_destroy(request);
@@ -382,12 +383,12 @@ START_TEST(a_client_that_can_not_be_made)
     toni_client *client = NULL;
     unsigned needed = 0;
     for (; !client; needed++) {
-        WITH_ALLOCATIONS(needed,
-                         client = client_create(connections, &connections->lanes[0], request,
-                                                &connections->limits, &fake_transport, &socket));
+        WITH_ALLOCATIONS(
+            needed, client = client_create(&connections->common, &connections->lanes[0], request,
+                                           &connections->limits, &fake_transport, &socket));
         if (client)
             break;
-        REQUIRE(connections->everyone->members == PEERS);
+        REQUIRE(connections->common.everyone->members == PEERS);
         REQUIRE(send_to_all() == PEERS);
         REQUIRE(needed < 100);
     }

@@ -135,6 +135,43 @@ START_TEST(another_module)
 }
 END_TEST
 
+#define IN_NAMESPACE(setting, providers)                                                           \
+    "listen = { websocket = \"127.0.0.1:9000\"; };\n"                                              \
+    "modules = ( { name = \"one\"; imports = [ \"broadcast\" ]; " setting                          \
+    " providers = (\n" providers "); } );\n"
+
+#define BESIDE_IDLE(setting, providers)                                                            \
+    "listen = { websocket = \"127.0.0.1:9000\"; };\n"                                              \
+    "modules = ( { name = \"two\"; providers = ( " IDLE " ); },\n"                                 \
+    "{ name = \"one\"; imports = [ \"broadcast\" ]; " setting " providers = (" providers           \
+    "); } );\n"
+
+START_TEST(a_service_may_go_to_another_namespace)
+{
+    compare(BESIDE_IDLE("", GREETER("")), BESIDE_IDLE("namespace = \"x\";", GREETER("")));
+    changes_check_namespaces(now, next, &faults);
+    testing_check_no_faults();
+    check_swap("greeter", "another namespace");
+}
+END_TEST
+
+START_TEST(a_gateway_stays_in_its_namespace)
+{
+    compare(IN_NAMESPACE("namespace = \"x\";", IDLE), IN_NAMESPACE("namespace = \"x\";", IDLE));
+    changes_check_namespaces(now, next, &faults);
+    testing_check_no_faults();
+    compare(IN_NAMESPACE("", IDLE), IN_NAMESPACE("namespace = \"x\";", IDLE));
+    changes_check_namespaces(now, next, &faults);
+    testing_check_fault(3, WORDS("gateway `idle`", "(the default one)", "`x`", "toni restart"));
+    compare(IN_NAMESPACE("namespace = \"x\";", IDLE), IN_NAMESPACE("", IDLE));
+    changes_check_namespaces(now, next, &faults);
+    testing_check_fault(3, WORDS("gateway `idle`", "`x`", "(the default one)"));
+    compare(IN_NAMESPACE("", IDLE), IN_NAMESPACE("namespace = \"x\";", PLAIN("")));
+    changes_check_namespaces(now, next, &faults); /* one goes, another comes */
+    testing_check_no_faults();
+}
+END_TEST
+
 #define WANTS "{ gateway = \"wants\"; library = \"wants_connections.so\"; path = \"/wants\"; }"
 #define IMPORTING(imports)                                                                         \
     "listen = { websocket = \"127.0.0.1:9000\"; };\n"                                              \
@@ -409,6 +446,8 @@ int main(void)
     tcase_add_test(cases, other_options);
     tcase_add_test(cases, another_path);
     tcase_add_test(cases, another_module);
+    tcase_add_test(cases, a_service_may_go_to_another_namespace);
+    tcase_add_test(cases, a_gateway_stays_in_its_namespace);
     tcase_add_test(cases, other_imports);
     tcase_add_test(cases, limits_alone_make_no_other_instance);
     tcase_add_test(cases, limits_of_the_host_are_those_of_all);

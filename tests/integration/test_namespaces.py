@@ -1,0 +1,154 @@
+"""Namespaces: rooms of one name in two modules are two rooms, and nobody reaches over, with clients of two kinds."""
+
+import asyncio
+import json
+import unittest
+import urllib.request
+
+import websockets
+
+from toni_host import DEADLINE, FIXTURES, Client, Host, gateway, main, run_toni
+
+
+def probe(name):
+    return gateway(name, "probe_gateway.so", "/" + name)
+
+
+def module(name, providers, namespace=None):
+    said = ' namespace = "%s";' % namespace if namespace is not None else ""
+    return '{ name = "%s"; imports = [ "broadcast" ];%s providers = ( %s ); }' % (name, said, ", ".join(providers))
+
+
+def modules_text(*modules, workers=2):
+    return (
+        'listen = { websocket = "127.0.0.1:0"; admin = "127.0.0.1:0"; };\n'
+        "workers = %d;\n" % workers
+        + 'plugin_path = [ "%s" ];\n' % FIXTURES
+        + "modules = (\n%s\n);\n" % ",\n".join(modules)
+    )
+
+
+QUIZ = module("quiz", [probe("quiz")], "games")
+POLL = module("poll", [probe("poll")], "games")
+OPEN = module("open", [probe("open")])
+
+
+class TestNamespaces(unittest.TestCase):
+    def start(self, *modules):
+        self.host = Host(modules_text(*modules)).start()
+        self.addCleanup(self.host.kill)
+
+    def configure(self, *modules):
+        with open(self.host.conf, "w", encoding="utf-8") as out:
+            out.write(modules_text(*modules))
+
+    def client(self, path, room=None):
+        client = Client(self.host.address, path)
+        self.addCleanup(client.drop)
+        client.read()
+        if room:
+            self.assertEqual(client.ask("join:" + room), "ok")
+        return client
+
+    def metrics(self):
+        with urllib.request.urlopen(
+            "http://%s/metrics" % self.host.admin_address, timeout=DEADLINE
+        ) as answer:
+            return answer.read().decode()
+
+    def test_a_room_is_its_namespace_s(self):
+        self.start(QUIZ, POLL, OPEN)
+        quiz, poll, opened = self.client("/quiz", "L1"), self.client("/poll", "L1"), self.client("/open", "L1")
+        self.assertEqual(opened.ask("tell:L1:hello"), "hello")
+        self.assertEqual(opened.read(), "targeted=1")
+        quiz.send("tell:L1:to both")
+        quiz.expect("to both", "targeted=2")
+        poll.expect("to both")
+        quiz.send("all:all of ours")
+        quiz.expect("all of ours", "targeted=2")
+        poll.expect("all of ours")
+        opened.send("all:all of the others")
+        opened.expect("all of the others", "targeted=1")
+        self.assertEqual(opened.ask("count"), "count=1")
+        self.assertEqual(quiz.ask("count"), "count=1")
+        self.assertNotIn(",", opened.ask("members:L1"))
+        self.assertIn(",", quiz.ask("members:L1"))
+        quiz.close()
+        self.assertTrue(poll.read().endswith(" gone"))
+        opened.send("id")
+        self.assertTrue(opened.read().startswith("id="))  # and nothing before
+
+    def test_clients_that_others_wrote(self):
+        self.start(QUIZ, OPEN)
+
+        async def talk():
+            base = "ws://" + self.host.address
+            async with websockets.connect(base + "/quiz") as quiz, websockets.connect(base + "/open") as opened:
+                for client in (quiz, opened):
+                    await client.recv()
+                    await client.send("join:L1")
+                    assert await client.recv() == "ok"
+                await quiz.send("tell:L1:secret")
+                assert [await quiz.recv(), await quiz.recv()] == ["secret", "targeted=1"]
+                await opened.send("tell:L1:open")
+                assert [await opened.recv(), await opened.recv()] == ["open", "targeted=1"]
+
+        asyncio.run(asyncio.wait_for(talk(), DEADLINE))
+
+    def test_figures_and_status(self):
+        self.start(QUIZ, OPEN)
+        first, second = self.client("/quiz", "L1"), self.client("/open", "L1")
+        self.assertEqual(first.ask("join:L2"), "ok")
+        self.assertEqual(second.ask("count"), "count=1")
+        metrics = self.metrics()
+        for line in (
+            "toni_rooms 3", 'toni_namespace_rooms{namespace=""} 1', 'toni_namespace_rooms{namespace="games"} 2',
+        ):
+            self.assertIn(line + "\n", metrics)
+        status = json.loads(run_toni("status", "-c", self.host.conf, "--format=json").stdout)
+        self.assertEqual(
+            {one["name"]: one["namespace"] for one in status["instances"]}, {"quiz": "games", "open": ""}
+        )
+        self.assertIn(", namespace games\n", run_toni("status", "-c", self.host.conf).stdout)
+        self.assertIn("quiz; namespace games; imports broadcast", run_toni("check", "-c", self.host.conf).stdout)
+
+    def test_a_reload_keeps_rooms_and_refuses_to_move_a_gateway(self):
+        self.start(QUIZ, OPEN)
+        client = self.client("/quiz", "L1")
+        self.configure(QUIZ.replace('"/quiz"', '"/quiz2"'), OPEN)  # swapped
+        result = run_toni("reload", "-c", self.host.conf)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(client.ask("rooms"), "rooms=L1")
+        self.assertEqual(self.client("/quiz2").ask("members:L1").count(","), 0)
+        self.host.expect_error(msg="reload refused")
+        self.configure(module("quiz", [probe("quiz")], "other"), OPEN)
+        result = run_toni("reload", "-c", self.host.conf)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("gateway `quiz` runs in the namespace `games`", result.stdout + result.stderr)
+        self.assertEqual(client.ask("rooms"), "rooms=L1")
+
+    def test_a_gateway_that_was_removed_may_come_back_elsewhere(self):
+        self.start(QUIZ, OPEN)
+        client = self.client("/quiz", "L1")
+        self.configure(OPEN)
+        self.assertEqual(run_toni("reload", "-c", self.host.conf).returncode, 0)
+        client.expect_close(1001)
+        self.configure(module("quiz", [probe("quiz")]), OPEN)
+        self.assertEqual(run_toni("reload", "-c", self.host.conf).returncode, 0)
+        opened, back = self.client("/open", "L1"), self.client("/quiz", "L1")
+        opened.send("tell:L1:together")
+        opened.expect("together", "targeted=2")
+        back.expect("together")
+
+    def test_names_that_are_none(self):
+        for name, words in (("a/b", "not legal"), ("", "is empty"), ("x" * 65, "too long"), ("a b", "not legal")):
+            with self.subTest(name=name):
+                host = Host(modules_text(OPEN, module("m", [probe("m")], name)))
+                self.addCleanup(host.kill)
+                result = run_toni("check", "-c", host.conf)
+                self.assertEqual(result.returncode, 2)
+                self.assertRegex(result.stderr, r"gateways.conf:6: `namespace` of module `m` .*" + words)
+
+
+if __name__ == "__main__":
+    main()
