@@ -50,7 +50,7 @@ void log_to_stderr(void *data, enum log_level level, const char *line, size_t le
 {
     (void)data;
     if (!log_thread_put(level, line, length))
-        log_stderr_write(level, line, length);
+        (void)log_stderr_write(level, line, length);
 }
 
 /* Appends where room is known to be: in the head of the line, or in the reserve. */

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,15 +40,32 @@ void log_stderr_look(void)
     has_priorities = strcmp(stream, ours) == 0;
 }
 
-static int fill(struct iovec parts[2], enum log_level level, const char *line, size_t length)
+/* The last line ended in the middle, for want of room on a disk: the next one stands for itself. */
+static atomic_bool is_torn;
+
+#define PARTS_MAX 3
+
+static int fill(struct iovec parts[PARTS_MAX], enum log_level level, const char *line,
+                size_t length)
 {
     int count = 0;
 
+    if (atomic_load(&is_torn))
+        parts[count++] = (struct iovec){.iov_base = (void *)(uintptr_t) "\n", .iov_len = 1};
     if (has_priorities)
         parts[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)priorities[level],
                                         .iov_len = sizeof "<7>" - 1};
     parts[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)line, .iov_len = length};
     return count;
+}
+
+static ssize_t size_of(const struct iovec *parts, int count)
+{
+    size_t size = 0;
+
+    for (int i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    return (ssize_t)size;
 }
 
 /* @return Whether stderr may take more by now. */
@@ -58,17 +77,20 @@ static bool wait_for_room(int limit_ms)
     return found > 0 || (found < 0 && errno == EINTR);
 }
 
-void log_stderr_write(enum log_level level, const char *line, size_t length)
+int log_stderr_write(enum log_level level, const char *line, size_t length)
 {
-    struct iovec parts[2];
+    struct iovec parts[PARTS_MAX];
     const int count = fill(parts, level, line, length);
     ssize_t written;
 
     do {
         written = writev(STDERR_FILENO, parts, count);
     } while (written < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_room(-1))));
-    /* Other failures can be reported nowhere. The rest of a line (a full disk) is not written
-     * later: another line would by then stand in between. */
+    /* The rest of a line (a full disk) is not written later: it would be long after. */
+    const bool is_whole = written == size_of(parts, count);
+    if (written > 0)
+        atomic_store(&is_torn, !is_whole);
+    return is_whole ? 0 : -1;
 }
 
 /* Leaves O_NONBLOCK of stderr as it is: its open file description may be shared with other
@@ -92,7 +114,7 @@ static ssize_t write_without_waiting(struct iovec *parts, int count)
 
 int log_stderr_write_until(enum log_level level, const char *line, size_t length, uint64_t until_ns)
 {
-    struct iovec parts[2];
+    struct iovec parts[PARTS_MAX];
     const int count = fill(parts, level, line, length);
 
     for (;;) {

@@ -9,8 +9,9 @@
  * with its priority, such as `<4>`. Once, before there are other threads. */
 void log_stderr_look(void);
 
-/** Writes a line, and waits for stderr to take it. What it refuses is lost. @thread Any. */
-void log_stderr_write(enum log_level level, const char *line, size_t length);
+/** Writes a line, and waits for stderr to take it. What it refuses, on a disk that is full, is lost.
+ * @return 0; -1: not all of the line was written. @thread Any. */
+int log_stderr_write(enum log_level level, const char *line, size_t length);
 
 /** The same for one that can't wait.
  * @param until_ns  Of clock_now_ns(); how long to wait for room. Async-signal-safe.

@@ -33,6 +33,8 @@ static struct {
     bool is_ending;
     atomic_bool is_writing; /* the thread has a line in hand */
     pthread_t thread;
+    uint64_t
+        refused; /* lines that stderr did not take, since the last that it took; the thread's */
     _Atomic uint64_t lost;
 } writer = {.ring.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -63,9 +65,31 @@ static void report_lost(uint64_t lost, uint64_t until_ns)
         line, LOG_LEVEL_WARN, "lines of the log are lost: stderr was not read in time", &lines, 1);
 
     if (until_ns == 0)
-        log_stderr_write(LOG_LEVEL_WARN, line, length);
+        (void)log_stderr_write(LOG_LEVEL_WARN, line, length);
     else
         (void)log_stderr_write_until(LOG_LEVEL_WARN, line, length, until_ns);
+}
+
+/* @return Whether stderr takes lines again. */
+static bool report_refused(void)
+{
+    const struct log_field lines = log_uint("lines", writer.refused);
+    char line[LOG_LINE_SIZE];
+    const size_t length =
+        log_format(line, LOG_LEVEL_WARN,
+                   "lines of the log are lost: stderr refused them; is its disk full?", &lines, 1);
+
+    return !log_stderr_write(LOG_LEVEL_WARN, line, length);
+}
+
+static void write_line(const struct log_record *record)
+{
+    if (writer.refused > 0 && report_refused())
+        writer.refused = 0;
+    if (writer.refused == 0 && !log_stderr_write(record->level, record->line, record->length))
+        return;
+    writer.refused++;
+    atomic_fetch_add_explicit(&writer.lost, 1, memory_order_relaxed);
 }
 
 static void write_record(const struct log_record *record)
@@ -73,7 +97,7 @@ static void write_record(const struct log_record *record)
     if (record->lost > 0)
         report_lost(record->lost, 0);
     if (record->length > 0)
-        log_stderr_write(record->level, record->line, record->length);
+        write_line(record);
 }
 
 /* Not under the lock. */

@@ -135,7 +135,9 @@ static enum exit_code check(const struct arguments *arguments)
 {
     struct loading loading;
     enum exit_code code = EXIT_USAGE;
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not leave the copies behind */
+    /* A reader that goes away, or copies that reach a limit, must not leave the copies behind. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     if (!loading_init(&loading, arguments->config_path, false, NULL, NULL)) {
         code = EXIT_CLEAN;
         if (print_graph(loading.graph, arguments->format)) {

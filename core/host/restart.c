@@ -64,20 +64,21 @@ static char **make_environment(const struct program *program, char *variable)
 }
 
 /* Everything is closed on the way but one end of the pair: plugins may have opened files that don't
- * close by themselves. SIGPIPE is ignored by this host alone. */
+ * close by themselves. SIGPIPE and SIGXFSZ are ignored by this host alone. */
 static int prepare(posix_spawn_file_actions_t *files, posix_spawnattr_t *attributes, int fd)
 {
-    sigset_t none, pipe_alone;
+    sigset_t none, ignored;
     sigemptyset(&none);
-    sigemptyset(&pipe_alone);
-    sigaddset(&pipe_alone, SIGPIPE);
+    sigemptyset(&ignored);
+    sigaddset(&ignored, SIGPIPE);
+    sigaddset(&ignored, SIGXFSZ);
     int error = posix_spawn_file_actions_adddup2(files, fd, SUCCESSOR_FD);
     if (!error)
         error = posix_spawn_file_actions_addclosefrom_np(files, SUCCESSOR_FD + 1);
     if (!error)
         error = posix_spawnattr_setsigmask(attributes, &none);
     if (!error)
-        error = posix_spawnattr_setsigdefault(attributes, &pipe_alone);
+        error = posix_spawnattr_setsigdefault(attributes, &ignored);
     if (!error)
         error =
             posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);

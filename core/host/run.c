@@ -265,7 +265,9 @@ enum exit_code host_run(const char *config_path)
         .reload = {.config_path = config_path, .notices = host_reload_notices(&host)},
     };
     enum exit_code code = EXIT_FAULT;
-    (void)signal(SIGPIPE, SIG_IGN); /* a log that nobody reads must not end the host */
+    /* Neither a log that nobody reads nor one that has reached a limit must end the host. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     signals_block();
     log_stderr_look();
     if (log_thread_start())

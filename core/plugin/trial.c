@@ -56,11 +56,12 @@ static bool is_hurried(const struct trial_plan *plan)
  * what it has started can be ended with it. */
 static int prepare(posix_spawn_file_actions_t *files, posix_spawnattr_t *attributes, int fd)
 {
-    sigset_t none, pipe_alone;
+    sigset_t none, ignored;
 
     sigemptyset(&none);
-    sigemptyset(&pipe_alone);
-    sigaddset(&pipe_alone, SIGPIPE);
+    sigemptyset(&ignored);
+    sigaddset(&ignored, SIGPIPE);
+    sigaddset(&ignored, SIGXFSZ);
     int error = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (!error)
         error = posix_spawn_file_actions_addopen(files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
@@ -71,7 +72,7 @@ static int prepare(posix_spawn_file_actions_t *files, posix_spawnattr_t *attribu
     if (!error)
         error = posix_spawnattr_setsigmask(attributes, &none);
     if (!error)
-        error = posix_spawnattr_setsigdefault(attributes, &pipe_alone);
+        error = posix_spawnattr_setsigdefault(attributes, &ignored);
     if (!error)
         error = posix_spawnattr_setpgroup(attributes, 0);
     if (!error)
