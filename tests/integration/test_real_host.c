@@ -70,6 +70,22 @@ START_TEST(a_refusal_has_a_status_and_a_stop_a_code)
 }
 END_TEST
 
+START_TEST(an_exception_of_a_plugin_closes_its_client_alone)
+{
+    toni_real_host_start_with(&host, FIXTURES_DIR "/cxx_class_gateway.so", "");
+    toni_real_client_connect(&anna, &host, "/cxx_class");
+    toni_real_client_connect(&berta, &host, "/cxx_class");
+    toni_real_client_send_text(&anna, "throw");
+    toni_real_client_expect(&anna, "close 1011");
+    toni_real_client_send_text(&berta, "exceptions");
+    toni_real_client_expect(&berta, "text:1\n");
+    toni_real_host_expect_log(&host, "msg=\"an exception in on_message: as asked\"");
+    toni_real_client_close(&anna);
+    toni_real_client_close(&berta);
+    toni_real_host_stop(&host);
+}
+END_TEST
+
 /* Each of these fails: Check counts it. */
 START_TEST(what_is_wrong_fails_the_test)
 {
@@ -102,6 +118,7 @@ int main(void)
     tcase_add_test(good, clients_of_a_gateway_talk_to_each_other);
     tcase_add_test(good, long_messages_come_whole);
     tcase_add_test(good, a_refusal_has_a_status_and_a_stop_a_code);
+    tcase_add_test(good, an_exception_of_a_plugin_closes_its_client_alone);
     suite_add_tcase(works, good);
     tcase_add_loop_test(bad, what_is_wrong_fails_the_test, 0, 4);
     suite_add_tcase(fails, bad);
