@@ -1,21 +1,18 @@
-/* Health and figures; see admin.h. libmicrohttpd's threads answer, one for each address; a
- * thread with a loop accepts for all of them, and runs what the main thread asks of it, which
- * waits for that. */
+/* Who answers on listen.admin; see admin.h. libmicrohttpd's threads answer, one for each address; a
+ * thread with a loop accepts for all of them, and runs what the main thread asks of it, which waits
+ * for that. */
 #include "http/admin.h"
 
-#include "base/clock.h"
 #include "base/log.h"
+#include "http/admin_pages.h"
 #include "http/deadlines.h"
-#include "http/host.h"
+#include "http/linger.h"
 #include "http/listener.h"
 #include "net/loop.h"
 
 #include <limits.h>
 #include <microhttpd.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <uv.h>
 
 /* Of one head, with all that libmicrohttpd keeps for it. */
@@ -26,8 +23,6 @@
 
 #define SWEEP_MS 1000
 
-enum admin_state { ADMIN_STARTING, ADMIN_READY, ADMIN_DRAINING };
-
 /* One address. */
 struct admin_listener {
     struct http_listener http;
@@ -35,12 +30,11 @@ struct admin_listener {
 };
 
 struct http_admin {
-    _Atomic enum admin_state state;
-    int64_t started_ms; /* wall clock */
-    struct access *access;
+    struct admin_pages pages;
     struct admin_listener *listeners;
     size_t listener_count;
     struct http_deadlines deadlines;
+    struct http_linger linger; /* who is answered before all was read */
 
     /* The thread that accepts, and looks for who is late. */
     bool has_loop, has_thread;
@@ -50,136 +44,59 @@ struct http_admin {
     uv_sem_t done;
     int (*task)(struct http_admin *admin); /* that it is asked to run */
     int result;                            /* what came of it */
-
-    /* Held while the sources are read, so that they can't be taken away meanwhile. A leaf. */
-    pthread_mutex_t mutex;
-    bool has_sources;
-    struct metrics_sources sources;
 };
 
-/* --- Answers */
+/* --- Connections */
 
-static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned status,
-                                     struct MHD_Response *response, const char *type)
-{
-    if (!response)
-        return MHD_NO; /* no memory: the connection is closed */
-    enum MHD_Result result = MHD_NO;
-    if (MHD_add_response_header(response, "Content-Type", type) == MHD_YES &&
-        MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
-        MHD_add_response_header(response, "Connection", "close") == MHD_YES &&
-        (status != 405 || MHD_add_response_header(response, "Allow", "GET, HEAD") == MHD_YES))
-        result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
-/* @param text  Constant. */
-static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned status,
-                                 const char *text)
-{
-    /* libmicrohttpd takes a pointer that isn't const, but only reads persistent memory. */
-    return send_response(connection, status,
-                         MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
-                                                         MHD_RESPMEM_PERSISTENT),
-                         "text/plain; charset=utf-8");
-}
-
-static enum MHD_Result send_health(struct http_admin *admin, struct MHD_Connection *connection)
-{
-    (void)admin;
-    return send_text(connection, 200, "ok\n");
-}
-
-static enum MHD_Result send_readiness(struct http_admin *admin, struct MHD_Connection *connection)
-{
-    switch (atomic_load(&admin->state)) {
-    case ADMIN_READY:
-        return send_text(connection, 200, "ready\n");
-    case ADMIN_DRAINING:
-        return send_text(connection, 503, "draining\n");
-    case ADMIN_STARTING:
-    default:
-        return send_text(connection, 503, "starting\n");
-    }
-}
-
-static void write_metrics(struct http_admin *admin, struct exposition *exposition)
-{
-    const struct metrics_process process = {
-        .is_ready = atomic_load(&admin->state) == ADMIN_READY,
-        .started_ms = admin->started_ms,
-        .libmicrohttpd = MHD_get_version(),
-    };
-    metrics_write_process(exposition, &process);
-    pthread_mutex_lock(&admin->mutex);
-    if (admin->has_sources)
-        metrics_write_host(exposition, &admin->sources);
-    pthread_mutex_unlock(&admin->mutex);
-}
-
-static enum MHD_Result send_metrics(struct http_admin *admin, struct MHD_Connection *connection)
-{
-    struct exposition exposition;
-    exposition_init(&exposition);
-    write_metrics(admin, &exposition);
-    if (exposition.failed) {
-        exposition_finish(&exposition);
-        return send_text(connection, 500, "out of memory\n");
-    }
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        exposition.text.length, exposition.text.bytes, MHD_RESPMEM_MUST_FREE);
-    if (!response)
-        exposition_finish(&exposition);
-    return send_response(connection, 200, response, EXPOSITION_CONTENT_TYPE);
-}
-
-static const struct {
-    const char *path;
-    enum MHD_Result (*send)(struct http_admin *admin, struct MHD_Connection *connection);
-    bool any_host; /* any Host will do: a stranger learns no more than a word */
-} pages[] = {
-    {"/healthz", send_health, true},
-    {"/readyz", send_readiness, true},
-    {"/metrics", send_metrics, false},
-};
-
-static bool may_ask(const struct http_admin *admin, struct MHD_Connection *connection)
+static struct http_connection *connection_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    return info && http_host_is_ours(admin->access, connection, info->connect_fd);
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
 }
 
-/* Once the head is whole; a body is never read, since each answer ends its connection.
+static void *on_request_line(void *data, const char *target, struct MHD_Connection *mhd)
+{
+    struct http_connection *connection = connection_of(mhd);
+    (void)data, (void)target;
+    if (connection)
+        connection->has_rest = true;
+    return NULL;
+}
+
+static bool has_body(struct MHD_Connection *mhd)
+{
+    return MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Content-Length") ||
+           MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Transfer-Encoding");
+}
+
+/* A body is never read, since each answer ends its connection.
  * NOLINTNEXTLINE(readability-function-size): as many parameters as libmicrohttpd has */
-static enum MHD_Result on_access(void *data, struct MHD_Connection *connection, const char *path,
+static enum MHD_Result on_access(void *data, struct MHD_Connection *mhd, const char *path,
                                  const char *method, const char *version, const char *bytes,
                                  size_t *size, void **state)
 {
+    struct http_admin *admin = data;
+    struct http_connection *connection = connection_of(mhd);
     (void)version, (void)bytes, (void)size, (void)state;
-    const bool is_read = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
-        if (strcmp(path, pages[i].path) != 0)
-            continue;
-        if (!pages[i].any_host && !may_ask(data, connection))
-            return send_text(connection, 403, HTTP_HOST_REFUSAL);
-        return is_read ? pages[i].send(data, connection)
-                       : send_text(connection, 405, "Only GET and HEAD.\n");
-    }
-    return send_text(connection, 404, "There are /healthz, /readyz and /metrics.\n");
+    if (connection)
+        connection->has_rest = has_body(mhd);
+    return admin_pages_answer(&admin->pages, mhd, path, method);
 }
 
-static void on_connection(void *data, struct MHD_Connection *connection, void **state,
+static void on_connection(void *data, struct MHD_Connection *mhd, void **state,
                           enum MHD_ConnectionNotificationCode what)
 {
     struct http_admin *admin = data;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        const struct http_connection *connection = *state;
+        if (connection && connection->has_rest)
+            http_linger_take(&admin->linger, connection->fd);
         http_deadlines_remove(&admin->deadlines, *state);
         return;
     }
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     *state = info ? http_deadlines_start(&admin->deadlines, info->connect_fd) : NULL;
 }
 
@@ -224,6 +141,8 @@ static int open_loop(struct http_admin *admin)
     }
     admin->asked.data = admin;
     admin->has_loop = true;
+    if (http_linger_open(&admin->linger, &admin->loop, HTTP_ADMIN_CONNECTIONS))
+        return -1;
     http_deadlines_watch(&admin->deadlines, &admin->loop, SWEEP_MS);
     return 0;
 }
@@ -234,20 +153,28 @@ static int start_thread(struct http_admin *admin)
     return admin->has_thread ? 0 : -1;
 }
 
+static void close_listeners(struct http_admin *admin)
+{
+    for (size_t i = 0; i < admin->listener_count; i++)
+        http_listener_close(&admin->listeners[i].http);
+}
+
 /* Closes what keeps the loop from ending. */
 static int let_go(struct http_admin *admin)
 {
-    for (size_t i = 0; i < admin->listener_count; i++)
-        listener_close(&admin->listeners[i].http.socket);
+    close_listeners(admin);
     http_deadlines_unwatch(&admin->deadlines);
+    http_linger_close(&admin->linger); /* after the threads that answer, which hand over to it */
     uv_close((uv_handle_t *)&admin->asked, NULL);
     return 0;
 }
 
-static void close_loop(struct http_admin *admin)
+static void close_all(struct http_admin *admin)
 {
-    if (!admin->has_loop)
+    if (!admin->has_loop) {
+        close_listeners(admin);
         return;
+    }
     if (admin->has_thread) {
         (void)run_on_thread(admin, let_go);
         uv_thread_join(&admin->thread);
@@ -265,12 +192,12 @@ static void close_loop(struct http_admin *admin)
  * read a little now and then. */
 static struct MHD_Daemon *start_answering(void *data)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET,
-                            0, NULL, NULL, on_access, data, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)INT_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)HEAD_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)CONNECTION_MS / 1000, MHD_OPTION_NOTIFY_CONNECTION,
-                            on_connection, data, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
+        on_access, data, MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)CONNECTION_MS / 1000, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, data,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, data, MHD_OPTION_END);
 }
 
 static int bind_all(struct http_admin *admin, const struct address_list *addresses,
@@ -330,16 +257,15 @@ struct listener *http_admin_listener(struct http_admin *admin, size_t number)
     return admin && number < admin->listener_count ? &admin->listeners[number].http.socket : NULL;
 }
 
-static struct http_admin *allocate(const struct address_list *addresses)
+static struct http_admin *allocate(const struct address_list *addresses, struct access *access)
 {
     struct http_admin *admin = calloc(1, sizeof *admin);
     if (!admin)
         return NULL;
-    admin->started_ms = clock_wall_ms();
     admin->listeners = calloc(addresses->count + 1, sizeof *admin->listeners);
     if (!admin->listeners || http_deadlines_init(&admin->deadlines, CONNECTION_MS, NULL, NULL))
         goto fail;
-    if (pthread_mutex_init(&admin->mutex, NULL)) {
+    if (admin_pages_init(&admin->pages, access)) {
         http_deadlines_finish(&admin->deadlines);
         goto fail;
     }
@@ -354,12 +280,11 @@ fail:
 struct http_admin *http_admin_create(const struct address_list *addresses,
                                      struct inherited *inherited, struct access *access)
 {
-    struct http_admin *admin = allocate(addresses);
+    struct http_admin *admin = allocate(addresses, access);
     if (!admin) {
         log_error("what answers on listen.admin could not be made: out of memory");
         return NULL;
     }
-    admin->access = access;
     if (bind_all(admin, addresses, inherited))
         goto fail;
     if (open_loop(admin)) {
@@ -388,11 +313,7 @@ const struct http_listener *http_admin_http_listener(const struct http_admin *ad
 
 void http_admin_ready(struct http_admin *admin, const struct metrics_sources *sources)
 {
-    pthread_mutex_lock(&admin->mutex);
-    admin->sources = *sources;
-    admin->has_sources = true;
-    pthread_mutex_unlock(&admin->mutex);
-    atomic_store(&admin->state, ADMIN_READY);
+    admin_pages_ready(&admin->pages, sources);
 }
 
 static int leave_all(struct http_admin *admin)
@@ -411,30 +332,24 @@ void http_admin_leave(struct http_admin *admin)
 void http_admin_drain(struct http_admin *admin)
 {
     if (admin)
-        atomic_store(&admin->state, ADMIN_DRAINING);
+        admin_pages_drain(&admin->pages);
 }
 
 void http_admin_withdraw(struct http_admin *admin)
 {
-    if (!admin)
-        return;
-    http_admin_drain(admin);
-    pthread_mutex_lock(&admin->mutex);
-    admin->has_sources = false;
-    pthread_mutex_unlock(&admin->mutex);
+    if (admin)
+        admin_pages_withdraw(&admin->pages);
 }
 
 void http_admin_destroy(struct http_admin *admin)
 {
     if (!admin)
         return;
-    close_loop(admin);
-    for (size_t i = 0; i < admin->listener_count; i++)
-        http_listener_close(&admin->listeners[i].http);
+    close_all(admin);
     http_deadlines_finish(&admin->deadlines);
     for (size_t i = 0; i < admin->listener_count; i++)
         http_listener_finish(&admin->listeners[i].http);
-    pthread_mutex_destroy(&admin->mutex);
+    admin_pages_finish(&admin->pages);
     free(admin->listeners);
     free(admin);
 }

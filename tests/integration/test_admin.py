@@ -12,6 +12,8 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 from toni_host import (
     CHAT,
@@ -257,6 +259,20 @@ class TestAnswers(AdminTestCase):
         self.addCleanup(sock.close)
         sock.sendall(b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\nabc")
         self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 405 "))
+
+    def test_who_still_sends_can_read_the_answer(self):
+        seen = []
+        for size in (65536, 1 << 20, 2 << 20):
+            for _ in range(7):
+                asking = urllib.request.Request(
+                    "http://%s/healthz" % self.host.admin_address, data=b"x" * size
+                )
+                try:
+                    urllib.request.urlopen(asking, timeout=DEADLINE)
+                except urllib.error.HTTPError as answer:
+                    seen.append(answer.code)
+                    answer.close()
+        self.assertEqual(seen, [405] * 21)
 
     def test_what_is_no_http_harms_nobody(self):
         for data in (b"\0" * 100, b"GET\r\n\r\n", b"GET /" + b"x" * 100000 + b" HTTP/1.1\r\n\r\n"):
