@@ -7,6 +7,8 @@
 #include "net/server_data.h"
 #include "ws/frame.h"
 
+#include <stdlib.h>
+
 /* More than this is not taken from one that goes on sending. */
 #define DROPPED_MAX 1048576
 
@@ -19,33 +21,31 @@ static void begin_clock(struct connection *connection)
     connection_set_timeout(connection, limits->close_ms);
 }
 
+/* What follows a handshake that was refused is no frames. */
+static void drop(struct connection *connection, const uint8_t *bytes, size_t size)
+{
+    if (size > 0 && connection->served.client && !connection->peer_has_closed)
+        connection->peer_has_closed = codec_drop(&connection->codec, bytes, size);
+}
+
+static void drop_rest(struct connection *connection)
+{
+    size_t size;
+    uint8_t *rest = inbound_take_rest(connection, &size);
+    drop(connection, rest, size);
+    free(rest);
+}
+
 void closing_begin(struct connection *connection)
 {
     if (connection->state != CONNECTION_OPEN)
         return;
     pausing_end(connection);
+    drop_rest(connection);
     inbound_forget(connection);
     connection->state = CONNECTION_CLOSING;
     stream_listen(&connection->stream, STREAM_READ); /* it may have been set aside */
     begin_clock(connection);
-}
-
-/* Nothing follows a peer's close, so if it has come, it is what these bytes end with. What only
- * looks like one ends the connection sooner than it might. */
-static bool ends_with_close(const uint8_t *bytes, size_t size)
-{
-    for (size_t payload = 0; payload <= FRAME_CONTROL_MAX && payload + 6 <= size; payload++) {
-        const uint8_t *frame = bytes + size - payload - 6;
-        if (frame[0] == (0x80 | FRAME_CLOSE) && frame[1] == (0x80 | payload))
-            return true;
-    }
-    return false;
-}
-
-void closing_drop(struct connection *connection, const uint8_t *bytes, size_t size)
-{
-    if (ends_with_close(bytes, size))
-        connection->peer_has_closed = true;
 }
 
 /* Takes one buffer's worth. @return Whether there was something, and less than that: then there may
@@ -61,7 +61,7 @@ static bool take(struct connection *connection)
         connection->peer_has_ended = true;
         stream_listen(&connection->stream, 0);
     } else if (taken > 0) {
-        closing_drop(connection, bytes, (size_t)taken);
+        drop(connection, bytes, (size_t)taken);
         connection->dropped_bytes += (uint32_t)taken;
         if (connection->dropped_bytes >= DROPPED_MAX)
             stream_listen(&connection->stream, STREAM_END);
@@ -77,6 +77,16 @@ static void end_if_over(struct connection *connection)
         connection_abort(connection, END_CAUSE_COUNT);
 }
 
+/* A flush while a read is taken may lead here: what is left of that comes first. */
+static void linger(struct connection *connection)
+{
+    while (!connection->is_taking && connection->state == CONNECTION_LINGERING &&
+           !connection->peer_has_ended && connection->dropped_bytes < DROPPED_MAX &&
+           take(connection))
+        ;
+    end_if_over(connection);
+}
+
 void closing_written(struct connection *connection)
 {
     if (connection->state != CONNECTION_OPENING && connection->state != CONNECTION_CLOSING)
@@ -85,10 +95,13 @@ void closing_written(struct connection *connection)
         begin_clock(connection);
     connection->state = CONNECTION_LINGERING;
     stream_shut_write(&connection->stream);
-    while (connection->state == CONNECTION_LINGERING && !connection->peer_has_ended &&
-           connection->dropped_bytes < DROPPED_MAX && take(connection))
-        ;
-    end_if_over(connection);
+    linger(connection);
+}
+
+void closing_take(struct connection *connection, const uint8_t *bytes, size_t size)
+{
+    drop(connection, bytes, size);
+    linger(connection);
 }
 
 void closing_readable(struct connection *connection)

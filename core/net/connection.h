@@ -60,6 +60,8 @@ struct connection {
     uint8_t read_shift;   /* WORKER_READ_MAX, shifted right by so much, is read at once */
     bool is_admitted;     /* counted in the server's admission */
     bool is_pinged;       /* and nothing came since */
+    bool awaits_pong;     /* and none came since */
+    bool is_taking;       /* what was received before is being taken, and comes first */
     bool is_paused;       /* nothing is read from it; see pausing.h */
     bool is_relieved;     /* its gateway is to be told so; see relieved.h */
     bool peer_has_closed; /* it has sent a close frame */

@@ -144,6 +144,15 @@ static void answer_ping(struct connection *connection, const struct codec_event 
         (void)client_send_control(connection->served.client, FRAME_PONG, event->bytes, event->size);
 }
 
+/* The answer to a ping of the host is no message that the client chose to send. */
+static void take_pong(struct connection *connection)
+{
+    if (connection->awaits_pong)
+        connection->awaits_pong = false;
+    else
+        (void)charge(connection, 0);
+}
+
 static void take_close(struct connection *connection, const struct codec_event *event)
 {
     const toni_str text = toni_str_make((const char *)event->bytes, event->size);
@@ -177,7 +186,7 @@ static void take_event(struct connection *connection, const struct codec_event *
         answer_ping(connection, event);
         break;
     case CODEC_PONG:
-        (void)charge(connection, 0);
+        take_pong(connection);
         break;
     case CODEC_CLOSE:
         take_close(connection, event);
@@ -221,6 +230,7 @@ void receiving_take(struct connection *connection, uint8_t *bytes, size_t size)
         .bytes = bytes, .size = size, .message_bytes = connection->limits->message_bytes};
     struct codec_event event;
     bool is_over = false;
+    connection->is_taking = true;
     while (input.size > 0 && !is_over && is_read_from(connection)) {
         const enum codec_event_type type = codec_next(&connection->codec, &input, &event);
         if (type == CODEC_NEEDS_MORE)
@@ -228,10 +238,11 @@ void receiving_take(struct connection *connection, uint8_t *bytes, size_t size)
         take_event(connection, &event, type);
         is_over = is_inflating(connection) || (input.size > 0 && turn_share_is_used(share));
     }
+    connection->is_taking = false;
     if (connection->state == CONNECTION_CLOSED)
         return;
     if (connection->state != CONNECTION_OPEN || !client_is_open(connection->served.client))
-        closing_drop(connection, input.bytes, input.size);
+        closing_take(connection, input.bytes, input.size);
     else if (inbound_keep_rest(connection, input.bytes, input.size))
         connection_end(connection, END_BY_FAULT, 1011, toni_str_of("out of memory"));
     else if (is_over)

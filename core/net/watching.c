@@ -27,7 +27,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void ping(struct connection *connection)
 {
     static const char payload[] = "toni";
-    connection->is_pinged = true;
+    connection->is_pinged = connection->awaits_pong = true;
     connection->pinged_ms = connection_now_ms(connection);
     (void)client_send_control(connection->served.client, FRAME_PING, payload, sizeof payload - 1);
 }

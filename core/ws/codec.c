@@ -27,12 +27,12 @@ static void advance(struct codec_input *input, size_t size)
     input->size -= size;
 }
 
-static enum codec_event_type fault(struct codec *codec, struct codec_input *input,
+/* The input stays where codec_drop() has to go on. */
+static enum codec_event_type fault(struct codec *codec, const struct codec_input *input,
                                    struct codec_event *event, uint16_t code, const char *text)
 {
     codec->has_ended = true;
     *event = (struct codec_event){.bytes = input->bytes, .code = code, .text = text};
-    advance(input, input->size);
     return CODEC_FAULT;
 }
 
@@ -106,6 +106,7 @@ static enum codec_event_type take_payload(struct codec *codec, struct codec_inpu
     const size_t size = codec->left < input->size ? (size_t)codec->left : input->size;
     const bool is_ascii = unmask(bytes, size, codec->mask);
     codec->left -= size;
+    advance(input, size);
     if (codec->left > 0)
         turn_mask(codec, size);
     const bool is_last = codec->left == 0 && codec->is_final;
@@ -119,7 +120,6 @@ static enum codec_event_type take_payload(struct codec *codec, struct codec_inpu
     codec->has_parts = !is_last;
     if (is_last)
         codec->kind = 0;
-    advance(input, size);
     return event->is_first && is_last ? CODEC_MESSAGE : CODEC_PART;
 }
 
@@ -136,6 +136,7 @@ static enum codec_event_type bad_close(struct codec *codec, struct codec_input *
                                        struct codec_event *event, uint16_t code, const char *text)
 {
     (void)fault(codec, input, event, code, text);
+    advance(input, input->size);
     event->peer_closed = true;
     return CODEC_FAULT;
 }
@@ -288,10 +289,77 @@ enum codec_event_type codec_next(struct codec *codec, struct codec_input *input,
         advance(input, head.size);
         return take_control(codec, input, event, head.first & OPCODE, (size_t)head.payload, mask);
     }
+    advance(input, head.size);
     if (!begin_data(codec, &head, mask, input->message_bytes))
         return fault(codec, input, event, 1009, "message too big");
-    advance(input, head.size);
     if (head.payload > 0 && input->size == 0)
         return CODEC_NEEDS_MORE;
     return take_payload(codec, input, event);
+}
+
+/* --- Dropping */
+
+/* From now on `text` is a frame's second byte, of which `kind` is the first, `payload` its length
+ * as far as that has come, and `head` how many bytes of the head have. */
+static void begin_dropping(struct codec *codec)
+{
+    codec->is_dropping = true;
+    codec->has_ended = true;
+    codec->head = 0;
+    codec->kind = 0; /* what is left of a frame is a data frame's: control frames are taken whole */
+}
+
+/* @return Whether the head is whole with this byte. */
+static bool drop_of_head(struct codec *codec, uint8_t byte)
+{
+    const unsigned place = codec->head++;
+    if (place == 0) {
+        codec->kind = byte;
+        return false;
+    }
+    if (place == 1) {
+        codec->text = byte;
+        codec->payload = byte & LENGTH;
+    }
+    const unsigned code = codec->text & LENGTH;
+    const unsigned lengths = code < 126 ? 2 : code == 126 ? 4 : 10;
+    if (place > 1 && place < lengths)
+        codec->payload = (place == 2 ? 0 : codec->payload << 8) | byte;
+    return codec->head == lengths + (codec->text & MASKED ? MASK_SIZE : 0);
+}
+
+/* A close frame that is a fault in itself is none: the peer may send another. What no frame can
+ * have is not waited for. */
+static void begin_dropped_payload(struct codec *codec)
+{
+    codec->head = 0;
+    if (!(codec->text & MASKED) || codec->payload > FRAME_CONTROL_MAX)
+        codec->kind = 0;
+    codec->left = codec->payload <= INT64_MAX ? codec->payload : 0;
+}
+
+static bool is_close(const struct codec *codec)
+{
+    return codec->kind == (FIN | FRAME_CLOSE);
+}
+
+bool codec_drop(struct codec *codec, const uint8_t *bytes, size_t size)
+{
+    if (!codec->is_dropping)
+        begin_dropping(codec);
+    bool has_ended = false; /* a frame */
+    for (size_t at = 0; at < size && !(has_ended && is_close(codec));) {
+        if (codec->left > 0) {
+            const size_t more = codec->left < size - at ? (size_t)codec->left : size - at;
+            codec->left -= more;
+            at += more;
+            has_ended = codec->left == 0;
+        } else if (drop_of_head(codec, bytes[at++])) {
+            begin_dropped_payload(codec);
+            has_ended = codec->left == 0;
+        } else {
+            has_ended = false;
+        }
+    }
+    return has_ended && is_close(codec);
 }

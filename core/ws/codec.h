@@ -35,6 +35,8 @@ struct codec {
     bool has_parts;
     bool inflates;
     bool has_ended;
+    bool is_dropping; /* see codec_drop() */
+    uint8_t head;     /* of the next frame: so many bytes have been dropped */
 };
 
 /** What there is to read. Both are moved on by codec_next(). */
@@ -76,7 +78,8 @@ struct codec_event {
 /** @param inflates  permessage-deflate was agreed on. */
 void codec_init(struct codec *codec, bool inflates);
 
-/** Reads up to the next event. After CODEC_CLOSE and CODEC_FAULT all further input is dropped.
+/** Reads up to the next event. After CODEC_CLOSE and CODEC_FAULT there is none any more, and all
+ * further input is dropped; after a fault codec_drop() may go on with what is left of it.
  * A message whose frames together promise more than the limit is a fault before its payload comes;
  * a compressed one may be as large as inflater_most() says.
  * @param event  Filled in, but for CODEC_NEEDS_MORE. What it leads to is the caller's until the
@@ -84,6 +87,15 @@ void codec_init(struct codec *codec, bool inflates);
  * @return The event's type. */
 enum codec_event_type codec_next(struct codec *codec, struct codec_input *input,
                                  struct codec_event *event);
+
+/** Reads on after the host's own close, or a fault, only to see when the peer says close, too.
+ * Follows the frames wherever the bytes are cut, and judges nothing: a frame that is a fault is
+ * followed like others, but is no close.
+ * codec_next() is not to be called any more. What of a head or a control frame was left in the
+ * input, which codec_next() wants in front of what comes next, comes first here, too.
+ * @param bytes  Not changed; all of them are dropped.
+ * @return Whether a close frame has come, whole, whatever it says: then no more is of interest. */
+bool codec_drop(struct codec *codec, const uint8_t *bytes, size_t size);
 
 /** @return How many bytes are to come of a data frame that has begun: so many of the next ones are
  * payload and nothing else. */

@@ -1,6 +1,6 @@
-/* The codec beside the plain reader: the input says where a stream of frames is cut, then the
- * stream. The first byte: whether permessage-deflate is agreed on, and how many cuts there are;
- * then two bytes for each of them. */
+/* The codec beside the plain reader, and where it drops from each cut on, too: the input says where
+ * a stream of frames is cut, then the stream. The first byte: whether permessage-deflate is agreed
+ * on, and how many cuts there are; then two bytes for each of them. */
 #include "fuzz_file.h"
 
 #include "ws_model.h"
@@ -44,8 +44,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_REQUIRE(!buffer_append(&stream, bytes, length));
     ws_model_read(&expected, &stream, inflates, LIMIT);
     require_same(ws_model_compare(&expected, &stream, inflates, LIMIT, cuts, count));
+    for (size_t i = 0; i < count; i++)
+        require_same(
+            ws_model_compare_drop(&stream, inflates, LIMIT, cuts[i], cuts + i + 1, count - i - 1));
     if (length < 300)
         require_same(ws_model_compare_all(&expected, &stream, inflates, LIMIT));
+    if (length < 60)
+        require_same(ws_model_compare_drop_all(&stream, inflates, LIMIT));
     ws_log_finish(&expected);
     buffer_finish(&stream);
     return 0;

@@ -400,6 +400,26 @@ class TestWhoeverCloses(Endings):
                 self.disconnected(client.id)
                 self.assertLess(time.monotonic() - started, self.SOON)
 
+    def test_a_close_that_comes_in_pieces_is_seen(self):
+        """However it is cut, behind a message that is cut, and though that looks like a close."""
+        looks_like_one = frame(BINARY, b"x" * 20 + b"\x88\x80\0\0\0\0", mask=b"\0\0\0\0")
+        data = looks_like_one + frame(CLOSE, close_payload(4000, "over"))
+        other = self.client("/probe")  # once it is answered, what came before was read
+        for cuts in ((27, 34), (30, 33), (1, 40), (8, len(data) - 1)):
+            with self.subTest(cuts=cuts):
+                client = self.probe()
+                client.send("bye:4000:over")
+                client.expect_close(4000, "over", answer=False)
+                started = time.monotonic()
+                at = 0
+                for cut in (*cuts, len(data)):
+                    client.send_raw(data[at:cut])
+                    self.assertEqual(other.ask("id"), "id=" + other.id)
+                    at = cut
+                client.expect_end()
+                self.assertLess(time.monotonic() - started, self.SOON)
+                self.ended(client, "server", 4000)
+
     def test_a_reset_while_messages_wait(self):
         client, _ = self.slow()
         started = time.monotonic()
@@ -471,7 +491,8 @@ class TestTooLarge(Endings):
             with self.subTest(length=length):
                 client = self.client("/echo")
                 client.send_frame(BINARY, b"x" * 1100, length=length)
-                client.expect_close(1009)
+                client.expect_close(1009, answer=False)  # in the middle of a frame it can't answer
+                client.drop()
 
     def test_much_more_than_the_limit_still_reads_1009(self):
         client = self.client("/echo")

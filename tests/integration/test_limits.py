@@ -225,6 +225,34 @@ class TestRate(HostTestCase):
 
 
 @both
+class TestRateOfAnswers(HostTestCase):
+    gateways = (
+        gateway("echo", "echo_gateway.so", "/echo",
+                limits={"messages_per_second": 1, "message_burst": 1, "ping_ms": 30,
+                        "pong_timeout_ms": 150 * SLOWNESS}),
+    )
+
+    def test_pongs_that_the_host_has_asked_for_are_free(self):
+        """Seven a second come, where one message is allowed: and that one still is."""
+        client = self.client("/echo", greeted=False)
+        for _ in range(5):
+            ping = client.read_frame()
+            self.assertEqual(ping.opcode, PING)
+            client.send_frame(PONG, ping.payload)
+        client.send("all the same")
+        while (got := client.read_frame()).opcode == PING:
+            client.send_frame(PONG, got.payload)
+        self.assertEqual(got.payload, b"all the same")
+
+    def test_others_are_not(self):
+        client = self.client("/echo", greeted=False)
+        client.send_raw(frame(PONG) * 4)
+        while (got := client.read_frame()).opcode == PING:
+            pass
+        self.assertEqual(got.payload, b"\x03\xf0too many messages")
+
+
+@both
 class TestRoomsPerClient(HostTestCase):
     gateways = (
         gateway("rooms", "rooms_gateway.so", "/rooms", limits={"rooms_per_client": 3}),

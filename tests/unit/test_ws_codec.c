@@ -46,6 +46,8 @@ static void read_all_ways(const struct buffer *stream, bool inflates, const char
     ws_model_read(&expected, stream, inflates, LIMIT);
     require_events(&expected, events, what);
     const char *wrong = ws_model_compare_all(&expected, stream, inflates, LIMIT);
+    if (!wrong)
+        wrong = ws_model_compare_drop_all(stream, inflates, LIMIT);
     if (wrong)
         ck_abort_msg("%s: %s", what, wrong);
     ws_log_finish(&expected);
@@ -312,8 +314,73 @@ START_TEST(only_a_fault_in_a_close_frame_is_the_peers_close)
         ck_assert_int_eq(codec_next(&codec, &input, &event), CODEC_FAULT);
         ck_assert_int_eq(event.peer_closed, faults[i].peer_closed);
         ck_assert_ptr_nonnull(event.text);
+        ck_assert_int_eq(codec_next(&codec, &input, &event), CODEC_NEEDS_MORE);
         ck_assert_uint_eq(input.size, 0);
     }
+}
+END_TEST
+
+/* --- After the host's own close, or a fault */
+
+static const struct {
+    const char *what;
+    const char *bytes;
+    size_t size;
+    bool closed;
+} drop_rows[] = {
+    {"a close", RAW("\x88\x82\1\2\3\4\2\xea"), true},
+    {"an empty one", RAW("\x88\x80\1\2\3\4"), true},
+    {"one without a mask is none", RAW("\x88\x00"), false},
+    {"nor one in fragments", RAW("\x08\x80\1\2\3\4"), false},
+    {"nor one with a reserved bit", RAW("\xc8\x80\1\2\3\4"), false},
+    {"nor one whose length has 16 bits", RAW("\x88\xfe\x00\x7e\1\2\3\4"), false},
+    {"a close behind these", RAW("\x88\x00\x08\x80\1\2\3\4\x88\x80\1\2\3\4"), true},
+    {"one that isn't whole", RAW("\x88\x82\1\2\3\4\2"), false},
+    {"its head isn't", RAW("\x88\x80\1\2\3"), false},
+    {"behind a message", RAW("\x81\x81\1\2\3\4x\x88\x80\1\2\3\4"), true},
+    {"within one", RAW("\x81\x87\0\0\0\0x\x88\x80\1\2\3\4"), false},
+    {"within one whose length has 16 bits", RAW("\x82\xfe\x00\x07\0\0\0\0x\x88\x80\1\2\3\4"),
+     false},
+    {"behind a reserved opcode", RAW("\x83\x80\1\2\3\4\x88\x80\1\2\3\4"), true},
+    {"behind a message that isn't UTF-8", RAW("\x81\x82\0\0\0\0\xffx\x88\x80\1\2\3\4"), true},
+    {"behind one without a mask", RAW("\x81\x01x\x88\x80\1\2\3\4"), true},
+    {"behind a length that can't be", RAW("\x82\xff\x80\0\0\0\0\0\0\0\1\2\3\4\x88\x80\1\2\3\4"),
+     true},
+    {"and bytes behind it", RAW("\x88\x80\1\2\3\4\x81"), true},
+};
+
+START_TEST(a_close_is_seen_though_all_is_dropped)
+{
+    struct buffer stream;
+    struct codec codec;
+    buffer_init(&stream);
+    append(&stream, drop_rows[_i].bytes, drop_rows[_i].size);
+    codec_init(&codec, false);
+    ck_assert_msg(codec_drop(&codec, (const uint8_t *)stream.bytes, stream.length) ==
+                      drop_rows[_i].closed,
+                  "%s", drop_rows[_i].what);
+    const char *wrong = ws_model_compare_drop_all(&stream, false, LIMIT);
+    if (wrong)
+        ck_abort_msg("%s: %s", drop_rows[_i].what, wrong);
+    buffer_finish(&stream);
+}
+END_TEST
+
+/* Nobody sends so much: but what is announced is counted, not kept. */
+START_TEST(a_close_behind_what_was_too_big_is_seen)
+{
+    uint8_t head[] = {BINARY, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4};
+    static const uint8_t zeroes[4096], close[] = {CLOSE, 0x80, 1, 2, 3, 4};
+    struct codec codec;
+    struct codec_input input = {head, sizeof head, LIMIT};
+    struct codec_event event;
+    codec_init(&codec, false);
+    ck_assert_int_eq(codec_next(&codec, &input, &event), CODEC_FAULT);
+    ck_assert_uint_eq(event.code, 1009);
+    ck_assert(!codec_drop(&codec, input.bytes, input.size));
+    for (size_t dropped = 0; dropped < 65536; dropped += sizeof zeroes)
+        ck_assert(!codec_drop(&codec, zeroes, sizeof zeroes));
+    ck_assert(codec_drop(&codec, close, sizeof close));
 }
 END_TEST
 
@@ -496,6 +563,8 @@ int main(void)
     tcase_add_loop_test(cases, frames_where_deflate_is_agreed, 0, COUNT(deflate_rows));
     tcase_add_test(cases, close_codes);
     tcase_add_test(cases, only_a_fault_in_a_close_frame_is_the_peers_close);
+    tcase_add_loop_test(cases, a_close_is_seen_though_all_is_dropped, 0, COUNT(drop_rows));
+    tcase_add_test(cases, a_close_behind_what_was_too_big_is_seen);
     tcase_add_test(cases, payloads_of_all_small_sizes);
     tcase_add_test(cases, a_message_that_is_whole_is_handed_on_where_it_lies);
     tcase_add_test(cases, large_messages);

@@ -420,3 +420,100 @@ const char *ws_model_compare_all(const struct ws_log *expected, const struct buf
     free(all);
     return wrong;
 }
+
+/* --- Dropping */
+
+/* Frames as they lie one behind the other, whatever is wrong with them.
+ * @return Where the first close frame ends; SIZE_MAX: none does. */
+static size_t find_end_of_close(const uint8_t *stream, size_t size)
+{
+    size_t at = 0;
+    while (size - at >= 2) {
+        const unsigned first = stream[at], code = stream[at + 1] & 0x7F;
+        const size_t mask = stream[at + 1] & 0x80 ? 4 : 0;
+        const size_t lengths = code == 126 ? 2 : code == 127 ? 8 : 0;
+        uint64_t length = lengths > 0 ? 0 : code;
+        if (size - at < 2 + lengths + mask)
+            break;
+        for (size_t i = 0; i < lengths; i++)
+            length = length << 8 | stream[at + 2 + i];
+        if (length >> 63)
+            length = 0;
+        at += 2 + lengths + mask;
+        if (size - at < length)
+            break;
+        at += (size_t)length;
+        if (first == 0x88 && mask > 0 && length < 126)
+            return at;
+    }
+    return SIZE_MAX;
+}
+
+/* @param place  How many bytes of the stream there are with these. */
+static const char *drop_piece(struct codec *codec, const uint8_t *piece, size_t size, size_t place,
+                              size_t end, bool *closed)
+{
+    if (*closed)
+        return NULL;
+    uint8_t *received = malloc(size > 0 ? size : 1); /* no more, for AddressSanitizer */
+    require(received);
+    if (size > 0)
+        memcpy(received, piece, size);
+    *closed = codec_drop(codec, received, size);
+    free(received);
+    if (*closed == (end <= place))
+        return NULL;
+    return *closed ? "a close frame that is none" : "a close frame that was not seen";
+}
+
+const char *ws_model_compare_drop(const struct buffer *stream, bool inflates,
+                                  uint64_t message_bytes, size_t from, const size_t *cuts,
+                                  size_t count)
+{
+    const uint8_t *bytes = (const uint8_t *)(stream->length > 0 ? stream->bytes : "");
+    const size_t end = find_end_of_close(bytes, stream->length);
+    struct codec codec;
+    struct codec_event event;
+    enum codec_event_type type;
+    bool closed = false;
+    uint8_t *received = malloc(from > 0 ? from : 1);
+    require(received);
+    memcpy(received, bytes, from);
+    struct codec_input input = {received, from, message_bytes};
+    codec_init(&codec, inflates);
+    do
+        type = codec_next(&codec, &input, &event);
+    while (type != CODEC_NEEDS_MORE && type != CODEC_CLOSE && type != CODEC_FAULT);
+    const bool came_before = type == CODEC_CLOSE || (type == CODEC_FAULT && event.peer_closed);
+    const char *wrong = NULL;
+    if (!came_before)
+        wrong = drop_piece(&codec, input.bytes, input.size, from, end, &closed);
+    free(received);
+    for (size_t i = 0, at = from; i <= count && !wrong && !came_before; i++) {
+        size_t to = i < count ? cuts[i] : stream->length;
+        wrong = drop_piece(&codec, bytes + at, to - at, to, end, &closed);
+        at = to;
+    }
+    return wrong;
+}
+
+const char *ws_model_compare_drop_all(const struct buffer *stream, bool inflates,
+                                      uint64_t message_bytes)
+{
+    size_t *all = calloc(stream->length + 1, sizeof *all);
+    const char *wrong = NULL;
+    require(all);
+    for (size_t i = 0; i < stream->length; i++)
+        all[i] = i;
+    for (size_t from = 0; from <= stream->length && !wrong; from++) {
+        wrong = ws_model_compare_drop(stream, inflates, message_bytes, from, NULL, 0);
+        if (!wrong)
+            wrong = ws_model_compare_drop(stream, inflates, message_bytes, from, all + from,
+                                          stream->length - from);
+        if (!wrong && from < stream->length)
+            wrong = ws_model_compare_drop(stream, inflates, message_bytes, from,
+                                          all + from + (stream->length - from) / 2, 1);
+    }
+    free(all);
+    return wrong;
+}

@@ -58,4 +58,17 @@ const char *ws_model_compare(const struct ws_log *expected, const struct buffer 
 const char *ws_model_compare_all(const struct ws_log *expected, const struct buffer *stream,
                                  bool inflates, uint64_t message_bytes);
 
+/** Has the codec read the first @p from bytes of the stream, then drop what it left of them, and
+ * the rest in pieces.
+ * @param cuts  Where these end, ascending, none below @p from; @p count of them.
+ * @return How codec_drop() differs from the plain reader, which looks for the end of the first
+ * close frame; NULL: it doesn't, or that came before. */
+const char *ws_model_compare_drop(const struct buffer *stream, bool inflates,
+                                  uint64_t message_bytes, size_t from, const size_t *cuts,
+                                  size_t count);
+
+/** The same from each place on: in one piece, in two, and byte by byte. */
+const char *ws_model_compare_drop_all(const struct buffer *stream, bool inflates,
+                                      uint64_t message_bytes);
+
 #endif
