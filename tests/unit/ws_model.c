@@ -437,13 +437,14 @@ static size_t find_end_of_close(const uint8_t *stream, size_t size)
             break;
         for (size_t i = 0; i < lengths; i++)
             length = length << 8 | stream[at + 2 + i];
+        const bool is_close = first == 0x88 && mask > 0 && length < 126;
         if (length >> 63)
             length = 0;
         at += 2 + lengths + mask;
         if (size - at < length)
             break;
         at += (size_t)length;
-        if (first == 0x88 && mask > 0 && length < 126)
+        if (is_close)
             return at;
     }
     return SIZE_MAX;
