@@ -4,6 +4,7 @@
 #include "http/exchange.h"
 #include "instance/context.h"
 #include "instance/guard_ticket.h"
+#include "instance/plugin_figures.h"
 #include "instance/state.h"
 #include "instance/tasks.h"
 #include "rooms/api.h"
@@ -20,6 +21,7 @@ static void fill(toni_host *table)
     guard_fill_table(table);
     http_exchange_fill_table(table);
     tasks_fill_table(table);
+    plugin_figures_fill_table(table);
     state_fill_table(table);
 }
 

@@ -2,7 +2,9 @@
 #include "http/exposition.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NS_PER_S 1000000000u
@@ -139,4 +141,46 @@ void exposition_histogram(struct exposition *exposition, const struct exposition
     append_sample(exposition, "_bucket", labels, "+Inf", number_text(text, count));
     append_sample(exposition, "_sum", labels, NULL, seconds_text(text, figures->sum_ns));
     append_sample(exposition, "_count", labels, NULL, number_text(text, count));
+}
+
+/* Enough for any double. */
+#define REAL_SIZE 40
+
+/* As short as reads back the same, and whatever the locale's decimal point is. */
+static const char *real_text(char text[REAL_SIZE], double value)
+{
+    if (isnan(value))
+        return "NaN";
+    if (isinf(value))
+        return value > 0 ? "+Inf" : "-Inf";
+    (void)snprintf(text, REAL_SIZE, "%.15g", value);
+    if (strtod(text, NULL) != value)
+        (void)snprintf(text, REAL_SIZE, "%.17g", value);
+    char *comma = strchr(text, ',');
+    if (comma)
+        *comma = '.';
+    return text;
+}
+
+void exposition_real(struct exposition *exposition, const struct exposition_label *labels,
+                     double value)
+{
+    char text[REAL_SIZE];
+    append_sample(exposition, "", labels, NULL, real_text(text, value));
+}
+
+void exposition_buckets(struct exposition *exposition, const struct exposition_label *labels,
+                        const double *bounds, const uint64_t *counts, size_t count, double sum)
+{
+    char bound[REAL_SIZE], text[REAL_SIZE];
+    uint64_t below = 0;
+    for (size_t i = 0; i < count; i++) {
+        below += counts[i];
+        append_sample(exposition, "_bucket", labels, real_text(bound, bounds[i]),
+                      number_text(text, below));
+    }
+    below += counts[count];
+    append_sample(exposition, "_bucket", labels, "+Inf", number_text(text, below));
+    append_sample(exposition, "_sum", labels, NULL, real_text(text, sum));
+    append_sample(exposition, "_count", labels, NULL, number_text(text, below));
 }

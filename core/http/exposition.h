@@ -49,4 +49,15 @@ void exposition_seconds(struct exposition *exposition, const struct exposition_l
 void exposition_histogram(struct exposition *exposition, const struct exposition_label *labels,
                           const struct histogram_figures *figures);
 
+/** Writes a sample that may be any number, or none. */
+void exposition_real(struct exposition *exposition, const struct exposition_label *labels,
+                     double value);
+
+/** Writes all samples of a histogram of numbers.
+ * @param bounds  @p count of them, ascending.
+ * @param counts  Of values up to each bound and above the one before; one more for those above all.
+ * @param sum     Of all values. */
+void exposition_buckets(struct exposition *exposition, const struct exposition_label *labels,
+                        const double *bounds, const uint64_t *counts, size_t count, double sum);
+
 #endif

@@ -490,4 +490,5 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     write_task_threads(exposition, sources->tasks);
     write_turns(exposition, sources->server);
     write_log(exposition);
+    metrics_write_plugins(exposition, sources->slots);
 }

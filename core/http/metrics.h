@@ -18,7 +18,7 @@ struct metrics_sources {
     const struct server *server;
     const struct http_server *http;
     const struct http_admin *admin;
-    const struct slots *slots;
+    struct slots *slots;
     struct tasks *tasks;
 };
 
@@ -35,5 +35,8 @@ void metrics_write_process(struct exposition *exposition, const struct metrics_p
 /** Writes all of clients, rooms, services and workers. The sources must not be changed meanwhile,
  * but for their counters. @thread Any. */
 void metrics_write_host(struct exposition *exposition, const struct metrics_sources *sources);
+
+/** Writes what plugins ask for. @thread Any. */
+void metrics_write_plugins(struct exposition *exposition, struct slots *slots);
 
 #endif

@@ -24,6 +24,7 @@ struct instance_figures {
     /* The limits of lines that its clients can cause. */
     struct log_limit failed_lines;
     struct log_limit kept_lines;
+    struct log_limit refused_figure_lines;
     struct log_limit slow_lines;
     struct log_limit unanswered_lines;
 };

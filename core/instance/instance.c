@@ -368,6 +368,7 @@ static struct instance *instance_allocate(const struct instance_setup *setup, co
 
 static void instance_free(struct instance *instance)
 {
+    plugin_figures_drop(instance);
     plugin_unref(instance->setup.plugin);
     gateways_conf_destroy(instance->setup.config);
     free(instance->injected);

@@ -10,6 +10,7 @@
 #include "base/lock.h"
 #include "base/value.h"
 #include "config/config.h"
+#include "instance/plugin_figures.h"
 #include "instance/slot.h"
 #include "instance/tasks.h"
 #include "plugin/call.h"
@@ -56,7 +57,8 @@ struct instance {
 
     atomic_bool asked_in_vain; /* for an interface that it does not list, which is logged once */
     struct instance_figures *figures; /* the slot's */
-    struct task_list tasks;           /* the tasks' own */
+    struct figure_holds figure_holds;
+    struct task_list tasks; /* the tasks' own */
 };
 
 /* --- Life. Each hook that takes longer than `hook_ms` is named in the log and counted; what it

@@ -11,6 +11,7 @@
 #include "base/gate.h"
 #include "instance/figures.h"
 #include "instance/kept.h"
+#include "instance/plugin_figures.h"
 #include "rooms/lane_figures.h"
 #include "rooms/limits.h"
 
@@ -71,6 +72,7 @@ struct slots {
     pthread_mutex_t lock; /* a leaf */
     struct slot *_Atomic first;
     struct slot *last;
+    struct figure_families plugin_figures;
     struct kept_list kept; /* HTTP exchanges of all services; has a lock of its own */
 };
 

@@ -94,9 +94,11 @@ void connections_destroy(toni_connections *connections)
 
 void connections_figures(const toni_connections *connections, struct connections_figures *figures)
 {
-    *figures =
-        (struct connections_figures){.targeted = counter_read(&connections->multicast_targeted)};
-    for (const struct space *space = &connections->common; space; space = space->next)
+    *figures = (struct connections_figures){
+        .targeted = counter_read(&connections->multicast_targeted),
+        .rooms = atomic_load(&connections->common.rooms),
+    };
+    for (const struct space *space = connections->common.next; space; space = space->next)
         figures->rooms += atomic_load(&space->rooms);
     for (uint32_t i = 0; i < connections->lane_count; i++) {
         const struct lane *lane = &connections->lanes[i];

@@ -126,6 +126,14 @@ struct toni_host {
 
     /* connections.h: whose rooms these are */
     toni_str (*connections_namespace)(toni_connections *connections);
+
+    /* figures.h: a plugin's own figures */
+    toni_figure *(*figure_get)(toni_context *context, uint32_t type, toni_str name, toni_str help,
+                               const double *bounds, size_t count);
+    void (*figure_count)(toni_figure *figure, uint64_t more);
+    void (*figure_set)(toni_figure *figure, double value);
+    void (*figure_add)(toni_figure *figure, double more);
+    void (*figure_observe)(toni_figure *figure, double value);
 };
 
 /** The frozen first member of every handle, read.

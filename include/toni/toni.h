@@ -9,6 +9,7 @@
 #include <toni/connections.h>
 #include <toni/context.h>
 #include <toni/error.h>
+#include <toni/figures.h>
 #include <toni/format.h>
 #include <toni/guard.h>
 #include <toni/host.h>

@@ -34,6 +34,9 @@ typedef struct toni_state {
 
 typedef struct toni_guard_ticket toni_guard_ticket; /**< a guard's, that decides later: guard.h */
 
+typedef struct toni_figure
+    toni_figure; /**< a counter, gauge or histogram of a plugin's: figures.h */
+
 /** A client's id: never 0, never reused while the host runs, another one after a restart and on
  * another node. */
 typedef uint64_t toni_client_id;

@@ -124,6 +124,15 @@ typedef struct toni_fake_task {
     toni_release_fn release;
 } toni_fake_task;
 
+/** A figure that the plugin asked for. Internal to the fake host. */
+typedef struct toni_fake_figure {
+    const toni_host *host; /**< the toni_figure is this */
+    uint32_t type;
+    char name[129];
+    double value;
+    uint64_t count; /**< calls that changed it */
+} toni_fake_figure;
+
 /** A ticket that a guard took. Internal to the fake host. */
 typedef struct toni_fake_ticket {
     const toni_host *host; /**< the toni_guard_ticket is this; NULL: nobody has it */
@@ -196,6 +205,9 @@ typedef struct toni_fake_host {
 
     struct toni_fake_exchange *kept[TONI_FAKE_MAX_KEPT]; /**< that wait for an answer */
     toni_exchange_id last_kept;
+
+    toni_fake_figure figures[TONI_FIGURES_MOST];
+    size_t figure_count;
 
     toni_str name_space;  /**< what toni_namespace gives; at first empty, the default one */
     uint64_t state_bytes; /**< that `export_state` may write: at first TONI_FAKE_MAX_STATE */
@@ -329,6 +341,16 @@ void toni_fake_host_run_work(toni_fake_host *host);
 
 /** @return How many tasks the plugin has: waiting timers, posts and jobs. */
 size_t toni_fake_host_task_count(const toni_fake_host *host);
+
+/* --- Figures (figures.h). What a host refuses, a bad name for instance, fails the test. With
+ * `result` an error of "figure" the plugin gets none. */
+
+/** @param name  NUL-terminated. @return The value of a figure that the plugin has asked for: of a
+ * histogram the sum of what it was given. */
+double toni_fake_host_figure(const toni_fake_host *host, const char *name);
+
+/** @return How many values a histogram was given. */
+uint64_t toni_fake_host_observed(const toni_fake_host *host, const char *name);
 
 /* --- Swaps (state.h): two hosts, each with one version of the plugin
  *

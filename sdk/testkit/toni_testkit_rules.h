@@ -91,4 +91,33 @@ static inline int32_t toni_fake_message_check(const toni_message *message, uint6
                                                                            : TONI_OK;
 }
 
+/** @return Whether @p name ends with @p suffix. */
+static inline int toni_fake_ends_with(toni_str name, toni_str suffix)
+{
+    return name.size >= suffix.size &&
+           toni_str_equal(toni_str_make(name.data + (name.size - suffix.size), suffix.size),
+                          suffix);
+}
+
+/** @return Whether a host takes it as the name of a figure of that type. */
+static inline int toni_fake_is_figure(uint32_t type, toni_str name)
+{
+    toni_str rest;
+    if (name.size < 1 || name.size > 128)
+        return 0;
+    for (size_t i = 0; i < name.size; i++) {
+        const char c = name.data[i];
+        const int is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!is_letter && (i == 0 || c < '0' || c > '9'))
+            return 0;
+    }
+    return !toni_str_strip_prefix(name, TONI_LIT("toni_"), &rest) &&
+           !toni_str_strip_prefix(name, TONI_LIT("process_"), &rest) &&
+           toni_fake_ends_with(name, TONI_LIT("_total")) == (type == TONI_COUNTER) &&
+           !toni_fake_ends_with(name, TONI_LIT("_bucket")) &&
+           !toni_fake_ends_with(name, TONI_LIT("_sum")) &&
+           !toni_fake_ends_with(name, TONI_LIT("_count")) &&
+           !toni_fake_ends_with(name, TONI_LIT("_info"));
+}
+
 #endif

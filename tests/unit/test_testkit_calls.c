@@ -1,5 +1,5 @@
 /* What the fake host does with the newer calls of the contract: failures that are judged,
- * streams. The plugins are the fixtures that the integration tests run in a host. */
+ * streams, figures. The plugins are the fixtures that the integration tests run in a host. */
 #include "toni_testkit.h"
 
 #include <stdlib.h>
@@ -81,6 +81,35 @@ START_TEST(a_stream_goes_on_when_the_test_says_so)
 }
 END_TEST
 
+/* --- Figures */
+
+START_TEST(figures_can_be_read)
+{
+    begin(TEST_FIXTURES_DIR "/counting_gateway.so");
+    ck_assert_int_ge(toni_fake_client_send_text(&client, "size -2.5"), TONI_OK);
+    ck_assert_int_ge(toni_fake_client_send_text(&client, "took 0.25"), TONI_OK);
+    ck_assert_int_ge(toni_fake_client_send_text(&client, "took 0.5"), TONI_OK);
+    ck_assert_double_eq(toni_fake_host_figure(&host, "counting_messages_total"), 3);
+    ck_assert_double_eq(toni_fake_host_figure(&host, "counting_size"), -2.5);
+    ck_assert_double_eq(toni_fake_host_figure(&host, "counting_took_seconds"), 0.75);
+    ck_assert_uint_eq(toni_fake_host_observed(&host, "counting_took_seconds"), 2);
+    end();
+}
+END_TEST
+
+START_TEST(a_plugin_may_get_no_figures)
+{
+    toni_fake_host_init(&host);
+    toni_fake_host_load(&host, TEST_FIXTURES_DIR "/counting_gateway.so");
+    host.result = TONI_ERR_NO_MEMORY;
+    host.result_of = "figure";
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    toni_fake_client_init(&client, &host, 7);
+    ck_assert_int_ge(toni_fake_client_send_text(&client, "size 1"), TONI_OK);
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("testkit_calls");
@@ -89,6 +118,10 @@ int main(void)
     tcase_add_test(failures, what_is_no_code_is_1011);
     tcase_add_test(failures, without_on_error_a_refused_call_costs_nothing);
     suite_add_tcase(suite, failures);
+    TCase *figures = tcase_create("figures");
+    tcase_add_test(figures, figures_can_be_read);
+    tcase_add_test(figures, a_plugin_may_get_no_figures);
+    suite_add_tcase(suite, figures);
     TCase *streams = tcase_create("streams");
     tcase_add_test(streams, a_stream_goes_on_when_the_test_says_so);
     suite_add_tcase(suite, streams);
