@@ -16,7 +16,7 @@ void failure_say(toni_str why)
 
     for (size_t i = 0; i < size; i++) {
         const unsigned char c = (unsigned char)why.data[i];
-        text[i] = c < 0x20 || c == 0x7f ? '?' : why.data[i];
+        text[i] = (char)(c < 0x20 || c == 0x7f ? '?' : c);
     }
     text[size] = '\0';
 }
