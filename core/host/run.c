@@ -10,6 +10,7 @@
 #include "host/descriptors.h"
 #include "host/host_table.h"
 #include "net/loop.h"
+#include "net/trim.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -265,6 +266,7 @@ enum exit_code host_run(const char *config_path)
         .reload = {.config_path = config_path, .notices = host_reload_notices(&host)},
     };
     enum exit_code code = EXIT_FAULT;
+    trim_set_bounds();
     /* Neither a log that nobody reads nor one that has reached a limit must end the host. */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);

@@ -158,7 +158,8 @@ int server_accept(struct server *server, uv_loop_t *loop)
         log_info("listening", log_str("protocol", "websocket"),
                  log_str("address", server->listeners[i].name));
     }
-    trim_start(&server->trim, loop, server->connections->budgets);
+    trim_start(&server->trim, loop, server->connections->budgets, server->connections->lanes,
+               server->connections->lane_count);
     return 0;
 }
 

@@ -1,6 +1,8 @@
 /* Giving memory back; see trim.h. */
 #include "net/trim.h"
 
+#include "rooms/pins.h"
+
 #include <malloc.h>
 
 #define CALM_MS 1000
@@ -11,6 +13,8 @@
 /* Less is not worth the wait. */
 #define UNPINNED_MIN (UINT64_C(2) << 20)
 
+#define KEPT_MAX 131072
+
 static uint64_t pinned(const struct trim *trim)
 {
     uint64_t bytes = 0;
@@ -19,14 +23,38 @@ static uint64_t pinned(const struct trim *trim)
     return bytes;
 }
 
+static uint64_t pinned_on(const struct lane *lane)
+{
+    uint64_t bytes = 0;
+    for (unsigned kind = 0; kind < BUDGET_KINDS; kind++)
+        bytes += pins_bytes(lane, (enum budget_kind)kind);
+    return bytes;
+}
+
+/* @return How much less than at the last look is pinned on those lanes on which it is less. All
+ * together may pin as much as before: but the arena of one lane is of no use to another. */
+static uint64_t left_lanes(struct trim *trim)
+{
+    uint64_t left = 0;
+    for (uint32_t i = 0; i < trim->lane_count; i++) {
+        const uint64_t before = trim->seen[i];
+        trim->seen[i] = pinned_on(&trim->lanes[i]);
+        if (before > trim->seen[i])
+            left += before - trim->seen[i];
+    }
+    return left;
+}
+
 bool trim_is_due(struct trim *trim)
 {
     uint64_t peak = 0;
     for (unsigned kind = 0; kind < BUDGET_KINDS; kind++)
         peak += budget_take_peak(&trim->budgets[kind]);
-    const uint64_t now = pinned(trim);
-    if (peak > now)
-        trim->unpinned += peak - now;
+    const uint64_t now = pinned(trim), less = peak > now ? peak - now : 0;
+    uint64_t left = left_lanes(trim);
+    if (left > peak) /* a message that waits for many */
+        left = peak;
+    trim->unpinned += left > less ? left : less;
     if (trim->unpinned < UNPINNED_MIN)
         return false;
     trim->unpinned = 0;
@@ -41,9 +69,18 @@ static void on_look(uv_timer_t *timer)
     uv_timer_start(timer, on_look, pinned(trim) >= UNPINNED_MIN ? BUSY_MS : CALM_MS, 0);
 }
 
-void trim_start(struct trim *trim, uv_loop_t *loop, struct budget *budgets)
+void trim_set_bounds(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, KEPT_MAX);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_MAX);
+}
+
+void trim_start(struct trim *trim, uv_loop_t *loop, struct budget *budgets,
+                const struct lane *lanes, uint32_t lane_count)
 {
     trim->budgets = budgets;
+    trim->lanes = lanes;
+    trim->lane_count = lane_count;
     uv_timer_init(loop, &trim->timer);
     trim->timer.data = trim;
     trim->is_running = true;

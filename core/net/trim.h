@@ -7,6 +7,7 @@
 #define NET_TRIM_H
 
 #include "rooms/budget.h"
+#include "rooms/lane.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,13 +15,23 @@
 
 struct trim {
     uv_timer_t timer;
-    struct budget *budgets; /* BUDGET_KINDS, borrowed */
-    uint64_t unpinned;      /* bytes that were pinned, and are no more, since the last time */
+    struct budget *budgets;   /* BUDGET_KINDS, borrowed */
+    const struct lane *lanes; /* borrowed */
+    uint32_t lane_count;
+    uint64_t seen[LANES_MAX]; /* what the clients of each lane pinned at the last look */
+    uint64_t unpinned;        /* bytes that were pinned, and are no more, since the last time */
     bool is_running;
 };
 
+/** Has malloc keep little for later: blocks of 128 KiB and more are the system's own, and go back
+ * when they are freed, and so does what is free at the end of an arena. By itself malloc raises
+ * both bounds to 32 and 64 MiB as large blocks are freed, and then keeps all of that. Before there
+ * are threads. */
+void trim_set_bounds(void);
+
 /** Begins to look. */
-void trim_start(struct trim *trim, uv_loop_t *loop, struct budget *budgets);
+void trim_start(struct trim *trim, uv_loop_t *loop, struct budget *budgets,
+                const struct lane *lanes, uint32_t lane_count);
 
 /** Ends that; the loop must turn once more. Does nothing if it was not started. */
 void trim_close(struct trim *trim);

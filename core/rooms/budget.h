@@ -29,6 +29,7 @@ struct pin {
 struct pins {
     struct pin *first;
     struct pin *last;
+    _Atomic uint64_t bytes; /* of all in the list; any thread reads it */
     uint64_t
         yielded_ms; /* since when it has left it to other lanes to end somebody; 0: it has not */
     _Atomic uint64_t nominee_bytes; /* of the one to go: what it pins; 0: there is none */

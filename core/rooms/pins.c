@@ -65,6 +65,8 @@ void pin_set(struct lane *lane, enum budget_kind kind, struct pin *pin, uint64_t
     } else if (pin->bytes > 0 && bytes == 0) {
         take_out(pins, pin);
     }
+    const uint64_t all = atomic_load_explicit(&pins->bytes, memory_order_relaxed);
+    atomic_store_explicit(&pins->bytes, all - pin->bytes + bytes, memory_order_relaxed);
     pin->bytes = bytes;
     /* Other lanes learn of a larger one at once; that it has gone they learn when they ask. */
     if (bytes > nominee_bytes(pins))

@@ -21,6 +21,13 @@ struct pin *budget_victim(struct budget *budget, struct lane *lane);
  * @param bytes  0: nothing any more. */
 void pin_set(struct lane *lane, enum budget_kind kind, struct pin *pin, uint64_t bytes);
 
+/** @return What all of the lane pin now; what several of them share is counted for each. @thread
+ * Any. */
+static inline uint64_t pins_bytes(const struct lane *lane, enum budget_kind kind)
+{
+    return atomic_load_explicit(&lane->pins[kind].bytes, memory_order_relaxed);
+}
+
 /** Something of what is pinned has gone, or more has come: it is not stuck. The worker's only. */
 void pin_moved(struct lane *lane, enum budget_kind kind, struct pin *pin);
 
