@@ -3,7 +3,9 @@
 
 #include "base/log_limit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <toni/error.h>
 
 /* --- All of them */
@@ -80,7 +82,7 @@ static void end_if_over(toni_guard_ticket *ticket)
 }
 
 toni_guard_ticket *guard_ticket_begin(struct guard_tickets *tickets, toni_guard_ticket *ticket,
-                                      toni_request *request,
+                                      toni_request *request, const char *instance,
                                       void (*post)(toni_guard_ticket *ticket))
 {
     pthread_mutex_lock(&tickets->lock);
@@ -102,6 +104,7 @@ toni_guard_ticket *guard_ticket_begin(struct guard_tickets *tickets, toni_guard_
         .has_decider = true,
         .post = post,
     };
+    (void)snprintf(ticket->instance, sizeof ticket->instance, "%s", instance);
     count(&tickets->waiting);
     count(&tickets->held);
     pthread_mutex_unlock(&tickets->lock);
@@ -177,15 +180,18 @@ static void decide(toni_guard_ticket *ticket, int32_t result)
 static void guard_decide(toni_guard_ticket *ticket, int32_t result)
 {
     struct guard_tickets *tickets = ticket->tickets;
+    char instance[GUARD_TICKET_NAME_SIZE];
 
     pthread_mutex_lock(&tickets->lock);
     const bool is_first = ticket->has_decider;
+    memcpy(instance, ticket->instance, sizeof instance); /* the ticket may go with the lock */
     if (is_first)
         decide(ticket, result);
     unlock(tickets);
     if (!is_first)
         log_limited(LOG_LEVEL_ERROR,
-                    "a guard's ticket is decided twice: ignored; toni_guard_decide ends a ticket");
+                    "a guard's ticket is decided twice: ignored; toni_guard_decide ends a ticket",
+                    log_str("instance", instance));
 }
 
 void guard_fill_table(toni_host *table)

@@ -27,6 +27,9 @@
 /* Tickets that are over and remembered, to tell a plugin that decides one twice. */
 #define GUARD_TICKETS_REMEMBERED 256
 
+/* What a ticket keeps of its instance's name, for the log: it may outlive the instance. */
+#define GUARD_TICKET_NAME_SIZE 64
+
 /* What became of a wait. X(NAME, label) */
 #define GUARD_OUTCOMES(X)                                                                          \
     X(GUARD_DECIDED, "decided")                                                                    \
@@ -61,6 +64,7 @@ struct toni_guard_ticket {
     const toni_host *host; /* first, for ever: see toni/abi.h */
     struct guard_tickets *tickets;
     toni_request *request;
+    char instance[GUARD_TICKET_NAME_SIZE]; /* the name of the gateway */
     bool has_waiter, has_decider, is_posted;
     int32_t result; /* once it is posted */
     /* Posts the decision to the waiter's thread, which calls guard_ticket_arrived(). Called under
@@ -79,10 +83,11 @@ void guard_tickets_destroy(struct guard_tickets *tickets);
  * @param ticket   At the beginning of memory from malloc; the tickets' from now on, also on an
  * error. NULL, as on no memory, is refused.
  * @param request  The ticket's own, as @p ticket is; all headers are kept in it.
+ * @param instance  The gateway's name; copied.
  * @param post     See above.
  * @return The ticket, with waiter and decider; NULL if too many wait or are undecided. */
 toni_guard_ticket *guard_ticket_begin(struct guard_tickets *tickets, toni_guard_ticket *ticket,
-                                      toni_request *request,
+                                      toni_request *request, const char *instance,
                                       void (*post)(toni_guard_ticket *ticket));
 
 /** The waiter's last: it has the decision, or waits no more. Afterwards nothing is posted. */

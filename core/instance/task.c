@@ -92,6 +92,39 @@ void task_list_offer(struct task_list *list)
         pthread_cond_signal(&tasks->due_changed);
 }
 
+static void put_job(struct tasks *tasks, struct task *task)
+{
+    struct task_list *list = &task->instance->tasks;
+
+    if (list->jobs < TASKS_JOBS_OF_ONE) {
+        list->jobs++;
+        task->place = TASK_JOB;
+        due_heap_push(&tasks->jobs, &task->due);
+        pthread_cond_signal(&tasks->jobs_waiting);
+        return;
+    }
+    task->place = TASK_QUEUED;
+    task->next_job = NULL;
+    if (list->last_job)
+        list->last_job->next_job = task;
+    else
+        list->first_job = task;
+    list->last_job = task;
+}
+
+void task_job_ended(struct tasks *tasks, struct task_list *list)
+{
+    struct task *next = list->first_job;
+
+    list->jobs--;
+    if (!next)
+        return;
+    list->first_job = next->next_job;
+    if (!list->first_job)
+        list->last_job = NULL;
+    put_job(tasks, next);
+}
+
 void task_put(struct tasks *tasks, struct task *task)
 {
     const bool is_out = task->kind == TASK_RECEIPT && !task->has_worked;
@@ -99,9 +132,7 @@ void task_put(struct tasks *tasks, struct task *task)
     if (task->instance->tasks.state != TASK_LIST_OPEN || is_out) {
         task->place = TASK_WAITS;
     } else if (task->kind == TASK_WORK && !task->has_worked) {
-        task->place = TASK_JOB;
-        due_heap_push(&tasks->jobs, &task->due);
-        pthread_cond_signal(&tasks->jobs_waiting);
+        put_job(tasks, task);
     } else {
         task->place = TASK_DUE;
         due_heap_push(&task->instance->tasks.due, &task->due);
@@ -115,8 +146,10 @@ void task_take_back(struct tasks *tasks, struct task *task)
         due_heap_remove(&task->instance->tasks.due, &task->due);
         task_list_offer(&task->instance->tasks);
     }
-    if (task->place == TASK_JOB)
+    if (task->place == TASK_JOB) {
         due_heap_remove(&tasks->jobs, &task->due);
+        task->instance->tasks.jobs--;
+    }
 }
 
 struct task *task_find(struct tasks *tasks, uint64_t number)

@@ -1,7 +1,8 @@
 /* A task, and where it stands: in the list of its instance until it is over, and besides in one of
- * two heaps: its list's `due`, or `jobs`. A post is a timer that is due at once, and a job comes
- * into `due` when it has ended; so whatever runs on an instance comes in one order, that of time. A
- * list whose first may be taken is offered: it is in the heap of lists. Shared by tasks.c,
+ * two heaps: its list's `due`, or `jobs`. There are no more jobs of an instance in that than may
+ * run at a time; the next ones wait in its list. A post is a timer that is due at once, and a job
+ * comes into `due` when it has ended; so whatever runs on an instance comes in one order, that of
+ * time. A list whose first may be taken is offered: it is in the heap of lists. Shared by tasks.c,
  * task_runners.c and task_table.c, and by nobody else.
  *
  * All functions are called under the lock. */
@@ -22,10 +23,11 @@
 enum task_kind { TASK_AFTER, TASK_EVERY, TASK_POST, TASK_WORK, TASK_RECEIPT };
 
 enum task_place {
-    TASK_WAITS, /* in its instance's list alone: for tasks_open(), or for tasks_cancel() */
-    TASK_DUE,   /* in its list's `due` */
-    TASK_JOB,   /* in `jobs` */
-    TASK_TAKEN, /* by a thread */
+    TASK_WAITS,  /* in its instance's list alone: for tasks_open(), or for tasks_cancel() */
+    TASK_DUE,    /* in its list's `due` */
+    TASK_JOB,    /* in `jobs` */
+    TASK_QUEUED, /* a job, behind TASKS_JOBS_OF_ONE others of its instance */
+    TASK_TAKEN,  /* by a thread */
 };
 
 struct task {
@@ -33,6 +35,7 @@ struct task {
     struct hash_node node; /* of a timer, until it begins for the last time or is cancelled; of a
                               receipt, until it comes */
     struct task *previous, *next; /* of the instance */
+    struct task *next_job;        /* while it is queued */
     struct instance *instance;
     enum task_kind kind;
     enum task_place place;
@@ -111,6 +114,9 @@ struct task *task_delist_all(struct instance *instance);
 
 /** Puts a task where it is taken from next; there is room for it. */
 void task_put(struct tasks *tasks, struct task *task);
+
+/** A job of the instance has ended: its next one may be taken. */
+void task_job_ended(struct tasks *tasks, struct task_list *list);
 
 /** Takes a task out of the heap that it is in, if it is in one. */
 void task_take_back(struct tasks *tasks, struct task *task);

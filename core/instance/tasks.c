@@ -151,6 +151,7 @@ static void *run_jobs(void *data)
         work(task);
         counter_add_shared(&task->instance->figures->jobs_run, 1);
         pthread_mutex_lock(&tasks->lock);
+        task_job_ended(tasks, &task->instance->tasks);
         task->has_worked = true;
         task->due.at_ns = tasks->now_ns();
         task_put(tasks, task);
@@ -207,6 +208,7 @@ void tasks_go_on(struct instance *instance)
 static void close_list(struct tasks *tasks, struct task_list *list)
 {
     list->state = TASK_LIST_CLOSED;
+    list->first_job = list->last_job = NULL;
     for (struct task *task = list->first; task; task = task->next) {
         task_take_back(tasks, task);
         if (task->place != TASK_TAKEN)

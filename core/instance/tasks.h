@@ -24,8 +24,10 @@ struct instance;
 struct task;
 struct tasks;
 
-/** How many jobs run at a time. */
-#define TASKS_JOB_THREADS 4
+/** How many jobs run at a time, and how many of one instance: so that slow ones of one don't hold
+ * up those of others. */
+#define TASKS_JOB_THREADS 8
+#define TASKS_JOBS_OF_ONE 4
 
 /** How many threads may run tasks. As many instances less one can be held up at a time, each by a
  * callback or a task of its own, before others have to wait for one of them. */
@@ -45,13 +47,15 @@ struct task_list {
     struct due offer; /* first; of the first of `due`, in the heap that threads take lists from */
     struct tasks *tasks;
     enum task_list_state state;
-    bool is_offered;           /* it is in that heap */
-    bool is_served;            /* a thread has taken what was first, and is not done */
-    bool is_aside;             /* its slot is being exchanged */
-    struct due_heap due;       /* what has only to wait for its time */
-    unsigned running;          /* that a thread has taken and not put back or ended */
-    size_t count;              /* of all */
-    struct task *first, *last; /* in the order of asking */
+    bool is_offered;                   /* it is in that heap */
+    bool is_served;                    /* a thread has taken what was first, and is not done */
+    bool is_aside;                     /* its slot is being exchanged */
+    struct due_heap due;               /* what has only to wait for its time */
+    unsigned jobs;                     /* that run, or that the next thread may take */
+    struct task *first_job, *last_job; /* beyond TASKS_JOBS_OF_ONE, in the order of asking */
+    unsigned running;                  /* that a thread has taken and not put back or ended */
+    size_t count;                      /* of all */
+    struct task *first, *last;         /* in the order of asking */
 };
 
 /** What the threads that run tasks do. */

@@ -149,9 +149,9 @@ static toni_guard_ticket *take_ticket(void *context)
     struct opening *opening = context;
     if (opening->ticket)
         return NULL;
-    opening->ticket =
-        guard_ticket_begin(server_of(opening->connection)->guard_tickets,
-                           create_wait(opening->connection), copy_request(opening), post_decision);
+    opening->ticket = guard_ticket_begin(server_of(opening->connection)->guard_tickets,
+                                         create_wait(opening->connection), copy_request(opening),
+                                         opening->connection->served.slot->name, post_decision);
     opening->is_ticket_refused = !opening->ticket;
     return opening->ticket;
 }

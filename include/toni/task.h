@@ -94,8 +94,9 @@ static inline int32_t toni_post(toni_context *context, toni_run_fn run, void *da
 }
 
 /** Runs a job that may block on another thread, then notifies the instance. Jobs begin in the order
- * of the calls, a few at a time, those of one instance too: a job has nothing but @p data, and must
- * not touch what callbacks use without a lock. One that never ends keeps the instance from ending.
+ * of the calls, and a few of an instance run at a time, beside its callbacks: a job has nothing but
+ * @p data, and must not touch what these use without a lock. One that never ends keeps the instance
+ * from ending.
  * @param context  The instance's.
  * @param job      Called once, on a thread of the host's, without the instance's lock; @p done gets
  * what it returns.

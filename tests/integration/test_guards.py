@@ -289,7 +289,7 @@ class TestGuards(Waits, HostTestCase):
         self.host.wait_log(level="warn", instance="later", msg=lambda m: "did not return TONI_LATER" in m)
         self.host.expect_error(msg=lambda m: "is decided twice" in m)
         client = Client(self.host.address, path("twice"))
-        self.host.wait_log(level="error", msg=lambda m: "is decided twice" in m)
+        self.host.wait_log(level="error", instance="later", msg=lambda m: "is decided twice" in m)
         client.close()
         control = self.controls()
         self.wait_for(control, 1, 1)

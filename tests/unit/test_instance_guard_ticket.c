@@ -73,7 +73,7 @@ static toni_guard_ticket *make_ticket(void)
 
 static toni_guard_ticket *begin(void)
 {
-    return guard_ticket_begin(tickets, make_ticket(), make_request(), post);
+    return guard_ticket_begin(tickets, make_ticket(), make_request(), "chat", post);
 }
 
 /* The waiter's thread takes the one decision that there is. */
@@ -174,6 +174,7 @@ START_TEST(a_second_decision_is_ignored_and_logged)
     toni_guard_decide(waiting, TONI_ERR_FORBIDDEN);
     toni_guard_decide(waiting, TONI_OK);
     ck_assert_ptr_nonnull(strstr(logged, "decided twice"));
+    ck_assert_ptr_nonnull(strstr(logged, "instance=chat"));
     logged[0] = '\0';
     ck_assert_int_eq(take_decision(), TONI_ERR_FORBIDDEN); /* the first */
     guard_ticket_end(over, GUARD_GONE);
@@ -249,8 +250,8 @@ END_TEST
 
 START_TEST(without_memory_none_begins)
 {
-    ck_assert_ptr_null(guard_ticket_begin(tickets, NULL, make_request(), post));
-    ck_assert_ptr_null(guard_ticket_begin(tickets, make_ticket(), NULL, post));
+    ck_assert_ptr_null(guard_ticket_begin(tickets, NULL, make_request(), "chat", post));
+    ck_assert_ptr_null(guard_ticket_begin(tickets, make_ticket(), NULL, "chat", post));
     ck_assert_uint_eq(outcomes(GUARD_REFUSED), 2);
     expect_idle();
 }
@@ -362,7 +363,7 @@ START_TEST(many_threads_decide)
             continue;
         }
         toni_guard_ticket *ticket =
-            guard_ticket_begin(tickets, make_ticket(), make_request(), post_shared);
+            guard_ticket_begin(tickets, make_ticket(), make_request(), "chat", post_shared);
         if (!ticket)
             continue;
         const bool is_impatient = begun++ % 3 == 0;

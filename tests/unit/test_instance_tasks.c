@@ -535,6 +535,26 @@ static pthread_t begin_destroy(struct instance *instance)
     return thread;
 }
 
+/* As many as there are threads, and more. */
+START_TEST(slow_jobs_of_one_instance_leave_threads_to_others)
+{
+    struct instance *slow = fixture_make(&fixture), *instance = fixture_make(&fixture);
+
+    set_gate(false);
+    for (int i = 0; i < TASKS_JOB_THREADS + 1; i++)
+        toni_work(instance_context(slow), work_through_gate, NULL, NULL, let_go);
+    await_words(TASKS_JOBS_OF_ONE);
+    toni_work(instance_context(instance), work, say_done, "job", let_go);
+    await_words(TASKS_JOBS_OF_ONE + 2);
+    expect_record("in in in in job done ");
+    set_gate(true);
+    await_words(2 * (TASKS_JOB_THREADS + 1) - TASKS_JOBS_OF_ONE); /* those that waited run, too */
+    instance_destroy(instance);
+    instance_destroy(slow);
+    ck_assert_uint_eq(released, TASKS_JOB_THREADS + 2);
+}
+END_TEST
+
 START_TEST(destroy_waits_for_a_task_and_cancels_the_rest)
 {
     fixture.plugin.descriptor.destroy = note_destroy;
@@ -564,16 +584,16 @@ START_TEST(destroy_waits_for_running_jobs_alone)
     toni_context *context = instance_context(instance);
 
     set_gate(false);
-    for (int i = 0; i < TASKS_JOB_THREADS; i++)
+    for (int i = 0; i < TASKS_JOBS_OF_ONE; i++)
         toni_work(context, work_through_gate, say_done, NULL, let_go);
-    await_words(TASKS_JOB_THREADS);
+    await_words(TASKS_JOBS_OF_ONE);
     toni_work(context, work, say_done, "never", let_go);
     toni_work(context, work, say_done, "never", let_go);
     pthread_t thread = begin_destroy(instance);
     set_gate(true);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     expect_record("in in in in out out out out destroy ");
-    ck_assert_uint_ge(released, TASKS_JOB_THREADS + 2);
+    ck_assert_uint_ge(released, TASKS_JOBS_OF_ONE + 2);
 }
 END_TEST
 
@@ -1032,6 +1052,7 @@ int main(void)
     tcase_add_test(cases, a_cancelled_timer_does_not_run);
     tcase_add_test(cases, a_timer_cancels_itself);
     tcase_add_test(cases, what_a_callback_cancels_is_not_about_to_run);
+    tcase_add_test(cases, slow_jobs_of_one_instance_leave_threads_to_others);
     tcase_add_test(cases, destroy_waits_for_a_task_and_cancels_the_rest);
     tcase_add_test(cases, destroy_waits_for_running_jobs_alone);
     tcase_add_test(cases, destroy_does_not_wait_for_others);
