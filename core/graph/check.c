@@ -3,6 +3,7 @@
 #include "graph/graph.h"
 
 #include "config/name.h"
+#include "config/options.h"
 #include "graph/resolver.h"
 #include "plugin/descriptor.h"
 
@@ -28,6 +29,8 @@ struct candidate {
     struct plugin *plugin; /* NULL: it can't be used */
     toni_str path;         /* empty: it answers nowhere */
 };
+
+#define TITLE_SIZE 256
 
 struct plan {
     const struct config *config;
@@ -148,6 +151,17 @@ static void check_given_path(const struct plan *plan, struct candidate *candidat
     check_path_is_free(plan, candidate);
 }
 
+static void check_options(const struct plan *plan, const struct candidate *candidate)
+{
+    const struct config_provider *provider = candidate->provider;
+    char title[TITLE_SIZE]; /* a longer name is cut */
+
+    (void)snprintf(title, sizeof title, "`options` of %s `%s`", kind_name(provider->kind),
+                   provider->name);
+    options_check(candidate->plugin->descriptor.options, provider->options, provider->at, title,
+                  plan->faults);
+}
+
 static void check_candidate(const struct plan *plan, struct candidate *candidate)
 {
     if (candidate->provider->kind != candidate->plugin->descriptor.kind) {
@@ -155,6 +169,7 @@ static void check_candidate(const struct plan *plan, struct candidate *candidate
         check_given_path(plan, candidate);
         return;
     }
+    check_options(plan, candidate);
     if (candidate->provider->kind == TONI_GATEWAY)
         check_gateway(plan, candidate);
     else

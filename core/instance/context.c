@@ -142,118 +142,52 @@ static void context_log(toni_context *context, uint32_t plugin_level, toni_str m
 
 /* --- Options */
 
-#define LONGEST_KEY 255
-
-/* `[12]`: the child with that number. */
-static const struct value *find_numbered(const struct value *value, toni_str part)
+/* Logged once, since one may ask in each message. */
+static int32_t report_no_option(const toni_context *context, toni_str name, int32_t error,
+                                const char *message)
 {
-    size_t number = 0;
+    struct instance *instance = instance_of(context);
 
-    if (part.size < 3 || part.data[part.size - 1] != ']')
-        return NULL;
-    for (size_t i = 1; i < part.size - 1; i++) {
-        const char c = part.data[i];
-        if (c < '0' || c > '9' || number > UINT32_MAX)
-            return NULL;
-        number = 10 * number + (size_t)(c - '0');
-    }
-    if (number >= value_count(value))
-        return NULL;
-    const struct value *child = value_first(value);
-    while (number-- > 0)
-        child = value_next(child);
-    return child;
+    if (!atomic_exchange(&instance->missed_option, true))
+        log_error(message, log_str("instance", instance->setup.name),
+                  log_strn("option", name.data, name.size));
+    return error;
 }
 
-static const struct value *find_child(const struct value *value, toni_str part)
+static toni_option_value value_of(const struct option_entry *option, const struct option_item *item)
 {
-    char name[LONGEST_KEY + 1];
-
-    if (part.size > 0 && part.data[0] == '[')
-        return find_numbered(value, part);
-    if (part.size == 0 || part.size > LONGEST_KEY)
-        return NULL;
-    memcpy(name, part.data, part.size);
-    name[part.size] = '\0';
-    return value_get(value, name);
+    return (toni_option_value){
+        .struct_size = sizeof(toni_option_value),
+        .integer = item->integer,
+        .real = item->real,
+        .text = item->text,
+        .key = item->key,
+        .count = option->count,
+    };
 }
 
-/* `servers.[0].name`, part by part. */
-static const struct value *find_option(const toni_context *context, toni_str path)
+/* @param value  As large as its size says: an older plugin's is shorter. */
+static int32_t option_get(const toni_context *context, toni_str name, uint32_t type, size_t index,
+                          toni_option_value *value)
 {
-    const struct value *value = instance_of(context)->setup.options;
-    toni_str part = path, rest = path;
-
-    while (value) {
-        const int more = toni_str_split_once(rest, '.', &part, &rest);
-        value = find_child(value, more ? part : rest);
-        if (!more)
-            break;
-    }
-    return value;
-}
-
-/* @return TONI_OK with the option, TONI_ERR_NOT_FOUND or TONI_ERR_TYPE. */
-static int32_t get_option(const toni_context *context, toni_str path, enum value_type type,
-                          const struct value **option)
-{
-    *option = find_option(context, path);
-    if (!*option)
-        return TONI_ERR_NOT_FOUND;
-    return value_type(*option) == type ? TONI_OK : TONI_ERR_TYPE;
-}
-
-static int32_t option_bool(toni_context *context, toni_str path, int32_t *value)
-{
-    const struct value *option;
-    const int32_t result = get_option(context, path, VALUE_BOOL, &option);
-
-    if (result == TONI_OK)
-        *value = value_bool(option) ? 1 : 0;
-    return result;
-}
-
-static int32_t option_int(toni_context *context, toni_str path, int64_t *value)
-{
-    const struct value *option;
-    const int32_t result = get_option(context, path, VALUE_INT, &option);
-
-    if (result == TONI_OK)
-        *value = value_int(option);
-    return result;
-}
-
-static int32_t option_double(toni_context *context, toni_str path, double *value)
-{
-    const struct value *option = find_option(context, path);
+    const struct option_entry *option = options_find(&instance_of(context)->options, name);
+    const bool is_whole = index == TONI_OPTION_ITSELF;
 
     if (!option)
-        return TONI_ERR_NOT_FOUND;
-    if (value_type(option) != VALUE_DOUBLE && value_type(option) != VALUE_INT)
-        return TONI_ERR_TYPE;
-    *value = value_double(option);
-    return TONI_OK;
-}
-
-static int32_t option_str(toni_context *context, toni_str path, toni_str *value)
-{
-    const struct value *option;
-    const int32_t result = get_option(context, path, VALUE_STRING, &option);
-
-    if (result == TONI_OK)
-        *value = toni_str_of(value_string(option));
-    return result;
-}
-
-static int32_t option_count(toni_context *context, toni_str path, size_t *count)
-{
-    const struct value *option = find_option(context, path);
-
-    if (!option)
-        return TONI_ERR_NOT_FOUND;
-    if (value_type(option) != VALUE_LIST && value_type(option) != VALUE_GROUP)
-        return TONI_ERR_TYPE;
-    *count = value_count(option);
+        return report_no_option(context, name, TONI_ERR_NOT_FOUND,
+                                "asks for an option that its descriptor does not declare, and gets "
+                                "zero: add it to .options");
+    if (type != (is_whole ? option->declared->type : option->declared->item_type))
+        return report_no_option(context, name, TONI_ERR_TYPE,
+                                "asks for an option as another type than its descriptor declares, "
+                                "and gets zero: read it as what it is declared");
+    if (!is_whole && index >= option->count)
+        return report_no_option(context, name, TONI_ERR_NOT_FOUND,
+                                "asks for more items of an option than there are, and gets zero");
+    const toni_option_value found =
+        value_of(option, is_whole ? &option->value : &option->items[index]);
+    const uint32_t size = value->struct_size;
+    memcpy(value, &found, size < sizeof found ? size : sizeof found);
     return TONI_OK;
 }
 
@@ -264,11 +198,7 @@ void context_fill_table(toni_host *table)
     table->context_log = context_log;
     table->context_log_enabled = context_log_enabled;
     table->context_fail = context_fail;
+    table->option_get = option_get;
     table->context_acquire = context_acquire;
     table->context_release = context_release;
-    table->option_bool = option_bool;
-    table->option_int = option_int;
-    table->option_double = option_double;
-    table->option_str = option_str;
-    table->option_count = option_count;
 }

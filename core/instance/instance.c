@@ -346,7 +346,9 @@ static struct instance *instance_allocate(const struct instance_setup *setup, co
     if (!instance)
         return NULL;
     instance->injected = calloc(needs + 1, sizeof *instance->injected);
-    if (!instance->injected) {
+    if (!instance->injected || options_read(&instance->options, descriptor->options, setup->options,
+                                            setup->config ? setup->config->folder : ".")) {
+        free(instance->injected);
         free(instance);
         return NULL;
     }
@@ -369,6 +371,7 @@ static struct instance *instance_allocate(const struct instance_setup *setup, co
 static void instance_free(struct instance *instance)
 {
     plugin_figures_drop(instance);
+    options_finish(&instance->options);
     plugin_unref(instance->setup.plugin);
     gateways_conf_destroy(instance->setup.config);
     free(instance->injected);

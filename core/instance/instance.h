@@ -10,6 +10,7 @@
 #include "base/lock.h"
 #include "base/value.h"
 #include "config/config.h"
+#include "config/options.h"
 #include "instance/plugin_figures.h"
 #include "instance/slot.h"
 #include "instance/tasks.h"
@@ -53,9 +54,11 @@ struct instance {
     struct lock lock; /* held around callbacks if is_serialised */
 
     struct instance_setup setup;
-    void **injected; /* one for each of the descriptor's `needs`, in their order */
+    struct options options; /* what it declares, with what gateways.conf says of it */
+    void **injected;        /* one for each of the descriptor's `needs`, in their order */
 
     atomic_bool asked_in_vain; /* for an interface that it does not list, which is logged once */
+    atomic_bool missed_option; /* it asked for an option that it does not declare: logged once */
     struct instance_figures *figures; /* the slot's */
     struct figure_holds figure_holds;
     struct task_list tasks; /* the tasks' own */

@@ -2,6 +2,7 @@
 #include "plugin/descriptor.h"
 
 #include "config/name.h"
+#include "config/options.h"
 #include "ws/field.h"
 
 #include <inttypes.h>
@@ -211,6 +212,8 @@ bool descriptor_check(const toni_plugin *found, const char *path, const struct v
     check_provides(&check, copy->provides);
     check_tokens(&check, "subprotocols", copy->subprotocols);
     check_tokens(&check, "keep_headers", copy->keep_headers);
+    if (!options_check_declared(copy->options, path, at, faults))
+        check.is_good = false;
     return check.is_good;
 }
 

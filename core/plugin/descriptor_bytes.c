@@ -61,6 +61,34 @@ static int put_provides(struct buffer *bytes, const toni_interface *provides)
            put_string(bytes, provides->name);
 }
 
+static int put_option(struct buffer *bytes, const toni_option *option)
+{
+    const int64_t integers[] = {option->standard_int, option->least_int, option->most_int};
+    const double reals[] = {option->standard_double, option->least_double, option->most_double};
+
+    return put_number(bytes, option->type) || put_number(bytes, option->item_type) ||
+           put_number(bytes, option->flags) || put_string(bytes, option->name) ||
+           put_string(bytes, option->help) || put_string(bytes, option->standard) ||
+           put_string(bytes, option->least) || put_string(bytes, option->most) ||
+           buffer_append(bytes, integers, sizeof integers) ||
+           buffer_append(bytes, reals, sizeof reals);
+}
+
+static int put_options(struct buffer *bytes, const toni_option *const *options)
+{
+    uint32_t count = 0;
+
+    while (options && options[count])
+        count++;
+    if (put_number(bytes, count))
+        return -1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (put_option(bytes, options[i]))
+            return -1;
+    }
+    return 0;
+}
+
 #define FUNCTIONS(X)                                                                               \
     X(create)                                                                                      \
     X(start)                                                                                       \
@@ -100,7 +128,7 @@ int descriptor_write(const toni_plugin *plugin, struct buffer *bytes)
                    put_string(bytes, plugin->version) || put_string(bytes, plugin->path) ||
                    put_needs(bytes, plugin->needs) || put_provides(bytes, plugin->provides) ||
                    put_tokens(bytes, plugin->subprotocols) ||
-                   put_tokens(bytes, plugin->keep_headers)
+                   put_tokens(bytes, plugin->keep_headers) || put_options(bytes, plugin->options)
                ? -1
                : 0;
 }
@@ -121,6 +149,8 @@ struct described {
     uint32_t table_size; /* stands for the table */
     toni_str tokens[2][LONGEST_LIST];
     const toni_str *token_lists[2][LONGEST_LIST + 1];
+    toni_option options[LONGEST_LIST];
+    const toni_option *option_list[LONGEST_LIST + 1];
 };
 
 static uint32_t get_number(struct reader *reader)
@@ -198,6 +228,52 @@ static const toni_str *const *get_tokens(struct reader *reader, struct described
     return described->token_lists[list];
 }
 
+static void get_bytes(struct reader *reader, void *to, size_t size)
+{
+    if (reader->left < size) {
+        reader->is_good = false;
+        return;
+    }
+    memcpy(to, reader->bytes, size);
+    reader->bytes += size;
+    reader->left -= size;
+}
+
+static void get_option(struct reader *reader, toni_option *option)
+{
+    int64_t integers[3] = {0};
+    double reals[3] = {0};
+
+    option->struct_size = sizeof *option;
+    option->type = get_number(reader);
+    option->item_type = get_number(reader);
+    option->flags = get_number(reader);
+    option->name = get_string(reader);
+    option->help = get_string(reader);
+    option->standard = get_string(reader);
+    option->least = get_string(reader);
+    option->most = get_string(reader);
+    get_bytes(reader, integers, sizeof integers);
+    get_bytes(reader, reals, sizeof reals);
+    option->standard_int = integers[0];
+    option->least_int = integers[1];
+    option->most_int = integers[2];
+    option->standard_double = reals[0];
+    option->least_double = reals[1];
+    option->most_double = reals[2];
+}
+
+static const toni_option *const *get_options(struct reader *reader, struct described *described)
+{
+    const uint32_t count = get_count(reader);
+
+    for (uint32_t i = 0; i < count; i++) {
+        get_option(reader, &described->options[i]);
+        described->option_list[i] = &described->options[i];
+    }
+    return described->option_list;
+}
+
 /* Stands for a function of a plugin that is not mapped here. */
 static void not_here(void)
 {
@@ -238,6 +314,7 @@ void *descriptor_read(const char *bytes, size_t size, toni_plugin *plugin)
     plugin->provides = get_provides(&reader, described);
     plugin->subprotocols = get_tokens(&reader, described, 0);
     plugin->keep_headers = get_tokens(&reader, described, 1);
+    plugin->options = get_options(&reader, described);
     if (reader.is_good && reader.left == 0)
         return described;
     free(described);

@@ -1,5 +1,6 @@
 /** @file
- * What the host gives to one instance of a plugin: what it needs, its options, its log.
+ * What the host gives to one instance of a plugin: what it needs, and its log. Its options:
+ * option.h.
  *
  * The context is handed to `create` and valid until `destroy` has returned. A plugin that needs it
  * later keeps it in its `self`.
@@ -90,47 +91,6 @@ static inline int32_t toni_fail(toni_context *context, int32_t error, const char
                                         result == TONI_OK ? buffer.text : toni_str_of(format));
     toni_text_buffer_finish(&buffer);
     return error;
-}
-
-/* --- Options: the group `options` of the instance in gateways.conf.
- *
- * A path names a setting below it: `max_length`, `colors.[2]`, `servers.[0].name`. Each function
- * returns TONI_OK, TONI_ERR_NOT_FOUND, or TONI_ERR_TYPE if the setting has another type, and then
- * leaves the value alone: set it to the default before the call. Valid in every callback; strings
- * live until `destroy` has returned.
- */
-
-/** @param value  Set to 0 or 1. @return See above. @thread Any. @since ABI 1.0 */
-static inline int32_t toni_option_bool(toni_context *context, toni_str path, int32_t *value)
-{
-    return toni_host_of(context)->option_bool(context, path, value);
-}
-
-/** @param value  Set to the number. @return See above. @thread Any. @since ABI 1.0 */
-static inline int32_t toni_option_int(toni_context *context, toni_str path, int64_t *value)
-{
-    return toni_host_of(context)->option_int(context, path, value);
-}
-
-/** @param value  Set to the number; whole numbers are taken too. @return See above. @thread Any.
- * @since ABI 1.0 */
-static inline int32_t toni_option_double(toni_context *context, toni_str path, double *value)
-{
-    return toni_host_of(context)->option_double(context, path, value);
-}
-
-/** @param value  Set to the text; a NUL stands behind it. @return See above. @thread Any. @since
- * ABI 1.0 */
-static inline int32_t toni_option_str(toni_context *context, toni_str path, toni_str *value)
-{
-    return toni_host_of(context)->option_str(context, path, value);
-}
-
-/** @param count  Set to how many settings an array, list or group holds. @return See above.
- * @thread Any. @since ABI 1.0 */
-static inline int32_t toni_option_count(toni_context *context, toni_str path, size_t *count)
-{
-    return toni_host_of(context)->option_count(context, path, count);
 }
 
 #endif

@@ -73,11 +73,10 @@ struct toni_host {
                         const toni_log_field *fields, size_t count);
     int32_t (*context_log_enabled)(const toni_context *context, uint32_t level);
     void (*context_fail)(toni_context *context, toni_str why);
-    int32_t (*option_bool)(toni_context *context, toni_str path, int32_t *value);
-    int32_t (*option_int)(toni_context *context, toni_str path, int64_t *value);
-    int32_t (*option_double)(toni_context *context, toni_str path, double *value);
-    int32_t (*option_str)(toni_context *context, toni_str path, toni_str *value);
-    int32_t (*option_count)(toni_context *context, toni_str path, size_t *count);
+
+    /* option.h: the options of one instance */
+    int32_t (*option_get)(const toni_context *context, toni_str name, uint32_t type, size_t index,
+                          toni_option_value *value);
 
     /* http.h: a request to a service, and its answer */
     toni_str (*exchange_part)(const toni_exchange *exchange, uint32_t part);

@@ -22,6 +22,7 @@
 #ifndef TONI_PLUGIN_H
 #define TONI_PLUGIN_H
 
+#include <toni/option.h>
 #include <toni/service.h>
 #include <toni/types.h>
 
@@ -66,7 +67,8 @@ typedef struct toni_plugin {
     const toni_str *const
         *subprotocols; /**< that it speaks (RFC 6455, section 1.9); ends with NULL */
     const toni_str *const
-        *keep_headers; /**< that stay readable after `on_connect`; ends with NULL */
+        *keep_headers;                 /**< that stay readable after `on_connect`; ends with NULL */
+    const toni_option *const *options; /**< that it has; ends with NULL; see option.h */
 
     /** Makes an instance.
      * @param context  Valid until `destroy` has returned.

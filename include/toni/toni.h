@@ -15,7 +15,9 @@
 #include <toni/host.h>
 #include <toni/http.h>
 #include <toni/message.h>
+#include <toni/option.h>
 #include <toni/plugin.h>
+#include <toni/quantity.h>
 #include <toni/request.h>
 #include <toni/send.h>
 #include <toni/service.h>

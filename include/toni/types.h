@@ -148,6 +148,20 @@ typedef struct toni_receipt {
 /** Tells an instance what became of a message. @param data  As it was given. */
 typedef void (*toni_receipt_fn)(void *self, void *data, const toni_receipt *receipt);
 
+/** Instead of the index of an item: the option itself, see option.h. */
+#define TONI_OPTION_ITSELF SIZE_MAX
+
+/** An option, or an item of one, as it is read; see option.h. */
+typedef struct toni_option_value {
+    uint32_t struct_size; /**< set by whoever reads it */
+    uint32_t reserved;
+    int64_t integer; /**< of a bool (0 or 1), an int, a duration (milliseconds) or a size (bytes) */
+    double real;     /**< of a double */
+    toni_str text;   /**< of a text or path; a NUL stands behind it */
+    toni_str key;    /**< of an item of a map */
+    size_t count;    /**< of a list or map: its items */
+} toni_option_value;
+
 /* Levels of log lines. */
 #define TONI_LOG_DEBUG 0u
 #define TONI_LOG_INFO 1u

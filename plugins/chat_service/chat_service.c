@@ -15,8 +15,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define MAX_LENGTH 2000 /* unless the options say otherwise */
-
 #define SENDER_MAX 255 /* bytes */
 
 struct chat {
@@ -30,13 +28,7 @@ static int32_t create(toni_context *context, void **self)
     if (!chat)
         return TONI_ERR_NO_MEMORY;
     chat->connections = toni_context_connections(context);
-    chat->max_length = MAX_LENGTH;
-    int32_t found = toni_option_int(context, TONI_LIT("max_length"), &chat->max_length);
-    if ((found != TONI_OK && found != TONI_ERR_NOT_FOUND) || chat->max_length < 1) {
-        toni_log(context, TONI_LOG_ERROR, "option max_length: expected a number from 1");
-        free(chat);
-        return TONI_ERR_INVALID;
-    }
+    chat->max_length = toni_option_int(context, TONI_LIT("max_length"));
     *self = chat;
     return TONI_OK;
 }
@@ -213,5 +205,7 @@ static int32_t on_request(void *self, toni_exchange *exchange)
 
 TONI_PLUGIN(.kind = TONI_SERVICE, .name = TONI_LIT("chat"), .path = TONI_LIT("/chat"),
             .flags = TONI_CONCURRENT, .needs = TONI_NEEDS(TONI_REQUIRES_CONNECTIONS),
-            .provides = TONI_OFFERS(chat, &table), .create = create, .destroy = destroy,
-            .on_request = on_request);
+            .provides = TONI_OFFERS(chat, &table),
+            .options = TONI_OPTIONS(TONI_OPTION_INT("max_length", 1, 1000000, 2000,
+                                                    "longest message, in bytes")),
+            .create = create, .destroy = destroy, .on_request = on_request);

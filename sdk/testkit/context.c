@@ -1,4 +1,4 @@
-/* What a fake host gives to the instance: what it needs, its log, its options. */
+/* What a fake host gives to the instance: what it needs, its log. */
 #include "toni_testkit_private.h"
 
 static toni_str context_name(const toni_context *context)
@@ -68,105 +68,12 @@ static int32_t context_release(toni_context *context)
     return TONI_OK;
 }
 
-static int32_t find_option(toni_context *context, toni_str path, char type,
-                           const toni_fake_setting **option)
-{
-    const toni_fake_host *host = host_of_context(context);
-    *option = fake_find_setting(host->options, host->option_count, path, toni_str_equal);
-    if (!*option)
-        return TONI_ERR_NOT_FOUND;
-    int whole_number = type == 'd' && (*option)->type == 'i';
-    return (*option)->type == type || whole_number ? TONI_OK : TONI_ERR_TYPE;
-}
-
-static int32_t option_bool(toni_context *context, toni_str path, int32_t *value)
-{
-    const toni_fake_setting *option;
-    int32_t result = find_option(context, path, 'b', &option);
-    if (result == TONI_OK)
-        *value = (int32_t)option->integer;
-    return result;
-}
-
-static int32_t option_int(toni_context *context, toni_str path, int64_t *value)
-{
-    const toni_fake_setting *option;
-    int32_t result = find_option(context, path, 'i', &option);
-    if (result == TONI_OK)
-        *value = option->integer;
-    return result;
-}
-
-static int32_t option_double(toni_context *context, toni_str path, double *value)
-{
-    const toni_fake_setting *option;
-    int32_t result = find_option(context, path, 'd', &option);
-    if (result == TONI_OK)
-        *value = option->number;
-    return result;
-}
-
-static int32_t option_str(toni_context *context, toni_str path, toni_str *value)
-{
-    const toni_fake_setting *option;
-    int32_t result = find_option(context, path, 's', &option);
-    if (result == TONI_OK)
-        *value = option->text;
-    return result;
-}
-
-static int32_t option_count(toni_context *context, toni_str path, size_t *count)
-{
-    const toni_fake_setting *option;
-    int32_t result = find_option(context, path, 'c', &option);
-    if (result == TONI_OK)
-        *count = (size_t)option->integer;
-    return result;
-}
-
 void toni_fake_host_provide(toni_fake_host *host, const char *interface_name, const void *slot)
 {
     ck_assert_msg(host->provision_count < TONI_FAKE_MAX, "no room for %s: TONI_FAKE_MAX",
                   interface_name);
     host->provisions[host->provision_count++] =
         (toni_fake_provision){.interface_name = toni_str_of(interface_name), .slot = slot};
-}
-
-static toni_fake_setting *set_option(toni_fake_host *host, const char *path, char type)
-{
-    toni_fake_setting *option = (toni_fake_setting *)fake_find_setting(
-        host->options, host->option_count, toni_str_of(path), toni_str_equal);
-    if (!option)
-        option = fake_add_setting(host->options, &host->option_count, path);
-    option->type = type;
-    return option;
-}
-
-void toni_fake_host_set_bool(toni_fake_host *host, const char *path, int value)
-{
-    set_option(host, path, 'b')->integer = value != 0;
-}
-
-void toni_fake_host_set_int(toni_fake_host *host, const char *path, int64_t value)
-{
-    toni_fake_setting *option = set_option(host, path, 'i');
-    option->integer = value;
-    option->number = (double)value;
-}
-
-void toni_fake_host_set_double(toni_fake_host *host, const char *path, double value)
-{
-    set_option(host, path, 'd')->number = value;
-}
-
-void toni_fake_host_set_str(toni_fake_host *host, const char *path, const char *value)
-{
-    set_option(host, path, 's')->text = toni_str_of(value);
-}
-
-void toni_fake_host_set_count(toni_fake_host *host, const char *path, size_t count)
-{
-    set_option(host, path, 'c')->integer = (int64_t)count;
 }
 
 void fake_context_fill(toni_host *table)
@@ -176,11 +83,6 @@ void fake_context_fill(toni_host *table)
     table->context_log = context_log;
     table->context_log_enabled = context_log_enabled;
     table->context_fail = context_fail;
-    table->option_bool = option_bool;
-    table->option_int = option_int;
-    table->option_double = option_double;
-    table->option_str = option_str;
-    table->option_count = option_count;
     table->context_acquire = context_acquire;
     table->context_release = context_release;
 }

@@ -16,6 +16,7 @@ void toni_fake_host_init(toni_fake_host *host)
     fake_client_fill(&host->table);
     fake_request_fill(&host->table);
     fake_guard_fill(&host->table);
+    fake_options_fill(&host->table);
     fake_context_fill(&host->table);
     fake_exchange_fill(&host->table);
     fake_kept_fill(&host->table);
@@ -71,6 +72,7 @@ int32_t fake_without_count(int32_t result)
 int32_t fake_create(toni_fake_host *host)
 {
     host->closing = 0;
+    fake_check_options(host);
     int32_t result = host->plugin->create(toni_fake_host_context(host), &host->self);
     if (result < 0)
         fake_cancel_tasks(host);

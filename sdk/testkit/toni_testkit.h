@@ -146,7 +146,9 @@ typedef struct toni_fake_ticket {
 /** A name and what it stands for. Internal to the setters. */
 typedef struct toni_fake_setting {
     toni_str name;
-    char type; /**< of an option: the first letter of bool, int, double, str or count */
+    char type;   /**< of an option: the first letter of bool, int, double or str */
+    int is_item; /**< of a list or map */
+    toni_str key;
     int64_t integer;
     double number;
     toni_str text;
@@ -381,15 +383,19 @@ int32_t toni_fake_host_import(toni_fake_host *host, const toni_fake_state *state
 
 /* --- Options */
 
-/* Sets an option of the instance, anew or instead of the former one. The path is as in context.h:
- * `servers.[0].name`. */
-void toni_fake_host_set_bool(toni_fake_host *host, const char *path, int value);
-void toni_fake_host_set_int(toni_fake_host *host, const char *path, int64_t value);
-void toni_fake_host_set_double(toni_fake_host *host, const char *path, double value);
-void toni_fake_host_set_str(toni_fake_host *host, const char *path, const char *value);
+/* Sets an option that the plugin declares, instead of its default: before its `create`. A duration,
+ * size or path is set as the text that stands in gateways.conf; a path is taken as it is. What
+ * `toni check` would refuse fails the test: one that is not declared, another type, out of range.
+ */
+void toni_fake_host_set_bool(toni_fake_host *host, const char *name, int value);
+void toni_fake_host_set_int(toni_fake_host *host, const char *name, int64_t value);
+void toni_fake_host_set_double(toni_fake_host *host, const char *name, double value);
+void toni_fake_host_set_str(toni_fake_host *host, const char *name, const char *value);
 
-/** Says how many settings the array, list or group at @p path holds. */
-void toni_fake_host_set_count(toni_fake_host *host, const char *path, size_t count);
+/* Adds an item to a list or map. @param key  Of a map's; NULL: it is a list's. */
+void toni_fake_host_add_int(toni_fake_host *host, const char *name, const char *key, int64_t value);
+void toni_fake_host_add_str(toni_fake_host *host, const char *name, const char *key,
+                            const char *value);
 
 /* --- Clients */
 

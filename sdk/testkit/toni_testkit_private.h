@@ -104,6 +104,11 @@ const toni_fake_setting *fake_find_setting(const toni_fake_setting *settings, si
 toni_fake_setting *fake_add_setting(toni_fake_setting *settings, size_t *count, const char *name);
 int32_t fake_get_text(const toni_fake_setting *setting, toni_str *value);
 
+/* --- options.c */
+
+/* Fails the test if it has set what no option is declared for. */
+void fake_check_options(const toni_fake_host *host);
+
 /* --- guard.c */
 
 /* The client has no more to do with it. */
@@ -131,6 +136,7 @@ void fake_client_fill(toni_host *table);
 void fake_request_fill(toni_host *table);
 void fake_guard_fill(toni_host *table);
 void fake_context_fill(toni_host *table);
+void fake_options_fill(toni_host *table);
 void fake_exchange_fill(toni_host *table);
 void fake_kept_fill(toni_host *table);
 void fake_tasks_fill(toni_host *table);

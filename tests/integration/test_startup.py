@@ -277,6 +277,21 @@ class TestFaults(FolderTestCase):
             8, "plugin_path", "array|list|string",
         )
 
+    def test_options_that_the_plugin_does_not_take(self):
+        chat = ROOMS + ', { service = "chat"; library = "chat_service.so"; options = { %s }; }'
+        for text, words in (
+            ("max_lenght = 5;", ["unknown setting `max_lenght`", "did you mean `max_length`"]),
+            ('max_length = "5";', ["`max_length`", "is `5`, expected an integer, 1 to 1000000"]),
+            ("max_length = 0;", ["is 0, expected an integer, 1 to 1000000", "longest message, in bytes"]),
+            ("max_length = 5; max_length = 6;", ["duplicate"]),
+        ):
+            with self.subTest(options=text):
+                self.fault(self.conf(chat % text), 6, *words)
+        self.fault(
+            self.conf('{ gateway = "rooms"; library = "rooms_gateway.so"; options = { a = 5; }; }'),
+            6, "unknown setting `a` in `options` of gateway `rooms`", "declares no options",
+        )
+
     def test_numbers_out_of_range(self):
         for value in ("-1", "100000"):
             self.fault(self.conf(top="workers = %s;" % value), 2, "workers")

@@ -77,16 +77,6 @@ START_TEST(bounds_a_message)
 }
 END_TEST
 
-START_TEST(refuses_a_bound_that_is_none)
-{
-    toni_fake_host_set_str(&host, "max_length", "long");
-    ck_assert_int_eq(toni_fake_host_start(&host), TONI_ERR_INVALID);
-    toni_fake_host_expect(&host, "log 3 option max_length: expected a number from 1\n");
-    toni_fake_host_set_int(&host, "max_length", 0);
-    ck_assert_int_eq(toni_fake_host_start(&host), TONI_ERR_INVALID);
-}
-END_TEST
-
 START_TEST(a_post_is_sent)
 {
     start();
@@ -244,7 +234,6 @@ int main(void)
     tcase_add_test(cases, sends_to_a_channel);
     tcase_add_test(cases, hands_on_what_the_connections_say);
     tcase_add_test(cases, bounds_a_message);
-    tcase_add_test(cases, refuses_a_bound_that_is_none);
     tcase_add_test(cases, a_post_is_sent);
     tcase_add_loop_test(cases, a_body_that_is_wrong_is_told_what_is_wrong, 0,
                         sizeof refused / sizeof refused[0]);

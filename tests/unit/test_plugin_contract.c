@@ -285,35 +285,83 @@ START_TEST(wrappers_of_the_request_reach_the_table)
 }
 END_TEST
 
+static int32_t create_nothing(toni_context *context, void **self)
+{
+    (void)context, (void)self;
+    return TONI_OK;
+}
+
+static int32_t ignore_message(void *self, toni_client *handle, const toni_message *message)
+{
+    (void)self, (void)handle, (void)message;
+    return TONI_OK;
+}
+
+static const toni_plugin *with_options(void)
+{
+    static toni_plugin plugin = {
+        .magic = TONI_ABI_MAGIC,
+        .abi_major = TONI_ABI_MAJOR,
+        .size = sizeof plugin,
+        .kind = TONI_GATEWAY,
+        .name = TONI_LIT_INIT("optional"),
+        .create = create_nothing,
+        .on_message = ignore_message,
+    };
+    static const toni_option number = {.struct_size = sizeof number,
+                                       .type = TONI_TYPE_INT,
+                                       .name = TONI_LIT_INIT("int"),
+                                       .least_int = -9,
+                                       .most_int = 9,
+                                       .standard_int = 3};
+    static const toni_option real = {.struct_size = sizeof real,
+                                     .type = TONI_TYPE_DOUBLE,
+                                     .name = TONI_LIT_INIT("double"),
+                                     .most_double = 9};
+    static const toni_option text = {.struct_size = sizeof text,
+                                     .type = TONI_TYPE_STR,
+                                     .name = TONI_LIT_INIT("str"),
+                                     .standard = TONI_LIT_INIT("standard")};
+    static const toni_option pause = {.struct_size = sizeof pause,
+                                      .type = TONI_TYPE_DURATION,
+                                      .name = TONI_LIT_INIT("pause"),
+                                      .least = TONI_LIT_INIT("0s"),
+                                      .most = TONI_LIT_INIT("1h"),
+                                      .standard = TONI_LIT_INIT("30s")};
+    static const toni_option map = {.struct_size = sizeof map,
+                                    .type = TONI_TYPE_MAP,
+                                    .item_type = TONI_TYPE_INT,
+                                    .name = TONI_LIT_INIT("map")};
+    static const toni_option *const options[] = {&number, &real, &text, &pause, &map, NULL};
+    plugin.options = options;
+    return &plugin;
+}
+
 START_TEST(wrappers_of_options_reach_the_table)
 {
     toni_context *context = toni_fake_host_context(&host);
-    int32_t boolean = 0;
-    int64_t integer = 0;
-    double number = 0;
-    toni_str text = toni_str_of("old");
-    size_t count = 0;
 
-    ck_assert_int_eq(toni_option_bool(context, TONI_LIT("bool"), &boolean), TONI_ERR_NOT_FOUND);
-    toni_fake_host_set_bool(&host, "bool", 1);
+    toni_fake_host_use(&host, with_options());
+    ck_assert_int_eq(toni_option_int(context, TONI_LIT("int")), 3);
+    ck_assert(toni_str_equal(toni_option_str(context, TONI_LIT("str")), TONI_LIT("standard")));
+    ck_assert_int_eq(toni_option_duration(context, TONI_LIT("pause")), 30000);
+    ck_assert_uint_eq(toni_option_map_count(context, TONI_LIT("map")), 0);
     toni_fake_host_set_int(&host, "int", -5);
     toni_fake_host_set_double(&host, "double", 1.5);
     toni_fake_host_set_str(&host, "str", "old");
     toni_fake_host_set_str(&host, "str", "new");
-    toni_fake_host_set_count(&host, "list", 3);
-    ck_assert_int_eq(toni_option_bool(context, TONI_LIT("bool"), &boolean), TONI_OK);
-    ck_assert_int_eq(boolean, 1);
-    ck_assert_int_eq(toni_option_double(context, TONI_LIT("int"), &number), TONI_OK);
-    ck_assert_double_eq(number, -5);
-    ck_assert_int_eq(toni_option_double(context, TONI_LIT("double"), &number), TONI_OK);
-    ck_assert_double_eq(number, 1.5);
-    ck_assert_int_eq(toni_option_int(context, TONI_LIT("double"), &integer), TONI_ERR_TYPE);
-    ck_assert_int_eq(toni_option_int(context, TONI_LIT("int"), &integer), TONI_OK);
-    ck_assert_int_eq(integer, -5);
-    ck_assert_int_eq(toni_option_str(context, TONI_LIT("str"), &text), TONI_OK);
-    ck_assert(toni_str_equal(text, toni_str_of("new")));
-    ck_assert_int_eq(toni_option_count(context, TONI_LIT("list"), &count), TONI_OK);
-    ck_assert_uint_eq(count, 3);
+    toni_fake_host_set_str(&host, "pause", "2min");
+    toni_fake_host_add_int(&host, "map", "a", 1);
+    toni_fake_host_add_int(&host, "map", "b", 2);
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    ck_assert_int_eq(toni_option_int(context, TONI_LIT("int")), -5);
+    ck_assert_double_eq(toni_option_double(context, TONI_LIT("double")), 1.5);
+    ck_assert(toni_str_equal(toni_option_str(context, TONI_LIT("str")), TONI_LIT("new")));
+    ck_assert_int_eq(toni_option_duration(context, TONI_LIT("pause")), 120000);
+    ck_assert_uint_eq(toni_option_map_count(context, TONI_LIT("map")), 2);
+    const toni_option_value b = toni_option_item(context, TONI_LIT("map"), TONI_TYPE_INT, 1);
+    ck_assert(toni_str_equal(b.key, TONI_LIT("b")));
+    ck_assert_int_eq(b.integer, 2);
     ck_assert(toni_str_equal(toni_context_name(context), toni_str_of("fake")));
 }
 END_TEST

@@ -226,7 +226,7 @@ START_TEST(refused_descriptors)
     refused("bad_magic.so", WORDS("0x12345678", "magic", "0x696e6f74"));
     refused("bad_major.so", WORDS("ABI 2.0", "1.0", "major"));
     refused("newer_minor.so", WORDS("needs toni ABI 1.1", "speaks 1.0", "newer toni"));
-    refused("short_size.so", WORDS("64 bytes", "at least 160"));
+    refused("short_size.so", WORDS("64 bytes", "at least 168"));
     refused("bad_kind.so", WORDS("kind 7", "TONI_GATEWAY", "TONI_SERVICE"));
     refused("no_name.so", WORDS("no name", ".name"));
     refused("bad_name.so", WORDS("`a name`", "letters"));
@@ -239,6 +239,8 @@ START_TEST(refused_descriptors)
     refused("service_on_message.so",
             WORDS("it is a service and has on_message, which only a gateway is called with"));
     refused("bad_subprotocol.so", WORDS("subprotocols[0]", "`not one`"));
+    refused("bad_default.so", WORDS("options[0] (`a`)", "a default out of its range", "1 to 5"));
+    refused("two_options.so", WORDS("options[1] has the name `a`, as options[0] has"));
     refused("unnamed_need.so", WORDS("needs[0]", "no interface"));
     refused("dotted_interface.so", WORDS("provides `a.chat`", "letters, digits"));
     refused("version_0.so", WORDS("version 0", "1 or more"));

@@ -55,8 +55,8 @@ static void check_quiesces(const char *name, bool quiesces)
 
 START_TEST(nothing_changes)
 {
-    compare(CONFIGURATION(PLAIN("options = { a = 1; b = ( 2, { c = 3; } ); };") AND IDLE),
-            CONFIGURATION(IDLE AND PLAIN("options = { b = ( 2, { c = 3; } ); a = 1; };")));
+    compare(CONFIGURATION(PLAIN("options = { size = 1; names = ( \"x\", \"y\" ); };") AND IDLE),
+            CONFIGURATION(IDLE AND PLAIN("options = { names = ( \"x\", \"y\" ); size = 1; };")));
     check_counts(0, 0, 0, 0);
     for (size_t i = 0; i < 2; i++) {
         ck_assert_int_eq(changes.next[i].change, CHANGE_NOTHING);
@@ -101,13 +101,13 @@ END_TEST
 
 START_TEST(other_options)
 {
-    compare(CONFIGURATION(IDLE AND PLAIN("options = { a = 1; };")),
-            CONFIGURATION(IDLE AND PLAIN("options = { a = 2; };")));
+    compare(CONFIGURATION(IDLE AND PLAIN("options = { size = 1; };")),
+            CONFIGURATION(IDLE AND PLAIN("options = { size = 2; };")));
     check_swap("plain", "other options");
     compare(CONFIGURATION(IDLE AND PLAIN("")),
-            CONFIGURATION(IDLE AND PLAIN("options = { a = 2; };")));
+            CONFIGURATION(IDLE AND PLAIN("options = { size = 2; };")));
     check_swap("plain", "other options");
-    compare(CONFIGURATION(IDLE AND PLAIN("options = { a = 2; };")),
+    compare(CONFIGURATION(IDLE AND PLAIN("options = { size = 2; };")),
             CONFIGURATION(IDLE AND PLAIN("")));
     check_swap("plain", "other options");
 }

@@ -1,6 +1,6 @@
 /* Greeter: asks each client for its name, greets it, and knows it from then on.
- *
- * Options: `greeting` (default "Hello"), `longest_name` in bytes (default 32). */
+ The options
+ * stand in its descriptor, at the end: `toni describe` shows them. */
 #include <toni/toni.h>
 
 /* One instance: what its callbacks get as `self`. */
@@ -20,16 +20,8 @@ static int32_t create(toni_context *context, void **self)
     struct greeter *greeter = malloc(sizeof *greeter);
     if (!greeter)
         return TONI_ERR_NO_MEMORY;
-    greeter->greeting = TONI_LIT("Hello");
-    greeter->longest_name = 32;
-    /* An option that is not set leaves the default; one of another type stops the host here. */
-    if (toni_option_str(context, TONI_LIT("greeting"), &greeter->greeting) == TONI_ERR_TYPE ||
-        toni_option_int(context, TONI_LIT("longest_name"), &greeter->longest_name) ==
-            TONI_ERR_TYPE) {
-        toni_log(context, TONI_LOG_ERROR, "expected greeting = \"text\", longest_name = number");
-        free(greeter);
-        return TONI_ERR_TYPE;
-    }
+    greeter->greeting = toni_option_str(context, TONI_LIT("greeting"));
+    greeter->longest_name = toni_option_int(context, TONI_LIT("longest_name"));
     *self = greeter;
     return TONI_OK;
 }
@@ -87,6 +79,9 @@ static void client_free(void *self, void *data)
 }
 
 TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_LIT("greeter"), .version = TONI_LIT("1.0"),
-            .path = TONI_LIT("/greet"), .create = create, .destroy = destroy,
-            .on_connect = on_connect, .on_message = on_message, .client_free = client_free,
-            .on_adopt = on_adopt);
+            .path = TONI_LIT("/greet"),
+            .options = TONI_OPTIONS(TONI_OPTION_STR("greeting", "Hello",
+                                                    "what stands before the name"),
+                                    TONI_OPTION_INT("longest_name", 1, 1000, 32, "in bytes")),
+            .create = create, .destroy = destroy, .on_connect = on_connect,
+            .on_message = on_message, .client_free = client_free, .on_adopt = on_adopt);

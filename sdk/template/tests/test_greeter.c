@@ -55,13 +55,6 @@ START_TEST(reads_its_options)
 }
 END_TEST
 
-START_TEST(refuses_an_option_of_another_type)
-{
-    toni_fake_host_set_str(&host, "longest_name", "long");
-    ck_assert_int_eq(toni_fake_host_start(&host), TONI_ERR_TYPE);
-}
-END_TEST
-
 START_TEST(hands_on_that_a_client_is_full)
 {
     start_and_connect();
@@ -80,7 +73,6 @@ int main(void)
     tcase_add_checked_fixture(gateway, setup, NULL);
     tcase_add_test(gateway, knows_each_client);
     tcase_add_test(gateway, reads_its_options);
-    tcase_add_test(gateway, refuses_an_option_of_another_type);
     tcase_add_test(gateway, hands_on_that_a_client_is_full);
     suite_add_tcase(suite, gateway);
 
