@@ -4,6 +4,7 @@ host, a figure, and a reason in the log; and who reads late loses nothing that i
 import asyncio
 import select
 import socket
+import struct
 import threading
 import time
 import unittest
@@ -12,8 +13,8 @@ import websockets
 
 from test_admin import AdminTestCase
 from toni_host import (
-    BINARY, CLOSE, CONTINUATION, ECHO, ROOMS, SLOWNESS, TEXT, SANITIZER, Host, both,
-    configuration, frame, gateway, main, open_socket, request, scaled,
+    BINARY, CLOSE, CONTINUATION, ECHO, PROBE, ROOMS, SLOWNESS, TEXT, SANITIZER, Host, both,
+    configuration, frame, gateway, main, open_socket, request, run_toni, scaled,
 )
 
 MIB = 1 << 20
@@ -186,6 +187,34 @@ class TestPauseOfWhoHasEnded(AdminTestCase):
         self.shows("connections", 1, gateway="echo")
         sender.sock.shutdown(socket.SHUT_WR)
         self.shows("connections", 0, gateway="echo")
+
+
+class TestAResetBehindAPause(AdminTestCase):
+    workers = 1
+    gateways = (ROOMS, PROBE, echo())
+
+    def test_the_worker_goes_on(self):
+        """The pause of a client ends with a flush at a turn's end, since its limits are higher by then;
+        in the next turn its socket is broken, before what was kept of it was read."""
+        messages = b"".join(frame(TEXT, b"x" * 4000) for _ in range(6000))
+        late = Sender(self.host.address)
+        self.addCleanup(late.sock.close)
+        self.assertLess(late.send_until_blocked(messages), len(messages), "it was read from to the end")
+        with open(self.host.conf, "w", encoding="utf-8") as conf:
+            conf.write(configuration((ROOMS, PROBE, echo(outbox_bytes=64 * MIB, outbox_messages=100000)),
+                                     self.workers, admin=self.admin))
+        self.assertEqual(run_toni("reload", "-c", self.host.conf).returncode, 0)
+        crowd = [self.client("/probe") for _ in range(10)]  # for fewer a flush does not wait for the end
+        before = self.metrics()("messages_received_total")
+        crowd[0].send_raw(frame(TEXT, "slow:%d" % (200 * SLOWNESS)) + frame(TEXT, "all:flushed"))
+        self.eventually(lambda: self.metrics()("messages_received_total") > before, "the turn has begun")
+        late.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        late.sock.close()
+        for client in crowd[1:]:
+            client.expect("flushed")
+        self.host_goes_on()
+        self.eventually(lambda: self.metrics()("inbound_bytes") == 0, "nothing of it is kept")
+        self.shows("connections_closed_total", 1, reason="lost")
 
 
 class TestAStopEndsAPause(unittest.TestCase):
