@@ -203,16 +203,18 @@ static void check_declared(struct declaring *declaring, const toni_option *const
                option->struct_size, OPTION_SIZE_1_0);
         return;
     }
-    if (!option->name.data || !interface_name_valid(option->name))
+    if (!option->name.data || !interface_name_valid(option->name)) {
         refuse(declaring, "has the name `%.*s`, expected letters, digits and `_`, a letter first",
                option->name.data ? (int)option->name.size : 0,
                option->name.data ? option->name.data : "");
-    if (!is_type(option->type) ||
-        (has_items(option->type) && (!is_type(option->item_type) || has_items(option->item_type))))
+    }
+    if (!is_type(option->type) || (has_items(option->type) &&
+                                   (!is_type(option->item_type) || has_items(option->item_type)))) {
         refuse(declaring,
                "is of type %" PRIu32 " and holds type %" PRIu32
                ", which this host does not know; use TONI_OPTION_INT and its like",
                option->type, option->item_type);
+    }
     if (!is_text(option->help) || !is_text(option->standard))
         refuse(declaring, "has %s that is not UTF-8", "a text");
     if (declaring->is_good != was_good)
@@ -266,13 +268,14 @@ static void check_items(const struct section *section, const toni_option *option
 {
     for (const struct value *item = value_first(setting); item; item = value_next(item)) {
         struct option_item taken;
-        if (!take(option->item_type, item, &taken))
+        if (!take(option->item_type, item, &taken)) {
             fault_at(section->faults, item, "`%.*s` of %s holds %s%s%s%s, expected only %s each",
                      TONI_STR_ARG(option->name), section->title, value_type_name(value_type(item)),
                      value_type(item) == VALUE_STRING ? " `" : "",
                      value_type(item) == VALUE_STRING ? value_string(item) : "",
                      value_type(item) == VALUE_STRING ? "`" : "",
                      option_type_name(option->item_type));
+        }
     }
 }
 
@@ -301,10 +304,11 @@ static void check_setting(const struct section *section, const toni_option *opti
     if (has_items(option->type)) {
         if (found == (option->type == TONI_TYPE_LIST ? VALUE_LIST : VALUE_GROUP))
             check_items(section, option, setting);
-        else
+        else {
             fault_at(section->faults, setting, "`%.*s` of %s is %s, expected %s",
                      TONI_STR_ARG(option->name), section->title, value_type_name(found),
                      option_type_name(option->type));
+        }
         return;
     }
     const bool is_taken = take(option->type, setting, &item);
@@ -333,10 +337,11 @@ static void check_keys(const struct section *section, const toni_option *const *
         return;
     }
     for (const struct value *setting = value_first(section->group); setting;
-         setting = value_next(setting))
+         setting = value_next(setting)) {
         fault_at(section->faults, setting,
                  "unknown setting `%s` in %s: its library declares no options; remove it",
                  value_name(setting), section->title);
+    }
 }
 
 void options_check(const toni_option *const *declared, const struct value *group,
@@ -350,10 +355,11 @@ void options_check(const toni_option *const *declared, const struct value *group
         const struct value *setting = find_setting(group, declared[i]);
         if (setting)
             check_setting(&section, declared[i], setting);
-        else if ((declared[i]->flags & TONI_REQUIRED) != 0)
+        else if ((declared[i]->flags & TONI_REQUIRED) != 0) {
             fault_at(faults, group ? group : at, "%s lacks `%.*s`, expected %s (%.*s); add it",
                      title, TONI_STR_ARG(declared[i]->name), option_type_name(declared[i]->type),
                      TONI_STR_ARG(declared[i]->help));
+        }
     }
 }
 

@@ -94,19 +94,50 @@ static bool check(struct loading *loading, const char *config_path, bool is_to_r
     return !is_to_run || !graph_map(loading->graph, faults);
 }
 
-int loading_init(struct loading *loading, const char *config_path, bool is_to_run,
-                 const atomic_bool *is_hurried, FILE *also)
+static void begin(struct loading *loading)
 {
     *loading = (struct loading){
         .plugin_folder = find_folder(TONI_PLUGINS_FROM_BIN),
         .www_folder = find_folder(TONI_WWW_FROM_BIN),
         .environment = copy_environment(),
     };
-    struct fault_list faults;
-    fault_list_init(&faults);
     plugin_loader_init(&loading->loader, loading->plugin_folder ? loading->plugin_folder : "");
     loading->loader.program = find_self();
     loading->loader.environment = loading->environment;
+}
+
+static const struct plugin *try_library(struct loading *loading, const char *file,
+                                        struct fault_list *faults)
+{
+    static const char *const here[] = {"."};
+    const struct plugin_search search = {
+        .config_folder = ".", .plugin_path = here, .plugin_path_count = 1};
+    plugin_set_init(&loading->set, &loading->loader, &search, NULL);
+    loading->at = value_group_create((struct value_place){.file = file});
+    const struct plugin *plugin =
+        loading->at ? plugin_set_add(&loading->set, file, loading->at, faults) : NULL;
+    if (plugin)
+        plugin_set_try(&loading->set, limits_default().hook_ms, faults);
+    return plugin && plugin->state == PLUGIN_DESCRIBED ? plugin : NULL;
+}
+
+const struct plugin *loading_describe(struct loading *loading, const char *file)
+{
+    struct fault_list faults;
+    begin(loading);
+    fault_list_init(&faults);
+    const struct plugin *plugin = try_library(loading, file, &faults);
+    fault_list_print(&faults, stderr);
+    fault_list_finish(&faults);
+    return plugin;
+}
+
+int loading_init(struct loading *loading, const char *config_path, bool is_to_run,
+                 const atomic_bool *is_hurried, FILE *also)
+{
+    struct fault_list faults;
+    begin(loading);
+    fault_list_init(&faults);
     loading->loader.is_hurried = is_hurried;
     bool good = check(loading, config_path, is_to_run, &faults);
     fault_list_sort(&faults);
@@ -122,6 +153,8 @@ int loading_init(struct loading *loading, const char *config_path, bool is_to_ru
 void loading_finish(struct loading *loading)
 {
     graph_destroy(loading->graph);
+    plugin_set_finish(&loading->set);
+    value_destroy(loading->at);
     gateways_conf_destroy(loading->config);
     plugin_loader_finish(&loading->loader);
     free(loading->plugin_folder);

@@ -15,7 +15,9 @@ struct loading {
     char **environment;  /* of the process that tries libraries */
     struct plugin_loader loader;
     struct config *config;
-    struct graph *graph; /* checked, not created */
+    struct graph *graph;   /* checked, not created */
+    struct value *at;      /* of loading_describe() alone: what its faults name */
+    struct plugin_set set; /* the same */
 };
 
 /** Reads and checks, and maps the plugins if all is good. All faults are printed to stderr at once.
@@ -25,6 +27,12 @@ struct loading {
  * @return 0, or -1; loading_finish must follow in both cases. */
 int loading_init(struct loading *loading, const char *config_path, bool is_to_run,
                  const atomic_bool *is_hurried, FILE *also);
+
+/** Tries one library, and maps nothing of it. All faults are printed to stderr.
+ * @param file  Without a slash in it, one of that name here or of those that come with the host.
+ * @return The library, with its descriptor, until loading_finish(), which must follow; NULL after a
+ * fault. */
+const struct plugin *loading_describe(struct loading *loading, const char *file);
 
 /** Destroys what was made. */
 void loading_finish(struct loading *loading);

@@ -1,6 +1,7 @@
 /* The program: its command line. */
 #include "base/log.h"
 #include "host/control_client.h"
+#include "host/describe.h"
 #include "host/graph_report.h"
 #include "host/loading.h"
 #include "host/run.h"
@@ -25,6 +26,7 @@ static const char overview[] =
     "\n"
     "  run      reads gateways.conf and serves until SIGINT or SIGTERM\n"
     "  check    reads gateways.conf, loads its plugins, prints all faults, starts nothing\n"
+    "  describe shows what a plugin says of itself: its options, and what it needs and offers\n"
     "  status   shows what the running host does\n"
     "  reload   has the running host read gateways.conf again\n"
     "  restart  has the running host replaced by a new one\n"
@@ -39,6 +41,7 @@ static const char overview[] =
 struct arguments {
     const char *config_path;
     const char *format;
+    const char *file; /* that is described */
 };
 
 static error_t set_log_level(const char *name, struct argp_state *state)
@@ -81,6 +84,30 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
+static error_t parse_described(int key, char *value, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 'f':
+        return set_format(value, arguments, state);
+    case 'j':
+        arguments->format = "json";
+        return 0;
+    case ARGP_KEY_ARG:
+        if (arguments->file)
+            argp_error(state, "unexpected argument: %s", value);
+        arguments->file = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (!arguments->file)
+            argp_error(state,
+                       "no file is given; expected that of a plugin, such as rooms_gateway.so");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static error_t parse_no_option(int key, char *value, struct argp_state *state)
 {
     if (key == ARGP_KEY_ARG)
@@ -115,6 +142,12 @@ static const struct argp_option check_options[] = {
     {0},
 };
 
+static const struct argp_option describe_options[] = {
+    FORMAT_OPTION,
+    {.name = "json", .key = 'j', .doc = "The same as --format=json"},
+    {0},
+};
+
 static const struct argp_option config_option[] = {
     CONFIG_OPTION,
     {0},
@@ -142,6 +175,24 @@ static enum exit_code check(const struct arguments *arguments)
         code = EXIT_CLEAN;
         if (print_graph(loading.graph, arguments->format)) {
             (void)fputs("toni check: what was found could not be printed\n", stderr);
+            code = EXIT_FAULT;
+        }
+    }
+    loading_finish(&loading);
+    return code;
+}
+
+static enum exit_code describe(const struct arguments *arguments)
+{
+    struct loading loading;
+    enum exit_code code = EXIT_USAGE;
+    (void)signal(SIGPIPE, SIG_IGN);
+    const struct plugin *plugin = loading_describe(&loading, arguments->file);
+    if (plugin) {
+        const bool is_json = strcmp(arguments->format, "json") == 0;
+        code = EXIT_CLEAN;
+        if (is_json ? describe_print_json(plugin, stdout) : describe_print_text(plugin, stdout)) {
+            (void)fputs("toni describe: what was found could not be printed\n", stderr);
             code = EXIT_FAULT;
         }
     }
@@ -195,6 +246,14 @@ static const struct command commands[] = {
           "if there is none, what came out: modules, instances in the order in which they "
           "start, and who gets what from whom. Starts nothing."},
      check},
+    {"describe",
+     {.options = describe_options,
+      .parser = parse_described,
+      .args_doc = "FILE.so",
+      .doc =
+          "Prints what a plugin says of itself: kind, name, version, what it needs and offers, and "
+          "its options with type, range, default and what they are. Another process maps it."},
+     describe},
     {"status",
      {.options = check_options,
       .parser = parse_option,

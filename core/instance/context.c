@@ -173,14 +173,16 @@ static int32_t option_get(const toni_context *context, toni_str name, uint32_t t
     const struct option_entry *option = options_find(&instance_of(context)->options, name);
     const bool is_whole = index == TONI_OPTION_ITSELF;
 
-    if (!option)
+    if (!option) {
         return report_no_option(context, name, TONI_ERR_NOT_FOUND,
                                 "asks for an option that its descriptor does not declare, and gets "
                                 "zero: add it to .options");
-    if (type != (is_whole ? option->declared->type : option->declared->item_type))
+    }
+    if (type != (is_whole ? option->declared->type : option->declared->item_type)) {
         return report_no_option(context, name, TONI_ERR_TYPE,
                                 "asks for an option as another type than its descriptor declares, "
                                 "and gets zero: read it as what it is declared");
+    }
     if (!is_whole && index >= option->count)
         return report_no_option(context, name, TONI_ERR_NOT_FOUND,
                                 "asks for more items of an option than there are, and gets zero");

@@ -89,33 +89,31 @@ static int put_options(struct buffer *bytes, const toni_option *const *options)
     return 0;
 }
 
-#define FUNCTIONS(X)                                                                               \
-    X(create)                                                                                      \
-    X(start)                                                                                       \
-    X(ready)                                                                                       \
-    X(stopping)                                                                                    \
-    X(destroy)                                                                                     \
-    X(guard)                                                                                       \
-    X(on_connect)                                                                                  \
-    X(on_message)                                                                                  \
-    X(on_disconnect)                                                                               \
-    X(client_free)                                                                                 \
-    X(on_request)                                                                                  \
-    X(export_state)                                                                                \
-    X(import_state)                                                                                \
-    X(on_adopt)                                                                                    \
-    X(on_error)                                                                                    \
-    X(on_drained)
+/* Where a descriptor has its functions; each is a bit of a number. */
+static const size_t functions[] = {
+    offsetof(toni_plugin, create),        offsetof(toni_plugin, start),
+    offsetof(toni_plugin, ready),         offsetof(toni_plugin, stopping),
+    offsetof(toni_plugin, destroy),       offsetof(toni_plugin, guard),
+    offsetof(toni_plugin, on_connect),    offsetof(toni_plugin, on_message),
+    offsetof(toni_plugin, on_disconnect), offsetof(toni_plugin, client_free),
+    offsetof(toni_plugin, on_request),    offsetof(toni_plugin, export_state),
+    offsetof(toni_plugin, import_state),  offsetof(toni_plugin, on_adopt),
+    offsetof(toni_plugin, on_error),      offsetof(toni_plugin, on_drained),
+};
+#define FUNCTION_COUNT (sizeof functions / sizeof functions[0])
+_Static_assert(FUNCTION_COUNT <= 32, "a bit for each");
+
+typedef void (*any_function)(void);
 
 static uint32_t functions_of(const toni_plugin *plugin)
 {
-    uint32_t set = 0, bit = 1;
+    uint32_t set = 0;
 
-#define TAKE(name)                                                                                 \
-    set |= plugin->name ? bit : 0;                                                                 \
-    bit <<= 1;
-    FUNCTIONS(TAKE)
-#undef TAKE
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) {
+        any_function function;
+        memcpy(&function, (const char *)plugin + functions[i], sizeof function);
+        set |= function ? UINT32_C(1) << i : 0;
+    }
     return set;
 }
 
@@ -282,15 +280,12 @@ static void not_here(void)
 
 static void set_functions(toni_plugin *plugin, uint32_t set)
 {
-    void (*const stand_in)(void) = not_here;
-    uint32_t bit = 1;
+    const any_function stand_in = not_here;
 
-#define PUT(name)                                                                                  \
-    if (set & bit)                                                                                 \
-        memcpy(&plugin->name, &stand_in, sizeof stand_in);                                         \
-    bit <<= 1;
-    FUNCTIONS(PUT)
-#undef PUT
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) {
+        if ((set & (UINT32_C(1) << i)) != 0)
+            memcpy((char *)plugin + functions[i], &stand_in, sizeof stand_in);
+    }
 }
 
 void *descriptor_read(const char *bytes, size_t size, toni_plugin *plugin)

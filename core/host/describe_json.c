@@ -1,0 +1,140 @@
+/* A plugin's descriptor as JSON; see describe.h.
+ *
+ *   { "kind": "gateway" or "service", "name", "version", "abi": "1.0", "library",
+ *     "path": null if it has none of its own,
+ *     "needs": [ { "interface", "version", "optional" } ],
+ *     "provides": null or { "interface", "version" },
+ *     "subprotocols": [ name ],
+ *     "options": [ { "name", "type", "help", "required",
+ *                    "items": the type of what a list or map holds, else null,
+ *                    "default": null if it is required, "least" and "most": null without a range;
+ *                    of a duration or size all three are texts } ] }
+ *
+ * A lack of memory shows at the end of each object, as in graph_json.c. */
+#include "host/describe.h"
+
+#include "config/name.h"
+#include "config/options.h"
+
+#include <jansson.h>
+
+static json_t *text(toni_str str)
+{
+    return json_stringn(str.data ? str.data : "", str.size);
+}
+
+static json_t *needs_to_json(const toni_dependency *const *needs)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; needs && needs[i]; i++)
+        (void)json_array_append_new(list, json_pack("{s:o, s:I, s:b}", "interface",
+                                                    text(needs[i]->interface_name), "version",
+                                                    (json_int_t)needs[i]->version, "optional",
+                                                    (needs[i]->flags & TONI_OPTIONAL) != 0));
+    return list;
+}
+
+static json_t *provides_to_json(const toni_interface *provides)
+{
+    if (!provides)
+        return json_null();
+    return json_pack("{s:o, s:I}", "interface", text(provides->name), "version",
+                     (json_int_t)provides->version);
+}
+
+static json_t *names_to_json(const toni_str *const *names)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; names && names[i]; i++)
+        (void)json_array_append_new(list, text(*names[i]));
+    return list;
+}
+
+/* One of the three values of an option: default, least and most. */
+static json_t *value_to_json(const toni_option *option, int64_t integer, double real,
+                             toni_str written)
+{
+    switch (option->type) {
+    case TONI_TYPE_BOOL:
+        return json_boolean(integer != 0);
+    case TONI_TYPE_INT:
+        return json_integer(integer);
+    case TONI_TYPE_DOUBLE:
+        return json_real(real);
+    default:
+        return text(written);
+    }
+}
+
+static bool has_range(const toni_option *option)
+{
+    return option->type == TONI_TYPE_INT || option->type == TONI_TYPE_DOUBLE ||
+           option->type == TONI_TYPE_DURATION || option->type == TONI_TYPE_SIZE;
+}
+
+static json_t *default_to_json(const toni_option *option)
+{
+    if ((option->flags & TONI_REQUIRED) != 0)
+        return json_null();
+    if (option->type == TONI_TYPE_LIST)
+        return json_array();
+    if (option->type == TONI_TYPE_MAP)
+        return json_object();
+    return value_to_json(option, option->standard_int, option->standard_double, option->standard);
+}
+
+static json_t *option_to_json(const toni_option *option)
+{
+    const bool is_ranged = has_range(option);
+
+    return json_pack(
+        "{s:o, s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "name", text(option->name), "type",
+        option_type_word(option->type), "help", text(option->help), "required",
+        (option->flags & TONI_REQUIRED) != 0, "items",
+        option->item_type != 0 ? json_string(option_type_word(option->item_type)) : json_null(),
+        "default", default_to_json(option), "least",
+        is_ranged ? value_to_json(option, option->least_int, option->least_double, option->least)
+                  : json_null(),
+        "most",
+        is_ranged ? value_to_json(option, option->most_int, option->most_double, option->most)
+                  : json_null());
+}
+
+/* @return NULL on no memory. */
+static json_t *options_to_json(const toni_option *const *options)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; options && options[i]; i++) {
+        if (json_array_append_new(list, option_to_json(options[i]))) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+int describe_print_json(const struct plugin *plugin, FILE *out)
+{
+    const toni_plugin *descriptor = &plugin->descriptor;
+    json_t *library = json_string(plugin->path); /* one that is not UTF-8 is null */
+    json_t *whole = json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kind_name(descriptor->kind),
+        "name", text(descriptor->name), "version", text(descriptor->version), "abi",
+        json_sprintf("%d.%u", TONI_ABI_MAJOR, (unsigned)descriptor->abi_minor), "library",
+        library ? library : json_null(), "path",
+        descriptor->path.size > 0 ? text(descriptor->path) : json_null(), "needs",
+        needs_to_json(descriptor->needs), "provides", provides_to_json(descriptor->provides),
+        "subprotocols", names_to_json(descriptor->subprotocols), "options",
+        options_to_json(descriptor->options));
+    int result = -1;
+
+    if (whole)
+        result = json_dumpf(whole, out, JSON_INDENT(2));
+    json_decref(whole);
+    if (result || fputc('\n', out) == EOF || fflush(out))
+        return -1;
+    return 0;
+}

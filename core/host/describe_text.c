@@ -1,0 +1,108 @@
+/* A plugin's descriptor as text; see describe.h. */
+#include "host/describe.h"
+
+#include "config/name.h"
+#include "config/options.h"
+
+#include <inttypes.h>
+
+static void print_list(const char *title, const toni_str *const *items, FILE *out)
+{
+    for (size_t i = 0; items && items[i]; i++)
+        (void)fprintf(out, "%s%.*s", i > 0 ? ", " : title, TONI_STR_ARG(*items[i]));
+    if (items && items[0])
+        (void)fputs("\n", out);
+}
+
+static void print_needs(const toni_plugin *plugin, FILE *out)
+{
+    for (size_t i = 0; plugin->needs && plugin->needs[i]; i++) {
+        const toni_dependency *need = plugin->needs[i];
+        (void)fprintf(out, "  %s  %.*s/%" PRIu32 "\n",
+                      (need->flags & TONI_OPTIONAL) != 0 ? "uses    " : "needs   ",
+                      TONI_STR_ARG(need->interface_name), need->version);
+    }
+}
+
+static void print_range(const toni_option *option, FILE *out)
+{
+    switch (option->type) {
+    case TONI_TYPE_INT:
+        (void)fprintf(out, " from %" PRId64 " to %" PRId64, option->least_int, option->most_int);
+        break;
+    case TONI_TYPE_DOUBLE:
+        (void)fprintf(out, " from %g to %g", option->least_double, option->most_double);
+        break;
+    case TONI_TYPE_DURATION:
+    case TONI_TYPE_SIZE:
+        (void)fprintf(out, " from %.*s to %.*s", TONI_STR_ARG(option->least),
+                      TONI_STR_ARG(option->most));
+        break;
+    case TONI_TYPE_LIST:
+    case TONI_TYPE_MAP:
+        (void)fprintf(out, " of %s", option_type_word(option->item_type));
+        break;
+    default:
+        break;
+    }
+}
+
+static void print_default(const toni_option *option, FILE *out)
+{
+    switch (option->type) {
+    case TONI_TYPE_BOOL:
+        (void)fprintf(out, "default %s", option->standard_int != 0 ? "true" : "false");
+        break;
+    case TONI_TYPE_INT:
+        (void)fprintf(out, "default %" PRId64, option->standard_int);
+        break;
+    case TONI_TYPE_DOUBLE:
+        (void)fprintf(out, "default %g", option->standard_double);
+        break;
+    case TONI_TYPE_LIST:
+    case TONI_TYPE_MAP:
+        (void)fputs("default empty", out);
+        break;
+    default:
+        (void)fprintf(out, "default \"%.*s\"", TONI_STR_ARG(option->standard));
+        break;
+    }
+}
+
+static void print_option(const toni_option *option, FILE *out)
+{
+    (void)fprintf(out, "    %.*s: %s", TONI_STR_ARG(option->name), option_type_word(option->type));
+    print_range(option, out);
+    (void)fputs(", ", out);
+    if ((option->flags & TONI_REQUIRED) != 0)
+        (void)fputs("required", out);
+    else
+        print_default(option, out);
+    if (option->help.size > 0)
+        (void)fprintf(out, ": %.*s", TONI_STR_ARG(option->help));
+    (void)fputs("\n", out);
+}
+
+int describe_print_text(const struct plugin *plugin, FILE *out)
+{
+    const toni_plugin *descriptor = &plugin->descriptor;
+    const toni_interface *provides = descriptor->provides;
+
+    (void)fprintf(out, "%s %.*s\n  library   %s\n", kind_name(descriptor->kind),
+                  TONI_STR_ARG(descriptor->name), plugin->path);
+    if (descriptor->version.size > 0)
+        (void)fprintf(out, "  version   %.*s\n", TONI_STR_ARG(descriptor->version));
+    (void)fprintf(out, "  ABI       %d.%u\n", TONI_ABI_MAJOR, (unsigned)descriptor->abi_minor);
+    if (descriptor->path.size > 0)
+        (void)fprintf(out, "  path      %.*s\n", TONI_STR_ARG(descriptor->path));
+    print_needs(descriptor, out);
+    if (provides)
+        (void)fprintf(out, "  provides  %.*s/%" PRIu32 "\n", TONI_STR_ARG(provides->name),
+                      provides->version);
+    print_list("  speaks    ", descriptor->subprotocols, out);
+    if (descriptor->options && descriptor->options[0])
+        (void)fputs("  options\n", out);
+    for (size_t i = 0; descriptor->options && descriptor->options[i]; i++)
+        print_option(descriptor->options[i], out);
+    return fflush(out) || ferror(out) ? -1 : 0;
+}
