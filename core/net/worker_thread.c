@@ -50,10 +50,10 @@ static void on_turn_end(uv_prepare_t *prepare)
     worker_notice_turn(worker);
     if (budget_is_passed(&worker->lane->budgets[BUDGET_INBOUND]))
         receiving_relieve(worker);
-    dispatch_resume(worker);
     lane_turn(worker->lane);
     worker_flushed(worker);
     relieved_tell(worker);
+    dispatch_resume(worker); /* behind what others have led to; what this leads to is flushed next */
     count_turn(worker);
     if (worker->stopped)
         return;
