@@ -6,6 +6,7 @@
 #include "http/admin.h"
 #include "http/linger.h"
 #include "http/listener.h"
+#include "instance/watches.h"
 #include "net/places.h"
 #include "net/server.h"
 
@@ -57,7 +58,7 @@ static uint64_t for_all_clients(const struct descriptor_demand *demand)
 
 static uint64_t in_reserve(const struct descriptor_demand *demand)
 {
-    return CONTROL_REQUESTS_MAX + OCCASIONAL +
+    return CONTROL_REQUESTS_MAX + OCCASIONAL + WATCHES_MOST +
            demand->admin_addresses * for_http_address(HTTP_ADMIN_CONNECTIONS) +
            demand->http_addresses * HTTP_THREADS_MAX * PER_HTTP_THREAD;
 }

@@ -404,6 +404,8 @@ static void write_instance_counters(struct exposition *exposition, const struct 
          offsetof(struct instance_figures, tasks_pending)},
         {"toni_timers_active", "gauge", "Timers that can be cancelled.",
          offsetof(struct instance_figures, timers_active)},
+        {"toni_watches_active", "gauge", "Descriptors that plugins have watched.",
+         offsetof(struct instance_figures, watches_active)},
     };
     for (size_t c = 0; c < sizeof counters / sizeof counters[0]; c++) {
         exposition_family(exposition, counters[c].name, counters[c].type, counters[c].help);

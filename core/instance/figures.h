@@ -19,6 +19,7 @@ struct instance_figures {
     struct counter periods_skipped; /* of toni_every, since the times had passed already */
     struct counter tasks_pending;   /* now: not over yet, timers included */
     struct counter timers_active;   /* now: timers that can be cancelled */
+    struct counter watches_active;  /* now: descriptors that are watched */
     struct striped_histogram callback_times;
 
     /* The limits of lines that its clients can cause. */

@@ -15,6 +15,10 @@ void task_enlist(struct task *task)
     list->last = task;
     list->tasks->list_count += list->count++ == 0;
     list->tasks->count++;
+    if (task->kind == TASK_WATCH) {
+        list->watch_count++;
+        list->tasks->watch_count++;
+    }
     counter_add_shared(&task->instance->figures->tasks_pending, 1);
 }
 
@@ -32,6 +36,10 @@ void task_delist(struct task *task)
         list->last = task->previous;
     list->tasks->list_count -= --list->count == 0;
     list->tasks->count--;
+    if (task->kind == TASK_WATCH) {
+        list->watch_count--;
+        list->tasks->watch_count--;
+    }
     counter_sub_shared(&task->instance->figures->tasks_pending, 1);
 }
 
@@ -44,6 +52,8 @@ struct task *task_delist_all(struct instance *instance)
         list->tasks->count--;
         counter_sub_shared(&instance->figures->tasks_pending, 1);
     }
+    list->tasks->watch_count -= list->watch_count;
+    list->watch_count = 0;
     list->tasks->list_count -= list->count > 0;
     list->count = 0;
     list->first = list->last = NULL;
@@ -61,6 +71,8 @@ int task_remember(struct tasks *tasks, struct task *task)
         return -1;
     if (task_is_timer(task))
         counter_add_shared(&task->instance->figures->timers_active, 1);
+    else if (task->kind == TASK_WATCH)
+        counter_add_shared(&task->instance->figures->watches_active, 1);
     return 0;
 }
 
@@ -69,6 +81,8 @@ void task_forget(struct tasks *tasks, struct task *task)
     hash_table_remove(&tasks->numbered, &task->node);
     if (task_is_timer(task))
         counter_sub_shared(&task->instance->figures->timers_active, 1);
+    else if (task->kind == TASK_WATCH)
+        counter_sub_shared(&task->instance->figures->watches_active, 1);
 }
 
 void task_list_offer(struct task_list *list)
@@ -131,6 +145,9 @@ void task_put(struct tasks *tasks, struct task *task)
 
     if (task->instance->tasks.state != TASK_LIST_OPEN || is_out) {
         task->place = TASK_WAITS;
+    } else if (task->kind == TASK_WATCH && !task->is_ready && !task->is_cancelled) {
+        task->place = TASK_ARMED;
+        watches_arm(&tasks->watches, task->fd, task->due.number, task->events);
     } else if (task->kind == TASK_WORK && !task->has_worked) {
         put_job(tasks, task);
     } else {
@@ -146,10 +163,19 @@ void task_take_back(struct tasks *tasks, struct task *task)
         due_heap_remove(&task->instance->tasks.due, &task->due);
         task_list_offer(&task->instance->tasks);
     }
+    if (task->place == TASK_ARMED)
+        watches_disarm(&tasks->watches, task->fd);
     if (task->place == TASK_JOB) {
         due_heap_remove(&tasks->jobs, &task->due);
         task->instance->tasks.jobs--;
     }
+}
+
+void task_close(struct tasks *tasks, struct task *task)
+{
+    if (task->kind == TASK_WATCH && task->fd >= 0)
+        watches_remove(&tasks->watches, task->fd);
+    task->fd = -1;
 }
 
 struct task *task_find(struct tasks *tasks, uint64_t number)

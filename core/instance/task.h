@@ -13,6 +13,7 @@
 #include "base/hash_table.h"
 #include "instance/instance.h"
 #include "instance/tasks.h"
+#include "instance/watches.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,20 +21,21 @@
 #include <toni/task.h>
 
 /** Which function of toni/task.h has asked for it. */
-enum task_kind { TASK_AFTER, TASK_EVERY, TASK_POST, TASK_WORK, TASK_RECEIPT };
+enum task_kind { TASK_AFTER, TASK_EVERY, TASK_POST, TASK_WORK, TASK_RECEIPT, TASK_WATCH };
 
 enum task_place {
     TASK_WAITS,  /* in its instance's list alone: for tasks_open(), or for tasks_cancel() */
     TASK_DUE,    /* in its list's `due` */
     TASK_JOB,    /* in `jobs` */
     TASK_QUEUED, /* a job, behind TASKS_JOBS_OF_ONE others of its instance */
+    TASK_ARMED,  /* its descriptor is waited for */
     TASK_TAKEN,  /* by a thread */
 };
 
 struct task {
     struct due due;        /* first; its number is the timer's id */
     struct hash_node node; /* of a timer, until it begins for the last time or is cancelled; of a
-                              receipt, until it comes */
+                              receipt, until it comes; of a watch, until it is cancelled */
     struct task *previous, *next; /* of the instance */
     struct task *next_job;        /* while it is queued */
     struct instance *instance;
@@ -48,6 +50,10 @@ struct task {
     int32_t result; /* of the job */
     toni_receipt_fn notify;
     toni_receipt receipt;
+    toni_watch_fn watch;
+    int fd;                 /* of a watch: the host's own; -1: it is closed */
+    uint32_t events, ready; /* of a watch: what is asked for, and what it is ready for now */
+    bool is_ready;
     void *data;
     toni_release_fn release;
 };
@@ -77,9 +83,11 @@ struct tasks {
     pthread_cond_t one_ended; /* a task that was running has ended, and its instance is ending */
     struct due_heap lists; /* that are offered. As all heaps, it has room for all that could come */
     struct due_heap jobs;
-    struct hash_table numbered; /* timers and receipts, by number */
-    size_t count;               /* of all instances' tasks */
-    size_t list_count;          /* instances that have any */
+    struct hash_table numbered; /* timers, receipts and watches, by number */
+    struct watches watches;
+    size_t watch_count; /* of all instances */
+    size_t count;       /* of all instances' tasks */
+    size_t list_count;  /* instances that have any */
     uint64_t last_number;
     bool is_stopping;
     size_t job_thread_count;
@@ -121,13 +129,16 @@ void task_job_ended(struct tasks *tasks, struct task_list *list);
 /** Takes a task out of the heap that it is in, if it is in one. */
 void task_take_back(struct tasks *tasks, struct task *task);
 
-/** Lets a timer or receipt be found by its number. @return 0, or -1 on no memory. */
+/** Lets a timer, receipt or watch be found by its number. @return 0, or -1 on no memory. */
 int task_remember(struct tasks *tasks, struct task *task);
 
 /** From now on it can't be found. */
 void task_forget(struct tasks *tasks, struct task *task);
 
-/** @return The timer or receipt of that number, if it can still be found; or NULL. */
+/** Closes the descriptor of a watch, once. Not under the lock: that may take its time. */
+void task_close(struct tasks *tasks, struct task *task);
+
+/** @return The timer, receipt or watch of that number, if it can still be found; or NULL. */
 struct task *task_find(struct tasks *tasks, uint64_t number);
 
 static inline bool task_is_timer(const struct task *task)
@@ -138,7 +149,7 @@ static inline bool task_is_timer(const struct task *task)
 /** @return Whether others know the task by its number, at first. */
 static inline bool task_is_numbered(const struct task *task)
 {
-    return task_is_timer(task) || task->kind == TASK_RECEIPT;
+    return task_is_timer(task) || task->kind == TASK_RECEIPT || task->kind == TASK_WATCH;
 }
 
 #endif

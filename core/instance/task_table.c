@@ -17,19 +17,42 @@ static int make_room(struct tasks *tasks, const struct task *task)
     return task->kind == TASK_WORK ? due_heap_reserve(&tasks->jobs, tasks->count + 1) : 0;
 }
 
+/* Under the lock. @return Whether there may be one more. */
+static bool may_watch(const struct tasks *tasks, const struct task_list *list)
+{
+    return list->watch_count < TONI_WATCHES_MOST && tasks->watch_count < WATCHES_MOST;
+}
+
+/* Under the lock. Takes in the descriptor of a watch, and gets all together that the task needs. On
+ * an error task_close() has to follow.
+ * @param fd  Of a watch: the plugin's. */
+static int32_t prepare(struct tasks *tasks, struct task *task, int fd)
+{
+    if (task->kind == TASK_WATCH) {
+        const int32_t error = watches_add(&tasks->watches, fd, task->due.number, &task->fd);
+        if (error != TONI_OK)
+            return error;
+    }
+    if (make_room(tasks, task) != 0 || (task_is_numbered(task) && task_remember(tasks, task) != 0))
+        return TONI_ERR_NO_MEMORY;
+    return TONI_OK;
+}
+
 /* Under the lock. @return TONI_OK, or an error and nothing has changed. */
-static int32_t admit(struct tasks *tasks, struct task *task, uint64_t delay_ns)
+static int32_t admit(struct tasks *tasks, struct task *task, uint64_t delay_ns, int fd)
 {
     struct instance *instance = task->instance;
 
     if (instance->tasks.state == TASK_LIST_CLOSED)
         return TONI_ERR_CLOSING;
-    if (counter_read(&instance->figures->tasks_pending) >= TASKS_MOST)
+    if (counter_read(&instance->figures->tasks_pending) >= TASKS_MOST ||
+        (task->kind == TASK_WATCH && !may_watch(tasks, &instance->tasks)))
         return TONI_ERR_LIMIT;
     task->due.at_ns = tasks->now_ns() + delay_ns;
     task->due.number = tasks->last_number + 1;
-    if (make_room(tasks, task) != 0 || (task_is_numbered(task) && task_remember(tasks, task) != 0))
-        return TONI_ERR_NO_MEMORY;
+    const int32_t error = prepare(tasks, task, fd);
+    if (error != TONI_OK)
+        return error;
     tasks->last_number++;
     task_enlist(task);
     task_put(tasks, task);
@@ -42,7 +65,8 @@ static int64_t ask(toni_context *context, const struct task *wanted, uint64_t de
     struct instance *instance = instance_of(context);
     struct tasks *tasks = instance->tasks.tasks;
 
-    if ((!wanted->run && !wanted->job && !wanted->notify) || delay_ms > TONI_TASK_MOST_MS)
+    if ((!wanted->run && !wanted->job && !wanted->notify && !wanted->watch) ||
+        delay_ms > TONI_TASK_MOST_MS)
         return TONI_ERR_INVALID;
     if (!tasks)
         return TONI_ERR_CLOSING;
@@ -51,13 +75,15 @@ static int64_t ask(toni_context *context, const struct task *wanted, uint64_t de
         return TONI_ERR_NO_MEMORY;
     *task = *wanted;
     task->instance = instance;
+    task->fd = -1;
 
     pthread_mutex_lock(&tasks->lock);
-    const int32_t error = admit(tasks, task, delay_ms * NS_PER_MS);
+    const int32_t error = admit(tasks, task, delay_ms * NS_PER_MS, wanted->fd);
     const int64_t number = (int64_t)tasks->last_number; /* the task may be over after the unlock */
     pthread_mutex_unlock(&tasks->lock);
     if (error == TONI_OK)
         return number;
+    task_close(tasks, task);
     free(task);
     return error;
 }
@@ -104,7 +130,7 @@ static int32_t context_work(toni_context *context, toni_job_fn job, toni_done_fn
     return without_number(ask(context, &task, 0));
 }
 
-/* The timer is released by a thread that runs tasks: at once, unless it is running. */
+/* A timer or watch is released by a thread that runs tasks: at once, unless it is running. */
 static void cancel(struct tasks *tasks, struct task *task)
 {
     task_forget(tasks, task);
@@ -117,7 +143,14 @@ static void cancel(struct tasks *tasks, struct task *task)
     task_put(tasks, task);
 }
 
-static int32_t context_cancel_timer(toni_context *context, int64_t timer)
+static bool is_watch(const struct task *task)
+{
+    return task->kind == TASK_WATCH;
+}
+
+/* @param is_kind  What it has to be. */
+static int32_t cancel_numbered(toni_context *context, int64_t number,
+                               bool (*is_kind)(const struct task *task))
 {
     struct instance *instance = instance_of(context);
     struct tasks *tasks = instance->tasks.tasks;
@@ -125,12 +158,39 @@ static int32_t context_cancel_timer(toni_context *context, int64_t timer)
     if (!tasks)
         return TONI_ERR_NOT_FOUND;
     pthread_mutex_lock(&tasks->lock);
-    struct task *task = task_find(tasks, (uint64_t)timer);
-    const bool is_found = task && task_is_timer(task) && task->instance == instance;
+    struct task *task = task_find(tasks, (uint64_t)number);
+    const bool is_found = task && is_kind(task) && task->instance == instance;
     if (is_found)
         cancel(tasks, task);
     pthread_mutex_unlock(&tasks->lock);
     return is_found ? TONI_OK : TONI_ERR_NOT_FOUND;
+}
+
+static int32_t context_cancel_timer(toni_context *context, int64_t timer)
+{
+    return cancel_numbered(context, timer, task_is_timer);
+}
+
+/* --- Watches */
+
+static int64_t context_watch(toni_context *context, int32_t fd, uint32_t events, toni_watch_fn run,
+                             void *data, toni_release_fn release)
+{
+    const struct task task = {.kind = TASK_WATCH,
+                              .watch = run,
+                              .fd = fd,
+                              .events = events,
+                              .data = data,
+                              .release = release};
+
+    if (fd < 0 || events == 0 || (events & ~(TONI_READABLE | TONI_WRITABLE)) != 0)
+        return TONI_ERR_INVALID;
+    return ask(context, &task, 0);
+}
+
+static int32_t context_unwatch(toni_context *context, int64_t watch)
+{
+    return cancel_numbered(context, watch, is_watch);
 }
 
 /* --- Receipts. While a message is on its way, workers know the task by its number alone: it may be
@@ -221,5 +281,7 @@ void tasks_fill_table(toni_host *table)
     table->context_cancel_timer = context_cancel_timer;
     table->context_post = context_post;
     table->context_work = context_work;
+    table->context_watch = context_watch;
+    table->context_unwatch = context_unwatch;
     table->target_send_with_receipt = target_send_with_receipt;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* By enum task_kind; how callbacks are called in the log. */
-static const char *const kind_names[] = {"after", "every", "post", "work", "receipt"};
+static const char *const kind_names[] = {"after", "every", "post", "work", "receipt", "watch"};
 
 /* --- Running */
 
@@ -61,6 +61,8 @@ static void call(struct task *task)
         task->done(task->instance->self, task->data, task->result);
     else if (task->kind == TASK_RECEIPT)
         task->notify(task->instance->self, task->data, &task->receipt);
+    else if (task->kind == TASK_WATCH)
+        task->watch(task->instance->self, task->data, task->ready);
     else
         task->run(task->instance->self, task->data);
     counter_add_shared(&task->instance->figures->tasks_run, 1);
@@ -82,13 +84,17 @@ static void schedule_next(struct task *task, uint64_t now_ns)
  * and the caller's to release. If not, it must not be touched any more. */
 static bool settle(struct tasks *tasks, struct task *task, bool was_called)
 {
-    bool is_over = task->kind != TASK_EVERY && was_called;
+    const bool goes_on = task->kind == TASK_EVERY || task->kind == TASK_WATCH;
+    bool is_over = !goes_on && was_called;
 
     pthread_mutex_lock(&tasks->lock);
     if (!is_over && task->instance->tasks.state == TASK_LIST_CLOSED) {
         task->place = TASK_WAITS; /* for tasks_cancel() */
     } else if (task->is_cancelled) {
         is_over = true;
+    } else if (task->kind == TASK_WATCH) {
+        task->is_ready = false;
+        task_put(tasks, task);
     } else if (!is_over) {
         schedule_next(task, tasks->now_ns());
         task_put(tasks, task);
@@ -109,6 +115,8 @@ void task_run(struct tasks *tasks, struct task *task)
     if (may)
         call(task);
     const bool is_over = settle(tasks, task, may);
+    if (is_over)
+        task_close(tasks, task);
     if (is_over && task->release)
         task->release(task->data);
     instance_leave(instance, &entered);
@@ -159,6 +167,22 @@ static void *run_jobs(void *data)
     }
     pthread_mutex_unlock(&tasks->lock);
     return NULL;
+}
+
+/* On the watches' thread. One that was cancelled meanwhile is not found, or not armed any more. */
+static void on_ready(void *data, uint64_t number, uint32_t ready)
+{
+    struct tasks *tasks = data;
+
+    pthread_mutex_lock(&tasks->lock);
+    struct task *task = task_find(tasks, number);
+    if (task && task->kind == TASK_WATCH && task->place == TASK_ARMED) {
+        task->is_ready = true;
+        task->ready = ready & task->events;
+        task->due.at_ns = tasks->now_ns();
+        task_put(tasks, task);
+    }
+    pthread_mutex_unlock(&tasks->lock);
 }
 
 /* --- Of one instance */
@@ -260,6 +284,7 @@ void tasks_cancel(struct instance *instance)
     instance_enter(instance, "release", &entered);
     while (task) {
         struct task *next = task->next;
+        task_close(tasks, task);
         if (task->release)
             task->release(task->data);
         free(task);
@@ -298,6 +323,7 @@ struct tasks *tasks_create(uint64_t (*now_ns)(void))
     if (!tasks)
         return NULL;
     tasks->now_ns = now_ns;
+    tasks->watches.epoll = tasks->watches.wake = -1;
     due_heap_init(&tasks->lists);
     due_heap_init(&tasks->jobs);
     hash_table_init(&tasks->numbered);
@@ -305,7 +331,7 @@ struct tasks *tasks_create(uint64_t (*now_ns)(void))
         free(tasks);
         return NULL;
     }
-    if (task_runners_init(tasks) != 0) {
+    if (task_runners_init(tasks) != 0 || watches_init(&tasks->watches, on_ready, tasks) != 0) {
         tasks_destroy(tasks);
         return NULL;
     }
@@ -332,6 +358,7 @@ void tasks_destroy(struct tasks *tasks)
     for (size_t i = 0; i < tasks->job_thread_count; i++)
         pthread_join(tasks->job_threads[i], NULL);
     task_runners_finish(tasks);
+    watches_finish(&tasks->watches);
     due_heap_finish(&tasks->lists);
     due_heap_finish(&tasks->jobs);
     hash_table_finish(&tasks->numbered, NULL, NULL);

@@ -55,6 +55,7 @@ struct task_list {
     struct task *first_job, *last_job; /* beyond TASKS_JOBS_OF_ONE, in the order of asking */
     unsigned running;                  /* that a thread has taken and not put back or ended */
     size_t count;                      /* of all */
+    size_t watch_count;                /* of these: watches that are not over */
     struct task *first, *last;         /* in the order of asking */
 };
 

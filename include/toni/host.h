@@ -133,6 +133,11 @@ struct toni_host {
     void (*figure_set)(toni_figure *figure, double value);
     void (*figure_add)(toni_figure *figure, double more);
     void (*figure_observe)(toni_figure *figure, double value);
+
+    /* task.h: descriptors */
+    int64_t (*context_watch)(toni_context *context, int32_t fd, uint32_t events, toni_watch_fn run,
+                             void *data, toni_release_fn release);
+    int32_t (*context_unwatch)(toni_context *context, int64_t watch);
 };
 
 /** The frozen first member of every handle, read.

@@ -112,6 +112,49 @@ static inline int32_t toni_work(toni_context *context, toni_job_fn job, toni_don
     return toni_host_of(context)->context_work(context, job, done, data, release);
 }
 
+/** How many descriptors an instance may have watched at a time. All instances together may have
+ * 128.
+ */
+#define TONI_WATCHES_MOST 64
+
+/** Has the host watch a descriptor: a database's socket, a serial line, a pipe. Whenever it is
+ * ready, a task runs, as any other: serialised, and not beside another task of the instance; while
+ * it is ready still after that, it runs again. Only what is read and written in it without blocking
+ * belongs there: so set O_NONBLOCK.
+ *
+ * The host watches a duplicate of its own. So a plugin that closes the descriptor harms nothing;
+ * but what is open stays open, and is watched, until the watch is cancelled: cancel it first, or a
+ * peer waits for the end. It is also cancelled as all tasks are: at the end of the instance, and at
+ * a swap; the new version watches what it needs itself.
+ * @param context  The instance's.
+ * @param fd       Open, and of a kind that can be waited for: a socket, a pipe, a terminal, an
+ * eventfd, a timerfd; not a regular file or folder.
+ * @param events   TONI_READABLE, TONI_WRITABLE, or both.
+ * @param run      Called each time; gets what of @p events it is ready for. A descriptor that is
+ * broken is ready for all of them: whoever finds that out by reading cancels.
+ * @param data     Handed to @p run and @p release; may be NULL.
+ * @param release  Called once, after the watch was cancelled or the instance ends, when the host's
+ * duplicate is closed; may be NULL.
+ * @return The watch's id, above 0 and never used again; TONI_ERR_INVALID (@p run is NULL, @p
+ * events, or @p fd is not open or can't be waited for), TONI_ERR_LIMIT (too many tasks or watches,
+ * or no descriptor is free), TONI_ERR_CLOSING, TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int64_t toni_watch(toni_context *context, int32_t fd, uint32_t events,
+                                 toni_watch_fn run, void *data, toni_release_fn release)
+{
+    return toni_host_of(context)->context_watch(context, fd, events, run, data, release);
+}
+
+/** Cancels a watch of the same instance, also from within its own `run`. What holds for
+ * toni_cancel_timer holds here: after TONI_OK `run` does not begin any more.
+ * @param watch  What toni_watch returned.
+ * @return TONI_OK; TONI_ERR_NOT_FOUND: there is no such watch, or it was cancelled before.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_unwatch(toni_context *context, int64_t watch)
+{
+    return toni_host_of(context)->context_unwatch(context, watch);
+}
+
 /** toni_target_send with a receipt: a task notifies the instance of what became of the message,
  * once all workers have dealt with it. As with every task, that comes exactly once, or @p release
  * alone if the instance ends before.

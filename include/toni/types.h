@@ -123,6 +123,15 @@ typedef struct toni_disconnect_info {
  * given. */
 typedef void (*toni_run_fn)(void *self, void *data);
 
+/* What a descriptor is ready for, see toni_watch. */
+#define TONI_READABLE 1u /**< reading it won't block: there is something, its end, or an error */
+#define TONI_WRITABLE 2u /**< writing it won't block, or finds an error */
+
+/** Tells an instance that a descriptor is ready, see toni_watch. @param self  What `create` made.
+ * @param data    As it was given.
+ * @param events  Of TONI_READABLE and TONI_WRITABLE. */
+typedef void (*toni_watch_fn)(void *self, void *data, uint32_t events);
+
 /** A job beside the callbacks, see toni_work. @param data  As it was given. @return For
  * toni_done_fn; mostly TONI_OK or an error. */
 typedef int32_t (*toni_job_fn)(void *data);

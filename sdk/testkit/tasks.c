@@ -2,6 +2,7 @@
 #include "toni_testkit_private.h"
 
 #include <inttypes.h>
+#include <sys/stat.h>
 
 static int32_t add_task(toni_fake_host *host, const toni_fake_task *wanted, uint64_t delay_ms)
 {
@@ -117,13 +118,78 @@ static int32_t context_cancel_timer(toni_context *context, int64_t timer)
     return TONI_ERR_NOT_FOUND;
 }
 
+/* As a host finds out by asking the kernel. */
+static int is_watchable(int32_t fd)
+{
+    struct stat status;
+    return fd >= 0 && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode) &&
+           !S_ISDIR(status.st_mode);
+}
+
+static size_t count_watches(const toni_fake_host *host)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < TONI_FAKE_MAX_TASKS; i++)
+        count += host->tasks[i].id != 0 && host->tasks[i].watch;
+    return count;
+}
+
+static int64_t context_watch(toni_context *context, int32_t fd, uint32_t events, toni_watch_fn run,
+                             void *data, toni_release_fn release)
+{
+    toni_fake_host *host = host_of_context(context);
+    const toni_fake_task task = {
+        .watch = run, .fd = fd, .events = events, .data = data, .release = release};
+    int32_t result = fake_result_of(host, "watch");
+    fake_record(host, "watch %" PRId32 " %" PRIu32 "\n", fd, events);
+    if (!run || !is_watchable(fd) || events == 0 ||
+        (events & ~(TONI_READABLE | TONI_WRITABLE)) != 0)
+        return TONI_ERR_INVALID;
+    if (count_watches(host) >= TONI_WATCHES_MOST)
+        return TONI_ERR_LIMIT;
+    if (result >= 0)
+        result = add_task(host, &task, 0);
+    return result < 0 ? result : host->last_task;
+}
+
+static toni_fake_task *find_watch(toni_fake_host *host, int64_t watch)
+{
+    for (size_t i = 0; i < TONI_FAKE_MAX_TASKS; i++) {
+        toni_fake_task *task = &host->tasks[i];
+        if (task->id != 0 && task->id == watch && task->watch)
+            return task;
+    }
+    return NULL;
+}
+
+/* Is released by the next toni_fake_host_advance, as a timer. */
+static int32_t context_unwatch(toni_context *context, int64_t watch)
+{
+    toni_fake_host *host = host_of_context(context);
+    toni_fake_task *task = find_watch(host, watch);
+    fake_record(host, "unwatch %" PRId64 "\n", watch);
+    if (!task)
+        return TONI_ERR_NOT_FOUND;
+    task->watch = NULL;
+    return TONI_OK;
+}
+
+void toni_fake_host_fire(toni_fake_host *host, int64_t watch, uint32_t events)
+{
+    const toni_fake_task *task = find_watch(host, watch);
+    ck_assert_msg(task != NULL, "there is no watch %" PRId64, watch);
+    ck_assert_msg((task->events & events) != 0, "the plugin did not ask for that");
+    task->watch(host->self, task->data, task->events & events);
+}
+
 /* The first task that is due by then, or waits as a job. */
 static toni_fake_task *first_task(toni_fake_host *host, int is_job, uint64_t until_ms)
 {
     toni_fake_task *first = NULL;
     for (size_t i = 0; i < TONI_FAKE_MAX_TASKS; i++) {
         toni_fake_task *task = &host->tasks[i];
-        if (task->id == 0 || (task->job != NULL) != is_job || task->due_ms > until_ms)
+        if (task->id == 0 || task->watch || (task->job != NULL) != is_job ||
+            task->due_ms > until_ms)
             continue;
         if (!first || task->due_ms < first->due_ms ||
             (task->due_ms == first->due_ms && task->id < first->id))
@@ -200,5 +266,7 @@ void fake_tasks_fill(toni_host *table)
     table->context_cancel_timer = context_cancel_timer;
     table->context_post = context_post;
     table->context_work = context_work;
+    table->context_watch = context_watch;
+    table->context_unwatch = context_unwatch;
     table->target_send_with_receipt = target_send_with_receipt;
 }

@@ -31,6 +31,7 @@
  *     log LEVEL MESSAGE KEY=VALUE…, fail TEXT     (toni_fail)
  *     keep ID MS             header_kept ID NAME: VALUE     answer_kept ID STATUS TYPE BODY
  *     after MS, every MS, cancel_timer ID, post, work
+ *     watch FD EVENTS, unwatch ID
  *     state_write SIZE       acquire, release      (state.h)
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
  *
@@ -120,6 +121,9 @@ typedef struct toni_fake_task {
     int32_t result; /**< of the job */
     toni_receipt_fn notify;
     toni_receipt receipt;
+    toni_watch_fn watch;
+    int32_t fd;      /**< of a watch */
+    uint32_t events; /**< that it asked for */
     void *data;
     toni_release_fn release;
 } toni_fake_task;
@@ -341,7 +345,14 @@ void toni_fake_host_advance(toni_fake_host *host, uint64_t ms);
  * their `done`. */
 void toni_fake_host_run_work(toni_fake_host *host);
 
-/** @return How many tasks the plugin has: waiting timers, posts and jobs. */
+/** What a plugin has watched (toni_watch) is ready: runs its task. Fails the test if there is no
+ * such watch, or it did not ask for one of @p events. The fake host waits for nothing: what the
+ * plugin then reads or writes is the test's, such as the other end of a pipe.
+ * @param watch   What toni_watch returned; the first has 1, if nothing else was asked for before.
+ * @param events  Of TONI_READABLE and TONI_WRITABLE. */
+void toni_fake_host_fire(toni_fake_host *host, int64_t watch, uint32_t events);
+
+/** @return How many tasks the plugin has: waiting timers, posts, jobs, and watches. */
 size_t toni_fake_host_task_count(const toni_fake_host *host);
 
 /* --- Figures (figures.h). What a host refuses, a bad name for instance, fails the test. With

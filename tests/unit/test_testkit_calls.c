@@ -1,5 +1,6 @@
 /* What the fake host does with the newer calls of the contract: failures that are judged,
- * streams, figures. The plugins are the fixtures that the integration tests run in a host. */
+ * streams, watches, figures. The plugins are the fixtures that the integration tests run in a host.
+ */
 #include "toni_testkit.h"
 
 #include <stdlib.h>
@@ -81,6 +82,40 @@ START_TEST(a_stream_goes_on_when_the_test_says_so)
 }
 END_TEST
 
+/* --- Watches */
+
+START_TEST(a_watch_is_fired_by_hand)
+{
+    begin(TEST_FIXTURES_DIR "/watching_gateway.so");
+    const int64_t watch = host.last_task;
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "say hello"), TONI_OK);
+    toni_fake_host_expect(&host, "");
+    toni_fake_host_fire(&host, watch, TONI_READABLE);
+    toni_fake_host_expect(&host, "send_to 7 text:heard hello\n");
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "file"), TONI_OK);
+    ck_assert_ptr_nonnull(strstr(host.calls, "send 7 text:TONI_ERR_INVALID\n"));
+    toni_fake_host_clear(&host);
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "end"), TONI_OK);
+    toni_fake_host_clear(&host);
+    toni_fake_host_fire(&host, watch, TONI_READABLE);
+    toni_fake_host_advance(&host, 0);
+    ck_assert_ptr_nonnull(strstr(host.calls, "unwatch "));
+    ck_assert_ptr_nonnull(strstr(host.calls, "send_to 7 text:released \n"));
+    ck_assert_uint_eq(toni_fake_host_task_count(&host), 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_stop_releases_watches)
+{
+    begin(TEST_FIXTURES_DIR "/watching_gateway.so");
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "again"), TONI_OK);
+    ck_assert_uint_eq(toni_fake_host_task_count(&host), 2);
+    end();
+    ck_assert_uint_eq(toni_fake_host_task_count(&host), 0);
+}
+END_TEST
+
 /* --- Figures */
 
 START_TEST(figures_can_be_read)
@@ -118,6 +153,10 @@ int main(void)
     tcase_add_test(failures, what_is_no_code_is_1011);
     tcase_add_test(failures, without_on_error_a_refused_call_costs_nothing);
     suite_add_tcase(suite, failures);
+    TCase *watches = tcase_create("watches");
+    tcase_add_test(watches, a_watch_is_fired_by_hand);
+    tcase_add_test(watches, a_stop_releases_watches);
+    suite_add_tcase(suite, watches);
     TCase *figures = tcase_create("figures");
     tcase_add_test(figures, figures_can_be_read);
     tcase_add_test(figures, a_plugin_may_get_no_figures);
