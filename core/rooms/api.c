@@ -11,16 +11,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Who finds a client has a reference to it: gives that back. @return @p result. */
+static int32_t let_go(toni_client *client, int32_t result)
+{
+    client_unref(client);
+    return result;
+}
+
+/* The same of a room. */
+static int32_t let_go_of_room(struct room *room, int32_t result)
+{
+    room_unref(room);
+    return result;
+}
+
 static int32_t join_room(toni_connections *connections, toni_client_id id, toni_str room)
 {
     if (!room_name_valid(room))
         return TONI_ERR_INVALID;
     toni_client *client = client_find(space_of(connections), id);
-    if (!client)
-        return TONI_ERR_NOT_FOUND;
-    int32_t result = client_join(client, room);
-    client_unref(client);
-    return result;
+    return client ? let_go(client, client_join(client, room)) : TONI_ERR_NOT_FOUND;
 }
 
 static int32_t leave_room(toni_connections *connections, toni_client_id id, toni_str room)
@@ -28,11 +38,7 @@ static int32_t leave_room(toni_connections *connections, toni_client_id id, toni
     if (!room_name_valid(room))
         return TONI_ERR_INVALID;
     toni_client *client = client_find(space_of(connections), id);
-    if (!client)
-        return TONI_ERR_NOT_FOUND;
-    int32_t result = client_leave(client, room);
-    client_unref(client);
-    return result;
+    return client ? let_go(client, client_leave(client, room)) : TONI_ERR_NOT_FOUND;
 }
 
 static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
@@ -40,15 +46,11 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
 {
     if (!room_name_valid(name))
         return TONI_ERR_INVALID;
-    int32_t result = broadcast_check(space_of(connections)->connections, message);
+    const int32_t result = broadcast_check(space_of(connections)->connections, message);
     if (result != TONI_OK)
         return result;
     struct room *room = room_table_find(space_of(connections), name);
-    if (!room)
-        return 0;
-    result = broadcast_send(room, message);
-    room_unref(room);
-    return result;
+    return room ? let_go_of_room(room, broadcast_send(room, message)) : 0;
 }
 
 static int32_t members_locked(struct room *room, const toni_host *host, toni_client_ids **members)
@@ -90,11 +92,7 @@ static int32_t get_client_rooms(toni_connections *connections, toni_client_id id
 {
     *rooms = NULL;
     toni_client *client = client_find(space_of(connections), id);
-    if (!client)
-        return TONI_ERR_NOT_FOUND;
-    int32_t result = client_rooms(client, rooms);
-    client_unref(client);
-    return result;
+    return client ? let_go(client, client_rooms(client, rooms)) : TONI_ERR_NOT_FOUND;
 }
 
 static uint64_t room_count(toni_connections *connections)
@@ -111,11 +109,7 @@ static int32_t get_client(toni_connections *connections, toni_client_id id, toni
 {
     *info = NULL;
     toni_client *client = client_find(space_of(connections), id);
-    if (!client)
-        return TONI_ERR_NOT_FOUND;
-    int32_t result = client_info(client, info);
-    client_unref(client);
-    return result;
+    return client ? let_go(client, client_info(client, info)) : TONI_ERR_NOT_FOUND;
 }
 
 static int32_t get_room(toni_connections *connections, toni_str name, toni_room_info **info)
@@ -124,22 +118,14 @@ static int32_t get_room(toni_connections *connections, toni_str name, toni_room_
     if (!room_name_valid(name))
         return TONI_ERR_INVALID;
     struct room *room = room_table_find(space_of(connections), name);
-    if (!room)
-        return TONI_ERR_NOT_FOUND;
-    int32_t result = room_info(room, info);
-    room_unref(room);
-    return result;
+    return room ? let_go_of_room(room, room_info(room, info)) : TONI_ERR_NOT_FOUND;
 }
 
 static int32_t send_to_client(toni_connections *connections, toni_client_id id,
                               const toni_message *message)
 {
     toni_client *client = client_find(space_of(connections), id);
-    if (!client)
-        return TONI_ERR_NOT_FOUND;
-    int32_t result = client_send(client, message);
-    client_unref(client);
-    return result;
+    return client ? let_go(client, client_send(client, message)) : TONI_ERR_NOT_FOUND;
 }
 
 static int32_t close_checked(toni_client *client, uint16_t code, toni_str reason)
@@ -151,11 +137,7 @@ static int32_t close_client(toni_connections *connections, toni_client_id id, ui
                             toni_str reason)
 {
     toni_client *client = client_find(space_of(connections), id);
-    if (!client)
-        return TONI_ERR_NOT_FOUND;
-    int32_t result = close_checked(client, code, reason);
-    client_unref(client);
-    return result;
+    return client ? let_go(client, close_checked(client, code, reason)) : TONI_ERR_NOT_FOUND;
 }
 
 static int32_t remove_client(toni_connections *connections, toni_client_id id)

@@ -127,8 +127,10 @@ static uint32_t entry_fit(const struct outbox_entry *entry, uint32_t begun, uint
     return fit;
 }
 
-/* Several entries, or one of which not all fits into a write. */
-static const uint8_t *gather(const struct outbox *outbox, uint8_t *scratch, size_t *size)
+/* Several entries, or one of which not all fits into a write. Not inlined, as all that has to do
+ * with more than one entry that goes out whole. */
+__attribute__((noinline)) static const uint8_t *gather(const struct outbox *outbox,
+                                                       uint8_t *scratch, size_t *size)
 {
     const struct outbox_entry *entry = entry_at(outbox, 0);
     const uint8_t *first = batch_at(entry->batch, entry_begin(entry) + outbox->begun);
@@ -178,7 +180,7 @@ static void drop_first_entry(struct outbox *outbox)
 }
 
 /* Takes out what is not all there is. */
-static void consume_some(struct outbox *outbox, size_t size)
+__attribute__((noinline)) static void consume_some(struct outbox *outbox, size_t size)
 {
     outbox->bytes -= size;
     outbox->has_moved = true;

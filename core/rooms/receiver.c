@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/* Not inlined: a client that takes everything at once never comes there, and each of its flushes
+ * would pay for the registers and the stack. */
+#define OFF_THE_WAY __attribute__((noinline))
+
 /* @param text  TONI_CLIENT_NAME_SIZE bytes. @return The client's name, for the log. */
 static const char *name_of(const struct receiver *receiver, char *text)
 {
@@ -33,9 +37,7 @@ static void pace(struct receiver *receiver)
     receiver->transport->pause(receiver->socket, pauses);
 }
 
-/* Not inlined: a client that takes everything at once never comes here, and each flush would pay.
- */
-__attribute__((noinline)) static void set_left(struct receiver *receiver)
+OFF_THE_WAY static void set_left(struct receiver *receiver)
 {
     struct lane_figures *figures = &receiver->lane->figures;
     counter_add(&figures->outbox_messages, receiver->outbox.messages - receiver->left_messages);
@@ -190,7 +192,7 @@ static bool is_busy(struct receiver *receiver)
 }
 
 /* A socket takes these few bytes, or none. @return Whether they have gone out. */
-static bool write_bare_close(struct receiver *receiver)
+OFF_THE_WAY static bool write_bare_close(struct receiver *receiver)
 {
     uint8_t *frame = receiver->lane->scratch;
     const size_t size = frame_encode_close(frame, receiver->bare_code, NULL, 0);
@@ -327,13 +329,11 @@ static void keep_latest(struct receiver *receiver)
 }
 
 /* After a write was tried: what waits now has to be within the limits. */
-static void apply_policy(struct receiver *receiver)
+OFF_THE_WAY static void apply_policy(struct receiver *receiver)
 {
     const struct limits *limits = receiver->limits;
     const enum outbox_policy policy = limits->outbox_policy;
     uint64_t messages, bytes;
-    if (receiver->outbox.count == 0)
-        return;
     if (policy == OUTBOX_LATEST)
         keep_latest(receiver);
     if (!see_what_is_old(receiver, &messages, &bytes))
@@ -351,18 +351,22 @@ static void apply_policy(struct receiver *receiver)
         drop_oldest(receiver, messages, bytes);
 }
 
+OFF_THE_WAY static void close_starved(struct receiver *receiver)
+{
+    char name[TONI_CLIENT_NAME_SIZE];
+    log_limited(LOG_LEVEL_ERROR, "client closed: no memory for its outbox",
+                log_str("client", name_of(receiver, name)));
+    close_now(receiver, 1011, toni_str_of("out of memory"), DROP_NO_MEMORY);
+}
+
 void receiver_flush(struct receiver *receiver)
 {
     if (!receiver->write_shut)
         write_outbox(receiver);
-    if (receiver->starved && !receiver->close_queued && !receiver->write_shut) {
-        char name[TONI_CLIENT_NAME_SIZE];
-        log_limited(LOG_LEVEL_ERROR, "client closed: no memory for its outbox",
-                    log_str("client", name_of(receiver, name)));
-        close_now(receiver, 1011, toni_str_of("out of memory"), DROP_NO_MEMORY);
-    } else {
+    if (receiver->starved && !receiver->close_queued && !receiver->write_shut)
+        close_starved(receiver);
+    else if (receiver->outbox.count > 0)
         apply_policy(receiver);
-    }
     settle(receiver);
 }
 
