@@ -158,7 +158,7 @@ void http_deadlines_remove(struct http_deadlines *deadlines, struct http_connect
 /* Whether it is the service's affair how long it takes. */
 static bool is_services(enum http_phase phase)
 {
-    return phase == HTTP_RUNNING || phase == HTTP_KEPT;
+    return phase == HTTP_RUNNING || phase == HTTP_KEPT || phase == HTTP_STREAMING;
 }
 
 void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connection *connection,

@@ -17,11 +17,12 @@
 #include <uv.h>
 
 enum http_phase {
-    HTTP_WAITING, /* for a request, after the last one or at the beginning */
-    HTTP_READING, /* the request has begun */
-    HTTP_RUNNING, /* a service has it, for as long as it likes */
-    HTTP_KEPT,    /* a service will answer later: keeping.h says until when */
-    HTTP_SENDING, /* the answer */
+    HTTP_WAITING,   /* for a request, after the last one or at the beginning */
+    HTTP_READING,   /* the request has begun */
+    HTTP_RUNNING,   /* a service has it, for as long as it likes */
+    HTTP_KEPT,      /* a service will answer later: keeping.h says until when */
+    HTTP_STREAMING, /* the answer, as the service writes it: streaming.h says who stalls */
+    HTTP_SENDING,   /* the answer, or the rest of it */
 };
 
 /* What a thread of libmicrohttpd's has to do. */
@@ -58,7 +59,7 @@ typedef void http_connection_lost(void *data, struct http_connection *connection
 typedef void http_swept(void *data, uint64_t now_ms);
 
 struct http_deadlines {
-    uint64_t limit_ms; /* for each phase but HTTP_RUNNING and HTTP_KEPT */
+    uint64_t limit_ms; /* for each phase that is not the service's affair */
     http_connection_lost *lost;
     void *lost_data;
     http_swept *swept; /* NULL: there is nothing else */
@@ -95,8 +96,8 @@ struct http_connection *http_deadlines_start(struct http_deadlines *deadlines, i
 /** The socket is about to be closed. @param connection  Freed; NULL is fine. */
 void http_deadlines_remove(struct http_deadlines *deadlines, struct http_connection *connection);
 
-/** Begins a phase; its time is counted from now. While it is HTTP_RUNNING or HTTP_KEPT the
- * connection keeps its place, see places.h. */
+/** Begins a phase; its time is counted from now. While it is HTTP_RUNNING, HTTP_KEPT or
+ * HTTP_STREAMING the connection keeps its place, see places.h. */
 void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connection *connection,
                           enum http_phase phase);
 

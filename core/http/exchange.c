@@ -236,15 +236,16 @@ void http_exchange_refuse(toni_exchange *exchange, uint32_t status, const char *
 
 /* --- libmicrohttpd's */
 
-/* RFC 9110, section 15. */
-static bool has_content(uint32_t status)
+bool http_has_content(uint32_t status)
 {
     return status != 204 && status != 205 && status != 304;
 }
 
 static struct MHD_Response *make_response(toni_exchange *exchange)
 {
-    if (!has_content(exchange->answer.status)) {
+    if (exchange->is_stream)
+        return streaming_response(exchange);
+    if (!http_has_content(exchange->answer.status)) {
         buffer_finish(&exchange->answer.content);
         free(exchange->answer.content_type);
         exchange->answer.content_type = NULL;

@@ -11,6 +11,7 @@
 
 struct MHD_Connection;
 struct http_connection;
+struct http_deadlines;
 struct instance;
 struct keeping;
 struct slot;
@@ -33,8 +34,11 @@ struct toni_exchange {
     struct instance *instance;          /* whose `on_request` runs with it; NULL: none does */
     struct keeping *keeping;            /* it is answered later; NULL: it is not */
     bool is_keep_refused;
-    const char *method; /* NULL until the head is whole; never "HEAD" */
-    bool is_asterisk;   /* `OPTIONS *`: about the server as a whole */
+    struct http_deadlines *deadlines; /* of the connection */
+    bool is_head;                     /* though its method is "GET" */
+    bool is_stream;                   /* its connection's thread has begun to stream */
+    const char *method;               /* NULL until the head is whole; never "HEAD" */
+    bool is_asterisk;                 /* `OPTIONS *`: about the server as a whole */
     bool path_is_bad;
     bool is_answered; /* the answer is libmicrohttpd's already */
     bool is_last;     /* of its connection, which is closed after the answer */
@@ -60,6 +64,9 @@ toni_exchange *http_exchange_create(const toni_host *host, struct MHD_Connection
 
 /** @param exchange  NULL is fine. */
 void http_exchange_destroy(toni_exchange *exchange);
+
+/** @return Whether an answer of that status has content (RFC 9110, section 15). */
+bool http_has_content(uint32_t status);
 
 /** Takes back what has been answered so far, and answers with a line of text.
  * @param field  NULL, or the name of a header field, with

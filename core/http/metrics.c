@@ -338,6 +338,7 @@ static void write_answers(struct exposition *exposition, const char *service,
                           counter_read(&answers[i]));
 }
 
+/* Of an exchange a stream makes one that was answered, so it can't be ended or stalled by itself. */
 static void write_kept(struct exposition *exposition, const struct kept_list *kept)
 {
     static const char *const outcomes[KEPT_OUTCOME_COUNT] = {
@@ -350,9 +351,18 @@ static void write_kept(struct exposition *exposition, const struct kept_list *ke
                 counter_read(&kept->waiting));
     exposition_family(exposition, "toni_http_kept_total", "counter",
                       "HTTP exchanges that services have kept, by what became of them.");
-    for (unsigned i = 0; i < KEPT_OUTCOME_COUNT; i++)
+    for (unsigned i = KEPT_ANSWERED; i <= KEPT_REFUSED; i++)
         exposition_number(exposition, LABELS({"outcome", outcomes[i]}),
                           counter_read(&kept->outcomes[i]));
+    write_gauge(exposition, "toni_http_streams", "HTTP answers that services are streaming.",
+                counter_read(&kept->streams));
+    exposition_family(exposition, "toni_http_streams_total", "counter",
+                      "HTTP answers that services have streamed, by what ended them.");
+    for (unsigned i = 0; i < KEPT_OUTCOME_COUNT; i++) {
+        if (i != KEPT_LATE && i != KEPT_REFUSED)
+            exposition_number(exposition, LABELS({"outcome", outcomes[i]}),
+                              counter_read(&kept->streamed[i]));
+    }
 }
 
 static void write_http(struct exposition *exposition, const struct http_server *http)

@@ -69,7 +69,8 @@ static void call_instance(struct instance *instance, toni_exchange *exchange)
     exchange->instance = NULL;
     if (result == TONI_OK && keeping_has(exchange))
         return;
-    keeping_end(exchange);
+    if (keeping_end(exchange, KEPT_WITHDRAWN) == KEPT_REFUSED)
+        exchange->is_keep_refused = true;
     if (exchange->is_keep_refused && exchange->answer.status == 0) {
         http_exchange_refuse(exchange, 503, "Too many requests wait for an answer.\n",
                              "Retry-After", HTTP_RETRY_AFTER);
@@ -126,6 +127,14 @@ static void count_answer(struct http_server *server, const toni_exchange *exchan
 {
     struct counter *answers = exchange->service ? exchange->service->answers : server->answers;
     counter_add_shared(&answers[exchange->answer.status / 100 - 1], 1);
+}
+
+/* The head of the answer; what follows it, and until when, is streaming.h's. */
+static enum MHD_Result send_stream(struct http_server *server, toni_exchange *exchange)
+{
+    exchange->is_last |= atomic_load(&server->draining);
+    count_answer(server, exchange);
+    return http_exchange_send(exchange) ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result send_answer(struct http_server *server, toni_exchange *exchange)
@@ -202,6 +211,8 @@ static enum MHD_Result look_at_kept(struct http_server *server, toni_exchange *e
     case KEEPING_SLEEPS:
         http_deadlines_enter(&server->deadlines, exchange->connection, HTTP_KEPT);
         return MHD_YES;
+    case KEEPING_STREAMS:
+        return send_stream(server, exchange);
     case KEEPING_ENDS:
         exchange->is_answered = true;
         return MHD_NO;
@@ -251,8 +262,8 @@ static bool head_takes_too_much(struct MHD_Connection *mhd)
 static enum MHD_Result take_head(struct http_server *server, toni_exchange *exchange,
                                  const char *method, const char *version)
 {
-    bool is_head = strcmp(method, "HEAD") == 0; /* libmicrohttpd leaves its content out */
-    exchange->method = is_head ? "GET" : method;
+    exchange->is_head = strcmp(method, "HEAD") == 0; /* libmicrohttpd leaves its content out */
+    exchange->method = exchange->is_head ? "GET" : method;
     if (head_takes_too_much(exchange->mhd)) {
         return cut(server, exchange, 431, "431 Request Header Fields Too Large", "",
                    "The head of the request is too large.\n");
@@ -350,7 +361,7 @@ static void end_exchange(struct http_server *server, struct http_connection *con
     connection->exchange = NULL;
     if (!exchange)
         return;
-    keeping_end(exchange);
+    (void)keeping_end(exchange, KEPT_GONE);
     if (exchange->charged > 0)
         http_deadlines_note_body(&server->deadlines, connection, 0);
     atomic_fetch_sub(&server->body_bytes, exchange->charged);
@@ -382,6 +393,7 @@ static toni_exchange *begin_exchange(struct http_server *server, struct http_con
     toni_exchange *exchange = http_exchange_create(server->host, mhd, connection, target);
     if (!exchange)
         return NULL;
+    exchange->deadlines = &server->deadlines;
     connection->exchange = exchange;
     atomic_fetch_add(&server->requests, 1);
     http_deadlines_enter(&server->deadlines, connection, HTTP_READING);

@@ -36,6 +36,7 @@ struct http_server *http_server_create(const toni_host *host, struct slots *slot
     server->deadlines.swept = sweep_kept;
     server->deadlines.swept_data = slots;
     slots->kept.most = limits->http_kept;
+    slots->kept.most_streams = limits->http_streams;
     server->host = host;
     server->slots = slots;
     server->limits = *limits;
@@ -178,6 +179,7 @@ void http_server_drain(struct http_server *server)
     atomic_store(&server->refusing, true);
     if (atomic_exchange(&server->draining, true))
         return;
+    kept_end_streams(&server->slots->kept);
     for (size_t i = 0; i < server->listener_count; i++)
         listener_close(&server->listeners[i].socket);
 }
@@ -186,6 +188,7 @@ void http_server_leave(struct http_server *server)
 {
     if (atomic_exchange(&server->draining, true))
         return;
+    kept_end_streams(&server->slots->kept);
     for (size_t i = 0; i < server->listener_count; i++) {
         listener_leave(&server->listeners[i].socket);
         listener_close(&server->listeners[i].socket);

@@ -4,9 +4,9 @@
 #include <stddef.h>
 #include <toni/error.h>
 
-int kept_list_init(struct kept_list *list, uint64_t most)
+int kept_list_init(struct kept_list *list, uint64_t most, uint64_t most_streams)
 {
-    *list = (struct kept_list){.most = most};
+    *list = (struct kept_list){.most = most, .most_streams = most_streams};
     hash_table_init(&list->by_id);
     return pthread_mutex_init(&list->lock, NULL) ? -1 : 0;
 }
@@ -42,7 +42,7 @@ static int32_t admit(struct kept_list *list, struct kept *kept)
     kept->list = list;
     kept->id = ++list->last_id;
     kept->outcome = KEPT_WAITS;
-    kept->is_asleep = false;
+    kept->is_asleep = kept->is_stream = false;
     kept->previous = NULL;
     kept->next = list->first;
     if (kept->next)
@@ -64,17 +64,15 @@ int32_t kept_begin(struct kept_list *list, struct kept *kept, uint64_t *id)
     return error;
 }
 
-bool kept_sleep(struct kept *kept, void (*sleep)(struct kept *kept))
+void kept_hold(struct kept *kept)
 {
-    struct kept_list *list = kept->list;
-    pthread_mutex_lock(&list->lock);
-    const bool waits = kept->outcome == KEPT_WAITS;
-    if (waits) {
-        kept->is_asleep = true;
-        sleep(kept);
-    }
-    pthread_mutex_unlock(&list->lock);
-    return waits;
+    pthread_mutex_lock(&kept->list->lock);
+}
+
+void kept_sleep(struct kept *kept, void (*sleep)(struct kept *kept))
+{
+    kept->is_asleep = true;
+    sleep(kept);
 }
 
 /* Under the lock. */
@@ -89,8 +87,10 @@ static void settle(struct kept *kept, enum kept_outcome outcome)
     if (kept->next)
         kept->next->previous = kept->previous;
     kept->outcome = outcome;
-    counter_add(&list->waiting, (uint64_t)-1);
-    counter_add(&list->outcomes[outcome], 1);
+    counter_add(kept->is_stream ? &list->streams : &list->waiting, (uint64_t)-1);
+    counter_add(kept->is_stream ? &list->streamed[outcome] : &list->outcomes[outcome], 1);
+    if (kept->is_stream)
+        kept->over(kept);
 }
 
 enum kept_outcome kept_end(struct kept *kept, enum kept_outcome outcome)
@@ -123,21 +123,41 @@ void kept_unlock(struct kept *kept)
     pthread_mutex_unlock(&kept->list->lock);
 }
 
+void kept_wake(struct kept *kept)
+{
+    if (!kept->is_asleep)
+        return;
+    kept->is_asleep = false;
+    kept->wake(kept);
+}
+
 void kept_decide(struct kept *kept, enum kept_outcome outcome)
 {
     settle(kept, outcome);
-    if (kept->is_asleep) {
-        kept->is_asleep = false;
-        kept->wake(kept);
-    }
+    kept_wake(kept);
+}
+
+int32_t kept_stream(struct kept *kept)
+{
+    struct kept_list *list = kept->list;
+    if (list->takes_no_streams)
+        return TONI_ERR_CLOSING;
+    if (counter_read(&list->streams) >= list->most_streams)
+        return TONI_ERR_LIMIT;
+    kept->is_stream = true;
+    counter_add(&list->waiting, (uint64_t)-1);
+    counter_add(&list->outcomes[KEPT_ANSWERED], 1);
+    counter_add(&list->streams, 1);
+    kept_wake(kept);
+    return TONI_OK;
 }
 
 /* @param instance  NULL: of all. */
-static void withdraw(struct kept_list *list, const struct instance *instance)
+static void withdraw(struct kept_list *list, const struct instance *instance, bool only_streams)
 {
     for (struct kept *each = list->first, *next; each; each = next) {
         next = each->next;
-        if (!instance || each->instance == instance)
+        if ((!instance || each->instance == instance) && (each->is_stream || !only_streams))
             kept_decide(each, KEPT_WITHDRAWN);
     }
 }
@@ -145,16 +165,34 @@ static void withdraw(struct kept_list *list, const struct instance *instance)
 void kept_withdraw(struct kept_list *list, const struct instance *instance)
 {
     pthread_mutex_lock(&list->lock);
-    withdraw(list, instance);
+    withdraw(list, instance, false);
+    pthread_mutex_unlock(&list->lock);
+}
+
+void kept_end_streams(struct kept_list *list)
+{
+    pthread_mutex_lock(&list->lock);
+    list->takes_no_streams = true;
+    withdraw(list, NULL, true);
     pthread_mutex_unlock(&list->lock);
 }
 
 void kept_close(struct kept_list *list)
 {
     pthread_mutex_lock(&list->lock);
-    list->is_closed = true;
-    withdraw(list, NULL);
+    list->is_closed = list->takes_no_streams = true;
+    withdraw(list, NULL, false);
     pthread_mutex_unlock(&list->lock);
+}
+
+/* Under the lock. */
+static enum kept_outcome look_at(struct kept *kept, uint64_t now_ms)
+{
+    if (!kept->is_stream && kept->due_ms <= now_ms)
+        return KEPT_LATE;
+    if ((kept->is_stream || kept->is_asleep) && kept->is_gone(kept))
+        return KEPT_GONE;
+    return kept->is_stream && kept->is_stalled(kept, now_ms) ? KEPT_STALLED : KEPT_WAITS;
 }
 
 void kept_sweep(struct kept_list *list, uint64_t now_ms)
@@ -162,10 +200,9 @@ void kept_sweep(struct kept_list *list, uint64_t now_ms)
     pthread_mutex_lock(&list->lock);
     for (struct kept *each = list->first, *next; each; each = next) {
         next = each->next;
-        if (each->due_ms <= now_ms)
-            kept_decide(each, KEPT_LATE);
-        else if (each->is_asleep && each->is_gone(each))
-            kept_decide(each, KEPT_GONE);
+        const enum kept_outcome outcome = look_at(each, now_ms);
+        if (outcome != KEPT_WAITS)
+            kept_decide(each, outcome);
     }
     pthread_mutex_unlock(&list->lock);
 }

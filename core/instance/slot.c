@@ -31,7 +31,7 @@ int slots_init(struct slots *slots)
     pthread_mutexattr_destroy(&attributes);
     if (error)
         return -1;
-    if (!kept_list_init(&slots->kept, limits_default().http_kept))
+    if (!kept_list_init(&slots->kept, limits_default().http_kept, limits_default().http_streams))
         return 0;
     pthread_mutex_destroy(&slots->lock);
     return -1;

@@ -21,10 +21,19 @@
 #include <toni/task.h>
 
 /** Which function of toni/task.h has asked for it. */
-enum task_kind { TASK_AFTER, TASK_EVERY, TASK_POST, TASK_WORK, TASK_RECEIPT, TASK_WATCH };
+enum task_kind {
+    TASK_AFTER,
+    TASK_EVERY,
+    TASK_POST,
+    TASK_WORK,
+    TASK_RECEIPT,
+    TASK_WATCH,
+    TASK_NOTICE
+};
 
 enum task_place {
-    TASK_WAITS,  /* in its instance's list alone: for tasks_open(), or for tasks_cancel() */
+    TASK_WAITS,  /* in its instance's list alone: for tasks_open(), tasks_cancel(), a receipt, or
+                    something to be told */
     TASK_DUE,    /* in its list's `due` */
     TASK_JOB,    /* in `jobs` */
     TASK_QUEUED, /* a job, behind TASKS_JOBS_OF_ONE others of its instance */
@@ -35,14 +44,15 @@ enum task_place {
 struct task {
     struct due due;        /* first; its number is the timer's id */
     struct hash_node node; /* of a timer, until it begins for the last time or is cancelled; of a
-                              receipt, until it comes; of a watch, until it is cancelled */
+                              receipt, until it comes; of a watch, until it is cancelled; of a
+                              notice, until it tells of the end */
     struct task *previous, *next; /* of the instance */
     struct task *next_job;        /* while it is queued */
     struct instance *instance;
     enum task_kind kind;
     enum task_place place;
     bool is_cancelled;
-    bool has_worked; /* its job has ended, or its receipt has come */
+    bool has_worked; /* its job has ended, its receipt has come, or it tells of the end */
     uint64_t period_ns;
     toni_run_fn run;
     toni_job_fn job;
@@ -54,6 +64,9 @@ struct task {
     int fd;                 /* of a watch: the host's own; -1: it is closed */
     uint32_t events, ready; /* of a watch: what is asked for, and what it is ready for now */
     bool is_ready;
+    toni_stream_fn on_stream;
+    toni_exchange_id exchange;
+    uint32_t news, telling; /* of a notice, TONI_STREAM_…: to be told; being told */
     void *data;
     toni_release_fn release;
 };
@@ -129,7 +142,8 @@ void task_job_ended(struct tasks *tasks, struct task_list *list);
 /** Takes a task out of the heap that it is in, if it is in one. */
 void task_take_back(struct tasks *tasks, struct task *task);
 
-/** Lets a timer, receipt or watch be found by its number. @return 0, or -1 on no memory. */
+/** Lets a timer, receipt, watch or notice be found by its number.
+ * @return 0, or -1 on no memory. */
 int task_remember(struct tasks *tasks, struct task *task);
 
 /** From now on it can't be found. */
@@ -138,8 +152,17 @@ void task_forget(struct tasks *tasks, struct task *task);
 /** Closes the descriptor of a watch, once. Not under the lock: that may take its time. */
 void task_close(struct tasks *tasks, struct task *task);
 
-/** @return The timer, receipt or watch of that number, if it can still be found; or NULL. */
+/** @return The timer, receipt, watch or notice of that number, if it can still be found; or NULL.
+ */
 struct task *task_find(struct tasks *tasks, uint64_t number);
+
+/** Asks for a task, as the functions of toni/task.h do.
+ * @param wanted  Copied. @return The task's number, or an error. */
+int64_t task_ask(toni_context *context, const struct task *wanted, uint64_t delay_ms);
+
+/** Takes back a task that is known by its number, as if it had never been asked for.
+ * @return Whether it is gone; if not, its instance has ended meanwhile and has released it. */
+bool task_take_back_numbered(struct tasks *tasks, uint64_t number);
 
 static inline bool task_is_timer(const struct task *task)
 {
@@ -149,7 +172,8 @@ static inline bool task_is_timer(const struct task *task)
 /** @return Whether others know the task by its number, at first. */
 static inline bool task_is_numbered(const struct task *task)
 {
-    return task_is_timer(task) || task->kind == TASK_RECEIPT || task->kind == TASK_WATCH;
+    return task_is_timer(task) || task->kind == TASK_RECEIPT || task->kind == TASK_WATCH ||
+           task->kind == TASK_NOTICE;
 }
 
 #endif

@@ -59,14 +59,13 @@ static int32_t admit(struct tasks *tasks, struct task *task, uint64_t delay_ns, 
     return TONI_OK;
 }
 
-/* @param wanted  Copied. @return The task's number, or an error. */
-static int64_t ask(toni_context *context, const struct task *wanted, uint64_t delay_ms)
+int64_t task_ask(toni_context *context, const struct task *wanted, uint64_t delay_ms)
 {
     struct instance *instance = instance_of(context);
     struct tasks *tasks = instance->tasks.tasks;
 
-    if ((!wanted->run && !wanted->job && !wanted->notify && !wanted->watch) ||
-        delay_ms > TONI_TASK_MOST_MS)
+    const bool has_nothing = !wanted->run && !wanted->job && !wanted->notify && !wanted->watch;
+    if ((has_nothing && wanted->kind != TASK_NOTICE) || delay_ms > TONI_TASK_MOST_MS)
         return TONI_ERR_INVALID;
     if (!tasks)
         return TONI_ERR_CLOSING;
@@ -93,7 +92,7 @@ static int64_t context_after(toni_context *context, uint64_t delay_ms, toni_run_
 {
     const struct task task = {.kind = TASK_AFTER, .run = run, .data = data, .release = release};
 
-    return ask(context, &task, delay_ms);
+    return task_ask(context, &task, delay_ms);
 }
 
 static int64_t context_every(toni_context *context, uint64_t period_ms, toni_run_fn run, void *data,
@@ -105,7 +104,7 @@ static int64_t context_every(toni_context *context, uint64_t period_ms, toni_run
                               .release = release,
                               .period_ns = period_ms * NS_PER_MS};
 
-    return period_ms > 0 ? ask(context, &task, period_ms) : TONI_ERR_INVALID;
+    return period_ms > 0 ? task_ask(context, &task, period_ms) : TONI_ERR_INVALID;
 }
 
 static int32_t without_number(int64_t result)
@@ -118,7 +117,7 @@ static int32_t context_post(toni_context *context, toni_run_fn run, void *data,
 {
     const struct task task = {.kind = TASK_POST, .run = run, .data = data, .release = release};
 
-    return without_number(ask(context, &task, 0));
+    return without_number(task_ask(context, &task, 0));
 }
 
 static int32_t context_work(toni_context *context, toni_job_fn job, toni_done_fn done, void *data,
@@ -127,7 +126,7 @@ static int32_t context_work(toni_context *context, toni_job_fn job, toni_done_fn
     const struct task task = {
         .kind = TASK_WORK, .job = job, .done = done, .data = data, .release = release};
 
-    return without_number(ask(context, &task, 0));
+    return without_number(task_ask(context, &task, 0));
 }
 
 /* A timer or watch is released by a thread that runs tasks: at once, unless it is running. */
@@ -185,7 +184,7 @@ static int64_t context_watch(toni_context *context, int32_t fd, uint32_t events,
 
     if (fd < 0 || events == 0 || (events & ~(TONI_READABLE | TONI_WRITABLE)) != 0)
         return TONI_ERR_INVALID;
-    return ask(context, &task, 0);
+    return task_ask(context, &task, 0);
 }
 
 static int32_t context_unwatch(toni_context *context, int64_t watch)
@@ -236,9 +235,7 @@ static void on_finished(struct receipt *receipt)
     free(sent);
 }
 
-/* Takes back the task of a receipt, since nothing was sent. @return Whether it is gone as if it
- * had never been asked for; if not, its instance has ended meanwhile and has released it. */
-static bool take_back(struct tasks *tasks, uint64_t number)
+bool task_take_back_numbered(struct tasks *tasks, uint64_t number)
 {
     pthread_mutex_lock(&tasks->lock);
     struct task *task = recall(tasks, number);
@@ -257,7 +254,7 @@ static int32_t target_send_with_receipt(toni_target *target, const toni_message 
     const struct task task = {
         .kind = TASK_RECEIPT, .notify = notify, .data = data, .release = release};
     struct sent *sent = calloc(1, sizeof *sent);
-    const int64_t number = sent ? ask(context, &task, 0) : TONI_ERR_NO_MEMORY;
+    const int64_t number = sent ? task_ask(context, &task, 0) : TONI_ERR_NO_MEMORY;
 
     if (number < 0) {
         toni_target_destroy(target);
@@ -271,7 +268,7 @@ static int32_t target_send_with_receipt(toni_target *target, const toni_message 
     if (result >= 0)
         return result;
     free(sent);
-    return take_back(tasks, (uint64_t)number) ? result : 0;
+    return task_take_back_numbered(tasks, (uint64_t)number) ? result : 0;
 }
 
 void tasks_fill_table(toni_host *table)

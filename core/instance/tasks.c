@@ -2,11 +2,13 @@
 #include "instance/task.h"
 
 #include "base/clock.h"
+#include "instance/notice.h"
 
 #include <stdlib.h>
 
 /* By enum task_kind; how callbacks are called in the log. */
-static const char *const kind_names[] = {"after", "every", "post", "work", "receipt", "watch"};
+static const char *const kind_names[] = {"after",   "every", "post",  "work",
+                                         "receipt", "watch", "stream"};
 
 /* --- Running */
 
@@ -49,6 +51,8 @@ static bool may_begin(struct tasks *tasks, struct task *task)
     const bool may = !task->is_cancelled && task->instance->tasks.state == TASK_LIST_OPEN;
     if (may && task->kind == TASK_AFTER)
         task_forget(tasks, task);
+    if (may && task->kind == TASK_NOTICE)
+        notice_begin(tasks, task);
     pthread_mutex_unlock(&tasks->lock);
     return may;
 }
@@ -63,6 +67,8 @@ static void call(struct task *task)
         task->notify(task->instance->self, task->data, &task->receipt);
     else if (task->kind == TASK_WATCH)
         task->watch(task->instance->self, task->data, task->ready);
+    else if (task->kind == TASK_NOTICE)
+        notice_tell(task);
     else
         task->run(task->instance->self, task->data);
     counter_add_shared(&task->instance->figures->tasks_run, 1);
@@ -84,7 +90,8 @@ static void schedule_next(struct task *task, uint64_t now_ns)
  * and the caller's to release. If not, it must not be touched any more. */
 static bool settle(struct tasks *tasks, struct task *task, bool was_called)
 {
-    const bool goes_on = task->kind == TASK_EVERY || task->kind == TASK_WATCH;
+    const bool goes_on = task->kind == TASK_EVERY || task->kind == TASK_WATCH ||
+                         (task->kind == TASK_NOTICE && !task->has_worked);
     bool is_over = !goes_on && was_called;
 
     pthread_mutex_lock(&tasks->lock);
@@ -96,7 +103,8 @@ static bool settle(struct tasks *tasks, struct task *task, bool was_called)
         task->is_ready = false;
         task_put(tasks, task);
     } else if (!is_over) {
-        schedule_next(task, tasks->now_ns());
+        if (task->kind == TASK_EVERY)
+            schedule_next(task, tasks->now_ns());
         task_put(tasks, task);
     }
     pthread_mutex_unlock(&tasks->lock);

@@ -40,8 +40,10 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(http_body_bytes, 1048576, 0, 1073741824, LIMIT_GATEWAY) /* of a service, too */              \
     X(http_body_bytes_total, 67108864, 1, 1099511627776, LIMIT_HOST)                               \
     X(http_request_ms, 10000, 1, 3600000, LIMIT_HOST)                                              \
-    X(http_kept, 500, 0, 1000000, LIMIT_HOST)          /* exchanges that are answered later */     \
-    X(http_kept_ms, 30000, 1, 86400000, LIMIT_GATEWAY) /* how long each may wait */                \
+    X(http_kept, 500, 0, 1000000, LIMIT_HOST)    /* exchanges that are answered later */           \
+    X(http_streams, 250, 0, 1000000, LIMIT_HOST) /* answers that go on and on */                   \
+    X(http_stream_bytes, 65536, 1, 16777216, LIMIT_GATEWAY) /* of each, that wait to be read */    \
+    X(http_kept_ms, 30000, 1, 86400000, LIMIT_GATEWAY)      /* how long each may wait */           \
     X(http_connections, 1000, 1, 1000000, LIMIT_HOST)                                              \
     X(state_bytes, 67108864, 0, 1099511627776, LIMIT_GATEWAY) /* that export_state may write */    \
     X(swap_ms, 1000, 1, 3600000, LIMIT_HOST)                                                       \

@@ -250,6 +250,7 @@ static void check_limits(const struct limits *now, const struct limits *next,
     X(outbox_bytes_total)                                                                          \
     X(http_body_bytes_total)                                                                       \
     X(http_request_ms)                                                                             \
+    X(http_streams)                                                                                \
     X(http_kept)                                                                                   \
     X(http_connections)
     const struct value *at = place_of(config, "limits");

@@ -138,6 +138,13 @@ struct toni_host {
     int64_t (*context_watch)(toni_context *context, int32_t fd, uint32_t events, toni_watch_fn run,
                              void *data, toni_release_fn release);
     int32_t (*context_unwatch)(toni_context *context, int64_t watch);
+
+    /* http.h: streams */
+    int32_t (*exchange_begin)(toni_context *context, toni_exchange_id id, uint32_t status,
+                              toni_str content_type, toni_stream_fn notify, void *data,
+                              toni_release_fn release);
+    int32_t (*exchange_write)(toni_context *context, toni_exchange_id id, toni_str bytes);
+    int32_t (*exchange_end)(toni_context *context, toni_exchange_id id);
 };
 
 /** The frozen first member of every handle, read.

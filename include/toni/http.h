@@ -22,7 +22,10 @@
 #ifndef TONI_HTTP_H
 #define TONI_HTTP_H
 
+#include <toni/error.h>
 #include <toni/host.h>
+
+#include <stdlib.h>
 
 /* Parts of a request, for toni_host.exchange_part. */
 #define TONI_EXCHANGE_METHOD                                                                       \
@@ -162,8 +165,8 @@ static inline int32_t toni_exchange_keep(toni_exchange *exchange, uint64_t limit
  * @param content_type  As toni_exchange_answer.
  * @param body          Copied.
  * @return TONI_OK, and it will go out; TONI_ERR_NOT_FOUND: it does not wait any more: it was
- * answered, its time is over, or its client has gone; TONI_ERR_INVALID (status or type),
- * TONI_ERR_NO_MEMORY: it still waits.
+ * answered, its time is over, or its client has gone; TONI_ERR_INVALID (status or type; it
+ * streams), TONI_ERR_NO_MEMORY: it still waits.
  * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_exchange_answer_kept(toni_context *context, toni_exchange_id id,
                                                 uint32_t status, toni_str content_type,
@@ -172,8 +175,9 @@ static inline int32_t toni_exchange_answer_kept(toni_context *context, toni_exch
     return toni_host_of(context)->kept_answer(context, id, status, content_type, body);
 }
 
-/** Adds a header field to the answer of an exchange that was kept, before that is given.
- * @return As toni_exchange_add_header; TONI_ERR_NOT_FOUND: it does not wait any more.
+/** Adds a header field to the answer of an exchange that was kept, before that is given or begun.
+ * @return As toni_exchange_add_header; TONI_ERR_INVALID also for a stream that has begun;
+ * TONI_ERR_NOT_FOUND: it does not wait any more.
  * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_exchange_add_header_kept(toni_context *context, toni_exchange_id id,
                                                     toni_str name, toni_str value)
@@ -181,12 +185,130 @@ static inline int32_t toni_exchange_add_header_kept(toni_context *context, toni_
     return toni_host_of(context)->kept_add_header(context, id, name, value);
 }
 
-/** Tells whether an exchange still waits for its answer, so that long work can stop early. A client
- * that has gone is noticed within a quarter of a second.
+/** Tells whether an exchange still waits for its answer, or streams it, so that long work can stop
+ * early. A client that has gone is noticed within a quarter of a second.
  * @return 1, or 0, which it stays. @thread Any. @since ABI 1.0 */
 static inline int32_t toni_exchange_is_kept(toni_context *context, toni_exchange_id id)
 {
     return toni_host_of(context)->kept_is_waiting(context, id);
+}
+
+/* --- Streams: answers that go on, such as Server-Sent Events. The head of the answer goes out at
+ * once, and then whatever is written; `http_request_ms` is over with the head, and a stream may
+ * last as long as the service likes. Up to `http_stream_bytes` of gateways.conf wait for a client
+ * that reads slowly. It loses its connection if it has taken nothing for `stalled_ms`.
+ *
+ *     static void on_stream(void *self, void *data, toni_exchange_id stream, uint32_t what)
+ *     {
+ *         struct feed *feed = data;
+ *         if (what == TONI_STREAM_ENDED)
+ *             feed_forget(self, feed); // `release` frees it
+ *         else
+ *             feed_go_on(self, feed, stream);
+ *     }
+ *
+ *     int32_t result = toni_exchange_keep(exchange, 0, &id);
+ *     if (result == TONI_OK)
+ *         result = toni_exchange_begin(context, id, 200, TONI_LIT("text/event-stream"), on_stream,
+ *                                      feed, free);
+ *
+ * A stream ends by toni_exchange_end; the host ends it when its client has gone, when the instance
+ * is swapped or removed, and as soon as the host stops or is restarted. What the service has not
+ * ended is cut off: what was written goes out, and then the connection ends without the end of the
+ * answer, so that nobody takes a part for the whole. (An EventSource connects again.) */
+
+/** Answers an exchange that was kept by a stream; also while its `on_request` still runs.
+ * @param context       Of the instance that has kept it.
+ * @param status        One whose answer has content: 200 to 599, but for 204, 205 and 304.
+ * @param content_type  As toni_exchange_answer.
+ * @param notify        Called as a task of the instance: TONI_STREAM_DRAINED each time that the
+ * stream was above half of `http_stream_bytes`, or a write was refused, and is below a quarter;
+ * TONI_STREAM_ENDED once, as its last, whoever ended it. NULL: nothing is told.
+ * @param data          Handed to @p notify and @p release; may be NULL.
+ * @param release       Called once when all that is over, also if the instance ends before; may be
+ * NULL.
+ * @return TONI_OK. TONI_ERR_INVALID (status or type; it streams already), TONI_ERR_NOT_FOUND (it
+ * does not wait any more), TONI_ERR_NO_MEMORY before that: nothing has changed. TONI_ERR_LIMIT
+ * (`http_streams` of gateways.conf), TONI_ERR_CLOSING (the host or the instance ends): it is
+ * answered 503. After an error neither @p notify nor @p release is called.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_exchange_begin(toni_context *context, toni_exchange_id id,
+                                          uint32_t status, toni_str content_type,
+                                          toni_stream_fn notify, void *data,
+                                          toni_release_fn release)
+{
+    return toni_host_of(context)->exchange_begin(context, id, status, content_type, notify, data,
+                                                 release);
+}
+
+/** Writes to a stream: all of it or nothing.
+ * @param bytes  Copied.
+ * @return TONI_OK; TONI_ERR_FULL (too much waits already: TONI_STREAM_DRAINED tells when to go on),
+ * TONI_ERR_TOO_BIG (more than `http_stream_bytes` at once), TONI_ERR_NOT_FOUND (it has ended),
+ * TONI_ERR_INVALID (it has not begun), TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_exchange_write(toni_context *context, toni_exchange_id stream,
+                                          toni_str bytes)
+{
+    return toni_host_of(context)->exchange_write(context, stream, bytes);
+}
+
+/** Ends a stream: what was written goes out, then the end of the answer.
+ * @return TONI_OK; TONI_ERR_NOT_FOUND (it has ended), TONI_ERR_INVALID (it has not begun).
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_exchange_end(toni_context *context, toni_exchange_id stream)
+{
+    return toni_host_of(context)->exchange_end(context, stream);
+}
+
+/** Puts together a Server-Sent Event. Internal to toni_exchange_write_event.
+ * @param into  Room for all: NULL only counts. @return Its size. */
+static inline size_t toni_event_put(char *into, toni_str event, toni_str data)
+{
+    size_t size = 0;
+    const char *const heads[] = {"event: ", "data: "};
+    for (size_t part = event.size > 0 ? 0 : 1; part < 2; part++) {
+        const toni_str text = part == 0 ? event : data;
+        for (size_t at = 0, begins = 1; at <= text.size; at++) {
+            const int byte = at < text.size ? text.data[at] : '\n';
+            const int before = at > 0 ? text.data[at - 1] : ' ';
+            const size_t head = strlen(heads[part]);
+            if (at < text.size && byte == '\n' && before == '\r')
+                continue; /* one end of a line, of two bytes */
+            if (begins && into)
+                memcpy(into + size, heads[part], head);
+            size += begins ? head : 0;
+            begins = byte == '\n' || byte == '\r';
+            if (into)
+                into[size] = (char)(begins ? '\n' : byte);
+            size++;
+        }
+    }
+    if (into)
+        into[size] = '\n';
+    return size + 1;
+}
+
+/** Writes a Server-Sent Event (WHATWG HTML, section 9.2) to a stream whose type is
+ * "text/event-stream".
+ * @param event  Its name; empty: "message". Without ends of lines.
+ * @param data   UTF-8; may have several lines.
+ * @return As toni_exchange_write; TONI_ERR_INVALID also for a name with an end of a line.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_exchange_write_event(toni_context *context, toni_exchange_id stream,
+                                                toni_str event, toni_str data)
+{
+    if (event.size > 0 &&
+        (memchr(event.data, '\n', event.size) || memchr(event.data, '\r', event.size)))
+        return TONI_ERR_INVALID;
+    const size_t size = toni_event_put(NULL, event, data);
+    char *text = (char *)malloc(size);
+    if (!text)
+        return TONI_ERR_NO_MEMORY;
+    (void)toni_event_put(text, event, data);
+    const int32_t result = toni_exchange_write(context, stream, toni_str_make(text, size));
+    free(text);
+    return result;
 }
 
 #endif

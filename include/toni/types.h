@@ -44,6 +44,14 @@ typedef uint64_t toni_client_id;
 /** An HTTP exchange that is answered later (http.h): never 0, never reused while the host runs. */
 typedef uint64_t toni_exchange_id;
 
+/* What a stream tells. */
+#define TONI_STREAM_DRAINED 1u /**< it was above half of what may wait, and is below a quarter */
+#define TONI_STREAM_ENDED 2u   /**< whoever ended it; nothing is told after that */
+
+/** Tells an instance of a stream, see toni_exchange_begin. @param data  As it was given.
+ * @param what  TONI_STREAM_DRAINED or TONI_STREAM_ENDED. */
+typedef void (*toni_stream_fn)(void *self, void *data, toni_exchange_id stream, uint32_t what);
+
 /** Bytes that a client's name needs, the NUL included. */
 #define TONI_CLIENT_NAME_SIZE 17
 

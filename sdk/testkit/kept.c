@@ -1,7 +1,8 @@
-/* HTTP exchanges that a service under test has kept, to answer them later. */
+/* HTTP exchanges that a service under test has kept, to answer them later or by a stream. */
 #include "toni_testkit_private.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* @param id  0 finds a place for one more. */
 static toni_fake_exchange **find_kept(toni_fake_host *host, toni_exchange_id id)
@@ -35,12 +36,139 @@ static int32_t exchange_keep(toni_exchange *exchange, uint64_t limit_ms, toni_ex
     return TONI_OK;
 }
 
-void toni_fake_exchange_withdraw(toni_fake_exchange *exchange)
+/* No id leads to it any more. */
+static void forget(toni_fake_exchange *exchange)
 {
     toni_fake_exchange **place = exchange->id ? find_kept(host_of(exchange), exchange->id) : NULL;
     exchange->id = 0;
     if (place)
         *place = NULL;
+}
+
+/* --- Streams: told as tasks are, when time passes, or at once by what the test does */
+
+static void tell_of_end(toni_fake_exchange *exchange, toni_exchange_id id)
+{
+    const toni_release_fn release = exchange->stream_release;
+    exchange->is_stream = 0;
+    exchange->stream_release = NULL;
+    if (exchange->on_stream)
+        exchange->on_stream(host_of(exchange)->self, exchange->stream_data, id, TONI_STREAM_ENDED);
+    exchange->on_stream = NULL;
+    if (release)
+        release(exchange->stream_data);
+}
+
+void toni_fake_exchange_withdraw(toni_fake_exchange *exchange)
+{
+    const toni_exchange_id id = exchange->id;
+    forget(exchange);
+    if (exchange->is_stream)
+        tell_of_end(exchange, id);
+}
+
+void toni_fake_exchange_drain(toni_fake_exchange *exchange)
+{
+    ck_assert_msg(exchange->is_stream && exchange->id, "no stream, or one that has ended");
+    exchange->is_full = 0;
+    if (exchange->on_stream)
+        exchange->on_stream(host_of(exchange)->self, exchange->stream_data, exchange->id,
+                            TONI_STREAM_DRAINED);
+}
+
+/* A value of a header field. */
+static int is_type(toni_str type)
+{
+    for (size_t i = 0; i < type.size; i++) {
+        if ((unsigned char)type.data[i] < ' ' || type.data[i] == 0x7f)
+            return 0;
+    }
+    return 1;
+}
+
+static int32_t exchange_begin(toni_context *context, toni_exchange_id id, uint32_t status,
+                              toni_str content_type, toni_stream_fn notify, void *data,
+                              toni_release_fn release)
+{
+    toni_fake_host *host = host_of_context(context);
+    toni_fake_exchange *exchange = kept_of(host, id);
+    const int has_content =
+        status >= 200 && status <= 599 && status != 204 && status != 205 && status != 304;
+    int32_t refusal = exchange ? TONI_OK : TONI_ERR_NOT_FOUND;
+    if (!has_content || !is_type(content_type) || (exchange && exchange->is_stream))
+        refusal = TONI_ERR_INVALID;
+    fake_record(host, "begin %" PRIu64 " %u %.*s\n", id, status, TONI_STR_ARG(content_type));
+    const int32_t result = fake_answer(host, "begin", refusal);
+    if (result < 0 || !exchange)
+        return result;
+    exchange->status = status;
+    exchange->is_stream = 1;
+    exchange->on_stream = notify;
+    exchange->stream_data = data;
+    exchange->stream_release = release;
+    return TONI_OK;
+}
+
+static int32_t exchange_write(toni_context *context, toni_exchange_id id, toni_str bytes)
+{
+    toni_fake_host *host = host_of_context(context);
+    const toni_fake_exchange *exchange = kept_of(host, id);
+    int32_t refusal = exchange ? TONI_OK : TONI_ERR_NOT_FOUND;
+    if (exchange && !exchange->is_stream)
+        refusal = TONI_ERR_INVALID;
+    else if (exchange && bytes.size > TONI_FAKE_STREAM_MAX)
+        refusal = TONI_ERR_TOO_BIG;
+    else if (exchange && exchange->is_full)
+        refusal = TONI_ERR_FULL;
+    if (bytes.size <= sizeof host->calls / 4)
+        fake_record(host, "write %" PRIu64 " %.*s\n", id, TONI_STR_ARG(bytes));
+    else
+        fake_record(host, "write %" PRIu64 " (%zu bytes)\n", id, bytes.size);
+    return fake_answer(host, "write", refusal);
+}
+
+/* `data` is the exchange; its stream is told even if its memory serves another request by then. */
+struct fake_end {
+    toni_stream_fn notify;
+    void *data;
+    toni_release_fn release;
+    toni_exchange_id id;
+};
+
+static void on_end(void *self, void *data)
+{
+    const struct fake_end *end = data;
+    if (end->notify)
+        end->notify(self, end->data, end->id, TONI_STREAM_ENDED);
+}
+
+static void release_end(void *data)
+{
+    struct fake_end *end = data;
+    if (end->release)
+        end->release(end->data);
+    free(end);
+}
+
+static int32_t exchange_end(toni_context *context, toni_exchange_id id)
+{
+    toni_fake_host *host = host_of_context(context);
+    toni_fake_exchange *exchange = kept_of(host, id);
+    int32_t refusal = exchange ? TONI_OK : TONI_ERR_NOT_FOUND;
+    if (exchange && !exchange->is_stream)
+        refusal = TONI_ERR_INVALID;
+    fake_record(host, "end %" PRIu64 "\n", id);
+    const int32_t result = fake_answer(host, "end", refusal);
+    if (result < 0 || !exchange)
+        return result;
+    struct fake_end *end = malloc(sizeof *end);
+    ck_assert_ptr_nonnull(end);
+    *end =
+        (struct fake_end){exchange->on_stream, exchange->stream_data, exchange->stream_release, id};
+    exchange->is_stream = 0;
+    forget(exchange);
+    fake_add_task(host, on_end, end, release_end);
+    return result;
 }
 
 static int32_t kept_answer(toni_context *context, toni_exchange_id id, uint32_t status,
@@ -51,12 +179,14 @@ static int32_t kept_answer(toni_context *context, toni_exchange_id id, uint32_t 
     ck_assert_msg(status >= 200 && status <= 599, "%u is no status of an answer", status);
     fake_record(host, "answer_kept %" PRIu64 " %u %.*s %.*s\n", id, status,
                 TONI_STR_ARG(content_type), TONI_STR_ARG(body));
-    const int32_t result =
-        fake_answer(host, "answer_kept", exchange ? TONI_OK : TONI_ERR_NOT_FOUND);
+    int32_t refusal = exchange ? TONI_OK : TONI_ERR_NOT_FOUND;
+    if (exchange && exchange->is_stream)
+        refusal = TONI_ERR_INVALID;
+    const int32_t result = fake_answer(host, "answer_kept", refusal);
     if (result < 0 || !exchange)
         return result;
     exchange->status = status;
-    toni_fake_exchange_withdraw(exchange);
+    forget(exchange);
     return result;
 }
 
@@ -67,7 +197,11 @@ static int32_t kept_add_header(toni_context *context, toni_exchange_id id, toni_
     ck_assert_msg(name.size > 0 && value.size > 0, "a header field without a name or value");
     fake_record(host, "header_kept %" PRIu64 " %.*s: %.*s\n", id, TONI_STR_ARG(name),
                 TONI_STR_ARG(value));
-    return fake_answer(host, "header_kept", kept_of(host, id) ? TONI_OK : TONI_ERR_NOT_FOUND);
+    const toni_fake_exchange *exchange = kept_of(host, id);
+    int32_t refusal = exchange ? TONI_OK : TONI_ERR_NOT_FOUND;
+    if (exchange && exchange->is_stream)
+        refusal = TONI_ERR_INVALID;
+    return fake_answer(host, "header_kept", refusal);
 }
 
 static int32_t kept_is_waiting(toni_context *context, toni_exchange_id id)
@@ -81,4 +215,7 @@ void fake_kept_fill(toni_host *table)
     table->kept_answer = kept_answer;
     table->kept_add_header = kept_add_header;
     table->kept_is_waiting = kept_is_waiting;
+    table->exchange_begin = exchange_begin;
+    table->exchange_write = exchange_write;
+    table->exchange_end = exchange_end;
 }

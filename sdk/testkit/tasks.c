@@ -21,6 +21,13 @@ static int32_t add_task(toni_fake_host *host, const toni_fake_task *wanted, uint
     return TONI_ERR_LIMIT;
 }
 
+void fake_add_task(toni_fake_host *host, toni_run_fn run, void *data, toni_release_fn release)
+{
+    const toni_fake_task task = {.run = run, .data = data, .release = release};
+    if (add_task(host, &task, 0) != TONI_OK)
+        release(data);
+}
+
 static int64_t add_timer(toni_fake_host *host, const char *call, const toni_fake_task *timer,
                          uint64_t delay_ms)
 {

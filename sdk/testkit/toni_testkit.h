@@ -30,6 +30,7 @@
  *     header NAME: VALUE     answer STATUS TYPE BODY (of an HTTP request; BODY as it is)
  *     log LEVEL MESSAGE KEY=VALUE…, fail TEXT     (toni_fail)
  *     keep ID MS             header_kept ID NAME: VALUE     answer_kept ID STATUS TYPE BODY
+ *     begin ID STATUS TYPE   write ID BYTES  end ID         (of a stream; BYTES as they are)
  *     after MS, every MS, cancel_timer ID, post, work
  *     watch FD EVENTS, unwatch ID
  *     state_write SIZE       acquire, release      (state.h)
@@ -270,6 +271,11 @@ typedef struct toni_fake_exchange {
     uint32_t status;     /**< of the answer; 0: none yet */
     toni_exchange_id id; /**< that it is kept by and waits for an answer under; 0: it doesn't */
     int in_callback;
+    int is_stream; /**< its answer has begun; `status` says with what */
+    int is_full;   /**< a write is refused with TONI_ERR_FULL, until toni_fake_exchange_drain */
+    toni_stream_fn on_stream;
+    void *stream_data;
+    toni_release_fn stream_release;
 } toni_fake_exchange;
 
 TONI_BEGIN_DECLS
@@ -513,8 +519,13 @@ int32_t toni_fake_exchange_run(toni_fake_exchange *exchange);
 
 /** Ends the wait of an exchange that the service has kept, as a host does when its client has gone
  * or its time is over: from now on its id is known no more. To be called before the memory of an
- * exchange goes that was kept and not answered. */
+ * exchange goes that was kept and not answered. A stream is told TONI_STREAM_ENDED, here, and by
+ * toni_exchange_end when time passes (toni_fake_host_advance); then it is released. */
 void toni_fake_exchange_withdraw(toni_fake_exchange *exchange);
+
+/** Lets the client of a stream read all: its instance is told TONI_STREAM_DRAINED, if a write was
+ * refused; see `is_full`. */
+void toni_fake_exchange_drain(toni_fake_exchange *exchange);
 
 TONI_END_DECLS
 

@@ -118,6 +118,8 @@ int fake_is_decided(const toni_fake_client *client);
 /* --- tasks.c */
 
 void fake_cancel_tasks(toni_fake_host *host);
+/* Runs when time passes; if there are no more tasks, is released at once. */
+void fake_add_task(toni_fake_host *host, toni_run_fn run, void *data, toni_release_fn release);
 
 /* --- host.c */
 

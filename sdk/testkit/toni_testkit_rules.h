@@ -10,6 +10,9 @@
 #define TONI_FAKE_SEND_MAX ((uint64_t)4 << 20)
 #define TONI_FAKE_BROADCAST_MAX ((uint64_t)16 << 20)
 
+/** The same: `http_stream_bytes`. */
+#define TONI_FAKE_STREAM_MAX 65536
+
 /** @return How many bytes the well-formed character has that @p text begins with; 0: it begins with
  * none (RFC 3629, section 4). */
 static inline size_t toni_fake_character(const unsigned char *text, size_t size)

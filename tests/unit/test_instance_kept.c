@@ -1,5 +1,5 @@
-/* Exchanges that are kept: answered once, late, gone, withdrawn, too many, and by many threads at
- * once. */
+/* Exchanges that are kept: answered once, late, gone, withdrawn, too many, by streams, and by many
+ * threads at once. */
 #include "instance/kept.h"
 
 #include <check.h>
@@ -22,8 +22,8 @@ static sem_t awake; /* one more for each that was woken */
 /* An owner in memory: what libmicrohttpd does with a connection, as flags. */
 struct owner {
     struct kept kept; /* first */
-    bool sleeps, has_gone;
-    int woken;
+    bool sleeps, has_gone, is_stalled;
+    int woken, ended;
 };
 
 static struct owner *owner_of(const struct kept *kept)
@@ -47,8 +47,22 @@ static void wake(struct kept *kept)
 
 static bool is_gone(const struct kept *kept)
 {
-    ck_assert_msg(owner_of(kept)->sleeps, "who is awake looks by itself");
+    ck_assert_msg(owner_of(kept)->sleeps || kept->is_stream, "who is awake looks by itself");
     return owner_of(kept)->has_gone;
+}
+
+static bool is_stalled(struct kept *kept, uint64_t now_ms)
+{
+    (void)now_ms;
+    ck_assert(kept->is_stream);
+    return owner_of(kept)->is_stalled;
+}
+
+static void over(struct kept *kept)
+{
+    ck_assert(kept->is_stream);
+    ck_assert(kept->outcome != KEPT_WAITS);
+    owner_of(kept)->ended++;
 }
 
 static struct owner make(struct instance *instance, uint64_t due_ms)
@@ -58,6 +72,8 @@ static struct owner make(struct instance *instance, uint64_t due_ms)
                               .due_ms = due_ms,
                               .wake = wake,
                               .is_gone = is_gone,
+                              .is_stalled = is_stalled,
+                              .over = over,
                           }};
 }
 
@@ -80,22 +96,44 @@ static bool answer(const struct instance *instance, uint64_t id)
     return true;
 }
 
+/* @return Whether it had no outcome, and sleeps now. */
+static bool go_to_sleep(struct owner *owner)
+{
+    kept_hold(&owner->kept);
+    const bool waits = owner->kept.outcome == KEPT_WAITS;
+    if (waits)
+        kept_sleep(&owner->kept, sleep_on);
+    kept_unlock(&owner->kept);
+    return waits;
+}
+
+static int32_t stream(const struct owner *owner)
+{
+    struct kept *kept = kept_lock(&list, owner->kept.instance, owner->kept.id);
+    if (!kept)
+        return TONI_ERR_NOT_FOUND;
+    const int32_t result = kept_stream(kept);
+    kept_unlock(kept);
+    return result;
+}
+
 static void set_up(void)
 {
-    ck_assert_int_eq(kept_list_init(&list, MOST), 0);
+    ck_assert_int_eq(kept_list_init(&list, MOST, MOST), 0);
     ck_assert_int_eq(sem_init(&awake, 0, 0), 0);
 }
 
 static void tear_down(void)
 {
     ck_assert_uint_eq(counter_read(&list.waiting), 0);
+    ck_assert_uint_eq(counter_read(&list.streams), 0);
     kept_list_finish(&list);
 }
 
 static void expect_ends(struct owner *owner, enum kept_outcome outcome)
 {
     ck_assert(!owner->sleeps);
-    ck_assert(!kept_sleep(&owner->kept, sleep_on));
+    ck_assert(!go_to_sleep(owner));
     ck_assert_uint_eq(kept_end(&owner->kept, KEPT_GONE), outcome);
     ck_assert_uint_eq(counter_read(&list.outcomes[outcome]), 1);
 }
@@ -104,7 +142,7 @@ START_TEST(an_answer_wakes_its_owner_once)
 {
     struct owner owner = make(ONE, 1000);
     ck_assert_int_eq(begin(&owner), TONI_OK);
-    ck_assert(kept_sleep(&owner.kept, sleep_on));
+    ck_assert(go_to_sleep(&owner));
     ck_assert(answer(ONE, owner.kept.id));
     ck_assert(!answer(ONE, owner.kept.id));
     ck_assert_int_eq(owner.woken, 1);
@@ -140,12 +178,12 @@ START_TEST(what_is_late_or_gone_is_decided_by_the_sweep)
     ck_assert_int_eq(begin(&late), TONI_OK);
     ck_assert_int_eq(begin(&gone), TONI_OK);
     ck_assert_int_eq(begin(&stays), TONI_OK);
-    ck_assert(kept_sleep(&late.kept, sleep_on));
+    ck_assert(go_to_sleep(&late));
     kept_sweep(&list, 999);
     ck_assert_uint_eq(counter_read(&list.waiting), 3);
     gone.has_gone = true;
     kept_sweep(&list, 999); /* it is awake still */
-    ck_assert(kept_sleep(&gone.kept, sleep_on));
+    ck_assert(go_to_sleep(&gone));
     kept_sweep(&list, 1000);
     expect_ends(&late, KEPT_LATE);
     expect_ends(&gone, KEPT_GONE);
@@ -161,7 +199,7 @@ START_TEST(an_instance_that_ends_loses_its_own)
     struct owner one = make(ONE, 1000), other = make(OTHER, 1000);
     ck_assert_int_eq(begin(&one), TONI_OK);
     ck_assert_int_eq(begin(&other), TONI_OK);
-    ck_assert(kept_sleep(&one.kept, sleep_on));
+    ck_assert(go_to_sleep(&one));
     kept_withdraw(&list, ONE);
     expect_ends(&one, KEPT_WITHDRAWN);
     ck_assert(answer(OTHER, other.kept.id));
@@ -173,7 +211,7 @@ START_TEST(a_closed_list_withdraws_all_and_takes_none)
 {
     struct owner one = make(ONE, 1000), late = make(ONE, 1000);
     ck_assert_int_eq(begin(&one), TONI_OK);
-    ck_assert(kept_sleep(&one.kept, sleep_on));
+    ck_assert(go_to_sleep(&one));
     kept_close(&list);
     expect_ends(&one, KEPT_WITHDRAWN);
     ck_assert_int_eq(begin(&late), TONI_ERR_CLOSING);
@@ -196,6 +234,82 @@ START_TEST(there_are_so_many_at_a_time)
         if (i != 1)
             ck_assert_uint_eq(kept_end(&owners[i].kept, KEPT_GONE), KEPT_WITHDRAWN);
     }
+}
+END_TEST
+
+START_TEST(a_stream_is_answered_and_goes_on)
+{
+    struct owner owner = make(ONE, 1000), next = make(ONE, 1000);
+    ck_assert_int_eq(begin(&owner), TONI_OK);
+    ck_assert(go_to_sleep(&owner));
+    ck_assert_int_eq(stream(&owner), TONI_OK);
+    ck_assert_int_eq(owner.woken, 1);
+    ck_assert_uint_eq(counter_read(&list.outcomes[KEPT_ANSWERED]), 1);
+    ck_assert_uint_eq(counter_read(&list.streams), 1);
+    ck_assert(go_to_sleep(&owner)); /* nothing is written yet */
+    kept_sweep(&list, 5000);        /* it has no time of its own */
+    ck_assert_int_eq(owner.ended, 0);
+    ck_assert_int_eq(begin(&next), TONI_OK); /* and takes no place of those that wait */
+    kept_hold(&owner.kept);
+    kept_wake(&owner.kept);
+    kept_decide(&owner.kept, KEPT_ENDED);
+    kept_unlock(&owner.kept);
+    ck_assert_int_eq(owner.woken, 2);
+    ck_assert_int_eq(owner.ended, 1);
+    ck_assert_int_eq(stream(&owner), TONI_ERR_NOT_FOUND);
+    ck_assert_uint_eq(kept_end(&owner.kept, KEPT_GONE), KEPT_ENDED);
+    ck_assert_uint_eq(counter_read(&list.streamed[KEPT_ENDED]), 1);
+    ck_assert_int_eq(owner.ended, 1);
+    ck_assert_uint_eq(kept_end(&next.kept, KEPT_GONE), KEPT_WAITS);
+}
+END_TEST
+
+START_TEST(a_stream_that_stalls_or_is_gone_ends)
+{
+    struct owner stalls = make(ONE, 1000), gone = make(ONE, 1000), closed = make(ONE, 1000);
+    ck_assert_int_eq(begin(&stalls), TONI_OK);
+    ck_assert_int_eq(begin(&gone), TONI_OK);
+    ck_assert_int_eq(begin(&closed), TONI_OK);
+    ck_assert_int_eq(stream(&stalls), TONI_OK);
+    ck_assert_int_eq(stream(&gone), TONI_OK);
+    ck_assert_int_eq(stream(&closed), TONI_OK);
+    stalls.is_stalled = gone.has_gone = true;
+    kept_sweep(&list, 1);
+    ck_assert_uint_eq(counter_read(&list.streamed[KEPT_STALLED]), 1);
+    ck_assert_uint_eq(counter_read(&list.streamed[KEPT_GONE]), 1);
+    ck_assert_uint_eq(kept_end(&closed.kept, KEPT_GONE), KEPT_WAITS); /* its connection has ended */
+    ck_assert_int_eq(stalls.ended + gone.ended + closed.ended, 3);
+    ck_assert_uint_eq(kept_end(&stalls.kept, KEPT_GONE), KEPT_STALLED);
+    ck_assert_uint_eq(kept_end(&gone.kept, KEPT_GONE), KEPT_GONE);
+}
+END_TEST
+
+START_TEST(a_drain_ends_streams_alone)
+{
+    struct owner waits = make(ONE, 1000), streams = make(ONE, 1000);
+    ck_assert_int_eq(begin(&waits), TONI_OK);
+    ck_assert_int_eq(begin(&streams), TONI_OK);
+    ck_assert_int_eq(stream(&streams), TONI_OK);
+    kept_end_streams(&list);
+    ck_assert_int_eq(streams.ended, 1);
+    ck_assert_int_eq(stream(&waits), TONI_ERR_CLOSING);
+    ck_assert(answer(ONE, waits.kept.id));
+    ck_assert_uint_eq(kept_end(&streams.kept, KEPT_GONE), KEPT_WITHDRAWN);
+    ck_assert_uint_eq(kept_end(&waits.kept, KEPT_GONE), KEPT_ANSWERED);
+}
+END_TEST
+
+START_TEST(there_are_so_many_streams_at_a_time)
+{
+    struct owner owners[MOST + 1];
+    for (int i = 0; i <= MOST; i++) {
+        owners[i] = make(ONE, 1000);
+        ck_assert_int_eq(begin(&owners[i]), TONI_OK);
+        ck_assert_int_eq(stream(&owners[i]), i < MOST ? TONI_OK : TONI_ERR_LIMIT);
+    }
+    kept_withdraw(&list, ONE);
+    for (int i = 0; i <= MOST; i++)
+        ck_assert_uint_eq(kept_end(&owners[i].kept, KEPT_GONE), KEPT_WITHDRAWN);
 }
 END_TEST
 
@@ -239,7 +353,7 @@ START_TEST(of_all_who_decide_one_does)
         struct owner owner = make(ONE, i % 2 ? 400 : 1000);
         ck_assert_int_eq(begin(&owner), TONI_OK);
         atomic_store(&shown, owner.kept.id);
-        if (kept_sleep(&owner.kept, sleep_on))
+        if (go_to_sleep(&owner))
             sem_wait(&awake);
         const enum kept_outcome outcome = kept_end(&owner.kept, KEPT_GONE);
         ck_assert(outcome == KEPT_ANSWERED || outcome == KEPT_LATE);
@@ -265,6 +379,10 @@ int main(void)
     tcase_add_test(tests, an_instance_that_ends_loses_its_own);
     tcase_add_test(tests, a_closed_list_withdraws_all_and_takes_none);
     tcase_add_test(tests, there_are_so_many_at_a_time);
+    tcase_add_test(tests, a_stream_is_answered_and_goes_on);
+    tcase_add_test(tests, a_stream_that_stalls_or_is_gone_ends);
+    tcase_add_test(tests, a_drain_ends_streams_alone);
+    tcase_add_test(tests, there_are_so_many_streams_at_a_time);
     tcase_add_test(tests, of_all_who_decide_one_does);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
