@@ -31,9 +31,16 @@ install(TARGETS toni_sdk EXPORT toniTargets
   FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sdk)
 install(EXPORT toniTargets NAMESPACE toni:: DESTINATION ${package_dir} COMPONENT sdk)
 
+# Apart, since it needs jansson where it is used.
+install(TARGETS toni_events EXPORT toniEventsTargets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk
+  FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sdk)
+install(EXPORT toniEventsTargets NAMESPACE toni:: DESTINATION ${package_dir} COMPONENT sdk)
+
 file(RELATIVE_PATH TONI_PREFIX_FROM_PC /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(cmake/toni.pc.in toni.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/toni.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT sdk)
+configure_file(cmake/toni-events.pc.in toni-events.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/toni.pc ${PROJECT_BINARY_DIR}/toni-events.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT sdk)
 
 configure_package_config_file(cmake/toniConfig.cmake.in toniConfig.cmake
   INSTALL_DESTINATION ${package_dir}

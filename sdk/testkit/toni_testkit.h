@@ -253,6 +253,7 @@ typedef struct toni_fake_client {
     void *data;                       /**< the gateway's own pointer */
     toni_fake_request request;
     toni_fake_ticket *ticket; /**< that the gateway's guard has taken for it, or NULL */
+    unsigned last_call;       /**< the id of the last toni_fake_client_call */
     char got[8192];           /**< lines; compared and forgotten by toni_fake_client_expect */
     int got_too_much;         /**< more than that */
     uint16_t closed_with;     /**< since a callback failed: see toni_fake_client_send; 0: not so */
@@ -488,6 +489,18 @@ int32_t toni_fake_client_send_text(toni_fake_client *client, const char *text);
  * much waiting is the test's to say (`result` is TONI_ERR_FULL, for instance), and so is this.
  * @return What it returned. */
 int32_t toni_fake_client_drained(toni_fake_client *client);
+
+/** The client calls an event by its name (toni/events.h). Fails the test if `on_message` fails.
+ * @param event  Such as "lobby.join".
+ * @param data   JSON; NULL: none.
+ * @return What has come as the answer, but for its id: `{"data":…}`, `{"complete":true}` or
+ * `{"error":…}`, until the next call; NULL: nothing yet, see toni_fake_client_answer. What else the
+ * client gets, toni_fake_client_expect shows. */
+const char *toni_fake_client_call(toni_fake_client *client, const char *event, const char *data);
+
+/** @return What has come as the next answer to the last call; NULL: nothing. See
+ * toni_fake_client_call. */
+const char *toni_fake_client_answer(toni_fake_client *client);
 
 /** Ends the connection: `on_disconnect`, then `client_free` for what the gateway kept.
  * @param reason  One of TONI_CLOSED_…. */
