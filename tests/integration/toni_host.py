@@ -189,6 +189,8 @@ class Host:
     def __init__(self, conf, folder=None, before_exec=None):
         self.own_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="toni-test-")
+        if self.own_folder:  # also that of a host that is never launched
+            atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.conf = os.path.join(self.folder, "gateways.conf")
         with open(self.conf, "w", encoding="utf-8") as out:
             out.write(conf)
@@ -204,6 +206,8 @@ class Host:
 
         def prepare():
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if self.own_folder:  # copies of plugins go with it, also after a kill
+                os.environ["TMPDIR"] = self.folder
             if self.before_exec:
                 self.before_exec()
 

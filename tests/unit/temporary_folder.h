@@ -31,10 +31,15 @@ static inline int testing_remove_entry(const char *path, const struct stat *stat
     return remove(path);
 }
 
+static inline void testing_remove_folder(void)
+{
+    ck_assert_int_eq(nftw(test_folder, testing_remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 static inline void testing_teardown(void)
 {
     fault_list_finish(&faults);
-    ck_assert_int_eq(nftw(test_folder, testing_remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+    testing_remove_folder();
 }
 
 /* @return The path of a file in the folder; good until the next call but three. */
