@@ -35,8 +35,8 @@ ONE_PLACE = {
     "nettle/base64.h": (re.compile(r"core/ws/handshake\.c"), "core/ws/handshake.c", None),
     "nettle/sha1.h": (re.compile(r"core/ws/handshake\.c"), "core/ws/handshake.c", None),
     "jansson.h": (
-        re.compile(r"core/(host/(graph|status)_json|http/page)\.c|(plugins|sdk/events)/.*"),
-        "core/host/graph_json.c, core/host/status_json.c, core/http/page.c, plugins and sdk/events",
+        re.compile(r"core/(host/(describe|graph|status)_json|http/page)\.c|(plugins|sdk/events)/.*"),
+        "core/host/*_json.c, core/http/page.c, plugins and sdk/events",
         None,
     ),
 }
