@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log_limit.h"
-#include "rooms/room_table.h"
+#include "rooms/joining.h"
 #include "rooms/rules.h"
 
 #include <stddef.h>
@@ -100,23 +100,6 @@ static const struct receiver_owner owner = {closing, ref_owner, unref_owner};
 
 /* --- Making */
 
-static int enter_everyone(toni_client *client)
-{
-    struct room *everyone = client->space->everyone;
-    lock_take(&everyone->lock);
-    const int result = room_join(everyone, &client->receiver, &client->everyone);
-    lock_give(&everyone->lock);
-    return result;
-}
-
-static void leave_everyone(toni_client *client)
-{
-    struct room *everyone = client->space->everyone;
-    lock_take(&everyone->lock);
-    room_leave(everyone, &client->everyone);
-    lock_give(&everyone->lock);
-}
-
 toni_client *client_create(struct space *space, struct lane *lane, toni_request *request,
                            const struct limits *limits, const struct transport *transport,
                            void *socket)
@@ -136,22 +119,18 @@ toni_client *client_create(struct space *space, struct lane *lane, toni_request 
                                          .owner = &owner};
     client->receiver.outbox.refs = &lane->refs;
     choose_id(client);
-    if (enter_everyone(client))
-        goto fail_everyone;
+    if (joining_enter_everyone(space, &client->receiver, &client->everyone)) {
+        free(client);
+        return NULL;
+    }
     client->request = request; /* before anybody can find the client */
-    if (registry_insert(&space->connections->client_table, &client->node, client->receiver.id))
-        goto fail_table;
-    return client;
-
-fail_table:
+    if (!registry_insert(&space->connections->client_table, &client->node, client->receiver.id))
+        return client;
     client->request = NULL;
     client->receiver.write_shut = true; /* a message to everyone may be on its way to it */
     client_untarget(client);
-    leave_everyone(client);
+    joining_leave_all(&client->memberships, &client->everyone);
     client_unref(client);
-    return NULL;
-fail_everyone:
-    free(client);
     return NULL;
 }
 
@@ -164,134 +143,24 @@ struct membership *client_membership(toni_client *client, const struct room *roo
     return memberships_find(&client->memberships, room);
 }
 
-/* Adds the client to a room, unless that ended just now. */
-static int32_t enter(toni_client *client, struct membership *membership, struct room *room,
-                     bool *ended)
-{
-    lock_take(&room->lock);
-    *ended = room->ended;
-    int32_t result = TONI_OK;
-    if (!*ended) {
-        result = room_join(room, &client->receiver, membership) ? TONI_ERR_NO_MEMORY : TONI_OK;
-        if (result == TONI_OK && room->members == 1)
-            atomic_fetch_add(&client->space->rooms, 1);
-    }
-    const bool empty = room->members == 0;
-    lock_give(&room->lock);
-    if (empty)
-        room_table_collect(room);
-    return result;
-}
-
-/* @param membership  To be the client's in this room if the result is TONI_OK and nothing ended;
- * NULL: the client may be in no more rooms. */
-static int32_t join_found(toni_client *client, struct membership **membership, struct room *room,
-                          bool *ended)
-{
-    *ended = false;
-    if (memberships_find(&client->memberships, room))
-        return TONI_OK;
-    if (!*membership)
-        return TONI_ERR_LIMIT;
-    const int32_t result = enter(client, *membership, room, ended);
-    if (result == TONI_OK && !*ended) {
-        memberships_add(&client->memberships, *membership);
-        *membership = NULL;
-    }
-    return result;
-}
-
-/* @param is_full  The client may be in no more rooms than it is in. */
-static int32_t join_open(toni_client *client, toni_str name, bool is_full)
-{
-    struct membership *membership = NULL;
-    if (!is_full && !memberships_reserve(&client->memberships))
-        membership = calloc(1, sizeof *membership);
-    if (!is_full && !membership)
-        return TONI_ERR_NO_MEMORY;
-    bool ended = true;
-    int32_t result = TONI_OK;
-    while (ended) { /* the room is looked up first: whether the client is in it is then one step */
-        struct room *room =
-            is_full ? room_table_find(client->space, name) : room_table_get(client->space, name);
-        if (!room) {
-            result = is_full ? TONI_ERR_LIMIT : TONI_ERR_NO_MEMORY;
-            break;
-        }
-        result = join_found(client, &membership, room, &ended);
-        room_unref(room);
-    }
-    free(membership);
-    return result;
-}
-
-/* Counts before it looks, so that joins of many threads at once never pass the limit together. */
-static bool charge_membership(toni_connections *connections)
-{
-    if (atomic_fetch_add(&connections->memberships, 1) < connections->limits.memberships)
-        return true;
-    atomic_fetch_sub(&connections->memberships, 1);
-    log_limited(LOG_LEVEL_WARN,
-                "a join was refused: all clients together are in as many rooms as they may be; "
-                "raise limits.memberships, or lower rooms_per_client where strangers join",
-                log_uint("memberships", connections->limits.memberships));
-    return false;
-}
-
-static int32_t join_locked(toni_client *client, toni_str name)
-{
-    if (client->state != CLIENT_OPEN)
-        return client->state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
-    const uint64_t before = client->memberships.count;
-    const bool is_charged = before < client->receiver.limits->rooms_per_client &&
-                            charge_membership(client->space->connections);
-    const int32_t result = join_open(client, name, !is_charged);
-    if (is_charged && client->memberships.count == before)
-        atomic_fetch_sub(&client->space->connections->memberships, 1);
-    return result;
-}
-
 int32_t client_join(toni_client *client, toni_str room)
 {
     lock_take(&client->lock);
-    int32_t result = join_locked(client, room);
+    int32_t result = client->state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
+    if (client->state == CLIENT_OPEN)
+        result = joining_join(&client->memberships, client->space, &client->receiver, room);
     lock_give(&client->lock);
     return result;
 }
 
-/* Takes the client out of a room, which ends with its last member. The membership is in the
- * client's set no more. */
-static void leave(toni_client *client, struct membership *membership)
+int32_t client_leave(toni_client *client, toni_str room)
 {
-    struct room *room = room_ref(membership_room(membership));
-    lock_take(&room->lock);
-    room_leave(room, membership);
-    const bool empty = room->members == 0;
-    if (empty)
-        atomic_fetch_sub(&client->space->rooms, 1);
-    lock_give(&room->lock);
-    atomic_fetch_sub(&client->space->connections->memberships, 1);
-    if (empty)
-        room_table_collect(room);
-    room_unref(room);
-}
-
-int32_t client_leave(toni_client *client, toni_str name)
-{
-    int32_t result = TONI_OK;
     lock_take(&client->lock);
-    /* A room that has a member is in the table. */
-    struct room *room = room_table_find(client->space, name);
-    struct membership *membership = room ? memberships_find(&client->memberships, room) : NULL;
-    if (membership) {
-        memberships_remove(&client->memberships, membership);
-        leave(client, membership);
-    } else if (client->state == CLIENT_GONE) {
-        result = TONI_ERR_NOT_FOUND;
-    }
-    room_unref(room);
+    const bool is_gone = client->state == CLIENT_GONE;
+    if (!is_gone)
+        (void)joining_leave(&client->memberships, client->space, room);
     lock_give(&client->lock);
-    return result;
+    return is_gone ? TONI_ERR_NOT_FOUND : TONI_OK;
 }
 
 int32_t client_rooms(toni_client *client, toni_room_names **rooms)
@@ -343,15 +212,6 @@ int32_t client_info(toni_client *client, toni_client_info **info)
 
 /* --- Other limits */
 
-static void lower_threshold(struct membership *membership, void *data)
-{
-    const struct limits *limits = data;
-    struct room *room = membership_room(membership);
-    lock_take(&room->lock);
-    room_lower_threshold(room, (uint32_t)limits->deflate_above);
-    lock_give(&room->lock);
-}
-
 /* A thread that joins at the same time reads the new ones, or is found here. */
 void client_set_limits(toni_client *client, const struct limits *limits)
 {
@@ -361,10 +221,9 @@ void client_set_limits(toni_client *client, const struct limits *limits)
     if (!receiver->deflates || !is_lower)
         return;
     lock_take(&client->lock);
-    if (client->state == CLIENT_OPEN) {
-        lower_threshold(&client->everyone, (void *)limits);
-        memberships_each(&client->memberships, lower_threshold, (void *)limits);
-    }
+    if (client->state == CLIENT_OPEN)
+        joining_lower_threshold(&client->memberships, &client->everyone,
+                                (uint32_t)limits->deflate_above);
     lock_give(&client->lock);
 }
 
@@ -447,15 +306,6 @@ static void deliver_close(struct command *command, struct lane *lane)
 
 static const struct command_type close_type = {deliver_close, drop_close};
 
-static void untarget(struct membership *membership, void *data)
-{
-    struct room *room = membership_room(membership);
-    (void)data;
-    lock_take(&room->lock);
-    room_untarget(room, membership);
-    lock_give(&room->lock);
-}
-
 /* Under the client's lock. Each of its rooms posts that it goes, and the close comes behind all.
  * @param code   Of the server's close; 0 if it isn't one.
  * @param sends  The close frame is to be sent from here.
@@ -470,8 +320,7 @@ static bool begin_closing(toni_client *client, uint16_t code, bool sends, struct
     client->sends_close = sends;
     client->close_batch = batch;
     client->close.type = &close_type;
-    untarget(&client->everyone, NULL);
-    memberships_each(&client->memberships, untarget, NULL);
+    joining_untarget(&client->memberships, &client->everyone);
     lane_post(client->receiver.lane, &client_ref(client)->close);
     return true;
 }
@@ -498,11 +347,6 @@ void client_close_now(toni_client *client, uint16_t code, toni_str reason)
     receiver_close_now(&client->receiver, code, reason);
 }
 
-static void leave_visited(struct membership *membership, void *data)
-{
-    leave(data, membership);
-}
-
 void client_retire(toni_client *client)
 {
     if (client->retired)
@@ -512,9 +356,7 @@ void client_retire(toni_client *client)
     lock_take(&client->lock);
     (void)begin_closing(client, 0, false, NULL);
     client->state = CLIENT_GONE;
-    memberships_each(&client->memberships, leave_visited, client);
-    memberships_finish(&client->memberships);
-    leave_everyone(client);
+    joining_leave_all(&client->memberships, &client->everyone);
     lock_give(&client->lock);
 }
 

@@ -1,0 +1,178 @@
+/* Joining and leaving; see joining.h. */
+#include "rooms/joining.h"
+
+#include "base/log_limit.h"
+#include "rooms/room_table.h"
+
+#include <stdlib.h>
+
+/* --- Joining */
+
+int joining_enter_everyone(struct space *space, struct receiver *receiver,
+                           struct membership *membership)
+{
+    lock_take(&space->everyone->lock);
+    const int result = room_join(space->everyone, receiver, membership);
+    lock_give(&space->everyone->lock);
+    return result;
+}
+
+/* Enters a room, unless that ended just now. */
+static int32_t enter(struct room *room, struct receiver *receiver, struct membership *membership,
+                     bool *ended)
+{
+    lock_take(&room->lock);
+    *ended = room->ended;
+    int32_t result = TONI_OK;
+    if (!*ended) {
+        result = room_join(room, receiver, membership) ? TONI_ERR_NO_MEMORY : TONI_OK;
+        if (result == TONI_OK && room->members == 1)
+            atomic_fetch_add(&room->space->rooms, 1);
+    }
+    const bool empty = room->members == 0;
+    lock_give(&room->lock);
+    if (empty)
+        room_table_collect(room);
+    return result;
+}
+
+/* @param membership  To be that in this room if the result is TONI_OK and nothing ended; NULL: it
+ * may be in no more rooms. */
+static int32_t join_found(struct memberships *set, struct room *room, struct receiver *receiver,
+                          struct membership **membership, bool *ended)
+{
+    *ended = false;
+    if (memberships_find(set, room))
+        return TONI_OK;
+    if (!*membership)
+        return TONI_ERR_LIMIT;
+    const int32_t result = enter(room, receiver, *membership, ended);
+    if (result == TONI_OK && !*ended) {
+        memberships_add(set, *membership);
+        *membership = NULL;
+    }
+    return result;
+}
+
+/* @param is_full  It may be in no more rooms than it is in. */
+static int32_t join(struct memberships *set, struct space *space, struct receiver *receiver,
+                    toni_str name, bool is_full)
+{
+    struct membership *membership = NULL;
+    if (!is_full && !memberships_reserve(set))
+        membership = calloc(1, sizeof *membership);
+    if (!is_full && !membership)
+        return TONI_ERR_NO_MEMORY;
+    bool ended = true;
+    int32_t result = TONI_OK;
+    while (ended) { /* the room is looked up first: whether the client is in it is then one step */
+        struct room *room = is_full ? room_table_find(space, name) : room_table_get(space, name);
+        if (!room) {
+            result = is_full ? TONI_ERR_LIMIT : TONI_ERR_NO_MEMORY;
+            break;
+        }
+        result = join_found(set, room, receiver, &membership, &ended);
+        room_unref(room);
+    }
+    free(membership);
+    return result;
+}
+
+/* Counts before it looks, so that joins of many threads at once never pass the limit together. */
+static bool charge_membership(toni_connections *connections)
+{
+    if (atomic_fetch_add(&connections->memberships, 1) < connections->limits.memberships)
+        return true;
+    atomic_fetch_sub(&connections->memberships, 1);
+    log_limited(LOG_LEVEL_WARN,
+                "a join was refused: all clients together are in as many rooms as they may be; "
+                "raise limits.memberships, or lower rooms_per_client where strangers join",
+                log_uint("memberships", connections->limits.memberships));
+    return false;
+}
+
+int32_t joining_join(struct memberships *set, struct space *space, struct receiver *receiver,
+                     toni_str name)
+{
+    const uint64_t before = set->count;
+    const bool is_charged =
+        before < receiver->limits->rooms_per_client && charge_membership(space->connections);
+    const int32_t result = join(set, space, receiver, name, !is_charged);
+    if (is_charged && set->count == before)
+        atomic_fetch_sub(&space->connections->memberships, 1);
+    return result;
+}
+
+/* --- Leaving */
+
+/* Out of a room, which ends with its last member. The membership is in the set no more. */
+static void leave(struct membership *membership, void *data)
+{
+    struct room *room = room_ref(membership_room(membership));
+    (void)data;
+    lock_take(&room->lock);
+    room_leave(room, membership);
+    const bool empty = room->members == 0;
+    if (empty)
+        atomic_fetch_sub(&room->space->rooms, 1);
+    lock_give(&room->lock);
+    atomic_fetch_sub(&room->space->connections->memberships, 1);
+    if (empty)
+        room_table_collect(room);
+    room_unref(room);
+}
+
+bool joining_leave(struct memberships *set, struct space *space, toni_str name)
+{
+    struct room *room = room_table_find(space, name); /* it is there while it has a member */
+    struct membership *membership = room ? memberships_find(set, room) : NULL;
+    if (membership) {
+        memberships_remove(set, membership);
+        leave(membership, NULL);
+    }
+    room_unref(room);
+    return membership != NULL;
+}
+
+void joining_leave_all(struct memberships *set, struct membership *everyone)
+{
+    struct room *room = membership_room(everyone);
+    memberships_each(set, leave, NULL);
+    memberships_finish(set);
+    lock_take(&room->lock);
+    room_leave(room, everyone);
+    lock_give(&room->lock);
+}
+
+/* --- While it is in them */
+
+static void untarget(struct membership *membership, void *data)
+{
+    struct room *room = membership_room(membership);
+    (void)data;
+    lock_take(&room->lock);
+    room_untarget(room, membership);
+    lock_give(&room->lock);
+}
+
+void joining_untarget(const struct memberships *set, struct membership *everyone)
+{
+    untarget(everyone, NULL);
+    memberships_each(set, untarget, NULL);
+}
+
+static void lower_threshold(struct membership *membership, void *data)
+{
+    const uint32_t *deflate_above = data;
+    struct room *room = membership_room(membership);
+    lock_take(&room->lock);
+    room_lower_threshold(room, *deflate_above);
+    lock_give(&room->lock);
+}
+
+void joining_lower_threshold(const struct memberships *set, struct membership *everyone,
+                             uint32_t deflate_above)
+{
+    lower_threshold(everyone, &deflate_above);
+    memberships_each(set, lower_threshold, &deflate_above);
+}
