@@ -11,16 +11,17 @@
 
 /* Consecutive messages of a room's batch, for its members on one lane. */
 struct delivery {
-    struct command command;    /* first */
-    struct audience *audience; /* a target of the messages is in it */
-    struct batch *batch;       /* one reference */
-    struct exception *first_exception;
+    struct command command;     /* first */
+    struct audience *audience;  /* a target of the messages is in it */
+    struct batch *batch;        /* one reference */
+    uint32_t first;             /* message */
+    uint32_t count;             /* messages */
+    struct exception exception; /* the first; without a membership: there is none */
     struct exception *last_exception;
-    uint32_t first; /* message */
-    uint32_t count; /* messages */
 };
 
 static_assert(sizeof(struct delivery) <= SPARE_COMMAND_SIZE, "a spare command has this size");
+static_assert(sizeof(struct exception) <= SPARE_COMMAND_SIZE, "so has a further exception");
 
 static void release(struct room *room, uint64_t bytes)
 {
@@ -48,18 +49,13 @@ static void close_delivered(struct room *room, struct batch *batch)
     lock_give(&room->lock);
 }
 
-static void give_exceptions(struct exception *list)
-{
-    for (struct exception *next; list; list = next) {
-        next = list->next;
-        spare_give(SPARE_EXCEPTION, list);
-    }
-}
-
 static void drop(struct command *command)
 {
     struct delivery *delivery = (struct delivery *)command;
-    give_exceptions(delivery->first_exception);
+    for (struct exception *next, *e = delivery->exception.next; e; e = next) {
+        next = e->next;
+        spare_give(SPARE_COMMAND, e);
+    }
     batch_unref(delivery->batch);
     spare_give(SPARE_COMMAND, delivery);
 }
@@ -71,7 +67,7 @@ static void deliver(struct command *command, struct lane *lane)
     (void)lane;
     atomic_store_explicit(&batch->is_taken, true, memory_order_relaxed);
     audience_deliver(delivery->audience, batch, delivery->first, delivery->count,
-                     delivery->first_exception);
+                     delivery->exception.membership ? &delivery->exception : NULL);
     if (atomic_fetch_sub(&batch->deliveries, 1) == 1)
         close_delivered(delivery->audience->room, batch);
     drop(command);
@@ -81,47 +77,39 @@ static const struct command_type delivery_type = {deliver, drop};
 
 /* --- Memory: all is there before anything is changed */
 
-struct reserve {
-    struct delivery *deliveries; /* one for each audience */
-    struct exception *exceptions;
-};
-
-static struct delivery *next_of(const struct delivery *delivery)
+static void give_back(struct command *spares)
 {
-    return (struct delivery *)delivery->command.next; /* at its beginning, or NULL */
-}
-
-static void give_back(struct reserve *reserve)
-{
-    for (struct delivery *next, *delivery = reserve->deliveries; delivery; delivery = next) {
-        next = next_of(delivery);
-        spare_give(SPARE_COMMAND, delivery);
+    for (struct command *next; spares; spares = next) {
+        next = spares->next;
+        spare_give(SPARE_COMMAND, spares);
     }
-    give_exceptions(reserve->exceptions);
 }
 
-/* One command for each lane and an exception for each who is left out are used, at most.
+/* What a broadcast uses, at most: one for each lane, and one for each who is left out but the
+ * first. (An exception lies in the command; or, where the lane's last command was lengthened, in
+ * what would have been the next.)
  * @return 0, or -1 on no memory. */
-static int take_reserve(const struct room *room, const struct excepted *excepted,
-                        struct reserve *reserve)
+static int take_spares(const struct room *room, uint32_t excepted, struct command **spares)
 {
-    for (struct audience *audience = room->audiences; audience; audience = audience->next) {
-        struct delivery *delivery = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
-        if (!delivery)
+    uint32_t needed = excepted > 1 ? excepted - 1 : 0;
+    for (const struct audience *audience = room->audiences; audience; audience = audience->next)
+        needed++;
+    for (; needed > 0; needed--) {
+        struct command *spare = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
+        if (!spare)
             return -1;
-        delivery->command.next = (struct command *)reserve->deliveries;
-        delivery->audience = audience;
-        reserve->deliveries = delivery;
-    }
-    for (uint32_t i = 0; excepted && i < excepted->count; i++) {
-        struct exception *exception = spare_take(SPARE_EXCEPTION, sizeof *exception);
-        if (!exception)
-            return -1;
-        *exception =
-            (struct exception){.next = reserve->exceptions, .membership = excepted->members[i]};
-        reserve->exceptions = exception;
+        spare->next = *spares;
+        *spares = spare;
     }
     return 0;
+}
+
+/* There is one: see take_spares. */
+static void *use_spare(struct command **spares)
+{
+    struct command *spare = *spares;
+    *spares = spare->next; /* NOLINT(clang-analyzer-core.NullDereference): as many as are used */
+    return spare;
 }
 
 /* --- The open batch */
@@ -152,77 +140,72 @@ static int append_to_open(struct room *room, const toni_message *message, uint64
 
 /* --- Posting */
 
-/* Those of this audience are taken from the reserve. */
-static void add_exceptions(struct delivery *delivery, uint32_t message, struct reserve *reserve)
+static struct delivery *make_delivery(const struct room *room, struct audience *audience,
+                                      uint32_t message, struct command **spares)
 {
-    for (struct exception *exception, **link = &reserve->exceptions; (exception = *link);) {
-        if (exception->membership->audience != delivery->audience) {
-            link = &exception->next;
-            continue;
-        }
-        *link = exception->next;
-        exception->next = NULL;
-        exception->message = message;
-        if (delivery->last_exception)
-            delivery->last_exception->next = exception;
-        else
-            delivery->first_exception = exception;
-        delivery->last_exception = exception;
-    }
+    struct delivery *delivery = use_spare(spares);
+    atomic_fetch_add_explicit(&room->open->deliveries, 1, memory_order_relaxed);
+    *delivery = (struct delivery){
+        .command.type = &delivery_type,
+        .audience = audience,
+        .batch = batch_ref(room->open),
+        .first = message,
+        .count = 1,
+    };
+    return delivery;
 }
 
-/* Lengthens the lane's last command instead, if that is for the message before.
- * @return Whether the delivery was posted. */
-static bool post_to(const struct room *room, struct delivery *delivery, uint32_t targets,
-                    struct reserve *reserve)
+static void add_exception(struct delivery *delivery, struct membership *membership,
+                          uint32_t message, struct command **spares)
 {
-    struct audience *audience = delivery->audience;
+    struct exception *exception = &delivery->exception;
+    if (exception->membership) {
+        exception = use_spare(spares);
+        delivery->last_exception->next = exception;
+    }
+    *exception = (struct exception){.membership = membership, .message = message};
+    delivery->last_exception = exception;
+}
+
+/* Lengthens the lane's last command if that is for the message before. */
+static void post_to(const struct room *room, struct audience *audience, uint32_t targets,
+                    const struct excepted *excepted, struct command **spares)
+{
     const uint32_t message = room->open->count - 1;
     struct lane *lane = &room->space->connections->lanes[audience->lane];
     struct command *last = lane_begin_post(lane);
-    struct delivery *before = (struct delivery *)last;
-    const bool is_next = last && last->type == &delivery_type && before->batch == room->open &&
-                         before->first + before->count == message && before->audience == audience;
-    if (is_next) {
-        before->count++;
-    } else {
-        atomic_fetch_add_explicit(&room->open->deliveries, 1, memory_order_relaxed);
-        *delivery = (struct delivery){
-            .command.type = &delivery_type,
-            .audience = audience,
-            .batch = batch_ref(room->open),
-            .first = message,
-            .count = 1,
-        };
+    struct delivery *delivery = (struct delivery *)last;
+    const bool is_next = last && last->type == &delivery_type && delivery->batch == room->open &&
+                         delivery->first + delivery->count == message &&
+                         delivery->audience == audience;
+    if (is_next)
+        delivery->count++;
+    else
+        delivery = make_delivery(room, audience, message, spares);
+    for (uint32_t i = 0; targets < audience->targets && i < excepted->count; i++) {
+        if (excepted->members[i]->audience == audience)
+            add_exception(delivery, excepted->members[i], message, spares);
     }
-    if (targets < audience->targets)
-        add_exceptions(is_next ? before : delivery, message, reserve);
     counter_add(&lane->targeted, targets);
     lane_end_post(lane, is_next ? NULL : &delivery->command);
-    return !is_next;
 }
 
-static uint32_t excepted_of(const struct reserve *reserve, const struct audience *audience)
+static uint32_t excepted_of(const struct excepted *excepted, const struct audience *audience)
 {
     uint32_t found = 0;
-    for (const struct exception *e = reserve->exceptions; e; e = e->next)
-        found += e->membership->audience == audience;
+    for (uint32_t i = 0; i < excepted->count; i++)
+        found += excepted->members[i]->audience == audience;
     return found;
 }
 
-/* Uses the reserve, or gives it back. */
-static void post(struct room *room, struct reserve *reserve)
+static void post(struct room *room, const struct excepted *excepted, struct command **spares)
 {
     room->seq++;
-    for (struct delivery *next, *delivery = reserve->deliveries; delivery; delivery = next) {
-        const struct audience *audience = delivery->audience;
-        const uint32_t left_out = excepted_of(reserve, audience);
-        next = next_of(delivery);
-        if (left_out == audience->targets ||
-            !post_to(room, delivery, audience->targets - left_out, reserve))
-            spare_give(SPARE_COMMAND, delivery);
+    for (struct audience *audience = room->audiences; audience; audience = audience->next) {
+        const uint32_t left_out = excepted ? excepted_of(excepted, audience) : 0;
+        if (left_out < audience->targets)
+            post_to(room, audience, audience->targets - left_out, excepted, spares);
     }
-    give_exceptions(reserve->exceptions);
 }
 
 /* --- Sending */
@@ -267,15 +250,16 @@ int32_t broadcast_locked(struct room *room, const toni_message *message,
         variant = 0; /* there is no space for both: all get it as it is */
         deflated = NULL;
     }
-    struct reserve reserve = {0};
-    if (take_reserve(room, excepted, &reserve) ||
+    struct command *spares = NULL;
+    if (take_spares(room, excepted ? excepted->count : 0, &spares) ||
         append_to_open(room, message, encoded, deflated, variant)) {
-        give_back(&reserve);
+        give_back(spares);
         release(room, encoded + variant);
         return TONI_ERR_NO_MEMORY;
     }
     room->open->charged += (uint32_t)(encoded + variant);
-    post(room, &reserve);
+    post(room, excepted, &spares);
+    give_back(spares);
     return (int32_t)(targets <= INT32_MAX ? targets : INT32_MAX);
 }
 

@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 /* All of a kind have one size. */
-enum spare { SPARE_COMMAND, SPARE_BATCH, SPARE_EXCEPTION, SPARE_KINDS };
+enum spare { SPARE_COMMAND, SPARE_BATCH, SPARE_KINDS };
 
 /* What each command has that is made for one message. */
-#define SPARE_COMMAND_SIZE 56
+#define SPARE_COMMAND_SIZE 72
 
 /* So many of each kind are kept. */
 #define SPARES_MAX 256
