@@ -7,11 +7,11 @@
 #ifndef ROOMS_MULTICAST_H
 #define ROOMS_MULTICAST_H
 
+#include "rooms/addressees.h"
 #include "rooms/batch.h"
 #include "rooms/lane.h"
 #include "rooms/receipt.h"
 #include "rooms/room.h"
-#include "rooms/target.h"
 
 #include <toni/host.h>
 
@@ -19,18 +19,12 @@
 #include <stdint.h>
 
 struct multicast {
-    struct space *space;
-    toni_connections *connections; /* of that */
+    toni_connections *connections;
     atomic_uint refs;
     atomic_uint undelivered; /* lanes that still have to */
     uint64_t id;             /* never 0, never again */
     struct batch *batch;     /* one message */
-    struct room **rooms;     /* by ascending id, none twice; a reference to each */
-    uint32_t room_count;
-    uint32_t client_count;
-    uint32_t except_count;
-    toni_client **clients; /* see client_list.h; none of `except` */
-    toni_client **except;
+    struct addressees to;
     struct receipt *receipt; /* to be finished by who delivers last, or drops it; or NULL */
 };
 

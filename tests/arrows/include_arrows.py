@@ -21,8 +21,8 @@ FILE_ORDER = {
     "core/rooms": [
         "limits", "transport", "lane_figures", "spares", "registry", "receipt", "request",
         "topic", "budget", "batch", "outbox", "lane", "pins", "backlog", "receiver", "direct", "audience",
-        "shared", "rules", "room", "room_table", "broadcast", "memberships", "joining", "client", "client_list", "client_set",
-        "target", "multicast", "send", "connections", "api",
+        "shared", "rules", "room", "room_table", "broadcast", "memberships", "joining", "client", "client_list",
+        "client_set", "target", "addressees", "multicast", "send", "connections", "api",
     ],
 }  # fmt: skip
 
