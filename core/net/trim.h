@@ -23,10 +23,9 @@ struct trim {
     bool is_running;
 };
 
-/** Has malloc keep little for later: blocks of 128 KiB and more are the system's own, and go back
- * when they are freed, and so does what is free at the end of an arena. By itself malloc raises
- * both bounds to 32 and 64 MiB as large blocks are freed, and then keeps all of that. Before there
- * are threads. */
+/** Fixes how much malloc keeps for later: blocks above 1.25 MiB go back to the system as they are
+ * freed, and an arena keeps 2.5 MiB at its end at most. By itself malloc raises both bounds, to 32
+ * and 64 MiB, as large blocks are freed, and never lowers them. */
 void trim_set_bounds(void);
 
 /** Begins to look. */
