@@ -30,9 +30,15 @@ static void count_wake(void *data)
     __atomic_fetch_add((uint32_t *)data, 1, __ATOMIC_RELAXED);
 }
 
+static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
+{
+    (void)data, (void)level, (void)line, (void)length;
+}
+
 void fixture_init(struct fixture *fixture, const struct limits *limits, uint32_t lanes)
 {
     struct limits standard = limits_default();
+    log_set_sink(ignore_line, NULL);
     *fixture = (struct fixture){.host = {.struct_size = sizeof fixture->host}};
     api_fill_table(&fixture->host);
     fixture->connections = connections_create(&fixture->host, limits ? limits : &standard, lanes);

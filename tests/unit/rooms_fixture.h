@@ -44,7 +44,7 @@ struct fixture {
     uint32_t wakes[FIXTURE_LANES]; /* atomic */
 };
 
-/** @param limits  NULL: the defaults. */
+/** From then on nothing is logged. @param limits  NULL: the defaults. */
 void fixture_init(struct fixture *fixture, const struct limits *limits, uint32_t lanes);
 
 /** Requires that nothing is left in the tables, and that the figures add up. */

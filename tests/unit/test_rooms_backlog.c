@@ -3,6 +3,7 @@
 #include "rooms/backlog.h"
 #include "rooms/pins.h"
 #include "rooms_fixture.h"
+#include "runner.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -16,11 +17,6 @@ static struct peer *peers[16];
 static size_t peer_count;
 static struct limits limits;
 static char text[TEXT_SIZE + 1];
-
-static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
-{
-    (void)data, (void)level, (void)line, (void)length;
-}
 
 static uint64_t stuck_ms(const struct peer *peer)
 {
@@ -38,7 +34,6 @@ static void begin(uint64_t total)
 
 static void set_up(void)
 {
-    log_set_sink(ignore_line, NULL);
     memset(text, 'x', TEXT_SIZE);
     limits = limits_default();
     limits.outbox_bytes = 20 * ENCODED;
@@ -487,9 +482,5 @@ int main(void)
     tcase_add_test(cases, a_send_that_is_too_large_is_counted);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* The table "Connections" of the contract, row by row and fault by fault, and the rules behind it:
  * order, closing, limits. In memory; lanes turn when the test says so. */
 #include "rooms_fixture.h"
+#include "runner.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -21,14 +22,8 @@ static void begin(const struct limits *limits, uint32_t lanes)
     peer_count = 0;
 }
 
-static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
-{
-    (void)data, (void)level, (void)line, (void)length;
-}
-
 static void setup(void)
 {
-    log_set_sink(ignore_line, NULL);
     begin(NULL, 2);
 }
 
@@ -1698,9 +1693,5 @@ int main(void)
     tcase_add_test(cases, commands_that_are_never_delivered_do_not_leak);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

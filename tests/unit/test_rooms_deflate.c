@@ -2,6 +2,7 @@
  * memory; what clients received is inflated by the fixture, with zlib
  * alone. Random operations are test_rooms_model's. */
 #include "rooms_fixture.h"
+#include "runner.h"
 
 #include "rooms/multicast.h"
 #include "ws/deflate.h"
@@ -17,11 +18,6 @@ static struct fixture fixture;
 static toni_connections *connections;
 static struct limits limits, other_limits;
 static struct peer *peers[PEERS]; /* those with even numbers deflate; all in the room `r` */
-
-static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
-{
-    (void)data, (void)level, (void)line, (void)length;
-}
 
 static struct peer *connect_peer(uint32_t number, const struct limits *of)
 {
@@ -41,7 +37,6 @@ static void leave(const struct peer *peer, const char *room)
 
 static void begin_limited(void)
 {
-    log_set_sink(ignore_line, NULL);
     fixture_init(&fixture, &limits, LANES);
     connections = fixture.connections;
     for (uint32_t i = 0; i < PEERS; i++) {
@@ -647,9 +642,5 @@ int main(void)
     tcase_add_loop_test(cases, policies_drop_the_same_of_both, 0, 3);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
  * but who is left out notices. And unions, which count and reach each client once. */
 #include "rooms/broadcast.h"
 #include "rooms_fixture.h"
+#include "runner.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -15,14 +16,8 @@ static toni_connections *connections;
 static struct peer *peers[MANY];
 static uint32_t peer_count;
 
-static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
-{
-    (void)data, (void)level, (void)line, (void)length;
-}
-
 static void setup(void)
 {
-    log_set_sink(ignore_line, NULL);
     fixture_init(&fixture, NULL, 2);
     connections = fixture.connections;
     peer_count = 0;
@@ -363,9 +358,5 @@ int main(void)
     tcase_add_test(cases, a_room_has_audiences_on_the_lanes_that_have_members);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

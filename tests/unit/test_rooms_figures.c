@@ -2,6 +2,7 @@
  * That each message is counted once at its end the fixture requires after every test of
  * core/rooms. */
 #include "rooms_fixture.h"
+#include "runner.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -14,14 +15,8 @@ static size_t peer_count;
 static struct limits limits;
 static struct connections_figures figures;
 
-static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
-{
-    (void)data, (void)level, (void)line, (void)length;
-}
-
 static void set_up(void)
 {
-    log_set_sink(ignore_line, NULL);
     limits = limits_default();
     limits.outbox_messages = 3;
     limits.pending_bytes_per_room = 1000;
@@ -265,9 +260,5 @@ int main(void)
     tcase_add_test(cases, refused_broadcasts_count);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* A lane alone: its queue, its list of those to flush, and how its worker is woken. */
 #include "rooms/lane.h"
+#include "runner.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -256,9 +257,5 @@ int main(void)
     tcase_add_test(cases, a_lane_that_ends_drops_what_is_there);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* The set of rooms that a client is in, when these are many: beside a plain list, at every size
  * where it comes, grows, shrinks and goes; and how much of it is looked at in a large one. */
 #include "rooms_fixture.h"
+#include "runner.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -26,16 +27,10 @@ enum { NAMES = 400, STEPS = 40000, MANY = 64000, PART = 4000 };
 static struct fixture fixture;
 static struct peer *peer;
 
-static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
-{
-    (void)data, (void)level, (void)line, (void)length;
-}
-
 static void begin(uint32_t rooms_per_client)
 {
     struct limits limits = limits_default();
     limits.rooms_per_client = rooms_per_client;
-    log_set_sink(ignore_line, NULL);
     fixture_init(&fixture, &limits, 1);
     peer = peer_connect(&fixture, 0);
 }
@@ -200,9 +195,5 @@ int main(void)
     tcase_add_test(cases, a_join_looks_at_as_much_in_the_first_room_as_in_the_last);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* What rooms, memberships and clients take of the heap, weighed: to the byte, whatever the machine
  * does. A limit here is a figure of docs/performance.md: whoever has to raise it says so there. */
 #include "rooms_fixture.h"
+#include "runner.h"
 #include "weighing.h"
 
 #include <check.h>
@@ -19,17 +20,11 @@ enum { MEMBERS = 100, FEW_ROOMS = 10, MANY_ROOMS = 3000, LANES = FIXTURE_LANES }
 static struct fixture fixture;
 static struct peer *peers[MEMBERS];
 
-static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
-{
-    (void)data, (void)level, (void)line, (void)length;
-}
-
 /* The calling thread is no worker, so no memory is kept to be used again. */
 static void begin(uint32_t lanes, uint32_t count)
 {
     struct limits limits = limits_default();
     limits.rooms_per_client = MANY_ROOMS;
-    log_set_sink(ignore_line, NULL);
     fixture_init(&fixture, &limits, lanes);
     for (uint32_t i = 0; i < count; i++)
         peers[i] = peer_connect(&fixture, i % lanes);
@@ -219,9 +214,5 @@ int main(void)
     tcase_set_timeout(cases, 0); /* that of ctest */
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

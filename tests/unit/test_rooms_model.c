@@ -4,6 +4,7 @@
  *
  * TONI_TEST_SEED repeats one run, TONI_TEST_RUNS sets how many there are. */
 #include "rooms_fixture.h"
+#include "runner.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -1439,19 +1440,10 @@ static void run(uint64_t seed)
     free(world);
 }
 
-static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
-{
-    (void)data;
-    (void)level;
-    (void)line;
-    (void)length;
-}
-
 START_TEST(random_operations_agree_with_the_reference)
 {
     uint64_t seed = environment_number("TONI_TEST_SEED", 0);
     uint64_t runs = environment_number("TONI_TEST_RUNS", 300);
-    log_set_sink(ignore_line, NULL);
     if (seed != 0) {
         run(seed);
         return;
@@ -1470,9 +1462,5 @@ int main(void)
     tcase_set_timeout(cases, 0); /* that of ctest */
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* Namespaces: what a handle reaches is its own clients and rooms, and nobody else's, though the
  * names are the same. */
 #include "rooms_fixture.h"
+#include "runner.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -197,9 +198,5 @@ int main(void)
     tcase_add_test(cases, a_union_is_of_the_namespace);
     tcase_add_test(cases, many_rooms_of_the_same_names);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
  * nobody gets what was refused. */
 #include "no_memory.h"
 #include "rooms_fixture.h"
+#include "runner.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -31,14 +32,8 @@ static int32_t send_text(const struct peer *peer, const char *text)
     return toni_send_to_client(connections, peer->id, &message);
 }
 
-static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
-{
-    (void)data, (void)level, (void)line, (void)length;
-}
-
 static void begin(void)
 {
-    log_set_sink(ignore_line, NULL);
     fixture_init(&fixture, NULL, 2);
     connections = fixture.connections;
     for (uint32_t i = 0; i < PEERS; i++) {
@@ -541,9 +536,5 @@ int main(void)
     tcase_add_test(cases, a_close_without_memory_waits_for_the_socket);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

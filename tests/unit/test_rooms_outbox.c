@@ -1,6 +1,7 @@
 /* Batches and outboxes: growth, slices, coalescing, the ring, and what one write takes; then random
  * operations beside a plain queue of frames. TONI_TEST_SEED repeats one run of these. */
 #include "rooms_fixture.h"
+#include "runner.h"
 
 #include "rooms/outbox.h"
 
@@ -390,9 +391,5 @@ int main(void)
     tcase_set_timeout(cases, 30);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -12,15 +12,9 @@ static struct limits limits;
 static struct gateway_figures gateway;
 static struct peer *peer;
 
-static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
-{
-    (void)data, (void)level, (void)line, (void)length;
-}
-
 /* One client, that reads nothing until it is told to, in the rooms `r` and `s`. */
 static void begin(enum outbox_policy policy, uint64_t messages, uint64_t bytes)
 {
-    log_set_sink(ignore_line, NULL);
     limits = limits_default();
     limits.outbox_policy = policy;
     limits.outbox_messages = messages;

@@ -4,6 +4,7 @@
  * How long it takes is a matter of work, not of time, unless TONI_TEST_SECONDS is set.
  * TONI_TEST_SEED chooses other random numbers; what the threads make of them differs each time. */
 #include "rooms_fixture.h"
+#include "runner.h"
 
 #include "base/clock.h"
 
@@ -514,11 +515,6 @@ static void arena_finish(struct arena *arena)
     free(arena);
 }
 
-static void ignore_line(void *data, enum log_level level, const char *line, size_t length)
-{
-    (void)data, (void)level, (void)line, (void)length;
-}
-
 START_TEST(threads_do_all_at_random)
 {
     uint64_t seed = environment_number("TONI_TEST_SEED", 1);
@@ -527,7 +523,6 @@ START_TEST(threads_do_all_at_random)
     struct fixture fixture;
     struct arena *arena = calloc(1, sizeof *arena);
     REQUIRE(arena);
-    log_set_sink(ignore_line, NULL);
     fixture_set_note("TONI_TEST_SEED=%llu", (unsigned long long)seed);
     arena_init(arena, &fixture, seed);
     arena->until_ms = seconds ? clock_now_ms() + seconds * 1000 : 0;
@@ -556,9 +551,5 @@ int main(void)
     tcase_set_timeout(cases, 60 + (double)environment_number("TONI_TEST_SECONDS", 0));
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }
