@@ -16,7 +16,6 @@ static void begin_clock(struct connection *connection)
 {
     const struct limits *limits =
         connection->limits ? connection->limits : &connection->served.worker->server->limits;
-    connection->close_due_ms = connection_now_ms(connection) + limits->close_ms;
     connection->dropped_bytes = 0;
     connection_set_timeout(connection, limits->close_ms);
 }

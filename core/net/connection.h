@@ -47,11 +47,8 @@ struct connection {
     uint64_t pinged_ms;
     uint64_t paused_ms;
     union {
-        struct rate rate; /* until it closes: then no message is taken any more */
-        struct {
-            uint64_t close_due_ms;
-            uint32_t dropped_bytes;
-        };
+        struct rate rate;       /* until it closes: then no message is taken any more */
+        uint32_t dropped_bytes; /* while it lingers */
     };
     char *end_text; /* of the peer's close frame; allocated, or NULL */
     uint16_t end_code;

@@ -27,10 +27,10 @@ struct outbox {
     uint32_t held;  /* entries, from the first on, that outbox_hold has seen */
     uint32_t direct_messages; /* of these: direct sends, and a close */
     uint32_t controls;        /* entries that are pings and pongs; they are no messages */
+    bool has_moved;           /* something was taken out, and not all; whoever looks clears it */
     uint64_t messages;
     uint64_t bytes;
     uint64_t direct_bytes; /* the same */
-    bool has_moved;        /* something was taken out, and not all; whoever looks clears it */
 };
 
 void outbox_init(struct outbox *outbox);
