@@ -1,6 +1,5 @@
-/* Greeter: asks each client for its name, greets it, and knows it from then on.
- The options
- * stand in its descriptor, at the end: `toni describe` shows them. */
+/* Greeter: asks each client for its name, greets it, and knows it from then on. The options stand
+ * in its descriptor, at the end: `toni describe` shows them. */
 #include <toni/toni.h>
 
 /* One instance: what its callbacks get as `self`. */

@@ -1,0 +1,109 @@
+"""The pages for writers of plugins say what is so: the blocks of the tutorial are built and run against what is
+installed; the messages of the page of mistakes are toni's; the page beside its C form is the page, and the C form is
+the gateway's source.
+
+Usage: test_docs.py SOURCE_TREE BUILD_FOLDER
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+TREE, BUILD = Path(sys.argv[1]), Path(sys.argv[2])
+del sys.argv[1:3]
+
+BLOCK = re.compile(r"<!-- (file|run)(?:: ([\w.]+))?(?:, fails: (\w+))? -->\n```\w*\n(.*?)```\n", re.DOTALL)
+
+
+def read(*parts):
+    return TREE.joinpath(*parts).read_text(encoding="utf-8")
+
+
+class Tutorial(unittest.TestCase):
+    def run_block(self, commands, folder, environment, fault):
+        result = subprocess.run(
+            ["sh", "-e", "-c", commands], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        said = result.stdout + result.stderr
+        if fault:
+            self.assertNotEqual(result.returncode, 0, commands)
+            self.assertIn(fault, said)
+        else:
+            self.assertEqual(result.returncode, 0, commands + "\n" + said)
+
+    def test_every_block_is_built_and_run(self):
+        page = read("docs", "tutorial.md")
+        blocks = BLOCK.findall(page)
+        self.assertEqual(2 * len(blocks), len(re.findall("(?m)^```", page)), "a block is neither a file nor run")
+        with tempfile.TemporaryDirectory(prefix="toni-test-") as folder:
+            prefix = Path(folder, "toni")
+            subprocess.run(
+                ["cmake", "--install", BUILD, "--prefix", prefix], stdout=subprocess.DEVNULL, check=True
+            )
+            environment = dict(
+                os.environ, CMAKE_PREFIX_PATH=str(prefix), PATH="%s:%s" % (prefix / "bin", os.environ["PATH"]),
+                CMAKE_GENERATOR="Ninja", CFLAGS="-Wall -Wextra -Werror",
+            )
+            project = Path(folder, "board")
+            project.mkdir()
+            for kind, name, fault, text in blocks:
+                if kind == "file":
+                    (project / name).write_text(text, encoding="utf-8")
+                else:
+                    self.run_block(text, project, environment, fault)
+
+
+def wildcard(text):
+    """A pattern of what a page shows, where … stands for what differs."""
+    return ".*?".join(re.escape(part) for part in text.split("…"))
+
+
+class Mistakes(unittest.TestCase):
+    """Each block of a configuration is checked by toni; the other answers are in its sources."""
+
+    CHECK = re.compile(r"<!-- check -->\n```\n(.*?)```\n```\n(.*?)```\n", re.DOTALL)
+    LISTEN = 'listen = { websocket = "127.0.0.1:0"; http = "127.0.0.1:0"; };\n'
+
+    def test_toni_check_says_what_the_page_says(self):
+        found = self.CHECK.findall(read("docs", "mistakes.md"))
+        self.assertGreaterEqual(len(found), 6)
+        for modules, said in found:
+            with tempfile.TemporaryDirectory(prefix="toni-test-") as folder:
+                Path(folder, "gateways.conf").write_text(self.LISTEN + modules, encoding="utf-8")
+                result = subprocess.run(
+                    [BUILD / "bin" / "toni", "check"], cwd=folder, capture_output=True, text=True, check=False
+                )
+                self.assertEqual(result.returncode, 2, modules)
+                self.assertRegex(result.stdout + result.stderr, wildcard(said.strip()))
+
+    def test_the_other_answers_are_in_the_sources(self):
+        sources = ""
+        for path in [*TREE.glob("core/**/*.c"), *TREE.glob("sdk/events/*.c")]:
+            text = re.sub(r'"\s*(PRI\w+\s*)?"', "", path.read_text(encoding="utf-8"))
+            sources += re.sub(r"%[-0-9.*#]*(zu|ll?[du]|[sducx])", "…", text)
+        page = read("docs", "mistakes.md")
+        rows = page[page.index("when it is loaded") :]
+        quoted = [said for said in re.findall(r"`([^`]*)`", rows) if len(said.split()) >= 4 and "(…)" not in said]
+        self.assertGreaterEqual(len(quoted), 12)
+        for said in quoted:
+            with self.subTest(said):
+                self.assertRegex(sources, wildcard(said))
+
+
+class FromToni(unittest.TestCase):
+    """The C beside the page is that of the plugins, word for word."""
+
+    def test_the_c_form_is_the_source(self):
+        found = re.findall(r"<!-- from: (\S+) -->\n```c\n(.*?)```\n", read("docs", "from-toni.md"), re.DOTALL)
+        self.assertGreaterEqual(len(found), 8)
+        for name, text in found:
+            with self.subTest(text.split("\n", 1)[0]):
+                self.assertIn(text, read(name))
+
+
+if __name__ == "__main__":
+    unittest.main()
