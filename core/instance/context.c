@@ -44,14 +44,15 @@ static void *context_inject(toni_context *context, toni_str interface_name)
 
 /* --- Calling services outside of callbacks */
 
-static int32_t context_acquire(toni_context *context)
+static void context_enter(toni_context *context)
 {
-    return slot_acquire(instance_of(context)->setup.slot) ? TONI_ERR_LIMIT : TONI_OK;
+    visit_begin(instance_of(context)->setup.slot);
 }
 
-static int32_t context_release(toni_context *context)
+static int32_t context_leave(toni_context *context)
 {
-    return slot_release(instance_of(context)->setup.slot) ? TONI_ERR_INVALID : TONI_OK;
+    (void)context;
+    return visit_end() ? TONI_ERR_INVALID : TONI_OK;
 }
 
 /* --- Failures */
@@ -201,6 +202,6 @@ void context_fill_table(toni_host *table)
     table->context_log_enabled = context_log_enabled;
     table->context_fail = context_fail;
     table->option_get = option_get;
-    table->context_acquire = context_acquire;
-    table->context_release = context_release;
+    table->context_enter = context_enter;
+    table->context_leave = context_leave;
 }

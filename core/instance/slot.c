@@ -8,9 +8,6 @@
 #include <string.h>
 #include <toni/plugin.h>
 
-/* How many slots a thread of a plugin's own may be in at once. */
-#define HOLDS_MAX 8
-
 struct limits_copy {
     struct limits limits; /* first */
     struct limits_copy *next;
@@ -31,8 +28,12 @@ int slots_init(struct slots *slots)
     pthread_mutexattr_destroy(&attributes);
     if (error)
         return -1;
+    if (gate_init(&slots->visitors))
+        goto no_gate;
     if (!kept_list_init(&slots->kept, limits_default().http_kept, limits_default().http_streams))
         return 0;
+    gate_finish(&slots->visitors);
+no_gate:
     pthread_mutex_destroy(&slots->lock);
     return -1;
 }
@@ -75,6 +76,7 @@ void slots_finish(struct slots *slots)
         slot_destroy(slot);
     }
     kept_list_finish(&slots->kept);
+    gate_finish(&slots->visitors);
     pthread_mutex_destroy(&slots->lock);
 }
 
@@ -266,13 +268,11 @@ int slot_read(struct slot *slot, char **path, struct slot_facts *facts)
 /* The slot that the thread is in a call of; it is in one at most. */
 static _Thread_local struct slot *called;
 
-/* The slots that a plugin has acquired on this thread. */
-static _Thread_local struct hold {
-    struct slot *slot; /* NULL: not in use */
-    unsigned depth;
-    bool is_inside; /* this hold went through the gate; false if the thread was in a call of the
-                       slot already */
-} holds[HOLDS_MAX];
+/* The visit of this thread. */
+static _Thread_local struct {
+    struct slot *slot; /* that it began with */
+    unsigned depth;    /* 0: there is none */
+} visit;
 
 struct instance *slot_enter(struct slot *slot)
 {
@@ -297,66 +297,42 @@ void slot_exit_quiesced(void)
     called = NULL;
 }
 
-/* @param slot  NULL finds a hold that is not in use. */
-static struct hold *find_hold(const struct slot *slot)
-{
-    for (size_t i = 0; i < HOLDS_MAX; i++) {
-        if (holds[i].slot == slot)
-            return &holds[i];
-    }
-    return NULL;
-}
-
 /* A swap closes all its gates under the slots' lock, so this sees all of them closed or none.
- * @return Whether the thread is inside a slot whose closer waits for it to leave. */
+ * @return Whether the thread is in a call whose end the closer of the gates waits for. */
 static bool is_waited_for(struct slots *slots)
 {
     pthread_mutex_lock(&slots->lock);
-    bool is = called && gate_is_closed(&called->gate);
-    for (size_t i = 0; i < HOLDS_MAX && !is; i++)
-        is = holds[i].slot && gate_is_closed(&holds[i].slot->gate);
+    const bool is = called && gate_is_closed(&called->gate);
     pthread_mutex_unlock(&slots->lock);
     return is;
 }
 
-/* Waits at a closed gate, unless the swap that closed it waits for this very thread to leave
- * another slot: then that swap can't exchange anything before this call is over. */
-static void go_inside(struct slot *slot)
+void visit_begin(struct slot *slot)
 {
+    struct gate *gate = &slot->slots->visitors;
+    if (visit.depth++ > 0)
+        return;
+    visit.slot = slot;
     for (;;) {
-        gate_join(&slot->gate);
-        if (!gate_is_closed(&slot->gate) || is_waited_for(slot->slots))
-            return;
-        gate_leave(&slot->gate);
-        gate_wait_open(&slot->gate);
+        gate_join(gate);
+        if (!gate_is_closed(gate) || is_waited_for(slot->slots))
+            break;
+        gate_leave(gate);
+        gate_wait_open(gate);
     }
+    atomic_fetch_add(&slot->visitors, 1);
 }
 
-int slot_acquire(struct slot *slot)
+int visit_end(void)
 {
-    struct hold *hold = find_hold(slot);
-    if (!hold) {
-        hold = find_hold(NULL);
-        if (!hold)
-            return -1;
-        if (called != slot)
-            go_inside(slot);
-        *hold = (struct hold){.slot = slot, .is_inside = called != slot};
-    }
-    hold->depth++;
-    return 0;
-}
-
-int slot_release(struct slot *slot)
-{
-    struct hold *hold = find_hold(slot);
-    if (!hold)
+    struct slot *slot = visit.slot;
+    if (visit.depth == 0)
         return -1;
-    if (--hold->depth > 0)
+    if (--visit.depth > 0)
         return 0;
-    hold->slot = NULL;
-    if (hold->is_inside)
-        gate_leave(&slot->gate);
+    visit.slot = NULL;
+    atomic_fetch_sub(&slot->visitors, 1);
+    gate_leave(&slot->slots->visitors);
     return 0;
 }
 

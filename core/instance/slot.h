@@ -59,6 +59,7 @@ struct slot {
     bool is_open; /* new clients and requests find it there */
     struct slot_facts facts;
 
+    atomic_uint visitors;                 /* threads that have begun a visit with it */
     atomic_bool is_abandoned;             /* a thread is in a call of it that does not end */
     atomic_uint_fast64_t connections;     /* of a gateway: let in and not closed yet */
     atomic_uint_fast64_t requests;        /* of a service: inside its on_request */
@@ -72,6 +73,7 @@ struct slots {
     pthread_mutex_t lock; /* a leaf */
     struct slot *_Atomic first;
     struct slot *last;
+    struct gate visitors; /* of all slots: threads of plugins' own, and jobs */
     struct figure_families plugin_figures;
     struct kept_list kept; /* HTTP exchanges of all services; has a lock of its own */
 };
@@ -162,21 +164,21 @@ struct instance *slot_enter(struct slot *slot);
 /** Ends a call. By the thread that began it. */
 void slot_exit(struct slot *slot);
 
-/** Begins a hook of a quiesced instance, behind its closed gate: the thread counts as
- * inside for slot_acquire(). */
+/** Begins a hook of a quiesced instance, behind its closed gate: visit_begin() does not wait in it.
+ */
 void slot_enter_quiesced(struct slot *slot);
 
 /** Ends it. By the thread that began it. */
 void slot_exit_quiesced(void);
 
-/** Begins a piece of work of a plugin's own thread, or of a job: see toni_context_acquire. May be
- * nested, and may be called from within a call, also of another slot. Waits while the slot's gate
- * is closed; but not if the thread is inside of another closed one, whose closer waits for it.
- * @return 0, or -1: the thread is in too many slots at once. @thread Any. */
-int slot_acquire(struct slot *slot);
+/** Begins a visit, see toni_enter(): until visit_end() no swap exchanges anything. May be nested,
+ * also with other slots: the first counts. Waits while a swap exchanges; but not in a call of a
+ * slot that quiesces, whose end that swap waits for.
+ * @param slot  Of the instance that the thread belongs to. @thread Any. */
+void visit_begin(struct slot *slot);
 
 /** Ends it. @return 0, or -1 if the thread has not begun one. */
-int slot_release(struct slot *slot);
+int visit_end(void);
 
 /** A thread is in a call of the slot's instance that does not end: the host ends without it.
  * @thread Any. */

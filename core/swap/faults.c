@@ -72,6 +72,27 @@ void swap_fault_busy(struct swap *swap, const struct instance_setup *setup)
              swap->next->config->limits.swap_ms);
 }
 
+void swap_fault_visitors(struct swap *swap)
+{
+    for (size_t i = 0; i < swap->now->setup_count; i++) {
+        const struct instance_setup *setup = &swap->now->setups[i];
+
+        if (atomic_load(&setup->slot->visitors) == 0)
+            continue;
+        fault_at(swap->faults, setup->at,
+                 "module `%s`: %s `%s`: a thread of it has called toni_enter and not toni_leave "
+                 "within swap_ms (%" PRIu64 "); nothing is changed; try again, or raise swap_ms",
+                 setup->module, kind_name(setup->slot->kind), setup->name,
+                 swap->next->config->limits.swap_ms);
+        return;
+    }
+    fault_at(
+        swap->faults, swap->next->setups[0].at,
+        "a thread of a plugin had called toni_enter and not toni_leave within swap_ms (%" PRIu64
+        "); nothing is changed; try again, or raise swap_ms",
+        swap->next->config->limits.swap_ms);
+}
+
 void swap_fault_no_memory(struct swap *swap, const struct value *at)
 {
     fault_at(swap->faults, at, "out of memory while reloading");

@@ -4,8 +4,24 @@
 
 #include "base/clock.h"
 
+/* The gate of visitors is one of them if there is any: a visitor may call whatever is exchanged. */
+static bool has_gates(const struct swap *swap)
+{
+    for (size_t i = 0; i < swap->now->setup_count; i++) {
+        if (swap->changes.quiesces[i])
+            return true;
+    }
+    for (size_t i = 0; i < swap->next->setup_count; i++) {
+        if (swap->changes.next[i].change == CHANGE_ADD)
+            return true;
+    }
+    return false;
+}
+
 static void each_gate(struct swap *swap, void (*call)(struct gate *gate))
 {
+    if (has_gates(swap))
+        call(&swap->next->slots->visitors);
     for (size_t i = 0; i < swap->now->setup_count; i++) {
         if (swap->changes.quiesces[i])
             call(&swap->now->setups[i].slot->gate);
@@ -46,6 +62,17 @@ static int wait_until_quiesced(struct swap *swap, const struct instance_setup *s
     return -1;
 }
 
+static int wait_for_visitors(struct swap *swap)
+{
+    const uint64_t swap_ms = swap->next->config->limits.swap_ms;
+
+    if (!has_gates(swap) ||
+        gate_wait_empty(&swap->next->slots->visitors, swap->closed_ns + swap_ms * NS_PER_MS))
+        return 0;
+    swap_fault_visitors(swap);
+    return -1;
+}
+
 int swap_quiesce(struct swap *swap)
 {
     int result = 0;
@@ -63,5 +90,5 @@ int swap_quiesce(struct swap *swap)
         if (swap->changes.next[i].change == CHANGE_ADD)
             result |= wait_until_quiesced(swap, &swap->next->setups[i]);
     }
-    return result;
+    return wait_for_visitors(swap) || result ? -1 : 0;
 }

@@ -104,6 +104,9 @@ void swap_fault_place(struct swap *swap, size_t number);
 /** An instance did not quiesce. */
 void swap_fault_busy(struct swap *swap, const struct instance_setup *setup);
 
+/** Threads of plugins' own have not left. */
+void swap_fault_visitors(struct swap *swap);
+
 /** @param at  The provider, or the whole configuration. */
 void swap_fault_no_memory(struct swap *swap, const struct value *at);
 

@@ -102,8 +102,8 @@ struct toni_host {
 
     /* state.h: what goes along when an instance is swapped */
     int32_t (*state_write)(toni_state_writer *writer, const void *bytes, size_t size);
-    int32_t (*context_acquire)(toni_context *context);
-    int32_t (*context_release)(toni_context *context);
+    void (*context_enter)(toni_context *context);
+    int32_t (*context_leave)(toni_context *context);
 
     /* connections.h: one room */
     int32_t (*get_room)(toni_connections *connections, toni_str room, toni_room_info **info);

@@ -36,29 +36,27 @@ static inline int32_t toni_state_write(toni_state_writer *writer, const void *by
     return toni_host_of(writer)->state_write(writer, bytes, size);
 }
 
-/** Begins a piece of work in which a thread of the plugin's own, or a job (toni_work), calls
- * services that were injected: until toni_context_release they are not exchanged. Waits while they
- * are being exchanged, which takes no longer than `swap_ms` and the plugins' own export_state and
- * import_state; so hold no lock that a callback may wait for. May be nested, also with contexts of
- * several instances: each is waited for, unless the exchange itself waits for this thread to
- * release another one. In a hook or callback, and in the functions of an interface that others call
- * from theirs, it is not needed, does no harm, and does not wait; but for a context that has
- * nothing to do with the instance in whose callback the thread is.
+/** Until toni_leave, no service that this thread calls is exchanged or ended.
  *
- * Keep it short: a swap of such a service, or of this instance, is given up when it has to wait for
- * longer than `swap_ms`.
- * @return TONI_OK, or TONI_ERR_LIMIT: the thread has acquired eight other contexts.
+ * For threads of a plugin's own and jobs (toni_work): `toni_enter`, the calls, `toni_leave`. It
+ * holds for the whole host, so once is enough whatever the thread calls; nested ones are counted.
+ * It waits while something is being exchanged, which takes no longer than `swap_ms` and the
+ * plugins' own export_state and import_state; so hold no lock that a callback may wait for. And
+ * keep it short: a reload is given up, and names the instance, if the thread has not left within
+ * `swap_ms`. In a hook or callback, and in the functions of an interface that others call from
+ * theirs, it is not needed and does no harm.
+ * @param context  Of the instance that the thread belongs to.
  * @thread Any. @since ABI 1.0 */
-static inline int32_t toni_context_acquire(toni_context *context)
+static inline void toni_enter(toni_context *context)
 {
-    return toni_host_of(context)->context_acquire(context);
+    toni_host_of(context)->context_enter(context);
 }
 
-/** Ends what toni_context_acquire has begun, by the same thread.
+/** Ends what toni_enter has begun, by the same thread.
  * @return TONI_OK, or TONI_ERR_INVALID: this thread has begun nothing. @since ABI 1.0 */
-static inline int32_t toni_context_release(toni_context *context)
+static inline int32_t toni_leave(toni_context *context)
 {
-    return toni_host_of(context)->context_release(context);
+    return toni_host_of(context)->context_leave(context);
 }
 
 #endif

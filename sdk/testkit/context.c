@@ -50,21 +50,19 @@ static void context_fail(toni_context *context, toni_str why)
     fake_record(host_of_context(context), "fail %.*s\n", TONI_STR_ARG(why));
 }
 
-static int32_t context_acquire(toni_context *context)
+static void context_enter(toni_context *context)
 {
     toni_fake_host *host = host_of_context(context);
-    int32_t result = fake_result_of(host, "acquire");
-    fake_record(host, "acquire\n");
-    host->acquired += result >= 0;
-    return result;
+    fake_record(host, "enter\n");
+    host->entered++;
 }
 
-static int32_t context_release(toni_context *context)
+static int32_t context_leave(toni_context *context)
 {
     toni_fake_host *host = host_of_context(context);
-    fake_record(host, "release\n");
-    ck_assert_msg(host->acquired > 0, "a context that was not acquired is released");
-    host->acquired--;
+    fake_record(host, "leave\n");
+    ck_assert_msg(host->entered > 0, "toni_leave without toni_enter");
+    host->entered--;
     return TONI_OK;
 }
 
@@ -83,6 +81,6 @@ void fake_context_fill(toni_host *table)
     table->context_log = context_log;
     table->context_log_enabled = context_log_enabled;
     table->context_fail = context_fail;
-    table->context_acquire = context_acquire;
-    table->context_release = context_release;
+    table->context_enter = context_enter;
+    table->context_leave = context_leave;
 }

@@ -89,7 +89,7 @@ int32_t toni_fake_host_swap(toni_fake_host *host, toni_fake_host *next)
     if (result != TONI_OK)
         return result;
     result = fake_call_hook(next, next->plugin->start);
-    ck_assert_msg(host->acquired == 0, "a swap would wait: the old one has its context acquired");
+    ck_assert_msg(host->entered == 0, "a swap would wait: the old one has entered and not left");
     if (result == TONI_OK)
         result = transfer(host, next);
     if (result != TONI_OK) {

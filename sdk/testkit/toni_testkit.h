@@ -33,7 +33,7 @@
  *     begin ID STATUS TYPE   write ID BYTES  end ID         (of a stream; BYTES as they are)
  *     after MS, every MS, cancel_timer ID, post, work
  *     watch FD EVENTS, unwatch ID
- *     state_write SIZE       acquire, release      (state.h)
+ *     state_write SIZE       enter, leave          (state.h)
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
  *
  * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in
@@ -218,7 +218,7 @@ typedef struct toni_fake_host {
 
     toni_str name_space;  /**< what toni_namespace gives; at first empty, the default one */
     uint64_t state_bytes; /**< that `export_state` may write: at first TONI_FAKE_MAX_STATE */
-    int acquired;         /**< how often the plugin has acquired its context and not released it */
+    int entered;          /**< how often the plugin has called toni_enter and not toni_leave */
 
     toni_plugin descriptor;    /**< of the plugin; zero in what it is too old to have */
     const toni_plugin *plugin; /**< under test: `descriptor`, once there is one */
@@ -309,7 +309,7 @@ TONI_EXPORT const toni_plugin *toni_plugin_entry(void);
 int32_t toni_fake_host_start(toni_fake_host *host);
 
 /** Calls the plugin's `stopping`, cancels and releases its tasks, calls `destroy`, and fails the
- * test if `handed_out` or `acquired` is not 0, or a ticket (guard.h) was never decided. `stopping`
+ * test if `handed_out` or `entered` is not 0, or a ticket (guard.h) was never decided. `stopping`
  * is told TONI_STOPPING_HOST, or TONI_STOPPING_SWAP after toni_fake_host_swap. */
 void toni_fake_host_stop(toni_fake_host *host);
 
@@ -381,8 +381,8 @@ uint64_t toni_fake_host_observed(const toni_fake_host *host, const char *name);
 
 /** Swaps the plugin of a host for that of another, as a host does: `create` and `start` of the new
  * one, `export_state` of the old one and `import_state` of the new one if both are there, `ready`.
- * The old one's tasks don't run any more. Fails the test if the old one still has its context
- * acquired, for which a host would wait.
+ * The old one's tasks don't run any more. Fails the test if the old one has entered
+ * (toni_enter) and not left, for which a host would wait.
  * @param host  Started.
  * @param next  Its plugin is loaded, not started.
  * @return TONI_OK; `ready` has no say. TONI_ERR_FAILED: a client carries data, and the new version

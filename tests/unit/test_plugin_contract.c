@@ -952,18 +952,13 @@ START_TEST(wrappers_of_swaps_reach_the_table)
     ck_assert_int_eq(toni_state_write(writer, NULL, 0), TONI_OK);
     ck_assert_mem_eq(state.bytes, "abc", 3);
     ck_assert_uint_eq(state.size, 3);
-    ck_assert_int_eq(toni_context_acquire(context), TONI_OK);
-    ck_assert_int_eq(toni_context_acquire(context), TONI_OK);
-    ck_assert_int_eq(host.acquired, 2);
-    ck_assert_int_eq(toni_context_release(context), TONI_OK);
-    ck_assert_int_eq(toni_context_release(context), TONI_OK);
-    ck_assert_int_eq(host.acquired, 0);
-    host.result_of = "acquire";
-    host.result = TONI_ERR_LIMIT;
-    ck_assert_int_eq(toni_context_acquire(context), TONI_ERR_LIMIT);
-    ck_assert_int_eq(host.acquired, 0);
-    toni_fake_host_expect(&host, "state_write 3\nstate_write 0\nacquire\nacquire\nrelease\n"
-                                 "release\nacquire\n");
+    toni_enter(context);
+    toni_enter(context);
+    ck_assert_int_eq(host.entered, 2);
+    ck_assert_int_eq(toni_leave(context), TONI_OK);
+    ck_assert_int_eq(toni_leave(context), TONI_OK);
+    ck_assert_int_eq(host.entered, 0);
+    toni_fake_host_expect(&host, "state_write 3\nstate_write 0\nenter\nenter\nleave\nleave\n");
 }
 END_TEST
 
@@ -1127,11 +1122,11 @@ START_TEST(swaps_the_cxx_plugin)
     ck_assert_uint_eq(plugin->abi_minor, TONI_ABI_NEEDED);
     toni_fake_host_use(&next, plugin);
     start_and_connect();
-    check_answer(&host, "one", "acquire\nsend 7 text:connected, after \nrelease\n");
+    check_answer(&host, "one", "enter\nsend 7 text:connected, after \nleave\n");
     ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_OK);
     ck_assert_int_eq(toni_fake_client_adopt(&client, &next), TONI_OK);
     toni_fake_host_stop(&host);
-    check_answer(&next, "two", "acquire\nsend 7 text:adopted, after one\nrelease\n");
+    check_answer(&next, "two", "enter\nsend 7 text:adopted, after one\nleave\n");
     toni_fake_client_disconnect(&client, TONI_CLOSED_BY_CLIENT);
     toni_fake_host_stop(&next);
     ck_assert_int_eq(toni_fake_host_import(&next, &damaged), TONI_ERR_INVALID);

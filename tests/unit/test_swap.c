@@ -64,7 +64,7 @@ static void log_and_look(toni_context *context, uint32_t level, toni_str message
 /* --- The world */
 
 static int adopt_result, close_result;
-static struct slot *acquired; /* by a thread that is at work while clients are closed */
+static struct slot *held; /* by a thread that is at work while clients are closed */
 
 static int adopt(void *data, struct slot *slot)
 {
@@ -78,8 +78,8 @@ static int close_clients(void *data, struct slot *slot)
     ck_assert_ptr_eq(data, &leftovers);
     ck_assert(!slot_is_open(slot)); /* nobody comes while the others go */
     log_info("the world closes", log_str("slot", slot->name));
-    if (acquired == slot) {
-        ck_assert_int_eq(slot_acquire(slot), 0);
+    if (held == slot) {
+        gate_join(&slot->gate);
         atomic_store(&late, &slot->gate.changed);
     }
     return close_result;
@@ -395,10 +395,10 @@ START_TEST(data_that_comes_late_is_seen_too)
 }
 END_TEST
 
-START_TEST(who_acquires_in_a_hook_does_not_wait_for_itself)
+START_TEST(who_enters_in_a_hook_does_not_wait_for_itself)
 {
-    run(CONFIGURATION(SWAPPED(1, "options = { acquires = true; };") AND IDLE));
-    ck_assert_int_eq(swap_to(CONFIGURATION(SWAPPED(2, "options = { acquires = true; };") AND IDLE)),
+    run(CONFIGURATION(SWAPPED(1, "options = { enters = true; };") AND IDLE));
+    ck_assert_int_eq(swap_to(CONFIGURATION(SWAPPED(2, "options = { enters = true; };") AND IDLE)),
                      0);
     check_log(WORDS("version 1: export_state", "version 2: import_state"));
     ck_assert_uint_eq(gate_count(&gateway("swapped")->gate), 0);
@@ -469,11 +469,11 @@ END_TEST
 START_TEST(a_call_of_a_removed_gateway_that_does_not_end)
 {
     run(CONFIGURATION(SWAPPED(1, "") AND IDLE));
-    acquired = gateway("swapped");
+    held = gateway("swapped");
     ck_assert_int_eq(swap_to(CONFIGURATION(IDLE)), 0);
     check_report(0, 0, 1, 0, 1);
     ck_assert(!logged("version 1: destroy"));
-    ck_assert_int_eq(slot_release(acquired), 0);
+    gate_leave(&held->gate);
     ck_assert_str_eq(ask("swapped", "count"), "version 1 count 1");
 }
 END_TEST
@@ -730,13 +730,34 @@ START_TEST(one_does_not_come_to_rest)
     struct slot *slot = gateway("swapped");
 
     remember();
-    ck_assert_int_eq(slot_acquire(slot), 0);
+    gate_join(&slot->gate);
     atomic_store(&late, &slot->gate.changed);
     ck_assert_int_eq(swap_to(NEXT_CROWD("")), -1);
     testing_check_fault(3, WORDS("gateway `swapped` did not quiesce within swap_ms (1000)",
                                  "a call of it has not returned"));
     ck_assert(!logged("export_state"));
-    ck_assert_int_eq(slot_release(slot), 0);
+    gate_leave(&slot->gate);
+    check_whole();
+    atomic_store(&late, NULL);
+    check_success_follows();
+}
+END_TEST
+
+/* Whatever it calls, and whomever it belongs to. */
+START_TEST(a_thread_that_has_entered_does_not_leave)
+{
+    run(CROWD(""));
+    remember();
+    visit_begin(gateway("idle"));
+    atomic_store(&late, &slots.visitors.changed);
+    ck_assert_int_eq(swap_to(NEXT_CROWD("")), -1);
+    ck_assert_uint_eq(faults.count, 1);
+    ck_assert_ptr_nonnull(strstr(faults.faults[0].text, "gateway `idle`"));
+    ck_assert_ptr_nonnull(
+        strstr(faults.faults[0].text, "has called toni_enter and not toni_leave within swap_ms"));
+    fault_list_finish(&faults);
+    ck_assert(!logged("export_state"));
+    ck_assert_int_eq(visit_end(), 0);
     check_whole();
     atomic_store(&late, NULL);
     check_success_follows();
@@ -749,14 +770,14 @@ START_TEST(a_user_of_what_is_swapped_does_not_come_to_rest)
     struct slot *slot = gateway("greeted");
 
     remember();
-    ck_assert_int_eq(slot_acquire(gateway("idle")), 0); /* which has nothing to do with it */
-    ck_assert_int_eq(slot_acquire(slot), 0);
+    gate_join(&gateway("idle")->gate); /* which has nothing to do with it */
+    gate_join(&slot->gate);
     atomic_store(&late, &slot->gate.changed);
     ck_assert_int_eq(swap_to(CONFIGURATION(GREETER_2 AND GREETED("") AND IDLE)), -1);
     testing_check_fault(4, WORDS("gateway `greeted` did not quiesce"));
-    ck_assert_int_eq(slot_release(slot), 0);
+    gate_leave(&slot->gate);
     ck_assert_int_eq(swap_to(CONFIGURATION(GREETER_2 AND GREETED("") AND IDLE)), 0);
-    ck_assert_int_eq(slot_release(gateway("idle")), 0);
+    gate_leave(&gateway("idle")->gate);
 }
 END_TEST
 
@@ -767,13 +788,13 @@ START_TEST(somebody_is_still_in_a_vacant_place)
     struct slot *slot = slots_make(&slots, TONI_GATEWAY, "swapped");
 
     ck_assert_ptr_nonnull(slot);
-    ck_assert_int_eq(slot_acquire(slot), 0);
+    gate_join(&slot->gate);
     atomic_store(&late, &slot->gate.changed);
     remember();
     ck_assert_int_eq(swap_to(CONFIGURATION(SWAPPED(1, "") AND GREETER("") AND IDLE)), -1);
     testing_check_fault(3, WORDS("gateway `swapped` did not quiesce"));
     check_whole();
-    ck_assert_int_eq(slot_release(slot), 0);
+    gate_leave(&slot->gate);
     atomic_store(&late, NULL);
     ck_assert_int_eq(swap_to(CONFIGURATION(SWAPPED(1, "") AND GREETER("") AND IDLE)), 0);
 }
@@ -977,7 +998,7 @@ int main(void)
     tcase_add_test(good, limits_alone);
     tcase_add_test(good, a_state_goes_only_to_who_wants_it);
     tcase_add_test(good, the_report_says_whose_state_went_along);
-    tcase_add_test(good, who_acquires_in_a_hook_does_not_wait_for_itself);
+    tcase_add_test(good, who_enters_in_a_hook_does_not_wait_for_itself);
     tcase_add_test(good, a_gateway_comes_and_goes);
     tcase_add_test(good, one_takes_over_the_path_of_another);
     tcase_add_test(good, clients_of_a_removed_gateway_that_do_not_go);
@@ -998,6 +1019,7 @@ int main(void)
     tcase_add_test(failures, data_of_clients_needs_who_adopts_them);
     tcase_add_test(failures, data_that_comes_late_is_seen_too);
     tcase_add_test(failures, one_does_not_come_to_rest);
+    tcase_add_test(failures, a_thread_that_has_entered_does_not_leave);
     tcase_add_test(failures, a_user_of_what_is_swapped_does_not_come_to_rest);
     tcase_add_test(failures, somebody_is_still_in_a_vacant_place);
     tcase_add_loop_test(failures, a_time_out_of_the_plugins_own_is_an_error_as_others, 0, 3);
