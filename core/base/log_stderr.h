@@ -9,7 +9,8 @@
  * with its priority, such as `<4>`. Once, before there are other threads. */
 void log_stderr_look(void);
 
-/** Writes a line, and waits for stderr to take it. What it refuses, on a disk that is full, is lost.
+/** Writes a line, and waits for stderr to take it. What it refuses, on a disk that is full, is
+ * lost.
  * @return 0; -1: not all of the line was written. @thread Any. */
 int log_stderr_write(enum log_level level, const char *line, size_t length);
 

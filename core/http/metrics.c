@@ -338,7 +338,8 @@ static void write_answers(struct exposition *exposition, const char *service,
                           counter_read(&answers[i]));
 }
 
-/* Of an exchange a stream makes one that was answered, so it can't be ended or stalled by itself. */
+/* Of an exchange a stream makes one that was answered, so it can't be ended or stalled by itself.
+ */
 static void write_kept(struct exposition *exposition, const struct kept_list *kept)
 {
     static const char *const outcomes[KEPT_OUTCOME_COUNT] = {

@@ -47,6 +47,7 @@ struct worker {
     uv_async_t wake;
     uv_prepare_t turn_end;
     uv_idle_t again; /* active while the loop must not block */
+    uv_timer_t look; /* active while another worker is to end who pins too much: see pins.h */
     struct timeouts timeouts;
     struct drain drain;
     struct inflater *inflater;      /* that nobody uses; NULL: there is none */

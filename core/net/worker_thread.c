@@ -11,6 +11,7 @@
 #include "net/relieved.h"
 #include "net/server_data.h"
 #include "plugin/call.h"
+#include "rooms/pins.h"
 
 #include <netinet/in.h>
 #include <stddef.h>
@@ -36,6 +37,12 @@ static void on_again(uv_idle_t *idle)
     (void)idle;
 }
 
+/* What follows is done at the turn's end. */
+static void on_look(uv_timer_t *look)
+{
+    worker_notice_turn(look->data);
+}
+
 static void count_turn(struct worker *worker)
 {
     histogram_add(&worker->figures.turns, clock_now_ns() - worker->turn_began_ns);
@@ -53,10 +60,13 @@ static void on_turn_end(uv_prepare_t *prepare)
     lane_turn(worker->lane);
     worker_flushed(worker);
     relieved_tell(worker);
-    dispatch_resume(worker); /* behind what others have led to; what this leads to is flushed next */
+    dispatch_resume(
+        worker); /* behind what others have led to; what this leads to is flushed next */
     count_turn(worker);
     if (worker->stopped)
         return;
+    if (budget_is_left_to_others(worker->lane) && !uv_is_active((uv_handle_t *)&worker->look))
+        uv_timer_start(&worker->look, on_look, BUDGET_YIELD_MS, 0);
     if (lane_pending(worker->lane) || worker->resumed || worker->relieved)
         uv_idle_start(&worker->again, on_again);
     else
@@ -104,9 +114,10 @@ int worker_init(struct worker *worker, struct server *server, struct lane *lane,
         goto fail_loop;
     uv_prepare_init(&worker->loop, &worker->turn_end);
     uv_idle_init(&worker->loop, &worker->again);
+    uv_timer_init(&worker->loop, &worker->look);
     timeouts_init(&worker->timeouts, &worker->loop, dispatch_expired);
     drain_init(&worker->drain, &worker->loop, dispatch_drain);
-    worker->turn_end.data = worker->wake.data = worker;
+    worker->turn_end.data = worker->wake.data = worker->look.data = worker;
     uv_prepare_start(&worker->turn_end, on_turn_end);
     return 0;
 
@@ -122,6 +133,7 @@ static void close_handles(struct worker *worker)
     uv_close((uv_handle_t *)&worker->wake, NULL);
     uv_close((uv_handle_t *)&worker->turn_end, NULL);
     uv_close((uv_handle_t *)&worker->again, NULL);
+    uv_close((uv_handle_t *)&worker->look, NULL);
     timeouts_close(&worker->timeouts);
     drain_close(&worker->drain);
 }

@@ -1,9 +1,6 @@
 /* Who pins memory; see pins.h. */
 #include "rooms/pins.h"
 
-/* So long a lane leaves it to another to end somebody. */
-#define YIELD_MS 50
-
 static bool is_over(const struct budget *budget)
 {
     return budget_used(budget) > budget->limit;
@@ -127,7 +124,7 @@ static bool yields_no_more(struct pins *pins, uint64_t now_ms)
 {
     if (pins->yielded_ms == 0)
         pins->yielded_ms = now_ms;
-    return now_ms - pins->yielded_ms >= YIELD_MS;
+    return now_ms - pins->yielded_ms >= BUDGET_YIELD_MS;
 }
 
 struct pin *budget_victim(struct budget *budget, struct lane *lane)
@@ -157,4 +154,13 @@ struct pin *budget_victim(struct budget *budget, struct lane *lane)
     }
     wake(acting);
     return NULL;
+}
+
+bool budget_is_left_to_others(const struct lane *lane)
+{
+    for (unsigned kind = 0; kind < BUDGET_KINDS; kind++) {
+        if (budget_is_passed(&lane->budgets[kind]) && lane->pins[kind].yielded_ms != 0)
+            return true;
+    }
+    return false;
 }

@@ -8,6 +8,7 @@
 #include "rooms/budget.h"
 #include "rooms/lane.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /** Of those that pin at least half of what the largest of all lanes pins, whoever has not moved for
@@ -16,6 +17,13 @@
  * @return The one to go, if it is this lane's: the caller ends what it pins, and asks again. NULL:
  * nobody of this lane. The lane's worker only. */
 struct pin *budget_victim(struct budget *budget, struct lane *lane);
+
+/* So long a lane leaves it to another to end somebody. */
+#define BUDGET_YIELD_MS 50
+
+/** @return Whether a lane has left it to another, which has not done so yet: then it must ask again
+ * after BUDGET_YIELD_MS, since nobody else may wake it. The lane's worker only. */
+bool budget_is_left_to_others(const struct lane *lane);
 
 /** Notes what is pinned now; with the first byte it moves, too. The lane's worker only.
  * @param bytes  0: nothing any more. */

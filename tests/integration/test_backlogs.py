@@ -322,6 +322,42 @@ class TestOutboxesTogether(AdminTestCase):
         self.assertEqual(teller.ask("id"), "id=" + teller.id)
 
 
+class TestOutboxesOfWorkers(AdminTestCase):
+    """Two workers: who must go is one of a worker that a callback holds up."""
+
+    workers = 2
+    gateways = (
+        gateway("probe", "probe_gateway.so", "/probe",
+                limits={"outbox_bytes": 64 * MIB, "outbox_policy": "drop_oldest"}),
+        gateway("sleeper", "probe_gateway.so", "/sleeper"),
+    )
+    limits = {"outbox_bytes_total": 8 * MIB}
+
+    def test_the_other_ends_one_of_its_own_though_nothing_wakes_it(self):
+        # Each goes to the worker that has the fewest: the first and the third to one, the others to the other.
+        older = self.client("/probe", receive_buffer=4096)
+        newer = self.client("/probe", receive_buffer=4096)
+        sleeper = self.client("/sleeper", greeted=False)
+        teller = self.client("/probe")
+        sleeper.read()
+        self.assertEqual(older.ask("join:older"), "ok")
+        self.assertEqual(newer.ask("join:newer"), "ok")
+        for _ in range(5):
+            self.assertEqual(teller.ask("tell:older:" + "x" * (MIB - 100)), "targeted=1")
+        self.eventually(lambda: self.metrics()("outbox_memory_bytes") > 4 * MIB, "it waits")
+        began = time.monotonic()
+        sleeper.send("slow:%d" % (4000 * SLOWNESS))
+        time.sleep(0.2)
+        for _ in range(3):  # the last passes the bound, and then nothing comes to that worker
+            self.assertEqual(teller.ask("tell:newer:" + "x" * (MIB - 100)), "targeted=1")
+        self.eventually(
+            lambda: self.metrics()("connections_closed_total", reason="outbox_memory") > 0,
+            "somebody was closed")
+        self.assertLess(time.monotonic() - began, 3 * SLOWNESS, "the callback had to return first")
+        self.assertEqual(sleeper.ask("id").split("=")[0], "id")
+        self.assertEqual(self.metrics()("connections_closed_total", reason="outbox_memory"), 1)
+
+
 @unittest.skipIf(SANITIZER, "a sanitizer's allocator keeps what was freed")
 class TestMemoryAfterAPeak(AdminTestCase):
     gateways = (ECHO,)

@@ -398,9 +398,11 @@ START_TEST(a_lane_that_hangs_holds_up_nobody)
         ck_assert_int_eq(send_text(here), TONI_OK);
     lane_turn(&connections->lanes[1]);
     ck_assert_uint_eq(closed(), 0);
-    connections->lanes[1].now_ms = 2100;
+    ck_assert(budget_is_left_to_others(&connections->lanes[1]));
+    connections->lanes[1].now_ms = 2000 + BUDGET_YIELD_MS;
     lane_turn(&connections->lanes[1]);
     ck_assert(here->client->receiver.evicted);
+    ck_assert(!budget_is_left_to_others(&connections->lanes[1]));
     ck_assert(!there->client->receiver.evicted);
 }
 END_TEST
