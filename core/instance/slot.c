@@ -92,6 +92,7 @@ static struct slot *slot_create(struct slots *slots, uint32_t kind, const char *
     slot->slots = slots;
     slot->kind = kind;
     slot->name = strdup(name);
+    slot->clients.name = slot->name;
     slot->path = strdup("");
     const struct limits standard = limits_default();
     if (slot->name && slot->path && !slot_set_limits(slot, &standard))

@@ -3,6 +3,8 @@
 
 #include "rooms/broadcast.h"
 #include "rooms/client.h"
+#include "rooms/crowd.h"
+#include "rooms/pages.h"
 #include "rooms/room_table.h"
 #include "rooms/rules.h"
 #include "rooms/send.h"
@@ -216,6 +218,8 @@ void api_fill_table(toni_host *table)
     table->client_data = client_data;
     table->client_set_data = client_set_data;
     table->client_request = client_request;
+    crowd_fill_table(table);
+    pages_fill_table(table);
     target_fill_table(table);
     table->target_send = target_send;
     request_fill_table(table);

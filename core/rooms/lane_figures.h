@@ -41,6 +41,7 @@ enum refused_reason {
 
 /** What is counted for the clients of one gateway, by all lanes. */
 struct gateway_figures {
+    const char *name; /* of the gateway; borrowed */
     struct counter dropped[DROP_REASON_COUNT];
     struct counter carrying; /* now: clients with data of the plugin's, see client_set_data() */
     struct counter refused[REFUSED_REASON_COUNT]; /* direct sends */

@@ -67,8 +67,9 @@ struct receiver {
      * outbox is full. Any thread. */
     atomic_uint_fast64_t posted_messages, posted_bytes;
 
-    struct counter dropped;                  /* messages that were accepted for it and dropped */
-    struct gateway_figures *gateway_figures; /* its gateway's; borrowed; NULL: not counted */
+    struct counter dropped; /* messages that were accepted for it and dropped */
+    struct gateway_figures
+        *_Atomic gateway_figures; /* its gateway's; borrowed; NULL: not counted */
     const struct receiver_owner *owner;
     toni_client_id id;
 };

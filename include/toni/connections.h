@@ -86,6 +86,74 @@ static inline int32_t toni_get_client_rooms(toni_connections *connections, toni_
     return toni_host_of(connections)->get_client_rooms(connections, client, rooms);
 }
 
+/** Has all members of a room join another one; they stay in the first, too. Each joins by itself:
+ * who comes meanwhile may not be among them, and who can't (a limit, no memory, it is being closed)
+ * is left out.
+ * @param room   Whose members; one that doesn't exist has none.
+ * @param other  That they join; may be @p room.
+ * @return How many are in @p other now; TONI_ERR_INVALID (a name), TONI_ERR_NO_MEMORY: nobody has
+ * joined.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_members_join(toni_connections *connections, toni_str room,
+                                        toni_str other)
+{
+    return toni_host_of(connections)->members_join(connections, room, other);
+}
+
+/** Has all members of a room leave it, so that it ends, unless somebody comes meanwhile. What was
+ * broadcast before still reaches them.
+ * @return How many left; errors as toni_members_join. @thread Any. @since ABI 1.0 */
+static inline int32_t toni_members_leave(toni_connections *connections, toni_str room)
+{
+    return toni_host_of(connections)->members_leave(connections, room);
+}
+
+/** Closes all members of a room, as toni_close_client does each.
+ * @return How many: who is being closed already does not count. Errors as toni_members_join;
+ * TONI_ERR_INVALID also for the code or reason. @thread Any. @since ABI 1.0 */
+static inline int32_t toni_members_close(toni_connections *connections, toni_str room,
+                                         uint16_t code, toni_str reason)
+{
+    return toni_host_of(connections)->members_close(connections, room, code, reason);
+}
+
+/** Lists clients by pages: of the namespace, of one of its gateways, of one of its rooms, or of
+ * both.
+ *
+ *     toni_page page = TONI_PAGE_INIT;
+ *     do {
+ *         toni_client_ids *ids;
+ *         if (toni_list_clients(connections, &page, &ids) != TONI_OK)
+ *             break;
+ *         …
+ *         toni_client_ids_destroy(ids);
+ *     } while (page.cursor != 0);
+ *
+ * Whoever is there from the first call to the last is listed exactly once; who comes or goes
+ * meanwhile may be or not. The order says nothing. No lock is held between two calls, and within
+ * one for a 64th of all clients at a time; of a room, for as long as toni_get_room_members takes.
+ * @param page  `cursor` is set to where the next page begins; 0: this was the last one, which may
+ * be empty. Left alone on an error. A gateway or room that doesn't exist has no clients.
+ * @param ids   Set to a snapshot that the caller owns (toni_client_ids_destroy); NULL on an error.
+ * @return TONI_OK; TONI_ERR_INVALID (the page, or a name in it), TONI_ERR_NO_MEMORY.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_list_clients(toni_connections *connections, toni_page *page,
+                                        toni_client_ids **ids)
+{
+    return toni_host_of(connections)->list_clients(connections, page, ids);
+}
+
+/** Lists the rooms of the namespace by pages; see toni_list_clients. One that is about to end, or
+ * to get its first member, may be among them.
+ * @param page   Neither `gateway` nor `room` may be set.
+ * @param names  Set to a snapshot that the caller owns (toni_room_names_destroy); NULL on an error.
+ * @return As toni_list_clients. @thread Any. @since ABI 1.0 */
+static inline int32_t toni_list_rooms(toni_connections *connections, toni_page *page,
+                                      toni_room_names **names)
+{
+    return toni_host_of(connections)->list_rooms(connections, page, names);
+}
+
 /** The namespace that the handle stands for: what the module says as `namespace` in gateways.conf.
  * @return Without a NUL behind it; empty for the default one. Borrowed: valid as long as the
  * handle.

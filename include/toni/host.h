@@ -145,6 +145,14 @@ struct toni_host {
                               toni_release_fn release);
     int32_t (*exchange_write)(toni_context *context, toni_exchange_id id, toni_str bytes);
     int32_t (*exchange_end)(toni_context *context, toni_exchange_id id);
+
+    /* connections.h: all members of a room, and lists by pages */
+    int32_t (*members_join)(toni_connections *connections, toni_str room, toni_str other);
+    int32_t (*members_leave)(toni_connections *connections, toni_str room);
+    int32_t (*members_close)(toni_connections *connections, toni_str room, uint16_t code,
+                             toni_str reason);
+    int32_t (*list_clients)(toni_connections *connections, toni_page *page, toni_client_ids **ids);
+    int32_t (*list_rooms)(toni_connections *connections, toni_page *page, toni_room_names **names);
 };
 
 /** The frozen first member of every handle, read.

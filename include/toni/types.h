@@ -71,6 +71,29 @@ typedef struct toni_room_names {
     const toni_str *names; /**< with a NUL behind each */
 } toni_room_names;
 
+/** How many entries a page may have. */
+#define TONI_PAGE_MOST 1000u
+
+/** Which page of a list is wanted, see toni_list_clients: TONI_PAGE_INIT and what is to be
+ * otherwise.
+ */
+typedef struct toni_page {
+    uint32_t struct_size;
+    uint32_t most;    /**< entries: 1 to TONI_PAGE_MOST; 0: 100 */
+    uint64_t cursor;  /**< where it begins: 0, then what the call before has set */
+    toni_str gateway; /**< of clients: only of the gateway of this name; empty: of all */
+    toni_str room;    /**< of clients: only members of this room; empty: all */
+} toni_page;
+
+/** The first page of everything. */
+#define TONI_PAGE_INIT                                                                             \
+    {                                                                                              \
+        sizeof(toni_page), 0, 0, {NULL, 0},                                                        \
+        {                                                                                          \
+            NULL, 0                                                                                \
+        }                                                                                          \
+    }
+
 /** What is known of a client at one moment. The caller owns it: toni_client_info_destroy. */
 typedef struct toni_client_info {
     const toni_host *host;

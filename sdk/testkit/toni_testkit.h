@@ -34,6 +34,9 @@
  *     after MS, every MS, cancel_timer ID, post, work
  *     watch FD EVENTS, unwatch ID
  *     state_write SIZE       enter, leave          (state.h)
+ *     members_join NAME NAME, members_leave NAME, members_close NAME CODE TEXT, and a line for each
+ *     list_clients CURSOR, list_rooms CURSOR
+ *     state_write SIZE       acquire, release      (state.h)
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
  *
  * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in

@@ -144,5 +144,6 @@ void fake_kept_fill(toni_host *table);
 void fake_tasks_fill(toni_host *table);
 void fake_state_fill(toni_host *table);
 void fake_figures_fill(toni_host *table);
+void fake_crowd_fill(toni_host *table);
 
 #endif

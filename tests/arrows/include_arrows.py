@@ -22,7 +22,7 @@ FILE_ORDER = {
         "limits", "transport", "lane_figures", "spares", "registry", "receipt", "request",
         "topic", "budget", "batch", "outbox", "lane", "pins", "backlog", "receiver", "direct", "audience",
         "shared", "rules", "room", "room_table", "broadcast", "memberships", "joining", "client", "client_list",
-        "client_set", "target", "addressees", "multicast", "send", "connections", "api",
+        "client_set", "target", "addressees", "multicast", "send", "connections", "crowd", "pages", "api",
     ],
 }  # fmt: skip
 

@@ -140,6 +140,25 @@ class TestNamespaces(unittest.TestCase):
         opened.expect("together", "targeted=2")
         back.expect("together")
 
+    def test_all_members_and_pages(self):
+        self.start(QUIZ, POLL, OPEN)
+        quiz = [self.client("/quiz", "L1") for _ in range(5)]
+        poll, opened = self.client("/poll", "L1"), self.client("/open", "L1")
+        self.assertEqual(quiz[0].ask("pages::"), "clients=6 rooms=1")
+        self.assertEqual(quiz[0].ask("pages:quiz:"), "clients=5 rooms=1")
+        self.assertEqual(quiz[0].ask("pages:poll:L1"), "clients=1 rooms=1")
+        self.assertEqual(quiz[0].ask("pages:open:"), "clients=0 rooms=1")
+        self.assertEqual(opened.ask("pages::L1"), "clients=1 rooms=1")
+        self.assertEqual(quiz[0].ask("alljoin:L1:L2"), "joined=6")
+        self.assertEqual(poll.ask("rooms"), "rooms=L1,L2")
+        self.assertEqual(quiz[0].ask("allleave:L1"), "left=6")
+        self.assertEqual(poll.ask("rooms"), "rooms=L2")
+        quiz[0].send("allclose:L2")
+        for client in quiz[1:] + [poll]:
+            client.expect_close(4000)
+        quiz[0].expect_close(4000)
+        self.assertEqual(opened.ask("rooms"), "rooms=L1")
+
     def test_names_that_are_none(self):
         for name, words in (("a/b", "not legal"), ("", "is empty"), ("x" * 65, "too long"), ("a b", "not legal")):
             with self.subTest(name=name):
