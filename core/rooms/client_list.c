@@ -1,8 +1,6 @@
 /* Lists of clients; see client_list.h. */
 #include "rooms/client_list.h"
 
-#include "rooms/client.h"
-
 #include <stdlib.h>
 
 static int by_address(const void *a, const void *b)
@@ -54,15 +52,4 @@ void client_list_unlock(toni_client *const *clients, uint32_t count)
 bool client_list_has(toni_client *const *clients, uint32_t count, const toni_client *client)
 {
     return count > 0 && bsearch(&client, clients, count, sizeof(toni_client *), by_address);
-}
-
-void client_list_find_excepted(toni_client *const *clients, uint32_t count, const struct room *room,
-                               struct excepted *excepted)
-{
-    excepted->count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct membership *membership = client_membership(clients[i], room);
-        if (membership && membership_is_target(membership))
-            excepted->members[excepted->count++] = membership;
-    }
 }

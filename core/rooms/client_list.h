@@ -4,6 +4,7 @@
 #define ROOMS_CLIENT_LIST_H
 
 #include "rooms/broadcast.h"
+#include "rooms/client.h"
 
 #include <toni/types.h>
 
@@ -27,8 +28,17 @@ void client_list_unlock(toni_client *const *clients, uint32_t count);
 
 /** Finds which of some are targets of this room. Under the locks of each, and of the room.
  * @param clients  EXCEPTED_MAX at most. */
-void client_list_find_excepted(toni_client *const *clients, uint32_t count, const struct room *room,
-                               struct excepted *excepted);
+static inline void client_list_find_excepted(toni_client *const *clients, uint32_t count,
+                                             const struct room *room, struct excepted *excepted)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct membership *membership = client_membership(clients[i], room);
+        if (membership && membership_is_target(membership))
+            excepted->members[found++] = membership;
+    }
+    excepted->count = found;
+}
 
 /** @return Whether @p client is in the list. */
 bool client_list_has(toni_client *const *clients, uint32_t count, const toni_client *client);

@@ -43,16 +43,23 @@ static void ids_finish(struct target_ids *list)
         free(list->ids);
 }
 
-static void add_id(toni_target *target, struct target_ids *list, toni_client_id id)
+/* Not inlined: most targets name few clients, and would save registers for this.
+ * @return 0, or -1 on no memory. */
+__attribute__((noinline)) static int grow_ids(struct target_ids *list)
 {
     toni_client_id *ids =
         reserve(list->ids, list->few, list->count, &list->capacity, sizeof *list->ids);
-    if (!ids) {
+    if (ids)
+        list->ids = ids;
+    return ids ? 0 : -1;
+}
+
+static void add_id(toni_target *target, struct target_ids *list, toni_client_id id)
+{
+    if (list->count == list->capacity && grow_ids(list))
         target_fail(target, TONI_ERR_NO_MEMORY);
-        return;
-    }
-    list->ids = ids;
-    list->ids[list->count++] = id;
+    else
+        list->ids[list->count++] = id;
 }
 
 static void names_init(struct target_names *list)
