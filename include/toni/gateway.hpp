@@ -25,7 +25,10 @@ template <class T, class Data = void> class gateway
   public:
     using client_type = client<Data>;
 
-    explicit gateway(toni::context context) : context_(context)
+    explicit gateway(toni::context context)
+        : context_(context),
+          figure_(toni_counter(context.handle(), TONI_LIT("plugin_exceptions_total"),
+                               TONI_LIT("Exceptions that came to the border of a plugin in C++.")))
     {
     }
     gateway(const gateway &) = delete;
@@ -177,6 +180,7 @@ template <class T, class Data = void> class gateway
     int32_t caught(const char *where, const char *what)
     {
         exceptions_++;
+        toni_count(figure_, 1);
         toni_log(context_.handle(), TONI_LOG_ERROR, "an exception in %s: %s", where, what);
         return TONI_ERR_FAILED;
     }
@@ -301,6 +305,7 @@ template <class T, class Data = void> class gateway
     }
 
     toni::context context_;
+    toni_figure *figure_;
     std::atomic<uint64_t> exceptions_{0};
 };
 

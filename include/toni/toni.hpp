@@ -20,11 +20,12 @@
  * Hooks and callbacks run as in plugin.h: one at a time, unless the descriptor says
  * TONI_CONCURRENT.
  *
- * An exception ends at the border: it is logged with its what() and counted, and costs what an
- * error costs: in on_message the client is closed with 1011, in on_connect it is refused, in a hook
- * the host does not start, in export_state and import_state the swap is given up. The functions
- * below throw nothing but std::bad_alloc; they return what the host's functions return, which
- * toni::check turns into an exception.
+ * An exception ends at the border: it is logged with its what() and counted
+ * (`plugin_exceptions_total` in /metrics), and costs what an error costs: in on_message the client
+ * is closed with 1011, in on_connect it is refused, in a hook the host does not start, in
+ * export_state and import_state the swap is given up. The functions below throw nothing but
+ * std::bad_alloc; they return what the host's functions return, which toni::check turns into an
+ * exception.
  */
 #ifndef TONI_HPP
 #define TONI_HPP

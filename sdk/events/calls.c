@@ -21,6 +21,7 @@ static void time_is_over(void *self, void *data)
     const struct entry taken = entry ? entry_take(events, entry) : (struct entry){0};
     events->figures.timeouts += taken.id != 0;
     pthread_mutex_unlock(&events->lock);
+    toni_count(events->timeouts, taken.id != 0);
     if (taken.id == 0)
         return;
     if (taken.is_request) {

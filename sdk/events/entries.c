@@ -61,6 +61,7 @@ int32_t entry_add(toni_events *events, toni_client_id client, struct entry **ent
         (struct entry){.id = (uint64_t)events->generation << 32 | (place + 1), .client = client};
     put_into_bucket(events, place);
     events->figures.in_flight++;
+    toni_gauge_set(events->in_flight, (double)events->figures.in_flight);
     *entry = added;
     return TONI_OK;
 }
@@ -124,5 +125,6 @@ struct entry entry_take(toni_events *events, struct entry *entry)
     *entry = (struct entry){.next = events->free_place};
     events->free_place = place;
     events->figures.in_flight--;
+    toni_gauge_set(events->in_flight, (double)events->figures.in_flight);
     return taken;
 }

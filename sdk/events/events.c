@@ -61,6 +61,14 @@ int32_t toni_events_create(toni_context *context, void *self, const toni_events_
     made->timeout_ms = setup->timeout_ms > 0 ? setup->timeout_ms : TIMEOUT_MS;
     made->field = setup->field ? setup->field : "event";
     made->free_place = NO_PLACE;
+    made->calls = toni_counter(context, TONI_LIT("events_calls_total"),
+                               TONI_LIT("Events of clients that reached their handler."));
+    made->refused = toni_counter(context, TONI_LIT("events_refused_total"),
+                                 TONI_LIT("Messages of clients that were no event to handle."));
+    made->timeouts = toni_counter(context, TONI_LIT("events_timeouts_total"),
+                                  TONI_LIT("Calls and requests whose time was over."));
+    made->in_flight = toni_gauge(context, TONI_LIT("events_in_flight"),
+                                 TONI_LIT("Calls and requests that are not answered."));
     pthread_mutex_init(&made->lock, NULL);
     int32_t result =
         made->connections
@@ -143,6 +151,7 @@ static void count_refused(toni_events *events)
     pthread_mutex_lock(&events->lock);
     events->figures.refused++;
     pthread_mutex_unlock(&events->lock);
+    toni_count(events->refused, 1);
 }
 
 /* Tells the client, if it wants an answer. Sends go unchecked: a client that can't be answered is
@@ -256,6 +265,7 @@ static int32_t begin_call(const struct arrival *arrival, const toni_event_handle
     }
     events->figures.calls += result == TONI_OK;
     pthread_mutex_unlock(&events->lock);
+    toni_count(events->calls, result == TONI_OK);
     if (is_twice) {
         refuse(arrival, TONI_EVENT_CONFLICT, "a call of this id is not answered yet");
     } else if (result == TONI_ERR_LIMIT) {

@@ -53,6 +53,8 @@ struct toni_events {
     uint32_t generation;
     uint64_t last_number;
     toni_events_figures figures;
+
+    toni_figure *calls, *refused, *timeouts, *in_flight; /* the same, in /metrics; may be NULL */
 };
 
 /* --- entries.c: all under the lock */

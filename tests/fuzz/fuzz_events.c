@@ -15,10 +15,18 @@ static int32_t send_to_client(toni_connections *connections, toni_client_id clie
 static void *inject(toni_context *context, toni_str interface_name);
 static toni_client_id client_id(const toni_client *client);
 
+static toni_figure *figure_get(toni_context *context, uint32_t type, toni_str name, toni_str help,
+                               const double *bounds, size_t count)
+{
+    (void)context, (void)type, (void)name, (void)help, (void)bounds, (void)count;
+    return NULL;
+}
+
 static const toni_host table = {.struct_size = sizeof table,
                                 .send_to_client = send_to_client,
                                 .client_id = client_id,
                                 .context_inject = inject,
+                                .figure_get = figure_get,
                                 .context_after = after,
                                 .context_cancel_timer = cancel_timer};
 static const toni_host *handle = &table;

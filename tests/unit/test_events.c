@@ -294,6 +294,9 @@ START_TEST(at_the_latest_it_is_answered_by_the_clock)
     toni_fake_host_advance(&host, 1);
     ck_assert_ptr_nonnull(toni_fake_client_answer(&anna));
     ck_assert_uint_eq(toni_events_figures_of(events).timeouts, 2);
+    ck_assert_double_eq(toni_fake_host_figure(&host, "events_timeouts_total"), 2);
+    ck_assert_double_eq(toni_fake_host_figure(&host, "events_calls_total"), 2);
+    ck_assert_double_eq(toni_fake_host_figure(&host, "events_in_flight"), 0);
 }
 END_TEST
 
@@ -397,6 +400,7 @@ START_TEST(what_can_not_be_read_is_a_bad_request)
     toni_fake_client_expect(
         &anna, "text:" ERROR("null", "bad_request", "a binary message is no event") "\n");
     ck_assert_uint_eq(toni_events_figures_of(events).refused, 14);
+    ck_assert_double_eq(toni_fake_host_figure(&host, "events_refused_total"), 14);
 }
 END_TEST
 

@@ -96,6 +96,7 @@ START_TEST(an_exception_closes_the_client_and_is_counted)
     ck_assert_int_eq(toni_fake_client_connect(&client), TONI_OK);
     toni_fake_host_clear(&host);
     check_text("exceptions", TONI_OK, "send 10 text:3\n");
+    ck_assert_double_eq(toni_fake_host_figure(&host, "plugin_exceptions_total"), 3);
     stop();
 }
 END_TEST

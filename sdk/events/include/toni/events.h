@@ -112,7 +112,8 @@ typedef struct toni_events_setup {
     const char *field;                  /**< the name of the event's field: "event" */
 } toni_events_setup;
 
-/** What the library has counted since it was created. */
+/** What the library has counted since it was created. In `/metrics` these are the instance's
+ * `events_calls_total`, `events_refused_total`, `events_timeouts_total` and `events_in_flight`. */
 typedef struct toni_events_figures {
     uint64_t calls;     /**< that reached a handler */
     uint64_t refused;   /**< messages that did not */
