@@ -6,6 +6,7 @@
 #include "rooms/client.h"
 #include "rooms/room_table.h"
 #include "rooms/rules.h"
+#include "rooms/target.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -311,8 +312,34 @@ static int32_t list_clients(toni_connections *connections, toni_page *page, toni
     return result;
 }
 
+/* --- Targets */
+
+/* Page by page: so no lock is held for all of them. */
+static void target_to_gateway(toni_target *target, toni_str gateway)
+{
+    toni_page page = TONI_PAGE_INIT;
+    page.most = TONI_PAGE_MOST;
+    page.gateway = gateway;
+    if (gateway.size == 0) {
+        target_fail(target, TONI_ERR_INVALID);
+        return;
+    }
+    do {
+        toni_client_ids *ids;
+        const int32_t result = list_clients(space_handle(target->space), &page, &ids);
+        if (result != TONI_OK) {
+            target_fail(target, result);
+            return;
+        }
+        for (size_t i = 0; i < ids->count; i++)
+            toni_target_to_client(target, ids->ids[i]);
+        toni_client_ids_destroy(ids);
+    } while (page.cursor != 0);
+}
+
 void pages_fill_table(toni_host *table)
 {
+    table->target_to_gateway = target_to_gateway;
     table->list_clients = list_clients;
     table->list_rooms = list_rooms;
 }

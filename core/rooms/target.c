@@ -24,7 +24,7 @@ static void *reserve(void *array, const void *few, uint32_t count, uint32_t *cap
     return grown;
 }
 
-static void target_fail(toni_target *target, int32_t error)
+void target_fail(toni_target *target, int32_t error)
 {
     if (target->error == TONI_OK)
         target->error = error;

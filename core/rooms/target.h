@@ -38,6 +38,9 @@ struct toni_target {
     struct target_ids except;
 };
 
+/** Notes what a step has found, if none has found anything before. */
+void target_fail(toni_target *target, int32_t error);
+
 /** See toni_target_destroy. */
 void target_destroy(toni_target *target);
 

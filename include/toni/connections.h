@@ -256,7 +256,21 @@ static inline toni_target *toni_to_room(toni_connections *connections, toni_str 
     return target;
 }
 
-/** @return A target of every client of the host. The caller owns it; see toni_to_room. @thread Any.
+/** A target of the clients of one gateway, those that are connected at the time of the call.
+ * @param gateway  The gateway's name in gateways.conf; borrowed for the call. One that is not
+ * there, or in another namespace, has no clients. An instance's own is toni_context_name.
+ * @return The target; see toni_to_room. It costs more than toni_to_all, which is told by the room
+ * of everyone: each client is looked up. @thread Any. @since ABI 1.0 */
+static inline toni_target *toni_to_gateway(toni_connections *connections, toni_str gateway)
+{
+    toni_target *target = toni_host_of(connections)->target_create(connections);
+    if (target)
+        toni_host_of(target)->target_to_gateway(target, gateway);
+    return target;
+}
+
+/** @return A target of every client of the namespace. The caller owns it; see toni_to_room. @thread
+ * Any.
  * @since ABI 1.0 */
 static inline toni_target *toni_to_all(toni_connections *connections)
 {
@@ -288,6 +302,13 @@ static inline void toni_target_to_client(toni_target *target, toni_client_id cli
 {
     if (target)
         toni_host_of(target)->target_to_client(target, client);
+}
+
+/** Adds the clients of one more gateway; see toni_to_gateway. @since ABI 1.0 */
+static inline void toni_target_to_gateway(toni_target *target, toni_str gateway)
+{
+    if (target)
+        toni_host_of(target)->target_to_gateway(target, gateway);
 }
 
 /** Leaves one client out, whatever else names it. @since ABI 1.0 */

@@ -153,6 +153,9 @@ struct toni_host {
                              toni_str reason);
     int32_t (*list_clients)(toni_connections *connections, toni_page *page, toni_client_ids **ids);
     int32_t (*list_rooms)(toni_connections *connections, toni_page *page, toni_room_names **names);
+
+    /* connections.h: the target builder */
+    void (*target_to_gateway)(toni_target *target, toni_str gateway);
 };
 
 /** The frozen first member of every handle, read.

@@ -9,7 +9,8 @@
  * | a target    | toni_target_send       | `…_send_text`, `…_sendf`, `…_send_parts`           |
  *
  * *This client* is the one that the running callback is about, a *client* is one by its id, a
- * *target* is what toni_to_room, toni_to_all and toni_to_client of connections.h have begun.
+ * *target* is what toni_to_room, toni_to_all, toni_to_gateway and toni_to_client of connections.h
+ * have begun.
  *
  * All is borrowed for the call, and copied once, whatever the number of receivers. A text is UTF-8.
  * A format stops at a NUL, as `%s` does, and a text from a client may hold one; parts are put

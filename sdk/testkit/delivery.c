@@ -111,6 +111,17 @@ static void target_to_client(toni_target *target, toni_client_id client)
     add_target(host, client, NULL);
 }
 
+/* All clients of a fake host are its plugin's, whose name is "fake". */
+static void target_to_gateway(toni_target *target, toni_str gateway)
+{
+    toni_fake_host *host = host_of_target(target);
+    fake_record(host, "to_gateway %.*s\n", TONI_STR_ARG(gateway));
+    if (gateway.size == 0)
+        host->target_error = fake_first_error(host->target_error, TONI_ERR_INVALID);
+    for (size_t i = 0; i < host->known_count && toni_str_equal(gateway, TONI_LIT("fake")); i++)
+        add_target(host, host->known[i].id, NULL);
+}
+
 static void target_to_all(toni_target *target)
 {
     toni_fake_host *host = host_of_target(target);
@@ -157,6 +168,7 @@ void fake_delivery_fill(toni_host *table)
     table->target_to_room = target_to_room;
     table->target_to_client = target_to_client;
     table->target_to_all = target_to_all;
+    table->target_to_gateway = target_to_gateway;
     table->target_except = target_except;
     table->target_send = target_send;
     table->target_destroy = target_destroy;

@@ -24,7 +24,7 @@
  *     rooms ID               names_destroy
  *     client ID              info_destroy
  *     room NAME              room_destroy
- *     target                 to_room NAME, to_client ID, to_all, except ID
+ *     target                 to_room NAME, to_client ID, to_gateway NAME, to_all, except ID
  *     target_send BODY       target_destroy
  *     target_send_with_receipt BODY: toni_fake_host_advance tells that all targets queued it
  *     header NAME: VALUE     answer STATUS TYPE BODY (of an HTTP request; BODY as it is)
@@ -36,7 +36,6 @@
  *     state_write SIZE       enter, leave          (state.h)
  *     members_join NAME NAME, members_leave NAME, members_close NAME CODE TEXT, and a line for each
  *     list_clients CURSOR, list_rooms CURSOR
- *     state_write SIZE       acquire, release      (state.h)
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
  *
  * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in

@@ -149,6 +149,12 @@ class TestNamespaces(unittest.TestCase):
         self.assertEqual(quiz[0].ask("pages:poll:L1"), "clients=1 rooms=1")
         self.assertEqual(quiz[0].ask("pages:open:"), "clients=0 rooms=1")
         self.assertEqual(opened.ask("pages::L1"), "clients=1 rooms=1")
+        poll.send("gateway:quiz:to the quiz")
+        self.assertEqual(poll.read(), "targeted=5")
+        for client in quiz:
+            client.expect("to the quiz")
+        self.assertEqual(poll.ask("gateway:open:x"), "targeted=0")  # of another namespace
+        self.assertEqual(poll.ask("gateway::x"), "TONI_ERR_INVALID")
         self.assertEqual(quiz[0].ask("alljoin:L1:L2"), "joined=6")
         self.assertEqual(poll.ask("rooms"), "rooms=L1,L2")
         self.assertEqual(quiz[0].ask("allleave:L1"), "left=6")

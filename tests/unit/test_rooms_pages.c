@@ -179,6 +179,32 @@ START_TEST(bad_pages)
 }
 END_TEST
 
+START_TEST(a_target_of_a_gateway)
+{
+    const toni_message message = toni_text(TONI_LIT("x"));
+    for (int i = 0; i < 30; i++)
+        add(i % 3 ? &lobby : &quiz);
+    join(peers[1], "r");
+    fixture_turn(&fixture);
+    ck_assert_int_eq(toni_target_send(toni_to_gateway(connections, TONI_LIT("quiz")), &message),
+                     10);
+    ck_assert_int_eq(toni_target_send(toni_to_gateway(connections, TONI_LIT("none")), &message), 0);
+    ck_assert_int_eq(toni_target_send(toni_to_gateway(connections, TONI_LIT("")), &message),
+                     TONI_ERR_INVALID);
+    toni_target *target = toni_to_room(connections, TONI_LIT("r"));
+    toni_target_to_gateway(target, TONI_LIT("quiz"));
+    toni_target_except(target, peers[0]->id);
+    ck_assert_int_eq(toni_target_send(target, &message), 10);
+    fixture_turn(&fixture);
+    for (int i = 0; i < 30; i++)
+        ck_assert_uint_eq(peers[i]->socket.wire.length, 3u * (i == 0   ? 1
+                                                              : i == 1 ? 1
+                                                              : i % 3  ? 0
+                                                                       : 2));
+    toni_target_to_gateway(NULL, TONI_LIT("quiz"));
+}
+END_TEST
+
 /* --- Rooms */
 
 START_TEST(all_rooms_of_the_namespace_are_listed_once)
@@ -266,6 +292,7 @@ int main(void)
     tcase_add_test(cases, who_stays_is_listed_once_though_others_come_and_go);
     tcase_add_test(cases, who_is_leaving_is_not_listed);
     tcase_add_test(cases, bad_pages);
+    tcase_add_test(cases, a_target_of_a_gateway);
     tcase_add_test(cases, all_rooms_of_the_namespace_are_listed_once);
     tcase_add_test(cases, members_join_leave_and_are_closed);
     tcase_add_test(cases, what_all_members_can_not_do);

@@ -145,6 +145,37 @@ START_TEST(a_plugin_may_get_no_figures)
 }
 END_TEST
 
+/* --- All members, pages and gateways */
+
+static void check_answer(const char *text, const char *answer)
+{
+    toni_fake_host_clear(&host);
+    ck_assert_int_ge(toni_fake_client_send_text(&client, text), TONI_OK);
+    ck_assert_msg(strstr(host.calls, answer) != NULL, "`%s` lacks `%s`", host.calls, answer);
+}
+
+START_TEST(members_pages_and_gateways)
+{
+    begin(TEST_FIXTURES_DIR "/probe_gateway.so");
+    toni_fake_host_know(&host, 8);
+    toni_fake_host_know(&host, 9);
+    check_answer("join:r", "send 7 text:ok\n");
+    ck_assert_int_eq(toni_join_room(toni_fake_host_connections(&host), 8, TONI_LIT("r")), TONI_OK);
+    check_answer("pages::", "send 7 text:clients=3 rooms=1\n");
+    check_answer("pages:fake:r", "send 7 text:clients=2 rooms=1\n");
+    check_answer("pages:other:", "send 7 text:clients=0 rooms=1\n");
+    check_answer("alljoin:r:s", "join 8 s\nsend 7 text:joined=2\n");
+    check_answer("alljoin:r:\t", "send 7 text:joined=-1\n");
+    check_answer("allleave:r", "leave 8 r\nsend 7 text:left=2\n");
+    check_answer("gateway:fake:x", "to_gateway fake\ntarget_send text:x\n");
+    check_answer("gateway::x", "send 7 text:TONI_ERR_INVALID\n");
+    check_answer("allclose:s", "close_client 8 4000 over\n");
+    ck_assert_int_eq(toni_client_send_text(toni_fake_client_handle(&client), TONI_LIT("x")),
+                     TONI_ERR_CLOSING);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("testkit_calls");
@@ -153,6 +184,9 @@ int main(void)
     tcase_add_test(failures, what_is_no_code_is_1011);
     tcase_add_test(failures, without_on_error_a_refused_call_costs_nothing);
     suite_add_tcase(suite, failures);
+    TCase *members = tcase_create("members");
+    tcase_add_test(members, members_pages_and_gateways);
+    suite_add_tcase(suite, members);
     TCase *watches = tcase_create("watches");
     tcase_add_test(watches, a_watch_is_fired_by_hand);
     tcase_add_test(watches, a_stop_releases_watches);
