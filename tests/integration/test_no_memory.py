@@ -87,8 +87,10 @@ class NoMemoryTestCase(unittest.TestCase):
         with open(self.host.conf, "w", encoding="utf-8") as out:
             out.write(
                 configuration(
-                    [ROOMS, CHAT, gateway("echo", "echo_gateway.so", "/echo", {"message_bytes": message_bytes},
-                                         {"number": message_bytes})],
+                    [
+                        ROOMS, CHAT, gateway("echo", "echo_gateway.so", "/echo", {"message_bytes": message_bytes}),
+                        gateway("idle", "idle_gateway.so", "/idle", options={"a": message_bytes % 10}),  # is swapped
+                    ],
                     workers=2, http="127.0.0.1:0", admin="127.0.0.1:0",
                     limits={"close_ms": 500, "drain_ms": 3000},
                 )

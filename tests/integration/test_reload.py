@@ -113,6 +113,7 @@ class TestSwap(ReloadTestCase):
         self.assertEqual(line["generation"], "2")
         self.assertEqual(line["because"], "another content of its library")
         self.assertEqual(line["state"], "with its state")
+        host.wait_log(msg="destroying version 1")
         self.assertEqual(len(host.log(msg="destroying version 1")), 1)
         self.assertEqual(len(host.log(msg="stopping version 1: swapped")), 1)
         client.close()
