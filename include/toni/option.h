@@ -213,6 +213,7 @@ static inline toni_option_value toni_option_read(const toni_context *context, to
                                                  uint32_t type, size_t index)
 {
     toni_option_value value;
+    /* cppcheck-suppress memsetClassFloat ; 0.0 is all zero bits wherever toni runs */
     memset(&value, 0, sizeof value);
     value.struct_size = (uint32_t)sizeof value;
     (void)toni_host_of(context)->option_get(context, name, type, index, &value);
