@@ -75,16 +75,32 @@ static void end_if_over(toni_guard_ticket *ticket)
     if (ticket->has_waiter || ticket->has_decider || ticket->is_posted)
         return;
     request_destroy(ticket->request);
+    guard_notes_destroy(ticket->notes);
     ticket->request = NULL;
+    ticket->notes = NULL;
     free(*oldest);
     *oldest = ticket;
     tickets->next_remembered = (tickets->next_remembered + 1) % GUARD_TICKETS_REMEMBERED;
+}
+
+/* All that there are are kept. */
+static int32_t find_no_header(void *context, toni_str name, toni_str *value)
+{
+    (void)context, (void)name, (void)value;
+    return TONI_ERR_NOT_FOUND;
+}
+
+static struct guard_notes **find_notes(void *context)
+{
+    return &((toni_guard_ticket *)context)->notes;
 }
 
 toni_guard_ticket *guard_ticket_begin(struct guard_tickets *tickets, toni_guard_ticket *ticket,
                                       toni_request *request, const char *instance,
                                       void (*post)(toni_guard_ticket *ticket))
 {
+    static const struct request_source source = {
+        .find_header = find_no_header, .notes = find_notes, .takes_notes = true};
     pthread_mutex_lock(&tickets->lock);
     const bool has_room =
         counter_read(&tickets->waiting) < tickets->waiting_max &&
@@ -105,6 +121,8 @@ toni_guard_ticket *guard_ticket_begin(struct guard_tickets *tickets, toni_guard_
         .post = post,
     };
     (void)snprintf(ticket->instance, sizeof ticket->instance, "%s", instance);
+    request->source = &source;
+    request->source_context = ticket;
     count(&tickets->waiting);
     count(&tickets->held);
     pthread_mutex_unlock(&tickets->lock);
@@ -200,6 +218,7 @@ void guard_fill_table(toni_host *table)
     table->guard_request = guard_request;
     table->guard_is_cancelled = guard_is_cancelled;
     table->guard_decide = guard_decide;
+    guard_notes_fill_table(table);
 }
 
 /* --- What a guard has said */

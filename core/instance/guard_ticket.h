@@ -10,6 +10,7 @@
 #define INSTANCE_GUARD_TICKET_H
 
 #include "base/counter.h"
+#include "rooms/guard_notes.h"
 #include "rooms/request.h"
 
 #include <toni/guard.h>
@@ -64,6 +65,7 @@ struct toni_guard_ticket {
     const toni_host *host; /* first, for ever: see toni/abi.h */
     struct guard_tickets *tickets;
     toni_request *request;
+    struct guard_notes *notes;             /* that it leaves; the decider's, until it has decided */
     char instance[GUARD_TICKET_NAME_SIZE]; /* the name of the gateway */
     bool has_waiter, has_decider, is_posted;
     int32_t result; /* once it is posted */

@@ -108,10 +108,14 @@ static bool is_still_there(const struct connection *connection)
 
 static void take_decision(struct connection *connection, int32_t result)
 {
-    if (is_still_there(connection))
-        end(connection, GUARD_DECIDED, refusal_of(guard_decision(result)));
-    else
+    struct opening *opening = connection->opening;
+    if (!is_still_there(connection)) {
         guarding_withdraw(connection);
+        return;
+    }
+    opening->notes = opening->ticket->notes; /* its decider has had its last word */
+    opening->ticket->notes = NULL;
+    end(connection, GUARD_DECIDED, refusal_of(guard_decision(result)));
 }
 
 static void deliver(struct command *command, struct lane *lane)
@@ -153,6 +157,10 @@ static toni_guard_ticket *take_ticket(void *context)
                                          create_wait(opening->connection), copy_request(opening),
                                          opening->connection->served.slot->name, post_decision);
     opening->is_ticket_refused = !opening->ticket;
+    if (!opening->ticket)
+        return NULL;
+    opening->ticket->notes = opening->notes;
+    opening->notes = NULL;
     return opening->ticket;
 }
 
@@ -170,9 +178,18 @@ static void listen_on(struct connection *connection)
     stream_listen(&connection->stream, has_room ? STREAM_READ : STREAM_END);
 }
 
+/* From when it has a ticket, its notes are left through that. */
+static struct guard_notes **find_notes(void *context)
+{
+    struct opening *opening = context;
+    return opening->ticket ? NULL : request_reading_find_notes(opening);
+}
+
 static const struct request_source in_guard = {
     .find_header = request_reading_find_header,
     .wait = take_ticket,
+    .notes = find_notes,
+    .takes_notes = true,
 };
 
 static enum guard_verdict ask(struct connection *connection)

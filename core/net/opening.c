@@ -36,7 +36,9 @@ static void refuse(struct connection *connection, enum refusal refusal, const ch
     const struct head *head = &connection->opening->head;
     char *answer = (char *)connection->served.worker->lane->scratch;
     const bool is_head = toni_str_equal(head_method(head), toni_str_of("HEAD"));
-    const size_t size = handshake_refuse(answer, refusal, why, is_head, time(NULL));
+    size_t size = handshake_refuse(answer, refusal, why, is_head, time(NULL));
+    if (refusal == REFUSAL_UNAUTHORIZED || refusal == REFUSAL_FORBIDDEN)
+        size = guard_notes_put_fields(connection->opening->notes, answer, size);
     count_refusal(connection, refusal_status(refusal));
     connection_leave_admission(connection);
     connection->opening->phase = OPENING_ANSWERED;
@@ -124,19 +126,35 @@ static void take_early_bytes(struct connection *connection)
     opening_free(opening);
 }
 
+/* The request says which subprotocol was agreed on, so it is made anew if the guard has chosen
+ * another. @return 0, or -1 on no memory. */
+static int apply_subprotocol(struct connection *connection)
+{
+    struct opening *opening = connection->opening;
+    if (!opening->notes || !opening->notes->subprotocol)
+        return 0;
+    const toni_str chosen = toni_str_of(opening->notes->subprotocol);
+    const toni_str *const known[] = {&chosen, NULL};
+    opening->subprotocol = handshake_choose(&opening->head, known);
+    request_destroy(opening->request);
+    opening->request = NULL;
+    return request_reading_make(connection);
+}
+
 static void let_in(struct connection *connection)
 {
     struct opening *opening = connection->opening;
     struct worker *worker = connection->served.worker;
-    if (make_client(connection)) {
+    if (apply_subprotocol(connection) || make_client(connection)) {
         log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory",
                     log_str("address", connection->address));
         refuse(connection, REFUSAL_NO_MEMORY, NULL);
         return;
     }
     char *answer = (char *)worker->lane->scratch;
-    const size_t size =
-        handshake_accept(answer, &opening->head, opening->subprotocol, &opening->terms);
+    const size_t size = guard_notes_put_fields(
+        opening->notes, answer,
+        handshake_accept(answer, &opening->head, opening->subprotocol, &opening->terms));
     opening->phase = OPENING_ANSWERED;
     connection_leave_place(connection);
     counter_add(&worker->figures.accepted, 1);

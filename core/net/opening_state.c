@@ -15,6 +15,7 @@ struct opening *opening_new(void)
     opening->subprotocol = (toni_str){"", 0};
     opening->request = NULL;
     opening->ticket = NULL;
+    opening->notes = NULL;
     opening->is_ticket_refused = false;
     opening->connection = NULL;
     opening->decided = NULL;
@@ -36,6 +37,7 @@ void opening_free(struct opening *opening)
         return;
     opening_end_wait(opening, GUARD_GONE);
     request_destroy(opening->request);
+    guard_notes_destroy(opening->notes);
     buffer_finish(&opening->bytes);
     free(opening);
 }

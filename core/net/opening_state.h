@@ -26,6 +26,7 @@ struct opening {
     toni_str subprotocol;          /* that is agreed on; in the head */
     toni_request *request;         /* until it is the client's */
     toni_guard_ticket *ticket;     /* of a guard that runs, or waits; NULL: none */
+    struct guard_notes *notes;     /* that its guard has left; NULL: none */
     bool is_ticket_refused;        /* the guard that runs has asked for one in vain */
     struct connection *connection; /* for the guard that runs */
     void (*decided)(struct connection *connection, enum refusal refusal, const char *why);

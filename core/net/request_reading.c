@@ -35,9 +35,15 @@ int32_t request_reading_find_header(void *context, toni_str name, toni_str *valu
     return TONI_OK;
 }
 
+struct guard_notes **request_reading_find_notes(void *context)
+{
+    return &((struct opening *)context)->notes;
+}
+
 void request_reading_open_headers(struct opening *opening, toni_request *request)
 {
-    static const struct request_source source = {.find_header = request_reading_find_header};
+    static const struct request_source source = {.find_header = request_reading_find_header,
+                                                 .notes = request_reading_find_notes};
     request->source = &source;
     request->source_context = opening;
 }

@@ -21,6 +21,10 @@ void request_reading_open_headers(struct opening *opening, toni_request *request
  * @param context  The opening. */
 int32_t request_reading_find_header(void *context, toni_str name, toni_str *value);
 
+/** Finds what the guard has left: see struct request_source.
+ * @param context  The opening. */
+struct guard_notes **request_reading_find_notes(void *context);
+
 /** Ends that, and frees what was read. */
 void request_reading_close_headers(struct opening *opening, toni_request *request);
 

@@ -13,6 +13,8 @@ struct request_field {
     toni_str value;
 };
 
+struct guard_notes;
+
 /** What can be asked about a request while its handshake lasts. */
 struct request_source {
     /** Looks up a header that was not kept.
@@ -22,6 +24,11 @@ struct request_source {
 
     /** Takes a ticket for the guard that runs, see toni_guard_wait. NULL: none does. */
     toni_guard_ticket *(*wait)(void *context);
+
+    /** Where the notes are, that its guard leaves; see guard_notes.h. NULL, as what it returns:
+     * there are none, and none are taken. */
+    struct guard_notes **(*notes)(void *context);
+    bool takes_notes;
 };
 
 struct toni_request {

@@ -105,4 +105,58 @@ static inline void toni_guard_decide(toni_guard_ticket *ticket, int32_t result)
         toni_host_of(ticket)->guard_decide(ticket, result);
 }
 
+/* --- What a guard leaves beside its decision, before it returns; or, once it has a ticket, through
+ * toni_guard_request(ticket), before that is decided. Elsewhere each call gives TONI_ERR_INVALID. A
+ * ticket that the guard took, and did not wait for, takes along what was left. */
+
+/** Leaves a value for the gateway's `on_connect`: who the client is, what it may do. It is gone
+ * when that has returned.
+ * @param name   A token (RFC 9110, section 5.6.2), such as "user". A second value replaces the
+ * first.
+ * @param value  Any bytes; copied.
+ * @return TONI_OK; TONI_ERR_INVALID (the name), TONI_ERR_LIMIT (more than 16), TONI_ERR_TOO_BIG
+ * (more than 8,192 bytes of all, with their names), TONI_ERR_NO_MEMORY.
+ * @thread The guard's; through a ticket any, one at a time. @since ABI 1.0 */
+static inline int32_t toni_guard_leave_value(const toni_request *request, toni_str name,
+                                             toni_str value)
+{
+    return toni_host_of(request)->guard_leave_value(request, name, value);
+}
+
+/** Reads what the guard has left: in the guard itself, and in `on_connect`.
+ * @param request  In `on_connect` toni_client_request(client).
+ * @param value    Set to the value; left alone on an error. Valid until the callback returns, the
+ * ticket is decided, or another value takes its place.
+ * @return TONI_OK, or TONI_ERR_NOT_FOUND.
+ * @thread The callback's. @since ABI 1.0 */
+static inline int32_t toni_request_value(const toni_request *request, toni_str name,
+                                         toni_str *value)
+{
+    return toni_host_of(request)->request_value(request, name, value);
+}
+
+/** Adds a header field to the answer of the handshake: to the 101, or to the 401 or 403 if the
+ * guard refuses.
+ * @param value  Copied; not empty.
+ * @return TONI_OK; TONI_ERR_INVALID (not a legal name or value; or one that the answer has of its
+ * own: Connection, Content-Length, Content-Type, Date, Trailer, Transfer-Encoding, Upgrade, and all
+ * that begin with Sec-WebSocket-), TONI_ERR_LIMIT (more than 16), TONI_ERR_TOO_BIG (more than 4,032
+ * bytes of all, names and values), TONI_ERR_NO_MEMORY.
+ * @thread As toni_guard_leave_value. @since ABI 1.0 */
+static inline int32_t toni_guard_add_header(const toni_request *request, toni_str name,
+                                            toni_str value)
+{
+    return toni_host_of(request)->guard_add_header(request, name, value);
+}
+
+/** Chooses the subprotocol, instead of the one that would be agreed on by the descriptor's list.
+ * `on_connect` reads it by toni_request_subprotocol.
+ * @param name  One that the client offers, whether or not the descriptor lists it; empty: none.
+ * @return TONI_OK; TONI_ERR_INVALID (it is not offered), TONI_ERR_NO_MEMORY.
+ * @thread As toni_guard_leave_value. @since ABI 1.0 */
+static inline int32_t toni_guard_choose_subprotocol(const toni_request *request, toni_str name)
+{
+    return toni_host_of(request)->guard_choose_subprotocol(request, name);
+}
+
 #endif

@@ -156,6 +156,12 @@ struct toni_host {
 
     /* connections.h: the target builder */
     void (*target_to_gateway)(toni_target *target, toni_str gateway);
+
+    /* guard.h: what a guard leaves */
+    int32_t (*request_value)(const toni_request *request, toni_str name, toni_str *value);
+    int32_t (*guard_leave_value)(const toni_request *request, toni_str name, toni_str value);
+    int32_t (*guard_add_header)(const toni_request *request, toni_str name, toni_str value);
+    int32_t (*guard_choose_subprotocol)(const toni_request *request, toni_str name);
 };
 
 /** The frozen first member of every handle, read.

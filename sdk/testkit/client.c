@@ -130,8 +130,10 @@ static int32_t ask_guard(toni_fake_client *client)
 static int32_t let_in(toni_fake_client *client, int32_t result)
 {
     toni_fake_host *host = host_of(client);
+    client->in_on_connect = 1;
     if (result == TONI_OK && host->plugin->on_connect)
         result = host->plugin->on_connect(host->self, toni_fake_client_handle(client));
+    client->in_on_connect = 0;
     if (result == TONI_OK)
         return result;
     free_data(host, client);

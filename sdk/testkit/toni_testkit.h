@@ -37,6 +37,7 @@
  *     members_join NAME NAME, members_leave NAME, members_close NAME CODE TEXT, and a line for each
  *     list_clients CURSOR, list_rooms CURSOR
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
+ *     guard_value NAME: VALUE       guard_header NAME: VALUE       guard_subprotocol NAME
  *
  * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in
  * toni_fake_host_run_work. So what a plugin does later is a matter of the test, and of no clock.
@@ -150,6 +151,14 @@ typedef struct toni_fake_ticket {
     int32_t result;
 } toni_fake_ticket;
 
+/** How many values a guard (guard.h) may leave. */
+#define TONI_FAKE_MAX_NOTES 16
+
+/** A value that a guard has left. Internal to the fake host. */
+typedef struct toni_fake_note {
+    size_t name_size, value_size;
+} toni_fake_note;
+
 /** A name and what it stands for. Internal to the setters. */
 typedef struct toni_fake_setting {
     toni_str name;
@@ -261,6 +270,11 @@ typedef struct toni_fake_client {
     uint16_t closed_with;     /**< since a callback failed: see toni_fake_client_send; 0: not so */
     int in_guard;
     int in_vain; /**< its guard asked for a ticket and got none */
+    int in_on_connect;
+    toni_fake_note notes[TONI_FAKE_MAX_NOTES]; /**< values that its guard has left */
+    size_t note_count;
+    char note_text[8192];  /**< their names and values, one after the other */
+    char subprotocol[256]; /**< that its guard has chosen */
 } toni_fake_client;
 
 /** An HTTP request to a service, and its answer. Serves once. */

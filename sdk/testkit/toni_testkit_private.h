@@ -137,6 +137,7 @@ void fake_delivery_fill(toni_host *table);
 void fake_client_fill(toni_host *table);
 void fake_request_fill(toni_host *table);
 void fake_guard_fill(toni_host *table);
+void fake_notes_fill(toni_host *table);
 void fake_context_fill(toni_host *table);
 void fake_options_fill(toni_host *table);
 void fake_exchange_fill(toni_host *table);

@@ -1,0 +1,204 @@
+/* What guards leave; see guard_notes.h. */
+#include "rooms/guard_notes.h"
+
+#include "ws/field.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <toni/error.h>
+
+static void clear(struct guard_note_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free((char *)(uintptr_t)list->notes[i].name.data);
+}
+
+void guard_notes_destroy(struct guard_notes *notes)
+{
+    if (!notes)
+        return;
+    clear(&notes->values);
+    clear(&notes->fields);
+    free(notes->subprotocol);
+    free(notes);
+}
+
+/* @return Where the notes of the running guard, or of its ticket, are; NULL: nobody takes any. */
+static struct guard_notes **place_of(const toni_request *request)
+{
+    const struct request_source *source = request->source;
+    return source && source->notes ? source->notes(request->source_context) : NULL;
+}
+
+/* @return The notes, made if need be. On an error NULL, and it is set. */
+static struct guard_notes *open_notes(const toni_request *request, int32_t *error)
+{
+    struct guard_notes **place = place_of(request);
+    *error = TONI_ERR_INVALID;
+    if (!place || !request->source->takes_notes)
+        return NULL;
+    *error = TONI_ERR_NO_MEMORY;
+    if (!*place)
+        *place = calloc(1, sizeof **place);
+    return *place;
+}
+
+static struct request_field *find(struct guard_note_list *list, toni_str name)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (toni_str_equal(list->notes[i].name, name))
+            return &list->notes[i];
+    }
+    return NULL;
+}
+
+/* @param cost      What it counts for. @param most  That all together may count for.
+ * @param replaced  One that gives way, or NULL. */
+static int32_t add(struct guard_note_list *list, const struct request_field *note,
+                   struct request_field *replaced, size_t most)
+{
+    const size_t before = replaced ? replaced->name.size + replaced->value.size : 0;
+    const size_t cost = note->name.size + note->value.size;
+    if (list->bytes - before + cost > most)
+        return TONI_ERR_TOO_BIG;
+    if (!replaced && list->count == GUARD_NOTES_MAX)
+        return TONI_ERR_LIMIT;
+    char *text = malloc(cost + 2);
+    if (!text)
+        return TONI_ERR_NO_MEMORY;
+    if (replaced)
+        free((char *)(uintptr_t)replaced->name.data);
+    struct request_field *place = replaced ? replaced : &list->notes[list->count++];
+    place->name = str_copy(&text, note->name);
+    place->value = str_copy(&text, note->value);
+    list->bytes += cost - before;
+    return TONI_OK;
+}
+
+/* --- Values */
+
+static int32_t guard_leave_value(const toni_request *request, toni_str name, toni_str value)
+{
+    int32_t error;
+    if (!token_valid(name) || (value.size > 0 && !value.data))
+        return TONI_ERR_INVALID;
+    struct guard_notes *notes = open_notes(request, &error);
+    if (!notes)
+        return error;
+    return add(&notes->values, &(struct request_field){name, value}, find(&notes->values, name),
+               GUARD_NOTES_BYTES);
+}
+
+static int32_t request_value(const toni_request *request, toni_str name, toni_str *value)
+{
+    struct guard_notes **place = place_of(request);
+    const struct request_field *found = place && *place ? find(&(*place)->values, name) : NULL;
+    if (!found)
+        return TONI_ERR_NOT_FOUND;
+    *value = found->value;
+    return TONI_OK;
+}
+
+/* --- Header fields. Each counts for two bytes at both of its ends, as it is sent. */
+
+#define FIELD_EXTRA 4
+
+/* What the handshake's answer has of its own. */
+static bool is_own(toni_str name)
+{
+    static const char *const names[] = {"Connection", "Content-Length",    "Content-Type", "Date",
+                                        "Trailer",    "Transfer-Encoding", "Upgrade"};
+    static const char websocket[] = "Sec-WebSocket-";
+    const size_t size = sizeof websocket - 1;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (field_equal(name, names[i]))
+            return true;
+    }
+    return name.size >= size && strncasecmp(name.data, websocket, size) == 0;
+}
+
+/* RFC 9110, section 5.5. */
+static bool is_field_value(toni_str value)
+{
+    if (value.size == 0 || !value.data || value.data[0] == ' ' || value.data[value.size - 1] == ' ')
+        return false;
+    for (size_t i = 0; i < value.size; i++) {
+        const unsigned char byte = (unsigned char)value.data[i];
+        if (byte < ' ' || byte == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static int32_t guard_add_header(const toni_request *request, toni_str name, toni_str value)
+{
+    int32_t error;
+    if (!token_valid(name) || is_own(name) || !is_field_value(value))
+        return TONI_ERR_INVALID;
+    struct guard_notes *notes = open_notes(request, &error);
+    if (!notes)
+        return error;
+    return add(&notes->fields, &(struct request_field){name, value}, NULL,
+               GUARD_FIELDS_BYTES - (size_t)GUARD_NOTES_MAX * FIELD_EXTRA);
+}
+
+static char *put(char *to, toni_str text)
+{
+    memcpy(to, text.data, text.size);
+    return to + text.size;
+}
+
+size_t guard_notes_put_fields(const struct guard_notes *notes, char *answer, size_t size)
+{
+    if (!notes || notes->fields.count == 0)
+        return size;
+    const struct guard_note_list *fields = &notes->fields;
+    char *at = memchr(answer, '\n', size);
+    if (!at++)
+        return size;
+    const size_t more = fields->bytes + fields->count * FIELD_EXTRA;
+    memmove(at + more, at, size - (size_t)(at - answer));
+    for (size_t i = 0; i < fields->count; i++) {
+        at = put(put(at, fields->notes[i].name), toni_str_make(": ", 2));
+        at = put(put(at, fields->notes[i].value), toni_str_make("\r\n", 2));
+    }
+    return size + more;
+}
+
+/* --- The subprotocol */
+
+static bool is_offered(const toni_request *request, toni_str name)
+{
+    toni_str offers, offer;
+    if (toni_host_of(request)->request_header(request, TONI_LIT("Sec-WebSocket-Protocol"),
+                                              &offers) != TONI_OK)
+        return false;
+    while (list_next(&offers, &offer)) {
+        if (toni_str_equal(offer, name))
+            return true;
+    }
+    return false;
+}
+
+static int32_t guard_choose_subprotocol(const toni_request *request, toni_str name)
+{
+    int32_t error;
+    if (name.size > 0 && !is_offered(request, name))
+        return TONI_ERR_INVALID;
+    struct guard_notes *notes = open_notes(request, &error);
+    char *copy = notes ? strndup(name.size > 0 ? name.data : "", name.size) : NULL;
+    if (!copy)
+        return notes ? TONI_ERR_NO_MEMORY : error;
+    free(notes->subprotocol);
+    notes->subprotocol = copy;
+    return TONI_OK;
+}
+
+void guard_notes_fill_table(toni_host *table)
+{
+    table->request_value = request_value;
+    table->guard_leave_value = guard_leave_value;
+    table->guard_add_header = guard_add_header;
+    table->guard_choose_subprotocol = guard_choose_subprotocol;
+}

@@ -1,0 +1,41 @@
+/* What a guard leaves beside its decision (toni/guard.h): values for `on_connect`, header fields of
+ * the answer, and the subprotocol. Bounded; made when the first is left, since most guards leave
+ * nothing. */
+#ifndef ROOMS_GUARD_NOTES_H
+#define ROOMS_GUARD_NOTES_H
+
+#include "rooms/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Of values, and of header fields. */
+#define GUARD_NOTES_MAX 16
+
+/* Of all values with their names, and of all header fields as they are sent. */
+#define GUARD_NOTES_BYTES 8192
+#define GUARD_FIELDS_BYTES 4096
+
+struct guard_note_list {
+    size_t count, bytes;
+    struct request_field notes[GUARD_NOTES_MAX]; /* each in one allocation, at its name */
+};
+
+struct guard_notes {
+    struct guard_note_list values;
+    struct guard_note_list fields;
+    char *subprotocol; /* empty: none is to be agreed on; NULL: nothing was chosen */
+};
+
+/** @param notes  NULL is fine. */
+void guard_notes_destroy(struct guard_notes *notes);
+
+/** Puts the header fields into an answer, behind its first line.
+ * @param answer  Has room for GUARD_FIELDS_BYTES more. @param notes  NULL is fine.
+ * @return The size of the answer. */
+size_t guard_notes_put_fields(const struct guard_notes *notes, char *answer, size_t size);
+
+/** Fills in what toni/guard.h calls for notes. */
+void guard_notes_fill_table(toni_host *table);
+
+#endif

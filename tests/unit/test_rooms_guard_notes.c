@@ -1,0 +1,182 @@
+/* What guards leave: bounds, replacement, and where header fields go in an answer. */
+#include "rooms/guard_notes.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <toni/guard.h>
+#include <toni/toni.h>
+
+static toni_host table;
+static struct guard_notes *notes;
+static toni_request request;
+static char bytes[GUARD_NOTES_BYTES + 1];
+
+static int32_t find_header(void *context, toni_str name, toni_str *value)
+{
+    (void)context;
+    if (!toni_str_equal(name, TONI_LIT("Sec-WebSocket-Protocol")))
+        return TONI_ERR_NOT_FOUND;
+    *value = TONI_LIT("v1, v2");
+    return TONI_OK;
+}
+
+static struct guard_notes **find_notes(void *context)
+{
+    (void)context;
+    return &notes;
+}
+
+static const struct request_source taking = {
+    .find_header = find_header, .notes = find_notes, .takes_notes = true};
+static const struct request_source reading = {.find_header = find_header, .notes = find_notes};
+
+static void set_up(void)
+{
+    request_fill_table(&table);
+    guard_notes_fill_table(&table);
+    request = (toni_request){.host = &table, .source = &taking};
+    memset(bytes, 'x', sizeof bytes);
+    notes = NULL;
+}
+
+static void tear_down(void)
+{
+    guard_notes_destroy(notes);
+}
+
+static int32_t leave(const char *name, size_t size)
+{
+    return toni_guard_leave_value(&request, toni_str_of(name), toni_str_make(bytes, size));
+}
+
+static size_t size_of(const char *name)
+{
+    toni_str value;
+    return toni_request_value(&request, toni_str_of(name), &value) == TONI_OK ? value.size
+                                                                              : SIZE_MAX;
+}
+
+START_TEST(values_are_bounded_together)
+{
+    ck_assert_int_eq(leave("a", GUARD_NOTES_BYTES), TONI_ERR_TOO_BIG);
+    ck_assert_int_eq(leave("a", GUARD_NOTES_BYTES - 1), TONI_OK);
+    ck_assert_int_eq(leave("b", 0), TONI_ERR_TOO_BIG);
+    ck_assert_int_eq(leave("a", GUARD_NOTES_BYTES - 2), TONI_OK); /* in its own place */
+    ck_assert_int_eq(leave("b", 0), TONI_OK);
+    ck_assert_uint_eq(size_of("a"), GUARD_NOTES_BYTES - 2);
+    ck_assert_uint_eq(size_of("b"), 0);
+    ck_assert_uint_eq(size_of("A"), SIZE_MAX);
+}
+END_TEST
+
+START_TEST(values_are_bounded_in_number)
+{
+    char name[8];
+    for (int i = 0; i <= GUARD_NOTES_MAX; i++) {
+        (void)snprintf(name, sizeof name, "n%d", i);
+        ck_assert_int_eq(leave(name, 1), i < GUARD_NOTES_MAX ? TONI_OK : TONI_ERR_LIMIT);
+    }
+    ck_assert_int_eq(leave("n3", 5), TONI_OK);
+    ck_assert_uint_eq(size_of("n3"), 5);
+}
+END_TEST
+
+START_TEST(nobody_but_a_guard_leaves_any)
+{
+    ck_assert_int_eq(leave("a", 1), TONI_OK);
+    request.source = &reading;
+    ck_assert_uint_eq(size_of("a"), 1);
+    ck_assert_int_eq(leave("a", 2), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_guard_add_header(&request, TONI_LIT("X-A"), TONI_LIT("a")),
+                     TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_guard_choose_subprotocol(&request, TONI_LIT("v1")), TONI_ERR_INVALID);
+    request.source = NULL;
+    ck_assert_uint_eq(size_of("a"), SIZE_MAX);
+    ck_assert_int_eq(leave("a", 2), TONI_ERR_INVALID);
+}
+END_TEST
+
+START_TEST(header_fields_are_checked)
+{
+    static const struct {
+        const char *name, *value;
+        int32_t result;
+    } rows[] = {
+        {"X-A", "one", TONI_OK},
+        {"X-A", "two", TONI_OK}, /* more than once, as Set-Cookie comes */
+        {"", "a", TONI_ERR_INVALID},
+        {"X A", "a", TONI_ERR_INVALID},
+        {"X-A", "", TONI_ERR_INVALID},
+        {"X-A", " a", TONI_ERR_INVALID},
+        {"X-A", "a ", TONI_ERR_INVALID},
+        {"X-A", "a\r\nX-B: b", TONI_ERR_INVALID},
+        {"X-A", "a\nb", TONI_ERR_INVALID},
+        {"X-A\r\nX-B", "b", TONI_ERR_INVALID},
+        {"Connection", "close", TONI_ERR_INVALID},
+        {"UPGRADE", "h2c", TONI_ERR_INVALID},
+        {"content-length", "5", TONI_ERR_INVALID},
+        {"Transfer-Encoding", "chunked", TONI_ERR_INVALID},
+        {"sec-websocket-accept", "a", TONI_ERR_INVALID},
+        {"Sec-WebSocket-Protocol", "v1", TONI_ERR_INVALID},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        ck_assert_int_eq(
+            toni_guard_add_header(&request, toni_str_of(rows[i].name), toni_str_of(rows[i].value)),
+            rows[i].result);
+    char answer[512] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+    const size_t size = guard_notes_put_fields(notes, answer, strlen(answer));
+    answer[size] = '\0';
+    ck_assert_str_eq(answer, "HTTP/1.1 101 Switching Protocols\r\nX-A: one\r\nX-A: two\r\n"
+                             "Upgrade: websocket\r\n\r\n");
+}
+END_TEST
+
+START_TEST(header_fields_fit)
+{
+    static char answer[GUARD_FIELDS_BYTES + 100];
+    const size_t most = GUARD_FIELDS_BYTES - GUARD_NOTES_MAX * (size_t)4;
+    ck_assert_int_eq(
+        toni_guard_add_header(&request, TONI_LIT("X-A"), toni_str_make(bytes, most - 2)),
+        TONI_ERR_TOO_BIG);
+    ck_assert_int_eq(
+        toni_guard_add_header(&request, TONI_LIT("X"), toni_str_make(bytes, most - 31)), TONI_OK);
+    for (int i = 0; i < 15; i++)
+        ck_assert_int_eq(toni_guard_add_header(&request, TONI_LIT("X"), TONI_LIT("x")), TONI_OK);
+    ck_assert_int_eq(toni_guard_add_header(&request, TONI_LIT("X"), TONI_LIT("x")),
+                     TONI_ERR_TOO_BIG);
+    memcpy(answer, "101\r\n\r\n", 7);
+    ck_assert_uint_eq(guard_notes_put_fields(notes, answer, 7), 7 + GUARD_FIELDS_BYTES);
+}
+END_TEST
+
+START_TEST(the_subprotocol_is_one_that_is_offered)
+{
+    ck_assert_int_eq(toni_guard_choose_subprotocol(&request, TONI_LIT("v3")), TONI_ERR_INVALID);
+    ck_assert_int_eq(toni_guard_choose_subprotocol(&request, TONI_LIT("v")), TONI_ERR_INVALID);
+    ck_assert_ptr_null(notes);
+    ck_assert_int_eq(toni_guard_choose_subprotocol(&request, TONI_LIT("v2")), TONI_OK);
+    ck_assert_str_eq(notes->subprotocol, "v2");
+    ck_assert_int_eq(toni_guard_choose_subprotocol(&request, TONI_LIT("")), TONI_OK);
+    ck_assert_str_eq(notes->subprotocol, "");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("guard_notes");
+    TCase *tests = tcase_create("guard_notes");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, values_are_bounded_together);
+    tcase_add_test(tests, values_are_bounded_in_number);
+    tcase_add_test(tests, nobody_but_a_guard_leaves_any);
+    tcase_add_test(tests, header_fields_are_checked);
+    tcase_add_test(tests, header_fields_fit);
+    tcase_add_test(tests, the_subprotocol_is_one_that_is_offered);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
