@@ -132,7 +132,8 @@ static void count_answer(struct http_server *server, const toni_exchange *exchan
 /* The head of the answer; what follows it, and until when, is streaming.h's. */
 static enum MHD_Result send_stream(struct http_server *server, toni_exchange *exchange)
 {
-    exchange->is_last |= atomic_load(&server->draining);
+    /* Behind the head of an answer to HEAD libmicrohttpd sends the end of a chunked body. */
+    exchange->is_last |= exchange->is_head || atomic_load(&server->draining);
     count_answer(server, exchange);
     return http_exchange_send(exchange) ? MHD_NO : MHD_YES;
 }
