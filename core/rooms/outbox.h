@@ -1,6 +1,6 @@
 /* An outbox: what one client has yet to be sent, as references into batches, in order. Belongs to
- * the client's worker; not locked. It only keeps, drops and counts; limits and what happens at them
- * are client.c's. */
+ * the client's worker; not locked. It only keeps and counts; what is dropped of it dropping.h
+ * says, limits and what happens at them are receiver.c's. */
 #ifndef ROOMS_OUTBOX_H
 #define ROOMS_OUTBOX_H
 
@@ -38,10 +38,6 @@ void outbox_init(struct outbox *outbox);
 /** Drops everything. @return How many messages that were. */
 uint64_t outbox_clear(struct outbox *outbox);
 
-/** Drops everything but a message of which a frame is written in part: what follows, be it a close
- * frame, can only follow that. @return How many messages were dropped. */
-uint64_t outbox_drop_waiting(struct outbox *outbox);
-
 /** Puts messages behind all others. Takes a reference of its own.
  * @return 0, or -1 on no memory; then nothing is changed. */
 int outbox_push(struct outbox *outbox, struct batch *batch, uint32_t first, uint32_t count);
@@ -57,38 +53,36 @@ void outbox_hold(struct outbox *outbox, struct budget *budget);
  * @return The bytes; valid until the outbox is changed. */
 const uint8_t *outbox_peek(const struct outbox *outbox, uint8_t *scratch, size_t *size);
 
-/** @param messages  So many of this batch, one behind the other. */
-typedef void outbox_told(void *data, const struct batch *batch, uint32_t messages);
-
-/** Tells of all that outbox_drop_waiting would drop, of each once. */
-void outbox_each(const struct outbox *outbox, outbox_told *told, void *data);
-
-/* What can be dropped: broadcasts of which no byte is written yet. Each is told of once. */
-
-/** Of all but the newest @p spared messages, drops the oldest broadcasts until no more than @p
- * messages and @p bytes are left of these, or no broadcast is.
- * @param spared_bytes  Of the newest messages. */
-void outbox_drop_oldest(struct outbox *outbox, uint64_t spared, uint64_t spared_bytes,
-                        uint64_t messages, uint64_t bytes, outbox_told *told, void *data);
-
-/** Drops the newest ping or pong of which no byte is written yet, if there is one. */
-void outbox_drop_newest_control(struct outbox *outbox);
-
-/** Drops the broadcasts among the newest @p messages. */
-void outbox_drop_newest(struct outbox *outbox, uint64_t messages, outbox_told *told, void *data);
-
-/** Drops of each topic all broadcasts but the newest. Those without a topic stay, and so do
- * the oldest of an outbox with broadcasts of more than OUTBOX_LATEST_MAX topics.
- * @param scratch  FRAME_MAX bytes.
- * @param newest, newest_bytes  So many of the newest messages are looked at apart: set to how many
- * of these are left. */
-void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, uint64_t *newest,
-                        uint64_t *newest_bytes, outbox_told *told, void *data);
-
-/* Its set of topics has to fit into the scratch buffer, half empty. */
-#define OUTBOX_LATEST_MAX (FRAME_MAX / sizeof(void *) / 2)
-
 /** Takes out the first @p size bytes: what outbox_peek found, or less of it. */
 void outbox_consume(struct outbox *outbox, size_t size);
+
+/* --- For dropping.c, too */
+
+/** @return An entry, by its place behind the first. */
+static inline struct outbox_entry *outbox_at(const struct outbox *outbox, uint32_t index)
+{
+    return &outbox->entries[(outbox->head + index) & (outbox->capacity - 1)];
+}
+
+/** @return Where its messages begin in the batch's bytes. */
+static inline uint32_t outbox_entry_begin(const struct outbox_entry *entry)
+{
+    return batch_offset(entry->batch, entry->first);
+}
+
+/** @return Where they end. */
+static inline uint32_t outbox_entry_end(const struct outbox_entry *entry)
+{
+    return batch_offset(entry->batch, entry->first + entry->count);
+}
+
+/** @return How many they are: pings and pongs are none. */
+static inline uint32_t outbox_entry_messages(const struct outbox_entry *entry)
+{
+    return entry->batch->is_control ? 0 : entry->count;
+}
+
+/** Makes place for more entries. @return 0, or -1 on no memory; then nothing is changed. */
+int outbox_grow(struct outbox *outbox);
 
 #endif

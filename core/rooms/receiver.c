@@ -2,6 +2,7 @@
 #include "rooms/receiver.h"
 
 #include "base/log_limit.h"
+#include "rooms/dropping.h"
 #include "rooms/pins.h"
 
 #include <stddef.h>

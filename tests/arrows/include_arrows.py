@@ -20,7 +20,7 @@ NO_CIRCLES = ("core/net/", "core/ws/")
 FILE_ORDER = {
     "core/rooms": [
         "limits", "transport", "lane_figures", "spares", "registry", "receipt", "request",
-        "topic", "budget", "batch", "outbox", "lane", "pins", "backlog", "receiver", "direct", "audience",
+        "topic", "budget", "batch", "outbox", "dropping", "lane", "pins", "backlog", "receiver", "direct", "audience",
         "shared", "rules", "room", "room_table", "broadcast", "memberships", "joining", "client", "client_list",
         "client_set", "target", "addressees", "multicast", "send", "connections", "crowd", "pages", "api",
     ],
