@@ -206,10 +206,11 @@ static void guard_decide(toni_guard_ticket *ticket, int32_t result)
     if (is_first)
         decide(ticket, result);
     unlock(tickets);
-    if (!is_first)
+    if (!is_first) {
         log_limited(LOG_LEVEL_ERROR,
                     "a guard's ticket is decided twice: ignored; toni_guard_decide ends a ticket",
                     log_str("instance", instance));
+    }
 }
 
 void guard_fill_table(toni_host *table)
