@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Of one client at a time. */
-#define TURN_SHARE_NS 100000u
+#define TURN_SHARE_NS 250000u
 
 /* Of a turn, for all that were set aside. */
 #define TURN_ASIDE_NS 250000u
