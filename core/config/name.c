@@ -119,5 +119,10 @@ const char *name_nearest(const char *name, const char *const *candidates, size_t
 
 const char *kind_name(uint32_t kind)
 {
-    return kind == TONI_GATEWAY ? "gateway" : "service";
+    return (kind & TONI_GATEWAY) != 0 ? "gateway" : "service";
+}
+
+const char *kinds_name(uint32_t kinds)
+{
+    return kinds == (TONI_GATEWAY | TONI_SERVICE) ? "gateway and service" : kind_name(kinds);
 }

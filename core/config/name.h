@@ -47,7 +47,11 @@ bool paths_overlap(toni_str a, toni_str b);
  * @return One of the candidates, or NULL if none is near. */
 const char *name_nearest(const char *name, const char *const *candidates, size_t count);
 
-/** @return `gateway` or `service`. @param kind  TONI_GATEWAY or TONI_SERVICE. */
+/** @return The word that declares it in gateways.conf: `gateway`, also of what is a service too, or
+ * `service`. @param kind  TONI_GATEWAY, TONI_SERVICE, or both. */
 const char *kind_name(uint32_t kind);
+
+/** @return `gateway`, `service` or `gateway and service`. @param kinds  As for kind_name(). */
+const char *kinds_name(uint32_t kinds);
 
 #endif

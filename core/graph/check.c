@@ -67,13 +67,23 @@ static toni_str choose_path(const struct candidate *candidate)
     return candidate->plugin->descriptor.path;
 }
 
-/* WebSocket and HTTP have addresses of their own; a service answers below its path too. */
-static bool paths_collide(const struct candidate *a, const struct candidate *b)
+/* What its library is, if that is known, or else what the file says. */
+static uint32_t kinds_of(const struct candidate *candidate)
 {
-    if (a->provider->kind != b->provider->kind || a->path.size == 0 || b->path.size == 0)
-        return false;
-    return a->provider->kind == TONI_GATEWAY ? toni_str_equal(a->path, b->path)
-                                             : paths_overlap(a->path, b->path);
+    return candidate->plugin ? candidate->plugin->descriptor.kind : candidate->provider->kind;
+}
+
+/* WebSocket and HTTP have addresses of their own; a service answers below its path too.
+ * @return As what both of them collide, or 0. */
+static uint32_t paths_collide(const struct candidate *a, const struct candidate *b)
+{
+    const uint32_t both = kinds_of(a) & kinds_of(b);
+
+    if (a->path.size == 0 || b->path.size == 0)
+        return 0;
+    if ((both & TONI_GATEWAY) != 0 && toni_str_equal(a->path, b->path))
+        return TONI_GATEWAY;
+    return (both & TONI_SERVICE) != 0 && paths_overlap(a->path, b->path) ? TONI_SERVICE : 0;
 }
 
 static void check_path_is_free(const struct plan *plan, const struct candidate *candidate)
@@ -82,9 +92,11 @@ static void check_path_is_free(const struct plan *plan, const struct candidate *
     const struct value *at = provider->path ? provider->path : provider->at;
 
     for (const struct candidate *other = plan->candidates; other < candidate; other++) {
-        if (!paths_collide(candidate, other))
+        const uint32_t kind = paths_collide(candidate, other);
+
+        if (kind == 0)
             continue;
-        if (provider->kind == TONI_GATEWAY) {
+        if (kind == TONI_GATEWAY) {
             fault_at(plan->faults, at,
                      "module `%s`: gateway `%s` has the path `%.*s`, on which gateway `%s` of "
                      "module `%s` answers already; give one of them another `path`",
@@ -164,13 +176,15 @@ static void check_options(const struct plan *plan, const struct candidate *candi
 
 static void check_candidate(const struct plan *plan, struct candidate *candidate)
 {
-    if (candidate->provider->kind != candidate->plugin->descriptor.kind) {
+    const uint32_t kinds = candidate->plugin->descriptor.kind;
+
+    if (candidate->provider->kind != ((kinds & TONI_GATEWAY) != 0 ? TONI_GATEWAY : TONI_SERVICE)) {
         check_kind(plan, candidate);
         check_given_path(plan, candidate);
         return;
     }
     check_options(plan, candidate);
-    if (candidate->provider->kind == TONI_GATEWAY)
+    if ((kinds & TONI_GATEWAY) != 0) /* which may be a service too, on the same path */
         check_gateway(plan, candidate);
     else
         check_service(plan, candidate);

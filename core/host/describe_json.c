@@ -1,10 +1,8 @@
 /* A plugin's descriptor as JSON; see describe.h.
  *
- *   { "kind": "gateway" or "service", "name", "version", "abi": "1.0", "library",
- *     "path": null if it has none of its own,
- *     "needs": [ { "interface", "version", "optional" } ],
- *     "provides": null or { "interface", "version" },
- *     "subprotocols": [ name ],
+ *   { "kind": "gateway", "service" or "gateway and service", "name", "version", "abi": "1.0",
+ * "library", "path": null if it has none of its own, "needs": [ { "interface", "version",
+ * "optional" } ], "provides": null or { "interface", "version" }, "subprotocols": [ name ],
  *     "options": [ { "name", "type", "help", "required",
  *                    "items": the type of what a list or map holds, else null,
  *                    "default": null if it is required, "least" and "most": null without a range;
@@ -121,7 +119,7 @@ int describe_print_json(const struct plugin *plugin, FILE *out)
     const toni_plugin *descriptor = &plugin->descriptor;
     json_t *library = json_string(plugin->path); /* one that is not UTF-8 is null */
     json_t *whole = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kind_name(descriptor->kind),
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kinds_name(descriptor->kind),
         "name", text(descriptor->name), "version", text(descriptor->version), "abi",
         json_sprintf("%d.%u", TONI_ABI_MAJOR, (unsigned)descriptor->abi_minor), "library",
         library ? library : json_null(), "path",

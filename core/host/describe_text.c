@@ -88,7 +88,7 @@ int describe_print_text(const struct plugin *plugin, FILE *out)
     const toni_plugin *descriptor = &plugin->descriptor;
     const toni_interface *provides = descriptor->provides;
 
-    (void)fprintf(out, "%s %.*s\n  library   %s\n", kind_name(descriptor->kind),
+    (void)fprintf(out, "%s %.*s\n  library   %s\n", kinds_name(descriptor->kind),
                   TONI_STR_ARG(descriptor->name), plugin->path);
     if (descriptor->version.size > 0)
         (void)fprintf(out, "  version   %.*s\n", TONI_STR_ARG(descriptor->version));

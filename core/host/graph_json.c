@@ -2,9 +2,8 @@
  *
  *   { "modules": [ { "name", "built_in", "global", "namespace": "" is the default one,
  *                     "imports": [ name ], "exports": [ name ] } ],
- *     "instances": [ { "name", "kind": "gateway" or "service", "module", "library",
- *                      "path": null if it answers nowhere,
- *                      "provides": null or { "interface", "version" },
+ *     "instances": [ { "name", "kind": "gateway", "service" or "gateway and service", "module",
+ * "library", "path": null if it answers nowhere, "provides": null or { "interface", "version" },
  *                      "gets": [ { "interface", "version", "optional",
  *                                  "from": null or { "module", "instance", "version" } } ] } ] }
  *
@@ -96,7 +95,7 @@ static json_t *instance_to_json(const struct graph *graph, size_t number)
     json_t *library = json_string(setup->plugin->path);
 
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "name", setup->name, "kind",
-                     kind_name(plugin->kind), "module", setup->module, "library",
+                     kinds_name(plugin->kind), "module", setup->module, "library",
                      library ? library : json_null(), "path",
                      setup->path.size > 0 ? text(setup->path) : json_null(), "provides",
                      provides_to_json(plugin->provides), "gets", injections_to_json(graph, number));

@@ -43,7 +43,7 @@ static void print_instance(const struct graph *graph, size_t number, FILE *out)
     const struct instance_setup *setup = &graph->setups[number];
     const toni_plugin *plugin = &setup->plugin->descriptor;
 
-    (void)fprintf(out, "  %s %s\n", kind_name(plugin->kind), setup->name);
+    (void)fprintf(out, "  %s %s\n", kinds_name(plugin->kind), setup->name);
     (void)fprintf(out, "    module    %s\n    library   %s\n", setup->module, setup->plugin->path);
     if (setup->path.size > 0)
         (void)fprintf(out, "    path      %.*s\n", TONI_STR_ARG(setup->path));

@@ -109,7 +109,7 @@ static void report_ready(const struct host *host, uint32_t kind)
     const struct graph *graph = host->loading.graph;
     for (size_t i = 0; i < graph->instance_count; i++) {
         const struct instance_setup *setup = &graph->instances[i]->setup;
-        if (graph->instances[i]->descriptor->kind == kind) {
+        if (graph->instances[i]->descriptor->kind & kind) {
             log_info(kind == TONI_GATEWAY ? "gateway ready" : "service ready",
                      log_str(kind_name(kind), setup->name),
                      log_strn("path", setup->path.data, setup->path.size),

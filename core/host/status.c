@@ -12,9 +12,9 @@
 static int read_instance(struct slot *slot, struct status_instance *shown)
 {
     *shown = (struct status_instance){
-        .kind = kind_name(slot->kind),
+        .kind = kinds_name(slot->kind),
         .name = slot->name,
-        .is_gateway = slot->kind == TONI_GATEWAY,
+        .is_gateway = (slot->kind & TONI_GATEWAY) != 0,
         .clients = atomic_load(&slot->connections),
         .space = atomic_load(&slot->space),
     };

@@ -38,7 +38,7 @@ static void write_gauge(struct exposition *exposition, const char *name, const c
 
 static struct slot *skip_others(struct slot *slot, uint32_t kind)
 {
-    while (slot && ((kind != ANY_KIND && slot->kind != kind) || slot_is_vacant(slot)))
+    while (slot && ((slot->kind & kind) == 0 || slot_is_vacant(slot)))
         slot = slot_next(slot);
     return slot;
 }
@@ -48,9 +48,9 @@ static struct slot *first_of(const struct slots *slots, uint32_t kind)
     return skip_others(slots_first(slots), kind);
 }
 
-static struct slot *next_of(const struct slot *slot)
+static struct slot *next_of(const struct slot *slot, uint32_t kind)
 {
-    return skip_others(slot_next(slot), slot->kind);
+    return skip_others(slot_next(slot), kind);
 }
 
 static struct slot *first_of_all(const struct slots *slots)
@@ -111,7 +111,8 @@ static void write_connections(struct exposition *exposition, const struct worker
     };
     exposition_family(exposition, "toni_connections", "gauge",
                       "WebSocket connections that were let in and are not closed yet.");
-    for (struct slot *slot = first_of(slots, TONI_GATEWAY); slot; slot = next_of(slot)) {
+    for (struct slot *slot = first_of(slots, TONI_GATEWAY); slot;
+         slot = next_of(slot, TONI_GATEWAY)) {
         exposition_number(exposition, LABELS({"gateway", slot->name}),
                           atomic_load(&slot->connections));
     }
@@ -222,7 +223,8 @@ static void write_dropped(struct exposition *exposition, const struct slots *slo
     exposition_family(exposition, "toni_messages_dropped_total", "counter",
                       "Messages that were accepted for a client and never written, by gateway and "
                       "reason.");
-    for (struct slot *slot = first_of(slots, TONI_GATEWAY); slot; slot = next_of(slot)) {
+    for (struct slot *slot = first_of(slots, TONI_GATEWAY); slot;
+         slot = next_of(slot, TONI_GATEWAY)) {
         for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++) {
             exposition_number(exposition,
                               LABELS({"gateway", slot->name}, {"reason", reasons[reason]}),
@@ -267,7 +269,8 @@ static void write_refused(struct exposition *exposition, const toni_connections 
     exposition_family(exposition, "toni_messages_refused_total", "counter",
                       "Sends and broadcasts that failed at a limit, by the gateway of the client "
                       "that a send was for, and by reason.");
-    for (struct slot *slot = first_of(slots, TONI_GATEWAY); slot; slot = next_of(slot)) {
+    for (struct slot *slot = first_of(slots, TONI_GATEWAY); slot;
+         slot = next_of(slot, TONI_GATEWAY)) {
         for (unsigned reason = 0; reason < REFUSED_BUSY; reason++) {
             exposition_number(exposition,
                               LABELS({"gateway", slot->name}, {"reason", reasons[reason]}),
@@ -370,7 +373,8 @@ static void write_http(struct exposition *exposition, const struct http_server *
 {
     exposition_family(exposition, "toni_http_requests_total", "counter",
                       "Answered HTTP requests, by service and by the class of the status.");
-    for (struct slot *slot = first_of(http->slots, TONI_SERVICE); slot; slot = next_of(slot)) {
+    for (struct slot *slot = first_of(http->slots, TONI_SERVICE); slot;
+         slot = next_of(slot, TONI_SERVICE)) {
         if (slot_has_path(slot))
             write_answers(exposition, slot->name, slot->answers);
     }

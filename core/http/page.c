@@ -85,7 +85,7 @@ static json_t *gateways_to_json(struct slots *slots)
     for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot)) {
         char *path = NULL;
         struct slot_facts facts;
-        if (slot->kind != TONI_GATEWAY || !slot_is_open(slot))
+        if ((slot->kind & TONI_GATEWAY) == 0 || !slot_is_open(slot))
             continue;
         json_t *gateway = slot_read(slot, &path, &facts) ? NULL : gateway_to_json(slot->name, path);
         free(path);

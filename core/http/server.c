@@ -76,7 +76,7 @@ static void warn_if_unreachable(const struct http_server *server)
 {
     uint64_t services = 0;
     for (struct slot *slot = slots_first(server->slots); slot; slot = slot_next(slot)) {
-        if (slot->kind == TONI_SERVICE && slot_has_path(slot))
+        if ((slot->kind & TONI_SERVICE) != 0 && slot_has_path(slot))
             services++;
     }
     if (services > 0 && server->listener_count == 0)

@@ -8,7 +8,7 @@ int client_data_check(const struct slot *slot, const struct instance_setup *next
 {
     const uint64_t carrying = counter_read(&slot->clients.carrying);
 
-    if (slot->kind != TONI_GATEWAY || next->plugin->descriptor.on_adopt || carrying == 0)
+    if ((slot->kind & TONI_GATEWAY) == 0 || next->plugin->descriptor.on_adopt || carrying == 0)
         return 0;
     fault_at(faults, next->at,
              "module `%s`: gateway `%s`: %" PRIu64

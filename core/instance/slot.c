@@ -144,7 +144,7 @@ struct slot *slots_find(struct slots *slots, uint32_t kind, slot_fit *fit, void 
     size_t best_fit = 0;
     pthread_mutex_lock(&slots->lock);
     for (struct slot *slot = slots->first; slot; slot = slot->next) {
-        if (slot->kind != kind || !slot->is_open || slot->path[0] == '\0')
+        if ((slot->kind & kind) == 0 || !slot->is_open || slot->path[0] == '\0')
             continue;
         size_t this_fit = fit(toni_str_of(slot->path), data);
         if (this_fit > best_fit) {

@@ -42,7 +42,7 @@ struct slot {
     struct slot *_Atomic next; /* of all slots, in the order in which they were made */
     struct slots *slots;
     char *name;
-    uint32_t kind; /* TONI_GATEWAY or TONI_SERVICE */
+    uint32_t kind; /* TONI_GATEWAY, TONI_SERVICE, or both */
 
     struct gate gate;
     /* The next three change only while the gate is closed, so they are constant for a call
@@ -100,7 +100,7 @@ struct slot *slot_next(const struct slot *slot);
 /** How well a path fits. @param path  Of a slot; not empty. @return 0: not at all. */
 typedef size_t slot_fit(toni_str path, void *data);
 
-/** @return Of the open slots of that kind the one whose path fits best, or NULL. @thread Any. */
+/** @return Of the open slots that are of that kind, maybe among others, the one whose path fits best, or NULL. @thread Any. */
 struct slot *slots_find(struct slots *slots, uint32_t kind, slot_fit *fit, void *data);
 
 /** @return The open gateway on exactly this path, or NULL. @thread Any. */

@@ -206,7 +206,7 @@ static int report_held_up(struct server *server, const struct worker *worker)
     log_error("a callback has not returned: the host ends without it",
               log_str("instance", called ? called->name : ""), log_uint("worker", worker->index));
     for (struct slot *slot = slots_first(server->slots); slot; slot = slot_next(slot)) {
-        if (slot->kind == TONI_GATEWAY)
+        if ((slot->kind & TONI_GATEWAY) != 0)
             slot_abandon(slot);
     }
     return -1;

@@ -54,10 +54,10 @@ static void check_prefix(struct check *check, const toni_plugin *found)
                "its descriptor says that it has %" PRIu32
                " bytes, expected at least %zu; make it with TONI_PLUGIN",
                found->size, TONI_PLUGIN_SIZE_LEAST);
-    } else if (found->kind != TONI_GATEWAY && found->kind != TONI_SERVICE) {
+    } else if (found->kind == 0 || (found->kind & ~(TONI_GATEWAY | TONI_SERVICE)) != 0) {
         refuse(check,
                "it is a plugin of kind %" PRIu32
-               ", expected %u (TONI_GATEWAY) or %u (TONI_SERVICE); set .kind",
+               ", expected %u (TONI_GATEWAY), %u (TONI_SERVICE) or both; set .kind",
                found->kind, TONI_GATEWAY, TONI_SERVICE);
     }
 }
@@ -75,9 +75,14 @@ static void check_callbacks(struct check *check, const toni_plugin *plugin)
 {
     if (!plugin->create)
         refuse(check, "%s is missing, which every plugin must have; set .create", "create");
-    if (plugin->kind == TONI_GATEWAY && !plugin->on_message)
+    if ((plugin->kind & TONI_GATEWAY) != 0 && !plugin->on_message)
         refuse(check, "%s is missing, which every gateway must have; set .on_message",
                "on_message");
+    if (plugin->kind == (TONI_GATEWAY | TONI_SERVICE) && !plugin->on_request)
+        refuse(check,
+               "%s is missing, which one that is a gateway and a service must have; set "
+               ".on_request, or make .kind TONI_GATEWAY, which may provide an interface too",
+               "on_request");
 }
 
 /* A callback of the other kind would be set and never called, which nobody would notice. */
@@ -100,7 +105,7 @@ static void check_callbacks_of_kind(struct check *check, const toni_plugin *plug
     };
 
     for (size_t i = 0; i < sizeof callbacks / sizeof callbacks[0]; i++) {
-        if (!callbacks[i].is_set || callbacks[i].kind == plugin->kind)
+        if (!callbacks[i].is_set || (callbacks[i].kind & plugin->kind) != 0)
             continue;
         refuse(check,
                "it is a %s and has %s, which only a %s is called with; take it out, or make it a "

@@ -95,7 +95,7 @@ void swap_exchange(struct swap *swap)
 
         if (swap->changes.after[i] != NOBODY)
             continue;
-        if (slot->kind == TONI_GATEWAY)
+        if ((slot->kind & TONI_GATEWAY) != 0)
             slot_close(slot); /* its clients are still there */
         else
             slot_vacate(slot);

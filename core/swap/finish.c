@@ -42,7 +42,7 @@ static void call_ready(struct swap *swap, size_t number)
 
 bool swap_empty_slot(struct swap *swap, struct slot *slot)
 {
-    if (slot->kind == TONI_GATEWAY && swap->world->close_clients(swap->world->data, slot))
+    if ((slot->kind & TONI_GATEWAY) != 0 && swap->world->close_clients(swap->world->data, slot))
         return false;
     gate_close(&slot->gate);
     const bool is_empty = gate_wait_empty(
@@ -55,7 +55,7 @@ bool swap_empty_slot(struct swap *swap, struct slot *slot)
 
 void swap_release_retired(const struct swap *swap, struct slot *slot)
 {
-    if (slot->kind == TONI_GATEWAY && swap->world->adopt(swap->world->data, slot))
+    if ((slot->kind & TONI_GATEWAY) != 0 && swap->world->adopt(swap->world->data, slot))
         return;
     slot->retired = NULL;
 }
@@ -80,7 +80,7 @@ void swap_apply_limits(struct swap *swap)
         if (swap->changes.next[i].change != CHANGE_LIMITS)
             continue;
         log_info("limits changed", log_str("instance", slot->name));
-        if (slot->kind == TONI_GATEWAY)
+        if ((slot->kind & TONI_GATEWAY) != 0)
             (void)swap->world->adopt(swap->world->data, slot); /* new clients get them anyway */
     }
 }

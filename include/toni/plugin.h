@@ -26,7 +26,8 @@
 #include <toni/service.h>
 #include <toni/types.h>
 
-/* Kinds of plugins. */
+/* Kinds of plugins: bits. One that is both answers WebSocket clients and HTTP requests on the same
+ * path, each on addresses of its own; gateways.conf declares it as a gateway. */
 #define TONI_GATEWAY 1u /**< answers WebSocket clients on a path */
 #define TONI_SERVICE 2u /**< offers an interface to other instances */
 
@@ -55,7 +56,7 @@ typedef struct toni_plugin {
     uint16_t abi_major;
     uint16_t abi_minor; /**< the lowest minor of the host that will do */
     uint32_t size;      /**< of this struct, as the plugin knows it */
-    uint32_t kind;      /**< TONI_GATEWAY or TONI_SERVICE */
+    uint32_t kind;      /**< TONI_GATEWAY, TONI_SERVICE, or both */
 
     uint32_t flags;
     uint32_t reserved;
@@ -230,7 +231,7 @@ typedef const toni_plugin *(*toni_plugin_entry_fn)(void);
 #else /* C++17 */
 
 /** A descriptor with its prefix filled in and nothing else.
- * @param kind  TONI_GATEWAY or TONI_SERVICE. */
+ * @param kind  TONI_GATEWAY, TONI_SERVICE, or both. */
 constexpr toni_plugin toni_plugin_make(uint32_t kind)
 {
     toni_plugin plugin{};

@@ -19,14 +19,18 @@ from toni_host import (
     CHAT,
     DEADLINE,
     ECHO,
+    FIXTURES,
+    PLUGINS,
     ROOMS,
     SLOWNESS,
+    Client,
     Host,
     HostTestCase,
     Response,
     both,
     configuration,
     exchange,
+    gateway,
     main,
     open_socket,
     run_toni,
@@ -380,6 +384,37 @@ class TestRequests(HttpTestCase):
         self.host.wait_log(msg="listening", protocol="http")
         self.host.wait_log(msg="service ready", service="chat", path="/chat")
         self.host.wait_log(msg="service ready", service="neighbour", path="/probes/deep")
+
+
+class TestGatewayAndService(HttpTestCase):
+    gateways = (gateway("both", "both_gateway.so", "/both"), HTTP_PROBE)
+
+    def test_one_instance_answers_on_both(self):
+        client = Client(self.host.address, "/both")
+        self.addCleanup(client.drop)
+        self.assertEqual(client.ask("hi"), "1 messages, 0 requests")
+        answer = self.ask("GET", "/both/below")
+        self.assertEqual((answer.status, answer.content), (200, b"1 messages, 1 requests"))
+        self.assertEqual(client.ask("hi"), "2 messages, 1 requests")
+        self.assertEqual(self.ask("GET", "/bother").status, 404)
+        client.close()
+        self.assertEqual(
+            [row.split()[0:4] for row in run_toni("status", "-c", self.host.conf).stdout.splitlines() if " both " in row][0][:4],
+            ["gateway", "and", "service", "both"],
+        )
+
+    def test_a_service_must_not_have_its_path(self):
+        text = configuration(
+            [gateway("both", "both_gateway.so", "/both"), service("probe", "http_probe_service.so", "/both/deep")],
+            plugin_path=[FIXTURES, PLUGINS],
+            http="127.0.0.1:0",
+        )
+        path = os.path.join(self.host.folder, "other.conf")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        result = run_toni("check", "-c", path)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("which overlaps with `/both` of service `both`", result.stderr)
 
 
 class TestBodies(HttpTestCase):

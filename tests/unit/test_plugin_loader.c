@@ -227,7 +227,9 @@ START_TEST(refused_descriptors)
     refused("bad_major.so", WORDS("ABI 2.0", "1.0", "major"));
     refused("newer_minor.so", WORDS("needs toni ABI 1.1", "speaks 1.0", "newer toni"));
     refused("short_size.so", WORDS("64 bytes", "at least 168"));
-    refused("bad_kind.so", WORDS("kind 7", "TONI_GATEWAY", "TONI_SERVICE"));
+    refused("bad_kind.so", WORDS("kind 7", "TONI_GATEWAY", "TONI_SERVICE", "or both"));
+    refused("both_no_request.so",
+            WORDS("on_request is missing", "a gateway and a service", "make .kind TONI_GATEWAY"));
     refused("no_name.so", WORDS("no name", ".name"));
     refused("bad_name.so", WORDS("`a name`", "letters"));
     refused("bad_path.so", WORDS("`relative`", "begin with `/`"));
