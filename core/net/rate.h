@@ -1,5 +1,5 @@
 /* How much a client may send in a time: messages_per_second and bytes_per_second, two buckets that
- * fill as time goes by. What happens to who sends more is ws_connection.c's. */
+ * fill as time goes by. What happens to who sends more is receiving.c's. */
 #ifndef NET_RATE_H
 #define NET_RATE_H
 

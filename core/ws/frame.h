@@ -1,5 +1,5 @@
 /* Frames from server to client (RFC 6455, section 5.2): how a message looks on the wire. Knows
- * neither batches nor sockets, and reads no frames but ours: what comes in is the library's. */
+ * neither batches nor sockets, and reads no frames but ours: what comes in is codec.h's. */
 #ifndef WS_FRAME_H
 #define WS_FRAME_H
 
