@@ -75,14 +75,16 @@ static void check_callbacks(struct check *check, const toni_plugin *plugin)
 {
     if (!plugin->create)
         refuse(check, "%s is missing, which every plugin must have; set .create", "create");
-    if ((plugin->kind & TONI_GATEWAY) != 0 && !plugin->on_message)
+    if ((plugin->kind & TONI_GATEWAY) != 0 && !plugin->on_message) {
         refuse(check, "%s is missing, which every gateway must have; set .on_message",
                "on_message");
-    if (plugin->kind == (TONI_GATEWAY | TONI_SERVICE) && !plugin->on_request)
+    }
+    if (plugin->kind == (TONI_GATEWAY | TONI_SERVICE) && !plugin->on_request) {
         refuse(check,
                "%s is missing, which one that is a gateway and a service must have; set "
                ".on_request, or make .kind TONI_GATEWAY, which may provide an interface too",
                "on_request");
+    }
 }
 
 /* A callback of the other kind would be set and never called, which nobody would notice. */
