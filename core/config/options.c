@@ -191,6 +191,12 @@ static void check_default(struct declaring *declaring)
                TONI_STR_ARG(option->name), option->standard_int);
 }
 
+/* One that is refused may be too short for a name, or have no bytes of one. */
+static bool has_name(const toni_option *option)
+{
+    return option->struct_size >= OPTION_SIZE_1_0 && option->name.data;
+}
+
 static void check_declared(struct declaring *declaring, const toni_option *const *all)
 {
     const toni_option *option = declaring->option;
@@ -220,9 +226,10 @@ static void check_declared(struct declaring *declaring, const toni_option *const
     if (declaring->is_good != was_good)
         return;
     for (size_t i = 0; i < declaring->number; i++) {
-        if (toni_str_equal(all[i]->name, option->name))
+        if (has_name(all[i]) && toni_str_equal(all[i]->name, option->name)) {
             refuse(declaring, "has the name `%.*s`, as options[%zu] has; rename one of them",
                    TONI_STR_ARG(option->name), i);
+        }
     }
     if (option->type == TONI_TYPE_DURATION || option->type == TONI_TYPE_SIZE)
         check_quantities(declaring);

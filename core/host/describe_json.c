@@ -25,11 +25,12 @@ static json_t *needs_to_json(const toni_dependency *const *needs)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; needs && needs[i]; i++)
+    for (size_t i = 0; needs && needs[i]; i++) {
         (void)json_array_append_new(list, json_pack("{s:o, s:I, s:b}", "interface",
                                                     text(needs[i]->interface_name), "version",
                                                     (json_int_t)needs[i]->version, "optional",
                                                     (needs[i]->flags & TONI_OPTIONAL) != 0));
+    }
     return list;
 }
 

@@ -77,11 +77,11 @@ struct lane {
 
     /* The queues. `lock` is the last in the order of locks: nothing else is locked under it. */
     struct lock lock;
+    _Atomic enum lane_sleep sleep; /* changed under the lock, but by who wakes the loop */
     struct command *first_command;
     struct command *last_command;
     struct command *first_call;
     struct command *last_call;
-    _Atomic enum lane_sleep sleep; /* changed under the lock, but by who wakes the loop */
     struct counter targeted; /* once for each client that a message of a client or room is for */
 
     uint8_t padding[COUNTER_PADDING];

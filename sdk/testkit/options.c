@@ -28,18 +28,21 @@ static char letter_of(uint32_t type)
 {
     if (is_written(type))
         return 's';
-    return type == TONI_TYPE_BOOL ? 'b' : type == TONI_TYPE_INT ? 'i' : 'd';
+    if (type == TONI_TYPE_BOOL)
+        return 'b';
+    return type == TONI_TYPE_INT ? 'i' : 'd';
 }
 
 static int64_t parse(uint32_t type, toni_str text)
 {
     int64_t number = 0;
-    if (type == TONI_TYPE_DURATION)
+    if (type == TONI_TYPE_DURATION) {
         ck_assert_msg(toni_duration_parse(text, &number) == TONI_OK, "`%.*s` is no duration",
                       TONI_STR_ARG(text));
-    else if (type == TONI_TYPE_SIZE)
+    } else if (type == TONI_TYPE_SIZE) {
         ck_assert_msg(toni_size_parse(text, &number) == TONI_OK, "`%.*s` is no size",
                       TONI_STR_ARG(text));
+    }
     return number;
 }
 
@@ -133,10 +136,11 @@ static int32_t option_get(const toni_context *context, toni_str name, uint32_t t
 /* A setting that no option is declared for would be a fault of gateways.conf. */
 void fake_check_options(const toni_fake_host *host)
 {
-    for (size_t i = 0; i < host->option_count; i++)
+    for (size_t i = 0; i < host->option_count; i++) {
         ck_assert_msg(find_declared(host, host->options[i].name) != NULL,
                       "the test sets option `%.*s`, which the plugin does not declare",
                       TONI_STR_ARG(host->options[i].name));
+    }
 }
 
 /* --- What tests set */

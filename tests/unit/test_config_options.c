@@ -200,6 +200,8 @@ START_TEST(what_can_not_be_declared)
     static const toni_option small = {.struct_size = 8};
     static const toni_option unknown = {
         .struct_size = sizeof unknown, .type = 99, .name = TONI_LIT_INIT("x")};
+    static const toni_option missing = {
+        .struct_size = sizeof missing, .type = TONI_TYPE_BOOL, .name = {.data = NULL, .size = 1}};
     static const toni_option nameless = {.struct_size = sizeof nameless, .type = TONI_TYPE_INT};
 
     declares_badly(TONI_OPTIONS(TONI_OPTION_INT("a", 1, 5, 6, "")),
@@ -223,6 +225,11 @@ START_TEST(what_can_not_be_declared)
     declares_badly(TONI_OPTIONS(&small), WORDS("has 8 bytes, expected at least"));
     declares_badly(TONI_OPTIONS(&unknown), WORDS("type 99"));
     declares_badly(TONI_OPTIONS(&nameless), WORDS("options[0] has the name ``"));
+    /* What follows one that is refused is not compared with what that one lacks. */
+    declares_badly(TONI_OPTIONS(&missing, TONI_OPTION_BOOL("a", 1, "")),
+                   WORDS("options[0] has the name ``"));
+    declares_badly(TONI_OPTIONS(&small, TONI_OPTION_BOOL("a", 1, "")),
+                   WORDS("has 8 bytes, expected at least"));
 }
 END_TEST
 

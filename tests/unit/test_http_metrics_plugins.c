@@ -181,7 +181,7 @@ START_TEST(an_instance_may_have_so_many)
     struct instance *instance = make("a"), *other = make("b");
     char name[16];
     for (int i = 0; i < TONI_FIGURES_MOST; i++) {
-        snprintf(name, sizeof name, "g%d", i);
+        (void)snprintf(name, sizeof name, "g%d", i);
         ck_assert_ptr_nonnull(gauge(instance, name));
     }
     ck_assert_ptr_null(gauge(instance, "one_more"));

@@ -120,10 +120,11 @@ START_TEST(header_fields_are_checked)
         {"sec-websocket-accept", "a", TONI_ERR_INVALID},
         {"Sec-WebSocket-Protocol", "v1", TONI_ERR_INVALID},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         ck_assert_int_eq(
             toni_guard_add_header(&request, toni_str_of(rows[i].name), toni_str_of(rows[i].value)),
             rows[i].result);
+    }
     char answer[512] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
     const size_t size = guard_notes_put_fields(notes, answer, strlen(answer));
     answer[size] = '\0';
@@ -145,7 +146,7 @@ START_TEST(header_fields_fit)
         ck_assert_int_eq(toni_guard_add_header(&request, TONI_LIT("X"), TONI_LIT("x")), TONI_OK);
     ck_assert_int_eq(toni_guard_add_header(&request, TONI_LIT("X"), TONI_LIT("x")),
                      TONI_ERR_TOO_BIG);
-    memcpy(answer, "101\r\n\r\n", 7);
+    strcpy(answer, "101\r\n\r\n");
     ck_assert_uint_eq(guard_notes_put_fields(notes, answer, 7), 7 + GUARD_FIELDS_BYTES);
 }
 END_TEST
