@@ -72,7 +72,7 @@ END_TEST
 
 START_TEST(values_are_bounded_in_number)
 {
-    char name[8];
+    char name[16];
     for (int i = 0; i <= GUARD_NOTES_MAX; i++) {
         (void)snprintf(name, sizeof name, "n%d", i);
         ck_assert_int_eq(leave(name, 1), i < GUARD_NOTES_MAX ? TONI_OK : TONI_ERR_LIMIT);
