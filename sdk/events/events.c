@@ -8,9 +8,10 @@
 #define INFLIGHT 32
 #define TIMEOUT_MS 30000
 #define DEPTH_MOST                                                                                 \
-    64           /* of JSON: far more than data of a plugin has, far less than a stack bears       \
-                  */
-#define SHOWN 64 /* bytes of what a client sent that an answer repeats */
+    64              /* of JSON: far more than data of a plugin has, far less than a stack bears    \
+                     */
+#define SHOWN 64    /* bytes of what a client sent that an answer repeats */
+#define ID_MOST 256 /* bytes: a call that waits for its answer keeps its id */
 
 /* --- Life */
 
@@ -239,6 +240,20 @@ static const toni_event_handler *find_handler(const toni_events *events, const c
     return found ? *found : NULL;
 }
 
+/* Under the lock. The id is a copy: whoever answers may do so on another thread, while this one
+ * lets go of its own. */
+static int32_t add_call(toni_events *events, const struct arrival *arrival, struct entry **entry)
+{
+    json_t *wire_id = json_copy((json_t *)arrival->id);
+    const int32_t result =
+        wire_id ? entry_add(events, client_of(arrival), entry) : TONI_ERR_NO_MEMORY;
+    if (result == TONI_OK)
+        (*entry)->wire_id = wire_id;
+    else
+        json_decref(wire_id);
+    return result;
+}
+
 /* @return TONI_OK and the handle, whose id is 0 if no answer is wanted; or it was refused. */
 static int32_t begin_call(const struct arrival *arrival, const toni_event_handler *handler,
                           toni_call *call)
@@ -254,12 +269,9 @@ static int32_t begin_call(const struct arrival *arrival, const toni_event_handle
         if (is_twice || entry_count(events, client_of(arrival), false) >= events->max_inflight)
             result = TONI_ERR_LIMIT;
         else
-            result = entry_add(events, client_of(arrival), &entry);
+            result = add_call(events, arrival, &entry);
     }
     if (entry) {
-        /* A copy: whoever answers may do so on another thread, while this one lets go of its own.
-         */
-        entry->wire_id = json_copy((json_t *)arrival->id);
         entry->handler = handler;
         call->id = entry->id;
     }
@@ -307,7 +319,7 @@ static void handle(const struct arrival *arrival, const toni_event_handler *hand
         if (arrival->id) {
             (void)send_error(arrival->events, client_of(arrival), arrival->id,
                              TONI_EVENT_UNPROCESSABLE, TONI_LIT("`data` is not as expected"),
-                             details);
+                             json_is_array(details) ? details : NULL);
         }
         json_decref(details);
         return;
@@ -344,6 +356,10 @@ static void dispatch(struct arrival *arrival)
     if (json_is_object(id) || json_is_array(id)) {
         refuse_unread(events, arrival->client,
                       TONI_LIT("`id` is no string, number, boolean or null"));
+        return;
+    }
+    if (json_string_length(id) > ID_MOST) {
+        refuse_unread(events, arrival->client, TONI_LIT("`id` is longer than 256 bytes"));
         return;
     }
     if (!name && request_answered(events, client_of(arrival), arrival->message))

@@ -8,7 +8,7 @@
 #define PATH_MOST 256   /* bytes of a path (RFC 6901) */
 
 struct check {
-    json_t *details; /* NULL: nothing is wrong yet */
+    json_t *details; /* NULL: nothing is wrong yet; null: no memory to say what */
     char path[PATH_MOST];
 };
 
@@ -21,6 +21,8 @@ TONI_PRINTF(2, 3) static void add_detail(struct check *check, const char *format
     va_end(arguments);
     if (!check->details)
         check->details = json_array();
+    if (!check->details) /* no memory: it is wrong all the same */
+        check->details = json_null();
     if (json_array_size(check->details) < DETAILS_MOST) {
         (void)json_array_append_new(
             check->details, json_pack("{s:s, s:s}", "path", check->path, "message", message));

@@ -361,6 +361,73 @@ END_TEST
 
 /* --- Bad input */
 
+/* What waits for its answer keeps its id: 32 for each client. */
+START_TEST(an_id_has_a_bound)
+{
+    char id[300], text[600], expected[600];
+    memset(id, 'x', sizeof id);
+    for (int size = 256; size <= 257; size++) {
+        (void)snprintf(text, sizeof text, "{\"event\":\"echo\",\"id\":\"%.*s\",\"data\":1}", size,
+                       id);
+        (void)snprintf(expected, sizeof expected, "{\"id\":\"%.*s\",\"data\":1}", size, id);
+        check(text, size == 256 ? expected
+                                : ERROR("null", "bad_request", "`id` is longer than 256 bytes"));
+        toni_fake_client_clear(&anna);
+    }
+    say("{\"event\":\"keep\",\"id\":true}");
+    ck_assert_uint_eq(kept_count, 1);
+}
+END_TEST
+
+static unsigned allocations_left;
+
+static void *allocate(size_t size)
+{
+    return allocations_left > 0 && allocations_left-- ? malloc(size) : NULL;
+}
+
+/* @return The answer to anna, while jansson has memory for so many allocations. */
+static const char *answer_with(unsigned allocations, const char *text)
+{
+    toni_fake_client_clear(&anna);
+    toni_fake_host_clear(&host);
+    allocations_left = allocations;
+    json_set_alloc_funcs(allocate, free);
+    const int32_t result = toni_fake_client_send_text(&anna, text);
+    json_set_alloc_funcs(malloc, free);
+    ck_assert_int_eq(result, TONI_OK);
+    return anna.got;
+}
+
+START_TEST(data_that_is_wrong_reaches_no_handler_without_memory)
+{
+    const char *answer = "";
+    for (unsigned i = 0; i < 100; i++) {
+        answer = answer_with(i, "{\"event\":\"draw\",\"id\":7,\"data\":{\"name\":1}}");
+        ck_assert_msg(toni_events_figures_of(events).calls == 0, "with memory for %u", i);
+    }
+    ck_assert_ptr_nonnull(strstr(answer, "unprocessable"));
+}
+END_TEST
+
+START_TEST(without_memory_for_its_id_a_call_does_not_begin)
+{
+    size_t begun = 0;
+    for (unsigned i = 0; i < 100; i++) {
+        const size_t before = kept_count;
+        (void)answer_with(i, "{\"event\":\"keep\",\"id\":\"seven\"}");
+        if (kept_count == before)
+            continue;
+        begun++;
+        ck_assert_int_eq(toni_call_complete(kept[--kept_count]), TONI_OK);
+        toni_fake_client_expect(&anna, "text:{\"id\":\"seven\",\"complete\":true}\n");
+    }
+    ck_assert_uint_gt(begun, 0);
+    ck_assert_uint_lt(begun, 100);
+    ck_assert_uint_eq(toni_events_figures_of(events).in_flight, 0);
+}
+END_TEST
+
 START_TEST(what_can_not_be_read_is_a_bad_request)
 {
     static char deep[20002];
@@ -704,6 +771,9 @@ int main(void)
     tcase_add_test(cases, who_is_gone_is_answered_no_more);
     tcase_add_test(cases, a_client_has_so_many_calls_and_no_more);
     tcase_add_test(cases, an_id_is_used_once_at_a_time);
+    tcase_add_test(cases, an_id_has_a_bound);
+    tcase_add_test(cases, data_that_is_wrong_reaches_no_handler_without_memory);
+    tcase_add_test(cases, without_memory_for_its_id_a_call_does_not_begin);
     tcase_add_test(cases, what_can_not_be_read_is_a_bad_request);
     tcase_add_test(cases, what_is_no_event_is_refused);
     tcase_add_test(cases, a_depth_that_is_in_a_string_is_none);

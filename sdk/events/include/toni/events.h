@@ -3,8 +3,8 @@
  * toni_events_dispatch in `on_message`, and is linked with toni::events (libtoni-events), which
  * brings jansson.
  *
- *     client → {"event":"chat.send","id":7,"data":{…}}     `id`: any scalar; without one nothing is
- *                                                          answered
+ *     client → {"event":"chat.send","id":7,"data":{…}}     `id`: any scalar, up to 256 bytes;
+ *                                                          without one nothing is answered
  *     server → {"id":7,"data":{…}}                         one answer
  *     server → {"id":7,"data":…} … {"id":7,"complete":true}  a streamed one; `complete` alone, if
  * the handler gave nothing server →
