@@ -548,7 +548,8 @@ int main(void)
     TCase *cases = tcase_create("all");
 
     tcase_add_test(cases, threads_do_all_at_random);
-    tcase_set_timeout(cases, 60 + (double)environment_number("TONI_TEST_SECONDS", 0));
+    tcase_set_timeout(cases, (double)(environment_number("CK_DEFAULT_TIMEOUT", 60) +
+                                      environment_number("TONI_TEST_SECONDS", 0)));
     suite_add_tcase(suite, cases);
 
     return run_suite(suite);
