@@ -113,7 +113,7 @@ enum keeping_step keeping_look(toni_exchange *exchange)
 /* No longer than the host allows. */
 static uint64_t limit_of(const struct instance *instance, uint64_t limit_ms)
 {
-    const uint64_t most = instance->setup.limits.http_kept_ms;
+    const uint64_t most = slot_limits(instance->setup.slot)->http_kept_ms;
     return limit_ms == 0 || limit_ms > most ? most : limit_ms;
 }
 

@@ -133,6 +133,7 @@ static void over(struct kept *kept)
 static int32_t begin(struct kept *kept, int64_t notice, struct http_answer *answer)
 {
     const struct instance *instance = kept->instance;
+    const struct limits *limits = slot_limits(instance->setup.slot); /* any thread may come here */
     if (kept->is_stream)
         return TONI_ERR_INVALID;
     kept->is_stalled = is_stalled;
@@ -140,8 +141,8 @@ static int32_t begin(struct kept *kept, int64_t notice, struct http_answer *answ
     *stream_of(kept) = (struct streaming){
         .tasks = instance->tasks.tasks,
         .notice = notice,
-        .most = instance->setup.limits.http_stream_bytes,
-        .stalled_ms = instance->setup.limits.stalled_ms,
+        .most = limits->http_stream_bytes,
+        .stalled_ms = limits->stalled_ms,
         .moved_ms = clock_now_ms(),
     };
     const int32_t result = notice < 0 ? (int32_t)notice : kept_stream(kept);

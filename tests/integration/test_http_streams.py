@@ -298,6 +298,29 @@ class TestStreamEnds(StreamTestCase):
         self.http_goes_on()
         self.host.stop()
 
+    def test_limits_change_while_streams_begin(self):
+        def begin(number):
+            path = "/stream/job?ms=%d" % (number % 4)
+            return self.ask("GET", path).content == b"late\n"
+
+        def change(number):
+            limits = {"http_stream_bytes": 5000 + number, "stalled_ms": 9000 + number}
+            changed = service("stream", "stream_service.so", None, limits)
+            with open(self.host.conf, "w", encoding="utf-8") as out:
+                out.write(
+                    configuration(
+                        (ECHO, changed, *self.gateways[2:]), 2, http=self.http, admin=self.admin
+                    )
+                )
+            return run_toni("reload", "-c", self.host.conf).returncode
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            begun = pool.map(begin, range(scaled(2000, 1000)))
+            self.assertEqual([change(number) for number in range(8)], [0] * 8)
+            self.assertTrue(all(begun))
+        self.assertEqual(len(self.host.log(msg="limits changed")), 8)
+        self.host.stop()
+
     def test_a_drain_ends_streams_at_once(self):
         held = [self.hold() for _ in range(20)]
         blocked = open_socket(self.host.http_address, receive_buffer=4096)
