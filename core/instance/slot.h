@@ -100,7 +100,8 @@ struct slot *slot_next(const struct slot *slot);
 /** How well a path fits. @param path  Of a slot; not empty. @return 0: not at all. */
 typedef size_t slot_fit(toni_str path, void *data);
 
-/** @return Of the open slots that are of that kind, maybe among others, the one whose path fits best, or NULL. @thread Any. */
+/** @return Of the open slots that are of that kind, maybe among others, the one whose path fits
+ * best, or NULL. @thread Any. */
 struct slot *slots_find(struct slots *slots, uint32_t kind, slot_fit *fit, void *data);
 
 /** @return The open gateway on exactly this path, or NULL. @thread Any. */

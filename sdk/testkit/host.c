@@ -55,7 +55,8 @@ const toni_plugin *toni_fake_host_use(toni_fake_host *host, const toni_plugin *p
     ck_assert_uint_ge(plugin->size, TONI_PLUGIN_SIZE_LEAST);
     ck_assert(plugin->kind != 0 && (plugin->kind & ~(TONI_GATEWAY | TONI_SERVICE)) == 0);
     ck_assert_msg(plugin->create != NULL, "`create` is missing");
-    ck_assert_msg((plugin->kind & TONI_GATEWAY) == 0 || plugin->on_message, "`on_message` is missing");
+    ck_assert_msg((plugin->kind & TONI_GATEWAY) == 0 || plugin->on_message,
+                  "`on_message` is missing");
     host->descriptor = (toni_plugin){0};
     memcpy(&host->descriptor, plugin,
            plugin->size < sizeof host->descriptor ? plugin->size : sizeof host->descriptor);

@@ -66,10 +66,12 @@ static void require_balance(toni_connections *connections)
 void fixture_finish(struct fixture *fixture)
 {
     toni_connections *connections = fixture->connections;
-    for (struct space *space = &connections->common; space; space = space->next) {
+    struct space *space = &connections->common;
+    do {
         REQUIRE(toni_room_count(space_handle(space)) == 0);
         REQUIRE(space->everyone->members == 0 && space->everyone->refs == 1);
-    }
+        space = space->next;
+    } while (space);
     REQUIRE(connections->pending == 0);
     REQUIRE(connections->common.everyone->pending == 0);
     REQUIRE(connections->common.everyone->members == 0);

@@ -168,12 +168,12 @@ START_TEST(many_rooms_of_the_same_names)
 {
     char name[16];
     for (int i = 0; i < 500; i++) {
-        snprintf(name, sizeof name, "%d", i);
+        (void)snprintf(name, sizeof name, "%d", i);
         ck_assert_int_eq(toni_join_room(common, in_common->id, toni_str_of(name)), TONI_OK);
         ck_assert_int_eq(toni_join_room(quiz, in_quiz->id, toni_str_of(name)), TONI_OK);
     }
     for (int i = 0; i < 500; i++) {
-        snprintf(name, sizeof name, "%d", i);
+        (void)snprintf(name, sizeof name, "%d", i);
         toni_connections *handle = i % 2 ? common : quiz;
         const struct peer *peer = i % 2 ? in_common : in_quiz;
         ck_assert_int_eq(toni_leave_room(handle, peer->id, toni_str_of(name)), TONI_OK);

@@ -110,10 +110,11 @@ static void run(uint64_t seed)
             cuts[i] = dice_below(&dice, (uint32_t)stream.length + 1);
         qsort(cuts, count, sizeof cuts[0], ascending);
         require_same(ws_model_compare(&expected, &stream, inflates, LIMIT, cuts, count), seed);
-        if (count > 0)
+        if (count > 0) {
             require_same(
                 ws_model_compare_drop(&stream, inflates, LIMIT, cuts[0], cuts + 1, count - 1),
                 seed);
+        }
     }
     ws_log_finish(&expected);
     buffer_finish(&stream);
