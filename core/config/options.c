@@ -286,13 +286,22 @@ static void check_items(const struct section *section, const toni_option *option
     }
 }
 
-/* What was found: a text and a number out of range are shown themselves. */
-static void describe_found(const struct value *setting, bool is_of_type, char text[SHOWN_SIZE])
+/* Whether an option of this type is written in quotes. */
+static bool is_quoted(uint32_t type)
+{
+    return type != TONI_TYPE_BOOL && type != TONI_TYPE_INT && type != TONI_TYPE_DOUBLE;
+}
+
+/* What was found: a text and a number out of range are shown themselves. A text where a number or
+ * true is expected says that it is one: `5` alone would look right. */
+static void describe_found(const struct value *setting, uint32_t type, bool is_of_type,
+                           char text[SHOWN_SIZE])
 {
     const enum value_type found = value_type(setting);
 
     if (found == VALUE_STRING)
-        (void)snprintf(text, SHOWN_SIZE, "`%s`", value_string(setting));
+        (void)snprintf(text, SHOWN_SIZE, "%s`%s`", is_quoted(type) ? "" : "the string ",
+                       value_string(setting));
     else if (is_of_type && found == VALUE_INT)
         (void)snprintf(text, SHOWN_SIZE, "%" PRId64, value_int(setting));
     else if (is_of_type && found == VALUE_DOUBLE)
@@ -322,7 +331,7 @@ static void check_setting(const struct section *section, const toni_option *opti
     if (is_taken && is_in_range(option, &item))
         return;
     const bool has_range = describe_range(option, range);
-    describe_found(setting, is_taken, shown);
+    describe_found(setting, option->type, is_taken, shown);
     fault_at(section->faults, setting, "`%.*s` of %s is %s, expected %s%s%s (%.*s)",
              TONI_STR_ARG(option->name), section->title, shown, option_type_name(option->type),
              has_range ? ", " : "", range, TONI_STR_ARG(option->help));

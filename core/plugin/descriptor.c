@@ -65,7 +65,7 @@ static void check_prefix(struct check *check, const toni_plugin *found)
 static void check_name(struct check *check, const toni_plugin *plugin)
 {
     if (!plugin->name.data || plugin->name.size == 0)
-        refuse(check, "its descriptor has no name; set .name to %s", NAME_RULE);
+        refuse(check, "its descriptor has no name; set .name = TONI_LIT(\"…\"), of %s", NAME_RULE);
     else if (!name_valid(plugin->name))
         refuse(check, "its name is `%.*s`, expected %s; change .name", TONI_STR_ARG(plugin->name),
                NAME_RULE);

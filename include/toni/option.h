@@ -114,7 +114,7 @@ typedef struct toni_option {
     TONI_OPTION_MAKE(.type = TONI_TYPE_LIST, .item_type = (item_type_),                            \
                      .name = TONI_LIT_INIT(name_), .help = TONI_LIT_INIT(help_))
 
-/** A group whose keys the file chooses, empty by default: see toni_option_key. */
+/** A group whose keys the file chooses, empty by default: see toni_option_item. */
 #define TONI_OPTION_MAP(name_, item_type_, help_)                                                  \
     TONI_OPTION_MAKE(.type = TONI_TYPE_MAP, .item_type = (item_type_),                             \
                      .name = TONI_LIT_INIT(name_), .help = TONI_LIT_INIT(help_))

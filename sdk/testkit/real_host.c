@@ -126,6 +126,7 @@ void toni_real_host_start(toni_real_host *host, const char *configuration)
     }
     host->websocket_port = find_port(host, "websocket");
     host->http_port = find_port(host, "http");
+    host->admin_port = find_port(host, "admin");
     ck_assert_msg(host->websocket_port > 0, "`listen` has no websocket = \"127.0.0.1:0\":\n%s",
                   host->log);
 }
@@ -137,7 +138,8 @@ void toni_real_host_start_with(toni_real_host *host, const char *library, const 
     ck_assert_msg(file != NULL, "%s: %s", library, strerror(errno));
     const int length = snprintf(
         configuration, sizeof configuration,
-        "listen = { websocket = \"127.0.0.1:0\"; http = \"127.0.0.1:0\"; };\n"
+        "listen = { websocket = \"127.0.0.1:0\"; http = \"127.0.0.1:0\"; admin = \"127.0.0.1:0\"; "
+        "};\n"
         "modules = ( { name = \"test\"; imports = [ \"broadcast\" ];\n"
         "  providers = ( { gateway = \"tested\"; library = \"%s\"; options = { %s }; } ); } );\n",
         file, options);

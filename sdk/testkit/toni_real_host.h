@@ -37,6 +37,7 @@ typedef struct toni_real_host {
     int log_fd;              /**< its stderr. Internal */
     unsigned websocket_port; /**< on 127.0.0.1 */
     unsigned http_port;      /**< on 127.0.0.1; 0: the configuration has no `http` */
+    unsigned admin_port;     /**< the same of `admin`, where `/metrics` is */
     char folder[64];         /**< with gateways.conf; gone after the stop */
     char log[65536];         /**< what it has logged as far as it was read, NUL-terminated */
     size_t log_size;
@@ -48,7 +49,7 @@ typedef struct toni_real_host {
 void toni_real_host_start(toni_real_host *host, const char *configuration);
 
 /** Starts a host with one gateway, on the descriptor's own path, in a module that imports
- * `broadcast`; it answers HTTP too.
+ * `broadcast`; it answers HTTP and has `admin`, too.
  * @param library  The plugin's file.
  * @param options  Of the instance, as in gateways.conf: `most = 3; name = "x";`; may be empty. */
 void toni_real_host_start_with(toni_real_host *host, const char *library, const char *options);

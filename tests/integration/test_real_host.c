@@ -17,6 +17,8 @@ START_TEST(clients_of_a_gateway_talk_to_each_other)
     char expected[128];
     toni_real_host_start_with(&host, PLUGINS_DIR "/rooms_gateway.so", "");
     ck_assert_uint_gt(host.http_port, 0);
+    ck_assert_uint_gt(host.admin_port, 0);
+    ck_assert_uint_ne(host.admin_port, host.http_port);
     toni_real_client_connect(&anna, &host, "/rooms");
     toni_real_client_expect(&anna, GREETING);
     toni_real_client_connect(&berta, &host, "/rooms");
@@ -58,6 +60,7 @@ START_TEST(a_refusal_has_a_status_and_a_stop_a_code)
                                 "modules = ( { name = \"m\"; providers = ( { gateway = \"echo\";\n"
                                 "  library = \"echo_gateway.so\"; path = \"/e\"; } ); } );\n");
     ck_assert_uint_eq(host.http_port, 0);
+    ck_assert_uint_eq(host.admin_port, 0);
     ck_assert_uint_eq(toni_real_client_open(&anna, &host, "/elsewhere", ""), 404);
     ck_assert_uint_eq(toni_real_client_open(&anna, &host, "/e", "Origin: http://a.test\r\n"), 403);
     toni_real_client_connect(&anna, &host, "/e");

@@ -281,7 +281,7 @@ class TestFaults(FolderTestCase):
         chat = ROOMS + ', { service = "chat"; library = "chat_service.so"; options = { %s }; }'
         for text, words in (
             ("max_lenght = 5;", ["unknown setting `max_lenght`", "did you mean `max_length`"]),
-            ('max_length = "5";', ["`max_length`", "is `5`, expected an integer, 1 to 1000000"]),
+            ('max_length = "5";', ["`max_length`", "is the string `5`, expected an integer, 1 to 1000000"]),
             ("max_length = 0;", ["is 0, expected an integer, 1 to 1000000", "longest message, in bytes"]),
             ("max_length = 5; max_length = 6;", ["duplicate"]),
         ):

@@ -31,6 +31,11 @@ class WithToniHost(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertRegex(result.stdout, r" 405 ws://127\.0\.0\.1:[1-9][0-9]*\n1\n$")
 
+    def test_the_command_finds_the_figures(self):
+        conf = configuration([ROOMS], admin="127.0.0.1:0")
+        result = run(conf, "sh", "-c", 'curl -sS "$TONI_ADMIN/metrics" | grep -c "^toni_build_info"; echo "http:$TONI_HTTP"')
+        self.assertEqual((result.returncode, result.stdout), (0, "1\nhttp:\n"), result.stderr)
+
     def test_the_status_is_the_commands(self):
         self.assertEqual(run(configuration([ROOMS]), "sh", "-c", "exit 7").returncode, 7)
 

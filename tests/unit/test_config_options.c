@@ -122,7 +122,8 @@ START_TEST(what_can_not_be_set)
     bad("options = { zzzzzzzzzz = 5; };",
         WORDS("`zzzzzzzzzz`", "expected one of `loud`", "`times`"));
     bad("options = { max_length = \"5\"; };",
-        WORDS("`max_length` of `options` of gateway `g` is `5`, expected an integer, 1 to 1000000 "
+        WORDS("`max_length` of `options` of gateway `g` is the string `5`, expected an integer, 1 "
+              "to 1000000 "
               "(longest message, in bytes)"));
     bad("options = { max_length = 0; };", WORDS("expected an integer, 1 to 1000000"));
     bad("options = { max_length = 1000001; };", WORDS("expected an integer, 1 to 1000000"));

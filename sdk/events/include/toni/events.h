@@ -3,15 +3,20 @@
  * toni_events_dispatch in `on_message`, and is linked with toni::events (libtoni-events), which
  * brings jansson.
  *
- *     client → {"event":"chat.send","id":7,"data":{…}}     `id`: any scalar, up to 256 bytes;
- *                                                          without one nothing is answered
- *     server → {"id":7,"data":{…}}                         one answer
- *     server → {"id":7,"data":…} … {"id":7,"complete":true}  a streamed one; `complete` alone, if
- * the handler gave nothing server →
- * {"id":7,"error":{"kind":"forbidden","message":"…","details":[…]}} client →
- * {"event":"cancel","id":7}                   reserved; the handler hears of it server →
- * {"event":"chat.said","data":{…}}            to a client, a room or a target server →
- * {"event":"game.ready","id":3,"data":{…}}    a request; the client answers as above
+ * The client sends
+ *
+ *     {"event":"chat.send","id":7,"data":{…}}    `id`: any scalar, up to 256 bytes; none: nothing
+ *                                                is answered
+ *     {"event":"cancel","id":7}                  reserved; the handler hears of it
+ *
+ * and the server
+ *
+ *     {"id":7,"data":{…}}                        one answer
+ *     {"id":7,"data":…} … {"id":7,"complete":true}
+ *                                                a streamed one; `complete` alone: nothing
+ *     {"id":7,"error":{"kind":"forbidden","message":"…","details":[…]}}
+ *     {"event":"chat.said","data":{…}}           to a client, a room or a target
+ *     {"event":"game.ready","id":3,"data":{…}}   a request; the client answers as above
  *
  * What can't be read is answered with `"id":null` and an error of kind bad_request.
  *
