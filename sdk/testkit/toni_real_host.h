@@ -50,7 +50,7 @@ void toni_real_host_start(toni_real_host *host, const char *configuration);
 
 /** Starts a host with one gateway, on the descriptor's own path, in a module that imports
  * `broadcast`; it answers HTTP and has `admin`, too.
- * @param library  The plugin's file.
+ * @param library  The plugin's file; a service alone takes toni_real_host_start.
  * @param options  Of the instance, as in gateways.conf: `most = 3; name = "x";`; may be empty. */
 void toni_real_host_start_with(toni_real_host *host, const char *library, const char *options);
 
@@ -86,7 +86,9 @@ void toni_real_client_connect(toni_real_client *client, const toni_real_host *ho
 /** Sends a text. @param text  NUL-terminated; at most 65,535 bytes. */
 void toni_real_client_send_text(toni_real_client *client, const char *text);
 
-/** Waits until as much has come as is expected, and fails the test unless it is that.
+/** Waits until as much has come as is expected, or something else has: that fails the test, and
+ * shows both. So does silence of TONI_REAL_MOST_MS, which is more than Check gives a test: set
+ * tcase_set_timeout.
  * @param expected  Lines, each with its newline, as of the fake host: `text:…`, `binary:…` with `~`
  *                  for each NUL, `close CODE TEXT`. */
 void toni_real_client_expect(toni_real_client *client, const char *expected);

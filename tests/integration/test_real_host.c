@@ -104,6 +104,29 @@ START_TEST(what_is_wrong_fails_the_test)
 }
 END_TEST
 
+/* Fails, and at once: Check's own timeout would hide what has come. */
+START_TEST(what_came_is_shown_though_it_is_shorter)
+{
+    toni_real_host_start_with(&host, PLUGINS_DIR "/echo_gateway.so", "");
+    toni_real_client_connect(&anna, &host, "/echo");
+    toni_real_client_send_text(&anna, "one");
+    toni_real_client_expect(&anna, "text:two and more\n");
+}
+END_TEST
+
+static int is_shown(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_SILENT);
+    TestResult **failures = srunner_failures(runner);
+    const int shown = srunner_ntests_failed(runner) == 1 &&
+                      strstr(tr_msg(failures[0]), "expected:\ntext:two and more\n") &&
+                      strstr(tr_msg(failures[0]), "\ntext:one\n");
+    free(failures);
+    srunner_free(runner);
+    return shown;
+}
+
 static int run(Suite *suite, enum print_output mode)
 {
     SRunner *runner = srunner_create(suite);
@@ -115,8 +138,10 @@ static int run(Suite *suite, enum print_output mode)
 
 int main(void)
 {
-    Suite *works = suite_create("real host"), *fails = suite_create("real host, faults");
-    TCase *good = tcase_create("works"), *bad = tcase_create("fails");
+    Suite *works = suite_create("real host"), *fails = suite_create("real host, faults"),
+          *shows = suite_create("real host, what came");
+    TCase *good = tcase_create("works"), *bad = tcase_create("fails"),
+          *shorter = tcase_create("shows");
 
     tcase_add_test(good, clients_of_a_gateway_talk_to_each_other);
     tcase_add_test(good, long_messages_come_whole);
@@ -125,5 +150,8 @@ int main(void)
     suite_add_tcase(works, good);
     tcase_add_loop_test(bad, what_is_wrong_fails_the_test, 0, 4);
     suite_add_tcase(fails, bad);
-    return run(works, CK_ENV) == 0 && run(fails, CK_SILENT) == 4 ? EXIT_SUCCESS : EXIT_FAILURE;
+    tcase_add_test(shorter, what_came_is_shown_though_it_is_shorter);
+    suite_add_tcase(shows, shorter);
+    return run(works, CK_ENV) == 0 && run(fails, CK_SILENT) == 4 && is_shown(shows) ? EXIT_SUCCESS
+                                                                                    : EXIT_FAILURE;
 }
