@@ -126,3 +126,8 @@ const char *kinds_name(uint32_t kinds)
 {
     return kinds == (TONI_GATEWAY | TONI_SERVICE) ? "gateway and service" : kind_name(kinds);
 }
+
+bool kinds_declared_alike(uint32_t a, uint32_t b)
+{
+    return (a & TONI_GATEWAY) == (b & TONI_GATEWAY);
+}

@@ -54,4 +54,8 @@ const char *kind_name(uint32_t kind);
 /** @return `gateway`, `service` or `gateway and service`. @param kinds  As for kind_name(). */
 const char *kinds_name(uint32_t kinds);
 
+/** @return Whether gateways.conf declares both by the same word: the one may take the place of the
+ * other. */
+bool kinds_declared_alike(uint32_t a, uint32_t b);
+
 #endif

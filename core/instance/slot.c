@@ -2,6 +2,7 @@
 #include "instance/slot.h"
 
 #include "base/clock.h"
+#include "config/name.h"
 #include "instance/instance.h"
 
 #include <stdlib.h>
@@ -116,7 +117,7 @@ struct slot *slot_next(const struct slot *slot)
 struct slot *slots_get(struct slots *slots, uint32_t kind, const char *name)
 {
     for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot)) {
-        if (slot->kind == kind && strcmp(slot->name, name) == 0)
+        if (kinds_declared_alike(slot->kind, kind) && strcmp(slot->name, name) == 0)
             return slot;
     }
     return NULL;
@@ -196,7 +197,8 @@ int arrival_init(struct arrival *arrival, struct instance *instance)
 {
     const struct instance_setup *setup = &instance->setup;
     const toni_str version = instance->descriptor->version;
-    *arrival = (struct arrival){.instance = instance, .space = setup->space};
+    *arrival = (struct arrival){
+        .instance = instance, .space = setup->space, .kind = instance->descriptor->kind};
     arrival->path = strndup(setup->path.size > 0 ? setup->path.data : "", setup->path.size);
     arrival->facts.module = strdup(setup->module);
     arrival->facts.version = strndup(version.size > 0 ? version.data : "", version.size);
@@ -219,6 +221,8 @@ void slot_settle(struct slot *slot, struct arrival *arrival)
     struct arrival before = {.path = slot->path};
     slot->generation++;
     slot->space = arrival->space;
+    if (arrival->kind != 0)
+        slot->kind = arrival->kind;
     atomic_store_explicit(&slot->instance, arrival->instance, memory_order_relaxed);
     pthread_mutex_lock(&slot->slots->lock);
     before.facts = slot->facts;

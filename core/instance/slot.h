@@ -42,7 +42,8 @@ struct slot {
     struct slot *_Atomic next; /* of all slots, in the order in which they were made */
     struct slots *slots;
     char *name;
-    uint32_t kind; /* TONI_GATEWAY, TONI_SERVICE, or both */
+    _Atomic uint32_t kind; /* TONI_GATEWAY, TONI_SERVICE, or both: that of its instance, or the last
+                              one. Whether it is a gateway never changes. */
 
     struct gate gate;
     /* The next three change only while the gate is closed, so they are constant for a call
@@ -84,10 +85,11 @@ int slots_init(struct slots *slots);
 /** Frees all slots. There must be no instance any more, and no thread that uses them. */
 void slots_finish(struct slots *slots);
 
-/** @return The slot of that kind and name, or NULL if there is none. @thread Any. */
+/** @return The slot of that name that is a gateway, or is none, as @p kind is; or NULL if there is
+ * none. @thread Any. */
 struct slot *slots_get(struct slots *slots, uint32_t kind, const char *name);
 
-/** Finds the slot of that kind and name, or makes it, vacant and closed.
+/** The same, but makes it if there is none, vacant and closed.
  * @param name  Copied. @return NULL on no memory. */
 struct slot *slots_make(struct slots *slots, uint32_t kind, const char *name);
 
@@ -123,6 +125,7 @@ bool slot_has_path(struct slot *slot);
 struct arrival {
     struct instance *instance;
     struct space *space;
+    uint32_t kind; /* 0: the slot's stays as it is */
     char *path;
     struct slot_facts facts;
 };

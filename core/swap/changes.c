@@ -1,6 +1,7 @@
 /* Changes; see changes.h. */
 #include "swap/changes.h"
 
+#include "config/name.h"
 #include "plugin/descriptor.h"
 
 #include <inttypes.h>
@@ -14,7 +15,7 @@ static size_t find(const struct graph *graph, const struct instance_setup *setup
     for (size_t i = 0; i < graph->setup_count; i++) {
         const struct instance_setup *other = &graph->setups[i];
 
-        if (other->plugin->descriptor.kind == setup->plugin->descriptor.kind &&
+        if (kinds_declared_alike(other->plugin->descriptor.kind, setup->plugin->descriptor.kind) &&
             strcmp(other->name, setup->name) == 0)
             return i;
     }

@@ -1,5 +1,6 @@
 """`toni reload`: what changed takes its place while clients stay connected, or nothing does and the reason is shown."""
 
+import http.client
 import json
 import os
 import resource
@@ -16,6 +17,7 @@ from toni_host import (
     DEADLINE,
     ECHO,
     FIXTURES,
+    PLUGINS,
     SANITIZER,
     TONI,
     Client,
@@ -130,6 +132,36 @@ class TestSwap(ReloadTestCase):
         (instance,) = status["instances"]
         self.assertEqual((instance["generation"], instance["version"]), (2, "0.2"))
         self.assertGreater(instance["since"], status["since"])
+
+    def test_a_gateway_becomes_a_service_too_and_one_alone_again(self):
+        def becomes(library):
+            shutil.copy(library, self.library + ".new")
+            os.rename(self.library + ".new", self.library)
+            self.assertIn("1 swapped, 0 added, 0 removed", self.reload())
+            status = json.loads(run_toni("status", "-c", self.host.conf, "--format=json").stdout)
+            return status["instances"][0]["generation"]
+
+        def status_of_request():
+            connection = http.client.HTTPConnection(self.host.http_address, timeout=DEADLINE)
+            connection.request("GET", "/swap")
+            status = connection.getresponse().status
+            connection.close()
+            return status
+
+        echo = os.path.join(PLUGINS, "echo_gateway.so")
+        host = self.start(http="127.0.0.1:0")
+        self.assertEqual(becomes(echo), 2)
+        client = self.client()
+        self.assertEqual(self.ask(client, "hello"), "hello")
+        self.assertEqual(status_of_request(), 404)
+        self.assertEqual(becomes(os.path.join(FIXTURES, "both_gateway.so")), 3)
+        self.assertEqual(status_of_request(), 200)
+        self.assertEqual(self.ask(client, "hello"), "1 messages, 1 requests")
+        self.assertEqual(becomes(echo), 4)
+        self.assertEqual(self.ask(client, "hello"), "hello")
+        self.assertEqual(status_of_request(), 404)
+        client.close()
+        host.stop()
 
     def test_nothing_changed_changes_nothing(self):
         host = self.start()

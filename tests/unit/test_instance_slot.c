@@ -52,6 +52,22 @@ static void settle(struct slot *slot, struct sham *sham)
 
 /* --- Finding */
 
+/* A gateway may become a service too, and stay where it is. */
+START_TEST(what_is_declared_by_one_word_has_one_slot)
+{
+    struct slot *slot = make(TONI_GATEWAY, "a");
+    struct sham sham;
+    ck_assert_ptr_eq(make(TONI_GATEWAY | TONI_SERVICE, "a"), slot);
+    ck_assert_uint_eq(slot->kind, TONI_GATEWAY);
+    sham_init(&sham, "/a", "1");
+    sham.plugin.descriptor.kind = TONI_GATEWAY | TONI_SERVICE;
+    settle(slot, &sham);
+    ck_assert_uint_eq(slot->kind, TONI_GATEWAY | TONI_SERVICE);
+    ck_assert_ptr_eq(slots_get(&slots, TONI_GATEWAY, "a"), slot);
+    ck_assert_ptr_null(slots_get(&slots, TONI_SERVICE, "a"));
+}
+END_TEST
+
 START_TEST(a_name_has_one_slot_for_each_kind)
 {
     struct slot *gateway = make(TONI_GATEWAY, "a");
@@ -454,6 +470,7 @@ int main(void)
     TCase *cases = tcase_create("all");
 
     tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_add_test(cases, what_is_declared_by_one_word_has_one_slot);
     tcase_add_test(cases, a_name_has_one_slot_for_each_kind);
     tcase_add_test(cases, the_best_fit_is_found);
     tcase_add_test(cases, closed_and_vacant_slots_are_not_found);
