@@ -334,7 +334,8 @@ class TestHttp(RestartTestCase):
         ask = b"GET /probe HTTP/1.1\r\nHost: localhost\r\n\r\n"
         idle.sendall(ask)
         self.assertEqual(Response(idle.recv(65536)).status, 200)
-        slow.sendall(b"GET /probe/sleep?ms=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        asked = "GET /probe/sleep?ms=%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % (1000 * SLOWNESS)
+        slow.sendall(asked.encode())
         host.wait_log(msg="asleep")
         host.restart()
         for sock in (idle, fresh):
