@@ -48,13 +48,13 @@ static void check_kind(const struct plan *plan, const struct candidate *candidat
 {
     const struct config_provider *provider = candidate->provider;
     const char *declared = kind_name(provider->kind);
-    const char *found = kind_name(candidate->plugin->descriptor.kind);
+    const uint32_t kinds = candidate->plugin->descriptor.kind;
 
     fault_at(plan->faults, provider->at,
              "module `%s`: `%s` is declared as a %s, but library `%s` is a %s; write "
              "`%s = \"%s\";`",
-             candidate->module->name, provider->name, declared, candidate->plugin->path, found,
-             found, provider->name);
+             candidate->module->name, provider->name, declared, candidate->plugin->path,
+             kinds_name(kinds), kind_name(kinds), provider->name);
 }
 
 /* gateways.conf overrides the plugin's own. */

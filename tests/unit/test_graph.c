@@ -344,6 +344,9 @@ START_TEST(kinds_must_fit)
     check_text(TWO("", IDLE, "gateway = \"chat\"; library = \"plain_service.so\"; path = \"/x\";"));
     testing_check_fault(
         5, WORDS("`chat` is declared as a gateway", "is a service", "service = \"chat\""));
+    check_text(TWO("", IDLE, "service = \"chat\"; library = \"both_gateway.so\";"));
+    testing_check_fault(5, WORDS("`chat` is declared as a service", "is a gateway and service",
+                                 "write `gateway = \"chat\";`"));
 }
 END_TEST
 
