@@ -328,6 +328,10 @@ static void write_rooms(struct exposition *exposition, const toni_connections *c
                           atomic_load(&space->rooms));
     write_gauge(exposition, "toni_room_memberships", "Memberships of clients in rooms.",
                 atomic_load(&connections->memberships));
+    write_gauge(exposition, "toni_room_metadata_bytes",
+                "Metadata that plugins have given to rooms, with what it is kept in; see "
+                "room_metadata_bytes.",
+                atomic_load(&connections->metadata_bytes));
 }
 
 /* --- HTTP */

@@ -4,11 +4,14 @@
 #include "rooms/broadcast.h"
 #include "rooms/client.h"
 #include "rooms/crowd.h"
+#include "rooms/metadata.h"
 #include "rooms/pages.h"
 #include "rooms/room_table.h"
 #include "rooms/rules.h"
 #include "rooms/send.h"
 #include "rooms/target.h"
+
+#include <toni/connections.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +126,27 @@ static int32_t get_room(toni_connections *connections, toni_str name, toni_room_
     return room ? let_go_of_room(room, room_info(room, info)) : TONI_ERR_NOT_FOUND;
 }
 
+static int32_t set_room_metadata(toni_connections *connections, toni_str name, toni_str value)
+{
+    if (!room_name_valid(name))
+        return TONI_ERR_INVALID;
+    if (value.size > TONI_ROOM_METADATA_MAX)
+        return TONI_ERR_TOO_BIG;
+    struct room *room = room_table_find(space_of(connections), name);
+    return room ? let_go_of_room(room, metadata_set(room, value)) : TONI_ERR_NOT_FOUND;
+}
+
+static int32_t get_room_metadata(toni_connections *connections, toni_str name, void *buffer,
+                                 size_t capacity, size_t *size)
+{
+    *size = 0;
+    if (!room_name_valid(name))
+        return TONI_ERR_INVALID;
+    struct room *room = room_table_find(space_of(connections), name);
+    return room ? let_go_of_room(room, metadata_get(room, buffer, capacity, size))
+                : TONI_ERR_NOT_FOUND;
+}
+
 static int32_t send_to_client(toni_connections *connections, toni_client_id id,
                               const toni_message *message)
 {
@@ -210,6 +234,8 @@ void api_fill_table(toni_host *table)
     table->client_info_destroy = client_info_destroy;
     table->get_room = get_room;
     table->room_info_destroy = room_info_destroy;
+    table->set_room_metadata = set_room_metadata;
+    table->get_room_metadata = get_room_metadata;
     table->client_id = client_id;
     table->client_name = client_name;
     table->client_id_name = client_id_name;

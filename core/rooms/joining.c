@@ -2,6 +2,7 @@
 #include "rooms/joining.h"
 
 #include "base/log_limit.h"
+#include "rooms/metadata.h"
 #include "rooms/room_table.h"
 
 #include <stdlib.h>
@@ -113,8 +114,10 @@ static void leave(struct membership *membership, void *data)
     lock_take(&room->lock);
     room_leave(room, membership);
     const bool empty = room->members == 0;
-    if (empty)
+    if (empty) {
+        metadata_drop(room);
         atomic_fetch_sub(&room->space->rooms, 1);
+    }
     lock_give(&room->lock);
     atomic_fetch_sub(&room->space->connections->memberships, 1);
     if (empty)

@@ -31,6 +31,7 @@ struct room {
     struct lock lock;          /* guards all below, but `pending`; `deflate_above` is changed under
                                   it */
     bool ended;                /* out of the table: nobody joins it any more */
+    bool has_metadata;         /* in a table of its own: see metadata.h */
     uint32_t members;
     uint32_t capacity;  /* of `list`; 0: it is no array */
     uint32_t targets;   /* members that are not being closed */

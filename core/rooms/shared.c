@@ -35,6 +35,7 @@ int shared_init(toni_connections *connections, const toni_host *host, const stru
     deflaters_init(&connections->deflaters);
     registry_init(&connections->client_table);
     registry_init(&connections->room_table);
+    registry_init(&connections->metadata_table);
     return 0;
 }
 
@@ -42,6 +43,7 @@ void shared_finish(toni_connections *connections)
 {
     registry_finish(&connections->client_table);
     registry_finish(&connections->room_table);
+    registry_finish(&connections->metadata_table);
     deflaters_finish(&connections->deflaters);
     free(connections->lanes);
 }

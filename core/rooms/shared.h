@@ -2,8 +2,8 @@
  * counted for all together. Knows neither clients nor rooms; they know it.
  *
  * Locks, in this order: an instance's (core/instance), a client's, a stripe's of the table of
- * clients or rooms, rooms' by ascending id, a lane's queue. No plugin code runs under any but the
- * first. */
+ * clients or rooms, rooms' by ascending id, a stripe's of the table of metadata, a lane's queue. No
+ * plugin code runs under any but the first. */
 #ifndef ROOMS_SHARED_H
 #define ROOMS_SHARED_H
 
@@ -47,14 +47,16 @@ struct toni_connections {
     atomic_uint_fast64_t next_multicast;
     atomic_uint_fast64_t memberships; /* of all clients, in rooms that have a name */
     atomic_uint_fast64_t pending;     /* bytes of broadcasts that some lane has not delivered yet */
-    struct counter multicast_targeted; /* clients of multicasts; see lane.h for the others */
+    atomic_uint_fast64_t metadata_bytes; /* what metadata of rooms is charged; see metadata.h */
+    struct counter multicast_targeted;   /* clients of multicasts; see lane.h for the others */
     struct counter refused_sends[REFUSED_REASON_COUNT]; /* direct ones; of all gateways */
     struct counter refused_busy;                        /* broadcasts: TONI_ERR_BUSY */
     struct counter refused_too_big;                     /* broadcasts: TONI_ERR_TOO_BIG */
     struct budget budgets[BUDGET_KINDS];                /* what clients pin together */
-    struct deflaters deflaters;   /* for messages to clients that take compressed ones */
-    struct registry client_table; /* by id */
-    struct registry room_table;   /* by name */
+    struct deflaters deflaters;     /* for messages to clients that take compressed ones */
+    struct registry client_table;   /* by id */
+    struct registry room_table;     /* by name */
+    struct registry metadata_table; /* of rooms, by their names' hashes */
 };
 
 /** @return The namespace that a plugin's handle stands for. */
@@ -77,8 +79,8 @@ int shared_init(toni_connections *connections, const toni_host *host, const stru
 void shared_finish(toni_connections *connections);
 
 /** Counts bytes of a broadcast as pending, in the host or in a room, if that doesn't pass a limit;
- * whoever delivers it last takes them back.
- * @param pending  One of the counters of that name.
+ * whoever delivers it last takes them back. Also those of metadata.
+ * @param pending  One of the counters of that name, or `metadata_bytes`.
  * @return Whether they were counted. @thread Any. */
 bool pending_charge(atomic_uint_fast64_t *pending, uint64_t bytes, uint64_t limit);
 

@@ -245,6 +245,7 @@ static void check_limits(const struct limits *now, const struct limits *next,
     X(handshake_ms)                                                                                \
     X(guards_waiting)                                                                              \
     X(memberships)                                                                                 \
+    X(room_metadata_bytes)                                                                         \
     X(pending_bytes_per_room)                                                                      \
     X(pending_bytes)                                                                               \
     X(inbound_bytes)                                                                               \

@@ -191,6 +191,42 @@ static inline int32_t toni_get_room(toni_connections *connections, toni_str room
     return toni_host_of(connections)->get_room(connections, room, info);
 }
 
+/** The largest metadata of a room, in bytes: a buffer of this size takes any. */
+#define TONI_ROOM_METADATA_MAX 1024
+
+/** Gives a room its metadata: a small value, such as its topic or its owner, which the host keeps
+ * beside the room and does not look at. It takes the place of the one before. It ends with the
+ * room: once the last member has left, also where somebody joins a room of that name at once.
+ * A swap of the gateway leaves it as it is; a restart of the host ends it, as it ends all rooms.
+ * @param room   UTF-8, 1 to 255 bytes; borrowed for the call.
+ * @param value  Any bytes, at most TONI_ROOM_METADATA_MAX; borrowed for the call. Empty: the room
+ * has none from then on.
+ * @return TONI_OK; an error, after which the one before is still there: TONI_ERR_NOT_FOUND (no
+ * such room: nobody is in it), TONI_ERR_INVALID (name), TONI_ERR_TOO_BIG (the value),
+ * TONI_ERR_LIMIT (`room_metadata_bytes`), TONI_ERR_NO_MEMORY. An empty value meets neither of the
+ * last two.
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_set_room_metadata(toni_connections *connections, toni_str room,
+                                             toni_str value)
+{
+    return toni_host_of(connections)->set_room_metadata(connections, room, value);
+}
+
+/** Copies a room's metadata: the whole of one that was set, however many threads set it meanwhile.
+ * @param room      UTF-8, 1 to 255 bytes; borrowed for the call.
+ * @param buffer    The caller's; may be NULL if @p capacity is 0. Nothing is put behind the value.
+ * @param capacity  Of @p buffer, in bytes. TONI_ROOM_METADATA_MAX always suffices.
+ * @param size      Set to the size of the metadata in bytes, 0 if the room has none; to 0 on an
+ * error, but for TONI_ERR_TOO_BIG. Not NULL.
+ * @return TONI_OK; TONI_ERR_NOT_FOUND (no such room: nobody is in it), TONI_ERR_INVALID (name),
+ * TONI_ERR_TOO_BIG (it is larger than @p capacity, and was not copied).
+ * @thread Any. @since ABI 1.0 */
+static inline int32_t toni_get_room_metadata(toni_connections *connections, toni_str room,
+                                             void *buffer, size_t capacity, size_t *size)
+{
+    return toni_host_of(connections)->get_room_metadata(connections, room, buffer, capacity, size);
+}
+
 /** Closes a client; what it was sent before goes out first (for at most `close_ms`). Of a client
  * that is being closed already it asks nothing more. Without memory for the reason the client is
  * told the code alone.

@@ -162,6 +162,11 @@ struct toni_host {
     int32_t (*guard_leave_value)(const toni_request *request, toni_str name, toni_str value);
     int32_t (*guard_add_header)(const toni_request *request, toni_str name, toni_str value);
     int32_t (*guard_choose_subprotocol)(const toni_request *request, toni_str name);
+
+    /* connections.h: metadata of a room */
+    int32_t (*set_room_metadata)(toni_connections *connections, toni_str room, toni_str value);
+    int32_t (*get_room_metadata)(toni_connections *connections, toni_str room, void *buffer,
+                                 size_t capacity, size_t *size);
 };
 
 /** The frozen first member of every handle, read.

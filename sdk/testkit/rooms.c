@@ -30,8 +30,10 @@ static toni_fake_membership *find_membership(toni_fake_host *host, toni_client_i
 static void end_membership(toni_fake_host *host, toni_fake_membership *membership)
 {
     const size_t behind = (size_t)(host->memberships + host->membership_count - membership) - 1;
+    const toni_fake_membership ended = *membership;
     memmove(membership, membership + 1, behind * sizeof *membership);
     host->membership_count--;
+    fake_end_metadata(host, room_of(&ended));
 }
 
 static void add_membership(toni_fake_host *host, toni_client_id client, toni_str room)
@@ -56,8 +58,10 @@ void fake_leave_all_rooms(toni_fake_host *host, toni_client_id client)
 void fake_take_rooms_along(toni_fake_host *host, toni_fake_host *next, toni_client_id client)
 {
     for (size_t i = 0; i < host->membership_count; i++) {
-        if (host->memberships[i].client == client)
-            add_membership(next, client, room_of(&host->memberships[i]));
+        if (host->memberships[i].client != client)
+            continue;
+        fake_take_metadata_along(host, next, room_of(&host->memberships[i]));
+        add_membership(next, client, room_of(&host->memberships[i]));
     }
 }
 

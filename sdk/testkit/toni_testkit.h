@@ -36,6 +36,7 @@
  *     state_write SIZE       enter, leave          (state.h)
  *     members_join NAME NAME, members_leave NAME, members_close NAME CODE TEXT, and a line for each
  *     list_clients CURSOR, list_rooms CURSOR
+ *     set_metadata ROOM SIZE, get_metadata ROOM
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
  *     guard_value NAME: VALUE       guard_header NAME: VALUE       guard_subprotocol NAME
  *
@@ -94,6 +95,9 @@
 #define TONI_FAKE_MAX_MEMBERSHIPS 1024
 #define TONI_FAKE_ROOM_SIZE 256
 
+/** How many rooms of a fake host may have metadata at a time. */
+#define TONI_FAKE_MAX_METADATA 64
+
 /** How many tickets (guard.h) a plugin may have at a time. */
 #define TONI_FAKE_MAX_TICKETS 256
 
@@ -112,6 +116,14 @@ typedef struct toni_fake_membership {
     size_t size;
     char room[TONI_FAKE_ROOM_SIZE]; /**< with a NUL behind it */
 } toni_fake_membership;
+
+/** Metadata of a room. Internal to the fake host. */
+typedef struct toni_fake_metadata {
+    size_t room_size;
+    char room[TONI_FAKE_ROOM_SIZE];
+    size_t size;
+    char bytes[TONI_ROOM_METADATA_MAX];
+} toni_fake_metadata;
 
 /** A task that the plugin asked for. Internal to the fake host. */
 typedef struct toni_fake_task {
@@ -210,6 +222,8 @@ typedef struct toni_fake_host {
     size_t left_out_count;
     toni_fake_membership memberships[TONI_FAKE_MAX_MEMBERSHIPS]; /**< in the order of the joins */
     size_t membership_count;
+    toni_fake_metadata metadata[TONI_FAKE_MAX_METADATA]; /**< of rooms with a member */
+    size_t metadata_count;
 
     toni_fake_task tasks[TONI_FAKE_MAX_TASKS]; /**< that are not over */
     int64_t last_task;                         /**< the id of the last that was asked for */

@@ -84,6 +84,13 @@ size_t fake_count_rooms(const toni_fake_host *host, toni_client_id client);
 void *fake_hand_out(toni_fake_host *host, size_t size);
 void fake_take_back(toni_fake_host *host, const char *call, void *snapshot);
 
+/* --- metadata.c */
+
+/* A room that has no member any more has no metadata either. */
+void fake_end_metadata(toni_fake_host *host, toni_str room);
+/* Before the first member comes into the room of `next`. */
+void fake_take_metadata_along(const toni_fake_host *host, toni_fake_host *next, toni_str room);
+
 /* --- delivery.c */
 
 /* Adds to what the client has got. */
@@ -146,5 +153,6 @@ void fake_tasks_fill(toni_host *table);
 void fake_state_fill(toni_host *table);
 void fake_figures_fill(toni_host *table);
 void fake_crowd_fill(toni_host *table);
+void fake_metadata_fill(toni_host *table);
 
 #endif

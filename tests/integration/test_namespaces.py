@@ -165,6 +165,46 @@ class TestNamespaces(unittest.TestCase):
         quiz[0].expect_close(4000)
         self.assertEqual(opened.ask("rooms"), "rooms=L1")
 
+    def test_metadata_of_a_room(self):
+        self.start(QUIZ, POLL, OPEN)
+
+        async def talk():
+            base = "ws://" + self.host.address
+
+            async def ask(client, text):
+                await client.send(text)
+                return await client.recv()
+
+            async with websockets.connect(base + "/quiz") as quiz, websockets.connect(base + "/poll") as poll, \
+                    websockets.connect(base + "/open") as opened:
+                for client in (quiz, poll, opened):
+                    await client.recv()
+                self.assertEqual(await ask(quiz, "setmeta:L1:early"), "TONI_ERR_NOT_FOUND")
+                for client in (quiz, opened):
+                    self.assertEqual(await ask(client, "join:L1"), "ok")
+                self.assertEqual(await ask(quiz, "setmeta:L1:trees"), "ok")
+                self.assertEqual(await ask(poll, "getmeta:L1"), "metadata=trees")  # of the same namespace
+                self.assertEqual(await ask(opened, "getmeta:L1"), "metadata=")
+                self.assertEqual(await ask(opened, "setmeta:L1:" + "x" * 1025), "TONI_ERR_TOO_BIG")
+                self.assertEqual(await ask(opened, "setmeta:L1:" + "x" * 1024), "ok")
+                self.assertIn("toni_room_metadata_bytes %d\n" % (64 + 5 + 64 + 1024), self.metrics())
+                self.assertEqual(await ask(opened, "getmeta:L1"), "metadata=" + "x" * 1024)
+                self.assertEqual(await ask(opened, "setmeta:L1:"), "ok")
+                self.assertEqual(await ask(opened, "getmeta:L1"), "metadata=")
+
+                self.configure(QUIZ.replace('"/quiz"', '"/quiz2"'), POLL, OPEN)  # swapped
+                result = await asyncio.to_thread(run_toni, "reload", "-c", self.host.conf)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertEqual(await ask(quiz, "getmeta:L1"), "metadata=trees")
+
+                self.assertEqual(await ask(quiz, "leave:L1"), "ok")
+                self.assertEqual(await ask(poll, "getmeta:L1"), "TONI_ERR_NOT_FOUND")
+                self.assertEqual(await ask(poll, "join:L1"), "ok")
+                self.assertEqual(await ask(poll, "getmeta:L1"), "metadata=")
+                self.assertIn("toni_room_metadata_bytes 0\n", self.metrics())
+
+        asyncio.run(asyncio.wait_for(talk(), DEADLINE))
+
     def test_names_that_are_none(self):
         for name, words in (("a/b", "not legal"), ("", "is empty"), ("x" * 65, "too long"), ("a b", "not legal")):
             with self.subTest(name=name):

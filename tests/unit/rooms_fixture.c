@@ -73,6 +73,7 @@ void fixture_finish(struct fixture *fixture)
         space = space->next;
     } while (space);
     REQUIRE(connections->pending == 0);
+    REQUIRE(connections->metadata_bytes == 0);
     REQUIRE(connections->common.everyone->pending == 0);
     REQUIRE(connections->common.everyone->members == 0);
     REQUIRE(connections->common.everyone->targets == 0);
@@ -83,6 +84,7 @@ void fixture_finish(struct fixture *fixture)
     for (uint32_t i = 0; i < STRIPES; i++) {
         REQUIRE(connections->client_table.stripes[i].table.count == 0);
         REQUIRE(connections->room_table.stripes[i].table.count == 0);
+        REQUIRE(connections->metadata_table.stripes[i].table.count == 0);
     }
     require_balance(connections);
     connections_destroy(connections);

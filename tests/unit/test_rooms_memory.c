@@ -12,6 +12,7 @@ enum {
     MEMBERSHIP_BYTES = 96,      /* in rooms of 100, of a client that is in 10 */
     ROOM_BYTES = 320,           /* with its one member */
     ROOM_ON_LANES_BYTES = 2100, /* with a member on each of 16 lanes */
+    METADATA_BYTES = 100 + 64,  /* of 100 bytes, with what they are charged beyond */
     CLIENT_BYTES = 640,         /* without its request; 80 are the first buckets of its stripe */
 };
 
@@ -105,6 +106,22 @@ START_TEST(a_room_with_its_one_member)
     const int64_t before = weighed_bytes();
     join_all(1, MANY_ROOMS);
     require_at_most(each(before, MANY_ROOMS), ROOM_BYTES);
+    end(1);
+}
+END_TEST
+
+/* What they take is what `room_metadata_bytes` is told that they take. */
+START_TEST(metadata_of_a_room)
+{
+    char value[100] = {0};
+    begin(1, 1);
+    join_all(1, MANY_ROOMS);
+    const int64_t before = weighed_bytes();
+    for (uint32_t room = 0; room < MANY_ROOMS; room++)
+        REQUIRE(toni_set_room_metadata(fixture.connections, name_of(room),
+                                       toni_str_make(value, sizeof value)) == TONI_OK);
+    require_at_most(each(before, MANY_ROOMS), METADATA_BYTES);
+    REQUIRE(fixture.connections->metadata_bytes == MANY_ROOMS * METADATA_BYTES);
     end(1);
 }
 END_TEST
@@ -205,6 +222,7 @@ int main(void)
 
     tcase_add_test(cases, a_membership);
     tcase_add_test(cases, a_room_with_its_one_member);
+    tcase_add_test(cases, metadata_of_a_room);
     tcase_add_test(cases, a_room_with_a_member_on_each_of_16_lanes);
     tcase_add_test(cases, a_room_with_its_one_member_on_one_of_16_lanes);
     tcase_add_test(cases, a_broadcast_leaves_nothing_behind_in_a_room);

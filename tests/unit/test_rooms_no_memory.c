@@ -75,7 +75,7 @@ static size_t rooms_in_tables(void)
 /* What must be as if nothing had been asked: nothing pending, nothing on its way. */
 static void require_untouched(void)
 {
-    REQUIRE(connections->pending == 0);
+    REQUIRE(connections->pending == 0 && connections->metadata_bytes == 0);
     REQUIRE(!lane_pending(&connections->lanes[0]) && !lane_pending(&connections->lanes[1]));
     REQUIRE(toni_room_count(connections) == 1 && rooms_in_tables() == 1);
     REQUIRE(member_count("r") == 2);
@@ -226,6 +226,11 @@ static int32_t ask_room(void)
     return result;
 }
 
+static int32_t set_metadata(void)
+{
+    return toni_set_room_metadata(connections, toni_str_of("r"), toni_str_of("a topic"));
+}
+
 static int32_t targeted;
 
 static void send_to_all_meanwhile(void)
@@ -268,6 +273,7 @@ static const struct {
     {broadcast_large, 2, 3},     {send_one, TONI_OK, 2},        {send_union, 3, 10},
     {send_to_others, 3, 4},      {send_to_all, 4, 4},           {ask_members, TONI_OK, 1},
     {ask_rooms, TONI_OK, 1},     {ask_client, TONI_OK, 1},      {ask_room, TONI_OK, 1},
+    {set_metadata, TONI_OK, 2},
 };
 
 START_TEST(an_operation_without_memory_changes_nothing)

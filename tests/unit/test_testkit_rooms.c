@@ -153,6 +153,59 @@ START_TEST(who_goes_is_listed_no_more_and_leaves_all_rooms)
 }
 END_TEST
 
+static int32_t set_metadata(const char *room, toni_str value)
+{
+    return toni_set_room_metadata(connections(), toni_str_of(room), value);
+}
+
+/* @return That of room "r", as text; what it is if there is none to be read. */
+static const char *metadata_of(toni_fake_host *of)
+{
+    static char text[TONI_ROOM_METADATA_MAX + 1];
+    size_t size;
+    const int32_t result = toni_get_room_metadata(toni_fake_host_connections(of), TONI_LIT("r"),
+                                                  text, TONI_ROOM_METADATA_MAX, &size);
+    if (result != TONI_OK)
+        return toni_error_name(result);
+    text[size] = '\0';
+    return text;
+}
+
+START_TEST(metadata_lives_as_long_as_its_room)
+{
+    static const char large[TONI_ROOM_METADATA_MAX + 1];
+    char buffer[4];
+    size_t size;
+    ck_assert_int_eq(set_metadata("r", TONI_LIT("x")), TONI_ERR_NOT_FOUND);
+    ck_assert_str_eq(metadata_of(&host), "TONI_ERR_NOT_FOUND");
+    ck_assert_int_eq(join(1, "r"), TONI_OK);
+    ck_assert_int_eq(join(2, "r"), TONI_OK);
+    ck_assert_str_eq(metadata_of(&host), "");
+    ck_assert_int_eq(set_metadata("", TONI_LIT("x")), TONI_ERR_INVALID);
+    ck_assert_int_eq(set_metadata("r", toni_str_make(large, sizeof large)), TONI_ERR_TOO_BIG);
+    ck_assert_int_eq(set_metadata("r", TONI_LIT("topic")), TONI_OK);
+    ck_assert_str_eq(metadata_of(&host), "topic");
+    ck_assert_int_eq(toni_get_room_metadata(connections(), TONI_LIT("r"), buffer, 4, &size),
+                     TONI_ERR_TOO_BIG);
+    ck_assert_uint_eq(size, 5);
+
+    host.result = TONI_ERR_LIMIT;
+    host.result_of = "set_metadata";
+    ck_assert_int_eq(set_metadata("r", TONI_LIT("more")), TONI_ERR_LIMIT);
+    ck_assert_str_eq(metadata_of(&host), "topic");
+    host.result = TONI_OK;
+
+    ck_assert_int_eq(toni_leave_room(connections(), 1, TONI_LIT("r")), TONI_OK);
+    ck_assert_str_eq(metadata_of(&host), "topic");
+    ck_assert_int_eq(toni_leave_room(connections(), 2, TONI_LIT("r")), TONI_OK);
+    ck_assert_int_eq(join(1, "r"), TONI_OK);
+    ck_assert_str_eq(metadata_of(&host), "");
+    ck_assert_int_eq(set_metadata("r", TONI_LIT("new")), TONI_OK);
+    ck_assert_int_eq(set_metadata("r", TONI_LIT("")), TONI_OK);
+    ck_assert_str_eq(metadata_of(&host), "");
+}
+END_TEST
+
 START_TEST(rooms_outlive_a_swap)
 {
     toni_fake_host_init(&next);
@@ -160,12 +213,14 @@ START_TEST(rooms_outlive_a_swap)
     toni_fake_host_use(&next, toni_plugin_entry());
     ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
     ck_assert_int_eq(join(1, "r"), TONI_OK);
+    ck_assert_int_eq(set_metadata("r", TONI_LIT("topic")), TONI_OK);
     ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_OK);
     ck_assert_int_eq(toni_fake_client_adopt(&anna, &next), TONI_OK);
     ck_assert_int_eq(toni_broadcast_to_room_text(toni_fake_host_connections(&next), TONI_LIT("r"),
                                                  TONI_LIT("still here")),
                      1);
     toni_fake_client_expect(&anna, "text:still here\n");
+    ck_assert_str_eq(metadata_of(&next), "topic");
     ck_assert_int_eq(say("r", "x"), 0);
 }
 END_TEST
@@ -211,6 +266,7 @@ int main(void)
     tcase_add_test(rooms, a_target_gets_it_once);
     tcase_add_test(rooms, a_client_that_is_being_closed_gets_no_more);
     tcase_add_test(rooms, who_goes_is_listed_no_more_and_leaves_all_rooms);
+    tcase_add_test(rooms, metadata_lives_as_long_as_its_room);
     tcase_add_test(rooms, rooms_outlive_a_swap);
     tcase_add_test(rooms, faults_can_be_set_and_then_nothing_happens);
     tcase_add_test(rooms, much_is_no_fault_unless_it_is_looked_at);
