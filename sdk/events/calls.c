@@ -9,6 +9,7 @@
 struct waiting {
     toni_events *events;
     uint64_t id;
+    uint32_t renewals; /* if the entry has others, its time was begun anew while the timer ran */
 };
 
 static void time_is_over(void *self, void *data)
@@ -18,7 +19,8 @@ static void time_is_over(void *self, void *data)
     (void)self;
     pthread_mutex_lock(&events->lock);
     struct entry *entry = entry_find(events, waiting->id);
-    const struct entry taken = entry ? entry_take(events, entry) : (struct entry){0};
+    const bool is_over = entry && entry->renewals == waiting->renewals;
+    const struct entry taken = is_over ? entry_take(events, entry) : (struct entry){0};
     events->figures.timeouts += taken.id != 0;
     pthread_mutex_unlock(&events->lock);
     toni_count(events->timeouts, taken.id != 0);
@@ -40,7 +42,7 @@ int32_t entry_begin_time(toni_events *events, struct entry *entry, uint32_t ms)
     struct waiting *waiting = malloc(sizeof *waiting);
     if (!waiting)
         return TONI_ERR_NO_MEMORY;
-    *waiting = (struct waiting){.events = events, .id = entry->id};
+    *waiting = (struct waiting){.events = events, .id = entry->id, .renewals = entry->renewals + 1};
     const int64_t timer = toni_after(events->context, ms, time_is_over, waiting, free);
     if (timer < 0) {
         free(waiting);
@@ -49,6 +51,7 @@ int32_t entry_begin_time(toni_events *events, struct entry *entry, uint32_t ms)
     if (entry->timer > 0)
         (void)toni_cancel_timer(events->context, entry->timer);
     entry->timer = timer;
+    entry->renewals++;
     return TONI_OK;
 }
 

@@ -24,7 +24,8 @@ struct entry {
     uint32_t next; /* in its bucket, or of the free ones; NO_PLACE: the last */
     bool is_request, is_cancelled;
     toni_client_id client;
-    int64_t timer; /* 0: none */
+    int64_t timer;     /* 0: none */
+    uint32_t renewals; /* of its time */
 
     json_t *wire_id; /* of a call: the client's own */
     const toni_event_handler *handler;

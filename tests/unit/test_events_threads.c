@@ -3,28 +3,35 @@
 #include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <toni/events.h>
 
 enum { THREADS = 4, CALLS = 2000 };
 
-/* --- The host: its timers never run */
+/* --- The host: its timers never run, but for one that a test runs itself */
 
 struct timer {
+    toni_run_fn run;
     void *data;
     toni_release_fn release;
 };
+
+static bool is_alone; /* no other thread calls */
+static struct timer *latest, *running;
 
 static atomic_uint sent[THREADS + 1]; /* by client */
 
 static int64_t after(toni_context *context, uint64_t ms, toni_run_fn run, void *data,
                      toni_release_fn release)
 {
-    (void)context, (void)ms, (void)run;
+    (void)context, (void)ms;
     struct timer *timer = malloc(sizeof *timer);
     if (!timer)
         return TONI_ERR_NO_MEMORY;
-    *timer = (struct timer){data, release};
+    *timer = (struct timer){run, data, release};
+    if (is_alone)
+        latest = timer;
     return (int64_t)(intptr_t)timer;
 }
 
@@ -32,6 +39,8 @@ static int32_t cancel_timer(toni_context *context, int64_t id)
 {
     struct timer *timer = (struct timer *)(intptr_t)id;
     (void)context;
+    if (timer == running)
+        return TONI_ERR_NOT_FOUND;
     timer->release(timer->data);
     free(timer);
     return TONI_OK;
@@ -140,12 +149,39 @@ START_TEST(each_call_is_answered_once)
 }
 END_TEST
 
+START_TEST(a_timer_that_has_begun_ends_no_call_whose_time_begins_anew)
+{
+    const toni_message message = toni_text(TONI_LIT("{\"event\":\"keep\",\"id\":1}"));
+    const toni_events_setup setup = {.handlers = handlers};
+    struct handle client = {.host = &table, .id = 1};
+    is_alone = true;
+    ck_assert_int_eq(toni_events_create((toni_context *)&handle, NULL, &setup, &events), TONI_OK);
+    ck_assert_int_eq(toni_events_dispatch(events, (toni_client *)&client, &message), TONI_OK);
+    const toni_call call = {events, waiting[1]};
+    running = latest;
+    ck_assert_int_eq(toni_call_part(call, json_true()), TONI_OK);
+    ck_assert_ptr_ne(latest, running);
+    running->run(NULL, running->data);
+    running->release(running->data);
+    free(running);
+    running = NULL;
+    ck_assert_uint_eq(toni_events_figures_of(events).timeouts, 0);
+    latest->run(NULL, latest->data);
+    latest->release(latest->data);
+    free(latest);
+    ck_assert_uint_eq(toni_events_figures_of(events).timeouts, 1);
+    ck_assert_int_eq(toni_call_complete(call), TONI_ERR_NOT_FOUND);
+    toni_events_destroy(events);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("events");
     TCase *cases = tcase_create("threads");
 
     tcase_add_test(cases, each_call_is_answered_once);
+    tcase_add_test(cases, a_timer_that_has_begun_ends_no_call_whose_time_begins_anew);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);
