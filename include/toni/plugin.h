@@ -154,7 +154,8 @@ typedef struct toni_plugin {
     /** A client of the predecessor is this instance's now: called before its first callback for
      * that client, instead of `on_connect`. A version without it can't take the place of one whose
      * clients carry data (toni_client_set_data): the reload is refused.
-     * @return TONI_OK; an error ends the client with 1011, and `on_disconnect` is called. */
+     * @return TONI_OK; an error ends the client with 1011, and `on_disconnect` is called: with the
+     * data that was set until then, mostly NULL. */
     int32_t (*on_adopt)(void *self, toni_client *client);
 
     /* What failures cost, and back-pressure. */

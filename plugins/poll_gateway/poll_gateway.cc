@@ -9,6 +9,7 @@
 // A vote counts while its client is connected. Polls, votes and who follows outlive a swap.
 #include <toni/toni.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <stdexcept>
@@ -185,12 +186,19 @@ class PollGateway : public toni::gateway<PollGateway, Voter>
 
     void on_disconnect(client_type client, const toni_disconnect_info & /*info*/)
     {
+        bool voted = false;
         for (auto &[name, poll] : polls_) {
             if (poll.votes.erase(client.id()) > 0)
-                note_change(poll);
+                poll.changed = voted = true;
         }
-        if (!client.data()->asked.empty())
-            close(client.data()->asked);
+        // Not by what is kept with the client: there is nothing if it could not be adopted.
+        const auto own = std::find_if(polls_.begin(), polls_.end(), [&](const auto &each) {
+            return each.second.asker == client.id();
+        });
+        if (own != polls_.end())
+            close(own);
+        if (voted)
+            publish_soon();
     }
 
     // What was kept with a client is gone with the old version; who has asked stands in the state.
@@ -297,27 +305,32 @@ class PollGateway : public toni::gateway<PollGateway, Voter>
 
     void end(client_type client, const std::string &name)
     {
-        if (find(name)->second.asker != client.id())
+        const auto found = find(name);
+        if (found->second.asker != client.id())
             throw Mistake("It is not your poll.");
         client.data()->asked.clear();
-        close(name);
+        close(found);
     }
 
     // Who has followed is told, and follows no more.
-    void close(const std::string &name)
+    void close(Polls::iterator found)
     {
-        const auto found = polls_.find(name);
-        const std::string room = room_of(name);
-        rooms_.broadcast(room, describe(found->first, found->second) + " (over)");
+        const Polls::node_type over = polls_.extract(found); // whatever fails below
+        const std::string room = room_of(over.key());
+        rooms_.broadcast(room, describe(over.key(), over.mapped()) + " (over)");
         for (const toni_client_id member : rooms_.members(room))
             rooms_.leave(member, room);
-        polls_.erase(found);
     }
 
     // The first change starts the clock; those until it strikes are published together.
     void note_change(Poll &poll)
     {
         poll.changed = true;
+        publish_soon();
+    }
+
+    void publish_soon()
+    {
         if (waits_)
             return;
         publish_ = after(publish_ms, [this] { publish(); });

@@ -154,6 +154,33 @@ static void load_next(void)
     toni_fake_host_load(&next, TEST_PLUGINS_DIR "/poll_gateway.so");
 }
 
+/* What is left of a client whose `on_adopt` has failed for want of memory. */
+static void adopt_without_data(toni_fake_client *client)
+{
+    toni_client *handle = toni_fake_client_handle(client);
+    ck_assert_int_eq(toni_fake_client_adopt(client, &next), TONI_OK);
+    next.plugin->client_free(next.self, toni_client_data(handle));
+    toni_client_set_data(handle, NULL);
+}
+
+START_TEST(a_poll_ends_with_who_could_not_be_adopted)
+{
+    open_lunch();
+    say(&anna, "vote:lunch:2");
+    load_next();
+    ck_assert_int_eq(toni_fake_host_swap(&host, &next), TONI_OK);
+    adopt_without_data(&anna);
+    ck_assert_int_eq(toni_fake_client_adopt(&berta, &next), TONI_OK);
+    ck_assert_int_eq(toni_fake_client_adopt(&clara, &next), TONI_OK);
+    toni_fake_host_stop(&host);
+    toni_fake_client_disconnect(&anna, TONI_CLOSED_BY_SERVER);
+    toni_fake_client_expect(&berta, "text:lunch: Pizza 0, Soup 0 (over)\n");
+    toni_fake_client_clear(&berta);
+    check_answer(&berta, "follow:lunch", "There is no poll of that name.");
+    toni_fake_host_stop(&next);
+}
+END_TEST
+
 START_TEST(a_swap_loses_no_vote)
 {
     open_lunch();
@@ -218,6 +245,7 @@ int main(void)
     tcase_add_test(cases, the_number_of_polls_has_a_bound);
     tcase_add_test(cases, who_goes_votes_no_more);
     tcase_add_test(cases, a_poll_ends_with_who_has_asked);
+    tcase_add_test(cases, a_poll_ends_with_who_could_not_be_adopted);
     tcase_add_test(cases, a_swap_loses_no_vote);
     tcase_add_test(cases, a_state_that_is_none_is_refused);
     suite_add_tcase(suite, cases);
