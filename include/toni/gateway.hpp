@@ -8,6 +8,7 @@
 #include <toni/handles.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cxxabi.h>
 #include <functional>
 #include <memory>
@@ -62,6 +63,12 @@ template <class T, class Data = void> class gateway
     void on_drained(client_type /*client*/)
     {
     }
+    /** @return 0 to keep the client, or a close code. Without it a refusal costs the client
+     * nothing. */
+    int32_t on_error(client_type /*client*/, uint32_t /*where*/, int32_t /*error*/)
+    {
+        return 0;
+    }
     /** @return The bytes that go along when the instance is swapped; T::state_version is theirs. */
     std::string export_state()
     {
@@ -97,6 +104,7 @@ template <class T, class Data = void> class gateway
         TONI_TAKE(on_disconnect);
         TONI_TAKE(on_adopt);
         TONI_TAKE(on_drained);
+        TONI_TAKE(on_error);
         TONI_TAKE(export_state);
         TONI_TAKE(import_state);
 #undef TONI_TAKE
@@ -181,8 +189,20 @@ template <class T, class Data = void> class gateway
     {
         exceptions_++;
         toni_count(figure_, 1);
-        toni_log(context_.handle(), TONI_LOG_ERROR, "an exception in %s: %s", where, what);
+        if (may_log())
+            toni_log(context_.handle(), TONI_LOG_ERROR, "an exception in %s: %s", where, what);
         return TONI_ERR_FAILED;
+    }
+
+    /* A client may be able to make a callback throw again and again: the log gets ten lines a
+     * second, exceptions() and the figure count all. */
+    bool may_log()
+    {
+        using namespace std::chrono;
+        const int64_t now = duration_cast<seconds>(steady_clock::now().time_since_epoch()).count();
+        if (logged_second_.exchange(now) != now)
+            logged_ = 0;
+        return logged_++ < 10;
     }
 
     template <class Call> static int32_t call(void *self, const char *where, Call call)
@@ -190,6 +210,20 @@ template <class T, class Data = void> class gateway
         T *instance = static_cast<T *>(self);
         return fenced([&] { return call(*instance); },
                       [&](const char *what) { return instance->caught(where, what); });
+    }
+
+    /* As call, for a callback that has a client: an error of the host's is its result, as it is of
+     * a callback in C, and what it costs the client is decided in the same way. */
+    template <class Call> static int32_t answer(void *self, const char *where, Call callback)
+    {
+        return call(self, where, [&](T &t) -> int32_t {
+            try {
+                callback(t);
+            } catch (const error &refused) {
+                return refused.code();
+            }
+            return TONI_OK;
+        });
     }
 
     static int32_t create_(toni_context *context, void **self)
@@ -225,19 +259,12 @@ template <class T, class Data = void> class gateway
     }
     static int32_t on_connect_(void *self, toni_client *handle)
     {
-        return call(self, "on_connect", [&](T &t) -> int32_t {
-            try {
-                t.on_connect(client_type(handle));
-            } catch (const error &refused) { // no fault, but an answer
-                return refused.code();
-            }
-            return TONI_OK;
-        });
+        return answer(self, "on_connect", [&](T &t) { t.on_connect(client_type(handle)); });
     }
     static int32_t on_message_(void *self, toni_client *handle, const toni_message *came)
     {
-        return call(self, "on_message",
-                    [&](T &t) { t.on_message(client_type(handle), message(came)); });
+        return answer(self, "on_message",
+                      [&](T &t) { t.on_message(client_type(handle), message(came)); });
     }
     static void on_disconnect_(void *self, toni_client *handle, const toni_disconnect_info *info)
     {
@@ -250,7 +277,13 @@ template <class T, class Data = void> class gateway
     }
     static int32_t on_drained_(void *self, toni_client *handle)
     {
-        return call(self, "on_drained", [&](T &t) { t.on_drained(client_type(handle)); });
+        return answer(self, "on_drained", [&](T &t) { t.on_drained(client_type(handle)); });
+    }
+    static int32_t on_error_(void *self, toni_client *handle, uint32_t where, int32_t code)
+    {
+        const int32_t result = call(
+            self, "on_error", [&](T &t) { return t.on_error(client_type(handle), where, code); });
+        return result < 0 ? 1011 : result;
     }
     static int32_t export_state_(void *self, toni_state_writer *writer)
     {
@@ -307,6 +340,8 @@ template <class T, class Data = void> class gateway
     toni::context context_;
     toni_figure *figure_;
     std::atomic<uint64_t> exceptions_{0};
+    std::atomic<int64_t> logged_second_{0};
+    std::atomic<uint32_t> logged_{0};
 };
 
 } // namespace toni

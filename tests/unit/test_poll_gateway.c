@@ -214,6 +214,8 @@ START_TEST(a_state_that_is_none_is_refused)
         bad.size = size;
         ck_assert_int_eq(toni_fake_host_import(&next, &bad),
                          size == state.size ? TONI_OK : TONI_ERR_FAILED);
+        if (size == state.size)
+            toni_fake_host_stop(&next);
     }
     load_next();
     bad = state;
