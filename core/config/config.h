@@ -31,6 +31,8 @@ struct config_provider {
     struct declared_choice *choices; /* of `inject` */
     size_t choice_count;
     struct access_list origins; /* of a gateway; not there: the host's */
+    struct name_at *guards;     /* of a gateway: its module's, then its own */
+    size_t guard_count;
 };
 
 struct config_module {
@@ -41,6 +43,8 @@ struct config_module {
     size_t import_count;
     struct name_at *exports;
     size_t export_count;
+    struct name_at *guards; /* of all its gateways */
+    size_t guard_count;
     bool is_global;
     struct config_provider *providers;
     size_t provider_count;

@@ -13,11 +13,11 @@
 #define TITLE_SIZE 256 /* longer names are cut in messages */
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static const char *const module_keys[] = {"name",   "imports",   "exports",
-                                          "global", "namespace", "providers"};
+static const char *const module_keys[] = {"name",      "imports", "exports",  "global",
+                                          "namespace", "guards",  "providers"};
 static const char *const provider_keys[] = {"gateway",       "service", "library", "path",
                                             "options",       "limits",  "inject",  "deflate",
-                                            "deflate_above", "origins"};
+                                            "deflate_above", "origins", "guards"};
 
 /* @return The name, or NULL after a fault. */
 static const char *check_name(const struct value *setting, struct fault_list *faults)
@@ -118,14 +118,77 @@ static const struct value *read_path(const struct section *section)
     return path;
 }
 
-/* What only a gateway may have: it is about its clients. */
-static int read_clients(struct config_provider *provider, const struct section *section)
+/* A list such as `imports`. */
+static int read_names(const struct section *section, const char *key, struct name_at **names,
+                      size_t *count)
 {
-    static const char *const keys[] = {"deflate", "deflate_above", "origins"};
+    const struct value *list = section_get(section, key, VALUE_LIST);
+    if (!list)
+        return 0;
+
+    char title[TITLE_SIZE];
+    (void)snprintf(title, sizeof title, "`%s`", key);
+    *count = 0;
+    *names = calloc(value_count(list) + 1, sizeof **names);
+    if (!*names)
+        return -1;
+    for (const struct value *item = value_first(list); item; item = value_next(item)) {
+        if (list_item(item, title, VALUE_STRING, section->faults))
+            (*names)[(*count)++] = (struct name_at){
+                .name = value_string(item), .file = value_file(item), .line = value_line(item)};
+    }
+    return 0;
+}
+
+/* Asked once, a guard has said all. */
+static void check_guard_doubles(const struct section *section, const struct name_at *guards,
+                                size_t first, size_t count)
+{
+    for (size_t i = first; i < count; i++) {
+        for (size_t other = 0; other < i; other++) {
+            if (strcmp(guards[i].name, guards[other].name) != 0)
+                continue;
+            fault_add(section->faults, guards[i].file, guards[i].line,
+                      "%s lists the guard `%s`, which is in its list already, at %s:%u; remove one "
+                      "of them",
+                      section->title, guards[i].name, guards[other].file, guards[other].line);
+            break;
+        }
+    }
+}
+
+/* The module's guards, and behind them its own. */
+static int read_guards(const struct config_module *module, struct config_provider *provider,
+                       const struct section *section)
+{
+    struct name_at *own = NULL;
+    size_t count = 0;
+    int result = read_names(section, "guards", &own, &count);
+
+    provider->guards = calloc(module->guard_count + count + 1, sizeof *provider->guards);
+    if (!provider->guards)
+        result = -1;
+    for (size_t i = 0; i < module->guard_count && !result; i++)
+        provider->guards[provider->guard_count++] = module->guards[i];
+    for (size_t i = 0; i < count && !result; i++)
+        provider->guards[provider->guard_count++] = own[i];
+    free(own);
+    check_guard_doubles(section, provider->guards, module->guard_count, provider->guard_count);
+    return result;
+}
+
+/* What only a gateway may have: it is about its clients. */
+static int read_clients(const struct config_module *module, struct config_provider *provider,
+                        const struct section *section)
+{
+    static const char *const keys[] = {"deflate", "deflate_above", "origins", "guards"};
 
     if (provider->kind != TONI_SERVICE) {
         config_deflate_read(section, &provider->limits);
-        return config_origins_read(section, &provider->origins);
+        return config_origins_read(section, &provider->origins) ||
+                       read_guards(module, provider, section)
+                   ? -1
+                   : 0;
     }
     for (size_t i = 0; i < COUNT(keys); i++) {
         const struct value *setting = value_get(section->group, keys[i]);
@@ -166,6 +229,13 @@ static int read_inject(struct config_provider *provider, const struct section *s
     return 0;
 }
 
+static void provider_finish(struct config_provider *provider)
+{
+    free(provider->choices);
+    free(provider->guards);
+    access_list_finish(&provider->origins);
+}
+
 /* Adds the provider to its module unless there is no telling which library it means. */
 static int read_provider(const struct config *config, struct config_module *module,
                          const struct value *group, struct fault_list *faults)
@@ -190,17 +260,13 @@ static int read_provider(const struct config *config, struct config_module *modu
         (void)snprintf(limits_title, sizeof limits_title, "`limits` of %s", section.title);
         config_limits_read(limits, LIMIT_GATEWAY, limits_title, &provider.limits, faults);
     }
-    if (read_clients(&provider, &section) != 0 || read_inject(&provider, &section) != 0) {
-        access_list_finish(&provider.origins);
-        return -1;
-    }
-    if (provider.name && provider.library)
+    const int result =
+        read_clients(module, &provider, &section) || read_inject(&provider, &section) ? -1 : 0;
+    if (!result && provider.name && provider.library)
         module->providers[module->provider_count++] = provider;
-    else {
-        free(provider.choices);
-        access_list_finish(&provider.origins);
-    }
-    return 0;
+    else
+        provider_finish(&provider);
+    return result;
 }
 
 static int read_providers(const struct config *config, struct config_module *module,
@@ -270,25 +336,25 @@ static const char *read_namespace(const struct section *section)
     return "";
 }
 
-/* `imports` or `exports`. */
-static int read_names(const struct section *section, const char *key, struct name_at **names,
-                      size_t *count)
+static bool has_own_gateway(const struct config_module *module)
 {
-    const struct value *list = section_get(section, key, VALUE_LIST);
-    if (!list)
-        return 0;
-
-    char title[TITLE_SIZE];
-    (void)snprintf(title, sizeof title, "`%s`", key);
-    *names = calloc(value_count(list) + 1, sizeof **names);
-    if (!*names)
-        return -1;
-    for (const struct value *item = value_first(list); item; item = value_next(item)) {
-        if (list_item(item, title, VALUE_STRING, section->faults))
-            (*names)[(*count)++] = (struct name_at){
-                .name = value_string(item), .file = value_file(item), .line = value_line(item)};
+    for (size_t p = 0; p < module->provider_count; p++) {
+        if (module->providers[p].kind == TONI_GATEWAY)
+            return true;
     }
-    return 0;
+    return false;
+}
+
+static void check_module_guards(const struct config_module *module, const struct section *section)
+{
+    check_guard_doubles(section, module->guards, 0, module->guard_count);
+    if (module->guard_count > 0 && module->provider_count > 0 && !has_own_gateway(module)) {
+        fault_add(
+            section->faults, module->guards[0].file, module->guards[0].line,
+            "%s has guards, but no gateway that they could guard; move `guards` to the module "
+            "or the gateway that clients connect to",
+            section->title);
+    }
 }
 
 static int read_module(struct config *config, const struct value *group, struct fault_list *faults)
@@ -306,9 +372,12 @@ static int read_module(struct config *config, const struct value *group, struct 
     module->is_global = global && value_bool(global);
     module->namespace = read_namespace(&section);
     if (read_names(&section, "imports", &module->imports, &module->import_count) != 0 ||
-        read_names(&section, "exports", &module->exports, &module->export_count) != 0)
+        read_names(&section, "exports", &module->exports, &module->export_count) != 0 ||
+        read_names(&section, "guards", &module->guards, &module->guard_count) != 0 ||
+        read_providers(config, module, &section) != 0)
         return -1;
-    return read_providers(config, module, &section);
+    check_module_guards(module, &section);
+    return 0;
 }
 
 static bool has_gateway(const struct config *config)
@@ -316,10 +385,8 @@ static bool has_gateway(const struct config *config)
     for (size_t m = 0; m < config->module_count; m++) {
         const struct config_module *module = &config->modules[m];
 
-        for (size_t p = 0; p < module->provider_count; p++) {
-            if (module->providers[p].kind == TONI_GATEWAY)
-                return true;
-        }
+        if (has_own_gateway(module))
+            return true;
     }
     return false;
 }
@@ -351,13 +418,12 @@ void config_modules_finish(struct config *config)
     for (size_t m = 0; m < config->module_count; m++) {
         struct config_module *module = &config->modules[m];
 
-        for (size_t p = 0; p < module->provider_count; p++) {
-            free(module->providers[p].choices);
-            access_list_finish(&module->providers[p].origins);
-        }
+        for (size_t p = 0; p < module->provider_count; p++)
+            provider_finish(&module->providers[p]);
         free(module->providers);
         free(module->imports);
         free(module->exports);
+        free(module->guards);
     }
     free(config->modules);
     config->modules = NULL;

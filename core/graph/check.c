@@ -208,6 +208,8 @@ static struct declared_provider declare_provider(const struct candidate *candida
         .is_unknown = !candidate->plugin,
         .choices = provider->choices,
         .choice_count = provider->choice_count,
+        .guards = provider->guards,
+        .guard_count = provider->guard_count,
     };
 
     if (candidate->plugin) {
@@ -294,8 +296,8 @@ static int set_up_injections(struct graph *graph, const struct plan *plan, size_
                              const size_t *position)
 {
     const toni_dependency *const *needs = plan->providers[provider].needs;
-    const size_t count = needs_count(needs);
-    struct injection *injections = calloc(count + 1, sizeof *injections);
+    const size_t count = needs_count(needs), guards = plan->providers[provider].guard_count;
+    struct injection *injections = calloc(count + guards + 1, sizeof *injections);
 
     graph->injections[graph->setup_count] = injections;
     graph->injected[graph->setup_count] = calloc(count + 1, sizeof(toni_slot));
@@ -313,6 +315,9 @@ static int set_up_injections(struct graph *graph, const struct plan *plan, size_
         else
             injections[n].kind = INJECTION_EMPTY;
     }
+    for (size_t n = count; n < count + guards; n++)
+        injections[n] =
+            (struct injection){INJECTION_INSTANCE, position[plan->resolution.sources[provider][n]]};
     return 0;
 }
 
@@ -336,6 +341,8 @@ static int set_up_in_order(struct graph *graph, const struct plan *plan, size_t 
             .path = candidate->path,
             .options = candidate->provider->options,
             .limits = candidate->provider->limits,
+            .guards = candidate->provider->guards,
+            .guard_count = candidate->provider->guard_count,
         };
         if (result)
             return -1;

@@ -30,6 +30,8 @@ struct declared_provider {
     const toni_dependency *const *needs; /* ends with NULL; NULL: nothing */
     const struct declared_choice *choices;
     size_t choice_count;
+    const struct name_at *guards; /* of a gateway, in the order in which they are asked */
+    size_t guard_count;
     uint32_t kind;   /* TONI_GATEWAY or TONI_SERVICE, for messages */
     bool is_unknown; /* its library can't be used, so it may provide anything; reported elsewhere */
 };

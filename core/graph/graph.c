@@ -34,6 +34,13 @@ void graph_provide(struct graph *graph, size_t number, toni_slot provided)
     }
 }
 
+size_t graph_injection_count(const struct graph *graph, size_t number)
+{
+    const struct instance_setup *setup = &graph->setups[number];
+
+    return needs_count(setup->plugin->descriptor.needs) + setup->guard_count;
+}
+
 /* --- Life */
 
 static int32_t settle(struct instance *instance)

@@ -37,7 +37,7 @@ struct graph {
     struct tasks *tasks;
     struct plugin_set plugins;
     struct instance_setup *setups; /* in the order of creation; they borrow from the config */
-    struct injection **injections; /* of the same order; each by need */
+    struct injection **injections; /* of the same order; each by need, and then by guard */
     struct instance **instances;   /* of the same order; NULL: it is not made, or over */
     size_t setup_count;            /* 0 after a fault */
     size_t instance_count;         /* 0 before graph_create(), then setup_count */
@@ -100,6 +100,9 @@ int graph_end(struct graph *graph);
  * failed.
  * @param graph  NULL is fine. */
 void graph_destroy(struct graph *graph);
+
+/** @return How many injections an instance has: for its needs, and its guards. */
+size_t graph_injection_count(const struct graph *graph, size_t number);
 
 /** Sets what those have injected that use an instance. They read the two members one after the
  * other: so only while no hook and no callback of them runs.

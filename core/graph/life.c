@@ -79,9 +79,7 @@ void life_keep(struct graph *graph, size_t number)
 
 void life_keep_used(struct graph *graph, size_t number)
 {
-    const size_t needs = needs_count(graph->setups[number].plugin->descriptor.needs);
-
-    for (size_t i = 0; i < needs; i++) {
+    for (size_t i = 0; i < graph_injection_count(graph, number); i++) {
         const struct injection *injection = &graph->injections[number][i];
 
         if (injection->kind == INJECTION_INSTANCE)

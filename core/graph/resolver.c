@@ -7,10 +7,14 @@
 #include "graph/sight.h"
 #include "plugin/descriptor.h"
 
+#include <toni/guard_interface.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const toni_dependency *const guard_need = TONI_REQUIRES(toni_guard);
 
 /* One provider that is being looked at, and one of its needs. */
 struct question {
@@ -317,6 +321,80 @@ static void check_choices_are_needed(const struct question *question)
     buffer_finish(&list);
 }
 
+/* --- Guards */
+
+/* @return The one that was probably meant, or NULL; also on no memory. */
+static const char *find_near_guard(const struct question *question, const char *name)
+{
+    const struct declarations *declarations = question->declarations;
+    const char **names = calloc(declarations->provider_count + 1, sizeof *names);
+    size_t count = 0;
+    if (!names)
+        return NULL;
+    for (size_t p = 0; p < declarations->provider_count; p++) {
+        if (suits(question, p) && sees(question, p))
+            names[count++] = declarations->providers[p].self.name;
+    }
+    const char *nearest = name_nearest(name, names, count);
+    free(names);
+    return nearest;
+}
+
+static void report_bad_guard(const struct question *question, const struct name_at *guard,
+                             const char *problem)
+{
+    const char *near = find_near_guard(question, guard->name);
+    struct buffer list;
+
+    if (near) {
+        complain_at(question, guard, "has the guard `%s`, which %s; did you mean `%s`?",
+                    guard->name, problem, near);
+        return;
+    }
+    buffer_init(&list);
+    for (size_t p = 0; p < question->declarations->provider_count; p++) {
+        if (suits(question, p) && sees(question, p))
+            list_provider(question, &list, p);
+    }
+    complain_at(question, guard,
+                "has the guard `%s`, which %s; expected a service in sight that provides "
+                "`%.*s`: %.*s",
+                guard->name, problem, TONI_STR_ARG(question->need->interface_name),
+                list.length > 0 ? (int)list.length : 13,
+                list.length > 0 ? list.bytes : "there is none");
+    buffer_finish(&list);
+}
+
+/* A guard of a module is that of each of its gateways: a fault of it is one fault. */
+static bool is_reported(const struct question *question, const struct name_at *guard)
+{
+    for (size_t p = 0; p < question->asker_number; p++) {
+        const struct declared_provider *other = &question->declarations->providers[p];
+
+        for (size_t i = 0; i < other->guard_count; i++) {
+            if (other->guards[i].name == guard->name) /* of one place in the file */
+                return true;
+        }
+    }
+    return false;
+}
+
+static size_t find_guard(const struct question *question, const struct name_at *guard)
+{
+    const size_t p = find_provider(question, guard->name);
+    char problem[256];
+
+    if (p != NOBODY && p != question->asker_number && sees(question, p) &&
+        (question->declarations->providers[p].is_unknown || suits(question, p)))
+        return p;
+    if ((p == NOBODY && question->sight->uncertain[question->asker->module]) ||
+        is_reported(question, guard))
+        return NOBODY;
+    describe_problem(question, p, problem, sizeof problem);
+    report_bad_guard(question, guard, problem);
+    return NOBODY;
+}
+
 /* --- Needs */
 
 static size_t find_source(const struct question *question)
@@ -344,7 +422,7 @@ static int find_sources(struct resolution *resolution, struct question *question
 {
     const struct declared_provider *asker = question->asker;
     const size_t needs = needs_count(asker->needs);
-    size_t *sources = calloc(needs + 1, sizeof *sources);
+    size_t *sources = calloc(needs + asker->guard_count + 1, sizeof *sources);
 
     if (!sources)
         return -1;
@@ -353,6 +431,9 @@ static int find_sources(struct resolution *resolution, struct question *question
         question->need = asker->needs[n];
         sources[n] = find_source(question);
     }
+    question->need = guard_need;
+    for (size_t g = 0; g < asker->guard_count; g++)
+        sources[needs + g] = find_guard(question, &asker->guards[g]);
     if (!asker->is_unknown)
         check_choices_are_needed(question);
     return 0;
@@ -380,18 +461,23 @@ static void report_ring(const struct declarations *declarations, const struct or
     buffer_finish(&ring);
 }
 
+static size_t source_count(const struct declared_provider *provider)
+{
+    return needs_count(provider->needs) + provider->guard_count;
+}
+
 static int find_order(struct resolution *resolution, const struct declarations *declarations,
                       struct fault_list *faults)
 {
     size_t edges = 0;
     for (size_t p = 0; p < declarations->provider_count; p++)
-        edges += needs_count(declarations->providers[p].needs);
+        edges += source_count(&declarations->providers[p]);
 
     struct order order;
     const int result = order_init(&order, declarations->provider_count, edges);
     if (!result) {
         for (size_t p = 0; p < declarations->provider_count; p++) {
-            for (size_t n = 0; n < needs_count(declarations->providers[p].needs); n++) {
+            for (size_t n = 0; n < source_count(&declarations->providers[p]); n++) {
                 if (resolution->sources[p][n] != NOBODY)
                     (void)order_add(&order, p, resolution->sources[p][n]);
             }

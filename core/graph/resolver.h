@@ -6,7 +6,8 @@
 #include "graph/declarations.h"
 
 struct resolution {
-    size_t **sources; /* by provider and need: the provider that it comes from, or NOBODY */
+    size_t **sources; /* by provider and need, then guard: the provider that it comes from, or
+                         NOBODY */
     size_t *order;    /* of all providers: each after all that it gets something from, and else as
                          in the file */
     size_t provider_count;
@@ -16,7 +17,7 @@ struct resolution {
  * A provider sees its own module's providers, what its imports export, and what global modules
  * export; never itself. Of those in sight that have the interface in the version that is needed or
  * a higher one, the provider's choice decides; without a choice there must be one, or, for an
- * optional need, at most one.
+ * optional need, at most one. A guard is named, is in sight, and has the interface of guards.
  * @param declarations  Looked at only during the call.
  * @param resolution    Filled in; good for use only if no fault was added.
  * @param faults        Gets all that is wrong.

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <toni/client.h>
 #include <toni/error.h>
+#include <toni/guard_interface.h>
 #include <toni/http.h>
 
 /* --- Around every call */
@@ -62,16 +63,19 @@ static uint64_t call_end(struct instance *instance, const struct plugin_call *ca
     return took;
 }
 
-static void callback_end(struct instance *instance, const struct plugin_call *call)
+static void note_callback(struct instance *instance, const struct plugin_call *call, uint64_t took)
 {
-    const uint64_t took = call_end(instance, call);
-
     striped_histogram_add(&instance->figures->callback_times, took);
     if (took > instance->callback_limit_ns) {
         counter_add_shared(&instance->figures->slow_callbacks, 1);
         report_slow(instance, "a callback was slow and made its thread wait",
                     log_str("callback", call->callback), took, instance->callback_limit_ns);
     }
+}
+
+static void callback_end(struct instance *instance, const struct plugin_call *call)
+{
+    note_callback(instance, call, call_end(instance, call));
 }
 
 static void report_slow_hook(struct instance *instance, const char *hook, uint64_t took_ns)
@@ -129,6 +133,21 @@ int32_t instance_guard(struct instance *instance, const toni_request *request)
     call_begin(&call, instance, "guard", NULL);
     const int32_t result = instance->descriptor->guard(instance->self, request);
     callback_end(instance, &call);
+    return result;
+}
+
+/* The functions of an interface are called from any thread, and guard their own state. */
+int32_t instance_check(struct instance *instance, const toni_request *request)
+{
+    const toni_slot provided = instance_provides(instance);
+    const toni_guard_slot slot = {.table = provided.table, .self = provided.self};
+    PLUGIN_CALL(call);
+    call = (struct plugin_call){
+        .instance = instance, .callback = "toni_guard", .began_ns = clock_now_ns()};
+    plugin_call_begin(&call);
+    const int32_t result = toni_guard_check(&slot, request);
+    plugin_call_end(&call);
+    note_callback(instance, &call, clock_now_ns() - call.began_ns);
     return result;
 }
 

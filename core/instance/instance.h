@@ -38,6 +38,8 @@ struct instance_setup {
     toni_str path;         /* where it answers; empty: nowhere */
     const struct value *options; /* a group, or NULL */
     struct limits limits;
+    const struct name_at *guards; /* instances, that are asked before its own */
+    size_t guard_count;
     struct tasks *tasks; /* NULL: it gets no time and no work, as if it were ending */
     bool is_held;        /* its tasks wait for tasks_open(), also after `create` */
 };
@@ -94,8 +96,12 @@ void instance_destroy(struct instance *instance);
 /* --- Callbacks; any thread. One that the plugin left out does nothing and succeeds. Each that
  * takes longer than `callback_ms` is named in the log and counted. */
 
-/** @return What the guard returned: see guard_verdict(). */
+/** @return What its own guard returned: see guard_verdict(). */
 int32_t instance_guard(struct instance *instance, const toni_request *request);
+
+/** Asks an instance that provides the interface of guards: for another's client, so not under its
+ * own lock. @return As instance_guard(). */
+int32_t instance_check(struct instance *instance, const toni_request *request);
 
 /** @return TONI_OK, or why the client is refused. A refusal may be intended: only the caller knows
  * whether a close code was chosen, so it reports with instance_callback_failed() what was not. */

@@ -123,6 +123,15 @@ struct slot *slots_get(struct slots *slots, uint32_t kind, const char *name)
     return NULL;
 }
 
+struct slot *slots_find_named(struct slots *slots, const char *name)
+{
+    for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot)) {
+        if (strcmp(slot->name, name) == 0 && atomic_load(&slot->instance))
+            return slot;
+    }
+    return NULL;
+}
+
 struct slot *slots_make(struct slots *slots, uint32_t kind, const char *name)
 {
     struct slot *slot = slots_get(slots, kind, name);

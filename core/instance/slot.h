@@ -89,7 +89,10 @@ void slots_finish(struct slots *slots);
  * none. @thread Any. */
 struct slot *slots_get(struct slots *slots, uint32_t kind, const char *name);
 
-/** The same, but makes it if there is none, vacant and closed.
+/** @return The slot of that name that somebody is in, of whatever kind, or NULL. @thread Any. */
+struct slot *slots_find_named(struct slots *slots, const char *name);
+
+/** As slots_get(), but makes it if there is none, vacant and closed.
  * @param name  Copied. @return NULL on no memory. */
 struct slot *slots_make(struct slots *slots, uint32_t kind, const char *name);
 

@@ -40,15 +40,53 @@ static int32_t hand_on(struct gateway_client *served, toni_client *client,
     return instance_on_adopt(instance, client);
 }
 
-int32_t gateway_guard(struct gateway_client *served, const toni_request *request)
+/* Inside the gateway's slot, whose instance uses the guard's: so that is not exchanged either. */
+static int32_t ask_listed(struct guard_chain *chain, const struct instance *instance,
+                          const toni_request *request)
 {
-    int32_t result = TONI_OK;
+    const char *name = instance->setup.guards[chain->next++].name;
+    struct slot *slot = slots_find_named(instance->setup.slot->slots, name);
+    struct instance *guard = slot ? atomic_load(&slot->instance) : NULL;
+    if (!guard) /* the host stops */
+        return TONI_ERR_BUSY;
+    chain->asked = slot;
+    chain->generation = slot->generation;
+    return instance_check(guard, request);
+}
+
+static int32_t ask_own(struct guard_chain *chain, struct slot *slot, struct instance *instance,
+                       const toni_request *request)
+{
+    chain->is_over = true;
+    chain->asked = slot;
+    chain->generation = slot->generation;
+    return instance ? instance_guard(instance, request) : TONI_OK;
+}
+
+bool gateway_guard(struct gateway_client *served, struct guard_chain *chain,
+                   const toni_request *request, int32_t *result)
+{
+    struct slot *slot = served->slot;
     struct instance *instance = enter_of(served);
-    served->generation = served->slot->generation;
-    if (instance)
-        result = instance_guard(instance, request);
-    slot_exit(served->slot);
-    return result;
+    if (!chain->asked)
+        served->generation = slot->generation;
+    const bool is_same = served->generation == slot->generation;
+    if (is_same && instance && chain->next < instance->setup.guard_count)
+        *result = ask_listed(chain, instance, request);
+    else if (is_same)
+        *result = ask_own(chain, slot, instance, request);
+    slot_exit(slot);
+    return is_same;
+}
+
+bool gateway_has_guard(const struct gateway_client *served, const struct guard_chain *chain)
+{
+    struct slot *slot = served->slot;
+    const struct instance *instance = slot_enter(slot);
+    const bool is_same = instance && slot->generation == served->generation &&
+                         chain->asked->generation == chain->generation;
+    slot_exit(slot);
+    return is_same && slot_is_open(slot);
 }
 
 int32_t gateway_on_connect(struct gateway_client *served)

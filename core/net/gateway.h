@@ -24,8 +24,23 @@ struct gateway_client {
     bool is_refused;     /* by `on_connect`: it gets no `on_disconnect` */
 };
 
-/** Notes whose guard it was, in the client's generation. @return See instance_guard(). */
-int32_t gateway_guard(struct gateway_client *served, const toni_request *request);
+/** How far a handshake has come with the guards of its gateway; zero at first. */
+struct guard_chain {
+    size_t next;         /* of the list that is to be asked; behind it comes the gateway's own */
+    struct slot *asked;  /* whose guard was asked last */
+    uint32_t generation; /* of the instance that it was */
+    bool is_over;        /* all have been asked */
+};
+
+/** Asks the next guard. Notes in @p served whose guards they are, with the first.
+ * @param result  Set to what it returned: see instance_guard().
+ * @return Whether it is still the instance whose guards they are; if not, nobody was asked. */
+bool gateway_guard(struct gateway_client *served, struct guard_chain *chain,
+                   const toni_request *request, int32_t *result);
+
+/** @return Whether the instance that was asked last, and the one whose guard that is, are those
+ * that answer there now. */
+bool gateway_has_guard(const struct gateway_client *served, const struct guard_chain *chain);
 
 /** The client is there by now. @return See instance_on_connect(). */
 int32_t gateway_on_connect(struct gateway_client *served);

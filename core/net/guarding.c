@@ -96,14 +96,12 @@ static enum refusal refusal_of(enum guard_verdict verdict)
     return REFUSAL_FORBIDDEN;
 }
 
-/* Whether the instance whose guard was asked is still the one that answers there. */
+static void go_on(struct connection *connection, enum guard_verdict verdict);
+
+/* Whether the instances whose guard was asked are still those that answer there. */
 static bool is_still_there(const struct connection *connection)
 {
-    struct slot *slot = connection->served.slot;
-    const struct instance *instance = slot_enter(slot);
-    const bool is_same = instance && slot->generation == connection->served.generation;
-    slot_exit(slot);
-    return is_same && slot_is_open(slot);
+    return gateway_has_guard(&connection->served, &connection->opening->guards);
 }
 
 static void take_decision(struct connection *connection, int32_t result)
@@ -115,7 +113,8 @@ static void take_decision(struct connection *connection, int32_t result)
     }
     opening->notes = opening->ticket->notes; /* its decider has had its last word */
     opening->ticket->notes = NULL;
-    end(connection, GUARD_DECIDED, refusal_of(guard_decision(result)));
+    opening_end_wait(opening, GUARD_DECIDED);
+    go_on(connection, guard_decision(result));
 }
 
 static void deliver(struct command *command, struct lane *lane)
@@ -155,7 +154,7 @@ static toni_guard_ticket *take_ticket(void *context)
         return NULL;
     opening->ticket = guard_ticket_begin(server_of(opening->connection)->guard_tickets,
                                          create_wait(opening->connection), copy_request(opening),
-                                         opening->connection->served.slot->name, post_decision);
+                                         opening->guards.asked->name, post_decision);
     opening->is_ticket_refused = !opening->ticket;
     if (!opening->ticket)
         return NULL;
@@ -192,20 +191,41 @@ static const struct request_source in_guard = {
     .takes_notes = true,
 };
 
-static enum guard_verdict ask(struct connection *connection)
+/* Asks one guard. @param verdict  Set to what it says. @return As gateway_guard(). */
+static bool ask(struct connection *connection, enum guard_verdict *verdict)
 {
     struct opening *opening = connection->opening;
     toni_request *request = opening->request;
+    int32_t result = TONI_OK;
     opening->connection = connection;
+    opening->is_ticket_refused = false;
     request_reading_open_headers(opening, request);
     request->source = &in_guard;
-    const int32_t result = gateway_guard(&connection->served, request);
+    const bool is_asked = gateway_guard(&connection->served, &opening->guards, request, &result);
     request_reading_close_headers(opening, request);
-    const enum guard_verdict verdict = guard_verdict(connection->served.slot->name, result,
-                                                     opening->ticket, opening->is_ticket_refused);
-    if (verdict != GUARD_WAITS)
+    if (!is_asked)
+        return false;
+    *verdict = guard_verdict(opening->guards.asked->name, result, opening->ticket,
+                             opening->is_ticket_refused);
+    if (*verdict != GUARD_WAITS)
         opening->ticket = NULL;
-    return verdict;
+    return true;
+}
+
+/* Asks one after the other, up to the first that doesn't let the client pass.
+ * @param verdict  Of those that were asked. @param refusal  Set unless one waits.
+ * @return Whether one waits. */
+static bool ask_others(struct connection *connection, enum guard_verdict verdict,
+                       enum refusal *refusal)
+{
+    while (verdict == GUARD_ALLOWS && !connection->opening->guards.is_over) {
+        if (!ask(connection, &verdict)) {
+            *refusal = REFUSAL_GUARD_WITHDRAWN;
+            return false;
+        }
+    }
+    *refusal = refusal_of(verdict);
+    return verdict == GUARD_WAITS;
 }
 
 /* What the client sends meanwhile is kept behind the head, which therefore moves once.
@@ -238,9 +258,7 @@ bool guarding_ask(struct connection *connection, enum refusal *refusal,
                   void (*decided)(struct connection *connection, enum refusal refusal,
                                   const char *why))
 {
-    const enum guard_verdict verdict = ask(connection);
-    *refusal = refusal_of(verdict);
-    if (verdict != GUARD_WAITS)
+    if (!ask_others(connection, GUARD_ALLOWS, refusal))
         return true;
     connection->opening->decided = decided;
     if (!begin_wait(connection))
@@ -248,6 +266,16 @@ bool guarding_ask(struct connection *connection, enum refusal *refusal,
     opening_end_wait(connection->opening, GUARD_WITHDRAWN);
     *refusal = REFUSAL_NO_MEMORY;
     return true;
+}
+
+/* One that waited has decided. If the next one waits, it waits for what is left of `guard_ms`. */
+static void go_on(struct connection *connection, enum guard_verdict verdict)
+{
+    enum refusal refusal;
+    if (ask_others(connection, verdict, &refusal))
+        return;
+    stream_listen(&connection->stream, STREAM_READ);
+    connection->opening->decided(connection, refusal, NULL);
 }
 
 bool guarding_waits(const struct connection *connection)

@@ -15,7 +15,7 @@ struct connection;
 /** So many bytes behind a head are read before it is answered. */
 #define GUARDING_EARLY_MAX 4096
 
-/** Asks the gateway's guard.
+/** Asks the guards that are listed for the gateway, then its own; the first refusal decides.
  * @param refusal  Set to its answer, if it has one: REFUSAL_NONE lets the client in.
  * @param decided  Called when the wait ends, if it has none yet and the client has not gone.
  * @return Whether it has one. */

@@ -36,10 +36,18 @@ static void refuse(struct connection *connection, enum refusal refusal, const ch
     const struct head *head = &connection->opening->head;
     char *answer = (char *)connection->served.worker->lane->scratch;
     const bool is_head = toni_str_equal(head_method(head), toni_str_of("HEAD"));
-    size_t size = handshake_refuse(answer, refusal, why, is_head, time(NULL));
-    if (refusal == REFUSAL_UNAUTHORIZED || refusal == REFUSAL_FORBIDDEN)
-        size = guard_notes_put_fields(connection->opening->notes, answer, size);
-    count_refusal(connection, refusal_status(refusal));
+    const bool is_by_guard = refusal == REFUSAL_UNAUTHORIZED || refusal == REFUSAL_FORBIDDEN;
+    const struct guard_notes *notes = is_by_guard ? connection->opening->notes : NULL;
+    unsigned status = refusal_status(refusal);
+    size_t size;
+    if (notes && notes->status != 0 && refusal == REFUSAL_FORBIDDEN) {
+        status = notes->status;
+        size = handshake_refuse_as(answer, status, notes->text, is_head, time(NULL));
+    } else {
+        size = handshake_refuse(answer, refusal, why, is_head, time(NULL));
+    }
+    size = guard_notes_put_fields(notes, answer, size);
+    count_refusal(connection, status);
     connection_leave_admission(connection);
     connection->opening->phase = OPENING_ANSWERED;
     /* It fits into a socket that nothing was written to; if not, it is cut. */

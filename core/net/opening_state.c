@@ -16,6 +16,7 @@ struct opening *opening_new(void)
     opening->request = NULL;
     opening->ticket = NULL;
     opening->notes = NULL;
+    opening->guards = (struct guard_chain){0};
     opening->is_ticket_refused = false;
     opening->connection = NULL;
     opening->decided = NULL;

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "instance/guard_ticket.h"
+#include "net/gateway.h"
 #include "rooms/request.h"
 #include "ws/deflate_terms.h"
 #include "ws/handshake.h"
@@ -27,6 +28,7 @@ struct opening {
     toni_request *request;         /* until it is the client's */
     toni_guard_ticket *ticket;     /* of a guard that runs, or waits; NULL: none */
     struct guard_notes *notes;     /* that its guard has left; NULL: none */
+    struct guard_chain guards;     /* that were asked */
     bool is_ticket_refused;        /* the guard that runs has asked for one in vain */
     struct connection *connection; /* for the guard that runs */
     void (*decided)(struct connection *connection, enum refusal refusal, const char *why);

@@ -32,7 +32,25 @@ enum end_cause {
 
 /* The statuses that a handshake may be refused with. */
 #define REFUSAL_STATUSES(X)                                                                        \
-    X(400) X(401) X(403) X(404) X(405) X(414) X(426) X(431) X(500) X(503) X(505)
+    X(400)                                                                                         \
+    X(401)                                                                                         \
+    X(402)                                                                                         \
+    X(403)                                                                                         \
+    X(404)                                                                                         \
+    X(405)                                                                                         \
+    X(409)                                                                                         \
+    X(410)                                                                                         \
+    X(414)                                                                                         \
+    X(423)                                                                                         \
+    X(426)                                                                                         \
+    X(429)                                                                                         \
+    X(431)                                                                                         \
+    X(451)                                                                                         \
+    X(500)                                                                                         \
+    X(502)                                                                                         \
+    X(503)                                                                                         \
+    X(504)                                                                                         \
+    X(505)
 
 enum refusal_status {
 #define REFUSAL_NAME(status) REFUSED_##status,

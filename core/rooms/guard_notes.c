@@ -1,7 +1,9 @@
 /* What guards leave; see guard_notes.h. */
 #include "rooms/guard_notes.h"
 
+#include "base/utf8.h"
 #include "ws/field.h"
+#include "ws/handshake.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -195,10 +197,31 @@ static int32_t guard_choose_subprotocol(const toni_request *request, toni_str na
     return TONI_OK;
 }
 
+/* --- A refusal */
+
+static int32_t guard_refuse(const toni_request *request, uint32_t status, toni_str text)
+{
+    int32_t error;
+    if (!handshake_status_phrase(status) || text.size == 0 || !text.data)
+        return TONI_ERR_INVALID;
+    if (text.size > GUARD_TEXT_MAX)
+        return TONI_ERR_TOO_BIG;
+    if (!utf8_valid(text.data, text.size) || utf8_has_control(text.data, text.size))
+        return TONI_ERR_INVALID;
+    struct guard_notes *notes = open_notes(request, &error);
+    if (!notes)
+        return error;
+    notes->status = status;
+    memcpy(notes->text, text.data, text.size);
+    notes->text[text.size] = '\0';
+    return TONI_ERR_FORBIDDEN;
+}
+
 void guard_notes_fill_table(toni_host *table)
 {
     table->request_value = request_value;
     table->guard_leave_value = guard_leave_value;
     table->guard_add_header = guard_add_header;
     table->guard_choose_subprotocol = guard_choose_subprotocol;
+    table->guard_refuse = guard_refuse;
 }

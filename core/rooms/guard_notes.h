@@ -16,6 +16,9 @@
 #define GUARD_NOTES_BYTES 8192
 #define GUARD_FIELDS_BYTES 4096
 
+/* Of the text of a refusal. */
+#define GUARD_TEXT_MAX 256
+
 struct guard_note_list {
     size_t count, bytes;
     struct request_field notes[GUARD_NOTES_MAX]; /* each in one allocation, at its name */
@@ -24,7 +27,9 @@ struct guard_note_list {
 struct guard_notes {
     struct guard_note_list values;
     struct guard_note_list fields;
-    char *subprotocol; /* empty: none is to be agreed on; NULL: nothing was chosen */
+    unsigned status;               /* of a refusal; 0: none was chosen */
+    char text[GUARD_TEXT_MAX + 1]; /* of the same */
+    char *subprotocol;             /* empty: none is to be agreed on; NULL: nothing was chosen */
 };
 
 /** @param notes  NULL is fine. */

@@ -39,6 +39,17 @@ static bool handles_equal(const struct injection *a, const struct injection *b, 
     return true;
 }
 
+static bool guards_equal(const struct instance_setup *a, const struct instance_setup *b)
+{
+    if (a->guard_count != b->guard_count)
+        return false;
+    for (size_t i = 0; i < a->guard_count; i++) {
+        if (strcmp(a->guards[i].name, b->guards[i].name) != 0)
+            return false;
+    }
+    return true;
+}
+
 /* @return What makes another instance of it, or NULL. The plugin is the same if its path and its
  * content are: see loader.h. */
 static const char *why_swap(const struct graph *now, size_t before, const struct graph *next,
@@ -61,6 +72,8 @@ static const char *why_swap(const struct graph *now, size_t before, const struct
     if (!handles_equal(now->injections[before], next->injections[number],
                        needs_count(new->plugin->descriptor.needs)))
         return "other imports";
+    if (!guards_equal(old, new))
+        return "other guards";
     return NULL;
 }
 
@@ -93,9 +106,7 @@ static void compare(struct changes *changes, const struct graph *now, const stru
 static bool gets_other(const struct changes *changes, const struct graph *now, size_t before,
                        const struct graph *next, size_t number)
 {
-    const size_t needs = needs_count(next->setups[number].plugin->descriptor.needs);
-
-    for (size_t i = 0; i < needs; i++) {
+    for (size_t i = 0; i < graph_injection_count(next, number); i++) {
         const struct injection *had = &now->injections[before][i];
         const struct injection *has = &next->injections[number][i];
         const size_t source =
@@ -111,9 +122,7 @@ static bool gets_other(const struct changes *changes, const struct graph *now, s
  * that instance. All that an instance uses has a lower number, so one pass finds all users. */
 static bool uses_quiescing(const struct changes *changes, const struct graph *now, size_t number)
 {
-    const size_t needs = needs_count(now->setups[number].plugin->descriptor.needs);
-
-    for (size_t i = 0; i < needs; i++) {
+    for (size_t i = 0; i < graph_injection_count(now, number); i++) {
         const struct injection *injection = &now->injections[number][i];
 
         if (injection->kind == INJECTION_INSTANCE && changes->quiesces[injection->provider])

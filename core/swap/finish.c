@@ -60,6 +60,26 @@ void swap_release_retired(const struct swap *swap, struct slot *slot)
     slot->retired = NULL;
 }
 
+static bool has_new_guard(const struct swap *swap, size_t number)
+{
+    const size_t count = graph_injection_count(swap->next, number);
+
+    for (size_t i = count - swap->next->setups[number].guard_count; i < count; i++) {
+        if (swap_takes_place(swap, swap->next->injections[number][i].provider))
+            return true;
+    }
+    return false;
+}
+
+/* Of gateways that stay, handshakes may wait for the old instance of a guard: these end. */
+static void end_waits(struct swap *swap)
+{
+    for (size_t i = 0; i < swap->next->setup_count; i++) {
+        if (!swap_takes_place(swap, i) && has_new_guard(swap, i))
+            (void)swap->world->adopt(swap->world->data, swap->next->setups[i].slot);
+    }
+}
+
 void swap_resume(struct swap *swap)
 {
     for (size_t i = 0; i < swap->next->setup_count; i++) {
@@ -70,6 +90,7 @@ void swap_resume(struct swap *swap)
         call_ready(swap, i);
         swap_release_retired(swap, swap->next->setups[i].slot);
     }
+    end_waits(swap);
 }
 
 void swap_apply_limits(struct swap *swap)

@@ -188,17 +188,45 @@ static void format_date(char *text, size_t size, time_t now)
     (void)strftime(text, size, "%a, %d %b %Y %H:%M:%S GMT", &parts);
 }
 
-size_t handshake_refuse(char *to, enum refusal refusal, const char *why, bool is_head, time_t now)
+static size_t write_refusal(char *to, const struct answer *answer, bool is_head, time_t now)
 {
-    const struct answer *answer = &answers[refusal];
-    char date[64], text[256];
+    char date[64];
     format_date(date, sizeof date, now);
-    const int size =
-        snprintf(text, sizeof text, "%s%s%s\n", answer->text, why ? ": " : "", why ? why : "");
     return (size_t)snprintf(to, HANDSHAKE_ANSWER_SIZE,
                             "HTTP/1.1 %u %s\r\nDate: %s\r\n"
                             "Content-Type: text/plain; charset=utf-8\r\n"
-                            "Content-Length: %d\r\n%sConnection: close\r\n\r\n%s",
-                            answer->status, answer->phrase, date, size, answer->fields,
-                            is_head ? "" : text);
+                            "Content-Length: %zu\r\n%sConnection: close\r\n\r\n%s%s",
+                            answer->status, answer->phrase, date, strlen(answer->text) + 1,
+                            answer->fields, is_head ? "" : answer->text, is_head ? "" : "\n");
+}
+
+size_t handshake_refuse(char *to, enum refusal refusal, const char *why, bool is_head, time_t now)
+{
+    struct answer answer = answers[refusal];
+    char text[256];
+    (void)snprintf(text, sizeof text - 1, "%s%s%s", answer.text, why ? ": " : "", why ? why : "");
+    answer.text = text;
+    return write_refusal(to, &answer, is_head, now);
+}
+
+/* --- As a guard wants it */
+
+const char *handshake_status_phrase(unsigned status)
+{
+    switch (status) {
+#define PHRASE(status, phrase)                                                                     \
+    case status:                                                                                   \
+        return phrase;
+        GUARD_STATUSES(PHRASE)
+#undef PHRASE
+    default:
+        return NULL;
+    }
+}
+
+size_t handshake_refuse_as(char *to, unsigned status, const char *text, bool is_head, time_t now)
+{
+    const char *fields = status == 401 ? answers[REFUSAL_UNAUTHORIZED].fields : "";
+    const struct answer answer = {status, handshake_status_phrase(status), fields, text};
+    return write_refusal(to, &answer, is_head, now);
 }

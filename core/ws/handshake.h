@@ -92,6 +92,31 @@ size_t handshake_accept(char *to, const struct head *head, toni_str subprotocol,
  * @return How many bytes were written. */
 size_t handshake_refuse(char *to, enum refusal refusal, const char *why, bool is_head, time_t now);
 
+/** What a guard may refuse with. X(status, phrase) */
+#define GUARD_STATUSES(X)                                                                          \
+    X(400, "Bad Request")                                                                          \
+    X(401, "Unauthorized")                                                                         \
+    X(402, "Payment Required")                                                                     \
+    X(403, "Forbidden")                                                                            \
+    X(404, "Not Found")                                                                            \
+    X(409, "Conflict")                                                                             \
+    X(410, "Gone")                                                                                 \
+    X(423, "Locked")                                                                               \
+    X(429, "Too Many Requests")                                                                    \
+    X(451, "Unavailable For Legal Reasons")                                                        \
+    X(500, "Internal Server Error")                                                                \
+    X(502, "Bad Gateway")                                                                          \
+    X(503, "Service Unavailable")                                                                  \
+    X(504, "Gateway Timeout")
+
+/** @return The reason phrase of one of these, or NULL: it is none of them. */
+const char *handshake_status_phrase(unsigned status);
+
+/** Writes a refusal as a guard wants it.
+ * @param status  One of GUARD_STATUSES. @param text  For people; at most 256 bytes.
+ * @return As handshake_refuse(). */
+size_t handshake_refuse_as(char *to, unsigned status, const char *text, bool is_head, time_t now);
+
 /** @return 400 and its kin; 0 for REFUSAL_NONE. */
 unsigned refusal_status(enum refusal refusal);
 

@@ -97,7 +97,7 @@ static inline int32_t toni_guard_is_cancelled(const toni_guard_ticket *ticket)
  * error of the plugin's, which the host ignores and logs as long as it remembers the ticket: for
  * some hundred decisions more. NULL does nothing.
  * @param result  As a guard returns it: TONI_OK lets the client in, TONI_ERR_UNAUTHORIZED answers
- * 401, everything else 403.
+ * 401, toni_guard_refuse what it was given, everything else 403.
  * @thread Any. @since ABI 1.0 */
 static inline void toni_guard_decide(toni_guard_ticket *ticket, int32_t result)
 {
@@ -135,7 +135,7 @@ static inline int32_t toni_request_value(const toni_request *request, toni_str n
     return toni_host_of(request)->request_value(request, name, value);
 }
 
-/** Adds a header field to the answer of the handshake: to the 101, or to the 401 or 403 if the
+/** Adds a header field to the answer of the handshake: to the 101, or to the refusal if the
  * guard refuses.
  * @param value  Copied; not empty.
  * @return TONI_OK; TONI_ERR_INVALID (not a legal name or value; or one that the answer has of its
@@ -157,6 +157,24 @@ static inline int32_t toni_guard_add_header(const toni_request *request, toni_st
 static inline int32_t toni_guard_choose_subprotocol(const toni_request *request, toni_str name)
 {
     return toni_host_of(request)->guard_choose_subprotocol(request, name);
+}
+
+/** Refuses with a status and a text of one's own: what it returns, the guard returns or decides.
+ *
+ *     return toni_guard_refuse(request, 429, TONI_LIT("five connections are enough"));
+ *     toni_guard_decide(ticket, toni_guard_refuse(toni_guard_request(ticket), 402, text));
+ *
+ * If the guard lets the client in all the same, nothing comes of it.
+ * @param status  400, 401, 402, 403, 404, 409, 410, 423, 429, 451, 500, 502, 503 or 504.
+ * @param text    For people, sent as text/plain; UTF-8 without control characters, 1 to 256 bytes;
+ * copied.
+ * @return TONI_ERR_FORBIDDEN, of whose 403 these take the place. If they can't be sent, the client
+ * is answered 403 alone: TONI_ERR_INVALID (status or text), TONI_ERR_TOO_BIG (the text),
+ * TONI_ERR_NO_MEMORY.
+ * @thread As toni_guard_leave_value. @since ABI 1.0 */
+static inline int32_t toni_guard_refuse(const toni_request *request, uint32_t status, toni_str text)
+{
+    return toni_host_of(request)->guard_refuse(request, status, text);
 }
 
 #endif

@@ -167,6 +167,9 @@ struct toni_host {
     int32_t (*set_room_metadata)(toni_connections *connections, toni_str room, toni_str value);
     int32_t (*get_room_metadata)(toni_connections *connections, toni_str room, void *buffer,
                                  size_t capacity, size_t *size);
+
+    /* guard.h: refusals with a text */
+    int32_t (*guard_refuse)(const toni_request *request, uint32_t status, toni_str text);
 };
 
 /** The frozen first member of every handle, read.

@@ -12,6 +12,7 @@
 #include <toni/figures.h>
 #include <toni/format.h>
 #include <toni/guard.h>
+#include <toni/guard_interface.h>
 #include <toni/host.h>
 #include <toni/http.h>
 #include <toni/message.h>

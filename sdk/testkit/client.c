@@ -109,13 +109,35 @@ static int32_t take_decision(toni_fake_client *client)
     return result == TONI_LATER ? TONI_ERR_FORBIDDEN : result;
 }
 
+/* What a service offers as a guard; NULL: it is none. */
+static const struct toni_guard_table *offered_guard(const toni_fake_host *host)
+{
+    const toni_interface *provides = host->plugin->provides;
+    return provides && toni_str_equal(provides->name, TONI_LIT("toni_guard")) ? provides->table
+                                                                              : NULL;
+}
+
+static int has_guard(const toni_fake_host *host)
+{
+    return host->plugin->guard || offered_guard(host);
+}
+
+static int32_t call_guard(const toni_fake_host *host, const toni_request *request)
+{
+    const struct toni_guard_table *offered = offered_guard(host);
+    const toni_guard_slot slot = {.table = offered, .self = host->self};
+    const int32_t result = offered ? toni_guard_check(&slot, request) : TONI_OK;
+    return result == TONI_OK && host->plugin->guard ? host->plugin->guard(host->self, request)
+                                                    : result;
+}
+
 /* @return What has come of the guard: TONI_LATER if it waits. */
 static int32_t ask_guard(toni_fake_client *client)
 {
     toni_fake_host *host = host_of(client);
     client->in_guard = 1;
     client->in_vain = 0;
-    int32_t result = host->plugin->guard(host->self, (const toni_request *)&client->request);
+    int32_t result = call_guard(host, (const toni_request *)&client->request);
     client->in_guard = 0;
     if (client->ticket) {
         ck_assert_msg(result == TONI_LATER, "a guard took a ticket and did not return TONI_LATER");
@@ -145,7 +167,7 @@ int32_t toni_fake_client_connect(toni_fake_client *client)
 {
     toni_fake_host *host = host_of(client);
     fake_know_client(client);
-    int32_t result = host->plugin->guard ? ask_guard(client) : TONI_OK;
+    int32_t result = has_guard(host) ? ask_guard(client) : TONI_OK;
     return result == TONI_LATER ? result : let_in(client, result);
 }
 

@@ -1,6 +1,7 @@
 /* What a guard leaves beside its decision: values, header fields, the subprotocol. */
 #include "toni_testkit_private.h"
 
+#include <inttypes.h>
 #include <strings.h>
 
 static toni_fake_client *client_of_request(const toni_request *request)
@@ -179,10 +180,43 @@ static int32_t guard_choose_subprotocol(const toni_request *request, toni_str na
     return result;
 }
 
+static int may_refuse_with(uint32_t status)
+{
+    static const uint16_t statuses[] = {400, 401, 402, 403, 404, 409, 410,
+                                        423, 429, 451, 500, 502, 503, 504};
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        if (statuses[i] == status)
+            return 1;
+    }
+    return 0;
+}
+
+static int has_control(toni_str text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
+            return 1;
+    }
+    return 0;
+}
+
+static int32_t guard_refuse(const toni_request *request, uint32_t status, toni_str text)
+{
+    toni_fake_host *host = host_of(request);
+    const int is_too_big = text.size > 256;
+    fake_record(host, "guard_refuse %" PRIu32 " %.*s\n", status, is_too_big ? 0 : (int)text.size,
+                text.data ? text.data : "");
+    if (!takes_notes(client_of_request(request)) || !may_refuse_with(status) || text.size == 0 ||
+        has_control(text) || !toni_fake_is_utf8(text))
+        return TONI_ERR_INVALID;
+    return is_too_big ? TONI_ERR_TOO_BIG : fake_answer(host, "guard_refuse", TONI_ERR_FORBIDDEN);
+}
+
 void fake_notes_fill(toni_host *table)
 {
     table->request_value = request_value;
     table->guard_leave_value = guard_leave_value;
     table->guard_add_header = guard_add_header;
     table->guard_choose_subprotocol = guard_choose_subprotocol;
+    table->guard_refuse = guard_refuse;
 }

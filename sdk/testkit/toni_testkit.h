@@ -39,6 +39,7 @@
  *     set_metadata ROOM SIZE, get_metadata ROOM
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
  *     guard_value NAME: VALUE       guard_header NAME: VALUE       guard_subprotocol NAME
+ *     guard_refuse STATUS TEXT
  *
  * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in
  * toni_fake_host_run_work. So what a plugin does later is a matter of the test, and of no clock.
@@ -468,7 +469,8 @@ void toni_fake_client_set_header(toni_fake_client *client, const char *name, con
 /** Adds a query parameter, decoded; TONI_REQUEST_QUERY is another matter. */
 void toni_fake_client_set_parameter(toni_fake_client *client, const char *name, const char *value);
 
-/** Connects: the gateway's `guard` and `on_connect`, those that it has.
+/** Connects: the gateway's `guard` and `on_connect`, those that it has. Of a service that offers
+ * toni_guard (guard_interface.h) that is asked, as for a gateway that lists it.
  * @return TONI_OK, or the first error; the client's data was released then. TONI_LATER: the guard
  * has taken a ticket (guard.h), and toni_fake_client_resume or toni_fake_client_cancel must follow.
  * TONI_ERR_BUSY: it got none, since the test has set `result` for "guard_wait", and returned

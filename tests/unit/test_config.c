@@ -616,6 +616,43 @@ START_TEST(modules)
 }
 END_TEST
 
+START_TEST(guards_of_the_module_come_before_those_of_the_gateway)
+{
+    const struct config *good = read_good(
+        LISTEN "modules = ( { name = \"a\"; guards = [ \"one\", \"two\" ]; providers = (\n"
+               "{ gateway = \"x\"; library = \"x.so\"; guards = [ \"three\" ]; },\n"
+               "{ gateway = \"y\"; library = \"x.so\"; },\n"
+               "{ service = \"one\"; library = \"x.so\"; } ); } );");
+    const struct config_provider *providers = good->modules[0].providers;
+    ck_assert_uint_eq(providers[0].guard_count, 3);
+    ck_assert_str_eq(providers[0].guards[0].name, "one");
+    ck_assert_str_eq(providers[0].guards[1].name, "two");
+    ck_assert_str_eq(providers[0].guards[2].name, "three");
+    ck_assert_uint_eq(providers[0].guards[2].line, 3);
+    ck_assert_uint_eq(providers[1].guard_count, 2);
+    ck_assert_uint_eq(providers[2].guard_count, 0);
+}
+END_TEST
+
+START_TEST(bad_guards)
+{
+    BAD_MODULE("name = \"a\"; guards = 5; providers = ( " PROVIDER " );", "`guards`", "a list");
+    BAD_MODULE("name = \"a\"; guards = [ 5 ]; providers = ( " PROVIDER " );", "`guards`",
+               "strings");
+    BAD_MODULE("name = \"a\"; guards = [ \"b\", \"b\" ]; providers = ( " PROVIDER " );",
+               "module `a` lists the guard `b`", "already", "remove one of them");
+    BAD_MODULE("name = \"a\"; guards = [ \"b\" ]; providers = ( { gateway = \"x\"; library = "
+               "\"x.so\"; guards = [ \"b\" ]; } );",
+               "gateway `x` lists the guard `b`", "already");
+    BAD_MODULE("name = \"a\"; guards = [ \"b\" ]; providers = ( { service = \"b\"; library = "
+               "\"x.so\"; } );",
+               "module `a` has guards, but no gateway");
+    BAD_PROVIDER("service = \"a\"; library = \"a\"; guards = [ \"b\" ];", "`guards` of service `a`",
+                 "WebSocket clients");
+    BAD_PROVIDER("gateway = \"a\"; library = \"a\"; guard = [ \"b\" ];", "did you mean `guards`?");
+}
+END_TEST
+
 START_TEST(bad_modules)
 {
     read_bad(LISTEN, 1, WORDS("lacks `modules`", "a list"));
@@ -861,6 +898,8 @@ int main(void)
     tcase_add_test(cases, bad_limits);
     tcase_add_test(cases, every_limit_has_its_range);
     tcase_add_test(cases, modules);
+    tcase_add_test(cases, guards_of_the_module_come_before_those_of_the_gateway);
+    tcase_add_test(cases, bad_guards);
     tcase_add_test(cases, bad_modules);
     tcase_add_test(cases, bad_providers);
     tcase_add_test(cases, hosts_and_origins);

@@ -550,6 +550,79 @@ START_TEST(random_graphs_start_in_order)
 }
 END_TEST
 
+/* --- Guards */
+
+static const toni_interface guard_1 = {.version = 1, .name = TONI_LIT_INIT("toni_guard")};
+
+static void guard_with(size_t asker, const struct name_at *guards, size_t count)
+{
+    providers[asker].guards = guards;
+    providers[asker].guard_count = count;
+}
+
+START_TEST(guards_come_behind_the_needs_in_the_order_of_the_list)
+{
+    module("front", NULL, NULL);
+    const size_t gateway = provider("gateway", NULL, chat);
+    const size_t talk = provider("talk", &chat_1, NULL);
+    const size_t one = provider("one", &guard_1, NULL);
+    const size_t two = provider("two", &guard_1, NULL);
+    const struct name_at guards[] = {next_name("two"), next_name("one")};
+    guard_with(gateway, guards, 2);
+    check_source(gateway, 0, talk);
+    check_source(gateway, 1, two);
+    check_source(gateway, 2, one);
+    ck_assert_uint_eq(resolution.order[3], gateway); /* all that it uses is made before it */
+}
+END_TEST
+
+START_TEST(a_guard_must_be_there)
+{
+    module("front", NULL, NULL);
+    const size_t gateway = provider("gateway", NULL, NULL);
+    provider("tokens", &guard_1, NULL);
+    provider("talk", &chat_1, NULL);
+    const struct name_at slip[] = {next_name("token")};
+    guard_with(gateway, slip, 1);
+    check_fault_at(slip[0].line, NAMES("module `front`: gateway `gateway` has the guard `token`",
+                                       "is no instance", "did you mean `tokens`?"));
+    const struct name_at other[] = {next_name("talk")};
+    guard_with(gateway, other, 1);
+    check_fault_at(other[0].line, NAMES("has the guard `talk`", "does not provide that interface",
+                                        "`tokens` (module `front`, version 1)"));
+    const struct name_at itself[] = {next_name("gateway")};
+    guard_with(gateway, itself, 1);
+    check_fault_at(itself[0].line, NAMES("has the guard `gateway`", "is the gateway itself"));
+}
+END_TEST
+
+START_TEST(a_guard_must_be_in_sight)
+{
+    module("back", NULL, NULL);
+    const size_t tokens = provider("tokens", &guard_1, NULL);
+    module("front", NAMES("back"), NULL);
+    const size_t gateway = provider("gateway", NULL, NULL);
+    const struct name_at guards[] = {next_name("tokens")};
+    guard_with(gateway, guards, 1);
+    check_fault_at(guards[0].line,
+                   NAMES("has the guard `tokens`", "is not in sight", "module `back`"));
+    const struct name_at exports[] = {next_name("tokens")};
+    modules[0].exports = exports;
+    modules[0].export_count = 1;
+    check_source(gateway, 0, tokens);
+}
+END_TEST
+
+START_TEST(a_fault_of_a_module_s_guard_is_one_fault)
+{
+    module("front", NULL, NULL);
+    const struct name_at guards[] = {next_name("nobody")};
+    for (size_t i = 0; i < 3; i++)
+        guard_with(provider("gateway", NULL, NULL), guards, 1);
+    check_fault_at(guards[0].line, NAMES("has the guard `nobody`", "there is none"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("graph_resolver");
@@ -582,6 +655,10 @@ int main(void)
     tcase_add_test(cases, a_choice_must_be_possible);
     tcase_add_test(cases, what_did_not_load_may_be_anything);
     tcase_add_test(cases, random_graphs_start_in_order);
+    tcase_add_test(cases, guards_come_behind_the_needs_in_the_order_of_the_list);
+    tcase_add_test(cases, a_guard_must_be_there);
+    tcase_add_test(cases, a_guard_must_be_in_sight);
+    tcase_add_test(cases, a_fault_of_a_module_s_guard_is_one_fault);
     suite_add_tcase(suite, cases);
     return testing_run(suite);
 }

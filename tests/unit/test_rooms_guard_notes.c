@@ -163,6 +163,36 @@ START_TEST(the_subprotocol_is_one_that_is_offered)
 }
 END_TEST
 
+static int32_t refuse(uint32_t status, const char *text)
+{
+    return toni_guard_refuse(&request, status, toni_str_of(text));
+}
+
+START_TEST(a_refusal_has_a_status_that_makes_sense_and_a_text)
+{
+    static const uint32_t good[] = {400, 401, 402, 403, 404, 409, 410,
+                                    423, 429, 451, 500, 502, 503, 504};
+    static const uint32_t bad[] = {0, 101, 200, 302, 399, 405, 426, 499, 505, 600, 10000};
+    char text[GUARD_TEXT_MAX + 2];
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ck_assert_int_eq(refuse(bad[i], "no"), TONI_ERR_INVALID);
+    ck_assert_int_eq(refuse(403, ""), TONI_ERR_INVALID);
+    ck_assert_int_eq(refuse(403, "two\r\nlines"), TONI_ERR_INVALID);
+    ck_assert_int_eq(refuse(403, "\xff"), TONI_ERR_INVALID);
+    memset(text, 'a', sizeof text);
+    text[GUARD_TEXT_MAX + 1] = '\0';
+    ck_assert_int_eq(refuse(403, text), TONI_ERR_TOO_BIG);
+    ck_assert_ptr_null(notes);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        ck_assert_int_eq(refuse(good[i], text + 1), TONI_ERR_FORBIDDEN);
+        ck_assert_uint_eq(notes->status, good[i]);
+        ck_assert_str_eq(notes->text, text + 1);
+    }
+    request.source = &reading;
+    ck_assert_int_eq(refuse(403, "no"), TONI_ERR_INVALID);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("guard_notes");
@@ -174,6 +204,7 @@ int main(void)
     tcase_add_test(tests, header_fields_are_checked);
     tcase_add_test(tests, header_fields_fit);
     tcase_add_test(tests, the_subprotocol_is_one_that_is_offered);
+    tcase_add_test(tests, a_refusal_has_a_status_that_makes_sense_and_a_text);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -68,6 +68,33 @@ START_TEST(what_a_host_refuses_is_refused)
 }
 END_TEST
 
+/* A service that gateways list as a guard; tests/fixtures/token_guard.c. */
+START_TEST(a_guard_service_is_asked)
+{
+    toni_fake_host service;
+    toni_fake_client ann, mallory, nobody;
+    toni_str user;
+    toni_fake_host_init(&service);
+    toni_fake_host_load(&service, TEST_FIXTURES_DIR "/token_guard.so");
+    ck_assert_int_eq(toni_fake_host_start(&service), TONI_OK);
+    toni_fake_client_init(&ann, &service, 1);
+    toni_fake_client_set_parameter(&ann, "token", "ann");
+    ck_assert_int_eq(toni_fake_client_connect(&ann), TONI_OK);
+    toni_fake_host_expect(&service, "guard_value user: ann\n");
+    ck_assert_int_eq(toni_request_value(toni_client_request(toni_fake_client_handle(&ann)),
+                                        TONI_LIT("user"), &user),
+                     TONI_ERR_NOT_FOUND); /* on_connect is over */
+    toni_fake_client_init(&mallory, &service, 2);
+    toni_fake_client_set_parameter(&mallory, "token", "mallory");
+    ck_assert_int_eq(toni_fake_client_connect(&mallory), TONI_ERR_FORBIDDEN);
+    toni_fake_host_expect(&service, "guard_refuse 429 not so often, mallory\n");
+    toni_fake_client_init(&nobody, &service, 3);
+    ck_assert_int_eq(toni_fake_client_connect(&nobody), TONI_ERR_FORBIDDEN);
+    toni_fake_host_expect(&service, "guard_refuse 401 a token, please\n");
+    toni_fake_host_stop(&service);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("testkit_notes");
@@ -76,6 +103,7 @@ int main(void)
     tcase_add_test(tests, it_is_left_at_once);
     tcase_add_test(tests, it_is_left_through_a_ticket);
     tcase_add_test(tests, what_a_host_refuses_is_refused);
+    tcase_add_test(tests, a_guard_service_is_asked);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

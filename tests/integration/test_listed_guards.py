@@ -1,0 +1,294 @@
+"""Guards that gateways.conf lists: services that offer toni_guard. They are asked in the order of the
+lists, the gateway's own last; the first refusal decides; one that waits holds up nobody."""
+
+import asyncio
+import time
+import unittest
+import urllib.parse
+import urllib.request
+
+import websockets
+import websockets.exceptions
+
+from toni_host import (
+    DEADLINE,
+    Client,
+    Host,
+    Response,
+    configuration,
+    gateway,
+    main,
+    open_socket,
+    request,
+    run_toni,
+    service,
+)
+
+TOKENS = service("tokens", "token_guard.so", None)
+LONG = 60000  # of guard_ms: longer than any test takes
+
+
+def later(**more):
+    """A gateway with a guard that waits, and a guard of others."""
+    return gateway("later", "later_gateway.so", "/later", **more)
+
+
+def notes(*guards):
+    """Its on_connect says which value of `user` was left, and its own guard leaves `by`."""
+    return gateway("notes", "notes_gateway.so", "/notes", guards=list(guards))
+
+
+def echo(*guards, **more):
+    return gateway("echo", "echo_gateway.so", "/echo", guards=list(guards), **more)
+
+
+def url(path, **asked):
+    return path + ("?" + urllib.parse.urlencode(asked) if asked else "")
+
+
+class Listed(unittest.TestCase):
+    workers = 1
+
+    def start(self, *providers, module=None, **limits):
+        text = configuration(providers, self.workers, limits, admin="127.0.0.1:0")
+        if module:
+            text = text.replace('name = "main";', 'name = "main"; guards = [ "%s" ];' % module)
+        self.host = Host(text).start()
+        self.addCleanup(self.host.kill)
+        return self.host
+
+    def refused(self, path):
+        """What a client of another's making is answered."""
+
+        async def connect():
+            async with websockets.connect("ws://%s%s" % (self.host.address, path)):
+                self.fail("it was let in")
+
+        sock = open_socket(self.host.address)
+        self.addCleanup(sock.close)
+        sock.sendall(request(path))
+        response = self.answer_of(sock)
+        with self.assertRaises(websockets.exceptions.InvalidStatusCode) as refused:
+            asyncio.run(connect())
+        self.assertEqual(refused.exception.status_code, response.status)
+        return response
+
+    def asks(self, path):
+        """A socket whose handshake was sent, and is not answered."""
+        sock = open_socket(self.host.address)
+        self.addCleanup(sock.close)
+        sock.sendall(request(path))
+        return sock
+
+    def answer_of(self, sock):
+        raw = bytearray()
+        while not (b"\r\n\r\n" in raw and raw.startswith(b"HTTP/1.1 101")):
+            part = sock.recv(65536)
+            if not part:
+                break
+            raw += part
+        self.assertTrue(raw, "closed without an answer")
+        return Response(bytes(raw))
+
+    def controls(self):
+        client = Client(self.host.address, "/later?by=guard")
+        self.addCleanup(client.sock.close)
+        return client
+
+    def wait_for(self, control, waiting, cancelled=0):
+        end = time.monotonic() + DEADLINE
+        wanted = "%d waiting, %d cancelled" % (waiting, cancelled)
+        while (found := control.ask("count")) != wanted:
+            if time.monotonic() > end:
+                self.fail("found %s, expected %s" % (found, wanted))
+            time.sleep(0.005)
+
+    def waits(self, outcome):
+        with urllib.request.urlopen(
+            "http://%s/metrics" % self.host.admin_address, timeout=DEADLINE
+        ) as answer:
+            lines = answer.read().decode().splitlines()
+        name = 'toni_guard_waits_total{outcome="%s"} ' % outcome
+        return next(int(line[len(name) :]) for line in lines if line.startswith(name))
+
+    def reload(self, *providers, **limits):
+        with open(self.host.conf, "w", encoding="utf-8") as out:
+            out.write(configuration(providers, self.workers, limits, admin="127.0.0.1:0"))
+        result = run_toni("reload", "-c", self.host.conf)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        return result.stdout
+
+
+class TestListed(Listed):
+    def test_who_is_let_in(self):
+        host = self.start(TOKENS, echo("tokens"))
+
+        async def talk():
+            async with websockets.connect("ws://%s/echo?token=ann" % host.address) as client:
+                await client.send("hello")
+                self.assertEqual(await client.recv(), "hello")
+
+        asyncio.run(talk())
+        host.stop()
+
+    def test_a_refusal_has_status_and_text(self):
+        host = self.start(TOKENS, echo("tokens"))
+        answer = self.refused("/echo")
+        self.assertEqual((answer.status, answer.body), (401, b"a token, please\n"))
+        self.assertEqual(answer.headers["www-authenticate"], "Bearer")
+        answer = self.refused("/echo?token=mallory")
+        self.assertEqual((answer.status, answer.body), (429, b"not so often, mallory\n"))
+        with urllib.request.urlopen(
+            "http://%s/metrics" % host.admin_address, timeout=DEADLINE
+        ) as figures:
+            self.assertIn('toni_handshakes_refused_total{status="429"} 2\n', figures.read().decode())
+        host.stop()
+
+    def test_a_value_reaches_on_connect(self):
+        host = self.start(TOKENS, notes("tokens"))
+        client = Client(host.address, url("/notes", token="ann & bob"))
+        client.expect("ann & bob|by the guard|")
+        client.close()
+        host.stop()
+
+    def test_a_decision_that_comes_later(self):
+        host = self.start(later(), echo("later"))
+        for by in ("guard", "post", "timer", "job", "thread"):
+            with self.subTest(by=by):
+                client = Client(host.address, url("/echo", by=by))
+                self.assertEqual(client.ask("hello"), "hello")
+                client.close()
+                answer = self.refused(url("/echo", by=by, answer="text"))
+                self.assertEqual((answer.status, answer.body), (402, b"later means never\n"))
+                self.assertEqual(self.refused(url("/echo", by=by, answer="401")).status, 401)
+        host.stop()
+
+    def test_the_order_and_the_first_refusal_decides(self):
+        """The module's, the gateway's list, the gateway's own."""
+        host = self.start(TOKENS, later(), notes("later"), module="tokens")
+        self.assertEqual(self.refused("/notes?by=guard&answer=403").status, 401)  # by `tokens`
+        self.assertEqual(self.refused("/notes?by=guard&answer=403&token=ann").status, 403)
+        self.assertEqual(self.refused("/notes?by=guard&answer=text&token=mallory").status, 429)
+        client = Client(host.address, "/notes?by=job&token=ann&user=bob")
+        client.expect("bob|by the guard|")  # its own is asked last
+        client.close()
+        host.stop()
+
+    def test_several_wait_one_after_the_other(self):
+        second = gateway("second", "later_gateway.so", "/second")
+        host = self.start(later(), second, echo("later", "second"))
+        client = Client(host.address, "/echo?by=job")
+        self.assertEqual(client.ask("hello"), "hello")
+        client.close()
+        self.assertEqual(self.waits("decided"), 2)
+        host.stop()
+
+    def test_guard_ms_limits_all_together(self):
+        """The second one waits for what the first one left."""
+        second = gateway("second", "later_gateway.so", "/second")
+        host = self.start(
+            later(), second, echo("later", "second", limits={"guard_ms": 1500}), guard_ms=LONG
+        )
+        control = self.controls()
+        began = time.monotonic()
+        sock = self.asks("/echo?by=nobody")
+        self.wait_for(control, 1)
+        time.sleep(1)
+        self.assertEqual(control.ask("all ok"), "1 decided")
+        answer = self.answer_of(sock)
+        took = time.monotonic() - began
+        self.assertEqual((answer.status, answer.headers["retry-after"]), (503, "5"))
+        self.assertGreater(took, 1.4)
+        self.assertLess(took, 2.4)  # it would be 2.5 if each had the limit of its own
+        self.assertEqual((self.waits("decided"), self.waits("timeout")), (2, 1))  # and the control's
+        host.stop()
+
+    def test_one_that_waits_holds_up_nobody(self):
+        host = self.start(later(), echo("later"), guard_ms=LONG)
+        control = self.controls()
+        socks = [self.asks("/echo?by=nobody") for _ in range(20)]
+        self.wait_for(control, 20)
+        client = Client(host.address, "/echo?by=job")
+        self.assertEqual(client.ask("hello"), "hello")
+        self.assertEqual(control.ask("all ok"), "20 decided")
+        self.assertEqual({self.answer_of(sock).status for sock in socks}, {101})
+        host.stop()
+
+    def test_guards_waiting_bounds_them_all(self):
+        host = self.start(later(), echo("later"), guard_ms=LONG, guards_waiting=2)
+        control = self.controls()
+        socks = [self.asks("/echo?by=nobody"), self.asks("/later?by=nobody")]
+        self.wait_for(control, 2)
+        self.assertEqual(self.refused("/echo?by=nobody").status, 503)
+        self.assertEqual(control.ask("all ok"), "2 decided")
+        self.assertEqual({self.answer_of(sock).status for sock in socks}, {101})
+        host.stop()
+
+    def test_who_goes_is_forgotten(self):
+        host = self.start(later(), echo("later"), guard_ms=LONG)
+        control = self.controls()
+        self.asks("/echo?by=nobody").close()
+        self.wait_for(control, 1, 1)
+        self.assertEqual((control.ask("all ok"), self.waits("client_gone")), ("1 decided", 1))
+        host.stop()
+
+    def test_a_swap_of_the_guard_answers_503(self):
+        host = self.start(later(), echo("later"), guard_ms=LONG)
+        control = self.controls()
+        stays = Client(host.address, "/echo?by=guard")
+        socks = [self.asks("/echo?by=nobody") for _ in range(4)]
+        self.wait_for(control, 4)
+        self.assertIn(
+            "1 swapped", self.reload(later(options={"new": True}), echo("later"), guard_ms=LONG)
+        )
+        for sock in socks:
+            answer = self.answer_of(sock)
+            self.assertEqual((answer.status, answer.headers["retry-after"]), (503, "1"))
+        self.assertEqual((self.waits("withdrawn"), self.waits("decided")), (4, 2))
+        self.assertEqual(stays.ask("still here"), "still here")
+        sock = self.asks("/echo?by=nobody")
+        self.wait_for(control, 1)  # at the new one
+        self.assertEqual(control.ask("all 403"), "1 decided")
+        self.assertEqual(self.answer_of(sock).status, 403)
+        stays.close()
+        host.stop()
+
+    def test_a_removal_of_the_guard_answers_503(self):
+        host = self.start(later(), echo("later"), guard_ms=LONG)
+        control = self.controls()
+        sock = self.asks("/echo?by=nobody")
+        self.wait_for(control, 1)
+        out = self.reload(echo(), guard_ms=LONG)
+        self.assertIn("1 swapped", out)
+        self.assertIn("1 removed", out)
+        self.assertEqual(self.answer_of(sock).status, 503)
+        client = Client(host.address, "/echo?by=guard&answer=403")  # nobody guards it now
+        self.assertEqual(client.ask("hello"), "hello")
+        client.close()
+        host.stop()
+
+    def test_a_removal_of_the_gateway_answers_503(self):
+        host = self.start(later(), echo("later"), guard_ms=LONG)
+        control = self.controls()
+        sock = self.asks("/echo?by=nobody")
+        self.wait_for(control, 1)
+        self.assertIn("1 removed", self.reload(later(), guard_ms=LONG))
+        self.assertEqual(self.answer_of(sock).status, 503)
+        self.assertEqual(control.ask("all ok"), "1 decided")  # too late: ignored
+        host.stop()
+
+    def test_a_drain_answers_503(self):
+        host = self.start(later(), echo("later"), guard_ms=LONG)
+        control = self.controls()
+        sock = self.asks("/echo?by=nobody")
+        self.wait_for(control, 1)
+        host.stop()
+        self.assertEqual(self.answer_of(sock).status, 503)
+
+
+class TestListedWith4Workers(TestListed):
+    workers = 4
+
+
+if __name__ == "__main__":
+    main()
