@@ -207,7 +207,7 @@ static int32_t guard_refuse(const toni_request *request, uint32_t status, toni_s
     fake_record(host, "guard_refuse %" PRIu32 " %.*s\n", status, is_too_big ? 0 : (int)text.size,
                 text.data ? text.data : "");
     if (!takes_notes(client_of_request(request)) || !may_refuse_with(status) || text.size == 0 ||
-        has_control(text) || !toni_fake_is_utf8(text))
+        !text.data || has_control(text) || !toni_fake_is_utf8(text))
         return TONI_ERR_INVALID;
     return is_too_big ? TONI_ERR_TOO_BIG : fake_answer(host, "guard_refuse", TONI_ERR_FORBIDDEN);
 }

@@ -77,6 +77,8 @@ class TestNotes(HostTestCase):
             ("long", "TONI_ERR_INVALID"),  # it holds NULs; the unit test has one without
             ("protocol", "TONI_ERR_INVALID"),
             ("many", "TONI_ERR_LIMIT"),
+            ("no reason", "TONI_ERR_INVALID"),
+            ("status", "TONI_ERR_INVALID"),
         ):
             with self.subTest(call=call):
                 self.host.wait_log(msg="%s: %s" % (call, result), instance="notes")
