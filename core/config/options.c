@@ -147,7 +147,7 @@ struct declaring {
     struct fault_list *faults;
     size_t number;
     const toni_option *option;
-    bool is_good;
+    bool is_good; /* this option, so far */
 };
 
 #define refuse(declaring, text, ...)                                                               \
@@ -200,7 +200,6 @@ static bool has_name(const toni_option *option)
 static void check_declared(struct declaring *declaring, const toni_option *const *all)
 {
     const toni_option *option = declaring->option;
-    const bool was_good = declaring->is_good;
 
     if (option->struct_size < OPTION_SIZE_1_0) {
         refuse(declaring,
@@ -223,7 +222,7 @@ static void check_declared(struct declaring *declaring, const toni_option *const
     }
     if (!is_text(option->help) || !is_text(option->standard))
         refuse(declaring, "has %s that is not UTF-8", "a text");
-    if (declaring->is_good != was_good)
+    if (!declaring->is_good)
         return;
     for (size_t i = 0; i < declaring->number; i++) {
         if (has_name(all[i]) && toni_str_equal(all[i]->name, option->name)) {
@@ -233,14 +232,15 @@ static void check_declared(struct declaring *declaring, const toni_option *const
     }
     if (option->type == TONI_TYPE_DURATION || option->type == TONI_TYPE_SIZE)
         check_quantities(declaring);
-    if (declaring->is_good == was_good && (option->flags & TONI_REQUIRED) == 0)
+    if (declaring->is_good && (option->flags & TONI_REQUIRED) == 0)
         check_default(declaring);
 }
 
 bool options_check_declared(const toni_option *const *declared, const char *path,
                             const struct value *at, struct fault_list *faults)
 {
-    struct declaring declaring = {.path = path, .at = at, .faults = faults, .is_good = true};
+    struct declaring declaring = {.path = path, .at = at, .faults = faults};
+    bool is_good = true;
 
     for (size_t i = 0; declared && declared[i]; i++) {
         if (i == OPTIONS_MAX) {
@@ -252,9 +252,11 @@ bool options_check_declared(const toni_option *const *declared, const char *path
         }
         declaring.number = i;
         declaring.option = declared[i];
+        declaring.is_good = true;
         check_declared(&declaring, declared);
+        is_good = is_good && declaring.is_good;
     }
-    return declaring.is_good;
+    return is_good;
 }
 
 /* --- What gateways.conf sets */
@@ -299,15 +301,16 @@ static void describe_found(const struct value *setting, uint32_t type, bool is_o
 {
     const enum value_type found = value_type(setting);
 
-    if (found == VALUE_STRING)
+    if (found == VALUE_STRING) {
         (void)snprintf(text, SHOWN_SIZE, "%s`%s`", is_quoted(type) ? "" : "the string ",
                        value_string(setting));
-    else if (is_of_type && found == VALUE_INT)
+    } else if (is_of_type && found == VALUE_INT) {
         (void)snprintf(text, SHOWN_SIZE, "%" PRId64, value_int(setting));
-    else if (is_of_type && found == VALUE_DOUBLE)
+    } else if (is_of_type && found == VALUE_DOUBLE) {
         (void)snprintf(text, SHOWN_SIZE, "%g", value_double(setting));
-    else
+    } else {
         (void)snprintf(text, SHOWN_SIZE, "%s", value_type_name(found));
+    }
 }
 
 static void check_setting(const struct section *section, const toni_option *option,

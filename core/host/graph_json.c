@@ -4,6 +4,7 @@
  *                     "imports": [ name ], "exports": [ name ] } ],
  *     "instances": [ { "name", "kind": "gateway", "service" or "gateway and service", "module",
  * "library", "path": null if it answers nowhere, "provides": null or { "interface", "version" },
+ *                      "guards": [ name of an instance ], in the order in which they are asked,
  *                      "gets": [ { "interface", "version", "optional",
  *                                  "from": null or { "module", "instance", "version" } } ] } ] }
  *
@@ -94,11 +95,13 @@ static json_t *instance_to_json(const struct graph *graph, size_t number)
     const toni_plugin *plugin = &setup->plugin->descriptor;
     json_t *library = json_string(setup->plugin->path);
 
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "name", setup->name, "kind",
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", setup->name, "kind",
                      kinds_name(plugin->kind), "module", setup->module, "library",
                      library ? library : json_null(), "path",
                      setup->path.size > 0 ? text(setup->path) : json_null(), "provides",
-                     provides_to_json(plugin->provides), "gets", injections_to_json(graph, number));
+                     provides_to_json(plugin->provides), "guards",
+                     names_to_json(setup->guards, setup->guard_count), "gets",
+                     injections_to_json(graph, number));
 }
 
 static json_t *graph_to_json(const struct graph *graph)

@@ -50,6 +50,10 @@ static void print_instance(const struct graph *graph, size_t number, FILE *out)
     if (plugin->provides)
         (void)fprintf(out, "    provides  %.*s/%" PRIu32 "\n", TONI_STR_ARG(plugin->provides->name),
                       plugin->provides->version);
+    if (setup->guard_count > 0) {
+        print_names("    guards    ", setup->guards, setup->guard_count, out);
+        (void)fputs("\n", out);
+    }
     for (size_t i = 0; plugin->needs && plugin->needs[i]; i++)
         print_injection(graph, &graph->injections[number][i], plugin->needs[i], out);
 }

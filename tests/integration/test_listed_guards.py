@@ -2,6 +2,7 @@
 lists, the gateway's own last; the first refusal decides; one that waits holds up nobody."""
 
 import asyncio
+import json
 import time
 import unittest
 import urllib.parse
@@ -120,6 +121,15 @@ class Listed(unittest.TestCase):
 
 
 class TestListed(Listed):
+    def test_check_shows_them(self):
+        conf = self.start(TOKENS, echo("tokens")).conf
+        self.assertIn("\n    guards    tokens\n", run_toni("check", "-c", conf).stdout)
+        graph = json.loads(run_toni("check", "-f", "json", "-c", conf).stdout)
+        instances = graph["instances"]
+        self.assertEqual(
+            {one["name"]: one["guards"] for one in instances}, {"tokens": [], "echo": ["tokens"]}
+        )
+
     def test_who_is_let_in(self):
         host = self.start(TOKENS, echo("tokens"))
 

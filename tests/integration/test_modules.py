@@ -99,7 +99,7 @@ class TestModules(unittest.TestCase):
             {
                 "name": "greeter", "kind": "service", "module": "back",
                 "library": os.path.join(FIXTURES, "greeter_2.so"), "path": None,
-                "provides": {"interface": "greeter", "version": 2}, "gets": [],
+                "provides": {"interface": "greeter", "version": 2}, "guards": [], "gets": [],
             },
         )
         self.assertEqual(

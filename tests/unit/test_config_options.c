@@ -234,6 +234,22 @@ START_TEST(what_can_not_be_declared)
 }
 END_TEST
 
+START_TEST(each_that_can_not_be_declared_is_told)
+{
+    static const toni_option missing = {
+        .struct_size = sizeof missing, .type = TONI_TYPE_BOOL, .name = {.data = NULL, .size = 1}};
+    static const toni_option small = {.struct_size = 8};
+    struct value *at = value_group_create((struct value_place){.file = "x.conf", .line = 9});
+
+    ck_assert(!options_check_declared(
+        TONI_OPTIONS(TONI_OPTION_BOOL("a", 1, ""), &small, &missing, TONI_OPTION_BOOL("b", 1, "")),
+        "/x.so", at, &faults));
+    ck_assert_uint_eq(faults.count, 2);
+    fault_list_finish(&faults);
+    value_destroy(at);
+}
+END_TEST
+
 START_TEST(a_list_without_an_end)
 {
     static const toni_option *many[OPTIONS_MAX + 2];
@@ -299,6 +315,7 @@ int main(void)
     tcase_add_test(cases, one_that_must_be_set);
     tcase_add_test(cases, a_plugin_without_options);
     tcase_add_test(cases, what_can_not_be_declared);
+    tcase_add_test(cases, each_that_can_not_be_declared_is_told);
     tcase_add_test(cases, a_list_without_an_end);
     tcase_add_test(cases, quantities);
     suite_add_tcase(suite, cases);
