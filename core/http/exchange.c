@@ -117,35 +117,10 @@ static int32_t exchange_header(const toni_exchange *exchange, toni_str name, ton
 
 /* --- The answer */
 
-/* What the host or libmicrohttpd sets. */
-static bool is_reserved(toni_str name)
-{
-    static const char *const names[] = {"Connection", "Content-Length",    "Content-Type",
-                                        "Date",       "Transfer-Encoding", "Trailer",
-                                        "Upgrade"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strlen(names[i]) == name.size && strncasecmp(names[i], name.data, name.size) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* RFC 9110, section 5.5; one without a value is of no use, and libmicrohttpd refuses it. */
-static bool value_is_legal(toni_str value)
-{
-    if (!value.data || value.size == 0 || value.data[0] == ' ' || value.data[value.size - 1] == ' ')
-        return false;
-    for (size_t i = 0; i < value.size; i++) {
-        unsigned char byte = (unsigned char)value.data[i];
-        if (byte < ' ' || byte == 0x7f)
-            return false;
-    }
-    return true;
-}
-
+/* One without a value is of no use, and libmicrohttpd refuses it. */
 int32_t http_exchange_add_field(toni_exchange *exchange, toni_str name, toni_str value)
 {
-    if (name.size == 0 || !token_valid(name) || is_reserved(name) || !value_is_legal(value))
+    if (!token_valid(name) || field_is_managed(name) || !field_value_valid(value))
         return TONI_ERR_INVALID;
     struct http_field *fields =
         reallocarray(exchange->fields, exchange->field_count + 1, sizeof *fields);
@@ -165,7 +140,7 @@ int32_t http_exchange_add_field(toni_exchange *exchange, toni_str name, toni_str
 int32_t http_answer_make(struct http_answer *answer, uint32_t status, toni_str content_type,
                          toni_str body)
 {
-    if (status < 200 || status > 599 || (content_type.size > 0 && !value_is_legal(content_type)))
+    if (status < 200 || status > 599 || (content_type.size > 0 && !field_value_valid(content_type)))
         return TONI_ERR_INVALID;
     struct buffer content;
     buffer_init(&content);

@@ -109,34 +109,16 @@ static int32_t request_value(const toni_request *request, toni_str name, toni_st
 /* What the handshake's answer has of its own. */
 static bool is_own(toni_str name)
 {
-    static const char *const names[] = {"Connection", "Content-Length",    "Content-Type", "Date",
-                                        "Trailer",    "Transfer-Encoding", "Upgrade"};
     static const char websocket[] = "Sec-WebSocket-";
     const size_t size = sizeof websocket - 1;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (field_equal(name, names[i]))
-            return true;
-    }
-    return name.size >= size && strncasecmp(name.data, websocket, size) == 0;
-}
-
-/* RFC 9110, section 5.5. */
-static bool is_field_value(toni_str value)
-{
-    if (value.size == 0 || !value.data || value.data[0] == ' ' || value.data[value.size - 1] == ' ')
-        return false;
-    for (size_t i = 0; i < value.size; i++) {
-        const unsigned char byte = (unsigned char)value.data[i];
-        if (byte < ' ' || byte == 0x7f)
-            return false;
-    }
-    return true;
+    return field_is_managed(name) ||
+           (name.size >= size && strncasecmp(name.data, websocket, size) == 0);
 }
 
 static int32_t guard_add_header(const toni_request *request, toni_str name, toni_str value)
 {
     int32_t error;
-    if (!token_valid(name) || is_own(name) || !is_field_value(value))
+    if (!token_valid(name) || is_own(name) || !field_value_valid(value))
         return TONI_ERR_INVALID;
     struct guard_notes *notes = open_notes(request, &error);
     if (!notes)

@@ -40,6 +40,29 @@ bool field_equal(toni_str text, const char *other)
            (text.size == 0 || strncasecmp(text.data, other, text.size) == 0);
 }
 
+bool field_value_valid(toni_str value)
+{
+    if (!value.data || value.size == 0 || value.data[0] == ' ' || value.data[value.size - 1] == ' ')
+        return false;
+    for (size_t i = 0; i < value.size; i++) {
+        const unsigned char byte = (unsigned char)value.data[i];
+        if (byte < ' ' || byte == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+bool field_is_managed(toni_str name)
+{
+    static const char *const names[] = {"Connection", "Content-Length",    "Content-Type", "Date",
+                                        "Trailer",    "Transfer-Encoding", "Upgrade"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (field_equal(name, names[i]))
+            return true;
+    }
+    return false;
+}
+
 /* Takes off what stands before the next @p separator, or all. */
 static toni_str take_until(toni_str *rest, char separator)
 {

@@ -17,6 +17,14 @@ toni_str field_trim(toni_str text);
 /** Tells whether two texts are the same, if case makes no difference. */
 bool field_equal(toni_str text, const char *other);
 
+/** Tells whether @p value may be sent as a header field's (RFC 9110, section 5.5); not empty, and
+ * without blanks around it. */
+bool field_value_valid(toni_str value);
+
+/** Tells whether a field is set by who writes answers, so that no plugin may: it says how the
+ * message is framed, what the connection is for, or when the answer was made. */
+bool field_is_managed(toni_str name);
+
 /** Takes the next element off a comma-separated list; empty ones are skipped. Knows no quotes.
  * @param list     What is left; moved on.
  * @param element  Set to the element, without white space around it.

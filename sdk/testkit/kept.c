@@ -76,16 +76,6 @@ void toni_fake_exchange_drain(toni_fake_exchange *exchange)
                             TONI_STREAM_DRAINED);
 }
 
-/* A value of a header field. */
-static int is_type(toni_str type)
-{
-    for (size_t i = 0; i < type.size; i++) {
-        if ((unsigned char)type.data[i] < ' ' || type.data[i] == 0x7f)
-            return 0;
-    }
-    return 1;
-}
-
 static int32_t exchange_begin(toni_context *context, toni_exchange_id id, uint32_t status,
                               toni_str content_type, toni_stream_fn notify, void *data,
                               toni_release_fn release)
@@ -95,7 +85,8 @@ static int32_t exchange_begin(toni_context *context, toni_exchange_id id, uint32
     const int has_content =
         status >= 200 && status <= 599 && status != 204 && status != 205 && status != 304;
     int32_t refusal = exchange ? TONI_OK : TONI_ERR_NOT_FOUND;
-    if (!has_content || !is_type(content_type) || (exchange && exchange->is_stream))
+    const int has_type = content_type.size == 0 || toni_fake_is_field_value(content_type);
+    if (!has_content || !has_type || (exchange && exchange->is_stream))
         refusal = TONI_ERR_INVALID;
     fake_record(host, "begin %" PRIu64 " %u %.*s\n", id, status, TONI_STR_ARG(content_type));
     const int32_t result = fake_answer(host, "begin", refusal);

@@ -28,17 +28,6 @@ static int is_token(toni_str text)
     return text.size > 0;
 }
 
-static int is_field_value(toni_str value)
-{
-    if (value.size == 0 || value.data[0] == ' ' || value.data[value.size - 1] == ' ')
-        return 0;
-    for (size_t i = 0; i < value.size; i++) {
-        if ((unsigned char)value.data[i] < ' ' || value.data[i] == 0x7f)
-            return 0;
-    }
-    return 1;
-}
-
 static int is_own_field(toni_str name)
 {
     static const char *const names[] = {"Connection", "Content-Length",    "Content-Type", "Date",
@@ -137,7 +126,7 @@ static int32_t guard_add_header(const toni_request *request, toni_str name, toni
 {
     toni_fake_host *host = host_of(request);
     const int may_be = takes_notes(client_of_request(request)) && is_token(name) &&
-                       !is_own_field(name) && is_field_value(value);
+                       !is_own_field(name) && toni_fake_is_field_value(value);
     fake_record(host, "guard_header %.*s: %.*s\n", TONI_STR_ARG(name),
                 value.size <= sizeof host->calls / 4 ? (int)value.size : 0,
                 value.data ? value.data : "");
@@ -191,15 +180,6 @@ static int may_refuse_with(uint32_t status)
     return 0;
 }
 
-static int has_control(toni_str text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
-            return 1;
-    }
-    return 0;
-}
-
 static int32_t guard_refuse(const toni_request *request, uint32_t status, toni_str text)
 {
     toni_fake_host *host = host_of(request);
@@ -207,7 +187,7 @@ static int32_t guard_refuse(const toni_request *request, uint32_t status, toni_s
     fake_record(host, "guard_refuse %" PRIu32 " %.*s\n", status, is_too_big ? 0 : (int)text.size,
                 text.data ? text.data : "");
     if (!takes_notes(client_of_request(request)) || !may_refuse_with(status) || text.size == 0 ||
-        !text.data || has_control(text) || !toni_fake_is_utf8(text))
+        !text.data || !toni_fake_is_utf8(text) || toni_fake_has_control(text))
         return TONI_ERR_INVALID;
     return is_too_big ? TONI_ERR_TOO_BIG : fake_answer(host, "guard_refuse", TONI_ERR_FORBIDDEN);
 }

@@ -1,6 +1,6 @@
-/* What a host refuses, as the fake host does: names of rooms, texts, close codes, sizes. Internal
- * to the test kit, which is built without the host's own code; the host's tests compare the two,
- * row by row (tests/unit/test_testkit_rules.c). */
+/* What a host refuses, as the fake host does: names of rooms, texts, header fields, close codes,
+ * sizes. Internal to the test kit, which is built without the host's own code; the host's tests
+ * compare the two, row by row (tests/unit/test_testkit_rules.c). */
 #ifndef TONI_TESTKIT_RULES_H
 #define TONI_TESTKIT_RULES_H
 
@@ -49,15 +49,32 @@ static inline int toni_fake_is_utf8(toni_str text)
     return 1;
 }
 
+/** @return Whether there is a control character in a text: below U+0020, or U+007F to U+009F. */
+static inline int toni_fake_has_control(toni_str text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        const unsigned char byte = (unsigned char)text.data[i];
+        const unsigned char next = i + 1 < text.size ? (unsigned char)text.data[i + 1] : 0xFF;
+        if (byte < 0x20 || byte == 0x7F || (byte == 0xC2 && next < 0xA0)) /* U+0080 to U+009F */
+            return 1;
+    }
+    return 0;
+}
+
 /** @return Whether a host takes it as the name of a room. */
 static inline int toni_fake_is_room(toni_str name)
 {
-    if (name.size < 1 || name.size > 255 || !toni_fake_is_utf8(name))
+    return name.size >= 1 && name.size <= 255 && toni_fake_is_utf8(name) &&
+           !toni_fake_has_control(name);
+}
+
+/** @return Whether a host takes it as the value of a header field. */
+static inline int toni_fake_is_field_value(toni_str value)
+{
+    if (!value.data || value.size == 0 || value.data[0] == ' ' || value.data[value.size - 1] == ' ')
         return 0;
-    for (size_t i = 0; i < name.size; i++) {
-        const unsigned char byte = (unsigned char)name.data[i];
-        const unsigned char next = i + 1 < name.size ? (unsigned char)name.data[i + 1] : 0xFF;
-        if (byte < 0x20 || byte == 0x7F || (byte == 0xC2 && next < 0xA0)) /* U+0080 to U+009F */
+    for (size_t i = 0; i < value.size; i++) {
+        if ((unsigned char)value.data[i] < ' ' || value.data[i] == 0x7F)
             return 0;
     }
     return 1;

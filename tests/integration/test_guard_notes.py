@@ -79,6 +79,7 @@ class TestNotes(HostTestCase):
             ("many", "TONI_ERR_LIMIT"),
             ("no reason", "TONI_ERR_INVALID"),
             ("status", "TONI_ERR_INVALID"),
+            ("control", "TONI_ERR_INVALID"),
         ):
             with self.subTest(call=call):
                 self.host.wait_log(msg="%s: %s" % (call, result), instance="notes")

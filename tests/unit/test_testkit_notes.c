@@ -59,7 +59,7 @@ START_TEST(what_a_host_refuses_is_refused)
         "missing: TONI_ERR_NOT_FOUND", "split: TONI_ERR_INVALID",    "field: TONI_ERR_INVALID",
         "empty: TONI_ERR_INVALID",     "own: TONI_ERR_INVALID",      "upgrade: TONI_ERR_INVALID",
         "long: TONI_ERR_INVALID",      "protocol: TONI_ERR_INVALID", "many: TONI_ERR_LIMIT",
-        "no reason: TONI_ERR_INVALID", "status: TONI_ERR_INVALID",
+        "no reason: TONI_ERR_INVALID", "status: TONI_ERR_INVALID",   "control: TONI_ERR_INVALID",
     };
     toni_fake_client_set_parameter(&client, "table", "yes");
     ck_assert_int_eq(toni_fake_client_connect(&client), TONI_OK);

@@ -1,7 +1,9 @@
 /* The rules of the test kit beside those of the host, row by row: what one refuses the other does.
  */
+#include "base/utf8.h"
 #include "rooms/rules.h"
 #include "toni_testkit_rules.h"
+#include "ws/field.h"
 #include "ws/frame.h"
 
 #include <check.h>
@@ -64,6 +66,9 @@ static void compare_text(toni_str text)
 
     compare(toni_fake_is_room(text), room_name_valid(text), text);
     compare(toni_fake_is_close(1000, text), close_valid(1000, text), text);
+    compare(toni_fake_is_field_value(text), field_value_valid(text), text);
+    if (utf8_valid(text.data, text.size))
+        compare(toni_fake_has_control(text), utf8_has_control(text.data, text.size), text);
     compare(toni_fake_message_check(&message, TONI_FAKE_SEND_MAX),
             message_check(&message, TONI_FAKE_SEND_MAX), text);
 }
