@@ -8,38 +8,26 @@
  *                    "default": null if it is required, "least" and "most": null without a range;
  *                    of a duration or size all three are texts } ] }
  *
- * A lack of memory shows at the end of each object, as in graph_json.c. */
+ * A lack of memory shows at the end of each object or list, as in graph_json.c. */
 #include "host/describe.h"
 
 #include "config/name.h"
 #include "config/options.h"
+#include "host/parts_json.h"
 
 #include <jansson.h>
-
-static json_t *text(toni_str str)
-{
-    return json_stringn(str.data ? str.data : "", str.size);
-}
 
 static json_t *needs_to_json(const toni_dependency *const *needs)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; needs && needs[i]; i++) {
-        (void)json_array_append_new(list, json_pack("{s:o, s:I, s:b}", "interface",
-                                                    text(needs[i]->interface_name), "version",
-                                                    (json_int_t)needs[i]->version, "optional",
-                                                    (needs[i]->flags & TONI_OPTIONAL) != 0));
+        list = list_append_json(list, json_pack("{s:o, s:I, s:b}", "interface",
+                                                text_to_json(needs[i]->interface_name), "version",
+                                                (json_int_t)needs[i]->version, "optional",
+                                                (needs[i]->flags & TONI_OPTIONAL) != 0));
     }
     return list;
-}
-
-static json_t *provides_to_json(const toni_interface *provides)
-{
-    if (!provides)
-        return json_null();
-    return json_pack("{s:o, s:I}", "interface", text(provides->name), "version",
-                     (json_int_t)provides->version);
 }
 
 static json_t *names_to_json(const toni_str *const *names)
@@ -47,7 +35,7 @@ static json_t *names_to_json(const toni_str *const *names)
     json_t *list = json_array();
 
     for (size_t i = 0; names && names[i]; i++)
-        (void)json_array_append_new(list, text(*names[i]));
+        list = list_append_json(list, text_to_json(*names[i]));
     return list;
 }
 
@@ -63,7 +51,7 @@ static json_t *value_to_json(const toni_option *option, int64_t integer, double 
     case TONI_TYPE_DOUBLE:
         return json_real(real);
     default:
-        return text(written);
+        return text_to_json(written);
     }
 }
 
@@ -89,8 +77,8 @@ static json_t *option_to_json(const toni_option *option)
     const bool is_ranged = has_range(option);
 
     return json_pack(
-        "{s:o, s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "name", text(option->name), "type",
-        option_type_word(option->type), "help", text(option->help), "required",
+        "{s:o, s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "name", text_to_json(option->name), "type",
+        option_type_word(option->type), "help", text_to_json(option->help), "required",
         (option->flags & TONI_REQUIRED) != 0, "items",
         option->item_type != 0 ? json_string(option_type_word(option->item_type)) : json_null(),
         "default", default_to_json(option), "least",
@@ -101,30 +89,23 @@ static json_t *option_to_json(const toni_option *option)
                   : json_null());
 }
 
-/* @return NULL on no memory. */
 static json_t *options_to_json(const toni_option *const *options)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; options && options[i]; i++) {
-        if (json_array_append_new(list, option_to_json(options[i]))) {
-            json_decref(list);
-            return NULL;
-        }
-    }
+    for (size_t i = 0; options && options[i]; i++)
+        list = list_append_json(list, option_to_json(options[i]));
     return list;
 }
 
 int describe_print_json(const struct plugin *plugin, FILE *out)
 {
     const toni_plugin *descriptor = &plugin->descriptor;
-    json_t *library = json_string(plugin->path); /* one that is not UTF-8 is null */
     json_t *whole = json_pack(
         "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kinds_name(descriptor->kind),
-        "name", text(descriptor->name), "version", text(descriptor->version), "abi",
+        "name", text_to_json(descriptor->name), "version", text_to_json(descriptor->version), "abi",
         json_sprintf("%d.%u", TONI_ABI_MAJOR, (unsigned)descriptor->abi_minor), "library",
-        library ? library : json_null(), "path",
-        descriptor->path.size > 0 ? text(descriptor->path) : json_null(), "needs",
+        text_or_null(toni_str_of(plugin->path)), "path", text_or_null(descriptor->path), "needs",
         needs_to_json(descriptor->needs), "provides", provides_to_json(descriptor->provides),
         "subprotocols", names_to_json(descriptor->subprotocols), "options",
         options_to_json(descriptor->options));

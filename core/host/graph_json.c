@@ -10,30 +10,22 @@
  *
  * The `instance` of what is built in is null. A library whose path is not UTF-8 is null too.
  * jansson's functions take a NULL for an argument and then fail, so a lack of memory shows at the
- * end of each object. */
+ * end of each object or list. */
 #include "host/graph_report.h"
 
 #include "config/name.h"
+#include "host/parts_json.h"
 
 #include <jansson.h>
 #include <toni/connections.h>
-
-static json_t *text(toni_str str)
-{
-    return json_stringn(str.data ? str.data : "", str.size);
-}
 
 /* @return NULL on no memory, as all below. */
 static json_t *names_to_json(const struct name_at *names, size_t count)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < count; i++) {
-        if (json_array_append_new(list, json_string(names[i].name))) {
-            json_decref(list);
-            return NULL;
-        }
-    }
+    for (size_t i = 0; i < count; i++)
+        list = list_append_json(list, json_string(names[i].name));
     return list;
 }
 
@@ -69,56 +61,39 @@ static json_t *injections_to_json(const struct graph *graph, size_t number)
     json_t *list = json_array();
 
     for (size_t i = 0; needs && needs[i]; i++) {
-        json_t *need = json_pack(
-            "{s:o, s:I, s:b, s:o}", "interface", text(needs[i]->interface_name), "version",
-            (json_int_t)needs[i]->version, "optional", (needs[i]->flags & TONI_OPTIONAL) != 0,
-            "from", source_to_json(graph, &graph->injections[number][i]));
-        if (json_array_append_new(list, need)) {
-            json_decref(list);
-            return NULL;
-        }
+        list =
+            list_append_json(list, json_pack("{s:o, s:I, s:b, s:o}", "interface",
+                                             text_to_json(needs[i]->interface_name), "version",
+                                             (json_int_t)needs[i]->version, "optional",
+                                             (needs[i]->flags & TONI_OPTIONAL) != 0, "from",
+                                             source_to_json(graph, &graph->injections[number][i])));
     }
     return list;
-}
-
-static json_t *provides_to_json(const toni_interface *provides)
-{
-    if (!provides)
-        return json_null();
-    return json_pack("{s:o, s:I}", "interface", text(provides->name), "version",
-                     (json_int_t)provides->version);
 }
 
 static json_t *instance_to_json(const struct graph *graph, size_t number)
 {
     const struct instance_setup *setup = &graph->setups[number];
     const toni_plugin *plugin = &setup->plugin->descriptor;
-    json_t *library = json_string(setup->plugin->path);
 
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", setup->name, "kind",
                      kinds_name(plugin->kind), "module", setup->module, "library",
-                     library ? library : json_null(), "path",
-                     setup->path.size > 0 ? text(setup->path) : json_null(), "provides",
-                     provides_to_json(plugin->provides), "guards",
-                     names_to_json(setup->guards, setup->guard_count), "gets",
+                     text_or_null(toni_str_of(setup->plugin->path)), "path",
+                     text_or_null(setup->path), "provides", provides_to_json(plugin->provides),
+                     "guards", names_to_json(setup->guards, setup->guard_count), "gets",
                      injections_to_json(graph, number));
 }
 
 static json_t *graph_to_json(const struct graph *graph)
 {
-    json_t *modules = json_array();
+    json_t *modules = list_append_json(json_array(), built_in_to_json());
     json_t *instances = json_array();
-    int result = json_array_append_new(modules, built_in_to_json());
 
     for (size_t i = 0; i < graph->config->module_count; i++)
-        result |= json_array_append_new(modules, module_to_json(&graph->config->modules[i]));
+        modules = list_append_json(modules, module_to_json(&graph->config->modules[i]));
     for (size_t i = 0; i < graph->setup_count; i++)
-        result |= json_array_append_new(instances, instance_to_json(graph, i));
-    json_t *whole = json_pack("{s:o, s:o}", "modules", modules, "instances", instances);
-    if (!result)
-        return whole;
-    json_decref(whole);
-    return NULL;
+        instances = list_append_json(instances, instance_to_json(graph, i));
+    return json_pack("{s:o, s:o}", "modules", modules, "instances", instances);
 }
 
 int graph_print_json(const struct graph *graph, FILE *out)

@@ -12,9 +12,9 @@
  *
  * Times are ISO 8601, in UTC. A text that is not UTF-8 is null, but for the `version` of a plugin
  * and paths of files nothing can be. jansson's functions take a NULL for an argument and then fail,
- * so a lack of memory shows at the end of each object. */
+ * so a lack of memory shows at the end of each object or list. */
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "host/parts_json.h"
 #include "host/status.h"
 
 #include <jansson.h>
@@ -28,23 +28,14 @@ static json_t *time_to_json(int64_t wall_ms)
     return json_string(text);
 }
 
-/* @return JSON's null if it is empty or not UTF-8. */
-static json_t *text_or_null(const char *bytes, size_t size)
-{
-    if (size == 0 || !utf8_valid(bytes, size))
-        return json_null();
-    return json_stringn(bytes, size);
-}
-
 static json_t *instance_to_json(const struct status_instance *instance)
 {
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "name", instance->name, "kind",
         instance->kind, "module", instance->module, "namespace", instance->namespace, "path",
-        text_or_null(instance->path.data, instance->path.size), "version",
-        text_or_null(instance->version.data, instance->version.size), "generation",
+        text_or_null(instance->path), "version", text_or_null(instance->version), "generation",
         (json_int_t)instance->generation, "since", time_to_json(instance->since_ms), "library",
-        text_or_null(instance->library, strlen(instance->library)), "clients",
+        text_or_null(toni_str_of(instance->library)), "clients",
         instance->is_gateway ? json_integer((json_int_t)instance->clients) : json_null());
 }
 
@@ -53,28 +44,22 @@ static json_t *reload_to_json(const struct status_report *report)
     if (!report->last_reload)
         return json_null();
     return json_pack("{s:o, s:o}", "time", time_to_json(report->last_reload_ms), "text",
-                     text_or_null(report->last_reload, strlen(report->last_reload)));
+                     text_or_null(toni_str_of(report->last_reload)));
 }
 
 static json_t *report_to_json(const struct status_report *report)
 {
     json_t *instances = json_array();
-    int result = 0;
 
     for (size_t i = 0; i < report->instance_count; i++)
-        result |= json_array_append_new(instances, instance_to_json(&report->instances[i]));
-    json_t *whole =
-        json_pack("{s:s, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:o}", "version",
-                  report->version, "pid", (json_int_t)report->pid, "state", report->state, "since",
-                  time_to_json(report->since_ms), "config",
-                  text_or_null(report->config_path, strlen(report->config_path)), "workers",
-                  (json_int_t)report->workers, "clients", (json_int_t)report->clients, "reloads",
-                  (json_int_t)report->reloads, "last_reload", reload_to_json(report),
-                  "old_libraries", (json_int_t)report->old_libraries, "instances", instances);
-    if (!result)
-        return whole;
-    json_decref(whole);
-    return NULL;
+        instances = list_append_json(instances, instance_to_json(&report->instances[i]));
+    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:o}", "version",
+                     report->version, "pid", (json_int_t)report->pid, "state", report->state,
+                     "since", time_to_json(report->since_ms), "config",
+                     text_or_null(toni_str_of(report->config_path)), "workers",
+                     (json_int_t)report->workers, "clients", (json_int_t)report->clients, "reloads",
+                     (json_int_t)report->reloads, "last_reload", reload_to_json(report),
+                     "old_libraries", (json_int_t)report->old_libraries, "instances", instances);
 }
 
 static int append(const char *bytes, size_t size, void *out)

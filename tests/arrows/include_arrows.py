@@ -35,7 +35,7 @@ ONE_PLACE = {
     "nettle/base64.h": (re.compile(r"core/ws/handshake\.c"), "core/ws/handshake.c", None),
     "nettle/sha1.h": (re.compile(r"core/ws/handshake\.c"), "core/ws/handshake.c", None),
     "jansson.h": (
-        re.compile(r"core/(host/(describe|graph|status)_json|http/page)\.c|(plugins|sdk/events)/.*"),
+        re.compile(r"core/(host/(describe|graph|parts|status)_json|http/page)\.c|(plugins|sdk/events)/.*"),
         "core/host/*_json.c, core/http/page.c, plugins and sdk/events",
         None,
     ),
