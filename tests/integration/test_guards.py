@@ -12,7 +12,6 @@ import socket
 import struct
 import time
 import unittest
-import urllib.request
 
 import websockets
 
@@ -34,6 +33,7 @@ from toni_host import (
     frame,
     gateway,
     main,
+    metrics,
     open_socket,
     request,
     run_toni,
@@ -49,13 +49,6 @@ def later(**more):
 
 def path(by, answer="ok"):
     return "/later?by=%s&answer=%s" % (by, answer)
-
-
-def metrics(host):
-    """The host's figures, by name and labels as they stand there."""
-    with urllib.request.urlopen("http://%s/metrics" % host.admin_address, timeout=DEADLINE) as answer:
-        lines = answer.read().decode().splitlines()
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
 
 
 class Waits:
@@ -106,6 +99,9 @@ class Waits:
 
     def is_silent(self, *socks):
         self.assertEqual(select.select(socks, [], [], 0.05)[0], [])
+
+    def waits(self, outcome):
+        return metrics(self.host)['toni_guard_waits_total{outcome="%s"}' % outcome]
 
 
 @both
@@ -316,9 +312,6 @@ class TestLimits(Waits, unittest.TestCase):
     def figures(self, *wanted):
         found = metrics(self.host)
         return tuple(found["toni_" + name] for name in wanted)
-
-    def waits(self, outcome):
-        return metrics(self.host)['toni_guard_waits_total{outcome="%s"}' % outcome]
 
     def test_after_guard_ms_it_is_503_and_the_decision_comes_too_late(self):
         host = self.start(guard_ms=200 * SLOWNESS)

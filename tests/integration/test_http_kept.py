@@ -2,7 +2,6 @@
 time, or by the host."""
 
 import concurrent.futures
-import http.client
 import signal
 import socket
 import time
@@ -17,6 +16,7 @@ from toni_host import (
     both,
     configuration,
     main,
+    metrics,
     run_toni,
     scaled,
     service,
@@ -41,15 +41,7 @@ class KeptTestCase(HttpTestCase):
         return sock
 
     def metric(self, name):
-        return self.metrics()[name]
-
-    def metrics(self):
-        name, port = self.host.admin_address.rsplit(":", 1)
-        connection = http.client.HTTPConnection(name, int(port), timeout=DEADLINE)
-        text = self.ask("GET", "/metrics", connection=connection).content.decode()
-        connection.close()
-        lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
-        return {name: float(value) for name, value in lines}
+        return metrics(self.host)[name]
 
     def outcome(self, label):
         return self.metric('toni_http_kept_total{outcome="%s"}' % label)

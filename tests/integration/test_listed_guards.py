@@ -6,11 +6,11 @@ import json
 import time
 import unittest
 import urllib.parse
-import urllib.request
 
 import websockets
 import websockets.exceptions
 
+from test_guards import LONG, Waits, later
 from toni_host import (
     DEADLINE,
     Client,
@@ -19,6 +19,7 @@ from toni_host import (
     configuration,
     gateway,
     main,
+    metrics,
     open_socket,
     request,
     run_toni,
@@ -26,12 +27,6 @@ from toni_host import (
 )
 
 TOKENS = service("tokens", "token_guard.so", None)
-LONG = 60000  # of guard_ms: longer than any test takes
-
-
-def later(**more):
-    """A gateway with a guard that waits, and a guard of others."""
-    return gateway("later", "later_gateway.so", "/later", **more)
 
 
 def notes(*guards):
@@ -47,7 +42,7 @@ def url(path, **asked):
     return path + ("?" + urllib.parse.urlencode(asked) if asked else "")
 
 
-class Listed(unittest.TestCase):
+class Listed(Waits, unittest.TestCase):
     workers = 1
 
     def start(self, *providers, module=None, **limits):
@@ -84,6 +79,7 @@ class Listed(unittest.TestCase):
         return sock
 
     def answer_of(self, sock):
+        """With the text of a refusal, which ends the connection."""
         raw = bytearray()
         while not (b"\r\n\r\n" in raw and raw.startswith(b"HTTP/1.1 101")):
             part = sock.recv(65536)
@@ -92,27 +88,6 @@ class Listed(unittest.TestCase):
             raw += part
         self.assertTrue(raw, "closed without an answer")
         return Response(bytes(raw))
-
-    def controls(self):
-        client = Client(self.host.address, "/later?by=guard")
-        self.addCleanup(client.sock.close)
-        return client
-
-    def wait_for(self, control, waiting, cancelled=0):
-        end = time.monotonic() + DEADLINE
-        wanted = "%d waiting, %d cancelled" % (waiting, cancelled)
-        while (found := control.ask("count")) != wanted:
-            if time.monotonic() > end:
-                self.fail("found %s, expected %s" % (found, wanted))
-            time.sleep(0.005)
-
-    def waits(self, outcome):
-        with urllib.request.urlopen(
-            "http://%s/metrics" % self.host.admin_address, timeout=DEADLINE
-        ) as answer:
-            lines = answer.read().decode().splitlines()
-        name = 'toni_guard_waits_total{outcome="%s"} ' % outcome
-        return next(int(line[len(name) :]) for line in lines if line.startswith(name))
 
     def reload(self, *providers, **limits):
         with open(self.host.conf, "w", encoding="utf-8") as out:
@@ -150,10 +125,7 @@ class TestListed(Listed):
         self.assertEqual(answer.headers["www-authenticate"], "Bearer")
         answer = self.refused("/echo?token=mallory")
         self.assertEqual((answer.status, answer.body), (429, b"not so often, mallory\n"))
-        with urllib.request.urlopen(
-            "http://%s/metrics" % host.admin_address, timeout=DEADLINE
-        ) as figures:
-            self.assertIn('toni_handshakes_refused_total{status="429"} 2\n', figures.read().decode())
+        self.assertEqual(metrics(host)['toni_handshakes_refused_total{status="429"}'], 2)
         host.stop()
 
     def test_a_value_reaches_on_connect(self):

@@ -3,11 +3,10 @@
 import asyncio
 import json
 import unittest
-import urllib.request
 
 import websockets
 
-from toni_host import DEADLINE, FIXTURES, Client, Host, gateway, main, run_toni
+from toni_host import DEADLINE, FIXTURES, Client, Host, gateway, main, metrics_text, run_toni
 
 
 def probe(name):
@@ -49,12 +48,6 @@ class TestNamespaces(unittest.TestCase):
         if room:
             self.assertEqual(client.ask("join:" + room), "ok")
         return client
-
-    def metrics(self):
-        with urllib.request.urlopen(
-            "http://%s/metrics" % self.host.admin_address, timeout=DEADLINE
-        ) as answer:
-            return answer.read().decode()
 
     def test_a_room_is_its_namespace_s(self):
         self.start(QUIZ, POLL, OPEN)
@@ -100,7 +93,7 @@ class TestNamespaces(unittest.TestCase):
         first, second = self.client("/quiz", "L1"), self.client("/open", "L1")
         self.assertEqual(first.ask("join:L2"), "ok")
         self.assertEqual(second.ask("count"), "count=1")
-        metrics = self.metrics()
+        metrics = metrics_text(self.host)
         for line in (
             "toni_rooms 3", 'toni_namespace_rooms{namespace=""} 1', 'toni_namespace_rooms{namespace="games"} 2',
         ):
@@ -187,7 +180,7 @@ class TestNamespaces(unittest.TestCase):
                 self.assertEqual(await ask(opened, "getmeta:L1"), "metadata=")
                 self.assertEqual(await ask(opened, "setmeta:L1:" + "x" * 1025), "TONI_ERR_TOO_BIG")
                 self.assertEqual(await ask(opened, "setmeta:L1:" + "x" * 1024), "ok")
-                self.assertIn("toni_room_metadata_bytes %d\n" % (64 + 5 + 64 + 1024), self.metrics())
+                self.assertIn("toni_room_metadata_bytes %d\n" % (64 + 5 + 64 + 1024), metrics_text(self.host))
                 self.assertEqual(await ask(opened, "getmeta:L1"), "metadata=" + "x" * 1024)
                 self.assertEqual(await ask(opened, "setmeta:L1:"), "ok")
                 self.assertEqual(await ask(opened, "getmeta:L1"), "metadata=")
@@ -201,7 +194,7 @@ class TestNamespaces(unittest.TestCase):
                 self.assertEqual(await ask(poll, "getmeta:L1"), "TONI_ERR_NOT_FOUND")
                 self.assertEqual(await ask(poll, "join:L1"), "ok")
                 self.assertEqual(await ask(poll, "getmeta:L1"), "metadata=")
-                self.assertIn("toni_room_metadata_bytes 0\n", self.metrics())
+                self.assertIn("toni_room_metadata_bytes 0\n", metrics_text(self.host))
 
         asyncio.run(asyncio.wait_for(talk(), DEADLINE))
 

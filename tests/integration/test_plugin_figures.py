@@ -3,9 +3,8 @@
 import shutil
 import subprocess
 import unittest
-import urllib.request
 
-from toni_host import DEADLINE, ECHO, Client, Host, configuration, gateway, main, run_toni
+from toni_host import DEADLINE, ECHO, Client, Host, configuration, gateway, main, metrics_text, run_toni
 
 
 def counting(name, **options):
@@ -32,12 +31,8 @@ class TestPluginFigures(unittest.TestCase):
         self.addCleanup(client.drop)
         return client
 
-    def metrics(self):
-        with urllib.request.urlopen("http://%s/metrics" % self.host.admin_address, timeout=DEADLINE) as answer:
-            return answer.read().decode()
-
     def own(self):
-        return [line for line in self.metrics().splitlines() if line.startswith("counting_")]
+        return [line for line in metrics_text(self.host).splitlines() if line.startswith("counting_")]
 
     def say(self, client, *texts):
         for text in texts:
@@ -71,7 +66,7 @@ class TestPluginFigures(unittest.TestCase):
         )
         self.assertTrue(shutil.which("promtool"), "there is no promtool: scripts/setup test installs it")
         found = subprocess.run(
-            ["promtool", "check", "metrics"], input=self.metrics(), capture_output=True, text=True, timeout=DEADLINE
+            ["promtool", "check", "metrics"], input=metrics_text(self.host), capture_output=True, text=True, timeout=DEADLINE
         )
         self.assertEqual((found.returncode, found.stdout, found.stderr), (0, "", ""))
 
@@ -91,7 +86,7 @@ class TestPluginFigures(unittest.TestCase):
         self.assertFalse([line for line in self.own() if 'instance="a"' in line])
         self.configure()
         self.reload()
-        self.assertNotIn("counting_", self.metrics())
+        self.assertNotIn("counting_", metrics_text(self.host))
         self.configure(counting("a"))
         self.reload()
         self.assertIn('counting_messages_total{instance="a"} 0', self.own())

@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.request
 import zlib
 
 BUILD = os.environ.get("TONI_BUILD")
@@ -550,6 +551,17 @@ def exchange(address, data, deadline=DEADLINE, source=None):
                 break
             raw += part
     return Response(bytes(raw)) if raw else None
+
+
+def metrics_text(host):
+    with urllib.request.urlopen("http://%s/metrics" % host.admin_address, timeout=DEADLINE) as answer:
+        return answer.read().decode()
+
+
+def metrics(host):
+    """The host's figures, by name and labels as they stand there."""
+    lines = [line.rsplit(" ", 1) for line in metrics_text(host).splitlines() if line[0] != "#"]
+    return {name: float(value) for name, value in lines}
 
 
 class Refused(Exception):
