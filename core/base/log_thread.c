@@ -33,8 +33,7 @@ static struct {
     bool is_ending;
     atomic_bool is_writing; /* the thread has a line in hand */
     pthread_t thread;
-    uint64_t
-        refused; /* lines that stderr did not take, since the last that it took; the thread's */
+    uint64_t refused; /* lines, since the last that stderr took; the thread's */
     _Atomic uint64_t lost;
 } writer = {.ring.lock = PTHREAD_MUTEX_INITIALIZER};
 

@@ -96,8 +96,8 @@ int32_t gateway_on_connect(struct gateway_client *served)
     served->generation = served->slot->generation;
     if (instance)
         result = instance_on_connect(instance, served->client);
-    if (result !=
-        TONI_OK) /* no callback follows: it carries nothing that a swap would have to mind */
+    /* No callback follows: it carries nothing that a swap would have to mind. */
+    if (result != TONI_OK)
         release(instance, served->client);
     slot_exit(served->slot);
     return result;

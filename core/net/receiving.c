@@ -267,8 +267,8 @@ static uint8_t *join_rest(struct connection *connection, uint8_t *read, size_t *
 void receiving_begin(struct connection *connection)
 {
     connection->read_shift = FIRST_READ_SHIFT;
-    turn_share_begin(
-        &connection->served.worker->share); /* frames may have come with the handshake */
+    /* Frames may have come with the handshake. */
+    turn_share_begin(&connection->served.worker->share);
 }
 
 /* After a read that filled its buffer. */

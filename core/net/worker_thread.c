@@ -60,8 +60,8 @@ static void on_turn_end(uv_prepare_t *prepare)
     lane_turn(worker->lane);
     worker_flushed(worker);
     relieved_tell(worker);
-    dispatch_resume(
-        worker); /* behind what others have led to; what this leads to is flushed next */
+    /* Behind what others have led to; what this leads to is flushed next. */
+    dispatch_resume(worker);
     count_turn(worker);
     if (worker->stopped)
         return;

@@ -5,9 +5,8 @@
 #include <string.h>
 
 #define CAPACITY_FIRST 64u
-#define CAPACITY_MOST                                                                              \
-    65536u /* an instance has no more tasks, and each of these may have a timer                    \
-            */
+/* An instance has no more tasks, and each of these may have a timer. */
+#define CAPACITY_MOST 65536u
 
 static uint32_t bucket_of(const toni_events *events, toni_client_id client)
 {

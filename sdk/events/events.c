@@ -7,9 +7,9 @@
 
 #define INFLIGHT 32
 #define TIMEOUT_MS 30000
-#define DEPTH_MOST                                                                                 \
-    64              /* of JSON: far more than data of a plugin has, far less than a stack bears    \
-                     */
+/* Of JSON: far more than data of a plugin has, far less than a stack bears. */
+#define DEPTH_MOST 64
+
 #define SHOWN 64    /* bytes of what a client sent that an answer repeats */
 #define ID_MOST 256 /* bytes: a call that waits for its answer keeps its id */
 
