@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/log_thread.h"
+#include "base/process_end.h"
 #include "host/service_notify.h"
 
 #include <unistd.h>
@@ -112,7 +113,7 @@ static void on_second_signal(void *data, int number)
     log_thread_seize(LAST_WORDS_MS);
     if (atomic_load(&host->is_loaded)) /* while it loads, the copies are the main thread's */
         copy_store_empty(&host->loading.loader.copies);
-    _exit(EXIT_FAULT);
+    process_end(EXIT_FAULT);
 }
 
 static void on_hangup(void *data)

@@ -4,6 +4,7 @@
 #include "host/crash.h"
 
 #include "base/log_thread.h"
+#include "base/process_end.h"
 #include "base/signal_stack.h"
 #include "host/run.h"
 #include "instance/instance.h"
@@ -249,6 +250,7 @@ static void on_crash(int number, siginfo_t *info, void *context)
         write_signal(number, info);
         write_backtrace(context);
         (void)alarm(0); /* a core dump takes its time */
+        process_keep_counts();
     }
     hand_back(number, info);
 }
@@ -277,7 +279,7 @@ static _Noreturn void end_with(const char *message)
 
     log_thread_seize(LAST_WORDS_MS);
     log_thread_write_now(LOG_LEVEL_ERROR, message, fields, count);
-    _exit(EXIT_FAULT);
+    process_end(EXIT_FAULT);
 }
 
 static void on_exit_called(void)

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/log_stderr.h"
 #include "base/log_thread.h"
+#include "base/process_end.h"
 #include "config/name.h"
 #include "host/crash.h"
 #include "host/descriptors.h"
@@ -168,7 +169,7 @@ static void end_at_once(struct host *host)
     signals_stop(&host->signals); /* the handler of a second signal uses the loader */
     plugin_loader_finish(&host->loading.loader);
     (void)log_thread_flush(LAST_WORDS_MS);
-    _exit(EXIT_FAULT);
+    process_end(EXIT_FAULT);
 }
 
 static void unmake(struct host *host)
@@ -298,6 +299,6 @@ finish:
     log_thread_stop(LAST_WORDS_MS);
     crash_expect_exit();
     if (is_stuck) /* exit() would wait for the lock that dlopen holds */
-        _exit(EXIT_FAULT);
+        process_end(EXIT_FAULT);
     return code;
 }

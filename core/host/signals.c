@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/log_limit.h"
+#include "base/process_end.h"
 #include "host/crash.h"
 
 #include <signal.h>
@@ -128,7 +129,7 @@ static volatile sig_atomic_t exit_code_in_time;
 static void on_alarm(int number)
 {
     (void)number;
-    _exit(exit_code_in_time);
+    process_end(exit_code_in_time);
 }
 
 void signals_end_within(unsigned seconds, int exit_code)

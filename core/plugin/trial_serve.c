@@ -2,6 +2,7 @@
 #include "plugin/trial.h"
 
 #include "base/buffer.h"
+#include "base/process_end.h"
 #include "plugin/descriptor_bytes.h"
 #include "plugin/library_map.h"
 
@@ -22,13 +23,13 @@ static void say(enum trial_word word, uint32_t number, const char *bytes, size_t
     buffer_init(&text);
     if (size > TRIAL_SIZE_MAX || buffer_append(&text, &head, sizeof head) ||
         buffer_append(&text, bytes, size))
-        _exit(1); /* without its last word the host knows */
+        process_end(1); /* without its last word the host knows */
     for (size_t sent = 0; sent < text.length;) {
         const ssize_t more = send(TRIAL_FD, text.bytes + sent, text.length - sent, MSG_NOSIGNAL);
         if (more < 0 && errno == EINTR)
             continue;
         if (more < 0)
-            _exit(1); /* the host is gone, or a constructor has closed the socket */
+            process_end(1); /* the host is gone, or a constructor has closed the socket */
         sent += (size_t)more;
     }
     buffer_finish(&text);
@@ -100,7 +101,7 @@ void trial_serve(void)
     buffer_init(&text);
     if (!place || read_all(&text)) {
         (void)fputs("toni: this is for the host's own use\n", stderr);
-        _exit(2);
+        process_end(2);
     }
     uint32_t number = 0;
     for (const char *copy = text.bytes; copy < text.bytes + text.length - 1; number++) {
@@ -111,5 +112,5 @@ void trial_serve(void)
         copy = path + strlen(path) + 1;
     }
     say(TRIAL_END, number, NULL, 0);
-    _exit(0);
+    process_end(0);
 }

@@ -1,12 +1,14 @@
 """The log where nobody reads it, where a flood comes, where stderr is closed, and under systemd; and
 that a second signal ends the host whatever any of it is at."""
 
+import array
 import fcntl
 import os
 import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 
@@ -186,14 +188,25 @@ class TestSecondSignalAtTheStart(unittest.TestCase):
         self.assertEqual(host.wait_exit(), 1)
 
     def test_also_while_a_fault_of_the_configuration_waits_for_stderr(self):
-        _, writing = full_pipe(self)
-        host = Unread(self, lambda address: "nonsense = 1;", writing)
-        # Its main thread, that of the log and that of the signals: from then on it listens to them.
-        tasks = "/proc/%d/task" % host.process.pid
-        self.wait_until(host.process, lambda: len(os.listdir(tasks)) >= 3)
+        """There are more faults than the pipe takes: once it is full, the main thread waits inside of
+        stdio, whose lock it holds."""
+        reading, writing = small_pipe(self)
+        faults = "".join("nonsense_%03d = 1;\n" % number for number in range(100))
+        host = Unread(self, lambda address: faults, writing)
+        self.wait_until(host.process, lambda: self.waits_to_write(host.process, reading))
         host.process.send_signal(signal.SIGTERM)
         host.process.send_signal(signal.SIGINT)
         self.assertEqual(host.wait_exit(), 1)
+
+    LONGEST_FAULT = 512
+
+    def waits_to_write(self, process, reading):
+        """Whether the pipe has no room for one more fault, and the main thread sleeps."""
+        waiting = array.array("i", [0])
+        fcntl.ioctl(reading, termios.FIONREAD, waiting)
+        with open("/proc/%d/stat" % process.pid, encoding="utf-8") as stat:
+            sleeps = stat.read().rpartition(")")[2].split()[0] == "S"
+        return waiting[0] > 4096 - self.LONGEST_FAULT and sleeps
 
 
 class TestStandardDescriptors(unittest.TestCase):
