@@ -13,6 +13,9 @@
 /** More that a plugin declares mean that the NULL at the end of the list was forgotten. */
 #define OPTIONS_MAX 256
 
+/** The same, of the members that the groups of all options have. */
+#define OPTION_MEMBERS_MAX 1024
+
 /** One value, by its type. */
 struct option_item {
     int64_t integer;
@@ -25,12 +28,14 @@ struct option_item {
 struct option_entry {
     const toni_option *declared;
     struct option_item value;
-    struct option_item *items; /* of a list or map */
-    size_t count;
+    struct option_item *items; /* of a list or map of plain values */
+    struct options *groups;    /* of a list or map of groups: the members of each */
+    size_t count;              /* of items or groups */
 };
 
-/** The options of an instance. Zero is none. */
+/** The options of an instance, or the members of one group among them. Zero is none. */
 struct options {
+    const char *key; /* of a group in a map; else NULL */
     struct option_entry *options;
     size_t count;
     char **paths; /* that were put together for them */

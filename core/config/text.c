@@ -2,6 +2,7 @@
  * is included in its place, and looks at numbers. */
 #include "config/text.h"
 
+#include "config/group_sizes.h"
 #include "config/number.h"
 #include "config/source.h"
 
@@ -24,7 +25,8 @@ struct reading {
     size_t bytes;    /* of all files */
     size_t includes; /* so far */
     unsigned lines;  /* of the text, so far; the one that is being written included */
-    bool lacks_l;    /* the number that was looked at last: libconfig is given it as it is meant */
+    struct group_sizes sizes;
+    bool lacks_l; /* the number that was looked at last: libconfig is given it as it is meant */
 };
 
 static int read_source(struct reading *reading, struct source *source);
@@ -235,6 +237,16 @@ static void refuse_open_end(const struct reading *reading, const struct source *
                   "the string or comment that begins here has no end in this file; end it");
 }
 
+static int check_sizes(struct reading *reading, const struct source *source)
+{
+    const char *problem = group_sizes_note(&reading->sizes, source_at(source, 0));
+
+    if (!problem)
+        return 0;
+    fault_add(reading->faults, source->file, source->line, "%s; is it the right file?", problem);
+    return -1;
+}
+
 static int go_through(struct reading *reading, struct source *source)
 {
     bool begins_line = true;
@@ -253,6 +265,8 @@ static int go_through(struct reading *reading, struct source *source)
         const size_t length = take_piece(reading, source, &is_whole);
         if (!is_whole)
             refuse_open_end(reading, source);
+        if (length == 1 && check_sizes(reading, source))
+            return -1;
         if (put(reading, source, source->bytes + source->at, length) ||
             (reading->lacks_l && put(reading, source, "L", 1)))
             return -1;

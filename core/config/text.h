@@ -29,7 +29,7 @@ struct config_text {
  * @param path    Of the file, as messages shall name it.
  * @param folder  What `@include` is relative to, in every file.
  * @param faults  Gets all that is wrong: missing, no regular file, too large, including itself,
- *                numbers that don't fit.
+ *                numbers that don't fit, groups that are too large.
  * @return Whether there is a text to parse; faults may have been added all the same. Either way
  *         config_text_finish() must follow. */
 bool config_text_read(struct config_text *text, const char *path, const char *folder,

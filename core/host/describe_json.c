@@ -5,6 +5,7 @@
  * "optional" } ], "provides": null or { "interface", "version" }, "subprotocols": [ name ],
  *     "options": [ { "name", "type", "help", "required",
  *                    "items": the type of what a list or map holds, else null,
+ *                    "members": of its groups: options as these; null if it holds none,
  *                    "default": null if it is required, "least" and "most": null without a range;
  *                    of a duration or size all three are texts } ] }
  *
@@ -72,15 +73,19 @@ static json_t *default_to_json(const toni_option *option)
     return value_to_json(option, option->standard_int, option->standard_double, option->standard);
 }
 
+static json_t *options_to_json(const toni_option *const *options);
+
 static json_t *option_to_json(const toni_option *option)
 {
     const bool is_ranged = has_range(option);
 
     return json_pack(
-        "{s:o, s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "name", text_to_json(option->name), "type",
+        "{s:o, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "name", text_to_json(option->name), "type",
         option_type_word(option->type), "help", text_to_json(option->help), "required",
         (option->flags & TONI_REQUIRED) != 0, "items",
         option->item_type != 0 ? json_string(option_type_word(option->item_type)) : json_null(),
+        "members",
+        option->item_type == TONI_TYPE_GROUP ? options_to_json(option->members) : json_null(),
         "default", default_to_json(option), "least",
         is_ranged ? value_to_json(option, option->least_int, option->least_double, option->least)
                   : json_null(),
@@ -89,6 +94,7 @@ static json_t *option_to_json(const toni_option *option)
                   : json_null());
 }
 
+/* Members have none of their own. */
 static json_t *options_to_json(const toni_option *const *options)
 {
     json_t *list = json_array();

@@ -69,9 +69,11 @@ static void print_default(const toni_option *option, FILE *out)
     }
 }
 
-static void print_option(const toni_option *option, FILE *out)
+/* @param indent  Of the members of an option's groups: deeper than the option. */
+static void print_option(const toni_option *option, const char *indent, FILE *out)
 {
-    (void)fprintf(out, "    %.*s: %s", TONI_STR_ARG(option->name), option_type_word(option->type));
+    (void)fprintf(out, "%s%.*s: %s", indent, TONI_STR_ARG(option->name),
+                  option_type_word(option->type));
     print_range(option, out);
     (void)fputs(", ", out);
     if ((option->flags & TONI_REQUIRED) != 0)
@@ -81,6 +83,16 @@ static void print_option(const toni_option *option, FILE *out)
     if (option->help.size > 0)
         (void)fprintf(out, ": %.*s", TONI_STR_ARG(option->help));
     (void)fputs("\n", out);
+}
+
+static void print_options(const toni_option *const *options, FILE *out)
+{
+    for (size_t i = 0; options && options[i]; i++) {
+        print_option(options[i], "    ", out);
+        const bool has_members = options[i]->item_type == TONI_TYPE_GROUP;
+        for (size_t member = 0; has_members && options[i]->members[member]; member++)
+            print_option(options[i]->members[member], "      ", out);
+    }
 }
 
 int describe_print_text(const struct plugin *plugin, FILE *out)
@@ -102,7 +114,6 @@ int describe_print_text(const struct plugin *plugin, FILE *out)
     print_list("  speaks    ", descriptor->subprotocols, out);
     if (descriptor->options && descriptor->options[0])
         (void)fputs("  options\n", out);
-    for (size_t i = 0; descriptor->options && descriptor->options[i]; i++)
-        print_option(descriptor->options[i], out);
+    print_options(descriptor->options, out);
     return fflush(out) || ferror(out) ? -1 : 0;
 }

@@ -2,6 +2,7 @@
  * instance lives, so any thread may call. */
 #include "instance/context.h"
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "instance/failure.h"
 #include "instance/instance.h"
@@ -143,55 +144,95 @@ static void context_log(toni_context *context, uint32_t plugin_level, toni_str m
 
 /* --- Options */
 
-/* Logged once, since one may ask in each message. */
+/* @return Whether nobody has asked for that in vain before; false beyond so many: a plugin may make
+ * up names. */
+static bool is_first_miss(struct instance *instance, toni_str name, int32_t error)
+{
+    static const struct hash_key key; /* no table that a stranger could fill */
+    const uint64_t hash = hash_bytes(&key, name.data, name.size) + (uint32_t)error;
+
+    for (size_t i = 0; i < OPTIONS_MISSED_MOST; i++) {
+        uint64_t found = 0;
+        if (atomic_compare_exchange_strong(&instance->missed_options[i], &found, hash | 1))
+            return true;
+        if (found == (hash | 1))
+            return false;
+    }
+    return false;
+}
+
+/* Logged once for each name, since one may ask in each message. */
 static int32_t report_no_option(const toni_context *context, toni_str name, int32_t error,
                                 const char *message)
 {
     struct instance *instance = instance_of(context);
 
-    if (!atomic_exchange(&instance->missed_option, true))
+    if (is_first_miss(instance, name, error))
         log_error(message, log_str("instance", instance->setup.name),
                   log_strn("option", name.data, name.size));
     return error;
 }
 
-static toni_option_value value_of(const struct option_entry *option, const struct option_item *item)
+#define NOT_DECLARED                                                                               \
+    "asks for an option that its descriptor does not declare, and gets zero: add it to .options"
+#define OTHER_TYPE                                                                                 \
+    "asks for an option as another type than its descriptor declares, and gets zero: read it as "  \
+    "what it is declared"
+#define NO_SUCH_ITEM "asks for more items of an option than there are, and gets zero"
+
+/* @param value  As large as its size says: an older plugin's is shorter. */
+static int32_t give_value(toni_option_value *value, const struct option_item *item, size_t count)
 {
-    return (toni_option_value){
+    const toni_option_value found = {
         .struct_size = sizeof(toni_option_value),
         .integer = item->integer,
         .real = item->real,
         .text = item->text,
         .key = item->key,
-        .count = option->count,
+        .count = count,
     };
+    const uint32_t size = value->struct_size;
+
+    memcpy(value, &found, size < sizeof found ? size : sizeof found);
+    return TONI_OK;
 }
 
-/* @param value  As large as its size says: an older plugin's is shorter. */
 static int32_t option_get(const toni_context *context, toni_str name, uint32_t type, size_t index,
                           toni_option_value *value)
 {
     const struct option_entry *option = options_find(&instance_of(context)->options, name);
     const bool is_whole = index == TONI_OPTION_ITSELF;
 
-    if (!option) {
-        return report_no_option(context, name, TONI_ERR_NOT_FOUND,
-                                "asks for an option that its descriptor does not declare, and gets "
-                                "zero: add it to .options");
-    }
-    if (type != (is_whole ? option->declared->type : option->declared->item_type)) {
-        return report_no_option(context, name, TONI_ERR_TYPE,
-                                "asks for an option as another type than its descriptor declares, "
-                                "and gets zero: read it as what it is declared");
-    }
+    if (!option)
+        return report_no_option(context, name, TONI_ERR_NOT_FOUND, NOT_DECLARED);
+    if (type != (is_whole ? option->declared->type : option->declared->item_type) ||
+        type == TONI_TYPE_GROUP)
+        return report_no_option(context, name, TONI_ERR_TYPE, OTHER_TYPE);
     if (!is_whole && index >= option->count)
-        return report_no_option(context, name, TONI_ERR_NOT_FOUND,
-                                "asks for more items of an option than there are, and gets zero");
-    const toni_option_value found =
-        value_of(option, is_whole ? &option->value : &option->items[index]);
-    const uint32_t size = value->struct_size;
-    memcpy(value, &found, size < sizeof found ? size : sizeof found);
-    return TONI_OK;
+        return report_no_option(context, name, TONI_ERR_NOT_FOUND, NO_SUCH_ITEM);
+    return give_value(value, is_whole ? &option->value : &option->items[index], option->count);
+}
+
+static int32_t option_member(const toni_context *context, toni_str name, size_t index,
+                             toni_str member, uint32_t type, toni_option_value *value)
+{
+    const struct option_entry *option = options_find(&instance_of(context)->options, name);
+
+    if (!option)
+        return report_no_option(context, name, TONI_ERR_NOT_FOUND, NOT_DECLARED);
+    if (option->declared->item_type != TONI_TYPE_GROUP)
+        return report_no_option(context, name, TONI_ERR_TYPE, OTHER_TYPE);
+    if (index >= option->count)
+        return report_no_option(context, name, TONI_ERR_NOT_FOUND, NO_SUCH_ITEM);
+    const struct options *group = &option->groups[index];
+    const struct option_entry *found = options_find(group, member);
+    if (!found)
+        return report_no_option(context, member, TONI_ERR_NOT_FOUND, NOT_DECLARED);
+    if (found->declared->type != type)
+        return report_no_option(context, member, TONI_ERR_TYPE, OTHER_TYPE);
+    struct option_item item = found->value;
+    item.key = toni_str_of(group->key ? group->key : "");
+    return give_value(value, &item, 0);
 }
 
 void context_fill_table(toni_host *table)
@@ -202,6 +243,7 @@ void context_fill_table(toni_host *table)
     table->context_log_enabled = context_log_enabled;
     table->context_fail = context_fail;
     table->option_get = option_get;
+    table->option_member = option_member;
     table->context_enter = context_enter;
     table->context_leave = context_leave;
 }

@@ -44,6 +44,9 @@ struct instance_setup {
     bool is_held;        /* its tasks wait for tasks_open(), also after `create` */
 };
 
+/** So many mistakes in asking for options are logged of an instance. */
+#define OPTIONS_MISSED_MOST 32
+
 /** Read-only from instance_create() to instance_destroy(), but for the lock and the counters. */
 struct instance {
     const toni_host *host; /* first: a toni_context points to an instance */
@@ -60,7 +63,8 @@ struct instance {
     void **injected;        /* one for each of the descriptor's `needs`, in their order */
 
     atomic_bool asked_in_vain; /* for an interface that it does not list, which is logged once */
-    atomic_bool missed_option; /* it asked for an option that it does not declare: logged once */
+    /* Options that it asked for and does not declare, or not so: each is logged once. */
+    _Atomic uint64_t missed_options[OPTIONS_MISSED_MOST];
     struct instance_figures *figures; /* the slot's */
     struct figure_holds figure_holds;
     struct task_list tasks; /* the tasks' own */

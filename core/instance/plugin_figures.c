@@ -29,13 +29,13 @@ static bool ends_with(toni_str text, const char *suffix)
 /* Without <ctype.h>: what is legal must not depend on the locale. */
 static bool is_word(toni_str name)
 {
-    for (size_t i = 0; i < name.size; i++) {
+    for (size_t i = 0; name.data && i < name.size; i++) {
         const char c = name.data[i];
         const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
         if (!is_letter && (i == 0 || c < '0' || c > '9'))
             return false;
     }
-    return name.size > 0;
+    return name.data && name.size > 0;
 }
 
 const char *figure_name_problem(uint32_t type, toni_str name)
@@ -59,7 +59,7 @@ const char *figure_name_problem(uint32_t type, toni_str name)
 
 static const char *help_problem(toni_str help)
 {
-    const bool is_good = help.size > 0 && help.size <= HELP_MAX_BYTES &&
+    const bool is_good = help.data && help.size > 0 && help.size <= HELP_MAX_BYTES &&
                          utf8_valid(help.data, help.size) &&
                          !utf8_has_control(help.data, help.size);
     return is_good ? NULL : "has no help of 1 to 256 bytes of UTF-8 without control characters";

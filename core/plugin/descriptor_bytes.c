@@ -2,6 +2,8 @@
  * its bytes, a list its length and its items. */
 #include "plugin/descriptor_bytes.h"
 
+#include "config/options.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +76,13 @@ static int put_option(struct buffer *bytes, const toni_option *option)
            buffer_append(bytes, reals, sizeof reals);
 }
 
-static int put_options(struct buffer *bytes, const toni_option *const *options)
+static bool has_members(const toni_option *option)
+{
+    return option->item_type == TONI_TYPE_GROUP;
+}
+
+/* @param with_members  Not of those that are members themselves, which have none. */
+static int put_options(struct buffer *bytes, const toni_option *const *options, bool with_members)
 {
     uint32_t count = 0;
 
@@ -83,7 +91,8 @@ static int put_options(struct buffer *bytes, const toni_option *const *options)
     if (put_number(bytes, count))
         return -1;
     for (uint32_t i = 0; i < count; i++) {
-        if (put_option(bytes, options[i]))
+        if (put_option(bytes, options[i]) || (with_members && has_members(options[i]) &&
+                                              put_options(bytes, options[i]->members, false)))
             return -1;
     }
     return 0;
@@ -126,7 +135,8 @@ int descriptor_write(const toni_plugin *plugin, struct buffer *bytes)
                    put_string(bytes, plugin->version) || put_string(bytes, plugin->path) ||
                    put_needs(bytes, plugin->needs) || put_provides(bytes, plugin->provides) ||
                    put_tokens(bytes, plugin->subprotocols) ||
-                   put_tokens(bytes, plugin->keep_headers) || put_options(bytes, plugin->options)
+                   put_tokens(bytes, plugin->keep_headers) ||
+                   put_options(bytes, plugin->options, true)
                ? -1
                : 0;
 }
@@ -149,6 +159,9 @@ struct described {
     const toni_str *token_lists[2][LONGEST_LIST + 1];
     toni_option options[LONGEST_LIST];
     const toni_option *option_list[LONGEST_LIST + 1];
+    toni_option members[OPTION_MEMBERS_MAX];
+    const toni_option *member_lists[OPTION_MEMBERS_MAX + LONGEST_LIST]; /* each ends with NULL */
+    size_t member_count, member_list_count;
 };
 
 static uint32_t get_number(struct reader *reader)
@@ -261,13 +274,35 @@ static void get_option(struct reader *reader, toni_option *option)
     option->most_double = reals[2];
 }
 
+/* What the groups of one option may have. */
+static const toni_option *const *get_members(struct reader *reader, struct described *described)
+{
+    const toni_option **list = &described->member_lists[described->member_list_count];
+    const uint32_t count = get_count(reader);
+
+    if (count > OPTION_MEMBERS_MAX - described->member_count) {
+        reader->is_good = false;
+        return NULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        toni_option *member = &described->members[described->member_count++];
+        get_option(reader, member);
+        list[i] = member;
+    }
+    described->member_list_count += count + 1;
+    return list;
+}
+
 static const toni_option *const *get_options(struct reader *reader, struct described *described)
 {
     const uint32_t count = get_count(reader);
 
     for (uint32_t i = 0; i < count; i++) {
-        get_option(reader, &described->options[i]);
-        described->option_list[i] = &described->options[i];
+        toni_option *option = &described->options[i];
+        get_option(reader, option);
+        if (has_members(option))
+            option->members = get_members(reader, described);
+        described->option_list[i] = option;
     }
     return described->option_list;
 }

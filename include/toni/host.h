@@ -77,6 +77,8 @@ struct toni_host {
     /* option.h: the options of one instance */
     int32_t (*option_get)(const toni_context *context, toni_str name, uint32_t type, size_t index,
                           toni_option_value *value);
+    int32_t (*option_member)(const toni_context *context, toni_str name, size_t index,
+                             toni_str member, uint32_t type, toni_option_value *value);
 
     /* http.h: a request to a service, and its answer */
     toni_str (*exchange_part)(const toni_exchange *exchange, uint32_t part);

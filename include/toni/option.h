@@ -13,7 +13,7 @@
  *
  * The values are checked and stored before `create` is called, so reading one can't fail. Whoever
  * asks for one that is not declared, or as another type, gets zero, and a line of level error names
- * it, once for each instance. Strings live until `destroy` has returned.
+ * it, once for each name and instance. Strings live until `destroy` has returned.
  */
 #ifndef TONI_OPTION_H
 #define TONI_OPTION_H
@@ -30,7 +30,8 @@
 #define TONI_TYPE_SIZE 6u     /**< a text such as "64KiB": quantity.h; read as bytes */
 #define TONI_TYPE_PATH 7u     /**< of a file; relative to the folder of gateways.conf */
 #define TONI_TYPE_LIST 8u     /**< of values of one of the types above */
-#define TONI_TYPE_MAP 9u /**< a group of such values, with whatever names the file gives them */
+#define TONI_TYPE_MAP 9u    /**< a group of such values, with whatever names the file gives them */
+#define TONI_TYPE_GROUP 10u /**< of what a list or map holds: a group with declared members */
 
 /* Flags of an option. */
 #define TONI_REQUIRED 1u /**< it has no default: gateways.conf must set it */
@@ -38,19 +39,21 @@
 /** An option that a plugin declares: static, const. */
 typedef struct toni_option {
     uint32_t struct_size;
-    uint32_t type;          /**< one of TONI_TYPE_… */
-    uint32_t item_type;     /**< of a list or map: of what it holds; else 0 */
-    uint32_t flags;         /**< TONI_REQUIRED, or 0 */
-    toni_str name;          /**< letters, digits and `_`, a letter first */
-    toni_str help;          /**< for people: what it is, in a few words */
-    toni_str standard;      /**< the default of a text, path, duration or size */
-    toni_str least, most;   /**< of a duration or size */
-    int64_t standard_int;   /**< the default of a number, or of a bool: 0 or 1 */
-    int64_t least_int;      /**< of a number */
-    int64_t most_int;       /**< of a number */
-    double standard_double; /**< the same of a double */
-    double least_double;    /**< of a double */
-    double most_double;     /**< of a double */
+    uint32_t type;                            /**< one of TONI_TYPE_… */
+    uint32_t item_type;                       /**< of a list or map: of what it holds; else 0 */
+    uint32_t flags;                           /**< TONI_REQUIRED, or 0 */
+    toni_str name;                            /**< letters, digits and `_`, a letter first */
+    toni_str help;                            /**< for people: what it is, in a few words */
+    toni_str standard;                        /**< the default of a text, path, duration or size */
+    toni_str least, most;                     /**< of a duration or size */
+    int64_t standard_int;                     /**< the default of a number, or of a bool: 0 or 1 */
+    int64_t least_int;                        /**< of a number */
+    int64_t most_int;                         /**< of a number */
+    double standard_double;                   /**< the same of a double */
+    double least_double;                      /**< of a double */
+    double most_double;                       /**< of a double */
+    const struct toni_option *const *members; /**< of each group that a list or map holds; ends with
+                                                 NULL. Their types are TONI_TYPE_BOOL to _PATH */
 } toni_option;
 
 #ifndef __cplusplus
@@ -119,6 +122,19 @@ typedef struct toni_option {
     TONI_OPTION_MAKE(.type = TONI_TYPE_MAP, .item_type = (item_type_),                             \
                      .name = TONI_LIT_INIT(name_), .help = TONI_LIT_INIT(help_))
 
+/** A list of groups, empty by default: see toni_option_member.
+ * @param ...  What each group may have: TONI_OPTION_BOOL to TONI_OPTION_PATH_REQUIRED. */
+#define TONI_OPTION_LIST_OF_GROUPS(name_, help_, ...)                                              \
+    TONI_OPTION_MAKE(.type = TONI_TYPE_LIST, .item_type = TONI_TYPE_GROUP,                         \
+                     .name = TONI_LIT_INIT(name_), .help = TONI_LIT_INIT(help_),                   \
+                     .members = TONI_OPTIONS(__VA_ARGS__))
+
+/** The same, where each group has a key that the file chooses. */
+#define TONI_OPTION_MAP_OF_GROUPS(name_, help_, ...)                                               \
+    TONI_OPTION_MAKE(.type = TONI_TYPE_MAP, .item_type = TONI_TYPE_GROUP,                          \
+                     .name = TONI_LIT_INIT(name_), .help = TONI_LIT_INIT(help_),                   \
+                     .members = TONI_OPTIONS(__VA_ARGS__))
+
 #else /* C++17: the same macros give values, for `constexpr` objects at file scope. */
 
 /** Internal to TONI_OPTIONS. */
@@ -173,6 +189,15 @@ constexpr toni_option toni_option_written(toni_option option, toni_str least, to
     return option;
 }
 
+/** For the macros below: a list or map of groups. */
+constexpr toni_option toni_option_of_groups(uint32_t type, toni_str name, toni_str help,
+                                            const toni_option *const *members)
+{
+    toni_option option = toni_option_make(type, name, help, 0, TONI_TYPE_GROUP);
+    option.members = members;
+    return option;
+}
+
 #define TONI_OPTION_BOOL(name_, standard_, help_)                                                  \
     toni_option_ranged(toni_option_make(TONI_TYPE_BOOL, TONI_LIT(name_), TONI_LIT(help_)), 0, 0,   \
                        (standard_))
@@ -203,6 +228,13 @@ constexpr toni_option toni_option_written(toni_option option, toni_str least, to
     toni_option_make(TONI_TYPE_LIST, TONI_LIT(name_), TONI_LIT(help_), 0, (item_type_))
 #define TONI_OPTION_MAP(name_, item_type_, help_)                                                  \
     toni_option_make(TONI_TYPE_MAP, TONI_LIT(name_), TONI_LIT(help_), 0, (item_type_))
+/* Behind the help stand pointers to members: `constexpr toni_option` objects at file scope. */
+#define TONI_OPTION_LIST_OF_GROUPS(name_, help_, ...)                                              \
+    toni_option_of_groups(TONI_TYPE_LIST, TONI_LIT(name_), TONI_LIT(help_),                        \
+                          TONI_OPTIONS(__VA_ARGS__))
+#define TONI_OPTION_MAP_OF_GROUPS(name_, help_, ...)                                               \
+    toni_option_of_groups(TONI_TYPE_MAP, TONI_LIT(name_), TONI_LIT(help_),                         \
+                          TONI_OPTIONS(__VA_ARGS__))
 #endif
 
 /** Reads an option, for the functions below.
@@ -284,6 +316,25 @@ static inline toni_option_value toni_option_item(const toni_context *context, to
                                                  uint32_t type, size_t index)
 {
     return toni_option_read(context, name, type, index);
+}
+
+/** One member of a group that a list or map holds.
+ * @param name    Of the list or map; toni_option_list_count has how many groups there are.
+ * @param index   Of the group, from 0, in the order of the file.
+ * @param member  Its name.
+ * @param type    That it is declared as.
+ * @return Its value by its type (integer, real or text), and the key that the group has in a map;
+ * zero but for its size if there is no such.
+ * @thread Any. @since ABI 1.0 */
+static inline toni_option_value toni_option_member(const toni_context *context, toni_str name,
+                                                   size_t index, toni_str member, uint32_t type)
+{
+    toni_option_value value;
+    /* cppcheck-suppress memsetClassFloat ; 0.0 is all zero bits wherever toni runs */
+    memset(&value, 0, sizeof value);
+    value.struct_size = (uint32_t)sizeof value;
+    (void)toni_host_of(context)->option_member(context, name, index, member, type, &value);
+    return value;
 }
 
 #endif

@@ -2,14 +2,18 @@
  * check` would refuse fails the test. */
 #include "toni_testkit_private.h"
 
-static const toni_option *find_declared(const toni_fake_host *host, toni_str name)
+static const toni_option *find_among(const toni_option *const *options, toni_str name)
 {
-    const toni_option *const *options = host->plugin ? host->plugin->options : NULL;
     for (size_t i = 0; options && options[i]; i++) {
         if (toni_str_equal(options[i]->name, name))
             return options[i];
     }
     return NULL;
+}
+
+static const toni_option *find_declared(const toni_fake_host *host, toni_str name)
+{
+    return find_among(host->plugin ? host->plugin->options : NULL, name);
 }
 
 static int has_items(uint32_t type)
@@ -133,13 +137,57 @@ static int32_t option_get(const toni_context *context, toni_str name, uint32_t t
     return TONI_OK;
 }
 
+/* @return What the test has set of a group's member; NULL: nothing. */
+static const toni_fake_setting *find_member(const toni_fake_host *host, toni_str name, size_t group,
+                                            toni_str member)
+{
+    for (size_t i = 0; i < host->option_count; i++) {
+        const toni_fake_setting *setting = &host->options[i];
+        if (setting->member.size > 0 && setting->group == group &&
+            toni_str_equal(setting->name, name) && toni_str_equal(setting->member, member))
+            return setting;
+    }
+    return NULL;
+}
+
+static int32_t option_member(const toni_context *context, toni_str name, size_t index,
+                             toni_str member, uint32_t type, toni_option_value *value)
+{
+    const toni_fake_host *host = host_of_context(context);
+    const toni_option *option = find_declared(host, name);
+    size_t count;
+    ck_assert_msg(option != NULL && option->item_type == TONI_TYPE_GROUP,
+                  "the plugin asks for members of option `%.*s` and declares no groups there",
+                  TONI_STR_ARG(name));
+    const toni_option *inner = find_among(option->members, member);
+    ck_assert_msg(inner != NULL && inner->type == type,
+                  "the plugin asks for member `%.*s` of option `%.*s`, and does not declare it so",
+                  TONI_STR_ARG(member), TONI_STR_ARG(name));
+    const toni_fake_setting *group = find_item(host, name, index, &count);
+    ck_assert_msg(group != NULL, "option `%.*s` has no group %zu", TONI_STR_ARG(name), index);
+    const toni_fake_setting *set = find_member(host, name, index, member);
+    if (set)
+        take_set(set, type, value);
+    else
+        take_default(inner, value);
+    check_range(inner, value);
+    value->key = group->key;
+    return TONI_OK;
+}
+
 /* A setting that no option is declared for would be a fault of gateways.conf. */
 void fake_check_options(const toni_fake_host *host)
 {
     for (size_t i = 0; i < host->option_count; i++) {
-        ck_assert_msg(find_declared(host, host->options[i].name) != NULL,
+        const toni_fake_setting *setting = &host->options[i];
+        const toni_option *option = find_declared(host, setting->name);
+        ck_assert_msg(option != NULL,
                       "the test sets option `%.*s`, which the plugin does not declare",
-                      TONI_STR_ARG(host->options[i].name));
+                      TONI_STR_ARG(setting->name));
+        ck_assert_msg(setting->member.size == 0 || find_among(option->members, setting->member),
+                      "the test sets member `%.*s` of option `%.*s`, which the plugin does not "
+                      "declare",
+                      TONI_STR_ARG(setting->member), TONI_STR_ARG(setting->name));
     }
 }
 
@@ -200,7 +248,55 @@ void toni_fake_host_add_str(toni_fake_host *host, const char *name, const char *
     add_item(host, name, key, 's')->text = toni_str_of(value);
 }
 
+size_t toni_fake_host_add_group(toni_fake_host *host, const char *name, const char *key)
+{
+    size_t count;
+    (void)add_item(host, name, key, 'g');
+    (void)find_item(host, toni_str_of(name), 0, &count);
+    return count - 1;
+}
+
+static toni_fake_setting *set_member(toni_fake_host *host, const char *name, size_t group,
+                                     const char *member, char type)
+{
+    toni_fake_setting *setting =
+        (toni_fake_setting *)find_member(host, toni_str_of(name), group, toni_str_of(member));
+    if (!setting)
+        setting = fake_add_setting(host->options, &host->option_count, name);
+    setting->group = group;
+    setting->member = toni_str_of(member);
+    setting->type = type;
+    return setting;
+}
+
+void toni_fake_host_set_member_bool(toni_fake_host *host, const char *name, size_t group,
+                                    const char *member, int value)
+{
+    set_member(host, name, group, member, 'b')->integer = value != 0;
+}
+
+void toni_fake_host_set_member_int(toni_fake_host *host, const char *name, size_t group,
+                                   const char *member, int64_t value)
+{
+    toni_fake_setting *setting = set_member(host, name, group, member, 'i');
+    setting->integer = value;
+    setting->number = (double)value;
+}
+
+void toni_fake_host_set_member_double(toni_fake_host *host, const char *name, size_t group,
+                                      const char *member, double value)
+{
+    set_member(host, name, group, member, 'd')->number = value;
+}
+
+void toni_fake_host_set_member_str(toni_fake_host *host, const char *name, size_t group,
+                                   const char *member, const char *value)
+{
+    set_member(host, name, group, member, 's')->text = toni_str_of(value);
+}
+
 void fake_options_fill(toni_host *table)
 {
     table->option_get = option_get;
+    table->option_member = option_member;
 }

@@ -175,9 +175,11 @@ typedef struct toni_fake_note {
 /** A name and what it stands for. Internal to the setters. */
 typedef struct toni_fake_setting {
     toni_str name;
-    char type;   /**< of an option: the first letter of bool, int, double or str */
+    char type;   /**< of an option: the first letter of bool, int, double, str or group */
     int is_item; /**< of a list or map */
     toni_str key;
+    toni_str member; /**< of the group of that number in a list or map; else empty */
+    size_t group;
     int64_t integer;
     double number;
     toni_str text;
@@ -445,6 +447,18 @@ void toni_fake_host_set_str(toni_fake_host *host, const char *name, const char *
 void toni_fake_host_add_int(toni_fake_host *host, const char *name, const char *key, int64_t value);
 void toni_fake_host_add_str(toni_fake_host *host, const char *name, const char *key,
                             const char *value);
+
+/* Adds a group to a list or map of groups; then sets its members, those that are not at their
+ * defaults. @param key  Of a map's group; NULL: it is a list's. @return The number of the group. */
+size_t toni_fake_host_add_group(toni_fake_host *host, const char *name, const char *key);
+void toni_fake_host_set_member_bool(toni_fake_host *host, const char *name, size_t group,
+                                    const char *member, int value);
+void toni_fake_host_set_member_int(toni_fake_host *host, const char *name, size_t group,
+                                   const char *member, int64_t value);
+void toni_fake_host_set_member_double(toni_fake_host *host, const char *name, size_t group,
+                                      const char *member, double value);
+void toni_fake_host_set_member_str(toni_fake_host *host, const char *name, size_t group,
+                                   const char *member, const char *value);
 
 /* --- Clients */
 

@@ -48,6 +48,13 @@ class TestDescribe(unittest.TestCase):
         )
         text = self.describe(os.path.join(FIXTURES, "waiting_gateway.so"))
         self.assertIn("    until: path, required: the file that it waits for\n", text)
+        text = self.describe(os.path.join(FIXTURES, "plain_gateway.so"))
+        self.assertIn(
+            "    users: list of group, default empty: whom it knows\n"
+            "      name: str, required: what they are called\n"
+            "      level: int from 0 to 9, default 1: what they may\n",
+            text,
+        )
 
     def test_as_json(self):
         swap = self.described(os.path.join(FIXTURES, "swap_2.so"))
@@ -64,7 +71,7 @@ class TestDescribe(unittest.TestCase):
         self.assertEqual(
             options["padding"],
             {
-                "name": "padding", "type": "int", "items": None, "required": False, "default": 0,
+                "name": "padding", "type": "int", "items": None, "members": None, "required": False, "default": 0,
                 "least": 0, "most": 1000000000, "help": "bytes that the state has besides",
             },
         )
@@ -74,7 +81,14 @@ class TestDescribe(unittest.TestCase):
         self.assertEqual((pause["least"], pause["most"], pause["default"]), ("0s", "1h", "30s"))
         plain = self.described(os.path.join(FIXTURES, "plain_gateway.so"))
         self.assertEqual(plain["subprotocols"], ["v2", "v1"])
-        self.assertEqual([(o["type"], o["items"]) for o in plain["options"]], [("int", None), ("list", "str")])
+        self.assertEqual(
+            [(o["type"], o["items"]) for o in plain["options"]],
+            [("int", None), ("list", "str"), ("list", "group")],
+        )
+        self.assertEqual(
+            [[(m["name"], m["required"], m["most"]) for m in o["members"] or []] for o in plain["options"]],
+            [[], [], [("name", True, None), ("level", False, 9)]],
+        )
         self.assertEqual(self.describe("-f", "json", "echo_gateway.so"), self.describe("--json", "echo_gateway.so"))
 
     def test_what_is_none(self):

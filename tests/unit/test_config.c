@@ -205,6 +205,31 @@ START_TEST(too_much_to_read)
 }
 END_TEST
 
+/* Libconfig compares each name with all before it in its group. */
+START_TEST(groups_that_are_too_large)
+{
+    enum { MOST = 5000, SIZE = (MOST + 1) * 16 };
+    char *text = malloc(SIZE + 64);
+    size_t size = 0;
+
+    size += (size_t)sprintf(text, "limits = {\n");
+    for (int i = 0; i < MOST; i++)
+        size += (size_t)sprintf(text + size, "a%d = \"=:{\";\n", i);
+    (void)sprintf(text + size, "};\n");
+    read_text(text);
+    ck_assert_ptr_nonnull(strstr(faults.faults[0].text, "unknown setting `a0`"));
+    fault_list_finish(&faults);
+    (void)sprintf(text + size, "b: 1;\n};\n");
+    read_bad(text, MOST + 2, WORDS("a group has more than 5000 settings; is it the right file?"));
+
+    size = 0;
+    for (int i = 0; i < 101; i++)
+        size += (size_t)sprintf(text + size, "a = {\n");
+    read_bad(text, 101, WORDS("groups are more than 100 deep"));
+    free(text);
+}
+END_TEST
+
 START_TEST(an_open_end)
 {
     testing_write_text("open", "control = \"a;\n");
@@ -878,6 +903,7 @@ int main(void)
     tcase_add_test(cases, what_can_not_be_included);
     tcase_add_test(cases, no_file_to_read);
     tcase_add_test(cases, too_much_to_read);
+    tcase_add_test(cases, groups_that_are_too_large);
     tcase_add_test(cases, an_open_end);
     tcase_add_test(cases, numbers_without_l);
     tcase_add_test(cases, numbers_that_fit);

@@ -15,7 +15,13 @@ static const toni_option *const *const declared = TONI_OPTIONS(
     TONI_OPTION_SIZE("buffer", "1KiB", "1GiB", "64KiB", "for each"),
     TONI_OPTION_PATH("file", "", "with tokens"), TONI_OPTION_LIST("names", TONI_TYPE_STR, "known"),
     TONI_OPTION_LIST("files", TONI_TYPE_PATH, "more of them"),
-    TONI_OPTION_MAP("times", TONI_TYPE_DURATION, "by name"));
+    TONI_OPTION_MAP("times", TONI_TYPE_DURATION, "by name"),
+    TONI_OPTION_LIST_OF_GROUPS("users", "who may come in",
+                               TONI_OPTION_STR_REQUIRED("name", "what they are called"),
+                               TONI_OPTION_INT("level", 0, 9, 1, "what they may"),
+                               TONI_OPTION_PATH("photo", "", "a file")),
+    TONI_OPTION_MAP_OF_GROUPS("rooms", "by name",
+                              TONI_OPTION_DURATION("pause", "0s", "1h", "5s", "between two")));
 
 static void teardown(void)
 {
@@ -149,6 +155,63 @@ START_TEST(what_can_not_be_set)
 }
 END_TEST
 
+static const struct option_entry *member(const char *option, size_t group, const char *name)
+{
+    ck_assert_uint_lt(group, get(option)->count);
+    const struct option_entry *found = options_find(&get(option)->groups[group], toni_str_of(name));
+
+    ck_assert_ptr_nonnull(found);
+    return found;
+}
+
+START_TEST(groups_have_members)
+{
+    take("");
+    ck_assert_uint_eq(get("users")->count, 0);
+    take("options = { users = ( { name = \"ann\"; level = 9; },\n"
+         "                      { name = \"bob\"; photo = \"bob.png\"; } );\n"
+         "            rooms = { hall = { pause = \"1min\"; }; attic = { }; }; };");
+    ck_assert_uint_eq(get("users")->count, 2);
+    ck_assert_str_eq(member("users", 0, "name")->value.text.data, "ann");
+    ck_assert_int_eq(member("users", 0, "level")->value.integer, 9);
+    ck_assert_uint_eq(member("users", 0, "photo")->value.text.size, 0);
+    ck_assert_str_eq(member("users", 1, "name")->value.text.data, "bob");
+    ck_assert_int_eq(member("users", 1, "level")->value.integer, 1);
+    ck_assert_str_eq(member("users", 1, "photo")->value.text.data, testing_path("bob.png"));
+    ck_assert_uint_eq(get("rooms")->count, 2);
+    ck_assert_str_eq(get("rooms")->groups[0].key, "hall");
+    ck_assert_int_eq(member("rooms", 0, "pause")->value.integer, 60000);
+    ck_assert_int_eq(member("rooms", 1, "pause")->value.integer, 5000);
+    ck_assert_ptr_null(options_find(&get("users")->groups[0], TONI_LIT("pause")));
+}
+END_TEST
+
+START_TEST(what_a_group_can_not_be)
+{
+    bad("options = { users = ( { nmae = \"ann\"; name = \"ann\"; } ); };",
+        WORDS("unknown setting `nmae` in a group of `users` of `options` of gateway `g`; did you "
+              "mean `name`?"));
+    bad("options = { users = ( { level = 1; } ); };",
+        WORDS(
+            "a group of `users` of `options` of gateway `g` lacks `name`, expected a string (what "
+            "they are called); add it"));
+    bad("options = { users = ( { name = \"ann\"; level = 10; } ); };",
+        WORDS("`level` of a group of `users` of `options` of gateway `g` is 10, expected an "
+              "integer, 0 to 9 (what they may)"));
+    bad("options = { users = ( \"ann\" ); };",
+        WORDS("`users` of `options` of gateway `g` holds a string `ann`, expected only a group"));
+    bad("options = { users = { name = \"ann\"; }; };", WORDS("is a group, expected a list"));
+    bad("options = { rooms = { hall = { pause = \"2h\"; }; }; };",
+        WORDS("`pause` of `hall` of `rooms` of `options`", "`2h`", "\"0s\" to \"1h\""));
+
+    /* Each at its own line. */
+    check_with(declared, "options = { users = ( { name = \"ann\"; },\n{ },\n{ name = 5; } ); };");
+    ck_assert_uint_eq(faults.count, 2);
+    ck_assert_uint_eq(faults.faults[0].line, 4);
+    ck_assert_uint_eq(faults.faults[1].line, 5);
+}
+END_TEST
+
 START_TEST(all_that_is_wrong_is_found)
 {
     check_with(declared, "options = { loud = 1;\nmax_length = 0;\nmax = 1; };");
@@ -199,6 +262,16 @@ static void declares_badly(const toni_option *const *of, const char *const *word
 START_TEST(what_can_not_be_declared)
 {
     static const toni_option small = {.struct_size = 8};
+    static const toni_option ranged_by_nothing = {.struct_size = sizeof ranged_by_nothing,
+                                                  .type = TONI_TYPE_DURATION,
+                                                  .name = TONI_LIT_INIT("a"),
+                                                  .least = {.data = NULL, .size = 5},
+                                                  .most = TONI_LIT_INIT("1h"),
+                                                  .standard = TONI_LIT_INIT("1s")};
+    static const toni_option memberless = {.struct_size = sizeof memberless,
+                                           .type = TONI_TYPE_LIST,
+                                           .item_type = TONI_TYPE_GROUP,
+                                           .name = TONI_LIT_INIT("a")};
     static const toni_option unknown = {
         .struct_size = sizeof unknown, .type = 99, .name = TONI_LIT_INIT("x")};
     static const toni_option missing = {
@@ -220,6 +293,21 @@ START_TEST(what_can_not_be_declared)
                                 TONI_OPTION_STR("a", "", "")),
                    WORDS("options[2] has the name `a`, as options[0] has; rename one of them"));
     declares_badly(TONI_OPTIONS(TONI_OPTION_BOOL("a b", 1, "")), WORDS("the name `a b`"));
+    declares_badly(TONI_OPTIONS(&ranged_by_nothing), WORDS("a text that is not UTF-8"));
+    declares_badly(TONI_OPTIONS(&memberless), WORDS("(`a`) holds groups without members"));
+    declares_badly(
+        TONI_OPTIONS(TONI_OPTION_BOOL("x", 0, ""),
+                     TONI_OPTION_LIST_OF_GROUPS("a", "", TONI_OPTION_STR("b", "", ""),
+                                                TONI_OPTION_INT("c", 1, 5, 6, ""))),
+        WORDS(
+            "library `/x.so`: options[1] (`a`): members[1] (`c`) has a default out of its range"));
+    declares_badly(
+        TONI_OPTIONS(TONI_OPTION_LIST_OF_GROUPS("a", "", TONI_OPTION_LIST("b", TONI_TYPE_STR, ""))),
+        WORDS("options[0] (`a`): members[0] is of type 8 and holds type 4",
+              "as a member of a group"));
+    declares_badly(TONI_OPTIONS(TONI_OPTION_MAP_OF_GROUPS("a", "", TONI_OPTION_STR("b", "", ""),
+                                                          TONI_OPTION_INT("b", 0, 1, 0, ""))),
+                   WORDS("members[1] has the name `b`, as options[0] (`a`): members[0] has"));
     declares_badly(TONI_OPTIONS(TONI_OPTION_LIST("a", TONI_TYPE_LIST, "")),
                    WORDS("type 8 and holds type 8"));
     declares_badly(TONI_OPTIONS(TONI_OPTION_STR("a", "", "\xff")), WORDS("not UTF-8"));
@@ -263,6 +351,30 @@ START_TEST(a_list_without_an_end)
         many[i] = &each[i];
     }
     declares_badly(many, WORDS("more than 256 entries", "TONI_OPTIONS"));
+}
+END_TEST
+
+START_TEST(groups_without_an_end)
+{
+    static const toni_option *many[OPTIONS_MAX + 1], *options_of[6];
+    static toni_option each[OPTIONS_MAX], groups[5];
+    static char names[OPTIONS_MAX][8];
+
+    for (size_t i = 0; i < OPTIONS_MAX; i++) {
+        (void)snprintf(names[i], sizeof names[i], "o%zu", i);
+        each[i] = (toni_option){
+            .struct_size = sizeof each[i], .type = TONI_TYPE_BOOL, .name = toni_str_of(names[i])};
+        many[i] = &each[i];
+    }
+    for (size_t i = 0; i < 5; i++) {
+        groups[i] = (toni_option){.struct_size = sizeof groups[i],
+                                  .type = TONI_TYPE_LIST,
+                                  .item_type = TONI_TYPE_GROUP,
+                                  .name = toni_str_of(names[i]),
+                                  .members = many};
+        options_of[i] = &groups[i];
+    }
+    declares_badly(options_of, WORDS("(`o4`)", "more than 1024 members"));
 }
 END_TEST
 
@@ -311,12 +423,15 @@ int main(void)
     tcase_add_test(cases, defaults);
     tcase_add_test(cases, what_is_set_takes_their_place);
     tcase_add_test(cases, what_can_not_be_set);
+    tcase_add_test(cases, groups_have_members);
+    tcase_add_test(cases, what_a_group_can_not_be);
     tcase_add_test(cases, all_that_is_wrong_is_found);
     tcase_add_test(cases, one_that_must_be_set);
     tcase_add_test(cases, a_plugin_without_options);
     tcase_add_test(cases, what_can_not_be_declared);
     tcase_add_test(cases, each_that_can_not_be_declared_is_told);
     tcase_add_test(cases, a_list_without_an_end);
+    tcase_add_test(cases, groups_without_an_end);
     tcase_add_test(cases, quantities);
     suite_add_tcase(suite, cases);
     return testing_run(suite);

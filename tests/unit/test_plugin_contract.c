@@ -869,6 +869,33 @@ START_TEST(what_is_not_needed_is_not_injected)
 }
 END_TEST
 
+START_TEST(the_testkit_gives_members_of_groups)
+{
+    toni_fake_host_load(&host, TEST_FIXTURES_DIR "/plain_gateway.so");
+    const size_t ann = toni_fake_host_add_group(&host, "users", NULL);
+    const size_t bob = toni_fake_host_add_group(&host, "users", NULL);
+    ck_assert_uint_eq(bob, 1);
+    toni_fake_host_set_member_str(&host, "users", ann, "name", "ann");
+    toni_fake_host_set_member_int(&host, "users", bob, "level", 9);
+    toni_fake_host_set_member_str(&host, "users", bob, "name", "rob");
+    toni_fake_host_set_member_str(&host, "users", bob, "name", "bob");
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    toni_fake_host_clear(&host);
+    check_message(host.plugin, host.self, toni_text(toni_str_of("users")), 0,
+                  "send 7 text:ann 1;bob 9;\n");
+    toni_fake_host_stop(&host);
+
+    reset();
+    toni_fake_host_load(&host, TEST_FIXTURES_DIR "/cxx_gateway.so");
+    (void)toni_fake_host_add_group(&host, "rooms", "hall");
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    toni_fake_host_clear(&host);
+    check_message(host.plugin, host.self, toni_text(toni_str_of("rooms")), 0,
+                  "send 7 text:hall 10\n");
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
 START_TEST(drives_the_cxx_plugin)
 {
     const toni_plugin *plugin = toni_fake_host_load(&host, TEST_FIXTURES_DIR "/cxx_gateway.so");
@@ -1185,6 +1212,7 @@ int main(void)
     tcase_add_test(plugins, what_is_not_needed_is_not_injected);
     tcase_add_test(plugins, the_testkit_says_why_it_stops);
     tcase_add_test(plugins, wrappers_of_the_log_reach_the_table);
+    tcase_add_test(plugins, the_testkit_gives_members_of_groups);
     tcase_add_test(plugins, drives_the_cxx_plugin);
     suite_add_tcase(suite, plugins);
 
