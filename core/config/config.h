@@ -8,6 +8,7 @@
 #include "config/fault.h"
 #include "config/listen_address.h"
 #include "config/name.h"
+#include "config/run_as.h"
 #include "rooms/limits.h"
 
 #include <stdatomic.h>
@@ -70,8 +71,9 @@ struct config {
     struct access_list hosts;      /* names that the host goes by, beside those that it knows */
     struct access_list origins;    /* of pages that may open a WebSocket */
     struct config_control control;
-    unsigned workers;   /* 0: one per core */
-    char **plugin_path; /* folders */
+    struct run_as run_as; /* after it has given up root */
+    unsigned workers;     /* 0: one per core */
+    char **plugin_path;   /* folders */
     size_t plugin_path_count;
     struct limits limits; /* the host's, and the defaults of its gateways */
     struct config_module *modules;

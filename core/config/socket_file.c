@@ -1,13 +1,10 @@
 /* Files of Unix sockets; see socket_file.h. */
 #include "config/socket_file.h"
 
-#include <errno.h>
-#include <grp.h>
-#include <stdint.h>
+#include "config/account.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#define GROUP_RECORD_MAX 1048576
 
 static bool read_mode(const char *text, mode_t *mode)
 {
@@ -16,34 +13,6 @@ static bool read_mode(const char *text, mode_t *mode)
         return false;
     *mode = (mode_t)strtoul(text, NULL, 8);
     return *mode <= 0777;
-}
-
-/* As long as a group's record needs. @return 0, or an errno. */
-static int look_up(const char *name, gid_t *group)
-{
-    struct group record, *found = NULL;
-    for (size_t size = 1024; size <= GROUP_RECORD_MAX; size *= 4) {
-        char *text = malloc(size);
-        if (!text)
-            return ENOMEM;
-        int error = getgrnam_r(name, &record, text, size, &found);
-        if (found)
-            *group = found->gr_gid;
-        free(text);
-        if (error != ERANGE)
-            return found ? 0 : ENOENT;
-    }
-    return ERANGE;
-}
-
-static bool read_group(const char *text, gid_t *group)
-{
-    const size_t length = strlen(text);
-    if (length == 0 || length > 10 || strspn(text, "0123456789") != length)
-        return look_up(text, group) == 0;
-    const uint64_t number = strtoull(text, NULL, 10);
-    *group = (gid_t)number;
-    return number < UINT32_MAX; /* the last means: none */
 }
 
 static bool refuse_second(const char *key, const struct value *at, struct fault_list *faults)
@@ -75,7 +44,7 @@ bool socket_file_read(struct socket_file *file, const char *key, const char *tex
         }
         return file->has_mode;
     }
-    file->has_group = read_group(text, &file->group);
+    file->has_group = account_find_group(text, &file->group);
     if (!file->has_group) {
         fault_at(faults, at,
                  "`group` of a Unix socket is `%s`, which is no group of this machine; expected "

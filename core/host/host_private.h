@@ -108,6 +108,10 @@ void host_restart(struct host *host, struct control_request *request);
 /** Answers who asked for the restart that is under way, unless it was a signal. */
 void host_answer_restart(struct host *host, enum exit_code code, const char *text);
 
+/** Gives up root and all capabilities; a predecessor gets the faults too. Before other threads
+ * begin. @return EXIT_CLEAN, or how the process has to end. */
+enum exit_code host_give_up_root(struct host *host, const char *config_path, bool may_be_root);
+
 /** Loads configuration and plugins; a predecessor gets the faults too. @return 0, or -1. */
 int host_load(struct host *host, const char *config_path);
 

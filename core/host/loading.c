@@ -87,6 +87,8 @@ static bool check(struct loading *loading, const char *config_path, bool is_to_r
                   struct fault_list *faults)
 {
     loading->config = gateways_conf_read(config_path, faults);
+    if (loading->config && is_to_run)
+        config_run_as_check(&loading->config->run_as, faults);
     if (loading->config)
         loading->graph = graph_check(loading->config, &loading->loader, NULL, faults);
     if (!loading->graph || !fault_list_empty(faults))

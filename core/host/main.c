@@ -4,6 +4,7 @@
 #include "host/describe.h"
 #include "host/graph_report.h"
 #include "host/loading.h"
+#include "host/privileges.h"
 #include "host/run.h"
 #include "net/loop.h"
 #include "plugin/trial.h"
@@ -11,6 +12,7 @@
 #include <argp.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,10 +40,13 @@ static const char overview[] =
 
 /* --- Commands */
 
+#define ALLOW_ROOT 256 /* an option without a letter */
+
 struct arguments {
     const char *config_path;
     const char *format;
     const char *file; /* that is described */
+    bool may_be_root;
 };
 
 static error_t set_log_level(const char *name, struct argp_state *state)
@@ -76,6 +81,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return set_format(value, arguments, state);
     case 'l':
         return set_log_level(value, state);
+    case ALLOW_ROOT:
+        arguments->may_be_root = true;
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected argument: %s", value);
         return EINVAL;
@@ -133,6 +141,9 @@ static const struct argp_option run_options[] = {
      .key = 'l',
      .arg = "LEVEL",
      .doc = "What to log: debug, info (the default), warn or error, and what is worse"},
+    {.name = "allow-root",
+     .key = ALLOW_ROOT,
+     .doc = "If it is started as root, and the configuration has no user, to stay root"},
     {0},
 };
 
@@ -155,7 +166,7 @@ static const struct argp_option config_option[] = {
 
 static enum exit_code run(const struct arguments *arguments)
 {
-    return host_run(arguments->config_path);
+    return host_run(arguments->config_path, arguments->may_be_root);
 }
 
 static int print_graph(const struct graph *graph, const char *format)
@@ -167,10 +178,14 @@ static int print_graph(const struct graph *graph, const char *format)
 static enum exit_code check(const struct arguments *arguments)
 {
     struct loading loading;
-    enum exit_code code = EXIT_USAGE;
     /* A reader that goes away, or copies that reach a limit, must not leave the copies behind. */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
+    /* Who checks as root sees what the host will be able to read. */
+    enum exit_code code = privileges_give_up(arguments->config_path, true, NULL, NULL);
+    if (code != EXIT_CLEAN)
+        return code;
+    code = EXIT_USAGE;
     if (!loading_init(&loading, arguments->config_path, false, NULL, NULL)) {
         code = EXIT_CLEAN;
         if (print_graph(loading.graph, arguments->format)) {

@@ -260,7 +260,7 @@ static enum exit_code load_and_serve(struct host *host, const char *config_path)
     return code;
 }
 
-enum exit_code host_run(const char *config_path)
+enum exit_code host_run(const char *config_path, bool may_be_root)
 {
     struct host host = {
         .status = {.started_ms = clock_wall_ms()},
@@ -273,11 +273,15 @@ enum exit_code host_run(const char *config_path)
     (void)signal(SIGXFSZ, SIG_IGN);
     signals_block();
     log_stderr_look();
-    if (log_thread_start())
-        log_warn("the log has no thread of its own: whoever logs waits for whoever reads stderr");
     crash_watch();
     if (predecessor_meet(&host.predecessor))
         goto finish;
+    code = host_give_up_root(&host, config_path, may_be_root);
+    if (code != EXIT_CLEAN)
+        goto finish;
+    code = EXIT_FAULT;
+    if (log_thread_start())
+        log_warn("the log has no thread of its own: whoever logs waits for whoever reads stderr");
     (void)program_init(&host.program); /* if that fails, a restart will say so */
     if (raise_for_any())
         goto finish;

@@ -3,10 +3,12 @@
 #include "host/host_private.h"
 
 #include "base/log.h"
+#include "host/privileges.h"
 #include "host/service_notify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* How long a host that leaves waits at least: for clients in their handshake, and for connections
  * that libmicrohttpd was about to accept. */
@@ -134,6 +136,23 @@ void host_restart(struct host *host, struct control_request *request)
 }
 
 /* --- The host that replaces it */
+
+enum exit_code host_give_up_root(struct host *host, const char *config_path, bool may_be_root)
+{
+    char *text = NULL;
+    size_t size = 0;
+    const bool was_root = geteuid() == 0;
+    FILE *faults = open_memstream(&text, &size);
+    const enum exit_code code =
+        privileges_give_up(config_path, may_be_root, &host->predecessor.inherited, faults);
+    if (faults)
+        (void)fclose(faults);
+    predecessor_send_faults(&host->predecessor, text, size);
+    free(text);
+    if (code == EXIT_CLEAN && was_root && geteuid() != 0)
+        log_info("root is given up", log_uint("user", geteuid()), log_uint("group", getegid()));
+    return code;
+}
 
 int host_load(struct host *host, const char *config_path)
 {

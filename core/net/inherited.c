@@ -13,7 +13,8 @@ int inherited_add(struct inherited *inherited, const struct inherited_socket *so
     struct inherited_socket *sockets =
         reallocarray(inherited->sockets, inherited->count + 1, sizeof *sockets);
     if (!sockets) {
-        close(socket->fd);
+        if (socket->fd >= 0)
+            close(socket->fd);
         return -1;
     }
     sockets[inherited->count++] = *socket;
@@ -29,10 +30,10 @@ static bool is_bound_to(const struct inherited_socket *socket, const struct list
            listen_address_equal(&bound, address);
 }
 
-static bool was_bound_for(const struct inherited_socket *socket,
-                          const struct listen_address *address, const char *setting)
+static bool is_for(const struct inherited_socket *socket, const struct listen_address *address,
+                   const char *setting)
 {
-    return socket->fd >= 0 && strcmp(socket->setting, setting) == 0 &&
+    return strcmp(socket->setting, setting) == 0 &&
            strcmp(socket->address, listen_address_text(address)) == 0;
 }
 
@@ -45,7 +46,7 @@ bool inherited_take(struct inherited *inherited, const struct listen_address *ad
             found = &inherited->sockets[i];
     }
     for (size_t i = 0; inherited && i < inherited->count && !found; i++) {
-        if (was_bound_for(&inherited->sockets[i], address, setting))
+        if (inherited->sockets[i].fd >= 0 && is_for(&inherited->sockets[i], address, setting))
             found = &inherited->sockets[i];
     }
     if (!found)
@@ -53,6 +54,16 @@ bool inherited_take(struct inherited *inherited, const struct listen_address *ad
     *taken = *found;
     found->fd = -1;
     return true;
+}
+
+int inherited_error(const struct inherited *inherited, const struct listen_address *address,
+                    const char *setting)
+{
+    for (size_t i = 0; inherited && i < inherited->count; i++) {
+        if (inherited->sockets[i].error != 0 && is_for(&inherited->sockets[i], address, setting))
+            return inherited->sockets[i].error;
+    }
+    return 0;
 }
 
 static void remove_file(const struct inherited_socket *socket)

@@ -1,6 +1,7 @@
 /* Listening sockets that this process has not opened itself: from the host before it, at a restart,
- * or from a service manager. Whoever is about to bind an address asks here first. Not about how
- * they come here; host/handover.h and host/activation.h are. */
+ * or from a service manager; and those that it has bound before it gave up root. Whoever is about
+ * to bind an address asks here first. Not about how they come here; host/handover.h and
+ * host/activation.h are. */
 #ifndef NET_INHERITED_H
 #define NET_INHERITED_H
 
@@ -14,10 +15,12 @@
 #define INHERITED_ADDRESS_SIZE 128
 
 struct inherited_socket {
-    int fd;                               /* -1: taken */
+    int fd;                               /* -1: taken, or could not be bound */
+    int error;                            /* why it could not; 0: it could */
     bool is_shared;                       /* another host still accepts from it */
     bool is_ours;                         /* toni has opened it: in the end it is shut down, and the
                                              file of a Unix socket removed. Others stay */
+    bool is_bound_only;                   /* nobody can connect yet: it does not listen */
     char setting[INHERITED_SETTING_SIZE]; /* that it was bound for; empty: not known */
     char address[INHERITED_ADDRESS_SIZE]; /* as it was written there; empty: not known */
 };
@@ -40,6 +43,11 @@ int inherited_add(struct inherited *inherited, const struct inherited_socket *so
  * @return Whether there was one. */
 bool inherited_take(struct inherited *inherited, const struct listen_address *address,
                     const char *setting, struct inherited_socket *taken);
+
+/** @return The errno with which this address could not be bound while the host was root; 0: it was
+ * not tried, or could be. */
+int inherited_error(const struct inherited *inherited, const struct listen_address *address,
+                    const char *setting);
 
 /** Closes what nobody took, and frees the list. If it is the last to have them, each is named in
  * the log.

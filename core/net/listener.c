@@ -82,14 +82,13 @@ static int bind_unix(int fd, const struct listen_address *address, bool *is_told
 
 /* @param is_told  Set if the log says already what is wrong.
  * @return The socket, or -1 with errno set; then nothing stays bound. */
-static int open_socket(const struct listen_address *address, bool *is_told)
+static int bind_socket(const struct listen_address *address, bool *is_told)
 {
     bool is_unix = address->address.ss_family == AF_UNIX;
     int fd = socket(address->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    int bound = is_unix ? bind_unix(fd, address, is_told) : bind_inet(fd, address);
-    if (bound || listen(fd, BACKLOG)) {
+    if (is_unix ? bind_unix(fd, address, is_told) : bind_inet(fd, address)) {
         int error = errno;
         close(fd);
         errno = error;
@@ -98,22 +97,51 @@ static int open_socket(const struct listen_address *address, bool *is_told)
     return fd;
 }
 
+int listener_bind(const struct listen_address *address)
+{
+    bool is_told;
+    return bind_socket(address, &is_told);
+}
+
 static void report_unbound(const struct listen_address *address, const char *setting)
 {
-    char message[96];
     const char *error = strerror(errno);
+    const bool is_forbidden = errno == EACCES && address->address.ss_family != AF_UNIX;
+    char message[256];
     (void)snprintf(message, sizeof message,
-                   "can't listen: choose another address in %s, or stop who has it", setting);
+                   is_forbidden
+                       ? "can't listen: a port below 1024 is root's; start the host anew as root, "
+                         "with `user` (a successor has no root any more), or choose another in %s"
+                       : "can't listen: choose another address in %s, or stop who has it",
+                   setting);
     log_error(message, log_str("address", listen_address_text(address)), log_str("error", error));
+}
+
+/* @return The socket; -1: there is none, and the log says why. */
+static int open_socket(const struct listen_address *address, const char *setting,
+                       const struct inherited *inherited)
+{
+    bool is_told = false;
+    const int tried = inherited_error(inherited, address, setting);
+    const int fd = tried == 0 ? bind_socket(address, &is_told) : -1;
+    if (tried != 0)
+        errno = tried;
+    if (fd < 0 && !is_told)
+        report_unbound(address, setting);
+    return fd;
 }
 
 int listener_open(struct listener *listener, const struct listen_address *address,
                   const char *setting, struct inherited *inherited)
 {
-    struct inherited_socket taken = {.is_ours = true};
-    bool is_told = false;
+    struct inherited_socket taken = {.is_ours = true, .is_bound_only = true};
     if (!inherited_take(inherited, address, setting, &taken))
-        taken.fd = open_socket(address, &is_told);
+        taken.fd = open_socket(address, setting, inherited);
+    if (taken.fd >= 0 && taken.is_bound_only && listen(taken.fd, BACKLOG)) {
+        report_unbound(address, setting);
+        close(taken.fd);
+        taken.fd = -1;
+    }
     *listener = (struct listener){
         .fd = taken.fd,
         .is_unix = address->address.ss_family == AF_UNIX,
@@ -122,11 +150,8 @@ int listener_open(struct listener *listener, const struct listen_address *addres
         .file = address->file,
         .setting = setting,
     };
-    if (taken.fd < 0) {
-        if (!is_told)
-            report_unbound(address, setting);
+    if (taken.fd < 0)
         return -1;
-    }
     listener->owns_file = listener->is_unix && taken.is_ours;
     listener_describe(listener->fd, listener->name);
     (void)snprintf(listener->written, sizeof listener->written, "%s", listen_address_text(address));

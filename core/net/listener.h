@@ -42,6 +42,9 @@ struct listener {
     void *data;
 };
 
+/** Binds a TCP address; nobody can connect yet. @return The socket, or -1 with errno set. */
+int listener_bind(const struct listen_address *address);
+
 /** Takes the socket of this address that came from outside; if there is none, binds and listens.
  * @param setting    Where the address comes from: "listen.http". Constant.
  * @param inherited  NULL is none.

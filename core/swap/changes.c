@@ -283,6 +283,7 @@ void changes_check_host(const struct config *now, const struct config *next,
     check_addresses(&now->http, &next->http, "http", next, faults);
     check_addresses(&now->admin, &next->admin, "admin", next, faults);
     check_control(now, next, faults);
+    config_run_as_check(&next->run_as, faults);
     if (now->page != next->page) {
         fault_at(faults, place_of(next, "listen.page"),
                  "listen.page is not what the host started with; a reload can't change it: `toni "

@@ -58,7 +58,7 @@ static void run(const char *program, const char *path, int log)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(log, STDERR_FILENO);
-    (void)execlp(program, program, "run", "-c", path, (char *)NULL);
+    (void)execlp(program, program, "run", "--allow-root", "-c", path, (char *)NULL);
     _exit(127);
 }
 

@@ -123,7 +123,7 @@ class Toni(System):
             provider=self.provider,
         )
         conf = write(os.path.join(folder, "gateways.conf"), text)
-        return [os.path.join(self.build, "bin", "toni"), "run", "-l", "error", "-c", conf]
+        return [os.path.join(self.build, "bin", "toni"), "run", "--allow-root", "-l", "error", "-c", conf]
 
 
 class SharedBatches(System):

@@ -45,7 +45,7 @@ class Unread:
         with open(self.conf, "w", encoding="utf-8") as out:
             out.write(conf(self.address))
         self.process = subprocess.Popen(
-            [TONI, "run", "-c", self.conf], stderr=stderr, cwd=self.folder.name, **how
+            [TONI, "run", "--allow-root", "-c", self.conf], stderr=stderr, cwd=self.folder.name, **how
         )
         test.addCleanup(self.process.wait)
         test.addCleanup(self.process.kill)

@@ -177,7 +177,7 @@ class TestLog(unittest.TestCase):
         self.socket = os.path.join(folder.name, "s")
         with open(self.conf, "w", encoding="utf-8") as out:
             out.write(configuration([ECHO], listen="unix:" + self.socket, admin="unix:" + self.socket + ".admin"))
-        self.process = subprocess.Popen([TONI, "run", "-c", self.conf], stderr=log, cwd=folder.name)
+        self.process = subprocess.Popen([TONI, "run", "--allow-root", "-c", self.conf], stderr=log, cwd=folder.name)
         self.addCleanup(self.process.wait)
         self.addCleanup(self.process.kill)
         end = time.monotonic() + DEADLINE

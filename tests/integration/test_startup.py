@@ -423,7 +423,7 @@ class TestListeners(FolderTestCase):
     def test_log_level(self):
         path = os.path.join(self.folder, "quiet.sock")
         conf = self.write(configuration([ROOMS], listen="unix:" + path))
-        process = subprocess.Popen([TONI, "run", "--log-level=warn", "-c", conf],
+        process = subprocess.Popen([TONI, "run", "--allow-root", "--log-level=warn", "-c", conf],
                                    stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
         deadline = time.monotonic() + DEADLINE

@@ -51,7 +51,7 @@ class Host {
     host.folder = fs.mkdtempSync(path.join(os.tmpdir(), "toni-test-"));
     const conf = path.join(host.folder, "gateways.conf");
     fs.writeFileSync(conf, text);
-    host.process = spawn(path.resolve(build, "bin", "toni"), ["run", "-c", conf], {
+    host.process = spawn(path.resolve(build, "bin", "toni"), ["run", "--allow-root", "-c", conf], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     process.once("exit", () => host.process.kill("SIGKILL"));

@@ -70,7 +70,7 @@ class Toni(System):
             connections=self.connections + 100,
         )
         conf = write(os.path.join(folder, "gateways.conf"), text)
-        return [os.path.join(self.build, "bin", "toni"), "run", "-l", "error", "-c", conf]
+        return [os.path.join(self.build, "bin", "toni"), "run", "--allow-root", "-l", "error", "-c", conf]
 
 
 class Hostile:
