@@ -113,6 +113,7 @@ static void take_decision(struct connection *connection, int32_t result)
     }
     opening->notes = opening->ticket->notes; /* its decider has had its last word */
     opening->ticket->notes = NULL;
+    guard_notes_drop_parameters(opening->notes, opening->request);
     opening_end_wait(opening, GUARD_DECIDED);
     go_on(connection, guard_decision(result));
 }

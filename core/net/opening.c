@@ -42,7 +42,9 @@ static void refuse(struct connection *connection, enum refusal refusal, const ch
     size_t size;
     if (notes && notes->status != 0 && refusal == REFUSAL_FORBIDDEN) {
         status = notes->status;
-        size = handshake_refuse_as(answer, status, notes->text, is_head, time(NULL));
+        size = handshake_refuse_as(answer, status, notes->text,
+                                   guard_notes_have_field(notes, "WWW-Authenticate"), is_head,
+                                   time(NULL));
     } else {
         size = handshake_refuse(answer, refusal, why, is_head, time(NULL));
     }
@@ -146,7 +148,10 @@ static int apply_subprotocol(struct connection *connection)
     opening->subprotocol = handshake_choose(&opening->head, known);
     request_destroy(opening->request);
     opening->request = NULL;
-    return request_reading_make(connection);
+    if (request_reading_make(connection))
+        return -1;
+    guard_notes_drop_parameters(opening->notes, opening->request);
+    return 0;
 }
 
 static void let_in(struct connection *connection)

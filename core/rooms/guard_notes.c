@@ -22,6 +22,7 @@ void guard_notes_destroy(struct guard_notes *notes)
         return;
     clear(&notes->values);
     clear(&notes->fields);
+    clear(&notes->dropped);
     free(notes->subprotocol);
     free(notes);
 }
@@ -150,6 +151,38 @@ size_t guard_notes_put_fields(const struct guard_notes *notes, char *answer, siz
     return size + more;
 }
 
+bool guard_notes_have_field(const struct guard_notes *notes, const char *name)
+{
+    for (size_t i = 0; notes && i < notes->fields.count; i++) {
+        if (strcasecmp(notes->fields.notes[i].name.data, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* --- Parameters that are taken out. The guard's own request may be a copy: that of its ticket. */
+
+static int32_t guard_drop_parameter(const toni_request *request, toni_str name)
+{
+    int32_t error;
+    struct guard_notes *notes = open_notes(request, &error);
+    if (!notes)
+        return error;
+    if (!find(&notes->dropped, name)) {
+        error =
+            add(&notes->dropped, &(struct request_field){name, {"", 0}}, NULL, GUARD_NOTES_BYTES);
+        if (error != TONI_OK)
+            return error;
+    }
+    return (int32_t)request_drop_parameter((toni_request *)(uintptr_t)request, name);
+}
+
+void guard_notes_drop_parameters(const struct guard_notes *notes, toni_request *request)
+{
+    for (size_t i = 0; notes && i < notes->dropped.count; i++)
+        request_drop_parameter(request, notes->dropped.notes[i].name);
+}
+
 /* --- The subprotocol */
 
 static bool is_offered(const toni_request *request, toni_str name)
@@ -206,4 +239,5 @@ void guard_notes_fill_table(toni_host *table)
     table->guard_add_header = guard_add_header;
     table->guard_choose_subprotocol = guard_choose_subprotocol;
     table->guard_refuse = guard_refuse;
+    table->guard_drop_parameter = guard_drop_parameter;
 }

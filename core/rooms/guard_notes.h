@@ -1,6 +1,6 @@
 /* What a guard leaves beside its decision (toni/guard.h): values for `on_connect`, header fields of
- * the answer, and the subprotocol. Bounded; made when the first is left, since most guards leave
- * nothing. */
+ * the answer, the subprotocol, and which query parameters nobody is to see. Bounded; made when the
+ * first is left, since most guards leave nothing. */
 #ifndef ROOMS_GUARD_NOTES_H
 #define ROOMS_GUARD_NOTES_H
 
@@ -27,9 +27,10 @@ struct guard_note_list {
 struct guard_notes {
     struct guard_note_list values;
     struct guard_note_list fields;
-    unsigned status;               /* of a refusal; 0: none was chosen */
-    char text[GUARD_TEXT_MAX + 1]; /* of the same */
-    char *subprotocol;             /* empty: none is to be agreed on; NULL: nothing was chosen */
+    struct guard_note_list dropped; /* names of parameters, without values */
+    unsigned status;                /* of a refusal; 0: none was chosen */
+    char text[GUARD_TEXT_MAX + 1];  /* of the same */
+    char *subprotocol;              /* empty: none is to be agreed on; NULL: nothing was chosen */
 };
 
 /** @param notes  NULL is fine. */
@@ -39,6 +40,13 @@ void guard_notes_destroy(struct guard_notes *notes);
  * @param answer  Has room for GUARD_FIELDS_BYTES more. @param notes  NULL is fine.
  * @return The size of the answer. */
 size_t guard_notes_put_fields(const struct guard_notes *notes, char *answer, size_t size);
+
+/** Whether a header field of that name is among them. @param notes  NULL is fine. */
+bool guard_notes_have_field(const struct guard_notes *notes, const char *name);
+
+/** Takes the parameters out of another request that were taken out of the one that the guard read.
+ * @param notes  NULL is fine. */
+void guard_notes_drop_parameters(const struct guard_notes *notes, toni_request *request);
 
 /** Fills in what toni/guard.h calls for notes. */
 void guard_notes_fill_table(toni_host *table);

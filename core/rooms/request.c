@@ -94,13 +94,44 @@ toni_str request_part(const toni_request *request, uint32_t part)
     }
 }
 
+/* @param value  Set to what is behind its name. */
+static bool is_named(toni_str parameter, toni_str name, toni_str *value)
+{
+    toni_str key = parameter;
+    *value = toni_str_make("", 0);
+    toni_str_split_once(parameter, '=', &key, value);
+    return toni_str_equal(key, name);
+}
+
+uint32_t request_drop_parameter(toni_request *request, toni_str name)
+{
+    const uint32_t before = request->parameter_count;
+    char *const begin = (char *)(uintptr_t)request->query.data, *to = begin;
+    toni_str value;
+    request->parameter_count = 0;
+    for (uint32_t i = 0; i < before; i++) {
+        const toni_str parameter = request->parameters[i];
+        if (is_named(parameter, name, &value))
+            continue;
+        if (request->parameter_count > 0)
+            *to++ = '&';
+        memmove(to, parameter.data, parameter.size);
+        request->parameters[request->parameter_count++] = toni_str_make(to, parameter.size);
+        to += parameter.size;
+    }
+    const size_t size = (size_t)(to - begin);
+    if (before > 0)
+        memset(to, 0, request->query.size - size);
+    request->query.size = size;
+    return before - request->parameter_count;
+}
+
 static int32_t request_parameter(const toni_request *request, toni_str name, toni_str *value)
 {
+    toni_str found;
     for (uint32_t i = 0; i < request->parameter_count; i++) {
-        toni_str parameter = request->parameters[i], key = parameter, rest = {"", 0};
-        toni_str_split_once(parameter, '=', &key, &rest);
-        if (toni_str_equal(key, name)) {
-            *value = rest;
+        if (is_named(request->parameters[i], name, &found)) {
+            *value = found;
             return TONI_OK;
         }
     }

@@ -67,6 +67,11 @@ toni_request *request_create(const toni_host *host, const struct request_parts *
 /** @param request  NULL is fine. */
 void request_destroy(toni_request *request);
 
+/** Takes out all query parameters of a name, and overwrites them. What was read of the query before
+ * is not valid any more.
+ * @return How many there were. */
+uint32_t request_drop_parameter(toni_request *request, toni_str name);
+
 /** See toni_request_path and its kin. @return The empty string for a part that doesn't exist. */
 toni_str request_part(const toni_request *request, uint32_t part);
 

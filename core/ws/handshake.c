@@ -224,9 +224,11 @@ const char *handshake_status_phrase(unsigned status)
     }
 }
 
-size_t handshake_refuse_as(char *to, unsigned status, const char *text, bool is_head, time_t now)
+size_t handshake_refuse_as(char *to, unsigned status, const char *text, bool has_challenge,
+                           bool is_head, time_t now)
 {
-    const char *fields = status == 401 ? answers[REFUSAL_UNAUTHORIZED].fields : "";
+    const char *fields =
+        status == 401 && !has_challenge ? answers[REFUSAL_UNAUTHORIZED].fields : "";
     const struct answer answer = {status, handshake_status_phrase(status), fields, text};
     return write_refusal(to, &answer, is_head, now);
 }

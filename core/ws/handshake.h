@@ -113,9 +113,11 @@ size_t handshake_refuse(char *to, enum refusal refusal, const char *why, bool is
 const char *handshake_status_phrase(unsigned status);
 
 /** Writes a refusal as a guard wants it.
- * @param status  One of GUARD_STATUSES. @param text  For people; at most 256 bytes.
+ * @param status         One of GUARD_STATUSES. @param text  For people; at most 256 bytes.
+ * @param has_challenge  A 401 gets a WWW-Authenticate field of the guard's own.
  * @return As handshake_refuse(). */
-size_t handshake_refuse_as(char *to, unsigned status, const char *text, bool is_head, time_t now);
+size_t handshake_refuse_as(char *to, unsigned status, const char *text, bool has_challenge,
+                           bool is_head, time_t now);
 
 /** @return 400 and its kin; 0 for REFUSAL_NONE. */
 unsigned refusal_status(enum refusal refusal);

@@ -136,7 +136,7 @@ static inline int32_t toni_request_value(const toni_request *request, toni_str n
 }
 
 /** Adds a header field to the answer of the handshake: to the 101, or to the refusal if the
- * guard refuses.
+ * guard refuses. A WWW-Authenticate takes the place of the one that a 401 of toni_guard_refuse has.
  * @param value  Copied; not empty.
  * @return TONI_OK; TONI_ERR_INVALID (not a legal name or value; or one that the answer has of its
  * own: Connection, Content-Length, Content-Type, Date, Trailer, Transfer-Encoding, Upgrade, and all
@@ -157,6 +157,18 @@ static inline int32_t toni_guard_add_header(const toni_request *request, toni_st
 static inline int32_t toni_guard_choose_subprotocol(const toni_request *request, toni_str name)
 {
     return toni_host_of(request)->guard_choose_subprotocol(request, name);
+}
+
+/** Takes query parameters out of the request: a token, a password. Neither the guards after this
+ * one nor the gateway find them, toni_request_query is without them, and the connection keeps no
+ * copy. What this guard has read of the query before is not valid any more.
+ * @param name  As it stands in the query, percent-decoded; all parameters of that name are meant.
+ * @return How many there were, 0 included; TONI_ERR_LIMIT (more than 16 names), TONI_ERR_TOO_BIG
+ * (more than 8,192 bytes of them), TONI_ERR_NO_MEMORY.
+ * @thread As toni_guard_leave_value. @since ABI 1.0 */
+static inline int32_t toni_guard_drop_parameter(const toni_request *request, toni_str name)
+{
+    return toni_host_of(request)->guard_drop_parameter(request, name);
 }
 
 /** Refuses with a status and a text of one's own: what it returns, the guard returns or decides.

@@ -172,6 +172,9 @@ struct toni_host {
 
     /* guard.h: refusals with a text */
     int32_t (*guard_refuse)(const toni_request *request, uint32_t status, toni_str text);
+
+    /* guard.h: parameters that nobody is to see */
+    int32_t (*guard_drop_parameter)(const toni_request *request, toni_str name);
 };
 
 /** The frozen first member of every handle, read.

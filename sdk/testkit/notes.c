@@ -192,6 +192,28 @@ static int32_t guard_refuse(const toni_request *request, uint32_t status, toni_s
     return is_too_big ? TONI_ERR_TOO_BIG : fake_answer(host, "guard_refuse", TONI_ERR_FORBIDDEN);
 }
 
+/* @return How many there were. */
+static int32_t drop_parameter(toni_fake_request *request, toni_str name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < request->parameter_count; i++) {
+        if (!toni_str_equal(request->parameters[i].name, name))
+            request->parameters[kept++] = request->parameters[i];
+    }
+    const size_t dropped = request->parameter_count - kept;
+    request->parameter_count = kept;
+    return (int32_t)dropped;
+}
+
+static int32_t guard_drop_parameter(const toni_request *request, toni_str name)
+{
+    toni_fake_client *client = client_of_request(request);
+    fake_record(host_of(request), "guard_drop_parameter %.*s\n", TONI_STR_ARG(name));
+    const int32_t result = fake_answer(host_of(request), "guard_drop_parameter",
+                                       takes_notes(client) ? TONI_OK : TONI_ERR_INVALID);
+    return result < 0 ? result : drop_parameter(&client->request, name);
+}
+
 void fake_notes_fill(toni_host *table)
 {
     table->request_value = request_value;
@@ -199,4 +221,5 @@ void fake_notes_fill(toni_host *table)
     table->guard_add_header = guard_add_header;
     table->guard_choose_subprotocol = guard_choose_subprotocol;
     table->guard_refuse = guard_refuse;
+    table->guard_drop_parameter = guard_drop_parameter;
 }

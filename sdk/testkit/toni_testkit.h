@@ -39,7 +39,7 @@
  *     set_metadata ROOM SIZE, get_metadata ROOM
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
  *     guard_value NAME: VALUE       guard_header NAME: VALUE       guard_subprotocol NAME
- *     guard_refuse STATUS TEXT
+ *     guard_refuse STATUS TEXT      guard_drop_parameter NAME
  *
  * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in
  * toni_fake_host_run_work. So what a plugin does later is a matter of the test, and of no clock.

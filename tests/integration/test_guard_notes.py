@@ -62,6 +62,25 @@ class TestNotes(HostTestCase):
                 self.assertEqual(self.refused(by=by, offers=("v1",), protocol="v3").status, 403)
                 self.assertEqual(self.refused(by=by, protocol="v1").status, 403)
 
+    def test_a_parameter_that_is_taken_out(self):
+        """Also where the request is made anew, since the guard has chosen another subprotocol."""
+        for by in ("guard", "job"):
+            for offers, protocol in (((), {}), (("v1", "v2"), {"protocol": "v2"})):
+                with self.subTest(by=by, **protocol):
+                    asked = dict(protocol, by=by, drop="user", user="secret")
+                    client = self.client_of(offers, **asked)
+                    client.expect("secret|by the guard|" + protocol.get("protocol", ""))
+                    asked.pop("user")
+                    self.assertEqual(client.ask("query"), "&".join("%s=%s" % pair for pair in asked.items()))
+
+    def test_a_challenge_takes_the_place_of_the_hosts(self):
+        for by in ("guard", "job"):
+            answer = self.refused(
+                by=by, answer="text", header="WWW-Authenticate", **{"is": 'Bearer realm="a"'}
+            )
+            # of two the second one would be here
+            self.assertEqual((answer.status, answer.headers["www-authenticate"]), (401, 'Bearer realm="a"'))
+
     def test_all_that_is_refused(self):
         self.client_of(table="yes")
         for call, result in (

@@ -97,6 +97,58 @@ START_TEST(nobody_but_a_guard_leaves_any)
 }
 END_TEST
 
+static void expect_query(const toni_request *of, const char *query)
+{
+    const toni_str found = toni_request_query(of);
+    ck_assert_msg(toni_str_equal(found, toni_str_of(query)), "`%.*s`, not `%s`",
+                  TONI_STR_ARG(found), query);
+}
+
+START_TEST(parameters_are_taken_out)
+{
+    const toni_str parameters[] = {TONI_LIT("token=first"), TONI_LIT("a=1&2"), TONI_LIT("token"),
+                                   TONI_LIT("tokens=b"), TONI_LIT("token=last")};
+    const struct request_parts parts = {
+        .path = TONI_LIT("/"), .parameters = parameters, .parameter_count = 5};
+    toni_request *made = request_create(&table, &parts), *other = request_create(&table, &parts);
+    toni_str value;
+    made->source = &taking;
+    const toni_str before = toni_request_query(made);
+    ck_assert_int_eq(toni_guard_drop_parameter(made, TONI_LIT("none")), 0);
+    ck_assert_int_eq(toni_guard_drop_parameter(made, TONI_LIT("token")), 3);
+    expect_query(made, "a=1&2&tokens=b");
+    for (size_t i = toni_request_query(made).size; i < before.size; i++)
+        ck_assert_int_eq(before.data[i], 0); /* nothing is left of it */
+    ck_assert_int_eq(toni_request_parameter(made, TONI_LIT("token"), &value), TONI_ERR_NOT_FOUND);
+    ck_assert_int_eq(toni_request_parameter(made, TONI_LIT("a"), &value), TONI_OK);
+    ck_assert(toni_str_equal(value, TONI_LIT("1&2")));
+    ck_assert_int_eq(toni_guard_drop_parameter(made, TONI_LIT("token")), 0);
+    guard_notes_drop_parameters(notes, other);
+    expect_query(other, "a=1&2&tokens=b");
+    ck_assert_int_eq(toni_guard_drop_parameter(made, TONI_LIT("tokens")), 1);
+    ck_assert_int_eq(toni_guard_drop_parameter(made, TONI_LIT("a")), 1);
+    expect_query(made, "");
+    made->source = &reading;
+    ck_assert_int_eq(toni_guard_drop_parameter(made, TONI_LIT("a")), TONI_ERR_INVALID);
+    request_destroy(other);
+    request_destroy(made);
+}
+END_TEST
+
+START_TEST(parameters_are_bounded_in_number)
+{
+    char name[16];
+    for (int i = 0; i <= GUARD_NOTES_MAX; i++) {
+        (void)snprintf(name, sizeof name, "n%d", i);
+        ck_assert_int_eq(toni_guard_drop_parameter(&request, toni_str_of(name)),
+                         i < GUARD_NOTES_MAX ? 0 : TONI_ERR_LIMIT);
+    }
+    ck_assert_int_eq(toni_guard_drop_parameter(&request, TONI_LIT("n3")), 0);
+    ck_assert_int_eq(toni_guard_drop_parameter(&request, toni_str_make(bytes, sizeof bytes)),
+                     TONI_ERR_TOO_BIG);
+}
+END_TEST
+
 START_TEST(header_fields_are_checked)
 {
     static const struct {
@@ -201,6 +253,8 @@ int main(void)
     tcase_add_test(tests, values_are_bounded_together);
     tcase_add_test(tests, values_are_bounded_in_number);
     tcase_add_test(tests, nobody_but_a_guard_leaves_any);
+    tcase_add_test(tests, parameters_are_taken_out);
+    tcase_add_test(tests, parameters_are_bounded_in_number);
     tcase_add_test(tests, header_fields_are_checked);
     tcase_add_test(tests, header_fields_fit);
     tcase_add_test(tests, the_subprotocol_is_one_that_is_offered);

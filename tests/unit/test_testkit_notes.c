@@ -51,6 +51,20 @@ START_TEST(it_is_left_through_a_ticket)
 }
 END_TEST
 
+START_TEST(a_parameter_is_taken_out)
+{
+    toni_fake_client_set_parameter(&client, "user", "ann");
+    toni_fake_client_set_parameter(&client, "drop", "user");
+    ck_assert_int_eq(toni_fake_client_connect(&client), TONI_OK);
+    ck_assert_ptr_nonnull(strstr(host.calls, "guard_drop_parameter user\n"));
+    const toni_request *request = toni_client_request(toni_fake_client_handle(&client));
+    toni_str value;
+    ck_assert_int_eq(toni_request_parameter(request, TONI_LIT("user"), &value), TONI_ERR_NOT_FOUND);
+    ck_assert_int_eq(toni_request_parameter(request, TONI_LIT("drop"), &value), TONI_OK);
+    ck_assert_int_eq(toni_guard_drop_parameter(request, TONI_LIT("drop")), TONI_ERR_INVALID);
+}
+END_TEST
+
 /* As by a host: integration.guard_notes. */
 START_TEST(what_a_host_refuses_is_refused)
 {
@@ -103,6 +117,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, it_is_left_at_once);
     tcase_add_test(tests, it_is_left_through_a_ticket);
+    tcase_add_test(tests, a_parameter_is_taken_out);
     tcase_add_test(tests, what_a_host_refuses_is_refused);
     tcase_add_test(tests, a_guard_service_is_asked);
     suite_add_tcase(suite, tests);
