@@ -16,6 +16,7 @@
 #include "host/run.h"
 #include "host/signals.h"
 #include "host/status.h"
+#include "host/watchdog.h"
 #include "http/admin.h"
 #include "http/server.h"
 #include "net/access.h"
@@ -55,6 +56,7 @@ struct host {
     uv_async_t asked;   /* by a signal: `asked_for` says what */
     uv_async_t drained; /* the last client or request may be gone */
     uv_timer_t drain_limit;
+    struct watchdog watchdog;
     uv_timer_t settling; /* while it leaves: nobody in a handshake is cut off */
 
     atomic_uint asked_for; /* ASKED_… of commands.c */

@@ -208,6 +208,7 @@ static void take_over(struct reload *reload)
     loading->config = gateways_conf_ref(reload->next->config);
     access_change(reload->server->access, loading->config);
     reload->server->limits.hook_ms = loading->config->limits.hook_ms;
+    reload->server->limits.watchdog_ms = loading->config->limits.watchdog_ms;
     http_server_describe_again(reload->http, reload->server->listeners,
                                reload->server->listener_count);
 }

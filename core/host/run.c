@@ -10,6 +10,7 @@
 #include "host/crash.h"
 #include "host/descriptors.h"
 #include "host/host_table.h"
+#include "host/service_notify.h"
 #include "net/loop.h"
 #include "net/trim.h"
 
@@ -251,7 +252,10 @@ static enum exit_code load_and_serve(struct host *host, const char *config_path)
         return EXIT_FAULT;
     }
     if (!make(host) && !open_up(host)) {
+        const bool is_successor = predecessor_is_there(&host->predecessor);
         host_take_over(host);
+        watchdog_start(&host->watchdog, &host->loop, host->server,
+                       service_notify_watchdog_ms(is_successor));
         uv_run(&host->loop, UV_RUN_DEFAULT);
         code = EXIT_CLEAN;
     }

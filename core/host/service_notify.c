@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -102,6 +103,36 @@ void service_notify_reloading(void)
 void service_notify_stopping(void)
 {
     (void)notify("STOPPING=1\nSTATUS=Stopping", -1);
+}
+
+/* @return 0 if it is none. */
+static uint64_t number_of(const char *variable)
+{
+    const char *text = getenv(variable);
+    char *end = NULL;
+
+    if (!text || text[0] < '0' || text[0] > '9')
+        return 0;
+    errno = 0;
+    const uint64_t number = strtoull(text, &end, 10);
+    return errno == 0 && *end == '\0' ? number : 0;
+}
+
+uint64_t service_notify_watchdog_ms(bool is_successor)
+{
+    const uint64_t us = number_of("WATCHDOG_USEC");
+    struct sockaddr_un address;
+
+    if (us == 0 || manager_address(&address) == 0)
+        return 0;
+    if (!is_successor && getenv("WATCHDOG_PID") && number_of("WATCHDOG_PID") != (uint64_t)getpid())
+        return 0; /* it is meant for another process, whose child this one is */
+    return us < 1000 ? 1 : us / 1000;
+}
+
+void service_notify_alive(void)
+{
+    (void)notify("WATCHDOG=1", -1);
 }
 
 void service_notify_successor(pid_t pid)

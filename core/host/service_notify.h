@@ -4,6 +4,8 @@
 #ifndef HOST_SERVICE_NOTIFY_H
 #define HOST_SERVICE_NOTIFY_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /** It serves: after its start, and after a reload, whether that went well or not. */
@@ -14,6 +16,14 @@ void service_notify_reloading(void);
 
 /** It stops. */
 void service_notify_stopping(void);
+
+/** @param is_successor  The unit's variables are those of the process that was replaced.
+ * @return How many milliseconds the manager waits for the next service_notify_alive(), before it
+ * takes the service for dead (`WatchdogSec=`); 0: it does not ask for any. */
+uint64_t service_notify_watchdog_ms(bool is_successor);
+
+/** All is well. */
+void service_notify_alive(void);
 
 /** From now on another process is the service; this one ends soon. Waits a moment until the manager
  * has taken note: it would not believe a process that is gone. */

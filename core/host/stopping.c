@@ -19,6 +19,7 @@ void host_close_handles(struct host *host)
         return;
     control_close(host->control);
     reload_close(&host->reload);
+    watchdog_close(&host->watchdog);
     uv_walk(&host->loop, close_own, host);
 }
 

@@ -9,9 +9,10 @@
 
 void worker_notice_turn(struct worker *worker)
 {
-    if (worker->turn_began_ns != 0)
+    if (atomic_load_explicit(&worker->turn_began_ns, memory_order_relaxed) != 0)
         return;
-    worker->turn_began_ns = worker->woken_ns = clock_now_ns();
+    worker->woken_ns = clock_now_ns();
+    atomic_store_explicit(&worker->turn_began_ns, worker->woken_ns, memory_order_relaxed);
     worker->lane->now_ms = uv_now(&worker->loop);
     lane_rouse(worker->lane);
 }

@@ -9,6 +9,7 @@
 #include "net/timeouts.h"
 #include "net/turn_share.h"
 #include "net/worker_figures.h"
+#include "plugin/call.h"
 #include "rooms/lane.h"
 #include "ws/codec.h"
 #include "ws/deflate.h"
@@ -59,11 +60,12 @@ struct worker {
     struct connection *relieved; /* see relieved.h */
     uint8_t *received; /* CODEC_TAIL_MAX bytes for what was kept, and WORKER_READ_MAX behind them */
     _Atomic(const struct slot *) called; /* that it last called a callback of */
+    struct plugin_call_board board;      /* what its thread is in; see held.h */
     uint32_t received_events;            /* since the last flush */
     uint32_t received_bytes;             /* the same */
     uint64_t flushed_targets;            /* the lane's `targeted` at the last flush */
     uint64_t woken_ns;                   /* when others were last woken in this turn */
-    uint64_t turn_began_ns;              /* 0: nothing has happened since the last turn's end */
+    atomic_uint_fast64_t turn_began_ns;  /* 0: nothing has happened since the last turn's end */
     bool stopped;              /* the last call has been made: nothing of the loop may be used */
     atomic_uint_fast64_t load; /* descriptors that were dealt to it and are not closed yet */
     struct worker_figures figures;

@@ -45,8 +45,9 @@ static void on_look(uv_timer_t *look)
 
 static void count_turn(struct worker *worker)
 {
-    histogram_add(&worker->figures.turns, clock_now_ns() - worker->turn_began_ns);
-    worker->turn_began_ns = 0;
+    const uint64_t began_ns = atomic_load_explicit(&worker->turn_began_ns, memory_order_relaxed);
+    histogram_add(&worker->figures.turns, clock_now_ns() - began_ns);
+    atomic_store_explicit(&worker->turn_began_ns, 0, memory_order_relaxed);
 }
 
 /* Before the loop blocks: deliver what was posted, flush, and see whether that left something to
@@ -87,6 +88,7 @@ static void *run(void *data)
 {
     struct worker *worker = data;
     plugin_call_worker = (int)worker->index;
+    plugin_call_board = &worker->board;
     lane_attach(worker->lane);
     uv_run(&worker->loop, UV_RUN_DEFAULT);
     note_end(worker);

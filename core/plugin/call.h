@@ -1,10 +1,12 @@
 /* Which call of a plugin a thread is in, so that a crash can name it (host/crash.c). The caller
- * keeps a record on its stack; one pointer for each thread leads to the innermost. */
+ * keeps a record on its stack; one pointer for each thread leads to the innermost. What others may
+ * know of a call that runs stands on a board. */
 #ifndef PLUGIN_CALL_H
 #define PLUGIN_CALL_H
 
 #include "base/signal_stack.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <toni/types.h>
@@ -23,6 +25,16 @@ struct plugin_call {
 
 /** The innermost call that this thread is in, or NULL. */
 extern _Thread_local const struct plugin_call *plugin_call_now;
+
+/** What another thread may read of a thread's calls, while they run: the records are on its stack.
+ */
+struct plugin_call_board {
+    _Atomic(const char *) callback; /* of the innermost; a literal. NULL: the thread is in none */
+    atomic_uint_fast64_t began_ns;  /* of the one that has begun last */
+};
+
+/** That of this thread; NULL: nobody looks. */
+extern _Thread_local struct plugin_call_board *plugin_call_board;
 
 /** The number of the worker that this thread is, or -1. */
 extern _Thread_local int plugin_call_worker;
@@ -43,6 +55,17 @@ static inline void plugin_call_leave(const struct plugin_call *call)
         plugin_call_on_thread_end();
 }
 
+/** For plugin_call_begin() and plugin_call_end() alone. @param call  NULL: none. */
+static inline void plugin_call_show(const struct plugin_call *call)
+{
+    if (!plugin_call_board)
+        return;
+    atomic_store_explicit(&plugin_call_board->callback, call ? call->callback : NULL,
+                          memory_order_relaxed);
+    if (call)
+        atomic_store_explicit(&plugin_call_board->began_ns, call->began_ns, memory_order_relaxed);
+}
+
 /** Begins a call; plugin_call_end() must follow, on the same thread.
  * @param call  Declared by PLUGIN_CALL; all set but `outer`. */
 static inline void plugin_call_begin(struct plugin_call *call)
@@ -50,12 +73,14 @@ static inline void plugin_call_begin(struct plugin_call *call)
     signal_stack_ensure();
     call->outer = plugin_call_now;
     plugin_call_now = call;
+    plugin_call_show(call);
 }
 
 /** Ends it. */
 static inline void plugin_call_end(const struct plugin_call *call)
 {
     plugin_call_now = call->outer;
+    plugin_call_show(call->outer);
 }
 
 #endif

@@ -36,6 +36,7 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(idle_ms, 0, 0, 86400000, LIMIT_GATEWAY) /* 0: off */                                         \
     X(hook_ms, 10000, 1, 3600000, LIMIT_GATEWAY)                                                   \
     X(callback_ms, 1000, 1, 3600000, LIMIT_GATEWAY)                                                \
+    X(watchdog_ms, 0, 0, 3600000, LIMIT_HOST) /* 0: off */                                         \
     X(pending_bytes_per_room, 16777216, 1, 1073741824, LIMIT_HOST)                                 \
     X(pending_bytes, 268435456, 1, 68719476736, LIMIT_HOST)                                        \
     X(http_body_bytes, 1048576, 0, 1073741824, LIMIT_GATEWAY) /* of a service, too */              \

@@ -17,6 +17,8 @@ from toni_host import (
     ECHO,
     FIXTURES,
     PLUGINS,
+    PROBE,
+    SLOWNESS,
     TONI,
     Client,
     configuration,
@@ -38,7 +40,7 @@ for number in range(len(fds)):
     os.close(100 + number)
 if fds:
     os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)))
-    os.environ.update(%(more)r)
+os.environ.update({key: value.replace("$$", str(os.getpid())) for key, value in %(more)r.items()})
 os.environ["NOTIFY_SOCKET"] = %(notify)r
 os.execv(%(toni)r, [%(toni)r] + sys.argv[1:])
 """
@@ -175,6 +177,57 @@ class TestNotes(SystemdTestCase):
         host.restart(code=1)
         self.manager.expect_silence(self)
         host.stop()
+
+
+class TestWatchdog(SystemdTestCase):
+    """WatchdogSec= of the unit: the manager ends a service that shows no sign for so long."""
+
+    ASKED_US = 2000000 * SLOWNESS
+
+    def next_sign(self, pid):
+        """The next of the process: the notes before it, of others, are passed."""
+        while self.manager.read() != (pid, {"WATCHDOG": "1"}):
+            pass
+
+    def signs_within(self, seconds):
+        count, end = 0, time.monotonic() + seconds
+        while select.select([self.manager.socket], [], [], max(0, end - time.monotonic()))[0]:
+            count += self.manager.read()[1].get("WATCHDOG") == "1"
+        return count
+
+    def test_signs_come_unless_a_worker_is_held_up(self):
+        host = self.start(self.text(PROBE), WATCHDOG_USEC=str(self.ASKED_US))
+        for _ in range(5):
+            began = time.monotonic()
+            self.next_sign(host.pid)
+            self.assertLess(time.monotonic() - began, self.ASKED_US / 1e6)
+        client = Client(host.wait_log(msg="listening", protocol="websocket")["address"], "/probe")
+        self.addCleanup(client.drop)
+        client.read()
+        client.send("slow:60000")
+        host.wait_log(msg=lambda text: text.startswith("a callback has not returned yet"))
+        self.signs_within(self.ASKED_US / 1e6)  # those on their way, and up to half of that time
+        self.assertEqual(self.signs_within(self.ASKED_US / 1e6), 0)
+        os.kill(host.pid, signal.SIGKILL)
+
+    def test_a_successor_goes_on_with_them(self):
+        """WATCHDOG_PID names the process that was replaced."""
+        host = self.start(self.text(), WATCHDOG_USEC=str(self.ASKED_US), WATCHDOG_PID="$$")
+        self.next_sign(host.pid)
+        host.restart()
+        successor = host.serving()
+        for _ in range(3):
+            self.next_sign(successor)
+        os.kill(successor, signal.SIGTERM)
+        self.assertEqual(host.wait_gone(successor), 0)
+
+    def test_those_of_another_process_are_none_of_its_business(self):
+        for more in ({"WATCHDOG_USEC": "100000", "WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": "x"}, {"WATCHDOG_USEC": "-1"}):
+            with self.subTest(more):
+                host = self.start(self.text(), **more)
+                self.manager.expect(self, host.pid, READY="1")
+                self.assertEqual(self.signs_within(0.5), 0)
+                host.stop()
 
 
 class TestNotesToAnAbstractSocket(SystemdTestCase):

@@ -1,0 +1,116 @@
+/* The watchdog; see watchdog.h. */
+#include "host/watchdog.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/process_end.h"
+#include "host/run.h"
+#include "host/service_notify.h"
+#include "net/held.h"
+#include "net/server_data.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+/* How often it looks at least. */
+#define LOOK_MS 1000
+
+/* The handler of a crash takes 5 seconds at most; a thread that can't run it ends nothing. */
+#define CRASH_MS 6000
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* @return In how many milliseconds to look again: several times within each limit. */
+static uint64_t next_look(const struct watchdog *watchdog)
+{
+    const uint64_t limit_ms = watchdog->server->limits.watchdog_ms;
+    uint64_t ms = LOOK_MS;
+
+    if (limit_ms > 0)
+        ms = least(ms, limit_ms / 4 + 1);
+    if (watchdog->service_ms > 0)
+        ms = least(ms, watchdog->service_ms / 4 + 1);
+    return ms;
+}
+
+static void log_held(enum log_level level, const char *message, const struct held *held,
+                     uint64_t held_ms, uint64_t limit_ms)
+{
+    log_at(level, message, log_str("instance", held->instance), log_str("callback", held->callback),
+           log_uint("worker", held->worker), log_uint("clients", held->clients),
+           log_uint("held_ms", held_ms), log_uint("limit_ms", limit_ms));
+}
+
+static void tell(struct watchdog *watchdog, const struct held *held, uint64_t held_ms)
+{
+    if (held_ms <= held->callback_ms || watchdog->told_ns == held->since_ns)
+        return;
+    watchdog->told_ns = held->since_ns;
+    log_held(LOG_LEVEL_WARN,
+             held->callback ? "a callback has not returned yet: its worker waits, and so do all "
+                              "clients of that"
+                            : "a turn of a worker does not end, in no callback: all its clients "
+                              "wait; another thread may be in the instance that it calls",
+             held, held_ms, held->callback_ms);
+}
+
+/* The thread that is held up is made to crash: so the log says where it is (host/crash.h), and a
+ * core dump shows it. */
+static void end_host(struct watchdog *watchdog, const struct held *held, uint64_t held_ms)
+{
+    log_held(LOG_LEVEL_ERROR,
+             "a worker is held up for longer than watchdog_ms: the watchdog ends the host", held,
+             held_ms, watchdog->server->limits.watchdog_ms);
+    watchdog->is_ending = true;
+    /* NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread,cert-pos44-c): it has a handler */
+    (void)pthread_kill(held->thread, SIGABRT);
+}
+
+/* @return For how long a worker is held up; 0: none is. */
+static uint64_t look(struct watchdog *watchdog)
+{
+    const uint64_t limit_ms = watchdog->server->limits.watchdog_ms;
+    const uint64_t now_ns = clock_now_ns();
+    struct held held;
+
+    if (!held_find(watchdog->server, &held) || held.since_ns > now_ns)
+        return 0;
+    const uint64_t held_ms = (now_ns - held.since_ns) / NS_PER_MS;
+    tell(watchdog, &held, held_ms);
+    if (limit_ms > 0 && held_ms > limit_ms)
+        end_host(watchdog, &held, held_ms);
+    return held_ms;
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct watchdog *watchdog = timer->data;
+
+    if (watchdog->is_ending)
+        process_end(EXIT_FAULT);
+    const uint64_t held_ms = look(watchdog);
+    if (watchdog->service_ms > 0 && held_ms < watchdog->service_ms / 2)
+        service_notify_alive();
+    uv_timer_start(timer, on_look, watchdog->is_ending ? CRASH_MS : next_look(watchdog), 0);
+}
+
+void watchdog_start(struct watchdog *watchdog, uv_loop_t *loop, const struct server *server,
+                    uint64_t service_ms)
+{
+    watchdog->server = server;
+    watchdog->service_ms = service_ms;
+    uv_timer_init(loop, &watchdog->timer);
+    watchdog->timer.data = watchdog;
+    watchdog->is_running = true;
+    uv_timer_start(&watchdog->timer, on_look, 0, 0);
+}
+
+void watchdog_close(struct watchdog *watchdog)
+{
+    if (watchdog->is_running)
+        uv_close((uv_handle_t *)&watchdog->timer, NULL);
+    watchdog->is_running = false;
+}

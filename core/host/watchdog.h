@@ -1,0 +1,30 @@
+/* Looks after the workers: one that is held up is named in the log while it is, after
+ * `callback_ms`; after `watchdog_ms`, if that is set, it ends the host, so that a service manager
+ * starts it anew. Tells the service manager that all is well, if it asks for that. A timer of the
+ * main loop, so that a main loop that hangs tells nothing. */
+#ifndef HOST_WATCHDOG_H
+#define HOST_WATCHDOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct server;
+
+struct watchdog {
+    uv_timer_t timer;
+    const struct server *server; /* its limits are read anew at each look */
+    uint64_t service_ms; /* that the service manager waits for a sign at most; 0: it doesn't */
+    uint64_t told_ns;    /* since when the worker is held up that was told last */
+    bool is_running;
+    bool is_ending; /* the host was told to end, by the thread that is held up */
+};
+
+/** Begins to look. @param service_ms  Of service_notify_watchdog_ms(). */
+void watchdog_start(struct watchdog *watchdog, uv_loop_t *loop, const struct server *server,
+                    uint64_t service_ms);
+
+/** Ends that. One that was never started is fine. */
+void watchdog_close(struct watchdog *watchdog);
+
+#endif
