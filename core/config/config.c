@@ -15,7 +15,7 @@
 
 static const char *const top_keys[] = {"listen",      "hosts",  "origins", "control", "workers",
                                        "plugin_path", "limits", "modules", "user",    "group"};
-static const char *const listen_keys[] = {"websocket", "http", "page", "admin"};
+static const char *const listen_keys[] = {"websocket", "http", "page", "admin", "admin_token"};
 
 /* --- listen */
 
@@ -87,6 +87,34 @@ static int read_addresses(struct config *config, struct address_list *list,
     return 0;
 }
 
+/* Figures of a host tell much, and whoever listens on the way must not have what opens them. */
+static void check_admin_address(const struct listen_address *address, struct fault_list *faults)
+{
+    if (listen_address_is_local(address))
+        return;
+    fault_at(
+        faults, address->at,
+        "`admin` of `listen` is `%s`, which others than this machine can reach: that needs TLS, "
+        "which this version has not for it; choose a loopback address, such as "
+        "\"127.0.0.1:9002\", or a Unix socket",
+        listen_address_text(address));
+}
+
+static int read_admin(struct config *config, const struct section *listen)
+{
+    const struct value *admin = value_get(listen->group, "admin");
+    config->admin_token = section_get(listen, "admin_token", VALUE_STRING);
+    if (config->admin_token && !admin) {
+        fault_at(listen->faults, config->admin_token,
+                 "`admin_token` of `listen` is there without `admin`; add that, or remove it");
+    }
+    if (admin && read_addresses(config, &config->admin, admin, listen->faults))
+        return -1;
+    for (size_t i = 0; i < config->admin.count; i++)
+        check_admin_address(&config->admin.addresses[i], listen->faults);
+    return 0;
+}
+
 static int read_listen(struct config *config, const struct section *top)
 {
     const struct value *group = section_need(top, "listen", VALUE_GROUP);
@@ -109,8 +137,7 @@ static int read_listen(struct config *config, const struct section *top)
     const struct value *http = value_get(group, "http");
     if (http && read_addresses(config, &config->http, http, top->faults) != 0)
         return -1;
-    const struct value *admin = value_get(group, "admin");
-    return admin ? read_addresses(config, &config->admin, admin, top->faults) : 0;
+    return read_admin(config, &listen);
 }
 
 /* --- The rest */

@@ -64,12 +64,13 @@ struct config {
     struct value *tree;
     char *folder; /* of the file: what paths in it are relative to */
 
-    struct address_list websocket; /* at least one */
-    struct address_list http;      /* maybe none */
-    struct address_list admin;     /* maybe none */
-    bool page;                     /* whether the first page for people is served there */
-    struct access_list hosts;      /* names that the host goes by, beside those that it knows */
-    struct access_list origins;    /* of pages that may open a WebSocket */
+    struct address_list websocket;   /* at least one */
+    struct address_list http;        /* maybe none */
+    struct address_list admin;       /* maybe none */
+    const struct value *admin_token; /* the path of its file, a string; NULL: none */
+    bool page;                       /* whether the first page for people is served there */
+    struct access_list hosts;        /* names that the host goes by, beside those that it knows */
+    struct access_list origins;      /* of pages that may open a WebSocket */
     struct config_control control;
     struct run_as run_as; /* after it has given up root */
     unsigned workers;     /* 0: one per core */

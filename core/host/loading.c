@@ -87,6 +87,9 @@ static bool check(struct loading *loading, const char *config_path, bool is_to_r
                   struct fault_list *faults)
 {
     loading->config = gateways_conf_read(config_path, faults);
+    if (loading->config)
+        (void)admin_token_read(&loading->admin_token, loading->config->admin_token,
+                               loading->config->folder, faults);
     if (loading->config && is_to_run)
         config_run_as_check(&loading->config->run_as, faults);
     if (loading->config)
@@ -154,6 +157,7 @@ int loading_init(struct loading *loading, const char *config_path, bool is_to_ru
 
 void loading_finish(struct loading *loading)
 {
+    explicit_bzero(&loading->admin_token, sizeof loading->admin_token);
     graph_destroy(loading->graph);
     plugin_set_finish(&loading->set);
     value_destroy(loading->at);

@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "graph/graph.h"
+#include "http/admin_token.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -15,7 +16,8 @@ struct loading {
     char **environment;  /* of the process that tries libraries */
     struct plugin_loader loader;
     struct config *config;
-    struct graph *graph;   /* checked, not created */
+    struct graph *graph; /* checked, not created */
+    struct admin_token admin_token;
     struct value *at;      /* of loading_describe() alone: what its faults name */
     struct plugin_set set; /* the same */
 };

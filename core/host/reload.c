@@ -153,6 +153,8 @@ static struct graph *read_next(struct reload *reload, struct fault_list *faults)
     struct graph *next = NULL;
     if (config) {
         changes_check_host(now->config, config, faults);
+        (void)admin_token_read(&reload->next_admin_token, config->admin_token, config->folder,
+                               faults);
         next = graph_check(config, &reload->loading->loader, now, faults);
         if (next && fault_list_empty(faults))
             changes_check_namespaces(now, next, faults);
@@ -207,6 +209,7 @@ static void take_over(struct reload *reload)
     loading->graph = reload->next;
     loading->config = gateways_conf_ref(reload->next->config);
     access_change(reload->server->access, loading->config);
+    http_admin_change_token(reload->admin, &reload->next_admin_token);
     reload->server->limits.hook_ms = loading->config->limits.hook_ms;
     reload->server->limits.watchdog_ms = loading->config->limits.watchdog_ms;
     http_server_describe_again(reload->http, reload->server->listeners,

@@ -8,6 +8,8 @@
 #include "base/buffer.h"
 #include "host/loading.h"
 #include "host/run.h"
+#include "http/admin.h"
+#include "http/admin_token.h"
 #include "http/server.h"
 #include "net/server.h"
 #include "swap/swap.h"
@@ -35,6 +37,7 @@ struct reload {
     struct loading *loading; /* NULL: see reload_watch() */
     struct server *server;
     struct http_server *http;
+    struct http_admin *admin;
     struct reload_notices notices;
 
     atomic_bool is_hurried; /* the host stops, which ends all clients anyway */
@@ -49,6 +52,7 @@ struct reload {
     struct swap_leftovers leftovers;
 
     /* Of the one that runs; its thread's. */
+    struct admin_token next_admin_token;
     struct graph *next;
     enum exit_code code;
     struct buffer text;

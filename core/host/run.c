@@ -83,7 +83,8 @@ static int make(struct host *host)
      * one, not a port in use. */
     if (host_open_control(host))
         return -1;
-    host->admin = http_admin_create(&config->admin, &host->predecessor.inherited, host->access);
+    host->admin = http_admin_create(&config->admin, &host->predecessor.inherited, host->access,
+                                    &host->loading.admin_token);
     if (!host->admin)
         return -1;
     host->connections = connections_create(host->table, &config->limits, worker_count(config));
@@ -157,6 +158,7 @@ static int open_up(struct host *host)
     http_server_report_page(host->http);
     host->reload.server = host->server;
     host->reload.http = host->http;
+    host->reload.admin = host->admin;
     host->status.server = host->server;
     host->status.slots = &host->slots;
     host->status.reload = &host->reload;

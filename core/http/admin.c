@@ -26,7 +26,6 @@
 /* One address. */
 struct admin_listener {
     struct http_listener http;
-    bool is_local; /* only this machine can reach it */
 };
 
 struct http_admin {
@@ -208,7 +207,6 @@ static int bind_all(struct http_admin *admin, const struct address_list *address
         if (http_listener_open(&listener->http, &addresses->addresses[i], "listen.admin", inherited,
                                HTTP_ADMIN_CONNECTIONS, &admin->deadlines))
             return -1;
-        listener->is_local = listen_address_is_local(&addresses->addresses[i]);
         admin->listener_count = i + 1;
     }
     return 0;
@@ -220,11 +218,6 @@ static int start(struct http_admin *admin, struct admin_listener *listener)
     if (http_listener_start(&listener->http, &admin->loop, 1, start_answering, admin))
         return -1;
     log_info("listening", log_str("protocol", "admin"), log_str("address", name));
-    if (!listener->is_local) {
-        log_warn("the network may read the host's figures: unless that is meant, choose a loopback "
-                 "address in listen.admin",
-                 log_str("address", name));
-    }
     return 0;
 }
 
@@ -278,13 +271,15 @@ fail:
 }
 
 struct http_admin *http_admin_create(const struct address_list *addresses,
-                                     struct inherited *inherited, struct access *access)
+                                     struct inherited *inherited, struct access *access,
+                                     const struct admin_token *token)
 {
     struct http_admin *admin = allocate(addresses, access);
     if (!admin) {
         log_error("what answers on listen.admin could not be made: out of memory");
         return NULL;
     }
+    http_admin_change_token(admin, token);
     if (bind_all(admin, addresses, inherited))
         goto fail;
     if (open_loop(admin)) {
@@ -302,6 +297,11 @@ struct http_admin *http_admin_create(const struct address_list *addresses,
 fail:
     http_admin_destroy(admin);
     return NULL;
+}
+
+void http_admin_change_token(struct http_admin *admin, const struct admin_token *token)
+{
+    admin_pages_change_token(&admin->pages, token);
 }
 
 const struct http_listener *http_admin_http_listener(const struct http_admin *admin, size_t number)

@@ -16,17 +16,23 @@
 #define HTTP_ADMIN_CONNECTIONS 16
 
 struct access;
+struct admin_token;
 struct http_admin;
 struct http_listener;
+
+/** Has another token be asked for. @thread Any. */
+void http_admin_change_token(struct http_admin *admin, const struct admin_token *token);
 
 /** Binds all addresses, or none, and answers: not ready, and of metrics those of the process. On
  * sockets that another host still accepts from, it does not answer yet: that host is ready.
  * @param addresses  May be none: then there is nothing that answers.
  * @param inherited  Sockets that came from outside.
  * @param access     Borrowed: whose requests are for us.
+ * @param token      Copied: what has to be shown.
  * @return NULL on an error, which is logged. */
 struct http_admin *http_admin_create(const struct address_list *addresses,
-                                     struct inherited *inherited, struct access *access);
+                                     struct inherited *inherited, struct access *access,
+                                     const struct admin_token *token);
 
 /** Answers on the sockets that http_admin_create did not. @return 0, or -1, which is logged. */
 int http_admin_start(struct http_admin *admin);

@@ -2,6 +2,7 @@
 #include "http/admin_pages.h"
 
 #include "base/clock.h"
+#include "base/log_limit.h"
 #include "http/host.h"
 
 #include <string.h>
@@ -11,12 +12,26 @@
 int admin_pages_init(struct admin_pages *pages, struct access *access)
 {
     *pages = (struct admin_pages){.started_ms = clock_wall_ms(), .access = access};
-    return pthread_mutex_init(&pages->mutex, NULL) ? -1 : 0;
+    if (pthread_mutex_init(&pages->mutex, NULL))
+        return -1;
+    if (!pthread_mutex_init(&pages->token_mutex, NULL))
+        return 0;
+    pthread_mutex_destroy(&pages->mutex);
+    return -1;
 }
 
 void admin_pages_finish(struct admin_pages *pages)
 {
+    pthread_mutex_destroy(&pages->token_mutex);
     pthread_mutex_destroy(&pages->mutex);
+    explicit_bzero(&pages->token, sizeof pages->token);
+}
+
+void admin_pages_change_token(struct admin_pages *pages, const struct admin_token *token)
+{
+    pthread_mutex_lock(&pages->token_mutex);
+    pages->token = *token;
+    pthread_mutex_unlock(&pages->token_mutex);
 }
 
 void admin_pages_ready(struct admin_pages *pages, const struct metrics_sources *sources)
@@ -52,7 +67,9 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned
     if (MHD_add_response_header(response, "Content-Type", type) == MHD_YES &&
         MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
         MHD_add_response_header(response, "Connection", "close") == MHD_YES &&
-        (status != 405 || MHD_add_response_header(response, "Allow", "GET, HEAD") == MHD_YES))
+        (status != 405 || MHD_add_response_header(response, "Allow", "GET, HEAD") == MHD_YES) &&
+        (status != 401 ||
+         MHD_add_response_header(response, "WWW-Authenticate", "Bearer realm=\"toni\"") == MHD_YES))
         result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
@@ -128,6 +145,22 @@ static const struct {
     {"/metrics", send_metrics, false},
 };
 
+static bool shows_token(struct admin_pages *pages, struct MHD_Connection *connection)
+{
+    const char *authorization =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
+    pthread_mutex_lock(&pages->token_mutex);
+    const bool is_shown = admin_token_is_shown(&pages->token, authorization);
+    pthread_mutex_unlock(&pages->token_mutex);
+    if (!is_shown) {
+        log_limited(LOG_LEVEL_WARN,
+                    "a request on listen.admin was refused: it does not show the "
+                    "token of listen.admin_token",
+                    log_str("shown", authorization ? "another" : "none"));
+    }
+    return is_shown;
+}
+
 static bool may_ask(const struct admin_pages *pages, struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -139,6 +172,8 @@ enum MHD_Result admin_pages_answer(struct admin_pages *pages, struct MHD_Connect
                                    const char *path, const char *method)
 {
     const bool is_read = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    if (!shows_token(pages, connection))
+        return send_text(connection, 401, "Show the token: Authorization: Bearer TOKEN\n");
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(path, known[i].path) != 0)
             continue;

@@ -3,6 +3,7 @@
 #ifndef HTTP_ADMIN_PAGES_H
 #define HTTP_ADMIN_PAGES_H
 
+#include "http/admin_token.h"
 #include "http/metrics.h"
 
 #include <microhttpd.h>
@@ -25,6 +26,9 @@ struct admin_pages {
     pthread_mutex_t mutex;
     bool has_sources;
     struct metrics_sources sources;
+
+    pthread_mutex_t token_mutex; /* a leaf. Guards what follows */
+    struct admin_token token;
 };
 
 /** @return 0, or -1 on no memory. */
@@ -32,6 +36,9 @@ int admin_pages_init(struct admin_pages *pages, struct access *access);
 
 /** Nobody may answer any more. */
 void admin_pages_finish(struct admin_pages *pages);
+
+/** From now on it has to be shown. @thread Any. */
+void admin_pages_change_token(struct admin_pages *pages, const struct admin_token *token);
 
 /** From now on /readyz says that the host is ready, and /metrics tells all. @thread Any.
  * @param sources  What they lead to stays as it is until admin_pages_withdraw. */

@@ -33,6 +33,7 @@ ONE_PLACE = {
     "libconfig.h": (re.compile(r"core/config/[^/]*"), "one file in core/config", 1),
     "zlib.h": (re.compile(r"core/ws/[^/]*"), "one file in core/ws", 1),
     "nettle/base64.h": (re.compile(r"core/ws/handshake\.c"), "core/ws/handshake.c", None),
+    "nettle/memops.h": (re.compile(r"core/http/admin_token\.c"), "core/http/admin_token.c", None),
     "nettle/sha1.h": (re.compile(r"core/ws/handshake\.c"), "core/ws/handshake.c", None),
     "jansson.h": (
         re.compile(r"core/(host/(describe|graph|parts|status)_json|http/page)\.c|(plugins|sdk/events)/.*"),

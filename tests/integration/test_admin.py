@@ -792,14 +792,6 @@ class TestStart(unittest.TestCase):
         host.stop()
         self.assertFalse(os.path.exists(path))
 
-    def test_an_address_of_the_network_is_warned_of(self):
-        host = self.launch(admin="0.0.0.0:0")
-        host.wait_log(msg="ready")
-        (line,) = host.log(level="warn")
-        self.assertEqual(line["address"], host.admin_address)
-        self.assertIn("listen.admin", line["msg"])
-        host.stop()
-
     def test_without_it_nothing_listens(self):
         host = self.launch(admin=None)
         host.wait_log(msg="ready")

@@ -391,16 +391,25 @@ START_TEST(bad_files_of_unix_sockets)
 }
 END_TEST
 
+#define BAD_ADMIN(text, ...)                                                                       \
+    read_bad(MODULES "listen = { websocket = \"127.0.0.1:9000\"; admin = " text "; };", 2,         \
+             WORDS(__VA_ARGS__))
+
 START_TEST(addresses_of_admin)
 {
     ck_assert_uint_eq(read_good(LISTEN MODULES)->admin.count, 0);
     const struct config *good =
         read_good(MODULES "listen = { websocket = \"127.0.0.1:9000\"; admin = [ "
-                          "\"127.0.0.1:1\", \"127.9.9.9:1\", \"[::1]:1\", \"unix:/a\", "
-                          "\"0.0.0.0:1\", \"[::]:1\", \"192.0.2.1:1\", \"[fe80::1]:1\" ]; };");
-    ck_assert_uint_eq(good->admin.count, 8);
-    for (size_t i = 0; i < good->admin.count; i++)
-        ck_assert_int_eq(listen_address_is_local(&good->admin.addresses[i]), i < 4);
+                          "\"127.0.0.1:1\", \"127.9.9.9:1\", \"[::1]:1\", \"unix:/a\" ]; "
+                          "admin_token = \"t\"; };");
+    ck_assert_uint_eq(good->admin.count, 4);
+    ck_assert_str_eq(value_string(good->admin_token), "t");
+    BAD_ADMIN("\"0.0.0.0:1\"", "`0.0.0.0:1`", "TLS");
+    BAD_ADMIN("\"[::]:1\"", "`[::]:1`", "TLS");
+    BAD_ADMIN("[ \"127.0.0.1:1\", \"192.0.2.1:1\" ]", "`192.0.2.1:1`", "TLS");
+    BAD_ADMIN("\"[fe80::1]:1\"", "`[fe80::1]:1`", "TLS");
+    read_bad(MODULES "listen = { websocket = \"127.0.0.1:9000\"; admin_token = \"t\"; };", 2,
+             WORDS("`admin_token`", "without `admin`"));
 
     read_bad(MODULES "listen = { websocket = \"127.0.0.1:9000\"; admin = \":9002\"; };", 2,
              WORDS("`:9002`", "127.0.0.1"));
@@ -764,6 +773,30 @@ static const struct limits *read_gateway(const char *keys)
     return &read_good(text)->modules[0].providers[0].limits;
 }
 
+START_TEST(whom_the_host_becomes)
+{
+    const struct config *good = read_good(LISTEN MODULES);
+
+    ck_assert_ptr_null(good->run_as.at);
+    good = read_good(LISTEN MODULES "user = \"4294967294\"; group = \"7\";");
+    ck_assert_uint_eq(good->run_as.user, 4294967294U);
+    ck_assert_uint_eq(good->run_as.group, 7);
+    good = read_good(LISTEN MODULES "user = \"daemon\";");
+    ck_assert_uint_eq(good->run_as.user, 1);
+    ck_assert_uint_eq(good->run_as.group, 1);
+
+    BAD_TOP("user = \"root\";", "`root`", "--allow-root");
+    BAD_TOP("user = \"00\";", "`00`", "is root");
+    BAD_TOP("user = \"4294967295\";", "no user of this machine");
+    BAD_TOP("user = \"99999999999\";", "no user of this machine");
+    BAD_TOP("user = \"1 \";", "no user of this machine");
+    BAD_TOP("user = \"4294967294\";", "add `group`");
+    BAD_TOP("user = \"daemon\"; group = \"0\";", "`group`", "root's");
+    BAD_TOP("group = \"daemon\";", "without `user`");
+    BAD_TOP("user = 1;", "`user`", "an integer", "a string");
+}
+END_TEST
+
 START_TEST(hosts_and_origins)
 {
     const struct config *good = read_good(LISTEN MODULES);
@@ -928,6 +961,7 @@ int main(void)
     tcase_add_test(cases, bad_guards);
     tcase_add_test(cases, bad_modules);
     tcase_add_test(cases, bad_providers);
+    tcase_add_test(cases, whom_the_host_becomes);
     tcase_add_test(cases, hosts_and_origins);
     tcase_add_test(cases, bad_hosts_and_origins);
     tcase_add_test(cases, deflate);

@@ -1,0 +1,150 @@
+/* The token of `listen.admin`; see admin_token.h. */
+#include "http/admin_token.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <nettle/memops.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The longest, the end of its line, and one more, which is too many. */
+#define READ_SIZE (ADMIN_TOKEN_MOST + 3)
+
+static const char scheme[] = "Bearer ";
+
+/* --- Reading */
+
+/* @return Whether such a file may hold it. */
+static bool judge_file(int fd, const char *path, const struct value *setting,
+                       struct fault_list *faults)
+{
+    struct stat file;
+    if (fstat(fd, &file)) {
+        fault_at(faults, setting, "`admin_token` is `%s`, which can't be read: %s", path,
+                 strerror(errno));
+        return false;
+    }
+    if (!S_ISREG(file.st_mode)) {
+        fault_at(faults, setting, "`admin_token` is `%s`, which is no regular file; name one",
+                 path);
+        return false;
+    }
+    if ((file.st_mode & S_IRWXO) != 0) {
+        fault_at(faults, setting,
+                 "`admin_token` is `%s`, which everybody on this machine may use (mode %04o); "
+                 "`chmod 0640` it, or 0600",
+                 path, (unsigned)file.st_mode & 07777U);
+        return false;
+    }
+    return true;
+}
+
+static size_t without_end_of_line(const char *text, size_t size)
+{
+    if (size > 0 && text[size - 1] == '\n')
+        size--;
+    return size > 0 && text[size - 1] == '\r' ? size - 1 : size;
+}
+
+/* @return Whether it can be a token. */
+static bool judge_text(const char *text, size_t size, const char *path, const struct value *setting,
+                       struct fault_list *faults)
+{
+    if (size < ADMIN_TOKEN_LEAST || size > ADMIN_TOKEN_MOST) {
+        fault_at(faults, setting,
+                 "`admin_token` is `%s`, which holds %s%zu bytes, expected %d to %d; `openssl rand "
+                 "-hex 32` writes such a token",
+                 path, size > ADMIN_TOKEN_MOST ? "at least " : "", size, ADMIN_TOKEN_LEAST,
+                 ADMIN_TOKEN_MOST);
+        return false;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] > ' ' && text[i] <= '~')
+            continue;
+        fault_at(faults, setting,
+                 "`admin_token` is `%s`, whose byte %zu can't stand in a header field; expected "
+                 "visible ASCII without spaces, on one line",
+                 path, i + 1);
+        return false;
+    }
+    return true;
+}
+
+/* @return How many bytes, or -1 with errno set. */
+static ssize_t read_whole(int fd, char *bytes, size_t most)
+{
+    size_t size = 0;
+    while (size < most) {
+        const ssize_t more = read(fd, bytes + size, most - size);
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more < 0)
+            return -1;
+        if (more == 0)
+            break;
+        size += (size_t)more;
+    }
+    return (ssize_t)size;
+}
+
+static bool read_file(struct admin_token *token, const char *path, const struct value *setting,
+                      struct fault_list *faults)
+{
+    char bytes[READ_SIZE];
+    bool is_good = false;
+    /* A pipe must not hold up the host. */
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || judge_file(fd, path, setting, faults)) {
+        const ssize_t taken = fd < 0 ? -1 : read_whole(fd, bytes, sizeof bytes);
+        if (taken < 0) {
+            fault_at(faults, setting, "`admin_token` is `%s`, which can't be read: %s", path,
+                     strerror(errno));
+        } else {
+            const size_t size = without_end_of_line(bytes, (size_t)taken);
+            is_good = judge_text(bytes, size, path, setting, faults);
+            if (is_good) {
+                memcpy(token->text, bytes, size);
+                token->size = size;
+            }
+        }
+    }
+    if (fd >= 0)
+        close(fd);
+    explicit_bzero(bytes, sizeof bytes);
+    return is_good;
+}
+
+bool admin_token_read(struct admin_token *token, const struct value *setting, const char *folder,
+                      struct fault_list *faults)
+{
+    char *path;
+    *token = (struct admin_token){0};
+    if (!setting)
+        return true;
+    const char *name = value_string(setting);
+    if (asprintf(&path, "%s%s%s", name[0] == '/' ? "" : folder, name[0] == '/' ? "" : "/", name) <
+        0) {
+        fault_at(faults, setting, "`admin_token` can't be read: out of memory");
+        return false;
+    }
+    const bool is_good = read_file(token, path, setting, faults);
+    free(path);
+    return is_good;
+}
+
+/* --- Comparing */
+
+bool admin_token_is_shown(const struct admin_token *token, const char *authorization)
+{
+    if (token->size == 0)
+        return true;
+    if (!authorization || strncasecmp(authorization, scheme, strlen(scheme)) != 0)
+        return false;
+    const char *shown = authorization + strlen(scheme);
+    shown += strspn(shown, " ");
+    return strlen(shown) == token->size && memeql_sec(shown, token->text, token->size);
+}
