@@ -5,7 +5,6 @@
 #include <time.h>
 
 #define NS_PER_S 1000000000
-#define MS_PER_S 1000
 #define MS_PER_DAY 86400000
 
 static struct timespec read_clock(clockid_t id)

@@ -5,6 +5,7 @@
 #include "instance/context.h"
 #include "instance/guard_ticket.h"
 #include "instance/plugin_figures.h"
+#include "instance/refreshing.h"
 #include "instance/state.h"
 #include "instance/tasks.h"
 #include "rooms/api.h"
@@ -19,6 +20,7 @@ static void fill(toni_host *table)
     api_fill_table(table);
     context_fill_table(table);
     guard_fill_table(table);
+    refreshing_fill_table(table);
     http_exchange_fill_table(table);
     tasks_fill_table(table);
     plugin_figures_fill_table(table);

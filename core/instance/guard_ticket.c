@@ -99,8 +99,10 @@ toni_guard_ticket *guard_ticket_begin(struct guard_tickets *tickets, toni_guard_
                                       toni_request *request, const char *instance,
                                       void (*post)(toni_guard_ticket *ticket))
 {
-    static const struct request_source source = {
-        .find_header = find_no_header, .notes = find_notes, .takes_notes = true};
+    static const struct request_source source = {.find_header = find_no_header,
+                                                 .notes = find_notes,
+                                                 .takes_notes = true,
+                                                 .takes_identity = true};
     pthread_mutex_lock(&tickets->lock);
     const bool has_room =
         counter_read(&tickets->waiting) < tickets->waiting_max &&

@@ -137,17 +137,45 @@ int32_t instance_guard(struct instance *instance, const toni_request *request)
 }
 
 /* The functions of an interface are called from any thread, and guard their own state. */
-int32_t instance_check(struct instance *instance, const toni_request *request)
+static void guard_call_begin(struct plugin_call *call, struct instance *instance)
+{
+    *call = (struct plugin_call){
+        .instance = instance, .callback = "toni_guard", .began_ns = clock_now_ns()};
+    plugin_call_begin(call);
+}
+
+static void guard_call_end(struct instance *instance, const struct plugin_call *call)
+{
+    plugin_call_end(call);
+    note_callback(instance, call, clock_now_ns() - call->began_ns);
+}
+
+static toni_guard_slot guard_of(const struct instance *instance)
 {
     const toni_slot provided = instance_provides(instance);
-    const toni_guard_slot slot = {.table = provided.table, .self = provided.self};
+    return (toni_guard_slot){.table = provided.table, .self = provided.self};
+}
+
+int32_t instance_check(struct instance *instance, const toni_request *request)
+{
+    const toni_guard_slot slot = guard_of(instance);
     PLUGIN_CALL(call);
-    call = (struct plugin_call){
-        .instance = instance, .callback = "toni_guard", .began_ns = clock_now_ns()};
-    plugin_call_begin(&call);
+    guard_call_begin(&call, instance);
     const int32_t result = toni_guard_check(&slot, request);
-    plugin_call_end(&call);
-    note_callback(instance, &call, clock_now_ns() - call.began_ns);
+    guard_call_end(instance, &call);
+    return result;
+}
+
+int32_t instance_refresh(struct instance *instance, const toni_request *request, toni_str token)
+{
+    const toni_interface *provides = instance->descriptor->provides;
+    const toni_guard_slot slot = guard_of(instance);
+    if (!provides || !toni_str_equal(provides->name, TONI_LIT("toni_guard")))
+        return TONI_ERR_NOT_FOUND;
+    PLUGIN_CALL(call);
+    guard_call_begin(&call, instance);
+    const int32_t result = toni_guard_refresh(&slot, request, token);
+    guard_call_end(instance, &call);
     return result;
 }
 

@@ -107,6 +107,11 @@ int32_t instance_guard(struct instance *instance, const toni_request *request);
  * own lock. @return As instance_guard(). */
 int32_t instance_check(struct instance *instance, const toni_request *request);
 
+/** Has another token checked by an instance, within a callback of the gateway that lists it, or by
+ * that gateway itself; not under its own lock.
+ * @return What its `refresh` returned; TONI_ERR_NOT_FOUND: it has none. */
+int32_t instance_refresh(struct instance *instance, const toni_request *request, toni_str token);
+
 /** @return TONI_OK, or why the client is refused. A refusal may be intended: only the caller knows
  * whether a close code was chosen, so it reports with instance_callback_failed() what was not. */
 int32_t instance_on_connect(struct instance *instance, toni_client *client);

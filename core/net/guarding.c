@@ -190,6 +190,7 @@ static const struct request_source in_guard = {
     .wait = take_ticket,
     .notes = find_notes,
     .takes_notes = true,
+    .takes_identity = true,
 };
 
 /* Asks one guard. @param verdict  Set to what it says. @return As gateway_guard(). */
@@ -219,11 +220,14 @@ static bool ask(struct connection *connection, enum guard_verdict *verdict)
 static bool ask_others(struct connection *connection, enum guard_verdict verdict,
                        enum refusal *refusal)
 {
-    while (verdict == GUARD_ALLOWS && !connection->opening->guards.is_over) {
+    struct opening *opening = connection->opening;
+    guard_notes_asked(opening->notes, opening->guards.asked);
+    while (verdict == GUARD_ALLOWS && !opening->guards.is_over) {
         if (!ask(connection, &verdict)) {
             *refusal = REFUSAL_GUARD_WITHDRAWN;
             return false;
         }
+        guard_notes_asked(opening->notes, opening->guards.asked);
     }
     *refusal = refusal_of(verdict);
     return verdict == GUARD_WAITS;

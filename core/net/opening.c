@@ -1,6 +1,7 @@
 /* The opening handshake; see opening.h. */
 #include "net/opening.h"
 
+#include "base/clock.h"
 #include "base/log_limit.h"
 #include "instance/instance.h"
 #include "net/access.h"
@@ -14,6 +15,7 @@
 #include "net/server_data.h"
 #include "net/watching.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 /* --- Refusing */
@@ -106,18 +108,46 @@ static void connect_client(struct connection *connection)
         connection_drain(connection);
 }
 
+/* What its guards have said of it. */
+static const struct identity_draft *said_of(const struct opening *opening)
+{
+    return opening->notes ? opening->notes->identity : NULL;
+}
+
+/* @param identity  Set to what the client is to be; NULL: nobody has said. @return 0, or -1 on no
+ * memory. */
+static int make_identity(const struct connection *connection, struct identity **identity)
+{
+    const struct identity_draft *said = said_of(connection->opening);
+    *identity = NULL;
+    if (!said)
+        return 0;
+    *identity = identity_create(said, &(struct identity_origin){
+                                          .guard = said->guard,
+                                          .gateway = connection->served.slot,
+                                      });
+    return *identity ? 0 : -1;
+}
+
 /* @return 0, or -1 on no memory. */
 static int make_client(struct connection *connection)
 {
     struct gateway_client *served = &connection->served;
     struct opening *opening = connection->opening;
     struct server *server = served->worker->server;
+    struct identity *identity;
+    if (make_identity(connection, &identity))
+        return -1;
     opening->request->deflates = deflate_terms_allow_sending(&opening->terms);
     served->client = client_create(served->slot->space, served->worker->lane, opening->request,
                                    connection->limits, &outbound_transport, connection);
-    if (!served->client)
+    if (!served->client) {
+        free(identity);
         return -1;
+    }
     opening->request = NULL; /* the client's now */
+    if (identity)
+        client_identify(served->client, identity);
     served->client->receiver.gateway_figures = &served->slot->clients;
     atomic_fetch_add(&server->clients, 1);
     drain_expect(&served->worker->drain, &connection->drain);
@@ -154,10 +184,20 @@ static int apply_subprotocol(struct connection *connection)
     return 0;
 }
 
+/* It was good when a guard saw it; another one may have taken its time since. */
+static bool is_token_over(const struct identity_draft *said)
+{
+    return said && said->expires_s > 0 && said->expires_s <= clock_wall_ms() / MS_PER_S;
+}
+
 static void let_in(struct connection *connection)
 {
     struct opening *opening = connection->opening;
     struct worker *worker = connection->served.worker;
+    if (is_token_over(said_of(opening))) {
+        refuse(connection, REFUSAL_UNAUTHORIZED, "the token has expired");
+        return;
+    }
     if (apply_subprotocol(connection) || make_client(connection)) {
         log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory",
                     log_str("address", connection->address));

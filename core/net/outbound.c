@@ -53,6 +53,11 @@ static void close_written(void *socket)
     closing_written(socket);
 }
 
+static void identified(void *socket)
+{
+    watching_identified(socket);
+}
+
 const struct transport outbound_transport = {
     .busy = busy,
     .want_flush = want_flush,
@@ -61,6 +66,7 @@ const struct transport outbound_transport = {
     .drained = drained,
     .close_begun = close_begun,
     .close_written = close_written,
+    .identified = identified,
 };
 
 /* Somebody reads: as good as a pong. */

@@ -1,8 +1,11 @@
 /* Watching; see watching.h. */
 #include "net/watching.h"
 
+#include "base/clock.h"
 #include "net/ending.h"
 #include "net/inbound.h"
+
+#include <toni/identity.h>
 
 void watching_heard(struct connection *connection)
 {
@@ -90,6 +93,38 @@ static uint64_t look_for_the_end_of_a_message(struct connection *connection)
     return 0;
 }
 
+/* How often the wall clock is asked before it is due: so a step of the clock is noticed within
+ * that. Most connections are looked at as often for their pings. */
+#define WALL_CLOCK_MS 30000
+
+static uint64_t until_token_ends(const struct identity *identity)
+{
+    const int64_t now_ms = clock_wall_ms();
+    if (identity->expires_s == 0)
+        return UINT64_MAX;
+    if (identity->expires_s > now_ms / MS_PER_S + WALL_CLOCK_MS / MS_PER_S)
+        return WALL_CLOCK_MS;
+    const int64_t left_ms = identity->expires_s * MS_PER_S - now_ms;
+    return left_ms > 0 ? (uint64_t)left_ms : 0;
+}
+
+/* By the wall clock, whatever the connection does: a token ends for who is paused, too. */
+static uint64_t look_for_the_end_of_its_token(struct connection *connection)
+{
+    const struct identity *identity = connection->served.client->identity;
+    const uint64_t next = identity ? until_token_ends(identity) : UINT64_MAX;
+    if (next == 0)
+        connection_end(connection, END_BY_TOKEN, TONI_CLOSE_TOKEN, toni_str_of("token expired"));
+    return next;
+}
+
+void watching_identified(struct connection *connection)
+{
+    const uint64_t next = until_token_ends(connection->served.client->identity);
+    if (connection->state == CONNECTION_OPEN && next != UINT64_MAX)
+        connection_look_within(connection, next);
+}
+
 /* What can end a connection that is not paused. While one is, these clocks stand still. */
 static uint64_t look_at_clocks(struct connection *connection)
 {
@@ -102,6 +137,8 @@ static uint64_t look_at_clocks(struct connection *connection)
 void watching_look(struct connection *connection)
 {
     uint64_t next = look_for_movement(connection);
+    if (next > 0)
+        next = earlier(next, look_for_the_end_of_its_token(connection));
     if (next > 0 && !connection->is_paused)
         next = earlier(next, look_at_clocks(connection));
     if (next > 0 && next != UINT64_MAX && connection->state == CONNECTION_OPEN)

@@ -216,6 +216,31 @@ static const toni_request *client_request(const toni_client *client)
     return client->request;
 }
 
+static toni_str client_subject(const toni_client *client)
+{
+    return client->identity ? client->identity->subject : toni_str_make("", 0);
+}
+
+static int32_t client_identity(const toni_client *client, toni_identity *identity)
+{
+    const struct identity *known = client->identity;
+    if (!known)
+        return TONI_ERR_NOT_FOUND;
+    if (identity->struct_size < TONI_IDENTITY_SIZE_1_0)
+        return TONI_ERR_INVALID;
+    identity->reserved = 0;
+    identity->subject = known->subject;
+    identity->issued_s = known->issued_s;
+    identity->expires_s = known->expires_s;
+    return TONI_OK;
+}
+
+static int32_t client_claim(const toni_client *client, toni_str name, uint32_t index,
+                            toni_str *value)
+{
+    return identity_claim(client->identity, name, index, value);
+}
+
 void api_fill_table(toni_host *table)
 {
     table->join_room = join_room;
@@ -244,6 +269,9 @@ void api_fill_table(toni_host *table)
     table->client_data = client_data;
     table->client_set_data = client_set_data;
     table->client_request = client_request;
+    table->client_subject = client_subject;
+    table->client_identity = client_identity;
+    table->client_claim = client_claim;
     crowd_fill_table(table);
     pages_fill_table(table);
     target_fill_table(table);

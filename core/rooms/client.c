@@ -29,12 +29,30 @@ toni_client *client_ref(toni_client *client)
     return client;
 }
 
+/* Those that there are are counted, with their size. */
+static void count_identity(toni_client *client, uint64_t one)
+{
+    toni_connections *connections = client->space->connections;
+    if (!client->identity)
+        return;
+    atomic_fetch_add_explicit(&connections->identities, one, memory_order_relaxed);
+    atomic_fetch_add_explicit(&connections->identity_bytes, one * client->identity->size,
+                              memory_order_relaxed);
+}
+
+static void free_identity(toni_client *client)
+{
+    count_identity(client, (uint64_t)-1);
+    free(client->identity);
+}
+
 void client_unref(toni_client *client)
 {
     if (!client || atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
         return;
     memberships_finish(&client->memberships);
     request_destroy(client->request);
+    free_identity(client);
     free(client);
 }
 
@@ -208,6 +226,19 @@ int32_t client_info(toni_client *client, toni_client_info **info)
     snapshot->room_count = client->memberships.count;
     lock_give(&client->lock);
     return TONI_OK;
+}
+
+/* --- Who it is */
+
+/* Threads that revoke a subject, or ask for a room, read it under the lock. */
+void client_identify(toni_client *client, struct identity *identity)
+{
+    lock_take(&client->lock);
+    free_identity(client);
+    client->identity = identity;
+    count_identity(client, 1);
+    lock_give(&client->lock);
+    client->receiver.transport->identified(client->receiver.socket);
 }
 
 /* --- Other limits */

@@ -7,6 +7,7 @@
 
 #include "base/lock.h"
 #include "rooms/direct.h"
+#include "rooms/identity.h"
 #include "rooms/memberships.h"
 #include "rooms/receiver.h"
 #include "rooms/request.h"
@@ -25,21 +26,22 @@ enum client_state {
 };
 
 struct toni_client {
-    const toni_host *host;   /* first, for ever: see toni/abi.h */
-    struct hash_node node;   /* of the table of clients, by id */
-    struct space *space;     /* that it belongs to: its gateway's */
-    toni_request *request;   /* owned */
-    void *data;              /* the plugin's */
-    int64_t connected_since; /* wall clock, milliseconds */
+    const toni_host *host;     /* first, for ever: see toni/abi.h */
+    struct hash_node node;     /* of the table of clients, by id */
+    struct space *space;       /* that it belongs to: its gateway's */
+    toni_request *request;     /* owned */
+    struct identity *identity; /* owned; NULL: no guard has said who it is. Changed by the worker,
+                                  under the lock; see client_identify() */
+    void *data;                /* the plugin's */
+    int64_t connected_since;   /* wall clock, milliseconds */
     char name[TONI_CLIENT_NAME_SIZE];
     atomic_bool is_leaving; /* see client_begin_leaving() */
     bool retired;           /* the worker's */
     bool sends_close;       /* the server closes it; see `lock` */
     uint16_t close_code;    /* of the server's close; 0 if it was not the server's; see `lock` */
+    atomic_uchar state;     /* enum client_state; changed under the lock, read without */
     atomic_uint refs;
-    _Atomic enum client_state state; /* changed under the lock, read without */
-
-    struct lock lock; /* guards the rooms, the state and the close */
+    struct lock lock; /* guards the rooms, the state, the identity and the close */
     struct memberships memberships;
     struct membership everyone; /* in the room of everyone */
 
@@ -105,6 +107,10 @@ int32_t client_info(toni_client *client, toni_client_info **info);
 
 /** See receiver_close_now. */
 void client_close_now(toni_client *client, uint16_t code, toni_str reason);
+
+/** Says who the client is; what was read of the identity before is gone.
+ * @param identity  The client's from now on. */
+void client_identify(toni_client *client, struct identity *identity);
 
 /** Gives the client other limits, from now on; a lower `deflate_above` holds in its rooms, too.
  * @param limits  Borrowed, as with client_create. */

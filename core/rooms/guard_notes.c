@@ -24,6 +24,7 @@ void guard_notes_destroy(struct guard_notes *notes)
     clear(&notes->fields);
     clear(&notes->dropped);
     free(notes->subprotocol);
+    free(notes->identity);
     free(notes);
 }
 
@@ -34,6 +35,14 @@ static struct guard_notes **place_of(const toni_request *request)
     return source && source->notes ? source->notes(request->source_context) : NULL;
 }
 
+static struct guard_notes *make_notes(struct guard_notes **place, int32_t *error)
+{
+    *error = TONI_ERR_NO_MEMORY;
+    if (!*place)
+        *place = calloc(1, sizeof **place);
+    return *place;
+}
+
 /* @return The notes, made if need be. On an error NULL, and it is set. */
 static struct guard_notes *open_notes(const toni_request *request, int32_t *error)
 {
@@ -41,10 +50,7 @@ static struct guard_notes *open_notes(const toni_request *request, int32_t *erro
     *error = TONI_ERR_INVALID;
     if (!place || !request->source->takes_notes)
         return NULL;
-    *error = TONI_ERR_NO_MEMORY;
-    if (!*place)
-        *place = calloc(1, sizeof **place);
-    return *place;
+    return make_notes(place, error);
 }
 
 static struct request_field *find(struct guard_note_list *list, toni_str name)
@@ -232,6 +238,31 @@ static int32_t guard_refuse(const toni_request *request, uint32_t status, toni_s
     return TONI_ERR_FORBIDDEN;
 }
 
+/* --- Who the client is */
+
+static int32_t guard_identify(const toni_request *request, const toni_identity *identity)
+{
+    int32_t error = TONI_ERR_INVALID;
+    struct guard_notes **place = place_of(request);
+    if (!place || !request->source->takes_identity || !make_notes(place, &error))
+        return error;
+    return identity_draft_begin(&(*place)->identity, identity);
+}
+
+static int32_t guard_add_claim(const toni_request *request, toni_str name, toni_str value)
+{
+    struct guard_notes **place = place_of(request);
+    if (!place || !request->source->takes_identity || !*place)
+        return TONI_ERR_INVALID;
+    return identity_draft_add((*place)->identity, name, value);
+}
+
+void guard_notes_asked(struct guard_notes *notes, struct slot *guard)
+{
+    if (notes && notes->identity && !notes->identity->guard)
+        notes->identity->guard = guard;
+}
+
 void guard_notes_fill_table(toni_host *table)
 {
     table->request_value = request_value;
@@ -240,4 +271,6 @@ void guard_notes_fill_table(toni_host *table)
     table->guard_choose_subprotocol = guard_choose_subprotocol;
     table->guard_refuse = guard_refuse;
     table->guard_drop_parameter = guard_drop_parameter;
+    table->guard_identify = guard_identify;
+    table->guard_add_claim = guard_add_claim;
 }

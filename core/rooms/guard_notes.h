@@ -1,9 +1,11 @@
 /* What a guard leaves beside its decision (toni/guard.h): values for `on_connect`, header fields of
- * the answer, the subprotocol, and which query parameters nobody is to see. Bounded; made when the
+ * the answer, the subprotocol, which query parameters nobody is to see, and who the client is
+ * (toni/identity.h). Bounded; made when the
  * first is left, since most guards leave nothing. */
 #ifndef ROOMS_GUARD_NOTES_H
 #define ROOMS_GUARD_NOTES_H
 
+#include "rooms/identity.h"
 #include "rooms/request.h"
 
 #include <stdbool.h>
@@ -27,10 +29,11 @@ struct guard_note_list {
 struct guard_notes {
     struct guard_note_list values;
     struct guard_note_list fields;
-    struct guard_note_list dropped; /* names of parameters, without values */
-    unsigned status;                /* of a refusal; 0: none was chosen */
-    char text[GUARD_TEXT_MAX + 1];  /* of the same */
-    char *subprotocol;              /* empty: none is to be agreed on; NULL: nothing was chosen */
+    struct guard_note_list dropped;  /* names of parameters, without values */
+    unsigned status;                 /* of a refusal; 0: none was chosen */
+    char text[GUARD_TEXT_MAX + 1];   /* of the same */
+    char *subprotocol;               /* empty: none is to be agreed on; NULL: nothing was chosen */
+    struct identity_draft *identity; /* NULL: nobody was identified */
 };
 
 /** @param notes  NULL is fine. */
@@ -48,7 +51,11 @@ bool guard_notes_have_field(const struct guard_notes *notes, const char *name);
  * @param notes  NULL is fine. */
 void guard_notes_drop_parameters(const struct guard_notes *notes, toni_request *request);
 
-/** Fills in what toni/guard.h calls for notes. */
+/** Notes whose guard has identified the client, if one has since the last time.
+ * @param notes  NULL is fine. */
+void guard_notes_asked(struct guard_notes *notes, struct slot *guard);
+
+/** Fills in what toni/guard.h and toni/identity.h call for notes. */
 void guard_notes_fill_table(toni_host *table);
 
 #endif

@@ -29,6 +29,7 @@ struct request_source {
      * there are none, and none are taken. */
     struct guard_notes **(*notes)(void *context);
     bool takes_notes;
+    bool takes_identity; /* among them who the client is; may be all that is taken */
 };
 
 struct toni_request {

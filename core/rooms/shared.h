@@ -45,8 +45,10 @@ struct toni_connections {
     atomic_uint_fast64_t next_client; /* what ids are made from */
     atomic_uint_fast64_t next_room;
     atomic_uint_fast64_t next_multicast;
-    atomic_uint_fast64_t memberships; /* of all clients, in rooms that have a name */
-    atomic_uint_fast64_t pending;     /* bytes of broadcasts that some lane has not delivered yet */
+    atomic_uint_fast64_t memberships;    /* of all clients, in rooms that have a name */
+    atomic_uint_fast64_t identities;     /* clients of which a guard has said who they are */
+    atomic_uint_fast64_t identity_bytes; /* what that takes */
+    atomic_uint_fast64_t pending; /* bytes of broadcasts that some lane has not delivered yet */
     atomic_uint_fast64_t metadata_bytes; /* what metadata of rooms is charged; see metadata.h */
     struct counter multicast_targeted;   /* clients of multicasts; see lane.h for the others */
     struct counter refused_sends[REFUSED_REASON_COUNT]; /* direct ones; of all gateways */

@@ -39,6 +39,9 @@ struct transport {
 
     /** The close frame has been written, and nothing follows it. */
     void (*close_written)(void *socket);
+
+    /** Who the client is has changed, and with that when its token ends. */
+    void (*identified)(void *socket);
 };
 
 #endif

@@ -33,12 +33,14 @@ enum toni_error {
 #undef TONI_ERROR_ENUM
 };
 
-/** Whether an error says that a call of the host's was refused: for its arguments, or since whom or
- * what it is about is not there, closing or full. It is the call that failed then: what a gateway's
- * callback that hands such an error on costs its client is nothing; see `on_error` in plugin.h.
+/** Whether an error says that a call of the host's was refused: for its arguments, since whom or
+ * what it is about is not there, closing or full, or since the client may not do that. It is the
+ * call that failed then: what a gateway's callback that hands such an error on costs its client is
+ * nothing; see `on_error` in plugin.h.
  * @param error  What a function returned.
  * @return 1 for TONI_ERR_INVALID, TONI_ERR_NOT_FOUND, TONI_ERR_TOO_BIG, TONI_ERR_LIMIT,
- * TONI_ERR_CLOSING, TONI_ERR_FULL, TONI_ERR_BUSY and TONI_ERR_TYPE; 0 for all others.
+ * TONI_ERR_CLOSING, TONI_ERR_FULL, TONI_ERR_BUSY, TONI_ERR_TYPE, TONI_ERR_UNAUTHORIZED and
+ * TONI_ERR_FORBIDDEN; 0 for all others.
  * @thread Any. @since ABI 1.0 */
 static inline int toni_error_is_refusal(int32_t error)
 {
@@ -51,6 +53,8 @@ static inline int toni_error_is_refusal(int32_t error)
     case TONI_ERR_FULL:
     case TONI_ERR_BUSY:
     case TONI_ERR_TYPE:
+    case TONI_ERR_UNAUTHORIZED:
+    case TONI_ERR_FORBIDDEN:
         return 1;
     default:
         return 0;

@@ -2,9 +2,9 @@
  * The host's function table: all that a plugin can ask of the host.
  *
  * Plugins call the wrappers of connections.h, client.h, send.h, request.h, context.h, http.h,
- * task.h, state.h and guard.h, which are thin; what each function takes, returns and costs is said
- * there. A test of a plugin fills a table of its own and hands out handles that begin with a
- * pointer to it.
+ * task.h, state.h, guard.h and identity.h, which are thin; what each function takes, returns and
+ * costs is said there. A test of a plugin fills a table of its own and hands out handles that begin
+ * with a pointer to it.
  *
  * The table grows at its end only; `struct_size` says how much of it the host has. What this
  * version declares is all there in every host that accepts the plugin, so no wrapper has to look.
@@ -175,6 +175,15 @@ struct toni_host {
 
     /* guard.h: parameters that nobody is to see */
     int32_t (*guard_drop_parameter)(const toni_request *request, toni_str name);
+
+    /* identity.h: who a client is */
+    int32_t (*guard_identify)(const toni_request *request, const toni_identity *identity);
+    int32_t (*guard_add_claim)(const toni_request *request, toni_str name, toni_str value);
+    toni_str (*client_subject)(const toni_client *client);
+    int32_t (*client_identity)(const toni_client *client, toni_identity *identity);
+    int32_t (*client_claim)(const toni_client *client, toni_str name, uint32_t index,
+                            toni_str *value);
+    int32_t (*client_refresh)(toni_client *client, toni_str token);
 };
 
 /** The frozen first member of every handle, read.

@@ -15,6 +15,7 @@
 #include <toni/guard_interface.h>
 #include <toni/host.h>
 #include <toni/http.h>
+#include <toni/identity.h>
 #include <toni/message.h>
 #include <toni/option.h>
 #include <toni/plugin.h>

@@ -34,6 +34,19 @@ typedef struct toni_state {
 
 typedef struct toni_guard_ticket toni_guard_ticket; /**< a guard's, that decides later: guard.h */
 
+/** Who a client is, see identity.h. @since ABI 1.0 */
+typedef struct toni_identity {
+    uint32_t struct_size; /**< set by whoever makes or reads it */
+    uint32_t reserved;
+    toni_str subject;  /**< UTF-8 without control characters */
+    int64_t issued_s;  /**< when its token was issued, in seconds since 1970-01-01T00:00:00Z; 0: not
+                          known */
+    int64_t expires_s; /**< when its token ends, likewise; 0: never */
+} toni_identity;
+
+/** The size of an identity in ABI 1.0: none is smaller. Later minors keep this number. */
+#define TONI_IDENTITY_SIZE_1_0 (offsetof(toni_identity, expires_s) + sizeof(int64_t))
+
 typedef struct toni_figure
     toni_figure; /**< a counter, gauge or histogram of a plugin's: figures.h */
 

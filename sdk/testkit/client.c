@@ -109,8 +109,7 @@ static int32_t take_decision(toni_fake_client *client)
     return result == TONI_LATER ? TONI_ERR_FORBIDDEN : result;
 }
 
-/* What a service offers as a guard; NULL: it is none. */
-static const struct toni_guard_table *offered_guard(const toni_fake_host *host)
+const struct toni_guard_table *fake_offered_guard(const toni_fake_host *host)
 {
     const toni_interface *provides = host->plugin->provides;
     return provides && toni_str_equal(provides->name, TONI_LIT("toni_guard")) ? provides->table
@@ -119,12 +118,12 @@ static const struct toni_guard_table *offered_guard(const toni_fake_host *host)
 
 static int has_guard(const toni_fake_host *host)
 {
-    return host->plugin->guard || offered_guard(host);
+    return host->plugin->guard || fake_offered_guard(host);
 }
 
 static int32_t call_guard(const toni_fake_host *host, const toni_request *request)
 {
-    const struct toni_guard_table *offered = offered_guard(host);
+    const struct toni_guard_table *offered = fake_offered_guard(host);
     const toni_guard_slot slot = {.table = offered, .self = host->self};
     const int32_t result = offered ? toni_guard_check(&slot, request) : TONI_OK;
     return result == TONI_OK && host->plugin->guard ? host->plugin->guard(host->self, request)

@@ -17,6 +17,7 @@ void toni_fake_host_init(toni_fake_host *host)
     fake_request_fill(&host->table);
     fake_guard_fill(&host->table);
     fake_notes_fill(&host->table);
+    fake_identity_fill(&host->table);
     fake_options_fill(&host->table);
     fake_context_fill(&host->table);
     fake_exchange_fill(&host->table);

@@ -40,6 +40,8 @@
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
  *     guard_value NAME: VALUE       guard_header NAME: VALUE       guard_subprotocol NAME
  *     guard_refuse STATUS TEXT      guard_drop_parameter NAME
+ *     guard_identify SUBJECT ISSUED EXPIRES         guard_claim NAME: VALUE      (identity.h)
+ *     refresh ID TOKEN
  *
  * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in
  * toni_fake_host_run_work. So what a plugin does later is a matter of the test, and of no clock.
@@ -172,6 +174,23 @@ typedef struct toni_fake_note {
     size_t name_size, value_size;
 } toni_fake_note;
 
+/** How long a subject (identity.h), or the name of a claim, may be; how many claims there may be,
+ * and how many bytes they may have together. */
+#define TONI_FAKE_SUBJECT_MAX 256
+#define TONI_FAKE_MAX_CLAIMS 64
+#define TONI_FAKE_CLAIMS_SIZE 8192
+
+/** Who a client is. Internal to the fake host. */
+typedef struct toni_fake_identity {
+    size_t subject_size; /**< 0: nobody has said who it is */
+    char subject[TONI_FAKE_SUBJECT_MAX + 1];
+    int64_t issued_s, expires_s;
+    toni_fake_note claims[TONI_FAKE_MAX_CLAIMS];
+    size_t claim_count;
+    size_t text_size;
+    char text[TONI_FAKE_CLAIMS_SIZE + 2 * TONI_FAKE_MAX_CLAIMS]; /**< names and values */
+} toni_fake_identity;
+
 /** A name and what it stands for. Internal to the setters. */
 typedef struct toni_fake_setting {
     toni_str name;
@@ -292,6 +311,8 @@ typedef struct toni_fake_client {
     size_t note_count;
     char note_text[8192];  /**< their names and values, one after the other */
     char subprotocol[256]; /**< that its guard has chosen */
+    toni_fake_identity identity;
+    int in_refresh;
 } toni_fake_client;
 
 /** An HTTP request to a service, and its answer. Serves once. */
@@ -491,6 +512,23 @@ void toni_fake_client_set_parameter(toni_fake_client *client, const char *name, 
  * TONI_LATER, for which a host answers 503. What a host logs as an error of the guard's fails the
  * test: TONI_LATER without having asked, or something else with a ticket. */
 int32_t toni_fake_client_connect(toni_fake_client *client);
+
+/** Says who a client is (identity.h), as if a guard had: its subject, and when its token was issued
+ * and ends. To be read by toni_client_subject and its kin; what the guard under test has said is
+ * read in the same way. Claims begin anew. */
+void toni_fake_client_identify(toni_fake_client *client, const char *subject, int64_t issued_s,
+                               int64_t expires_s);
+
+/** Adds a claim of whom toni_fake_client_identify, or a guard, has named. */
+void toni_fake_client_add_claim(toni_fake_client *client, const char *name, const char *value);
+
+/** Hands another token of the client to the guard under test, as a host does when a gateway calls
+ * toni_client_refresh. Fails the test if it offers no `refresh`, or takes the token without saying
+ * whose it is. (For a gateway under test toni_client_refresh succeeds and changes nothing, unless
+ * `result` says otherwise; what it reads then is the test's: toni_fake_client_identify.)
+ * @return TONI_OK: the client's identity is the new one; TONI_ERR_NOT_FOUND: it has none;
+ * TONI_ERR_FORBIDDEN: it is of another subject; or what the guard returned. */
+int32_t toni_fake_client_refresh(toni_fake_client *client, const char *token);
 
 /** Goes on with a client whose guard waits: `on_connect`, if the guard has let it in by now.
  * @return As toni_fake_client_connect(): TONI_OK, what the guard has decided, or the error of

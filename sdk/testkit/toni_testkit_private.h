@@ -116,6 +116,11 @@ int32_t fake_get_text(const toni_fake_setting *setting, toni_str *value);
 /* Fails the test if it has set what no option is declared for. */
 void fake_check_options(const toni_fake_host *host);
 
+/* --- client.c */
+
+/* @return What a service offers as a guard; NULL: it is none. */
+const struct toni_guard_table *fake_offered_guard(const toni_fake_host *host);
+
 /* --- guard.c */
 
 /* The client has no more to do with it. */
@@ -145,6 +150,7 @@ void fake_client_fill(toni_host *table);
 void fake_request_fill(toni_host *table);
 void fake_guard_fill(toni_host *table);
 void fake_notes_fill(toni_host *table);
+void fake_identity_fill(toni_host *table);
 void fake_context_fill(toni_host *table);
 void fake_options_fill(toni_host *table);
 void fake_exchange_fill(toni_host *table);

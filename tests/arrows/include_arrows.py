@@ -19,7 +19,7 @@ NO_CIRCLES = ("core/net/", "core/ws/")
 # In these folders files have an order, too: a file includes those before it. X.h and X.c are one.
 FILE_ORDER = {
     "core/rooms": [
-        "limits", "transport", "lane_figures", "spares", "registry", "receipt", "request", "guard_notes",
+        "limits", "transport", "lane_figures", "spares", "registry", "receipt", "request", "identity", "guard_notes",
         "topic", "budget", "batch", "outbox", "dropping", "lane", "pins", "backlog", "receiver", "direct", "audience",
         "shared", "rules", "room", "metadata", "room_table", "broadcast", "memberships", "joining", "client", "client_list",
         "client_set", "target", "addressees", "multicast", "send", "connections", "crowd", "pages", "api",

@@ -1,0 +1,232 @@
+"""Who clients are, and until when: what a guard has said stays with the client; a connection ends when
+its token does, unless another token came before; by the wall clock."""
+
+import time
+import unittest
+import urllib.parse
+
+from toni_host import (
+    DEADLINE,
+    SLOWNESS,
+    Client,
+    Host,
+    Refused,
+    configuration,
+    gateway,
+    main,
+    metrics,
+    run_toni,
+    service,
+    with_workers,
+)
+
+LATE = 4000000000
+
+
+def guard(**options):
+    return service("tokens", "identity_guard.so", None, options=options or None)
+
+
+def identity(*guards, **more):
+    return gateway("id", "identity_gateway.so", "/id", guards=list(guards or ["tokens"]), **more)
+
+
+def token(subject="ann", issued=0, expires=0, *claims):
+    return ",".join([subject, str(issued), str(expires)] + list(claims))
+
+
+def url(text, path="/id", **more):
+    return path + "?" + urllib.parse.urlencode({"token": text, **more})
+
+
+class Tokens(unittest.TestCase):
+    workers = 1
+
+    def start(self, *providers, before_exec=None, **limits):
+        self.host = Host(self.text(*providers, **limits)).start()
+        self.addCleanup(self.host.kill)
+        return self.host
+
+    def text(self, *providers, **limits):
+        return configuration(providers, self.workers, limits, admin="127.0.0.1:0")
+
+    def reload(self, *providers, **limits):
+        with open(self.host.conf, "w") as file:
+            file.write(self.text(*providers, **limits))
+        result = run_toni("reload", "--config", self.host.conf)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        return result.stdout
+
+    def client(self, text, path="/id", **more):
+        client = Client(self.host.address, url(text, path, **more))
+        self.addCleanup(client.drop)
+        return client
+
+    def status(self, text, path="/id", **more):
+        """What a handshake that is refused is answered."""
+        with self.assertRaises(Refused) as refused:
+            Client(self.host.address, url(text, path, **more))
+        return refused.exception.response.status
+
+
+@with_workers(1, 4)
+class Identity(Tokens):
+    def test_what_the_guard_said_is_read_in_all_callbacks(self):
+        self.start(guard(), identity())
+        client = self.client(token("ann", 7, LATE, "rooms=a", "role=", "rooms=b"))
+        client.expect("ann 7 %d" % LATE)
+        for index, value in enumerate(["a", "b", "TONI_ERR_NOT_FOUND"]):
+            self.assertEqual(client.ask("claim rooms %d" % index), value)
+        self.assertEqual(client.ask("claim role"), "")
+        self.assertEqual(client.ask("claim else"), "TONI_ERR_NOT_FOUND")
+        self.assertEqual(client.ask("who"), "ann 7 %d" % LATE)
+        client.close()
+        self.host.stop()
+
+    def test_a_gateway_without_such_a_guard_knows_nobody(self):
+        self.start(service("others", "token_guard.so", None), identity("others"))
+        client = self.client("ann")
+        client.expect("TONI_ERR_NOT_FOUND")
+        self.assertEqual(client.ask("claim rooms"), "TONI_ERR_NOT_FOUND")
+        self.assertEqual(client.ask("refresh " + token()), "TONI_ERR_NOT_FOUND")
+        client.close()
+        self.host.stop()
+
+    def test_a_token_that_is_over_or_none_is_refused(self):
+        self.start(guard(), identity())
+        self.assertEqual(self.status(token("ann", 0, int(time.time()) - 1)), 401)
+        self.assertEqual(self.status(token("", 0, 0)), 403)
+        self.host.stop()
+
+    def test_a_token_that_ends_while_guards_wait_is_refused(self):
+        slow = service("slow", "identity_guard.so", None, options={"later": "3s"})
+        self.start(slow, identity("slow"))
+        ends = int(time.time()) + 2
+        self.assertEqual(self.status(token("ann", 0, ends)), 401)
+        self.assertGreaterEqual(time.time(), ends)
+        self.host.stop()
+
+    def test_it_stays_over_swaps_of_gateway_and_guard(self):
+        self.start(guard(), identity())
+        client = self.client(token("ann", 7, LATE, "rooms=a"))
+        client.expect("ann 7 %d" % LATE)
+        self.assertIn("2 swapped", self.reload(guard(later="1ms"), identity(options={"mark": "2"})))
+        self.assertEqual(client.ask("who"), "ann 7 %d" % LATE)
+        self.assertEqual(client.ask("claim rooms"), "a")
+        self.assertEqual(client.ask("refresh " + token("ann", 8, LATE, "rooms=b")), "TONI_OK")
+        self.assertEqual(client.ask("claim rooms"), "b")
+        client.close()
+        self.host.stop()
+
+    def test_another_token_takes_the_place_of_the_one_before(self):
+        self.start(guard(), identity())
+        client = self.client(token("ann", 7, LATE, "rooms=a"))
+        client.expect("ann 7 %d" % LATE)
+        for wrong, error in [
+            (token("bob", 8, LATE), "TONI_ERR_FORBIDDEN"),
+            (token("ann", 8, int(time.time()) - 1), "TONI_ERR_UNAUTHORIZED"),
+            (token("", 8, LATE), "TONI_ERR_INVALID"),
+            ("nobody's", "TONI_ERR_FAILED"),
+        ]:
+            self.assertEqual(client.ask("refresh " + wrong), error)
+            self.assertEqual(client.ask("claim rooms"), "a")
+        self.assertEqual(client.ask("refresh " + token("ann", 8, 0, "other=x")), "TONI_OK")
+        self.assertEqual(client.ask("who"), "ann 8 0")
+        self.assertEqual(client.ask("claim rooms"), "TONI_ERR_NOT_FOUND")
+        self.assertEqual(client.ask("claim other"), "x")
+        client.close()
+        self.host.stop()
+
+    def test_a_guard_that_is_asked_no_more_takes_no_tokens(self):
+        self.start(guard(), identity())
+        client = self.client(token())
+        client.expect("ann 0 0")
+        self.reload(guard(), gateway("id", "identity_gateway.so", "/id"))
+        self.assertEqual(client.ask("refresh " + token()), "TONI_ERR_NOT_FOUND")
+        self.reload(gateway("id", "identity_gateway.so", "/id"))
+        self.assertEqual(client.ask("refresh " + token()), "TONI_ERR_NOT_FOUND")
+        self.reload(guard(), identity())
+        self.assertEqual(client.ask("refresh " + token("ann", 9)), "TONI_OK")
+        client.close()
+        self.host.stop()
+
+
+@with_workers(1, 4)
+class Ends(Tokens):
+    SOON = 2 * SLOWNESS  # seconds that a short token lasts
+
+    def ended(self):
+        return metrics(self.host)['toni_connections_closed_total{reason="token"}']
+
+    def ends_at(self, client, ends, reason="token expired"):
+        client.expect_close(4001, reason)
+        self.assertGreaterEqual(time.time(), ends)
+
+    def test_a_connection_ends_when_its_token_does(self):
+        self.start(guard(), identity(), ping_ms=0)
+        stays = self.client(token("bob", 0, LATE))
+        stays.expect("bob 0 %d" % LATE)
+        ends = int(time.time()) + self.SOON
+        clients = [self.client(token("ann", 0, ends)) for _ in range(8)]
+        for client in clients:
+            client.expect("ann 0 %d" % ends)
+        for client in clients:
+            self.ends_at(client, ends)
+        self.assertEqual(stays.ask("who"), "bob 0 %d" % LATE)
+        self.assertEqual(self.ended(), 8)
+        stays.close()
+        self.host.stop()
+
+    def test_it_ends_over_a_swap(self):
+        self.start(guard(), identity())
+        ends = int(time.time()) + self.SOON
+        client = self.client(token("ann", 0, ends))
+        client.expect("ann 0 %d" % ends)
+        self.reload(guard(later="1ms"), identity(options={"mark": "2"}))
+        self.ends_at(client, ends)
+        self.host.stop()
+
+    def test_it_ends_while_the_client_reads_nothing(self):
+        self.start(guard(), identity())
+        ends = int(time.time()) + self.SOON
+        client = self.client(token("ann", 0, ends))
+        for _ in range(10000):
+            client.send("who")
+        self.ends_at_last(client, ends)
+
+    def ends_at_last(self, client, ends):
+        time.sleep(max(0.0, ends - time.time()))
+        self.assertTrue(client.read().startswith("ann"))
+        deadline = time.monotonic() + DEADLINE
+        while self.ended() != 1:
+            self.assertLess(time.monotonic(), deadline, "it has not ended")
+            time.sleep(0.05)
+        self.host.stop()
+
+    def test_a_refresh_moves_the_end_on(self):
+        self.start(guard(), identity())
+        ends = int(time.time()) + self.SOON
+        client = self.client(token("ann", 0, ends))
+        client.expect("ann 0 %d" % ends)
+        later = ends + self.SOON
+        self.assertEqual(client.ask("refresh " + token("ann", 1, later)), "TONI_OK")
+        self.ends_at(client, later)
+        self.host.stop()
+
+    def test_a_refresh_may_end_it_earlier_or_never(self):
+        self.start(guard(), identity(), ping_ms=0)
+        client, other = self.client(token("ann", 0, LATE)), self.client(token("ann", 0, LATE))
+        for each in client, other:
+            each.expect("ann 0 %d" % LATE)
+        ends = int(time.time()) + self.SOON
+        self.assertEqual(other.ask("refresh " + token("ann", 1, ends)), "TONI_OK")
+        self.assertEqual(other.ask("refresh " + token("ann", 1, 0)), "TONI_OK")
+        self.assertEqual(client.ask("refresh " + token("ann", 1, ends)), "TONI_OK")
+        self.ends_at(client, ends)
+        self.assertEqual(other.ask("who"), "ann 1 0")
+        other.close()
+        self.host.stop()
+
+
+if __name__ == "__main__":
+    main()
