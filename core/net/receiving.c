@@ -138,10 +138,30 @@ static void take_part(struct connection *connection, const struct codec_event *e
 
 /* --- Control frames */
 
-static void answer_ping(struct connection *connection, const struct codec_event *event)
+static void send_pong(struct connection *connection, const struct codec_event *ping)
 {
-    if (charge(connection, 0))
-        (void)client_send_control(connection->served.client, FRAME_PONG, event->bytes, event->size);
+    (void)client_send_control(connection->served.client, FRAME_PONG, ping->bytes, ping->size);
+}
+
+/* @param late  Set to the ping, if as many pongs wait as may: of those that follow one another only
+ * the last is answered then, at the end of what was read. */
+static void take_ping(struct connection *connection, const struct codec_event *ping,
+                      struct codec_event *late)
+{
+    if (!charge(connection, 0))
+        return;
+    if (client_has_all_controls(connection->served.client))
+        *late = *ping;
+    else
+        send_pong(connection, ping);
+}
+
+/* Before what comes behind it is taken. */
+static void answer_late(struct connection *connection, struct codec_event *late)
+{
+    if (late->bytes && connection->served.client)
+        send_pong(connection, late);
+    late->bytes = NULL;
 }
 
 /* The answer to a ping of the host is no message that the client chose to send. */
@@ -182,9 +202,6 @@ static void take_event(struct connection *connection, const struct codec_event *
     case CODEC_PART:
         take_part(connection, event);
         break;
-    case CODEC_PING:
-        answer_ping(connection, event);
-        break;
     case CODEC_PONG:
         take_pong(connection);
         break;
@@ -194,6 +211,7 @@ static void take_event(struct connection *connection, const struct codec_event *
     case CODEC_FAULT:
         take_fault(connection, event);
         break;
+    case CODEC_PING:       /* see take_ping */
     case CODEC_NEEDS_MORE: /* is none */
         break;
     }
@@ -228,16 +246,22 @@ void receiving_take(struct connection *connection, uint8_t *bytes, size_t size)
     struct turn_share *share = &connection->served.worker->share;
     struct codec_input input = {
         .bytes = bytes, .size = size, .message_bytes = connection->limits->message_bytes};
-    struct codec_event event;
+    struct codec_event event, late_ping = {.bytes = NULL};
     bool is_over = false;
     connection->is_taking = true;
     while (input.size > 0 && !is_over && is_read_from(connection)) {
         const enum codec_event_type type = codec_next(&connection->codec, &input, &event);
         if (type == CODEC_NEEDS_MORE)
             break;
-        take_event(connection, &event, type);
+        if (type == CODEC_PING) {
+            take_ping(connection, &event, &late_ping);
+        } else {
+            answer_late(connection, &late_ping);
+            take_event(connection, &event, type);
+        }
         is_over = is_inflating(connection) || (input.size > 0 && turn_share_is_used(share));
     }
+    answer_late(connection, &late_ping);
     connection->is_taking = false;
     if (connection->state == CONNECTION_CLOSED)
         return;

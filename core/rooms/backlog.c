@@ -50,8 +50,9 @@ bool backlog_pauses(const struct outbox *outbox, const struct limits *limits, bo
 {
     const uint64_t messages = outbox->direct_messages, bytes = outbox->direct_bytes;
     if (is_paused)
-        return messages * 4 >= limits->outbox_messages || bytes * 4 >= limits->outbox_bytes;
-    return is_above_half(messages, bytes, limits);
+        return messages * 4 >= limits->outbox_messages || bytes * 4 >= limits->outbox_bytes ||
+               outbox->controls * 4 >= OUTBOX_CONTROLS_MAX;
+    return is_above_half(messages, bytes, limits) || outbox->controls >= OUTBOX_CONTROLS_MAX;
 }
 
 bool backlog_is_high(const struct outbox *outbox, const struct limits *limits)

@@ -27,7 +27,8 @@ void backlog_moved(struct backlog *backlog, struct lane *lane);
 uint64_t backlog_stuck_ms(const struct backlog *backlog, const struct lane *lane);
 
 /** Whoever doesn't read its answers is to send no more questions: while direct sends above half of
- * a limit of the outbox wait nothing is read from a client, until they are below a quarter.
+ * a limit of the outbox wait, or all the pongs that may, nothing is read from a client, until they
+ * are below a quarter.
  * @param is_paused  Whether nothing is read from it now. @return Whether nothing is to be. */
 bool backlog_pauses(const struct outbox *outbox, const struct limits *limits, bool is_paused);
 

@@ -159,6 +159,12 @@ static inline int client_send_control(toni_client *client, enum frame_opcode opc
     return receiver_send_control(&client->receiver, opcode, payload, size);
 }
 
+/** See receiver_has_all_controls. */
+static inline bool client_has_all_controls(const toni_client *client)
+{
+    return receiver_has_all_controls(&client->receiver);
+}
+
 /** See direct_may_pause. */
 static inline bool client_may_pause(const toni_client *client)
 {

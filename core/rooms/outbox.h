@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* So many pings and pongs may wait in an outbox; of more the last takes the place of the one before
+ * it, as RFC 6455, section 5.5.3, allows. */
+#define OUTBOX_CONTROLS_MAX 16
+
 /* Consecutive messages of one batch. */
 struct outbox_entry {
     struct batch *batch; /* one reference */

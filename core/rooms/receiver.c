@@ -137,7 +137,7 @@ int receiver_send_control(struct receiver *receiver, enum frame_opcode opcode, c
     lane_deliver(receiver->lane);
     if (receiver->close_queued || receiver->write_shut || receiver->starved)
         return -1;
-    if (receiver->outbox.controls >= RECEIVER_CONTROLS_MAX)
+    if (receiver_has_all_controls(receiver))
         outbox_drop_newest_control(&receiver->outbox);
     struct batch *batch = batch_create(2 + size);
     int result = batch ? batch_append_control(batch, opcode, payload, size) : -1;

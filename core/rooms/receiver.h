@@ -17,10 +17,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* So many pings and pongs may wait in an outbox; of more the last takes the place of the one before
- * it, as RFC 6455, section 5.5.3, allows. */
-#define RECEIVER_CONTROLS_MAX 16
-
 struct receiver;
 
 /* Whose receiver it is; the same for all. */
@@ -104,6 +100,13 @@ void receiver_deliver_close(struct receiver *receiver, uint16_t code, struct bat
  * @return 0; -1 on no memory, or if nothing may follow what waits. */
 int receiver_send_control(struct receiver *receiver, enum frame_opcode opcode, const void *payload,
                           size_t size);
+
+/** @return Whether so many pings and pongs wait that another takes the place of the last of them.
+ */
+static inline bool receiver_has_all_controls(const struct receiver *receiver)
+{
+    return receiver->outbox.controls >= OUTBOX_CONTROLS_MAX;
+}
 
 /** Writes as much of the outbox as the transport takes, then looks at the limits. */
 void receiver_flush(struct receiver *receiver);

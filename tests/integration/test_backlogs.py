@@ -13,7 +13,7 @@ import websockets
 
 from test_admin import AdminTestCase
 from toni_host import (
-    BINARY, CLOSE, CONTINUATION, ECHO, PROBE, ROOMS, SLOWNESS, TEXT, SANITIZER, Host, both,
+    BINARY, CLOSE, CONTINUATION, ECHO, PING, PROBE, ROOMS, SLOWNESS, TEXT, SANITIZER, Host, both,
     configuration, frame, gateway, main, open_socket, request, run_toni, scaled,
 )
 
@@ -45,8 +45,15 @@ class Sender:
 
     def exchange(self, data, sent, wanted, deadline):
         """Sends the rest, and reads until that many bytes have come."""
+        self.exchange_while(lambda: len(self.buffer) < wanted, data, sent, deadline)
+
+    def exchange_until(self, data, end, deadline):
+        """Sends it all, and reads until what has come ends so."""
+        self.exchange_while(lambda: not self.buffer.endswith(end), data, 0, deadline)
+
+    def exchange_while(self, goes_on, data, sent, deadline):
         end = time.monotonic() + deadline
-        while len(self.buffer) < wanted and time.monotonic() < end:
+        while goes_on() and time.monotonic() < end:
             writers = [self.sock] if sent < len(data) else []
             readable, writable, _ = select.select([self.sock], writers, [], 1)
             if writable:
@@ -172,6 +179,40 @@ class TestPause(AdminTestCase):
         sender.sock.close()
         self.eventually(lambda: self.closed("lost") == before + 1, "it is gone")
         self.assertLess(time.monotonic() - started, 1.8 * SLOWNESS)
+
+
+@both
+class TestPongsThatNobodyReads(AdminTestCase):
+    gateways = (echo(stalled_ms=3000 * SLOWNESS),)
+
+    ONE = frame(PING, "x" * 125)
+    MANY = ONE * 100000
+    MOST = 8  # times as many: what the host reads, and the kernel keeps for both, is less
+
+    def pings_until_paused(self):
+        """@return Who sends them, and what is left of the ping that was cut."""
+        sender = Sender(self.host.address, receive_buffer=4096)
+        self.addCleanup(sender.sock.close)
+        for _ in range(self.MOST):
+            sent = sender.send_until_blocked(self.MANY, patience=0.5 * SLOWNESS)
+            if sent < len(self.MANY):
+                return sender, self.ONE[sent % len(self.ONE) :]
+        self.fail("it was read from to the end")
+
+    def test_its_pings_are_not_read_either_and_who_reads_late_gets_the_last_pong(self):
+        sender, rest = self.pings_until_paused()
+        rest += frame(PING, "the last") + frame(TEXT, "behind")
+        end = b"\x8a\x08the last\x81\x06behind"
+        sender.exchange_until(rest, end, 20 * SLOWNESS)
+        self.assertEqual(sender.buffer[-len(end) :], end)
+
+    def test_one_that_never_reads_is_closed_after_stalled_ms(self):
+        before = self.metrics()("connections_closed_total", reason="stalled")
+        self.pings_until_paused()
+        self.eventually(
+            lambda: self.metrics()("connections_closed_total", reason="stalled") == before + 1,
+            "it is closed",
+        )
 
 
 class TestPauseOfWhoHasEnded(AdminTestCase):

@@ -191,6 +191,38 @@ START_TEST(many_small_ones_pause_as_few_large_ones_do)
 }
 END_TEST
 
+static void send_pongs(const struct peer *peer, int count)
+{
+    while (count-- > 0)
+        ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, "p", 1), 0);
+    turn();
+}
+
+/* They are no messages, and small: no other limit counts them. */
+START_TEST(pongs_that_nobody_reads_pause_too)
+{
+    struct peer *peer = stuck(0);
+    send_pongs(peer, OUTBOX_CONTROLS_MAX - 1);
+    ck_assert(!peer->socket.paused);
+    send_pongs(peer, 1);
+    ck_assert(peer->socket.paused);
+    peer_take(peer, 3 * (OUTBOX_CONTROLS_MAX - OUTBOX_CONTROLS_MAX / 4));
+    turn();
+    ck_assert(peer->socket.paused); /* a quarter */
+    peer_take(peer, 3);
+    turn();
+    ck_assert(!peer->socket.paused);
+}
+END_TEST
+
+START_TEST(pongs_that_are_read_do_not_pause)
+{
+    struct peer *peer = peers[peer_count++] = peer_connect(&fixture, 0);
+    send_pongs(peer, 10 * OUTBOX_CONTROLS_MAX);
+    ck_assert(!peer->socket.paused);
+}
+END_TEST
+
 START_TEST(broadcasts_do_not_pause)
 {
     struct peer *peer = stuck(0);
@@ -466,6 +498,8 @@ int main(void)
     tcase_add_test(cases, it_is_stuck_since_something_moved_last);
     tcase_add_test(cases, direct_sends_above_half_pause_until_below_a_quarter);
     tcase_add_test(cases, many_small_ones_pause_as_few_large_ones_do);
+    tcase_add_test(cases, pongs_that_nobody_reads_pause_too);
+    tcase_add_test(cases, pongs_that_are_read_do_not_pause);
     tcase_add_test(cases, broadcasts_do_not_pause);
     tcase_add_test(cases, before_a_flush_it_is_asked_for_above_half_alone);
     tcase_add_test(cases, a_close_pauses_nobody);

@@ -188,11 +188,11 @@ START_TEST(control_frames_are_in_order_and_no_messages)
     ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, "b", 1), 0);
     broadcast_each("2345");
     ck_assert_uint_eq(peer->client->receiver.outbox.controls, 2);
-    for (int i = 2; i < RECEIVER_CONTROLS_MAX; i++)
+    for (int i = 2; i < OUTBOX_CONTROLS_MAX; i++)
         ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, "c", 1), 0);
     for (const char *late = "def"; *late; late++)
         ck_assert_int_eq(client_send_control(peer->client, FRAME_PONG, late, 1), 0);
-    ck_assert_uint_eq(peer->client->receiver.outbox.controls, RECEIVER_CONTROLS_MAX);
+    ck_assert_uint_eq(peer->client->receiver.outbox.controls, OUTBOX_CONTROLS_MAX);
     peer_take(peer, WINDOW_OPEN);
     static const char expected[] = "\x81\x01"
                                    "1"
