@@ -110,9 +110,14 @@ static int32_t exchange_parameter(const toni_exchange *exchange, toni_str name, 
     return find(exchange, MHD_GET_ARGUMENT_KIND, (struct search){.name = name}, value);
 }
 
+/* libmicrohttpd leaves the white space behind a value, which is no part of it. */
 static int32_t exchange_header(const toni_exchange *exchange, toni_str name, toni_str *value)
 {
-    return find(exchange, MHD_HEADER_KIND, (struct search){.name = name, .any_case = true}, value);
+    const struct search search = {.name = name, .any_case = true};
+    const int32_t result = find(exchange, MHD_HEADER_KIND, search, value);
+    if (result == TONI_OK)
+        *value = field_trim(*value);
+    return result;
 }
 
 /* --- The answer */

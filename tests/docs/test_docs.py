@@ -105,5 +105,30 @@ class FromToni(unittest.TestCase):
                 self.assertIn(text, read(name))
 
 
+class Conformance(unittest.TestCase):
+    """The page names tests: each is there. Each row names one, or says what is not done or not shown."""
+
+    NAMED = re.compile(r"`([\w.]+\.(?:py|c|js))(?:::(\w+))?`")
+
+    def source(self, name):
+        return read("tests", "unit" if name.endswith(".c") else "integration", name)
+
+    def test_each_test_exists(self):
+        found = set(self.NAMED.findall(read("docs", "conformance.md")))
+        self.assertGreaterEqual(len(found), 120)
+        for name, test in sorted(found):
+            with self.subTest(name=name, test=test):
+                text = self.source(name)
+                if test:
+                    self.assertRegex(text, r"(?m)^(    (async )?def %s\(|START_TEST\(%s\)$)" % (test, test))
+
+    def test_each_row_is_shown(self):
+        rows = [line for line in read("docs", "conformance.md").splitlines() if re.match(r"\| \d", line)]
+        self.assertGreaterEqual(len(rows), 90)
+        for row in rows:
+            with self.subTest(row):
+                self.assertTrue(self.NAMED.search(row) or "*Not done*" in row or "*Not shown*" in row)
+
+
 if __name__ == "__main__":
     unittest.main()
