@@ -36,12 +36,16 @@ static bool is_listed(const struct address_list *list, const struct listen_addre
 static void add_address(struct config *config, struct address_list *list,
                         const struct value *setting, struct fault_list *faults)
 {
-    struct listen_address address;
+    struct listen_address address = {0};
 
     if (listen_address_parse(setting, &address, faults) &&
         !is_listed(&config->websocket, &address, faults) &&
         !is_listed(&config->http, &address, faults) && !is_listed(&config->admin, &address, faults))
         list->addresses[list->count++] = address;
+    if (address.tls && list != &config->websocket)
+        fault_at(
+            faults, address.tls,
+            "`tls` is for addresses of `websocket`; remove it, and let a proxy speak TLS here");
 }
 
 /* A Unix socket may be a group, with the mode of its file. */

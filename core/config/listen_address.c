@@ -181,12 +181,15 @@ static bool parse_beside(const struct section *section, const char *key,
 static bool parse_group(const struct value *group, struct listen_address *address,
                         struct fault_list *faults)
 {
-    static const char *const keys[] = {"address", "mode", "group"};
+    static const char *const keys[] = {"address", "mode", "group", "tls"};
     const struct section section = {
         .group = group, .title = "an address of `listen`", .faults = faults};
     section_check_keys(&section, keys, sizeof keys / sizeof keys[0]);
     const struct value *text = section_need(&section, "address", VALUE_STRING);
     if (!text || !parse_text(text, address, faults))
+        return false;
+    address->tls = section_get(&section, "tls", VALUE_GROUP);
+    if (!address->tls && value_get(group, "tls"))
         return false;
     const bool has_mode = parse_beside(&section, "mode", address);
     return parse_beside(&section, "group", address) && has_mode;

@@ -14,10 +14,12 @@ struct listen_address {
     struct sockaddr_storage address;
     socklen_t length;
     struct socket_file file; /* of a Unix socket */
+    const struct value *tls; /* the group; NULL: it is plain. Borrowed; see tls/settings.h */
 };
 
 /** Reads an address.
- * @param at       A string, or a group with `address`, `mode` and `group`; borrowed by @p address.
+ * @param at       A string, or a group with `address` and what belongs to it; borrowed by @p
+ * address.
  * @param address  Filled in.
  * @param faults   Gets why it is none.
  * @return Whether it is one. */

@@ -135,7 +135,7 @@ static int open_up(struct host *host)
     const struct config *config = host->loading.config;
     if (graph_start(host->loading.graph) ||
         server_bind(host->server, config->websocket.addresses, config->websocket.count,
-                    &host->predecessor.inherited) ||
+                    &host->loading.tls, &host->predecessor.inherited) ||
         http_server_bind(host->http, &config->http, &host->predecessor.inherited))
         return -1;
     offer_page(host);

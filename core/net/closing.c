@@ -71,7 +71,7 @@ static bool take(struct connection *connection)
 /* Both have said close, or the peer has gone: nothing is waited for. */
 static void end_if_over(struct connection *connection)
 {
-    if (connection->state == CONNECTION_LINGERING &&
+    if (connection->state == CONNECTION_LINGERING && !stream_is_unsent(&connection->stream) &&
         (connection->peer_has_closed || connection->peer_has_ended))
         connection_abort(connection, END_CAUSE_COUNT);
 }
@@ -95,6 +95,11 @@ void closing_written(struct connection *connection)
     connection->state = CONNECTION_LINGERING;
     stream_shut_write(&connection->stream);
     linger(connection);
+}
+
+void closing_sent(struct connection *connection)
+{
+    end_if_over(connection);
 }
 
 void closing_take(struct connection *connection, const uint8_t *bytes, size_t size)

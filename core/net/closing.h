@@ -19,6 +19,9 @@ void closing_begin(struct connection *connection);
 /** All is written that the peer shall get: the close frame, or a refusal of its handshake. */
 void closing_written(struct connection *connection);
 
+/** The stream has sent more of what was written. */
+void closing_sent(struct connection *connection);
+
 /** Takes what is left of a read when the client is being closed: drops it, but for a close frame.
  * @param bytes  What the codec has not read. */
 void closing_take(struct connection *connection, const uint8_t *bytes, size_t size);

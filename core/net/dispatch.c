@@ -36,6 +36,14 @@ static void on_readable(struct connection *connection)
     }
 }
 
+static void on_writable(struct connection *connection)
+{
+    if (connection->state == CONNECTION_LINGERING)
+        closing_sent(connection);
+    else
+        outbound_writable(connection);
+}
+
 /* A socket that is broken is not polled any more: so what it holds is read here, to its end, or
  * nothing of it is wanted. What is kept, of a pause or of one that is set aside, comes first: then
  * this goes on behind that. */
@@ -75,7 +83,7 @@ static void ready(struct stream *stream, unsigned events)
         return;
     }
     if (events & STREAM_WRITE)
-        outbound_writable(connection);
+        on_writable(connection);
     if (events & STREAM_END && connection->is_paused)
         pausing_peer_ended(connection);
     else if (events & (STREAM_READ | STREAM_END))
@@ -92,10 +100,15 @@ static void closed(struct stream *stream)
 
 static const struct stream_owner owner = {.ready = ready, .closed = closed};
 
-int dispatch_adopt(struct worker *worker, int fd, const char *address, struct place *place)
+int dispatch_adopt(struct worker *worker, int fd, const char *address, struct place *place,
+                   struct tls_port *tls)
 {
     struct places *places = &worker->server->places;
     struct connection *connection = connection_create(worker, fd, address, place, &owner);
+    if (connection && tls && stream_secure(&connection->stream, &worker->streams, tls)) {
+        connection_abort(connection, END_BY_FAULT);
+        return 0;
+    }
     if (connection) {
         places_arrive(places, place);
         return 0;

@@ -55,6 +55,7 @@ static toni_request *copy_request(struct opening *opening)
         .parameters = request->parameters,
         .parameter_count = request->parameter_count,
         .kept = fields,
+        .certificate = request->certificate,
     };
     for (unsigned i = 0; i < opening->head.field_count; i++) {
         if (!is_first_of_name(&opening->head, i))

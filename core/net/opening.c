@@ -18,6 +18,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* What a hello of TLS begins with, and no head of HTTP. */
+#define TLS_HANDSHAKE 0x16
+
 /* --- Refusing */
 
 static void count_refusal(struct connection *connection, unsigned status)
@@ -327,6 +330,24 @@ static bool read_bytes(struct connection *connection)
     return false;
 }
 
+/* Whoever mistakes the port: plain HTTP where TLS is spoken is told so; a hello of TLS where it is
+ * not can't be answered in words that its sender reads. */
+static bool is_of_other_kind(struct connection *connection)
+{
+    if (connection->stream.is_mistaken) {
+        refuse(connection, REFUSAL_NEEDS_TLS, NULL);
+        return true;
+    }
+    if (connection->stream.secure || connection->opening->bytes.bytes[0] != TLS_HANDSHAKE)
+        return false;
+    log_limited(LOG_LEVEL_WARN,
+                "a client speaks TLS on an address that is plain: is it to connect to another "
+                "port, or the address to have a group `tls`?",
+                log_str("address", connection->address));
+    connection_abort(connection, END_BY_LOSS);
+    return true;
+}
+
 void opening_readable(struct connection *connection)
 {
     if (!connection->opening)
@@ -340,7 +361,7 @@ void opening_readable(struct connection *connection)
         connection_abort(connection, END_BY_LOSS);
         return;
     }
-    if (!read_bytes(connection))
+    if (!read_bytes(connection) || is_of_other_kind(connection))
         return;
     switch (head_read(&opening->head, opening->bytes.bytes, opening->bytes.length)) {
     case HEAD_MORE:

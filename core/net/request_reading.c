@@ -4,6 +4,7 @@
 #include "instance/instance.h"
 #include "net/connection.h"
 #include "net/server_data.h"
+#include "tls/peer.h"
 #include "ws/field.h"
 
 #include <stdlib.h>
@@ -126,6 +127,12 @@ static int read_request(struct connection *connection, const toni_str *const *na
     struct request_field *kept = calloc(count_names(names) + 1, sizeof *kept);
     if (!kept)
         return -1;
+    toni_certificate *certificate = NULL;
+    const struct tls_session *session = stream_session(&connection->stream);
+    if (session && tls_session_certificate(session, &certificate)) {
+        free(kept);
+        return -1;
+    }
     struct request_parts parts = {
         .path = decode(&scratch, head_path(&opening->head), false),
         .origin = head_field(&opening->head, "Origin"),
@@ -134,12 +141,14 @@ static int read_request(struct connection *connection, const toni_str *const *na
         .subprotocol = opening->subprotocol,
         .parameters = parameters,
         .kept = kept,
+        .certificate = certificate,
     };
     parts.parameter_count = read_parameters(&scratch, head_query(&opening->head), parameters);
     parts.kept_count = read_kept(opening, names, kept);
     opening->request =
         request_create(connection->served.worker->server->connections->common.host, &parts);
     free_headers(opening);
+    free(certificate);
     free(kept);
     return opening->request ? 0 : -1;
 }

@@ -31,6 +31,8 @@ struct server *server_create(toni_connections *connections, struct slots *slots,
     server->slots = slots;
     server->limits = *limits;
     server->drained = drained;
+    server->secure.handshakes_max = limits->tls_handshakes;
+    server->secure.kept_max = limits->tls_unsent_bytes;
     if (clock_condition_init(&server->one_ended))
         goto fail_condition;
     pthread_mutex_init(&server->end_lock, NULL);
@@ -71,23 +73,50 @@ fail:
     return NULL;
 }
 
+static void close_listeners(struct server *server)
+{
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_close(&server->listeners[i]);
+}
+
+static int open_port(struct server *server, size_t index, const struct listen_address *address,
+                     struct tls_context *tls, struct inherited *inherited)
+{
+    struct server_port *port = &server->ports[index];
+    if (listener_open(&server->listeners[index], address, "listen.websocket", inherited))
+        return -1;
+    port->server = server;
+    port->is_tls = tls != NULL;
+    if (tls)
+        tls_port_init(&port->tls, tls);
+    return 0;
+}
+
 int server_bind(struct server *server, const struct listen_address *addresses, size_t count,
-                struct inherited *inherited)
+                const struct tls_set *tls, struct inherited *inherited)
 {
     server->listeners = calloc(count, sizeof *server->listeners);
-    if (!server->listeners) {
+    server->ports = calloc(count, sizeof *server->ports);
+    if (!server->listeners || !server->ports) {
         log_error("out of memory while binding");
         return -1;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (listener_open(&server->listeners[i], &addresses[i], "listen.websocket", inherited)) {
-            while (i-- > 0)
-                listener_close(&server->listeners[i]);
+    for (; server->listener_count < count; server->listener_count++) {
+        const size_t i = server->listener_count;
+        if (open_port(server, i, &addresses[i], tls->contexts[i], inherited)) {
+            close_listeners(server);
             return -1;
         }
-        server->listener_count = i + 1;
     }
     return 0;
+}
+
+void server_change_tls(struct server *server, const struct tls_set *tls)
+{
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (server->ports[i].is_tls && tls->contexts[i])
+            tls_port_change(&server->ports[i].tls, tls->contexts[i]);
+    }
 }
 
 void server_limit(struct server *server, uint64_t connections, uint64_t handshakes)
@@ -127,7 +156,8 @@ static void set_options(int fd)
 /* Each connection goes to the worker that has the fewest. */
 static void on_accepted(void *data, int fd, const struct sockaddr_storage *peer, socklen_t length)
 {
-    struct server *server = data;
+    struct server_port *port = data;
+    struct server *server = port->server;
     (void)length;
     struct worker *least = &server->workers[0];
     for (uint32_t i = 1; i < server->worker_count; i++) {
@@ -136,37 +166,33 @@ static void on_accepted(void *data, int fd, const struct sockaddr_storage *peer,
     }
     if (peer->ss_family != AF_UNIX)
         set_options(fd);
-    worker_adopt(least, fd, peer);
+    worker_adopt(least, fd, peer, port->is_tls ? &port->tls : NULL);
     places_make_room(&server->places, count_sockets(server));
 }
 
 static bool has_room(void *data)
 {
-    const struct server *server = data;
+    const struct server *server = ((const struct server_port *)data)->server;
     return places_have_room(&server->places, count_sockets(server));
 }
 
 int server_accept(struct server *server, uv_loop_t *loop)
 {
     for (size_t i = 0; i < server->listener_count; i++) {
-        int error = listener_start(&server->listeners[i], loop, on_accepted, has_room, server);
+        int error =
+            listener_start(&server->listeners[i], loop, on_accepted, has_room, &server->ports[i]);
         if (error) {
             log_error("can't accept", log_str("address", server->listeners[i].name),
                       log_str("error", uv_strerror(error)));
             return -1;
         }
         log_info("listening", log_str("protocol", "websocket"),
-                 log_str("address", server->listeners[i].name));
+                 log_str("address", server->listeners[i].name),
+                 log_str("tls", server->ports[i].is_tls ? "on" : "off"));
     }
     trim_start(&server->trim, loop, server->connections->budgets, server->connections->lanes,
                server->connections->lane_count);
     return 0;
-}
-
-static void close_listeners(struct server *server)
-{
-    for (size_t i = 0; i < server->listener_count; i++)
-        listener_close(&server->listeners[i]);
 }
 
 void server_drain(struct server *server)
@@ -252,6 +278,11 @@ void server_destroy(struct server *server)
     for (uint32_t i = server->worker_count; i-- > 0;)
         worker_finish(&server->workers[i]);
     free(server->workers);
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (server->ports[i].is_tls)
+            tls_port_finish(&server->ports[i].tls);
+    }
+    free(server->ports);
     free(server->listeners);
     guard_tickets_destroy(server->guard_tickets);
     places_finish(&server->places);

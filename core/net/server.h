@@ -8,6 +8,7 @@
 
 #include "config/listen_address.h"
 #include "net/server_data.h"
+#include "tls/set.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,9 +25,14 @@ struct server *server_create(toni_connections *connections, struct slots *slots,
                              const struct limits *limits, uv_async_t *drained);
 
 /** Binds all addresses, or none; those that @p inherited has are taken from there.
+ * @param tls  Of the addresses, in their order; it may go afterwards.
  * @return 0, or -1; then the log says which address it was, and why. */
 int server_bind(struct server *server, const struct listen_address *addresses, size_t count,
-                struct inherited *inherited);
+                const struct tls_set *tls, struct inherited *inherited);
+
+/** Has new clients of all addresses get other certificates and terms.
+ * @param tls  Of the same addresses in their order; an address stays plain, or stays not. */
+void server_change_tls(struct server *server, const struct tls_set *tls);
 
 /** Lowers how many clients may be there, and sockets beside them: of those that are in their
  * handshake, or get a refusal. Before server_accept. */

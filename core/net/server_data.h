@@ -6,6 +6,7 @@
 #include "instance/slot.h"
 #include "net/admission.h"
 #include "net/places.h"
+#include "net/secure.h"
 #include "net/trim.h"
 #include "rooms/connections.h"
 #include "rooms/limits.h"
@@ -21,7 +22,15 @@ struct guard_tickets;
 #define SERVER_HANDSHAKES_MAX 1024
 
 struct listener;
+struct server;
 struct worker;
+
+/* What a listener hands its clients on with. */
+struct server_port {
+    struct server *server;
+    struct tls_port tls;
+    bool is_tls;
+};
 
 struct server {
     toni_connections *connections; /* borrowed */
@@ -42,7 +51,9 @@ struct server {
     uint32_t started;         /* workers with a thread */
     pthread_mutex_t end_lock; /* a leaf: guards the workers' `has_ended` */
     pthread_cond_t one_ended;
+    struct secure_totals secure; /* of all workers' TLS */
     struct listener *listeners;
+    struct server_port *ports; /* of each of them */
     size_t listener_count;
 };
 

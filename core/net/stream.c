@@ -1,11 +1,11 @@
 /* Streams; see stream.h. */
 #include "net/stream.h"
 
+#include "base/clock.h"
+#include "base/socket_bytes.h"
 #include "net/loop.h"
 
-#include <errno.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct stream *stream_of(uv_poll_t *poll)
@@ -19,6 +19,7 @@ static const struct stream_owner *owner_of(const struct stream *stream)
 }
 
 static void want(struct stream *stream, unsigned events);
+static void on_secure_event(struct stream *stream, unsigned events);
 
 static void on_event(uv_poll_t *poll, int status, int polled)
 {
@@ -33,6 +34,10 @@ static void on_event(uv_poll_t *poll, int status, int polled)
         events = (polled & UV_READABLE ? STREAM_READ : 0u) |
                  (polled & UV_WRITABLE ? STREAM_WRITE : 0u) |
                  (polled & UV_DISCONNECT ? STREAM_END : 0u);
+    }
+    if (stream->secure) {
+        on_secure_event(stream, events);
+        return;
     }
     if (events & STREAM_WRITE) {
         stream->is_full = false;
@@ -63,7 +68,9 @@ int stream_open(struct stream *stream, uv_loop_t *loop, int fd, const struct str
 {
     stream->fd = fd;
     stream->wants = 0;
-    stream->is_full = stream->is_broken = false;
+    stream->is_full = stream->is_broken = stream->is_mistaken = false;
+    stream->all = NULL;
+    stream->secure = NULL;
     if (loop_make_place(loop, fd) || uv_poll_init(loop, &stream->poll, fd))
         return -1;
     stream->poll.data = (void *)(uintptr_t)owner;
@@ -71,38 +78,202 @@ int stream_open(struct stream *stream, uv_loop_t *loop, int fd, const struct str
     return 0;
 }
 
-/* The system calls as they are: recv() and send() of the C library are cancellation points, which
- * in a process with threads costs more than all else that this file does. */
+/* --- TLS. Kept out of the way of plain streams: one question, mostly answered with no. */
 
-static ssize_t receive(int fd, void *to, size_t size)
+#define OFF_THE_WAY __attribute__((noinline))
+
+/* Ciphertext may wait behind any call, also a read: it is answered at times. */
+static void note_full(struct stream *stream)
 {
-    return syscall(SYS_recvfrom, fd, to, size, MSG_DONTWAIT, NULL, NULL);
+    stream->is_full = tls_session_is_full(stream->secure->session);
+    if (stream->is_full)
+        want(stream, stream->wants | STREAM_WRITE);
 }
 
-static ssize_t transmit(int fd, const void *bytes, size_t size)
+/* Bytes that no socket tells of are read in a later turn, if they are wanted. */
+static void note_pending(struct stream *stream)
 {
-    return syscall(SYS_sendto, fd, bytes, size, MSG_NOSIGNAL, NULL, 0);
+    struct secure *secure = stream->secure;
+    if (secure->state != SECURE_OPEN)
+        return;
+    if (stream->wants & STREAM_READ && tls_session_has_more(secure->session))
+        secure_queue_add(&stream->all->pending, secure);
+    else
+        secure_queue_remove(secure);
 }
 
-static bool is_for_now(int error)
+OFF_THE_WAY static ssize_t secure_read(struct stream *stream, void *to, size_t size)
 {
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+    struct secure *secure = stream->secure;
+    if (secure->state != SECURE_OPEN)
+        return STREAM_BROKEN;
+    const ssize_t taken = tls_session_read(secure->session, to, size);
+    note_full(stream);
+    note_pending(stream);
+    if (taken > 0)
+        return taken;
+    if (taken == TLS_ENDED)
+        return STREAM_ENDED;
+    return taken == 0 && !stream->is_broken ? 0 : STREAM_BROKEN;
 }
+
+OFF_THE_WAY static ssize_t secure_write(struct stream *stream, const void *bytes, size_t size)
+{
+    struct secure *secure = stream->secure;
+    if (secure->state != SECURE_OPEN)
+        return -1;
+    const ssize_t taken = tls_session_write(secure->session, bytes, size);
+    note_full(stream);
+    return taken;
+}
+
+/* --- Handshakes */
+
+/* As libuv leaves a socket that has an error: what it holds is read by who is told. */
+static void give_up(struct stream *stream)
+{
+    want(stream, 0);
+    stream->is_broken = true;
+    stream->is_full = false;
+    owner_of(stream)->ready(stream, STREAM_READ | STREAM_END);
+}
+
+static void become_plain(struct stream *stream)
+{
+    secure_destroy(stream->secure);
+    stream->secure = NULL;
+    stream->is_mistaken = true;
+    want(stream, STREAM_READ);
+    owner_of(stream)->ready(stream, STREAM_READ);
+}
+
+static void shake(struct stream *stream)
+{
+    struct streams *streams = stream->all;
+    const uint64_t began_ns = clock_now_ns();
+    const enum secure_step step = secure_shake(stream->secure);
+    streams->spent_ns += clock_now_ns() - began_ns;
+    if (stream->secure->session)
+        note_full(stream);
+    switch (step) {
+    case SECURE_STEP_WAITS:
+        want(stream, stream->wants | STREAM_READ);
+        break;
+    case SECURE_STEP_DONE: /* the first bytes may have come along */
+        want(stream, stream->wants | STREAM_READ);
+        owner_of(stream)->ready(stream, STREAM_READ);
+        break;
+    case SECURE_STEP_PLAIN:
+        become_plain(stream);
+        break;
+    case SECURE_STEP_FAILED:
+        give_up(stream);
+        break;
+    }
+}
+
+/* Now, if there is time left for handshakes in this turn and nobody has waited longer. */
+static void shake_in_turn(struct stream *stream)
+{
+    struct streams *streams = stream->all;
+    if (!streams->shaking.first && streams->spent_ns < STREAM_SHAKING_NS) {
+        shake(stream);
+        return;
+    }
+    secure_queue_add(&streams->shaking, stream->secure);
+    want(stream, stream->wants & STREAM_WRITE);
+}
+
+/* --- What has come over TLS */
+
+/* @return The event for the owner: also if only a part has gone, so that it sees the peer read. */
+static unsigned flush(struct stream *stream)
+{
+    struct secure *secure = stream->secure;
+    const int failed = secure->session ? tls_session_flush(secure->session) : 0;
+    stream->is_full = !failed && secure->session && tls_session_is_full(secure->session);
+    if (stream->is_full)
+        return STREAM_WRITE;
+    want(stream, stream->wants & ~(unsigned)STREAM_WRITE);
+    if (secure->is_shut_wanted)
+        shutdown(stream->fd, SHUT_WR);
+    return STREAM_WRITE;
+}
+
+OFF_THE_WAY static void on_secure_event(struct stream *stream, unsigned events)
+{
+    if (events & STREAM_WRITE)
+        events = (events & ~(unsigned)STREAM_WRITE) | flush(stream);
+    if (stream->secure->state == SECURE_OPEN || stream->is_broken)
+        owner_of(stream)->ready(stream, events);
+    else if (events & (STREAM_READ | STREAM_END))
+        shake_in_turn(stream);
+}
+
+static struct stream *next_of(struct secure_queue *queue)
+{
+    struct secure *first = queue->first;
+    if (!first)
+        return NULL;
+    secure_queue_remove(first);
+    return first->stream;
+}
+
+void streams_go_on(struct streams *streams)
+{
+    struct stream *stream;
+    streams->spent_ns = 0;
+    while (streams->spent_ns < STREAM_SHAKING_NS && (stream = next_of(&streams->shaking)))
+        shake(stream);
+    if (!streams->pending.first)
+        return;
+    const uint64_t until_ns = clock_now_ns() + STREAM_PENDING_NS;
+    /* Each once: some come back. */
+    for (size_t count = streams->pending.count; count > 0 && clock_now_ns() < until_ns; count--) {
+        stream = next_of(&streams->pending);
+        if (!stream)
+            return;
+        owner_of(stream)->ready(stream, STREAM_READ);
+    }
+}
+
+int streams_init(struct streams *streams, struct secure_totals *totals)
+{
+    secure_queue_init(&streams->shaking);
+    secure_queue_init(&streams->pending);
+    return secure_worker_init(&streams->worker, totals);
+}
+
+void streams_finish(struct streams *streams)
+{
+    secure_worker_finish(&streams->worker);
+}
+
+int stream_secure(struct stream *stream, struct streams *streams, struct tls_port *port)
+{
+    stream->all = streams;
+    stream->secure = secure_create(&streams->worker, port, stream->fd, stream);
+    return stream->secure ? 0 : -1;
+}
+
+/* --- Reading and writing */
 
 ssize_t stream_read(struct stream *stream, void *to, size_t size)
 {
-    ssize_t taken = receive(stream->fd, to, size);
+    if (stream->secure)
+        return secure_read(stream, to, size);
+    ssize_t taken = socket_receive(stream->fd, to, size);
     if (taken > 0)
         return taken;
     if (taken == 0)
         return STREAM_ENDED;
-    return is_for_now(errno) && !stream->is_broken ? 0 : STREAM_BROKEN;
+    return socket_is_for_now(errno) && !stream->is_broken ? 0 : STREAM_BROKEN;
 }
 
 /* Kept out of the way of what the socket takes whole, which is nearly everything. */
 __attribute__((noinline)) static ssize_t become_full(struct stream *stream, ssize_t taken)
 {
-    if (taken < 0 && !is_for_now(errno))
+    if (taken < 0 && !socket_is_for_now(errno))
         return -1;
     stream->is_full = true;
     want(stream, stream->wants | STREAM_WRITE);
@@ -111,17 +282,29 @@ __attribute__((noinline)) static ssize_t become_full(struct stream *stream, ssiz
 
 ssize_t stream_write(struct stream *stream, const void *bytes, size_t size)
 {
-    ssize_t taken = transmit(stream->fd, bytes, size);
+    if (stream->secure)
+        return secure_write(stream, bytes, size);
+    ssize_t taken = socket_transmit(stream->fd, bytes, size);
     return taken == (ssize_t)size ? taken : become_full(stream, taken);
 }
 
 void stream_listen(struct stream *stream, unsigned events)
 {
     want(stream, (stream->wants & STREAM_WRITE) | events);
+    if (stream->secure)
+        note_pending(stream);
 }
 
 void stream_shut_write(struct stream *stream)
 {
+    if (stream->secure && stream->secure->session) {
+        tls_session_end(stream->secure->session);
+        note_full(stream);
+        if (stream->is_full) { /* behind what is kept */
+            stream->secure->is_shut_wanted = true;
+            return;
+        }
+    }
     shutdown(stream->fd, SHUT_WR);
 }
 
@@ -133,6 +316,9 @@ static void on_closed(uv_handle_t *handle)
 
 void stream_close(struct stream *stream)
 {
+    if (stream->secure)
+        secure_destroy(stream->secure);
+    stream->secure = NULL;
     uv_close((uv_handle_t *)&stream->poll, on_closed);
     close(stream->fd);
     stream->fd = -1;

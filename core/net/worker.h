@@ -6,6 +6,7 @@
 
 #include "instance/slot.h"
 #include "net/drain.h"
+#include "net/stream.h"
 #include "net/timeouts.h"
 #include "net/turn_share.h"
 #include "net/worker_figures.h"
@@ -56,6 +57,7 @@ struct worker {
     struct inbound *resumed;        /* of those that go on with what was kept of them */
     struct inbound **last_resumed;  /* where the next one is linked */
     size_t resumed_count;
+    struct streams streams;      /* over TLS */
     struct turn_share share;     /* of the client whose input is taken */
     struct connection *relieved; /* see relieved.h */
     uint8_t *received; /* CODEC_TAIL_MAX bytes for what was kept, and WORKER_READ_MAX behind them */

@@ -63,12 +63,14 @@ static void on_turn_end(uv_prepare_t *prepare)
     relieved_tell(worker);
     /* Behind what others have led to; what this leads to is flushed next. */
     dispatch_resume(worker);
+    streams_go_on(&worker->streams);
     count_turn(worker);
     if (worker->stopped)
         return;
     if (budget_is_left_to_others(worker->lane) && !uv_is_active((uv_handle_t *)&worker->look))
         uv_timer_start(&worker->look, on_look, BUDGET_YIELD_MS, 0);
-    if (lane_pending(worker->lane) || worker->resumed || worker->relieved)
+    if (lane_pending(worker->lane) || worker->resumed || worker->relieved ||
+        streams_wait(&worker->streams))
         uv_idle_start(&worker->again, on_again);
     else
         uv_idle_stop(&worker->again);
@@ -110,7 +112,8 @@ int worker_init(struct worker *worker, struct server *server, struct lane *lane,
     if (connections_init_lane(server->connections, index, wake, worker))
         return -1;
     worker->received = malloc(CODEC_TAIL_MAX + WORKER_READ_MAX);
-    if (!worker->received || loop_init(&worker->loop))
+    if (!worker->received || streams_init(&worker->streams, &server->secure) ||
+        loop_init(&worker->loop))
         goto fail;
     if (uv_async_init(&worker->loop, &worker->wake, on_wake))
         goto fail_loop;
@@ -126,6 +129,7 @@ int worker_init(struct worker *worker, struct server *server, struct lane *lane,
 fail_loop:
     uv_loop_close(&worker->loop);
 fail:
+    streams_finish(&worker->streams);
     free(worker->received);
     return -1;
 }
@@ -160,6 +164,7 @@ void worker_finish(struct worker *worker)
     }
     inflater_destroy(worker->inflater);
     uv_loop_close(&worker->loop);
+    streams_finish(&worker->streams);
     free(worker->received);
 }
 
@@ -185,6 +190,7 @@ void worker_join(struct worker *worker)
 struct adoption {
     struct worker *worker;
     struct place *place;
+    struct tls_port *tls;
     int fd;
     char address[INET6_ADDRSTRLEN];
 };
@@ -193,7 +199,7 @@ static void adopt(void *data)
 {
     struct adoption *adoption = data;
     struct worker *worker = adoption->worker;
-    if (dispatch_adopt(worker, adoption->fd, adoption->address, adoption->place)) {
+    if (dispatch_adopt(worker, adoption->fd, adoption->address, adoption->place, adoption->tls)) {
         log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory");
         worker_release(worker);
     }
@@ -201,7 +207,7 @@ static void adopt(void *data)
 }
 
 static struct adoption *make_adoption(struct worker *worker, int fd,
-                                      const struct sockaddr_storage *peer)
+                                      const struct sockaddr_storage *peer, struct tls_port *tls)
 {
     struct adoption *adoption = malloc(sizeof *adoption);
     struct place *place = malloc(sizeof *place);
@@ -210,14 +216,15 @@ static struct adoption *make_adoption(struct worker *worker, int fd,
         free(adoption);
         return NULL;
     }
-    *adoption = (struct adoption){.worker = worker, .place = place, .fd = fd};
+    *adoption = (struct adoption){.worker = worker, .place = place, .tls = tls, .fd = fd};
     listener_peer_text(peer, adoption->address);
     return adoption;
 }
 
-void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *peer)
+void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *peer,
+                  struct tls_port *tls)
 {
-    struct adoption *adoption = make_adoption(worker, fd, peer);
+    struct adoption *adoption = make_adoption(worker, fd, peer, tls);
     if (adoption) {
         atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
         if (!lane_post_call(worker->lane, adopt, adoption))

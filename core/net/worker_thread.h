@@ -25,8 +25,10 @@ void worker_join(struct worker *worker);
 
 /** Hands over an accepted socket, which gets a place of the server's.
  * @param fd    The worker's from now on.
- * @param peer  Whose it is. @thread Any. */
-void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *peer);
+ * @param peer  Whose it is.
+ * @param tls   Of the listener; outlives the worker. NULL: it is plain. @thread Any. */
+void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *peer,
+                  struct tls_port *tls);
 
 /** Tells all clients 1001. Once. @thread Any. */
 void worker_drain(struct worker *worker);

@@ -16,6 +16,8 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(connections, 10000, 1, 10000000, LIMIT_GATEWAY)                                              \
     X(connections_per_address, 0, 0, 10000000, LIMIT_HOST) /* 0: off */                            \
     X(handshake_ms, 10000, 1, 3600000, LIMIT_HOST)                                                 \
+    X(tls_handshakes, 1024, 1, 1000000, LIMIT_HOST) /* under way at once */                        \
+    X(tls_unsent_bytes, 268435456, 1048576, 1099511627776, LIMIT_HOST)                             \
     X(guard_ms, 5000, 1, 3600000, LIMIT_GATEWAY) /* that a guard may wait */                       \
     X(guards_waiting, 1024, 1, 1000000, LIMIT_HOST)                                                \
     X(message_bytes, 1048576, 1, 1073741824, LIMIT_GATEWAY)                                        \

@@ -15,10 +15,19 @@ toni_str str_copy(char **to, toni_str from)
     return toni_str_make(copy, from.size);
 }
 
+static size_t certificate_text_size(const toni_certificate *certificate)
+{
+    size_t size = certificate->subject.size + certificate->fingerprint.size + 2;
+    for (uint32_t i = 0; i < certificate->name_count; i++)
+        size += certificate->names[i].size + 1;
+    return size;
+}
+
 static size_t text_size(const struct request_parts *parts)
 {
-    size_t size = parts->path.size + parts->origin.size + parts->user_agent.size +
-                  parts->address.size + parts->subprotocol.size + 6;
+    size_t size = parts->certificate ? certificate_text_size(parts->certificate) : 0;
+    size += parts->path.size + parts->origin.size + parts->user_agent.size + parts->address.size +
+            parts->subprotocol.size + 6;
     for (size_t i = 0; i < parts->parameter_count; i++)
         size += parts->parameters[i].size + 1;
     for (size_t i = 0; i < parts->kept_count; i++)
@@ -41,11 +50,30 @@ static toni_str join_parameters(toni_request *request, char **text,
     return toni_str_make(begin, (size_t)(*text - begin) - 1);
 }
 
+/* @param names  Where those that it has are to be. */
+static void copy_certificate(toni_certificate *copy, toni_str *names, char **text,
+                             const toni_certificate *from)
+{
+    *copy = *from;
+    copy->names = names;
+    copy->subject = str_copy(text, from->subject);
+    copy->fingerprint = str_copy(text, from->fingerprint);
+    for (uint32_t i = 0; i < from->name_count; i++)
+        names[i] = str_copy(text, from->names[i]);
+}
+
+static size_t certificate_size(const toni_certificate *certificate)
+{
+    return certificate ? sizeof *certificate + certificate->name_count * sizeof(toni_str) : 0;
+}
+
 toni_request *request_create(const toni_host *host, const struct request_parts *parts)
 {
+    const size_t certificate = certificate_size(parts->certificate);
     size_t kept = parts->kept_count * sizeof(struct request_field);
     size_t parameters = parts->parameter_count * sizeof(toni_str);
-    toni_request *request = malloc(sizeof *request + kept + parameters + text_size(parts));
+    toni_request *request =
+        malloc(sizeof *request + kept + parameters + certificate + text_size(parts));
     if (!request)
         return NULL;
     *request = (toni_request){
@@ -56,6 +84,12 @@ toni_request *request_create(const toni_host *host, const struct request_parts *
     request->kept = (struct request_field *)(request + 1);
     request->parameters = (toni_str *)(request->kept + parts->kept_count);
     char *text = (char *)(request->parameters + parts->parameter_count);
+    if (parts->certificate) {
+        request->certificate = (toni_certificate *)(void *)text;
+        text += certificate;
+        copy_certificate(request->certificate, (toni_str *)(request->certificate + 1), &text,
+                         parts->certificate);
+    }
     request->path = str_copy(&text, parts->path);
     request->origin = str_copy(&text, parts->origin);
     request->user_agent = str_copy(&text, parts->user_agent);
@@ -153,8 +187,20 @@ static int32_t request_header(const toni_request *request, toni_str name, toni_s
     return request->source->find_header(request->source_context, name, value);
 }
 
+static int32_t request_certificate(const toni_request *request, toni_certificate *certificate)
+{
+    const uint32_t size = certificate->struct_size;
+    if (!request->certificate)
+        return TONI_ERR_NOT_FOUND;
+    memcpy(certificate, request->certificate,
+           size < sizeof *certificate ? size : sizeof *certificate);
+    certificate->struct_size = (uint32_t)(size < sizeof *certificate ? size : sizeof *certificate);
+    return TONI_OK;
+}
+
 void request_fill_table(toni_host *table)
 {
+    table->request_certificate = request_certificate;
     table->request_part = request_part;
     table->request_parameter = request_parameter;
     table->request_header = request_header;

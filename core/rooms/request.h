@@ -45,8 +45,9 @@ struct toni_request {
     bool deflates; /* permessage-deflate was agreed on: the client takes compressed messages */
     uint32_t parameter_count;
     uint32_t kept_count;
-    toni_str *parameters;       /* `name=value`, parts of `query` */
-    struct request_field *kept; /* the headers that the gateway wants to keep */
+    toni_str *parameters;          /* `name=value`, parts of `query` */
+    struct request_field *kept;    /* the headers that the gateway wants to keep */
+    toni_certificate *certificate; /* that the client has shown; NULL: none */
 };
 
 /** What a request is made from; all borrowed for the call. */
@@ -60,6 +61,7 @@ struct request_parts {
     size_t parameter_count;
     const struct request_field *kept;
     size_t kept_count;
+    const toni_certificate *certificate; /* NULL: none */
 };
 
 /** @return A copy of the parts, each string with a NUL behind it; NULL on no memory. */

@@ -221,7 +221,8 @@ static void check_addresses(const struct address_list *now, const struct address
     for (size_t i = 0; same && i < now->count; i++) {
         same = strcmp(listen_address_text(&now->addresses[i]),
                       listen_address_text(&next->addresses[i])) == 0 &&
-               listen_address_same_file(&now->addresses[i], &next->addresses[i]);
+               listen_address_same_file(&now->addresses[i], &next->addresses[i]) &&
+               !now->addresses[i].tls == !next->addresses[i].tls;
     }
     if (same)
         return;
@@ -252,6 +253,8 @@ static void check_limits(const struct limits *now, const struct limits *next,
     X(connections)                                                                                 \
     X(connections_per_address)                                                                     \
     X(handshake_ms)                                                                                \
+    X(tls_handshakes)                                                                              \
+    X(tls_unsent_bytes)                                                                            \
     X(guards_waiting)                                                                              \
     X(memberships)                                                                                 \
     X(room_metadata_bytes)                                                                         \

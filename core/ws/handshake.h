@@ -25,6 +25,7 @@
 /** Why a handshake is refused. X(name, status, phrase, header fields, text for people) */
 #define REFUSALS(X)                                                                                \
     X(REFUSAL_BAD_REQUEST, 400, "Bad Request", "", "not a valid WebSocket handshake")              \
+    X(REFUSAL_NEEDS_TLS, 400, "Bad Request", "", "this port speaks TLS: use wss:// or https://")   \
     X(REFUSAL_UNAUTHORIZED, 401, "Unauthorized", "WWW-Authenticate: Bearer\r\n",                   \
       "say who you are")                                                                           \
     X(REFUSAL_FORBIDDEN, 403, "Forbidden", "", "you may not connect here")                         \

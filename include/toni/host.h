@@ -184,6 +184,9 @@ struct toni_host {
     int32_t (*client_claim)(const toni_client *client, toni_str name, uint32_t index,
                             toni_str *value);
     int32_t (*client_refresh)(toni_client *client, toni_str token);
+
+    /* certificate.h: what a client has shown */
+    int32_t (*request_certificate)(const toni_request *request, toni_certificate *certificate);
 };
 
 /** The frozen first member of every handle, read.

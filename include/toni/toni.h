@@ -5,6 +5,7 @@
 #define TONI_H
 
 #include <toni/abi.h>
+#include <toni/certificate.h>
 #include <toni/client.h>
 #include <toni/connections.h>
 #include <toni/context.h>

@@ -145,6 +145,17 @@ typedef struct toni_room_info {
     uint64_t dropped_not_latest;    /**< by `latest` */
 } toni_room_info;
 
+/** The certificate that a client has shown; see certificate.h. Valid as long as what else is read
+ * from the request. @since ABI 1.0 */
+typedef struct toni_certificate {
+    uint32_t struct_size;  /**< set by whoever reads it */
+    uint32_t name_count;   /**< of names */
+    toni_str subject;      /**< its distinguished name (RFC 2253), as `CN=alice,O=Example`, UTF-8 */
+    toni_str fingerprint;  /**< SHA-256 of the certificate: 64 hexadecimal digits in lower case */
+    const toni_str *names; /**< the subject's alternative names, each with its kind before it:
+                              `DNS:`, `email:`, `URI:` or `IP:` */
+} toni_certificate;
+
 /* Why a connection ended. */
 #define TONI_CLOSED_BY_CLIENT 1u      /**< it sent a close frame: code and text are its own */
 #define TONI_CLOSED_BY_SERVER 2u      /**< by a plugin or a limit: code is what the client got */

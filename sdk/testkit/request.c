@@ -27,9 +27,23 @@ static int32_t request_header(const toni_request *request, toni_str name, toni_s
         fake_find_setting(of->headers, of->header_count, name, fake_equal_in_any_case), value);
 }
 
+/* As much of it as the plugin knows. */
+static int32_t request_certificate(const toni_request *request, toni_certificate *certificate)
+{
+    const toni_certificate *from = request_of(request)->certificate;
+    const size_t size =
+        certificate->struct_size < sizeof *from ? certificate->struct_size : sizeof *from;
+    if (!from)
+        return TONI_ERR_NOT_FOUND;
+    memcpy(certificate, from, size);
+    certificate->struct_size = (uint32_t)size;
+    return TONI_OK;
+}
+
 void fake_request_fill(toni_host *table)
 {
     table->request_part = request_part;
     table->request_parameter = request_parameter;
     table->request_header = request_header;
+    table->request_certificate = request_certificate;
 }

@@ -290,6 +290,7 @@ typedef struct toni_fake_request {
     size_t header_count;
     toni_fake_setting parameters[TONI_FAKE_MAX];
     size_t parameter_count;
+    const toni_certificate *certificate; /**< that the client has shown; NULL, at first: none */
 } toni_fake_request;
 
 /** A client; a test may have several. Can't be copied once a plugin has seen it. */

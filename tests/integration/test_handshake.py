@@ -402,7 +402,6 @@ class TestHandshake(HostTestCase):
 
     def test_what_is_not_http_is_refused(self):
         for data, status in (
-            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200), 400),
             (bytes(1000), 400),
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
             (b"GET /rooms HTTP/3.0\r\n", 505),

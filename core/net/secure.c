@@ -1,0 +1,172 @@
+/* TLS of streams; see secure.h. */
+#include "net/secure.h"
+
+#include "base/log_limit.h"
+#include "base/socket_bytes.h"
+
+#include <stdlib.h>
+
+/* What a record of a handshake begins with (RFC 8446, section 5.1). */
+#define HANDSHAKE_RECORD 0x16
+
+int secure_worker_init(struct secure_worker *worker, struct secure_totals *totals)
+{
+    worker->totals = totals;
+    if (tls_output_init(&worker->output))
+        return -1;
+    worker->output.kept = &totals->kept;
+    worker->output.kept_max = totals->kept_max;
+    return 0;
+}
+
+void secure_worker_finish(struct secure_worker *worker)
+{
+    tls_output_finish(&worker->output);
+}
+
+/* --- Queues */
+
+void secure_queue_init(struct secure_queue *queue)
+{
+    *queue = (struct secure_queue){.last = &queue->first};
+}
+
+void secure_queue_add(struct secure_queue *queue, struct secure *secure)
+{
+    if (secure->queue)
+        return;
+    secure->queue = queue;
+    secure->next = NULL;
+    secure->link = queue->last;
+    *queue->last = secure;
+    queue->last = &secure->next;
+    queue->count++;
+}
+
+void secure_queue_remove(struct secure *secure)
+{
+    struct secure_queue *queue = secure->queue;
+    if (!queue)
+        return;
+    *secure->link = secure->next;
+    if (secure->next)
+        secure->next->link = secure->link;
+    else
+        queue->last = secure->link;
+    queue->count--;
+    secure->queue = NULL;
+}
+
+/* --- Handshakes */
+
+struct secure *secure_create(struct secure_worker *worker, struct tls_port *port, int fd,
+                             void *stream)
+{
+    struct secure *secure = malloc(sizeof *secure);
+    if (secure)
+        *secure = (struct secure){.worker = worker, .port = port, .fd = fd, .stream = stream};
+    return secure;
+}
+
+static void leave_handshake(struct secure *secure, enum secure_state state)
+{
+    if (secure->state == SECURE_SHAKING)
+        atomic_fetch_sub_explicit(&secure->worker->totals->handshakes, 1, memory_order_relaxed);
+    secure->state = (uint8_t)state;
+}
+
+static enum secure_step fail(struct secure *secure, enum tls_failure why)
+{
+    static const char *const labels[] = {
+#define FAILURE_LABEL(name, label) label,
+        TLS_FAILURES(FAILURE_LABEL)
+#undef FAILURE_LABEL
+    };
+    leave_handshake(secure, SECURE_FAILED);
+    counter_add(&secure->worker->figures.failed[why], 1);
+    log_limited(LOG_LEVEL_DEBUG, "a TLS handshake failed", log_str("reason", labels[why]));
+    return SECURE_STEP_FAILED;
+}
+
+void secure_destroy(struct secure *secure)
+{
+    if (secure->state == SECURE_SHAKING)
+        (void)fail(secure, TLS_FAILED_LOST);
+    if (secure->session && tls_session_is_truncated(secure->session) &&
+        secure->state == SECURE_OPEN)
+        counter_add(&secure->worker->figures.truncated, 1);
+    secure_queue_remove(secure);
+    tls_session_destroy(secure->session);
+    free(secure);
+}
+
+/* Before anything that costs something. @return Whether there may be one more. */
+static bool enter_handshake(struct secure *secure)
+{
+    struct secure_totals *totals = secure->worker->totals;
+    if (atomic_fetch_add_explicit(&totals->handshakes, 1, memory_order_relaxed) <
+        totals->handshakes_max) {
+        secure->state = SECURE_SHAKING;
+        return true;
+    }
+    atomic_fetch_sub_explicit(&totals->handshakes, 1, memory_order_relaxed);
+    return false;
+}
+
+static bool make_session(struct secure *secure)
+{
+    struct tls_context *context = tls_port_context(secure->port);
+    secure->session = tls_session_create(context, secure->fd, &secure->worker->output);
+    tls_context_unref(context);
+    return secure->session != NULL;
+}
+
+/* What begins with a letter may be HTTP. */
+static enum secure_step begin(struct secure *secure)
+{
+    uint8_t first;
+    const ssize_t size = recv(secure->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (size < 0 && socket_is_for_now(errno))
+        return SECURE_STEP_WAITS;
+    if (size <= 0) {
+        secure->state = SECURE_FAILED; /* it has said nothing, so this was no handshake */
+        return SECURE_STEP_FAILED;
+    }
+    if (first >= 'A' && first <= 'Z') {
+        (void)fail(secure, TLS_FAILED_PLAIN);
+        return SECURE_STEP_PLAIN;
+    }
+    if (first != HANDSHAKE_RECORD)
+        return fail(secure, TLS_FAILED_PLAIN);
+    if (!enter_handshake(secure)) {
+        log_limited(LOG_LEVEL_WARN,
+                    "a client is refused before its TLS handshake: as many as tls_handshakes are "
+                    "under way");
+        return fail(secure, TLS_FAILED_BUSY);
+    }
+    return make_session(secure) ? SECURE_STEP_DONE : fail(secure, TLS_FAILED_MEMORY);
+}
+
+enum secure_step secure_shake(struct secure *secure)
+{
+    struct tls_figures *figures = &secure->worker->figures;
+    enum tls_failure why;
+    if (secure->state == SECURE_SILENT) {
+        const enum secure_step step = begin(secure);
+        if (step != SECURE_STEP_DONE)
+            return step;
+    }
+    switch (tls_session_shake(secure->session, &why)) {
+    case TLS_WAITS:
+        return SECURE_STEP_WAITS;
+    case TLS_FAILED:
+        return fail(secure, why);
+    case TLS_DONE:
+        break;
+    }
+    leave_handshake(secure, SECURE_OPEN);
+    counter_add(&figures->done, 1);
+    if (tls_session_is_resumed(secure->session))
+        counter_add(&figures->resumed, 1);
+    return SECURE_STEP_DONE;
+}

@@ -1,0 +1,84 @@
+/* The TLS of one stream: its handshake, which begins with the client's first byte, and what
+ * follows. Knows no loop: net/stream.h polls, and decides when work is done. All on the worker. */
+#ifndef NET_SECURE_H
+#define NET_SECURE_H
+
+#include "tls/context.h"
+#include "tls/session.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What all workers share. */
+struct secure_totals {
+    atomic_uint_fast64_t handshakes; /* under way */
+    uint64_t handshakes_max;         /* limits.tls_handshakes */
+    _Atomic size_t kept;             /* ciphertext that sockets have not taken */
+    size_t kept_max;                 /* limits.tls_unsent_bytes */
+};
+
+/* Streams, in the order in which they have come. */
+struct secure_queue {
+    struct secure *first, **last;
+    size_t count;
+};
+
+/* A worker's. */
+struct secure_worker {
+    struct secure_totals *totals;
+    struct tls_output output;
+    struct tls_figures figures;
+};
+
+enum secure_state {
+    SECURE_SILENT,  /* nothing has come */
+    SECURE_SHAKING, /* its handshake is under way */
+    SECURE_OPEN,
+    SECURE_FAILED,
+};
+
+struct secure {
+    struct secure_worker *worker;
+    struct tls_port *port;
+    struct tls_session *session; /* from the first byte on */
+    void *stream;                /* whose it is */
+    struct secure_queue *queue;  /* that it is in, or NULL */
+    struct secure *next, **link;
+    int fd;
+    uint8_t state;       /* enum secure_state */
+    bool is_shut_wanted; /* TCP is to end once all ciphertext has gone */
+};
+
+/** @return 0, or -1 on no memory. */
+int secure_worker_init(struct secure_worker *worker, struct secure_totals *totals);
+
+void secure_worker_finish(struct secure_worker *worker);
+
+void secure_queue_init(struct secure_queue *queue);
+
+/** Puts it at the end, unless it is in it already; it may not be in another. */
+void secure_queue_add(struct secure_queue *queue, struct secure *secure);
+
+/** Takes it out of whatever it is in; fine if it is in none. */
+void secure_queue_remove(struct secure *secure);
+
+/** @param port  Outlives it. @return NULL on no memory. */
+struct secure *secure_create(struct secure_worker *worker, struct tls_port *port, int fd,
+                             void *stream);
+
+/** The socket may be closed afterwards, not before. */
+void secure_destroy(struct secure *secure);
+
+enum secure_step {
+    SECURE_STEP_DONE,  /* the handshake is over */
+    SECURE_STEP_WAITS, /* for more of the client */
+    SECURE_STEP_PLAIN, /* it speaks no TLS, but what may be HTTP: nothing of that has been read */
+    SECURE_STEP_FAILED,
+};
+
+/** Does of the handshake what can be done now; counts how it ends. */
+enum secure_step secure_shake(struct secure *secure);
+
+#endif

@@ -1,0 +1,12 @@
+/* What kind of failure OpenSSL's last error is. */
+#ifndef TLS_FAILURE_H
+#define TLS_FAILURE_H
+
+#include "tls/figures.h"
+
+#include <stdbool.h>
+
+/** @param is_at_end  The client has gone. */
+enum tls_failure tls_failure_of(bool is_at_end);
+
+#endif

@@ -1,0 +1,26 @@
+/* What a session consists of; for core/tls alone. */
+#ifndef TLS_SESSION_PRIVATE_H
+#define TLS_SESSION_PRIVATE_H
+
+#include "tls/session.h"
+
+struct ssl_st;
+
+struct tls_session {
+    struct ssl_st *ssl;
+    struct tls_context *context;
+    struct tls_output *output;
+    uint8_t *kept; /* ciphertext that the socket has not taken; allocated, or NULL */
+    size_t kept_size;
+    size_t kept_sent; /* of it */
+    int fd;
+    uint8_t reads;     /* of the socket, in this call */
+    bool is_drained;   /* the socket has nothing more, or its share of this call is used up */
+    bool is_at_end;    /* the peer has ended its side of TCP */
+    bool is_truncated; /* and not that of TLS */
+    bool is_broken;
+    int8_t end;    /* TLS_ENDED or TLS_BROKEN, that was found behind bytes; 0: none was */
+    bool was_full; /* the last write was not taken whole */
+};
+
+#endif
