@@ -9,6 +9,9 @@
 
 #define NO_PLACE UINT32_MAX
 
+/* Of JSON: far more than data of a plugin has, far less than a stack bears. */
+#define DEPTH_MOST 64
+
 /* A question to a room, whose answers are gathered. */
 struct gathering {
     toni_acks_fn done;
@@ -71,7 +74,13 @@ size_t entry_count(toni_events *events, toni_client_id client, bool is_request);
 /* Takes it out; what it holds is the caller's. */
 struct entry entry_take(toni_events *events, struct entry *entry);
 
-/* --- wire.c */
+/* --- read.c */
+
+/* @return What the text says, an object; NULL: it is not plain, or there is no memory, and jansson
+ * is to read it. */
+json_t *read_plain(toni_str text);
+
+/* --- text.c */
 
 /* A text that is put together; grows. */
 struct text {
@@ -84,7 +93,10 @@ struct text {
 void text_init(struct text *text);
 void text_add(struct text *text, const char *bytes, size_t size);
 void text_add_json(struct text *text, const json_t *json);
+void text_add_string(struct text *text, const char *bytes, size_t size);
 void text_finish(struct text *text);
+
+/* --- wire.c */
 
 /* `{"id":…,"data":…}`; all are sent to the client, whose id it is. @param id  NULL is null.
  * @param data  NULL is null. */

@@ -1,75 +1,10 @@
 /* The words on the wire: texts that are sent. */
 #include "events_private.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-void text_init(struct text *text)
-{
-    text->size = 0;
-    text->capacity = sizeof text->small;
-    text->bytes = text->small;
-    text->has_failed = false;
-}
-
-void text_finish(struct text *text)
-{
-    if (text->bytes != text->small)
-        free(text->bytes);
-}
-
-static bool make_room(struct text *text, size_t size)
-{
-    if (size <= text->capacity - text->size)
-        return true;
-    size_t capacity = text->capacity;
-    while (capacity - text->size < size)
-        capacity *= 2;
-    char *bytes = realloc(text->bytes == text->small ? NULL : text->bytes, capacity);
-    if (!bytes) {
-        text->has_failed = true;
-        return false;
-    }
-    if (text->bytes == text->small)
-        memcpy(bytes, text->small, text->size);
-    text->bytes = bytes;
-    text->capacity = capacity;
-    return true;
-}
-
-void text_add(struct text *text, const char *bytes, size_t size)
-{
-    if (!make_room(text, size))
-        return;
-    memcpy(text->bytes + text->size, bytes, size);
-    text->size += size;
-}
-
 #define ADD(text, literal) text_add(text, literal, sizeof(literal) - 1)
-
-static int add_dumped(const char *bytes, size_t size, void *data)
-{
-    text_add(data, bytes, size);
-    return 0;
-}
-
-void text_add_json(struct text *text, const json_t *json)
-{
-    if (!json)
-        ADD(text, "null");
-    else if (json_dump_callback(json, add_dumped, text, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
-        text->has_failed = true;
-}
-
-static void add_string(struct text *text, const char *bytes, size_t size)
-{
-    json_t *string = json_stringn(bytes, size);
-    if (string)
-        text_add_json(text, string);
-    else
-        text->has_failed = true;
-    json_decref(string);
-}
 
 int32_t text_send(const struct text *text, toni_events *events, toni_client_id client)
 {
@@ -124,7 +59,7 @@ int32_t send_error(toni_events *events, toni_client_id client, const json_t *id,
     ADD(&text, ",\"error\":{\"kind\":\"");
     text_add(&text, words[kind], strlen(words[kind]));
     ADD(&text, "\",\"message\":");
-    add_string(&text, message.data, message.size);
+    text_add_string(&text, message.data, message.size);
     if (details) {
         ADD(&text, ",\"details\":");
         text_add_json(&text, details);
@@ -139,9 +74,9 @@ void text_event(struct text *text, const toni_events *events, const char *name, 
     char digits[32];
     text_init(text);
     ADD(text, "{");
-    add_string(text, events->field, strlen(events->field));
+    text_add_string(text, events->field, strlen(events->field));
     ADD(text, ":");
-    add_string(text, name, strlen(name));
+    text_add_string(text, name, strlen(name));
     if (number > 0) {
         const int length =
             snprintf(digits, sizeof digits, ",\"id\":%llu", (unsigned long long)number);

@@ -196,6 +196,9 @@ def plan(bench, others, wanted):
     if "except" in wanted:
         pairs = bench.tonis(gateway="others")
         found += [(s, pairs, (), rooms) for s in scenarios.EXCEPT]
+    if "events" in wanted:
+        events = bench.tonis(gateway="events")
+        found += [(s, events, (), rooms) for s in scenarios.EVENTS]
     return found
 
 

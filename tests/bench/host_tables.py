@@ -234,7 +234,36 @@ def except_text(results, quick):
     return [scenarios.SAYS["except"] + ":", table(EXCEPT_HEAD, rows)] if rows else []
 
 
+# --- events
+
+
+def events_rows(results):
+    """What is wanted of echo is 0.7 of the raw path's messages per processor-second."""
+    rows = []
+    for events, raw in scenarios.EVENTS_PAIRS:
+        for system in results.systems_of(events.name):
+            if not results.of(raw.name, system):
+                continue
+            rate = results.median(events.name, system, PER_CPU_S)
+            raw_rate = results.median(raw.name, system, PER_CPU_S)
+            by_rounds = results.ratio(PER_CPU_S, (events.name, system), (raw.name, system))
+            rows.append(
+                ["%s, %s" % (events.name, system), thousands(rate), thousands(raw_rate)]
+                + ["%.3f" % (rate / raw_rate), "%.3f" % by_rounds]
+            )
+    return rows
+
+
+EVENTS_HEAD = ["", "per server cpu s", "bare text", "of that", "by rounds"]
+
+
+def events_text(results, quick):
+    del quick
+    rows = events_rows(results)
+    return [scenarios.SAYS["events"] + ":", table(EVENTS_HEAD, rows)] if rows else []
+
+
 def texts(results, quick):
     """One text for each scenario that has results."""
-    makers = (upload_text, steady_text, connect_text, many_text, except_text)
+    makers = (upload_text, steady_text, connect_text, many_text, except_text, events_text)
     return ["\n".join(part) for part in (make(results, quick) for make in makers) if part]

@@ -97,6 +97,28 @@ EXCEPT_PAIRS = (
 )
 EXCEPT = tuple(scenario for pair in EXCEPT_PAIRS for scenario in pair)
 
+# The same through sdk/events: a room is told, or the sender is answered; and beside it, by the same
+# gateway, as bare text.
+EVENTS_JOIN = '{"event":"join","data":{"room":"%r"}}'
+EVENTS_FAN = replace(
+    FAN.with_load(
+        "events, fan",
+        join=EVENTS_JOIN,
+        publish='{"event":"say","data":{"room":"%r","text":"%m"}}',
+    ),
+    says="fan, where an event of a client is told to the room as an event",
+)
+EVENTS_ECHO = replace(
+    ECHO.with_load(
+        "events, echo", join=EVENTS_JOIN, publish='{"event":"echo","id":7,"data":{"text":"%m"}}'
+    ),
+    says="echo, where the event is answered",
+)
+RAW_FAN = replace(FAN.with_load("raw, fan", publish=TO_ALL), says="the same as bare text")
+RAW_ECHO = replace(ECHO.with_load("raw, echo", publish="own:%m"), says="the same as bare text")
+EVENTS_PAIRS = ((EVENTS_FAN, RAW_FAN), (EVENTS_ECHO, RAW_ECHO))
+EVENTS = tuple(scenario for pair in EVENTS_PAIRS for scenario in pair)
+
 # Messages that come in and go nowhere: the gateway ignores them. Each batch of them is followed by one
 # that is answered, in the same stream, which says that the server has taken the batch.
 SIZES = {20: "20 bytes", 4096: "4 KiB", 65536: "64 KiB", 1 << 20: "1 MiB"}
@@ -275,6 +297,7 @@ NAMES = (
     "connect",
     "many",
     "except",
+    "events",
     "bursts",
     "slow",
     "large",
@@ -287,6 +310,7 @@ SAYS = {
     "upload": "20 bytes, 4 KiB, 64 KiB and 1 MiB in, pipelined, ignored by the gateway",
     "steady": "echo at 5,000, 20,000 and 60,000 messages a second, whatever has come back",
     "except": "fan and rooms where a message leaves its sender out, and where it does not",
+    "events": "fan and echo through events by name, and as bare text",
     "bursts": "fan, rooms and echo in bursts, so that each turn has the same to do",
     "workers": "the deliveries, and the bursts, with two workers on two cores",
     "standby": "fan and rooms while 10,000 connections and 100,000 rooms stand by",

@@ -60,6 +60,7 @@ class Results:
 
 # Scenarios with a method of their own.
 OWN_ROUNDS = (
+    "events",
     "upload",
     "steady",
     "connect",
@@ -84,6 +85,7 @@ class Series:
         self.tonis = bench.tonis(limits=limits)
         self.toni = self.tonis[0]
         self.tonis_others = bench.tonis(limits=limits, gateway="others")
+        self.tonis_events = bench.tonis(limits=limits, gateway="events")
         crowd = {**(limits or {}), **scenarios.crowd_limits()}
         self.tonis_crowd = bench.tonis(limits=crowd, gateway="others")
         self.toni_two = Toni(bench.build, workers=2, limits=limits)
@@ -124,6 +126,11 @@ class Series:
     def except_(self):
         for scenario in scenarios.EXCEPT:
             for system in self.tonis_others:
+                self.run(scenario, system)
+
+    def events(self):
+        for scenario in scenarios.EVENTS:
+            for system in self.tonis_events:
                 self.run(scenario, system)
 
     def in_turns(self, kind, several):

@@ -111,9 +111,9 @@ class Toni(System):
     def command(self, port, folder):
         limits = {"connections": 16000, "message_bytes": 4194304, **self.limits}
         limits = " ".join("%s = %s;" % (key, json.dumps(value)) for key, value in limits.items())
-        library = "rooms_gateway.so"
-        if self.gateway == "others":  # made for the benchmarks alone
-            library = os.path.join(os.path.abspath(self.tools), "tests", "bench", "others_gateway.so")
+        library = "%s_gateway.so" % self.gateway
+        if self.gateway in ("others", "events"):  # made for the benchmarks alone
+            library = os.path.join(os.path.abspath(self.tools), "tests", "bench", library)
         text = TONI_CONF.format(
             port=port,
             workers=self.workers,
