@@ -130,10 +130,9 @@ static int32_t call_guard(const toni_fake_host *host, const toni_request *reques
                                                     : result;
 }
 
-/* @return What has come of the guard: TONI_LATER if it waits. */
-static int32_t ask_guard(toni_fake_client *client)
+/* @param host  Whose guard is asked. @return What has come of it: TONI_LATER if it waits. */
+static int32_t ask_guard(toni_fake_client *client, const toni_fake_host *host)
 {
-    toni_fake_host *host = host_of(client);
     client->in_guard = 1;
     client->in_vain = 0;
     int32_t result = call_guard(host, (const toni_request *)&client->request);
@@ -147,7 +146,22 @@ static int32_t ask_guard(toni_fake_client *client)
     return result == TONI_LATER ? TONI_ERR_BUSY : result;
 }
 
-/* @param result  Of the guard. */
+/* Those that are listed, one after the other, then the gateway's own; goes on where one waited.
+ * @return The first that is no yes, or TONI_OK. */
+static int32_t ask_guards(toni_fake_client *client)
+{
+    const toni_fake_host *host = host_of(client);
+    int32_t result = TONI_OK;
+    while (result == TONI_OK && client->guards_asked <= host->guard_count) {
+        const size_t number = client->guards_asked++;
+        const toni_fake_host *of = number < host->guard_count ? host->guards[number] : host;
+        if (has_guard(of))
+            result = ask_guard(client, of);
+    }
+    return result;
+}
+
+/* @param result  Of the guards. */
 static int32_t let_in(toni_fake_client *client, int32_t result)
 {
     toni_fake_host *host = host_of(client);
@@ -164,16 +178,30 @@ static int32_t let_in(toni_fake_client *client, int32_t result)
 
 int32_t toni_fake_client_connect(toni_fake_client *client)
 {
-    toni_fake_host *host = host_of(client);
     fake_know_client(client);
-    int32_t result = has_guard(host) ? ask_guard(client) : TONI_OK;
+    client->guards_asked = 0;
+    const int32_t result = ask_guards(client);
     return result == TONI_LATER ? result : let_in(client, result);
 }
 
 int32_t toni_fake_client_resume(toni_fake_client *client)
 {
     ck_assert_msg(client->ticket != NULL, "no guard waits for this client");
-    return fake_is_decided(client) ? let_in(client, take_decision(client)) : TONI_LATER;
+    if (!fake_is_decided(client))
+        return TONI_LATER;
+    int32_t result = take_decision(client);
+    if (result == TONI_OK)
+        result = ask_guards(client);
+    return result == TONI_LATER ? result : let_in(client, result);
+}
+
+void toni_fake_host_add_guard(toni_fake_host *host, toni_fake_host *guard)
+{
+    ck_assert_msg(host->guard_count < TONI_FAKE_MAX_GUARDS, "no room for one more guard: "
+                                                            "TONI_FAKE_MAX_GUARDS");
+    ck_assert_msg(guard->self && fake_offered_guard(guard),
+                  "the guard is not started, or does not offer `toni_guard`");
+    host->guards[host->guard_count++] = guard;
 }
 
 void toni_fake_client_cancel(toni_fake_client *client)

@@ -166,6 +166,9 @@ typedef struct toni_fake_ticket {
     int32_t result;
 } toni_fake_ticket;
 
+/** How many guards a host may list: toni_fake_host_add_guard. */
+#define TONI_FAKE_MAX_GUARDS 8
+
 /** How many values a guard (guard.h) may leave. */
 #define TONI_FAKE_MAX_NOTES 16
 
@@ -257,6 +260,9 @@ typedef struct toni_fake_host {
 
     toni_fake_ticket tickets[TONI_FAKE_MAX_TICKETS]; /**< that are not over */
 
+    struct toni_fake_host *guards[TONI_FAKE_MAX_GUARDS]; /**< that its clients are asked by */
+    size_t guard_count;
+
     struct toni_fake_exchange *kept[TONI_FAKE_MAX_KEPT]; /**< that wait for an answer */
     toni_exchange_id last_kept;
 
@@ -306,7 +312,8 @@ typedef struct toni_fake_client {
     int got_too_much;         /**< more than that */
     uint16_t closed_with;     /**< since a callback failed: see toni_fake_client_send; 0: not so */
     int in_guard;
-    int in_vain; /**< its guard asked for a ticket and got none */
+    size_t guards_asked; /**< of those that the host lists; and its own */
+    int in_vain;         /**< its guard asked for a ticket and got none */
     int in_on_connect;
     toni_fake_note notes[TONI_FAKE_MAX_NOTES]; /**< values that its guard has left */
     size_t note_count;
@@ -505,8 +512,16 @@ void toni_fake_client_set_header(toni_fake_client *client, const char *name, con
 /** Adds a query parameter, decoded; TONI_REQUEST_QUERY is another matter. */
 void toni_fake_client_set_parameter(toni_fake_client *client, const char *name, const char *value);
 
-/** Connects: the gateway's `guard` and `on_connect`, those that it has. Of a service that offers
- * toni_guard (guard_interface.h) that is asked, as for a gateway that lists it.
+/** Lists a guard, as `guards = [ … ]` of gateways.conf does: whoever connects to @p host is asked
+ * by it, behind those that were listed before, and before the gateway's own `guard`. The first that
+ * refuses decides; what one leaves the next finds. Calls that a guard makes with the request are
+ * written down in @p host, those with its context in @p guard.
+ * @param guard  A host of its own, with the plugin that offers toni_guard (guard_interface.h),
+ *               started; must outlive @p host's clients. */
+void toni_fake_host_add_guard(toni_fake_host *host, toni_fake_host *guard);
+
+/** Connects: the listed guards, the gateway's `guard` and `on_connect`, those that it has. Of a
+ * service that offers toni_guard (guard_interface.h) that is asked, as for a gateway that lists it.
  * @return TONI_OK, or the first error; the client's data was released then. TONI_LATER: the guard
  * has taken a ticket (guard.h), and toni_fake_client_resume or toni_fake_client_cancel must follow.
  * TONI_ERR_BUSY: it got none, since the test has set `result` for "guard_wait", and returned
