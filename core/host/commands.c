@@ -6,7 +6,11 @@
 #include "base/log_thread.h"
 #include "base/process_end.h"
 #include "host/service_notify.h"
+#include "rooms/revoking.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <toni/error.h>
 #include <unistd.h>
 
 /* A second signal ends the host in that time, whatever hinders it. */
@@ -54,11 +58,29 @@ static void handle_restart(void *data, struct control_request *request, const ch
         host_restart(data, request);
 }
 
+static void handle_revoke(void *data, struct control_request *request, const char *arguments)
+{
+    const struct host *host = data;
+    uint64_t closed;
+    char text[96];
+    const int32_t result =
+        revoking_revoke_everywhere(host->connections, toni_str_of(arguments), &closed);
+    if (result == TONI_ERR_INVALID) {
+        control_answer(request, EXIT_USAGE, "a subject has 1 to 256 bytes\n");
+    } else if (result != TONI_OK) {
+        control_answer(request, EXIT_FAULT, "out of memory: nobody is revoked\n");
+    } else {
+        (void)snprintf(text, sizeof text, "revoked: %" PRIu64 " clients closed\n", closed);
+        control_answer(request, EXIT_CLEAN, text);
+    }
+}
+
 int host_open_control(struct host *host)
 {
     host->commands[0] = (struct control_command){"status", status_handle, &host->status};
     host->commands[1] = (struct control_command){"reload", handle_reload, host};
     host->commands[2] = (struct control_command){"restart", handle_restart, host};
+    host->commands[3] = (struct control_command){"revoke", handle_revoke, host};
     host->control = control_create(host->commands, &host->loop);
     if (!host->control)
         return -1;

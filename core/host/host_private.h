@@ -44,7 +44,7 @@ struct host {
     struct http_admin *admin;
     struct status_sources status;
     struct reload reload;
-    struct control_command commands[4]; /* and one without a name */
+    struct control_command commands[5]; /* and one without a name */
     struct control *control;
     uv_loop_t loop;
     struct program program;

@@ -32,6 +32,7 @@ static const char overview[] =
     "  status   shows what the running host does\n"
     "  reload   has the running host read gateways.conf again\n"
     "  restart  has the running host replaced by a new one\n"
+    "  revoke   has the running host close all clients of a subject, and refuse its tokens\n"
     "  version  prints the version\n"
     "\n"
     "`toni COMMAND --help` tells more.\n"
@@ -45,7 +46,7 @@ static const char overview[] =
 struct arguments {
     const char *config_path;
     const char *format;
-    const char *file; /* that is described */
+    const char *file; /* that is described, or the subject that is revoked */
     bool may_be_root;
 };
 
@@ -110,6 +111,27 @@ static error_t parse_described(int key, char *value, struct argp_state *state)
         if (!arguments->file)
             argp_error(state,
                        "no file is given; expected that of a plugin, such as rooms_gateway.so");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_revoked(int key, char *value, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 'c':
+        arguments->config_path = value;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (arguments->file)
+            argp_error(state, "unexpected argument: %s", value);
+        arguments->file = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (!arguments->file)
+            argp_error(state, "no subject is given; expected that of a token, such as 'user-17'");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -233,6 +255,20 @@ static enum exit_code restart(const struct arguments *arguments)
     return control_ask(arguments->config_path, "restart", -1);
 }
 
+/* A line of the control socket: longer subjects than that are refused by the host, too. */
+#define REVOKE_REQUEST_MAX 512
+
+static enum exit_code revoke_subject(const struct arguments *arguments)
+{
+    char request[REVOKE_REQUEST_MAX];
+    const int size = snprintf(request, sizeof request, "revoke %s", arguments->file);
+    if (size < 0 || (size_t)size >= sizeof request || strchr(arguments->file, '\n')) {
+        (void)fputs("toni revoke: a subject has 1 to 256 bytes, and no line ends\n", stderr);
+        return EXIT_USAGE;
+    }
+    return control_ask(arguments->config_path, request, STATUS_MS);
+}
+
 static enum exit_code version(const struct arguments *arguments)
 {
     (void)arguments;
@@ -287,6 +323,13 @@ static const struct command commands[] = {
       .doc = "Has the host that runs with that configuration replaced by a new one, which gets its "
              "listening sockets, and waits until that is ready. If it fails, the host goes on."},
      restart},
+    {"revoke",
+     {.options = config_option,
+      .parser = parse_revoked,
+      .args_doc = "SUBJECT",
+      .doc = "Has the host that runs with that configuration close all clients of a subject, in "
+             "all namespaces, and refuse those of its tokens that were issued by now."},
+     revoke_subject},
     {"version", {.parser = parse_no_option, .doc = "Prints the version."}, version},
 };
 

@@ -299,7 +299,7 @@ static void write_deflate(struct exposition *exposition, const struct deflaters 
     exposition_number(exposition, LABELS({"side", "after"}), counter_read(&deflaters->bytes_after));
 }
 
-static void write_rooms(struct exposition *exposition, const toni_connections *connections,
+static void write_rooms(struct exposition *exposition, toni_connections *connections,
                         const struct connections_figures *figures)
 {
     write_gauge(exposition, "toni_outbox_messages",
@@ -332,6 +332,16 @@ static void write_rooms(struct exposition *exposition, const toni_connections *c
                 "Metadata that plugins have given to rooms, with what it is kept in; see "
                 "room_metadata_bytes.",
                 atomic_load(&connections->metadata_bytes));
+    write_gauge(exposition, "toni_identified_clients",
+                "Clients of which a guard has said who they are.",
+                atomic_load(&connections->identities));
+    write_gauge(exposition, "toni_identity_bytes", "Memory of who they are, claims included.",
+                atomic_load(&connections->identity_bytes));
+    write_gauge(exposition, "toni_revocations", "Subjects that were revoked, see revocations.",
+                revocations_count(&connections->revocations));
+    write_counter(exposition, "toni_revocations_given_up_total",
+                  "Subjects that were revoked and forgotten before revocation_s was over.",
+                  revocations_given_up(&connections->revocations));
 }
 
 /* --- HTTP */
@@ -495,7 +505,7 @@ static void write_task_threads(struct exposition *exposition, struct tasks *task
 
 void metrics_write_host(struct exposition *exposition, const struct metrics_sources *sources)
 {
-    const toni_connections *connections = sources->server->connections;
+    toni_connections *connections = sources->server->connections;
     const struct worker_sums sums = add_up(sources->server);
     struct connections_figures figures;
     connections_figures(connections, &figures);

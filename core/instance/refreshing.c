@@ -57,9 +57,12 @@ static int32_t ask(const toni_client *client, struct instance *guard, toni_str t
 static int32_t take(toni_client *client, const struct identity_draft *draft)
 {
     const struct identity *before = client->identity;
+    const struct space *space = client->space;
     const toni_str subject = toni_str_make(draft->subject, draft->subject_size);
     if (!toni_str_equal(subject, before->subject))
         return TONI_ERR_FORBIDDEN;
+    if (revocations_cover(&space->connections->revocations, space->name, subject, draft->issued_s))
+        return TONI_ERR_UNAUTHORIZED;
     struct identity *identity = identity_create(draft, &before->origin);
     if (!identity)
         return TONI_ERR_NO_MEMORY;

@@ -14,6 +14,7 @@
 #include "net/request_reading.h"
 #include "net/server_data.h"
 #include "net/watching.h"
+#include "rooms/revoking.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -132,6 +133,13 @@ static int make_identity(const struct connection *connection, struct identity **
     return *identity ? 0 : -1;
 }
 
+/* Who is revoked from now on is found by then. */
+static void identify_client(toni_client *client, struct identity *identity)
+{
+    client_identify(client, identity);
+    revoking_look(client);
+}
+
 /* @return 0, or -1 on no memory. */
 static int make_client(struct connection *connection)
 {
@@ -150,7 +158,7 @@ static int make_client(struct connection *connection)
     }
     opening->request = NULL; /* the client's now */
     if (identity)
-        client_identify(served->client, identity);
+        identify_client(served->client, identity);
     served->client->receiver.gateway_figures = &served->slot->clients;
     atomic_fetch_add(&server->clients, 1);
     drain_expect(&served->worker->drain, &connection->drain);
@@ -187,18 +195,29 @@ static int apply_subprotocol(struct connection *connection)
     return 0;
 }
 
-/* It was good when a guard saw it; another one may have taken its time since. */
-static bool is_token_over(const struct identity_draft *said)
+/* Its token was good when a guard saw it; another guard may have taken its time since.
+ * @return NULL, or what is wrong with it now. */
+static const char *what_is_over(const struct connection *connection)
 {
-    return said && said->expires_s > 0 && said->expires_s <= clock_wall_ms() / MS_PER_S;
+    const struct identity_draft *said = said_of(connection->opening);
+    if (!said)
+        return NULL;
+    if (said->expires_s > 0 && said->expires_s <= clock_wall_ms() / MS_PER_S)
+        return "the token has expired";
+    const struct space *space = connection->served.slot->space;
+    const toni_str subject = toni_str_make(said->subject, said->subject_size);
+    return revocations_cover(&space->connections->revocations, space->name, subject, said->issued_s)
+               ? "the token is revoked"
+               : NULL;
 }
 
 static void let_in(struct connection *connection)
 {
     struct opening *opening = connection->opening;
     struct worker *worker = connection->served.worker;
-    if (is_token_over(said_of(opening))) {
-        refuse(connection, REFUSAL_UNAUTHORIZED, "the token has expired");
+    const char *over = what_is_over(connection);
+    if (over) {
+        refuse(connection, REFUSAL_UNAUTHORIZED, over);
         return;
     }
     if (apply_subprotocol(connection) || make_client(connection)) {

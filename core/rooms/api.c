@@ -6,6 +6,7 @@
 #include "rooms/crowd.h"
 #include "rooms/metadata.h"
 #include "rooms/pages.h"
+#include "rooms/revoking.h"
 #include "rooms/room_table.h"
 #include "rooms/rules.h"
 #include "rooms/send.h"
@@ -274,6 +275,7 @@ void api_fill_table(toni_host *table)
     table->client_claim = client_claim;
     crowd_fill_table(table);
     pages_fill_table(table);
+    revoking_fill_table(table);
     target_fill_table(table);
     table->target_send = target_send;
     request_fill_table(table);

@@ -28,6 +28,8 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(message_burst, 0, 0, 1000000, LIMIT_GATEWAY)          /* 0: as messages_per_second */        \
     X(rooms_per_client, 1000, 1, 1000000, LIMIT_GATEWAY)                                           \
     X(memberships, 250000, 1, 1000000000, LIMIT_HOST) /* of all clients in all rooms */            \
+    X(revocations, 10000, 1, 1000000, LIMIT_HOST)     /* subjects whose tokens are refused */      \
+    X(revocation_s, 86400, 1, 315360000, LIMIT_HOST)  /* for so many seconds */                    \
     X(room_metadata_bytes, 16777216, 0, 1099511627776, LIMIT_HOST) /* of all rooms */              \
     X(outbox_messages, 1024, 1, 100000000, LIMIT_GATEWAY)                                          \
     X(outbox_bytes, 4194304, 1, 1073741824, LIMIT_GATEWAY)                                         \

@@ -222,6 +222,23 @@ static void ref_client(struct hash_node *node)
     (void)client_ref(client_of(node));
 }
 
+static bool is_any_wanted(const struct listing *listing, const struct hash_node *node)
+{
+    return !listing->space || client_of(node)->space == listing->space;
+}
+
+size_t pages_take_clients(toni_connections *connections, const struct space *space,
+                          uint64_t *cursor, toni_client **clients)
+{
+    const struct listing listing = {.space = space, .is_wanted = is_any_wanted, .ref = ref_client};
+    struct entry entries[PAGES_TAKEN];
+    const size_t count = fill(&listing, &connections->client_table, *cursor, entries, PAGES_TAKEN);
+    *cursor = cursor_after(entries, count, PAGES_TAKEN);
+    for (size_t i = 0; i < count; i++)
+        clients[i] = client_of(entries[i].node);
+    return count;
+}
+
 static toni_client_ids *make_ids(size_t most, const toni_host *host)
 {
     toni_client_ids *ids = malloc(sizeof *ids + most * sizeof(toni_client_id));

@@ -4,7 +4,21 @@
 #ifndef ROOMS_PAGES_H
 #define ROOMS_PAGES_H
 
+#include <stdint.h>
 #include <toni/host.h>
+
+struct space;
+
+/** How many clients are taken at a time. */
+#define PAGES_TAKEN 256
+
+/** A page of clients, for the host itself: needs no memory.
+ * @param space    Whose; NULL: those of all namespaces.
+ * @param cursor   0 at first; set to where the next page begins, 0: this is the last.
+ * @param clients  PAGES_TAKEN; filled in, with a reference to each.
+ * @return How many. @thread Any. */
+size_t pages_take_clients(toni_connections *connections, const struct space *space,
+                          uint64_t *cursor, toni_client **clients);
 
 /** Sets these functions of toni/connections.h in a table. */
 void pages_fill_table(toni_host *table);

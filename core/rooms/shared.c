@@ -30,8 +30,11 @@ int shared_init(toni_connections *connections, const toni_host *host, const stru
         return -1;
     permute_init(&connections->permute, key);
     connections->lanes = calloc(lane_count, sizeof *connections->lanes);
-    if (!connections->lanes)
+    if (!connections->lanes || revocations_init(&connections->revocations, &connections->hash_key,
+                                                limits->revocations, limits->revocation_s)) {
+        free(connections->lanes);
         return -1;
+    }
     deflaters_init(&connections->deflaters);
     registry_init(&connections->client_table);
     registry_init(&connections->room_table);
@@ -45,6 +48,7 @@ void shared_finish(toni_connections *connections)
     registry_finish(&connections->room_table);
     registry_finish(&connections->metadata_table);
     deflaters_finish(&connections->deflaters);
+    revocations_finish(&connections->revocations);
     free(connections->lanes);
 }
 

@@ -13,6 +13,7 @@
 #include "rooms/lane.h"
 #include "rooms/limits.h"
 #include "rooms/registry.h"
+#include "rooms/revocations.h"
 #include "ws/deflate.h"
 
 #include <toni/host.h>
@@ -55,6 +56,7 @@ struct toni_connections {
     struct counter refused_busy;                        /* broadcasts: TONI_ERR_BUSY */
     struct counter refused_too_big;                     /* broadcasts: TONI_ERR_TOO_BIG */
     struct budget budgets[BUDGET_KINDS];                /* what clients pin together */
+    struct revocations revocations;                     /* of all namespaces */
     struct deflaters deflaters;     /* for messages to clients that take compressed ones */
     struct registry client_table;   /* by id */
     struct registry room_table;     /* by name */

@@ -258,6 +258,8 @@ static void check_limits(const struct limits *now, const struct limits *next,
     X(guards_waiting)                                                                              \
     X(memberships)                                                                                 \
     X(room_metadata_bytes)                                                                         \
+    X(revocations)                                                                                 \
+    X(revocation_s)                                                                                \
     X(pending_bytes_per_room)                                                                      \
     X(pending_bytes)                                                                               \
     X(inbound_bytes)                                                                               \

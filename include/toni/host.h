@@ -184,6 +184,7 @@ struct toni_host {
     int32_t (*client_claim)(const toni_client *client, toni_str name, uint32_t index,
                             toni_str *value);
     int32_t (*client_refresh)(toni_client *client, toni_str token);
+    int32_t (*revoke_subject)(toni_connections *connections, toni_str subject);
 
     /* certificate.h: what a client has shown */
     int32_t (*request_certificate)(const toni_request *request, toni_certificate *certificate);

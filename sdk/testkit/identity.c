@@ -176,6 +176,33 @@ static int32_t client_refresh(toni_client *client, toni_str token)
     return offered_refresh(host) ? refresh(of, token) : fake_answer(host, "refresh", TONI_OK);
 }
 
+/* --- Revoking */
+
+static int is_revoked(const toni_fake_known *known, toni_str subject)
+{
+    const toni_fake_identity *of = known->client ? &known->client->identity : NULL;
+    return of && !known->is_closing &&
+           toni_str_equal(toni_str_make(of->subject, of->subject_size), subject);
+}
+
+static int32_t revoke_subject(toni_connections *connections, toni_str subject)
+{
+    toni_fake_host *host = host_of_connections(connections);
+    int32_t closed = 0;
+    fake_record(host, "revoke %.*s\n",
+                subject.size <= TONI_FAKE_SUBJECT_MAX ? (int)subject.size : 0,
+                subject.data ? subject.data : "");
+    const int32_t result =
+        fake_answer(host, "revoke", is_text(subject) ? TONI_OK : TONI_ERR_INVALID);
+    for (size_t i = 0; result >= 0 && i < host->known_count; i++) {
+        if (!is_revoked(&host->known[i], subject))
+            continue;
+        (void)fake_close(host, host->known[i].id, TONI_OK, TONI_CLOSE_TOKEN, TONI_LIT("revoked"));
+        closed++;
+    }
+    return result == TONI_OK ? closed : result;
+}
+
 /* --- What tests do */
 
 void toni_fake_client_identify(toni_fake_client *client, const char *subject, int64_t issued_s,
@@ -215,4 +242,5 @@ void fake_identity_fill(toni_host *table)
     table->client_identity = client_identity;
     table->client_claim = client_claim;
     table->client_refresh = client_refresh;
+    table->revoke_subject = revoke_subject;
 }

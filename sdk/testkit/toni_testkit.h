@@ -41,7 +41,7 @@
  *     guard_value NAME: VALUE       guard_header NAME: VALUE       guard_subprotocol NAME
  *     guard_refuse STATUS TEXT      guard_drop_parameter NAME
  *     guard_identify SUBJECT ISSUED EXPIRES         guard_claim NAME: VALUE      (identity.h)
- *     refresh ID TOKEN
+ *     refresh ID TOKEN              revoke SUBJECT
  *
  * Its time stands still but in toni_fake_host_advance, which runs what is due; jobs run in
  * toni_fake_host_run_work. So what a plugin does later is a matter of the test, and of no clock.

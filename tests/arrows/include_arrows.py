@@ -21,8 +21,8 @@ FILE_ORDER = {
     "core/rooms": [
         "limits", "transport", "lane_figures", "spares", "registry", "receipt", "request", "identity", "guard_notes",
         "topic", "budget", "batch", "outbox", "dropping", "lane", "pins", "backlog", "receiver", "direct", "audience",
-        "shared", "rules", "room", "metadata", "room_table", "broadcast", "memberships", "joining", "client", "client_list",
-        "client_set", "target", "addressees", "multicast", "send", "connections", "crowd", "pages", "api",
+        "revocations", "shared", "rules", "room", "metadata", "room_table", "broadcast", "memberships", "joining", "client", "client_list",
+        "client_set", "target", "addressees", "multicast", "send", "connections", "crowd", "pages", "revoking", "api",
     ],
 }  # fmt: skip
 

@@ -15,6 +15,8 @@ from toni_host import (
     gateway,
     main,
     metrics,
+    open_socket,
+    request,
     run_toni,
     service,
     with_workers,
@@ -225,6 +227,93 @@ class Ends(Tokens):
         self.ends_at(client, ends)
         self.assertEqual(other.ask("who"), "ann 1 0")
         other.close()
+        self.host.stop()
+
+
+@with_workers(1, 4)
+class Revoked(Tokens):
+    def revoke(self, subject):
+        result = run_toni("revoke", subject, "--config", self.host.conf)
+        return result.returncode, result.stdout + result.stderr
+
+    def closed(self, *clients):
+        for client in clients:
+            client.expect_close(4001, "revoked")
+
+    def test_its_connections_end_at_once_and_older_tokens_are_refused(self):
+        self.start(guard(), identity())
+        anns = [self.client(token("ann", 7, LATE)) for _ in range(8)]
+        bob = self.client(token("bob", 7, LATE))
+        for client in anns + [bob]:
+            client.read()
+        before = int(time.time())
+        self.assertEqual(bob.ask("revoke ann"), "8")
+        self.closed(*anns)
+        for issued in 0, 7, before:
+            self.assertEqual(self.status(token("ann", issued, LATE)), 401)
+        young = self.client(token("ann", before + 1000, LATE))
+        young.expect("ann %d %d" % (before + 1000, LATE))
+        self.assertEqual(young.ask("refresh " + token("ann", 8, LATE)), "TONI_ERR_UNAUTHORIZED")
+        self.assertEqual(bob.ask("revoke nobody-has-this"), "0")
+        self.assertEqual(bob.ask("revoke " + "x" * 257), "-1")
+        self.assertEqual(bob.ask("who"), "bob 7 %d" % LATE)
+        self.assertEqual(metrics(self.host)["toni_revocations"], 2)
+        for client in young, bob:
+            client.close()
+        self.host.stop()
+
+    def test_a_gateway_may_revoke_the_client_that_asks_for_it(self):
+        self.start(guard(), identity())
+        client = self.client(token())
+        client.expect("ann 0 0")
+        client.send("revoke ann")
+        self.closed(client)
+        self.host.stop()
+
+    def test_who_is_in_a_handshake_is_refused(self):
+        slow = service("slow", "identity_guard.so", None, options={"later": "2s"})
+        self.start(slow, identity("slow"))
+        bob = self.client(token("bob"), wait="no")
+        bob.expect("bob 0 0")
+        sock = open_socket(self.host.address)
+        self.addCleanup(sock.close)
+        sock.sendall(request(url(token())))
+        while metrics(self.host)["toni_guards_waiting"] != 1:
+            time.sleep(0.01)
+        self.assertEqual(bob.ask("revoke ann"), "0")
+        self.assertTrue(sock.recv(65536).startswith(b"HTTP/1.1 401"))
+        bob.close()
+        self.host.stop()
+
+    def test_the_command_line_revokes(self):
+        self.start(guard(), identity())
+        ann = self.client(token("ann of the north"))
+        ann.expect("ann of the north 0 0")
+        self.assertEqual(self.revoke("ann of the north"), (0, "revoked: 1 clients closed\n"))
+        self.closed(ann)
+        self.assertEqual(self.status(token("ann of the north")), 401)
+        self.assertEqual(self.revoke("x" * 257)[0], 2)
+        self.assertEqual(self.revoke("x" * 2000)[0], 2)
+        self.assertEqual(self.revoke("")[0], 2)
+        self.host.wait_log(msg="a subject is revoked", subject="ann of the north")
+        self.host.stop()
+
+    def test_the_table_is_bounded(self):
+        self.start(guard(), identity(), revocations=2)
+        for subject in "a", "b", "c":
+            self.assertEqual(self.revoke(subject)[0], 0)
+        self.host.wait_log(level="warn", limit="2")
+        self.client(token("a")).expect("a 0 0")
+        for subject in "b", "c":
+            self.assertEqual(self.status(token(subject)), 401)
+        self.host.stop()
+
+    def test_an_entry_ends(self):
+        self.start(guard(), identity(), revocation_s=2 * SLOWNESS)
+        self.assertEqual(self.revoke("ann")[0], 0)
+        self.assertEqual(self.status(token()), 401)
+        time.sleep(2 * SLOWNESS + 1.1)
+        self.client(token()).expect("ann 0 0")
         self.host.stop()
 
 

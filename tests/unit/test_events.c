@@ -97,6 +97,7 @@ static const toni_event_handler handlers[] = {
     {.name = "twice", .handle = twice},
     {.name = "parts", .handle = parts},
     {.name = "draw", .handle = echo, .members = drawing},
+    TONI_EVENT_TOKEN,
     {0},
 };
 
@@ -755,6 +756,28 @@ START_TEST(many_clients_have_calls_at_a_time)
 }
 END_TEST
 
+START_TEST(another_token_is_handed_to_the_guard)
+{
+    ck_assert_ptr_nonnull(
+        strstr(toni_fake_client_call(&anna, "token", "{\"token\":\"t\"}"), "not_found"));
+    toni_fake_client_identify(&anna, "anna", 7, 4000000000);
+    ck_assert_str_eq(toni_fake_client_call(&anna, "token", "{\"token\":\"t\"}"),
+                     "{\"data\":{\"expires\":4000000000}}");
+    toni_fake_client_identify(&anna, "anna", 7, 0);
+    ck_assert_str_eq(toni_fake_client_call(&anna, "token", "{\"token\":\"t\"}"),
+                     "{\"data\":{\"expires\":null}}");
+    ck_assert_ptr_nonnull(
+        strstr(toni_fake_client_call(&anna, "token", "{\"token\":\"\"}"), "unprocessable"));
+    ck_assert_ptr_nonnull(strstr(toni_fake_client_call(&anna, "token", NULL), "unprocessable"));
+    toni_fake_host_clear(&host);
+    host.result = TONI_ERR_UNAUTHORIZED;
+    host.result_of = "refresh";
+    ck_assert_ptr_nonnull(
+        strstr(toni_fake_client_call(&anna, "token", "{\"token\":\"t\"}"), "unauthorized"));
+    host.result = TONI_OK;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("events");
@@ -787,6 +810,7 @@ int main(void)
     tcase_add_test(cases, a_wrong_table_fails_the_start);
     tcase_add_test(cases, the_field_has_another_name);
     tcase_add_test(cases, many_clients_have_calls_at_a_time);
+    tcase_add_test(cases, another_token_is_handed_to_the_guard);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);

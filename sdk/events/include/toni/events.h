@@ -109,6 +109,15 @@ typedef struct toni_event_handler {
     uint32_t timeout_ms;              /**< for an answer later; 0: that of the setup */
 } toni_event_handler;
 
+/** For the list of handlers: the client has another token (identity.h). `{"event":"token","id":8,
+ * "data":{"token":"…"}}` hands it to toni_client_refresh, and is answered with `{"id":8,"data":
+ * {"expires":SECONDS}}`, the new end as a Unix time; null: never. An error fails the call, and the
+ * token before is still good. */
+#define TONI_EVENT_TOKEN                                                                           \
+    {                                                                                              \
+        "token", toni_events_token, NULL, toni_events_token_members, 0                             \
+    }
+
 /** How events are to be; zero is the default of each but `handlers`. */
 typedef struct toni_events_setup {
     const toni_event_handler *handlers; /**< ends with one whose name is NULL; must outlive all */
@@ -137,6 +146,10 @@ TONI_BEGIN_DECLS
  * one name, one without a name or function, or of the name "cancel"; TONI_ERR_NO_MEMORY. */
 int32_t toni_events_create(toni_context *context, void *self, const toni_events_setup *setup,
                            toni_events **events);
+
+/** What TONI_EVENT_TOKEN consists of. */
+int32_t toni_events_token(void *self, const toni_event *event);
+extern const toni_event_member toni_events_token_members[];
 
 /** Ends them, in the instance's `destroy`. Requests that wait are told TONI_REPLY_ENDED.
  * @param events  NULL is fine. */
