@@ -42,10 +42,9 @@ struct connection {
     struct inbound *inbound; /* what is kept of what came; NULL: nothing. See inbound.h */
     struct connection *next_relieved; /* see relieved.h */
     struct codec codec;
-    uint64_t last_heard_ms; /* anything; of the loop's clock, as all that follow */
+    uint64_t last_heard_ms; /* anything; once it is pinged, when that was. Of the loop's clock, as
+                               all that follow */
     uint64_t last_message_ms;
-    uint64_t pinged_ms;
-    uint64_t paused_ms;
     union {
         struct rate rate;       /* until it closes: then no message is taken any more */
         uint32_t dropped_bytes; /* while it lingers */
@@ -60,6 +59,7 @@ struct connection {
     bool awaits_pong;     /* and none came since */
     bool is_taking;       /* what was received before is being taken, and comes first */
     bool is_paused;       /* nothing is read from it; see pausing.h */
+    bool floods;          /* it used up its share of the turn when it was last read */
     bool is_relieved;     /* its gateway is to be told so; see relieved.h */
     bool peer_has_closed; /* it has sent a close frame */
     bool peer_has_ended;  /* it has shut its side of TCP */

@@ -190,8 +190,10 @@ uint8_t *inbound_take_rest(struct connection *connection, size_t *size)
 
 int inbound_begin_pause(struct connection *connection)
 {
-    if (!get(connection))
+    struct inbound *inbound = get(connection);
+    if (!inbound)
         return -1;
+    inbound->paused_ms = connection_now_ms(connection);
     note(connection);
     return 0;
 }

@@ -21,6 +21,7 @@ struct inbound {
     struct pin pin;
     struct buffer message;
     uint64_t message_began_ms;   /* of the loop's clock; 0: none has */
+    uint64_t paused_ms;          /* when the pause began in which it is */
     struct inflating *inflating; /* a message that came whole and was set aside, or NULL */
     struct inbound *next;        /* of those that go on in a later turn */
     struct inbound **link;       /* what points here; NULL: it is not among them */

@@ -13,7 +13,6 @@ void pausing_begin(struct connection *connection)
         connection->is_paused = false;
         return;
     }
-    connection->paused_ms = connection_now_ms(connection);
     stream_listen(&connection->stream, STREAM_END);
 }
 
@@ -27,13 +26,13 @@ void pausing_end(struct connection *connection)
 {
     if (!connection->is_paused)
         return;
-    const uint64_t now_ms = connection_now_ms(connection), paused_ms = connection->paused_ms;
+    struct inbound *inbound = connection->inbound; /* of one that is paused there always is one */
+    const uint64_t now_ms = connection_now_ms(connection), paused_ms = inbound->paused_ms;
     connection->is_paused = false;
     set_back(&connection->last_heard_ms, paused_ms, now_ms);
     set_back(&connection->last_message_ms, paused_ms, now_ms);
-    set_back(&connection->pinged_ms, paused_ms, now_ms);
-    if (connection->inbound && connection->inbound->message_began_ms != 0)
-        set_back(&connection->inbound->message_began_ms, paused_ms, now_ms);
+    if (inbound->message_began_ms != 0)
+        set_back(&inbound->message_began_ms, paused_ms, now_ms);
     inbound_resume(connection);
     stream_listen(&connection->stream, STREAM_READ);
     connection_look_within(connection, 0); /* the clocks go on */

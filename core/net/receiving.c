@@ -229,16 +229,25 @@ static bool is_inflating(const struct connection *connection)
     return connection->inbound && connection->inbound->inflating;
 }
 
-/* It has used its share of the turn, and something is left of what it sent, here or in its socket:
- * it goes on in dispatch_resume, and nothing is read from it until then. */
+/* It goes on in dispatch_resume, and nothing is read from it until then.
+ * @return Whether it does: not if it is paused, and goes on behind that, or without memory; then
+ * nothing is kept, so its socket tells. */
+static bool send_behind_others(struct connection *connection)
+{
+    if (connection->is_paused || inbound_set_aside(connection))
+        return false;
+    stream_listen(&connection->stream, 0);
+    return true;
+}
+
+/* It has used its share of the turn, and something is left of what it sent, here or in its
+ * socket. */
 static void set_aside(struct connection *connection)
 {
-    if (connection->is_paused) /* goes on behind its pause */
-        return;
-    if (inbound_set_aside(connection)) /* no memory: and nothing is kept, so its socket tells */
+    if (!send_behind_others(connection))
         return;
     counter_add(&connection->served.worker->figures.deferred, 1);
-    stream_listen(&connection->stream, 0);
+    connection->floods = true;
 }
 
 void receiving_take(struct connection *connection, uint8_t *bytes, size_t size)
@@ -358,6 +367,12 @@ void receiving_readable(struct connection *connection)
     /* What is kept comes first: see dispatch_resume. */
     if (is_set_aside(connection))
         return;
+    /* Nor does one that needed much the last time take its share in front of those who don't. */
+    if (connection->floods) {
+        connection->floods = false;
+        if (send_behind_others(connection))
+            return;
+    }
     turn_share_begin(&worker->share);
     read_on(connection);
     worker_flush_few(worker);

@@ -3,6 +3,9 @@
  * used its share is set aside; what all those together take of a turn is bounded, too, so whoever
  * needs little waits a little only, however many need much. See receiving.h.
  *
+ * For the same reason each client that uses its share up halves the shares of those that follow in
+ * this turn: a hundred that need much and come at once take 4 ms, and not 25.
+ *
  * The clock is asked when it tells something: not for a read of a single message, which nothing can
  * interrupt, and then after ever more of them. One thread. */
 #ifndef NET_TURN_SHARE_H
@@ -11,8 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of one client at a time. */
+/* Of one client at a time: the first in a turn, and at least. */
 #define TURN_SHARE_NS 250000u
+#define TURN_SHARE_LEAST_NS 31250u
 
 /* Of a turn, for all that were set aside. */
 #define TURN_ASIDE_NS 250000u
@@ -21,7 +25,11 @@ struct turn_share {
     uint64_t until_ns; /* 0: nobody has asked the clock yet */
     uint32_t events;   /* since it began */
     uint32_t look_at;  /* so many events: then the clock is asked */
+    uint32_t halvings; /* of the share, in this turn */
 };
+
+/** A turn has ended: the next client's share is a whole one. */
+void turn_share_end_turn(struct turn_share *share);
 
 /** One client's input is taken from now on. */
 void turn_share_begin(struct turn_share *share);

@@ -31,7 +31,7 @@ static void ping(struct connection *connection)
 {
     static const char payload[] = "toni";
     connection->is_pinged = connection->awaits_pong = true;
-    connection->pinged_ms = connection_now_ms(connection);
+    connection->last_heard_ms = connection_now_ms(connection);
     (void)client_send_control(connection->served.client, FRAME_PING, payload, sizeof payload - 1);
 }
 
@@ -43,7 +43,7 @@ static uint64_t look_for_life(struct connection *connection)
     const struct limits *limits = connection->limits;
     const uint64_t now = connection_now_ms(connection);
     if (connection->is_pinged) {
-        uint64_t next = remaining(now, connection->pinged_ms, limits->pong_timeout_ms);
+        uint64_t next = remaining(now, connection->last_heard_ms, limits->pong_timeout_ms);
         if (next == 0)
             connection_abort(connection, END_BY_LOSS);
         return next;

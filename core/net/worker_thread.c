@@ -64,6 +64,7 @@ static void on_turn_end(uv_prepare_t *prepare)
     /* Behind what others have led to; what this leads to is flushed next. */
     dispatch_resume(worker);
     streams_go_on(&worker->streams);
+    turn_share_end_turn(&worker->share);
     count_turn(worker);
     if (worker->stopped)
         return;

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OUTBOX_FIRST_CAPACITY 4
+/* Who keeps up, and hears of one thing at a time, never needs more. */
+#define OUTBOX_FIRST_CAPACITY 2
 
 /* An empty outbox keeps no more than this: a burst must not cost an idle client memory for ever. */
 #define OUTBOX_KEPT_CAPACITY 8

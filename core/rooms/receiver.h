@@ -48,8 +48,8 @@ struct receiver {
     bool paused;         /* nothing is read from it: see backlog.h */
     atomic_bool is_high; /* much waits, or a direct send was refused: its owner is told when little
                             is left. Any thread sets it, see direct.c; the worker clears it */
-    uint32_t resume;     /* while a room's messages leave it out of some: the next one for it */
     uint16_t bare_code;  /* all that a bare close frame says; 0: not even that */
+    uint32_t resume;     /* while a room's messages leave it out of some: the next one for it */
     struct outbox outbox;
     uint64_t fresh_messages, fresh_bytes;           /* that came into it in `fresh_turn` */
     uint64_t fresh_turn;                            /* of the lane */

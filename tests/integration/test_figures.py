@@ -24,7 +24,7 @@ TEN = [
     gateway("g%d" % n, "%s_gateway.so" % ("rooms" if n % 2 else "echo"), "/g%d" % n)
     for n in range(10)
 ]
-LARGEST_IDLE_BYTES = 1536
+LARGEST_IDLE_BYTES = 1400  # 1,300 are wanted; pages make a difference
 
 
 class TestStart(unittest.TestCase):
@@ -59,7 +59,7 @@ class TestIdleConnections(HostTestCase):
         cls.hard = raise_file_limit()
         super().setUpClass()
 
-    def test_an_idle_connection_costs_at_most_1536_bytes_and_leaves_nothing(self):
+    def test_an_idle_connection_costs_at_most_1400_bytes_and_leaves_nothing(self):
         count = scaled(10000, 2000)
         if self.hard < count + 200:
             count = self.hard - 200
@@ -78,8 +78,8 @@ class TestIdleConnections(HostTestCase):
         self.assertEqual(self.host.open_files(), files + count)
         each = (self.host.pss_bytes() - before) / count
         say(
-            "idle connections, workers=%d: %d of them cost %.2f KiB each (promised: at most 1.5)"
-            % (self.workers, count, each / 1024)
+            "idle connections, workers=%d: %d of them cost %.0f bytes each (wanted: at most 1,300)"
+            % (self.workers, count, each)
         )
         if SANITIZER:
             say("    not held against the promise: the memory is %s's" % SANITIZER)

@@ -1,12 +1,13 @@
 """What one client sends may take long to read, and the worker is others' as well: it is set aside in
 the middle, and goes on later. Nobody loses anything by that, and nothing changes its place."""
 
+import glob
 import signal
 import threading
 
 from test_admin import AdminTestCase
 from toni_host import (
-    BINARY, CLOSE, CONTINUATION, ECHO, PING, TEXT, both, close_payload, deflated, frame, gateway,
+    BINARY, CLOSE, CONTINUATION, ECHO, PING, PROBE, TEXT, both, close_payload, deflated, frame, gateway,
     main, scaled,
 )
 
@@ -43,6 +44,12 @@ class SharesTestCase(AdminTestCase):
 
     def stand_still(self):
         self.host.process.send_signal(signal.SIGSTOP)
+        self.eventually(lambda: set(self.thread_states()) == {"T"}, "all threads stand still")
+
+    def thread_states(self):
+        for path in glob.glob("/proc/%d/task/*/stat" % self.host.process.pid):
+            with open(path, encoding="utf-8") as stat:
+                yield stat.read().rpartition(")")[2].split()[0]
 
     def go_on(self):
         self.host.process.send_signal(signal.SIGCONT)
@@ -197,6 +204,41 @@ class TestFloods(SharesTestCase):
             end()
         self.assertGreaterEqual(self.deferred() - before, len(clients))
         self.shows("inbound_bytes", 0)
+
+
+class TestWhoIsKnownToFlood(SharesTestCase):
+    gateways = (PROBE,)
+    workers = 1
+
+    def in_one_turn(self, *clients):
+        """Each says its name to the room, one after the other. @return What the last one hears."""
+        self.stand_still()
+        for number, client in enumerate(clients):
+            client.send("tell:hall:%d" % number)
+        self.go_on()
+        heard = []
+        while len(heard) < len(clients):
+            text = clients[-1].read()
+            if not text.startswith("targeted="):
+                heard.append(int(text))
+        return heard
+
+    def test_it_is_behind_the_others_the_next_time_and_then_one_of_them_again(self):
+        flood, honest = self.client("/probe"), self.client("/probe")
+        self.assertEqual(honest.ask("join:hall"), "ok")
+        self.assertEqual(self.in_one_turn(flood, honest), [0, 1])
+        flood.expect("targeted=1")
+
+        before, count = self.deferred(), 2000
+        self.stand_still()
+        self.assertEqual(self.pile_up(flood, frame(TEXT, "tell:nobody:x") * count), b"")
+        self.go_on()
+        flood.expect(*["targeted=0"] * count)
+        self.assertGreater(self.deferred(), before)
+
+        self.assertEqual(self.in_one_turn(flood, honest), [1, 0])
+        flood.expect("targeted=1")
+        self.assertEqual(self.in_one_turn(flood, honest), [0, 1])
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ static void set_up(void)
     now_ns = 1000000000;
     look_ns = 0;
     looks = 0;
+    turn_share_end_turn(&share);
     turn_share_begin(&share);
 }
 
@@ -47,6 +48,7 @@ START_TEST(many_quick_events_are_as_much_as_few_slow_ones)
     ck_assert_uint_eq(events_of(1000000), 2);
     turn_share_begin(&share);
     ck_assert_uint_eq(events_of(TURN_SHARE_NS), 2);
+    turn_share_end_turn(&share);
     turn_share_begin(&share);
     const unsigned quick = events_of(100);
     ck_assert_uint_ge(quick, TURN_SHARE_NS / 100);
@@ -79,6 +81,41 @@ START_TEST(each_client_has_a_share_of_its_own)
         now_ns += TURN_SHARE_NS - 1;
         ck_assert(!turn_share_is_used(&share));
     }
+}
+END_TEST
+
+/* @return How many of so many clients' events of a microsecond are taken in one turn. */
+static unsigned events_of_clients(unsigned clients)
+{
+    unsigned events = 0;
+    turn_share_end_turn(&share);
+    while (clients-- > 0) {
+        turn_share_begin(&share);
+        events += events_of(1000);
+    }
+    return events;
+}
+
+/* Many that come at once, of whom each would need much more than a share. */
+START_TEST(who_follows_one_that_needs_much_has_less)
+{
+    const unsigned one = events_of_clients(1);
+    ck_assert_uint_ge(one, TURN_SHARE_NS / 1000);
+    ck_assert_uint_ge(events_of_clients(2), one + one / 2 - 2);
+    ck_assert_uint_lt(events_of_clients(100), 100 * (TURN_SHARE_LEAST_NS / 1000 + 10) + 2 * one);
+    ck_assert_uint_ge(events_of_clients(100), 100 * (TURN_SHARE_LEAST_NS / 1000));
+}
+END_TEST
+
+START_TEST(who_needs_little_leaves_the_others_shares_alone)
+{
+    for (unsigned client = 0; client < 100; client++) {
+        turn_share_begin(&share);
+        for (unsigned event = 0; event < 10; event++, now_ns += 1000)
+            ck_assert(!turn_share_is_used(&share));
+    }
+    turn_share_begin(&share);
+    ck_assert_uint_ge(events_of(1000), TURN_SHARE_NS / 1000);
 }
 END_TEST
 
@@ -198,6 +235,8 @@ int main(void)
     tcase_add_test(cases, many_quick_events_are_as_much_as_few_slow_ones);
     tcase_add_test(cases, the_clock_is_asked_seldom);
     tcase_add_test(cases, one_that_begins_with_the_clock_known_ends_in_time);
+    tcase_add_test(cases, who_follows_one_that_needs_much_has_less);
+    tcase_add_test(cases, who_needs_little_leaves_the_others_shares_alone);
     tcase_add_test(cases, each_client_has_a_share_of_its_own);
     tcase_add_test(cases, a_message_is_inflated_in_pieces);
     tcase_add_test(cases, another_message_need_not_wait);
