@@ -7,6 +7,8 @@
 
 #define INFLIGHT 32
 #define TIMEOUT_MS 30000
+/* Of JSON: far more than data of a plugin has, far less than a stack bears. */
+#define DEPTH_MOST 64
 
 #define SHOWN 64    /* bytes of what a client sent that an answer repeats */
 #define ID_MOST 256 /* bytes: a call that waits for its answer keeps its id */
@@ -198,11 +200,16 @@ static bool is_too_deep(toni_str text)
     return false;
 }
 
-/* By jansson, which knows all of JSON. @return NULL: it is none, and the client was told. */
-static json_t *parse_whole(toni_events *events, toni_client *client, toni_str text)
+/* @return The message as an object; NULL: it is none, and the client was told. */
+static json_t *parse(toni_events *events, toni_client *client, const toni_message *message)
 {
     json_error_t error;
+    toni_str text;
     char why[JSON_ERROR_TEXT_LENGTH + 32];
+    if (!toni_message_as_text(message, &text)) {
+        refuse_unread(events, client, TONI_LIT("a binary message is no event"));
+        return NULL;
+    }
     if (is_too_deep(text)) {
         refuse_unread(events, client, TONI_LIT("malformed JSON: nested too deeply"));
         return NULL;
@@ -221,18 +228,6 @@ static json_t *parse_whole(toni_events *events, toni_client *client, toni_str te
         json = NULL;
     }
     return json;
-}
-
-/* @return The message as an object; NULL: it is none, and the client was told. */
-static json_t *parse(toni_events *events, toni_client *client, const toni_message *message)
-{
-    toni_str text;
-    if (!toni_message_as_text(message, &text)) {
-        refuse_unread(events, client, TONI_LIT("a binary message is no event"));
-        return NULL;
-    }
-    json_t *json = read_plain(text);
-    return json ? json : parse_whole(events, client, text);
 }
 
 static const toni_event_handler *find_handler(const toni_events *events, const char *name)

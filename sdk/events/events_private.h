@@ -9,9 +9,6 @@
 
 #define NO_PLACE UINT32_MAX
 
-/* Of JSON: far more than data of a plugin has, far less than a stack bears. */
-#define DEPTH_MOST 64
-
 /* A question to a room, whose answers are gathered. */
 struct gathering {
     toni_acks_fn done;
@@ -73,12 +70,6 @@ struct entry *entry_of_client(toni_events *events, toni_client_id client);
 size_t entry_count(toni_events *events, toni_client_id client, bool is_request);
 /* Takes it out; what it holds is the caller's. */
 struct entry entry_take(toni_events *events, struct entry *entry);
-
-/* --- read.c */
-
-/* @return What the text says, an object; NULL: it is not plain, or there is no memory, and jansson
- * is to read it. */
-json_t *read_plain(toni_str text);
 
 /* --- text.c */
 
