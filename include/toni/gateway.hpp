@@ -5,15 +5,7 @@
 #ifndef TONI_GATEWAY_HPP
 #define TONI_GATEWAY_HPP
 
-#include <toni/handles.hpp>
-
-#include <atomic>
-#include <chrono>
-#include <cxxabi.h>
-#include <functional>
-#include <memory>
-#include <type_traits>
-#include <utility>
+#include <toni/instance.hpp>
 
 namespace toni
 {
@@ -21,32 +13,15 @@ namespace toni
 /** The base of a gateway's class.
  * @tparam T     The class.
  * @tparam Data  What it keeps with each client; void: nothing. */
-template <class T, class Data = void> class gateway
+template <class T, class Data = void> class gateway : public instance<T>
 {
   public:
     using client_type = client<Data>;
-
-    explicit gateway(toni::context context)
-        : context_(context),
-          figure_(toni_counter(context.handle(), TONI_LIT("plugin_exceptions_total"),
-                               TONI_LIT("Exceptions that came to the border of a plugin in C++.")))
-    {
-    }
-    gateway(const gateway &) = delete;
-    gateway &operator=(const gateway &) = delete;
+    using instance<T>::instance;
 
     /* --- The callbacks, of which the class has those that it wants: see plugin.h. `void
      * on_message(client_type, message)` is the one that it must have. */
 
-    void start()
-    {
-    }
-    void ready()
-    {
-    }
-    void stopping(uint32_t /*why*/)
-    {
-    }
     int32_t guard(request /*request*/)
     {
         return TONI_OK;
@@ -69,279 +44,72 @@ template <class T, class Data = void> class gateway
     {
         return 0;
     }
-    /** @return The bytes that go along when the instance is swapped; T::state_version is theirs. */
-    std::string export_state()
-    {
-        return std::string();
-    }
-    /** @throw anything  The bytes are none that this version knows: the swap is given up. */
-    void import_state(uint32_t /*version*/, std::string_view /*bytes*/)
-    {
-    }
-    static constexpr uint32_t state_version = 1;
 
     /** @return The descriptor, for TONI_PLUGIN_CXX; a constexpr function may set more of it:
      * `needs`, `flags`, `subprotocols`. */
     static constexpr toni_plugin descriptor(toni_str name, toni_str path)
     {
-        toni_plugin plugin = toni_plugin_make(TONI_GATEWAY);
-        plugin.name = name;
-        plugin.path = path;
-        plugin.create = create_;
-        plugin.destroy = destroy_;
+        toni_plugin plugin = instance<T>::describe_(TONI_GATEWAY, name, path);
         plugin.on_message = on_message_;
-        plugin.state_version = T::state_version;
         if constexpr (!std::is_void_v<Data>)
             plugin.client_free = client_free_;
 #define TONI_TAKE(member)                                                                          \
     if constexpr (!std::is_same_v<decltype(&T::member), decltype(&gateway::member)>)               \
     plugin.member = member##_
-        TONI_TAKE(start);
-        TONI_TAKE(ready);
-        TONI_TAKE(stopping);
         TONI_TAKE(guard);
         TONI_TAKE(on_connect);
         TONI_TAKE(on_disconnect);
         TONI_TAKE(on_adopt);
         TONI_TAKE(on_drained);
         TONI_TAKE(on_error);
-        TONI_TAKE(export_state);
-        TONI_TAKE(import_state);
 #undef TONI_TAKE
         return plugin;
-    }
-
-    /** @return How many exceptions have come to the border. @thread Any. */
-    [[nodiscard]] uint64_t exceptions() const
-    {
-        return exceptions_.load();
     }
 
   protected:
     ~gateway() = default;
 
-    [[nodiscard]] toni::context context() const
-    {
-        return context_;
-    }
-
-    /** Runs a task once, later. @return Cancels it when it ends. @throw error  As toni_after. */
-    [[nodiscard]] timer after(uint64_t delay_ms, std::function<void()> run)
-    {
-        return add_timer(toni_after, delay_ms, std::move(run));
-    }
-    /** Runs a task again and again. @return Cancels it when it ends. @throw error  As toni_every.
-     */
-    [[nodiscard]] timer every(uint64_t period_ms, std::function<void()> run)
-    {
-        return add_timer(toni_every, period_ms, std::move(run));
-    }
-    /** Runs a task as soon as possible; from any thread. @throw error  As toni_post. */
-    void post(std::function<void()> run)
-    {
-        auto task = std::make_unique<std::function<void()>>(std::move(run));
-        check(toni_post(context_.handle(), run_, task.get(), release_));
-        task.release(); // the host's now
-    }
-    /** Runs a job that may block beside the callbacks, then a task. An exception of the job is
-     * logged, and counts.
-     * @param done  Not called if the job threw. @throw error  As toni_work. */
-    void work(std::function<void()> job, std::function<void()> done)
-    {
-        auto pair = std::make_unique<work_pair>();
-        pair->job = std::move(job);
-        pair->done = std::move(done);
-        check(toni_work(context_.handle(), job_, done_, pair.get(),
-                        [](void *data) { delete static_cast<work_pair *>(data); }));
-        pair.release(); // the host's now
-    }
-
   private:
-    struct work_pair {
-        std::function<void()> job, done;
-        std::string what;
-    };
+    using instance<T>::answer_;
+    using instance<T>::call_;
 
-    /* --- The border */
-
-    /* Calls and returns what comes of it. @param failed  Called with what() of an exception. */
-    template <class Call, class Failed> static int32_t fenced(Call call, Failed failed)
-    {
-        try {
-            if constexpr (std::is_void_v<decltype(call())>) {
-                call();
-                return TONI_OK;
-            } else {
-                return call();
-            }
-#ifdef __GLIBCXX__
-        } catch (abi::__forced_unwind &) { // a thread that is being ended
-            throw;
-#endif
-        } catch (const std::exception &thrown) {
-            return failed(thrown.what());
-        } catch (...) {
-            return failed("an exception that is no std::exception");
-        }
-    }
-
-    int32_t caught(const char *where, const char *what)
-    {
-        exceptions_++;
-        toni_count(figure_, 1);
-        if (may_log())
-            toni_log(context_.handle(), TONI_LOG_ERROR, "an exception in %s: %s", where, what);
-        return TONI_ERR_FAILED;
-    }
-
-    /* A client may be able to make a callback throw again and again: the log gets ten lines a
-     * second, exceptions() and the figure count all. */
-    bool may_log()
-    {
-        using namespace std::chrono;
-        const int64_t now = duration_cast<seconds>(steady_clock::now().time_since_epoch()).count();
-        if (logged_second_.exchange(now) != now)
-            logged_ = 0;
-        return logged_++ < 10;
-    }
-
-    template <class Call> static int32_t call(void *self, const char *where, Call call)
-    {
-        T *instance = static_cast<T *>(self);
-        return fenced([&] { return call(*instance); },
-                      [&](const char *what) { return instance->caught(where, what); });
-    }
-
-    /* As call, for a callback that has a client: an error of the host's is its result, as it is of
-     * a callback in C, and what it costs the client is decided in the same way. */
-    template <class Call> static int32_t answer(void *self, const char *where, Call callback)
-    {
-        return call(self, where, [&](T &t) -> int32_t {
-            try {
-                callback(t);
-            } catch (const error &refused) {
-                return refused.code();
-            }
-            return TONI_OK;
-        });
-    }
-
-    static int32_t create_(toni_context *context, void **self)
-    {
-        return fenced(
-            [&] { *self = std::make_unique<T>(toni::context(context)).release(); },
-            [&](const char *what) { return toni_fail(context, TONI_ERR_FAILED, "%s", what); });
-    }
-    static void destroy_(void *self)
-    {
-        delete static_cast<T *>(self);
-    }
     static void client_free_(void * /*self*/, void *data)
     {
         if constexpr (!std::is_void_v<Data>)
             delete static_cast<Data *>(data);
     }
-    static int32_t start_(void *self)
-    {
-        return call(self, "start", [](T &t) { t.start(); });
-    }
-    static int32_t ready_(void *self)
-    {
-        return call(self, "ready", [](T &t) { t.ready(); });
-    }
-    static void stopping_(void *self, uint32_t why)
-    {
-        (void)call(self, "stopping", [&](T &t) { t.stopping(why); });
-    }
     static int32_t guard_(void *self, const toni_request *handle)
     {
-        return call(self, "guard", [&](T &t) { return t.guard(toni::request(handle)); });
+        return call_(self, "guard", [&](T &t) { return t.guard(toni::request(handle)); });
     }
     static int32_t on_connect_(void *self, toni_client *handle)
     {
-        return answer(self, "on_connect", [&](T &t) { t.on_connect(client_type(handle)); });
+        return answer_(self, "on_connect", [&](T &t) { t.on_connect(client_type(handle)); });
     }
     static int32_t on_message_(void *self, toni_client *handle, const toni_message *came)
     {
-        return answer(self, "on_message",
-                      [&](T &t) { t.on_message(client_type(handle), message(came)); });
+        return answer_(self, "on_message",
+                       [&](T &t) { t.on_message(client_type(handle), message(came)); });
     }
     static void on_disconnect_(void *self, toni_client *handle, const toni_disconnect_info *info)
     {
-        (void)call(self, "on_disconnect",
-                   [&](T &t) { t.on_disconnect(client_type(handle), *info); });
+        (void)call_(self, "on_disconnect",
+                    [&](T &t) { t.on_disconnect(client_type(handle), *info); });
     }
     static int32_t on_adopt_(void *self, toni_client *handle)
     {
-        return call(self, "on_adopt", [&](T &t) { t.on_adopt(client_type(handle)); });
+        return call_(self, "on_adopt", [&](T &t) { t.on_adopt(client_type(handle)); });
     }
     static int32_t on_drained_(void *self, toni_client *handle)
     {
-        return answer(self, "on_drained", [&](T &t) { t.on_drained(client_type(handle)); });
+        return answer_(self, "on_drained", [&](T &t) { t.on_drained(client_type(handle)); });
     }
     static int32_t on_error_(void *self, toni_client *handle, uint32_t where, int32_t code)
     {
-        const int32_t result = call(
+        const int32_t result = call_(
             self, "on_error", [&](T &t) { return t.on_error(client_type(handle), where, code); });
         return result < 0 ? 1011 : result;
     }
-    static int32_t export_state_(void *self, toni_state_writer *writer)
-    {
-        return call(self, "export_state", [&](T &t) {
-            const std::string bytes = t.export_state();
-            return toni_state_write(writer, bytes.data(), bytes.size());
-        });
-    }
-    static int32_t import_state_(void *self, const toni_state *state)
-    {
-        return call(self, "import_state",
-                    [&](T &t) { t.import_state(state->version, view(state->bytes)); });
-    }
-
-    /* --- Tasks */
-
-    using add_fn = int64_t (*)(toni_context *, uint64_t, toni_run_fn, void *, toni_release_fn);
-
-    timer add_timer(add_fn add, uint64_t ms, std::function<void()> run)
-    {
-        auto task = std::make_unique<std::function<void()>>(std::move(run));
-        const int64_t id = add(context_.handle(), ms, run_, task.get(), release_);
-        if (id < 0)
-            throw error(static_cast<int32_t>(id));
-        task.release(); // the host's now
-        return timer(context_.handle(), id);
-    }
-    static void run_(void *self, void *data)
-    {
-        (void)call(self, "a task", [&](T &) { (*static_cast<std::function<void()> *>(data))(); });
-    }
-    static void release_(void *data)
-    {
-        delete static_cast<std::function<void()> *>(data);
-    }
-    static int32_t job_(void *data)
-    {
-        auto *pair = static_cast<work_pair *>(data);
-        return fenced([&] { pair->job(); },
-                      [&](const char *what) {
-                          pair->what = what;
-                          return TONI_ERR_FAILED;
-                      });
-    }
-    static void done_(void *self, void *data, int32_t result)
-    {
-        auto *pair = static_cast<work_pair *>(data);
-        if (result < 0)
-            (void)static_cast<T *>(self)->caught("a job", pair->what.c_str());
-        else if (pair->done)
-            (void)call(self, "a task", [&](T &) { pair->done(); });
-    }
-
-    toni::context context_;
-    toni_figure *figure_;
-    std::atomic<uint64_t> exceptions_{0};
-    std::atomic<int64_t> logged_second_{0};
-    std::atomic<uint32_t> logged_{0};
 };
 
 } // namespace toni

@@ -1,5 +1,6 @@
 /** @file
- * toni for C++17: a gateway is a class. Header only, on top of toni.h; nothing to link.
+ * toni for C++17: a gateway or a service is a class. Header only, on top of toni.h; nothing to
+ * link.
  *
  *     struct Visitor { unsigned messages = 0; };
  *
@@ -15,6 +16,8 @@
  *     };
  *
  *     TONI_PLUGIN_CXX(Tally::descriptor(TONI_LIT("tally"), TONI_LIT("/tally")));
+ *
+ * A service's class has toni::service as its base, and `void on_request(toni::exchange)`.
  *
  * The callbacks are those members of toni::gateway that the class has of its own, public ones.
  * Hooks and callbacks run as in plugin.h: one at a time, unless the descriptor says
@@ -32,6 +35,7 @@
 
 #include <toni/gateway.hpp>
 #include <toni/handles.hpp>
+#include <toni/service.hpp>
 #include <toni/toni.h>
 
 #endif

@@ -270,5 +270,28 @@ class TestManyKept(KeptTestCase):
         self.nothing_waits()
 
 
+@both
+class TestCxxService(HttpTestCase):
+    """A class of toni.hpp answers as a service in C does."""
+
+    gateways = (ECHO, service("cxx", "cxx_service.so", "/cxx"))
+
+    def test_at_once_later_and_by_a_stream(self):
+        answer = self.ask("GET", "/cxx/now?say=hi")
+        self.assertEqual((answer.status, answer.content, answer.headers["X-Count"]), (200, b"GET hi", "0"))
+        answer = self.ask("GET", "/cxx/later")
+        self.assertEqual((answer.status, answer.content, answer.headers["X-Waiting"]), (200, b"found", "1"))
+        answer = self.ask("GET", "/cxx/stream?end")
+        self.assertEqual((answer.status, answer.content), (200, b"data: one\n\ndata: two\n\n"))
+        self.assertEqual(answer.headers["Content-Type"], "text/event-stream")
+        self.host.wait_log(msg="stream ended", instance="cxx")
+
+    def test_an_exception_is_answered_500_and_the_next_request_is_served(self):
+        self.host.expect_error(msg="an exception in on_request: as asked")
+        self.assertEqual(self.ask("GET", "/cxx/throw").status, 500)
+        self.host.wait_log(msg="an exception in on_request: as asked", instance="cxx")
+        self.assertEqual(self.ask("GET", "/cxx/now").status, 200)
+
+
 if __name__ == "__main__":
     main()
