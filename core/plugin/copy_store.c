@@ -118,7 +118,7 @@ static void describe_failure(char *problem, size_t size)
 {
     (void)snprintf(problem, size,
                    "can't be copied into a temporary folder: %s; there must be room below "
-                   "$TMPDIR or /tmp, and the right to write there",
+                   "$TMPDIR or /tmp, and the right to write there; TMPDIR may name another folder",
                    strerror(errno));
 }
 
