@@ -2,6 +2,7 @@
  * reload and restart by signals. See host_private.h. */
 #include "host/host_private.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/log_thread.h"
 #include "base/process_end.h"
@@ -97,10 +98,29 @@ static void on_reload_begins(void *data)
     service_notify_reloading();
 }
 
+/* An hour is a small part of the day that the last warning leaves. */
+#define CERTIFICATES_EVERY_MS 3600000
+
+static void on_certificates_due(uv_timer_t *timer)
+{
+    struct host *host = timer->data;
+    certificate_watch_look(&host->certificates, &host->loading.tls,
+                           &host->loading.config->websocket, clock_wall_ms() / 1000);
+}
+
+void host_watch_certificates(struct host *host)
+{
+    on_certificates_due(&host->certificates_due);
+    uv_timer_start(&host->certificates_due, on_certificates_due, CERTIFICATES_EVERY_MS,
+                   CERTIFICATES_EVERY_MS);
+}
+
 static void on_reload_over(void *data)
 {
     struct host *host = data;
     service_notify_ready();
+    if (!host->stopping)
+        host_watch_certificates(host);
     if (host->stop_asked && !host->stopping)
         host_stop(host);
 }

@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "tls/tickets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +34,16 @@ static int describe(struct buffer *text, const struct listener *listener)
 {
     return buffer_appendf(text, "socket\nsetting=%s\naddress=%s\nis_ours=%d\n", listener->setting,
                           listener->written, listener->is_ours);
+}
+
+/* Those who come back after the restart take up their sessions. */
+static int add_tickets(struct buffer *text)
+{
+    char keys[TICKET_TEXT_SIZE];
+    tls_tickets_export(keys);
+    const int failed = buffer_append(text, keys, strlen(keys));
+    explicit_bzero(keys, sizeof keys);
+    return failed;
 }
 
 /* Room for the descriptors, aligned as the kernel wants it. */
@@ -66,7 +77,9 @@ int handover_send(int fd, struct listener *const *listeners, size_t count)
         return -1;
     }
     buffer_init(&text);
-    failed = buffer_appendf(&text, GREETING);
+    /* At once, so that no copy of the keys is left behind by one that grows. */
+    failed =
+        buffer_reserve(&text, SENT_SIZE) || buffer_appendf(&text, GREETING) || add_tickets(&text);
     for (size_t i = 0; i < count; i++)
         failed = failed || describe(&text, listeners[i]);
     struct iovec part = {.iov_base = text.bytes, .iov_len = text.length};
@@ -77,6 +90,8 @@ int handover_send(int fd, struct listener *const *listeners, size_t count)
     else
         failed = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0;
     int error = errno;
+    if (text.bytes)
+        explicit_bzero(text.bytes, text.length);
     buffer_finish(&text);
     errno = error;
     return failed ? -1 : 0;
@@ -128,6 +143,7 @@ static int add_sockets(struct inherited *inherited, char *text, const int *fds, 
     int failed = 0;
     for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
         char ours[2] = "";
+        tls_tickets_import(line);
         if (strcmp(line, "socket") == 0) {
             if (socket.fd >= 0)
                 failed |= inherited_add(inherited, &socket);
@@ -196,6 +212,7 @@ int handover_receive(int fd, struct inherited *inherited)
     int result = wrong ? report_nothing(wrong) : add_sockets(inherited, text, fds, count);
     for (size_t i = 0; wrong && i < count; i++)
         close(fds[i]);
+    explicit_bzero(text, SENT_SIZE);
     free(text);
     return result;
 }

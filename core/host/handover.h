@@ -2,8 +2,9 @@
  * listening sockets go one way, "ready" or what is wrong the other. The two may be of different
  * versions, so both say the version of these words first, and skip lines that they don't know.
  *
- *     old: "toni 1\n" then for each socket "socket\nsetting=…\naddress=…\nis_ours=0|1\n", all in
- *          one message, the descriptors beside it in the same order
+ *     old: "toni 1\n", then "ticket_key=…\n" for each key of TLS tickets, then for each socket
+ *          "socket\nsetting=…\naddress=…\nis_ours=0|1\n", all in one message, the descriptors
+ *          beside it in the same order
  *     new: "fault\nTEXT", as often as need be; "ready\n", once */
 #ifndef HOST_HANDOVER_H
 #define HOST_HANDOVER_H

@@ -7,6 +7,7 @@
 #ifndef HOST_HOST_PRIVATE_H
 #define HOST_HOST_PRIVATE_H
 
+#include "host/certificates.h"
 #include "host/control.h"
 #include "host/loading.h"
 #include "host/predecessor.h"
@@ -59,6 +60,9 @@ struct host {
     struct watchdog watchdog;
     uv_timer_t settling; /* while it leaves: nobody in a handshake is cut off */
 
+    uv_timer_t certificates_due; /* once an hour */
+    struct certificate_watch certificates;
+
     atomic_uint asked_for; /* ASKED_… of commands.c */
     atomic_int signal;     /* the first that ends the host */
     atomic_bool is_loaded; /* the configuration, and the plugins */
@@ -81,6 +85,9 @@ void host_on_asked(uv_async_t *asked);
 
 /** What the host does before and after a reload. */
 struct reload_notices host_reload_notices(struct host *host);
+
+/** Looks which certificates end soon, now and once an hour from then on. */
+void host_watch_certificates(struct host *host);
 
 /* --- stopping.c */
 

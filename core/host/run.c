@@ -38,6 +38,8 @@ static int open_loop(struct host *host)
     (void)reload_open(&host->reload, &host->loop);
     uv_timer_init(&host->loop, &host->drain_limit);
     uv_timer_init(&host->loop, &host->settling);
+    uv_timer_init(&host->loop, &host->certificates_due);
+    host->certificates_due.data = host;
     host->drained.data = host->asked.data = host->drain_limit.data = host->settling.data = host;
     if (!host_open_signals(host))
         return 0;
@@ -152,6 +154,7 @@ static int open_up(struct host *host)
                                                             .admin = host->admin,
                                                             .slots = &host->slots,
                                                             .tasks = host->tasks});
+    host_watch_certificates(host);
     report_ready(host, TONI_GATEWAY);
     report_ready(host, TONI_SERVICE);
     log_info("ready", log_uint("workers", host->connections->lane_count), log_int("pid", getpid()));
@@ -201,6 +204,7 @@ static void unmake(struct host *host)
     slots_finish(&host->slots);
     http_admin_destroy(host->admin);
     access_destroy(host->access);
+    certificate_watch_finish(&host->certificates);
     control_destroy(host->control);
     uv_loop_close(&host->loop);
 }

@@ -36,6 +36,9 @@ void metrics_write_process(struct exposition *exposition, const struct metrics_p
  * but for their counters. @thread Any. */
 void metrics_write_host(struct exposition *exposition, const struct metrics_sources *sources);
 
+/** Writes those of TLS. @thread Any. */
+void metrics_write_tls(struct exposition *exposition, const struct server *server);
+
 /** Writes what plugins ask for. @thread Any. */
 void metrics_write_plugins(struct exposition *exposition, struct slots *slots);
 

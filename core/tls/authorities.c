@@ -43,18 +43,19 @@ static bool parse(struct authorities *authorities, const char *text, size_t size
     const bool is_kept =
         bio && authorities->store && authorities->listed && add_all(authorities, bio);
     BIO_free(bio);
-    if (!is_kept)
+    if (!is_kept) {
         fault_at(faults, setting,
                  "`client_authorities` of `tls` is `%s`, which can't be used (%s); it may hold %d "
                  "certificates",
                  value_string(setting), tls_reason(), AUTHORITIES_MAX);
-    else if (!is_whole(text, sk_X509_num(authorities->listed)))
+    } else if (!is_whole(text, sk_X509_num(authorities->listed))) {
         fault_at(faults, setting,
                  "`client_authorities` of `tls` is `%s`, of which %d certificates can be read, and "
                  "what follows can't (%s); expected certificates as PEM and nothing else",
                  value_string(setting), sk_X509_num(authorities->listed), tls_reason());
-    else
+    } else {
         return true;
+    }
     return false;
 }
 

@@ -131,10 +131,11 @@ static bool check_names(const struct tls_context *context, const struct tls_sett
             }
         }
     }
-    if (index > 0 && certificate->name_count == 0)
+    if (index > 0 && certificate->name_count == 0) {
         fault_warn_at(faults, settings->pairs[index].certificate,
                       "the certificate in `%s` names no host, so nobody will be shown it",
                       value_string(settings->pairs[index].certificate));
+    }
     return true;
 }
 

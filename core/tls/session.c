@@ -18,7 +18,7 @@
 
 /* What a client may have waiting: two writes, and answers to what it sends. More waits only if it
  * reads nothing and asks for answers all the same. */
-#define KEPT_MAX (2u * OUTPUT_SIZE)
+#define KEPT_MAX ((size_t)2 * OUTPUT_SIZE)
 
 /* One record: so much is encrypted ahead for a client whose socket was full. */
 #define RECORD_SIZE 16384u
@@ -310,13 +310,11 @@ ssize_t tls_session_read(struct tls_session *session, void *to, size_t size)
             break;
     }
     tls_reason_clear();
-    session->end = (int8_t)end;
-    if (end == TLS_BROKEN)
-        session->is_broken = true;
-    if (send_out(session) && got == 0 && end == 0) /* answers to what came */
-        return TLS_BROKEN;
+    const int failed = send_out(session); /* answers to what came, or an alert */
+    session->end = (int8_t)(end == 0 && failed ? TLS_BROKEN : end);
+    session->is_broken = session->is_broken || end == TLS_BROKEN;
     /* The next call tells of an end. */
-    return got > 0 ? (ssize_t)got : end;
+    return got > 0 ? (ssize_t)got : session->end;
 }
 
 bool tls_session_has_more(const struct tls_session *session)

@@ -20,7 +20,7 @@
 static const char *const groups[] = {"X25519MLKEM768:X25519:P-256:P-384", "X25519:P-256:P-384"};
 
 /* As long as the keys of tickets last. */
-#define SESSION_S (2 * TICKET_KEY_S)
+#define SESSION_S (2L * TICKET_KEY_S)
 
 /* HTTP/1.1 is all that is spoken. */
 static int on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *size,
@@ -42,21 +42,24 @@ static int on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *s
 /* --- Ciphers. OpenSSL has a list for TLS 1.3, whose names begin with `TLS_`, and one for what came
  * before; people have one. */
 
-static void append(char *list, const char *name)
+/* @param end  Of what the list holds so far; it has room. @return Its new end. */
+static char *append(char *list, char *end, const char *name)
 {
-    if (list[0] != '\0')
-        strcat(list, ":");
-    strcat(list, name);
+    if (end != list)
+        *end++ = ':';
+    return stpcpy(end, name);
 }
 
 /* @param old, new  As long as @p all. */
 static void divide(char *all, char *old, char *new)
 {
-    char *rest = all;
-    old[0] = new[0] = '\0';
+    char *rest = all, *old_end = old, *new_end = new;
+    *old = *new = '\0';
     for (char *name = strsep(&rest, ": ,"); name; name = strsep(&rest, ": ,")) {
-        if (*name != '\0')
-            append(strncmp(name, "TLS_", 4) == 0 ? new : old, name);
+        if (strncmp(name, "TLS_", 4) == 0)
+            new_end = append(new, new_end, name);
+        else if (*name != '\0')
+            old_end = append(old, old_end, name);
     }
 }
 
@@ -101,11 +104,12 @@ static bool set_ciphers(SSL_CTX *context, const struct tls_settings *settings,
     }
     free(lists);
     free(all);
-    if (!is_good)
+    if (!is_good) {
         fault_at(faults, setting,
                  "`ciphers` of `tls` is `%s`, which OpenSSL can't use (%s); expected names as "
                  "`openssl ciphers` lists them, with colons between them",
                  value_string(setting), tls_reason());
+    }
     return is_good;
 }
 

@@ -74,7 +74,9 @@ def value_text(value):
         return '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"')
     if isinstance(value, dict):
         return "{ %s }" % " ".join("%s = %s;" % (k, value_text(v)) for k, v in value.items())
-    return "[ %s ]" % ", ".join(value_text(v) for v in value)
+    # libconfig's arrays hold no groups, and nothing of several types.
+    form = "( %s )" if any(isinstance(v, (dict, list, tuple)) for v in value) else "[ %s ]"
+    return form % ", ".join(value_text(v) for v in value)
 
 
 def gateway(name, library, path, limits=None, options=None, kind="gateway", **more):
@@ -583,10 +585,12 @@ class ClosedEarly(AssertionError):
 class Client:
     """A WebSocket client on a plain socket. Every frame of the host is checked: not masked, no
     reserved bits, shortest length, whole control frames, text that is UTF-8. With deflate, which
-    is what to offer: a message's first frame may say that it is compressed, each in itself."""
+    is what to offer: a message's first frame may say that it is compressed, each in itself. With
+    tls, an ssl.SSLContext, all of that goes over TLS."""
 
     def __init__(self, address, path="/rooms", headers=(), also=b"", source=None,
-                 receive_buffer=None, deadline=DEADLINE, deflate=None, **changed):
+                 receive_buffer=None, deadline=DEADLINE, deflate=None, tls=None, server_name="localhost",
+                 session=None, **changed):
         self.deadline = deadline
         self.compressed = 0  # messages that came compressed
         if deflate is not None:
@@ -596,6 +600,10 @@ class Client:
         self.pings = 0
         self.sock = open_socket(address, source, receive_buffer, deadline)
         try:
+            if tls:
+                self.sock = tls.wrap_socket(
+                    self.sock, server_hostname=server_name, session=session, suppress_ragged_eofs=False
+                )
             self.sock.sendall(request(path, headers=headers, **changed) + also)
             self._read_answer()
         except BaseException:

@@ -1,0 +1,82 @@
+/* The figures of TLS; see metrics.h. */
+#include "http/metrics.h"
+#include "net/listener.h"
+#include "net/server.h"
+#include "net/worker.h"
+#include "tls/context.h"
+
+#include <stdio.h>
+#include <time.h>
+
+struct tls_sums {
+    uint64_t done, resumed, truncated;
+    uint64_t failed[TLS_FAILURE_COUNT];
+};
+
+static struct tls_sums add_up(const struct server *server)
+{
+    struct tls_sums sums = {0};
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        const struct tls_figures *figures = &server->workers[i].streams.worker.figures;
+        sums.done += counter_read(&figures->done);
+        sums.resumed += counter_read(&figures->resumed);
+        sums.truncated += counter_read(&figures->truncated);
+        for (unsigned why = 0; why < TLS_FAILURE_COUNT; why++)
+            sums.failed[why] += counter_read(&figures->failed[why]);
+    }
+    return sums;
+}
+
+static void write_expiries(struct exposition *exposition, const char *address,
+                           struct tls_port *port, time_t now)
+{
+    struct tls_context *context = tls_port_context(port);
+    for (size_t i = 0; i < tls_context_count(context); i++) {
+        const int64_t left_s = tls_context_ends_s(context, i) - (int64_t)now;
+        exposition_real(exposition,
+                        LABELS({"address", address}, {"name", tls_context_title(context, i)}),
+                        (double)left_s);
+    }
+    tls_context_unref(context);
+}
+
+static void write_one(struct exposition *exposition, const char *name, const char *type,
+                      const char *help, uint64_t value)
+{
+    exposition_family(exposition, name, type, help);
+    exposition_number(exposition, NO_LABELS, value);
+}
+
+void metrics_write_tls(struct exposition *exposition, const struct server *server)
+{
+    static const char *const reasons[] = {
+#define REASON_LABEL(name, label) label,
+        TLS_FAILURES(REASON_LABEL)
+#undef REASON_LABEL
+    };
+    const struct tls_sums sums = add_up(server);
+    write_one(exposition, "toni_tls_handshakes_running", "gauge",
+              "TLS handshakes that have begun and are not over.",
+              atomic_load(&server->secure.handshakes));
+    write_one(exposition, "toni_tls_handshakes_total", "counter",
+              "TLS handshakes that were done, the resumed ones included.", sums.done);
+    write_one(exposition, "toni_tls_handshakes_resumed_total", "counter",
+              "Of these, those that took up an earlier session.", sums.resumed);
+    exposition_family(exposition, "toni_tls_handshakes_failed_total", "counter",
+                      "TLS handshakes that failed, by reason.");
+    for (unsigned why = 0; why < TLS_FAILURE_COUNT; why++)
+        exposition_number(exposition, LABELS({"reason", reasons[why]}), sums.failed[why]);
+    write_one(exposition, "toni_tls_truncated_total", "counter",
+              "Connections over TLS whose peer ended TCP without close_notify.", sums.truncated);
+    write_one(exposition, "toni_tls_unsent_bytes", "gauge",
+              "Ciphertext that waits for sockets that don't take it; see tls_unsent_bytes.",
+              atomic_load(&server->secure.kept));
+    exposition_family(exposition, "toni_tls_certificate_expiry_seconds", "gauge",
+                      "Seconds until a certificate, or one of its chain, expires, by address and "
+                      "the certificate's first name.");
+    const time_t now = time(NULL);
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (server->ports[i].is_tls)
+            write_expiries(exposition, server->listeners[i].name, &server->ports[i].tls, now);
+    }
+}

@@ -1,0 +1,121 @@
+"""Clients' certificates on `listen.websocket`: asked for, demanded, and what guards and gateways see of them."""
+
+import os
+import ssl
+import time
+import unittest
+
+from tls_material import Authority, fingerprint
+from toni_host import DEADLINE, Client, Host, Refused, both, configuration, gateway, main, metrics
+
+CERTIFICATE = gateway("certificate", "certificate_gateway.so", "/certificate")
+
+
+@both
+class Certificates(unittest.TestCase):
+    workers = 1
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.host = Host("")
+        folder = os.path.join(cls.host.folder, "tls")
+        cls.ca = Authority(folder)
+        cls.stranger = Authority(os.path.join(cls.host.folder, "stranger"), "Another CA")
+        own = dict(cls.ca.issue("localhost", "DNS:localhost"), client_authorities=cls.ca.path)
+
+        def address(clients):
+            return {"address": "127.0.0.1:0", "tls": dict(own, client_certificates=clients)}
+
+        listen = [address("optional"), address("required")]
+        with open(cls.host.conf, "w", encoding="utf-8") as out:
+            out.write(configuration((CERTIFICATE,), cls.workers, None, listen, admin="127.0.0.1:0"))
+        cls.host.start()
+        cls.optional, cls.required = cls.host.addresses
+        cls.alice = cls.ca.issue(
+            "alice", "DNS:alice.example,email:alice@example.org,URI:urn:alice,IP:192.0.2.1", subject="/O=Example/CN=Alice Ä"
+        )
+        cls.mallory = cls.stranger.issue("mallory", "DNS:alice.example", subject="/O=Example/CN=Alice")
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.host.stop()
+        finally:
+            cls.host.kill()
+            super().tearDownClass()
+
+    def client(self, address, pair=None, path="/certificate", **how):
+        client = Client(address, path, tls=self.ca.context(pair, how.pop("version", None)), **how)
+        self.addCleanup(client.sock.close)
+        return client
+
+    def sees_alice(self, client):
+        subject, digest, *names = client.read().split("|")
+        self.assertEqual(digest, fingerprint(self.alice["certificate"]))
+        self.assertEqual(subject, "CN=Alice Ä,O=Example")
+        self.assertEqual(names, ["DNS:alice.example", "email:alice@example.org", "URI:urn:alice", "IP:192.0.2.1"])
+
+    def test_who_shows_one_is_known_by_it(self):
+        for address in (self.optional, self.required):
+            for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+                client = self.client(address, self.alice, version=version)
+                self.sees_alice(client)
+                client.send("again")
+                self.sees_alice(client)
+
+    def test_a_guard_may_ask_for_one(self):
+        self.sees_alice(self.client(self.optional, self.alice, "/certificate?needed=yes"))
+        with self.assertRaises(Refused) as refused:
+            self.client(self.optional, None, "/certificate?needed=yes")
+        self.assertEqual(refused.exception.response.status, 401)
+
+    def test_who_shows_none_is_served_where_it_is_optional(self):
+        self.client(self.optional).expect("none")
+
+    def refused(self, address, pair):
+        def counted():
+            return metrics(self.host)['toni_tls_handshakes_failed_total{reason="certificate"}']
+
+        before = counted()
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            self.client(address, pair)
+        end = time.monotonic() + DEADLINE
+        while counted() != before + 1:
+            self.assertLess(time.monotonic(), end, "it was not counted")
+            time.sleep(0.01)
+
+    def test_who_shows_none_is_refused_where_it_is_required(self):
+        self.refused(self.required, None)
+
+    def test_one_of_another_authority_is_refused(self):
+        self.refused(self.required, self.mallory)
+        self.refused(self.optional, self.mallory)
+
+    def test_one_that_has_expired_is_refused(self):
+        old = self.ca.issue("old", expired=True)
+        self.refused(self.required, old)
+        self.refused(self.optional, old)
+
+    def test_a_resumed_session_knows_it_still(self):
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = self.ca.context(self.alice, version)
+            first = Client(self.required, "/certificate", tls=context)
+            self.addCleanup(first.sock.close)
+            self.sees_alice(first)
+            again = Client(self.required, "/certificate", tls=context, session=first.sock.session)
+            self.addCleanup(again.sock.close)
+            self.assertTrue(again.sock.session_reused)
+            self.sees_alice(again)
+
+    def test_a_session_without_one_is_not_resumed_where_it_is_required(self):
+        context = self.ca.context()
+        first = Client(self.optional, "/certificate", tls=context)
+        self.addCleanup(first.sock.close)
+        first.expect("none")
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            Client(self.required, "/certificate", tls=context, session=first.sock.session)
+
+
+if __name__ == "__main__":
+    main()
