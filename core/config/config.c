@@ -15,7 +15,8 @@
 
 static const char *const top_keys[] = {"listen",      "hosts",  "origins", "control", "workers",
                                        "plugin_path", "limits", "modules", "user",    "group"};
-static const char *const listen_keys[] = {"websocket", "http", "page", "admin", "admin_token"};
+static const char *const listen_keys[] = {
+    "websocket", "http", "page", "admin", "admin_token", "trusted_proxies", "proxy_header"};
 
 /* --- listen */
 
@@ -136,6 +137,8 @@ static int read_listen(struct config *config, const struct section *top)
     } else if (read_addresses(config, &config->websocket, websocket, top->faults) != 0) {
         return -1;
     }
+    if (config_proxies_read(&listen, &config->proxies) != 0)
+        return -1;
     const struct value *page = section_get(&listen, "page", VALUE_BOOL);
     config->page = !page || value_bool(page);
     const struct value *http = value_get(group, "http");
@@ -265,6 +268,7 @@ void gateways_conf_destroy(struct config *config)
     free(config->websocket.addresses);
     free(config->http.addresses);
     free(config->admin.addresses);
+    config_proxies_finish(&config->proxies);
     access_list_finish(&config->hosts);
     access_list_finish(&config->origins);
     config_control_finish(&config->control);

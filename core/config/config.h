@@ -8,6 +8,7 @@
 #include "config/fault.h"
 #include "config/listen_address.h"
 #include "config/name.h"
+#include "config/proxies.h"
 #include "config/run_as.h"
 #include "rooms/limits.h"
 
@@ -68,6 +69,7 @@ struct config {
     struct address_list http;        /* maybe none */
     struct address_list admin;       /* maybe none */
     const struct value *admin_token; /* the path of its file, a string; NULL: none */
+    struct config_proxies proxies;   /* in front of the first two */
     bool page;                       /* whether the first page for people is served there */
     struct access_list hosts;        /* names that the host goes by, beside those that it knows */
     struct access_list origins;      /* of pages that may open a WebSocket */

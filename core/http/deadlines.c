@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "http/cut.h"
+#include "net/peer.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -96,8 +97,10 @@ static void end(struct http_connection *connection)
 
 struct http_connection *http_deadlines_add(struct http_deadlines *deadlines, struct places *places,
                                            struct http_load *load, int fd,
-                                           const struct sockaddr_storage *peer)
+                                           const struct sockaddr_storage *peer, enum proxy_way way)
 {
+    struct sockaddr_storage nobody; /* a proxy's connection serves many */
+    peer_of_unix(&nobody);
     struct http_connection *connection = malloc(sizeof *connection);
     if (!connection)
         return NULL;
@@ -105,11 +108,12 @@ struct http_connection *http_deadlines_add(struct http_deadlines *deadlines, str
         .places = places,
         .load = load,
         .fd = fd,
+        .proxy_way = way,
         .inode = inode_of(fd),
         .phase = HTTP_WAITING,
         .due_ms = clock_now_ms() + deadlines->limit_ms,
     };
-    if (places_take(places, &connection->place, fd, peer))
+    if (places_take(places, &connection->place, fd, way == PROXY_NONE ? peer : &nobody))
         goto fail;
     pthread_mutex_lock(&deadlines->mutex);
     int failed = hash_table_insert(&deadlines->handed_over, &connection->node, hash_of(fd));

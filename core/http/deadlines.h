@@ -8,6 +8,7 @@
 #define HTTP_DEADLINES_H
 
 #include "base/hash_table.h"
+#include "config/proxies.h"
 #include "net/places.h"
 
 #include <pthread.h>
@@ -39,7 +40,8 @@ struct http_connection {
     struct place place;
     struct http_load *load;
     int fd;
-    uint64_t inode; /* of the socket: tells it from another with the same number */
+    enum proxy_way proxy_way; /* that its heads are to be asked for; else PROXY_NONE */
+    uint64_t inode;           /* of the socket: tells it from another with the same number */
     enum http_phase phase;
     bool is_started;                /* its thread has it */
     bool has_asked;                 /* its first request has begun; its own thread's, as the next */
@@ -84,10 +86,11 @@ void http_deadlines_finish(struct http_deadlines *deadlines);
  * @param load    Of the thread: it is one connection more.
  * @param fd      Must not be closed before http_deadlines_remove.
  * @param peer    Whose it is.
+ * @param way     How its heads may name other addresses; PROXY_NONE: they can't.
  * @return The connection, waiting for its first request; NULL on no memory. */
 struct http_connection *http_deadlines_add(struct http_deadlines *deadlines, struct places *places,
                                            struct http_load *load, int fd,
-                                           const struct sockaddr_storage *peer);
+                                           const struct sockaddr_storage *peer, enum proxy_way way);
 
 /** A thread has taken a socket that it was handed: from now on it may be shut down.
  * @return The connection. NULL: there is none with this descriptor. */

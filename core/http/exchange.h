@@ -40,9 +40,9 @@ struct toni_exchange {
     const char *method;               /* NULL until the head is whole; never "HEAD" */
     bool is_asterisk;                 /* `OPTIONS *`: about the server as a whole */
     bool path_is_bad;
-    bool is_answered; /* the answer is libmicrohttpd's already */
-    bool is_last;     /* of its connection, which is closed after the answer */
-    char address[INET6_ADDRSTRLEN];
+    bool is_answered;               /* the answer is libmicrohttpd's already */
+    bool is_last;                   /* of its connection, which is closed after the answer */
+    char address[INET6_ADDRSTRLEN]; /* the client's, once the head is whole; till then the peer's */
     struct buffer body;
     size_t charged; /* bytes of it that count for all bodies together */
 

@@ -2,6 +2,7 @@
 #include "http/listener.h"
 
 #include "base/log_limit.h"
+#include "net/access.h"
 
 #include <microhttpd.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ int http_listener_open(struct http_listener *listener, const struct listen_addre
 
 uint64_t http_listener_count(const struct http_listener *listener)
 {
-    uint64_t count = 0;
+    uint64_t count = proxy_reading_count(&listener->proxied);
     for (unsigned i = 0; i < listener->thread_count; i++)
         count += atomic_load(&listener->threads[i].load.connections);
     return count;
@@ -64,12 +65,12 @@ static void count_newcomer(const struct http_listener *listener, int more)
         atomic_fetch_add(listener->newcomers, (uint_fast64_t)(int64_t)more);
 }
 
-static void on_accepted(void *data, int fd, const struct sockaddr_storage *peer, socklen_t length)
+static void deal(struct http_listener *listener, int fd, const struct sockaddr_storage *peer,
+                 socklen_t length, enum proxy_way way)
 {
-    struct http_listener *listener = data;
     struct http_thread *thread = least_busy(listener);
     struct http_connection *connection =
-        http_deadlines_add(listener->deadlines, &listener->places, &thread->load, fd, peer);
+        http_deadlines_add(listener->deadlines, &listener->places, &thread->load, fd, peer, way);
     if (!connection) {
         log_limited(LOG_LEVEL_ERROR, "an HTTP connection was refused: out of memory");
         close(fd);
@@ -83,6 +84,33 @@ static void on_accepted(void *data, int fd, const struct sockaddr_storage *peer,
         http_deadlines_remove(listener->deadlines, connection);
     }
     places_make_room(&listener->places, http_listener_count(listener));
+}
+
+/* Its PROXY header has been read: it is as if that client had connected. */
+static void on_named(void *data, int fd, const struct sockaddr_storage *client, socklen_t length)
+{
+    deal(data, fd, client, length, PROXY_NONE);
+}
+
+/* Until then it was a newcomer in its own right. */
+static void on_naming_over(void *data)
+{
+    const struct http_listener *listener = data;
+    if (listener->over)
+        listener->over(listener->over_data);
+}
+
+static void on_accepted(void *data, int fd, const struct sockaddr_storage *peer, socklen_t length)
+{
+    struct http_listener *listener = data;
+    const enum proxy_way way =
+        listener->access ? access_proxy_way(listener->access, peer) : PROXY_NONE;
+    if (way != PROXY_BY_PROTOCOL) {
+        deal(listener, fd, peer, length, way);
+        return;
+    }
+    count_newcomer(listener, 1);
+    proxy_reading_take(&listener->proxied, listener, fd, peer, length);
 }
 
 /* --- Starting and stopping */
@@ -103,6 +131,9 @@ int http_listener_start(struct http_listener *listener, uv_loop_t *loop, unsigne
         if (!thread->daemon)
             return report(listener, "a thread can't be started");
     }
+    if (listener->access)
+        proxy_reading_open(&listener->proxied, loop, listener->handshake_ms, on_named,
+                           on_naming_over);
     int error = listener_start(&listener->socket, loop, on_accepted, has_room, listener);
     return error ? report(listener, uv_strerror(error)) : 0;
 }
@@ -114,6 +145,7 @@ bool http_listener_is_started(const struct http_listener *listener)
 
 void http_listener_close(struct http_listener *listener)
 {
+    proxy_reading_close(&listener->proxied);
     for (unsigned i = 0; i < listener->thread_count; i++)
         MHD_stop_daemon(listener->threads[i].daemon);
     listener_close(&listener->socket);

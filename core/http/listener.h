@@ -7,11 +7,13 @@
 #include "http/deadlines.h"
 #include "net/listener.h"
 #include "net/places.h"
+#include "net/proxy_reading.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
 
 struct MHD_Daemon;
+struct access;
 
 /* A service that blocks makes one of them wait, and what came in on it. */
 #define HTTP_THREADS_MAX 4
@@ -31,6 +33,11 @@ struct http_listener {
     struct http_thread threads[HTTP_THREADS_MAX];
     unsigned thread_count;
     atomic_uint_fast64_t *newcomers; /* one more for each connection; NULL: nobody counts them */
+    struct access *access;           /* borrowed: says which peers are proxies; NULL: none is */
+    struct proxy_reading proxied;
+    uint64_t handshake_ms;    /* for PROXY headers */
+    proxy_reading_over *over; /* a newcomer has gone without a request, or is counted elsewhere */
+    void *over_data;
 };
 
 /** Binds; starts nothing.

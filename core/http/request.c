@@ -5,6 +5,7 @@
 #include "base/log_limit.h"
 #include "http/cut.h"
 #include "http/exchange.h"
+#include "http/forwarding.h"
 #include "http/framing.h"
 #include "http/host.h"
 #include "http/keeping.h"
@@ -269,7 +270,7 @@ static enum MHD_Result take_head(struct http_server *server, toni_exchange *exch
         return cut(server, exchange, 431, "431 Request Header Fields Too Large", "",
                    "The head of the request is too large.\n");
     }
-    if (judge_framing(exchange, version))
+    if (judge_framing(exchange, version) && http_forwarding_read(server->access, exchange))
         judge_head(server, exchange, method);
     if (has_body(exchange) ? exchange->answer.status == 0
                            : !field(exchange, MHD_HTTP_HEADER_EXPECT))
@@ -332,6 +333,12 @@ static void count_down(struct http_server *server, atomic_uint_fast64_t *count)
 {
     if (atomic_fetch_sub(count, 1) == 1 && atomic_load(&server->draining))
         uv_async_send(server->drained);
+}
+
+void http_newcomer_over(void *data)
+{
+    struct http_server *server = data;
+    count_down(server, &server->newcomers);
 }
 
 /* It is waited for until its first request has begun, or it is gone. */

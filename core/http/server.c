@@ -58,6 +58,10 @@ int http_server_bind(struct http_server *server, const struct address_list *addr
                                server->limits.http_connections, &server->deadlines))
             return -1;
         listener->newcomers = &server->newcomers;
+        listener->access = server->access;
+        listener->handshake_ms = server->limits.handshake_ms;
+        listener->over = http_newcomer_over;
+        listener->over_data = server;
         server->listener_count = i + 1;
     }
     return 0;
@@ -180,8 +184,10 @@ void http_server_drain(struct http_server *server)
     if (atomic_exchange(&server->draining, true))
         return;
     kept_end_streams(&server->slots->kept);
-    for (size_t i = 0; i < server->listener_count; i++)
+    for (size_t i = 0; i < server->listener_count; i++) {
         listener_close(&server->listeners[i].socket);
+        proxy_reading_close(&server->listeners[i].proxied);
+    }
 }
 
 void http_server_leave(struct http_server *server)

@@ -1,6 +1,7 @@
 /* Who may ask; see access.h. */
 #include "net/access.h"
 
+#include "net/peer.h"
 #include "ws/web_name.h"
 
 #include <pthread.h>
@@ -115,4 +116,47 @@ bool access_allows_origin(struct access *access, const char *gateway, toni_str o
                           is_ours(config, host, local, &name) && web_name_equal(page, name));
     gateways_conf_destroy(config);
     return is_fine;
+}
+
+/* --- Proxies */
+
+enum proxy_way access_proxy_way(struct access *access, const struct sockaddr_storage *peer)
+{
+    toni_ip address;
+    struct config *config = take_rules(access);
+    const struct config_proxies *proxies = &config->proxies;
+    const bool is_trusted = peer_ip(peer, &address)
+                                ? trusted_proxies_have(&proxies->trusted, &address)
+                                : proxies->trusted.has_unix;
+    const enum proxy_way way = is_trusted ? proxies->way : PROXY_NONE;
+    gateways_conf_destroy(config);
+    return way;
+}
+
+const char *proxy_field_name(enum proxy_way way)
+{
+    return way == PROXY_BY_FIELD ? "Forwarded" : "X-Forwarded-For";
+}
+
+void access_begin_forwarded(struct access *access, enum proxy_way way,
+                            struct forwarded_reading *reading)
+{
+    *reading = (struct forwarded_reading){.config = take_rules(access), .way = way};
+    forwarded_begin(&reading->forwarded, &reading->config->proxies.trusted);
+}
+
+void access_take_forwarded(struct forwarded_reading *reading, toni_str value)
+{
+    if (reading->is_bad)
+        return;
+    if (reading->way == PROXY_BY_FIELD)
+        reading->is_bad = forwarded_take_elements(&reading->forwarded, value) != 0;
+    else
+        forwarded_take_list(&reading->forwarded, value);
+}
+
+int access_end_forwarded(struct forwarded_reading *reading, toni_ip *client)
+{
+    gateways_conf_destroy(reading->config);
+    return reading->is_bad ? -1 : forwarded_end(&reading->forwarded, client);
 }

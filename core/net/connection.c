@@ -23,10 +23,12 @@ void connection_look_within(struct connection *connection, uint64_t delay_ms)
 /* --- Making */
 
 struct connection *connection_create(struct worker *worker, int fd, const char *address,
-                                     struct place *place, const struct stream_owner *owner)
+                                     struct place *place, enum proxy_way way,
+                                     const struct stream_owner *owner)
 {
     const size_t length = strnlen(address, INET6_ADDRSTRLEN - 1);
-    const size_t size = offsetof(struct connection, address) + length + 1;
+    const size_t room = way == PROXY_NONE ? length + 1 : INET6_ADDRSTRLEN;
+    const size_t size = offsetof(struct connection, address) + room;
     struct connection *connection =
         calloc(1, size > sizeof *connection ? size : sizeof *connection);
     if (!connection)
@@ -37,6 +39,7 @@ struct connection *connection_create(struct worker *worker, int fd, const char *
     }
     connection->served.worker = worker;
     connection->place = place;
+    connection->proxy_way = (uint8_t)way;
     connection->end_cause = END_CAUSE_COUNT;
     memcpy(connection->address, address, length);
     connection->next = worker->connections;

@@ -6,6 +6,7 @@
 #ifndef NET_CONNECTION_H
 #define NET_CONNECTION_H
 
+#include "config/proxies.h"
 #include "net/drain.h"
 #include "net/gateway.h"
 #include "net/rate.h"
@@ -53,6 +54,7 @@ struct connection {
     uint16_t end_code;
     uint8_t end_cause;    /* enum end_cause; END_CAUSE_COUNT: not known yet */
     uint8_t state;        /* enum connection_state */
+    uint8_t proxy_way;    /* enum proxy_way: that its head is to be asked for; else PROXY_NONE */
     uint8_t read_shift;   /* WORKER_READ_MAX, shifted right by so much, is read at once */
     bool is_admitted;     /* counted in the server's admission */
     bool is_pinged;       /* and nothing came since */
@@ -63,15 +65,17 @@ struct connection {
     bool is_relieved;     /* its gateway is to be told so; see relieved.h */
     bool peer_has_closed; /* it has sent a close frame */
     bool peer_has_ended;  /* it has shut its side of TCP */
-    char address[];       /* most are much shorter than the longest */
+    char address[];       /* the client's; most are much shorter than the longest */
 };
 
 /** @param fd     Becomes the connection's if it is made.
  * @param place  The same; allocated.
+ * @param way    How its head may name another address; PROXY_NONE: it can't.
  * @param owner  What its stream tells.
  * @return A connection on the worker's list, before its handshake; NULL on no memory. */
 struct connection *connection_create(struct worker *worker, int fd, const char *address,
-                                     struct place *place, const struct stream_owner *owner);
+                                     struct place *place, enum proxy_way way,
+                                     const struct stream_owner *owner);
 
 /** Takes it off the worker's list, and out of all counts. More than once is fine. */
 void connection_unlink(struct connection *connection);

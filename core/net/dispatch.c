@@ -9,6 +9,7 @@
 #include "net/opening.h"
 #include "net/outbound.h"
 #include "net/pausing.h"
+#include "net/peer.h"
 #include "net/receiving.h"
 #include "net/relieved.h"
 #include "net/server_data.h"
@@ -101,10 +102,12 @@ static void closed(struct stream *stream)
 static const struct stream_owner owner = {.ready = ready, .closed = closed};
 
 int dispatch_adopt(struct worker *worker, int fd, const char *address, struct place *place,
-                   struct tls_port *tls)
+                   const struct approach *approach)
 {
     struct places *places = &worker->server->places;
-    struct connection *connection = connection_create(worker, fd, address, place, &owner);
+    struct tls_port *tls = approach->tls;
+    struct connection *connection =
+        connection_create(worker, fd, address, place, approach->way, &owner);
     if (connection && tls && stream_secure(&connection->stream, &worker->streams, tls)) {
         connection_abort(connection, END_BY_FAULT);
         return 0;

@@ -8,16 +8,16 @@ struct connection;
 struct drain;
 struct drain_node;
 struct place;
-struct tls_port;
+struct approach;
 struct worker;
 
 /** Takes over an accepted socket.
  * @param fd     The worker's from now on, whatever is returned.
  * @param place  Its place of the server's, allocated; the connection's from now on, likewise.
- * @param tls    Of the listener; NULL: it is plain.
+ * @param approach  How it begins; borrowed for the call.
  * @return 0, or -1. */
 int dispatch_adopt(struct worker *worker, int fd, const char *address, struct place *place,
-                   struct tls_port *tls);
+                   const struct approach *approach);
 
 /** Goes on with what was kept of connections that were paused or set aside, for no longer than
  * TURN_ASIDE_NS, and each once. In every turn. */

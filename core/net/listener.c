@@ -5,7 +5,6 @@
 #include "net/loop.h"
 #include "net/unix_socket.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -204,16 +203,6 @@ static void pause_accepting(struct listener *listener, const char *why, uint64_t
 static bool is_out_of_descriptors(int error)
 {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
-void listener_peer_text(const struct sockaddr_storage *peer, char text[INET6_ADDRSTRLEN])
-{
-    text[0] = '\0';
-    if (peer->ss_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->sin_addr, text, INET6_ADDRSTRLEN);
-    else if (peer->ss_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)peer)->sin6_addr, text,
-                  INET6_ADDRSTRLEN);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)

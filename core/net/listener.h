@@ -62,9 +62,6 @@ void listener_describe(int fd, char name[LISTENER_NAME_SIZE]);
 /** @return The port that is really bound; 0 of a Unix socket. */
 uint16_t listener_port(const struct listener *listener);
 
-/** Writes a client's address without its port; nothing of a Unix socket. */
-void listener_peer_text(const struct sockaddr_storage *peer, char text[INET6_ADDRSTRLEN]);
-
 /** Begins to accept. @return 0, or a libuv error. */
 int listener_start(struct listener *listener, uv_loop_t *loop, listener_accepted *accepted,
                    listener_has_room *has_room, void *data);

@@ -7,6 +7,7 @@
 #include "net/access.h"
 #include "net/closing.h"
 #include "net/ending.h"
+#include "net/forwarding.h"
 #include "net/guarding.h"
 #include "net/opening_state.h"
 #include "net/outbound.h"
@@ -329,7 +330,9 @@ static void decide(struct connection *connection)
 {
     const char *why;
     connection->opening->phase = OPENING_DECIDING;
-    enum refusal refusal = judge(connection, &why);
+    enum refusal refusal = forwarding_read(connection, &why);
+    if (refusal == REFUSAL_NONE)
+        refusal = judge(connection, &why);
     if (refusal != REFUSAL_NONE || guarding_ask(connection, &refusal, opening_decided))
         opening_decided(connection, refusal, why);
 }

@@ -4,7 +4,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "instance/guard_ticket.h"
+#include "net/access.h"
 #include "net/listener.h"
+#include "net/peer.h"
+#include "net/proxy_reading.h"
 #include "net/worker_thread.h"
 
 #include <netinet/in.h>
@@ -139,7 +142,7 @@ int server_start(struct server *server)
 
 static uint64_t count_sockets(const struct server *server)
 {
-    uint64_t sockets = 0;
+    uint64_t sockets = proxy_reading_count(&server->proxied);
     for (uint32_t i = 0; i < server->worker_count; i++)
         sockets += worker_load(&server->workers[i]);
     return sockets;
@@ -154,20 +157,45 @@ static void set_options(int fd)
 }
 
 /* Each connection goes to the worker that has the fewest. */
-static void on_accepted(void *data, int fd, const struct sockaddr_storage *peer, socklen_t length)
+static void deal(struct server_port *port, int fd, const struct sockaddr_storage *peer,
+                 enum proxy_way way)
 {
-    struct server_port *port = data;
     struct server *server = port->server;
-    (void)length;
+    const struct approach approach = {.tls = port->is_tls ? &port->tls : NULL, .way = way};
     struct worker *least = &server->workers[0];
     for (uint32_t i = 1; i < server->worker_count; i++) {
         if (worker_load(&server->workers[i]) < worker_load(least))
             least = &server->workers[i];
     }
+    worker_adopt(least, fd, peer, &approach);
+    places_make_room(&server->places, count_sockets(server));
+}
+
+/* Its PROXY header has been read: it is as if that client had connected. */
+static void on_named(void *data, int fd, const struct sockaddr_storage *client, socklen_t length)
+{
+    (void)length;
+    deal(data, fd, client, PROXY_NONE);
+}
+
+static void on_naming_over(void *data)
+{
+    const struct server_port *port = data;
+    if (atomic_load(&port->server->draining))
+        uv_async_send(port->server->drained);
+}
+
+static void on_accepted(void *data, int fd, const struct sockaddr_storage *peer, socklen_t length)
+{
+    struct server_port *port = data;
+    struct server *server = port->server;
+    const enum proxy_way way = access_proxy_way(server->access, peer);
     if (peer->ss_family != AF_UNIX)
         set_options(fd);
-    worker_adopt(least, fd, peer, port->is_tls ? &port->tls : NULL);
-    places_make_room(&server->places, count_sockets(server));
+    if (way == PROXY_BY_PROTOCOL)
+        proxy_reading_take(&server->proxied, port, fd, peer, length);
+    else
+        deal(port, fd, peer, way);
 }
 
 static bool has_room(void *data)
@@ -178,6 +206,8 @@ static bool has_room(void *data)
 
 int server_accept(struct server *server, uv_loop_t *loop)
 {
+    proxy_reading_open(&server->proxied, loop, server->limits.handshake_ms, on_named,
+                       on_naming_over);
     for (size_t i = 0; i < server->listener_count; i++) {
         int error =
             listener_start(&server->listeners[i], loop, on_accepted, has_room, &server->ports[i]);
@@ -198,6 +228,7 @@ int server_accept(struct server *server, uv_loop_t *loop)
 void server_drain(struct server *server)
 {
     close_listeners(server);
+    proxy_reading_close(&server->proxied);
     atomic_store(&server->refusing, true);
     atomic_store(&server->draining, true);
     for (uint32_t i = 0; i < server->started; i++)
@@ -257,6 +288,7 @@ int server_stop(struct server *server)
 {
     int result = 0;
     close_listeners(server);
+    proxy_reading_close(&server->proxied);
     trim_close(&server->trim);
     atomic_store(&server->refusing, true);
     atomic_store(&server->draining, true);

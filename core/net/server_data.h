@@ -6,6 +6,7 @@
 #include "instance/slot.h"
 #include "net/admission.h"
 #include "net/places.h"
+#include "net/proxy_reading.h"
 #include "net/secure.h"
 #include "net/trim.h"
 #include "rooms/connections.h"
@@ -21,7 +22,6 @@ struct guard_tickets;
 /** Sockets beyond limits.connections: of those that are in their handshake, or get a refusal. */
 #define SERVER_HANDSHAKES_MAX 1024
 
-struct listener;
 struct server;
 struct worker;
 
@@ -46,6 +46,7 @@ struct server {
     uint64_t staggered_ms;        /* that the workers take to tell their clients; see drain.h */
     uv_async_t *drained;          /* sent while draining, when server_is_drained may have changed */
     struct trim trim;             /* of the main loop */
+    struct proxy_reading proxied; /* the same: sockets of proxies before their PROXY header */
     struct worker *workers;
     uint32_t worker_count;
     uint32_t started;         /* workers with a thread */

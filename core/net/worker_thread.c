@@ -7,6 +7,7 @@
 #include "net/dispatch.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "net/peer.h"
 #include "net/receiving.h"
 #include "net/relieved.h"
 #include "net/server_data.h"
@@ -191,7 +192,7 @@ void worker_join(struct worker *worker)
 struct adoption {
     struct worker *worker;
     struct place *place;
-    struct tls_port *tls;
+    struct approach approach;
     int fd;
     char address[INET6_ADDRSTRLEN];
 };
@@ -200,32 +201,41 @@ static void adopt(void *data)
 {
     struct adoption *adoption = data;
     struct worker *worker = adoption->worker;
-    if (dispatch_adopt(worker, adoption->fd, adoption->address, adoption->place, adoption->tls)) {
+    if (dispatch_adopt(worker, adoption->fd, adoption->address, adoption->place,
+                       &adoption->approach)) {
         log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory");
         worker_release(worker);
     }
     free(adoption);
 }
 
+/* Before its head is read a proxy's connection is that of nobody in particular: all of them
+ * together must not count as one address. */
 static struct adoption *make_adoption(struct worker *worker, int fd,
-                                      const struct sockaddr_storage *peer, struct tls_port *tls)
+                                      const struct sockaddr_storage *peer,
+                                      const struct approach *approach)
 {
+    struct sockaddr_storage nobody;
+    peer_of_unix(&nobody);
     struct adoption *adoption = malloc(sizeof *adoption);
     struct place *place = malloc(sizeof *place);
-    if (!adoption || !place || places_take(&worker->server->places, place, fd, peer)) {
+    if (!adoption || !place ||
+        places_take(&worker->server->places, place, fd,
+                    approach->way == PROXY_NONE ? peer : &nobody)) {
         free(place);
         free(adoption);
         return NULL;
     }
-    *adoption = (struct adoption){.worker = worker, .place = place, .tls = tls, .fd = fd};
-    listener_peer_text(peer, adoption->address);
+    *adoption =
+        (struct adoption){.worker = worker, .place = place, .approach = *approach, .fd = fd};
+    peer_text(peer, adoption->address);
     return adoption;
 }
 
 void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *peer,
-                  struct tls_port *tls)
+                  const struct approach *approach)
 {
-    struct adoption *adoption = make_adoption(worker, fd, peer, tls);
+    struct adoption *adoption = make_adoption(worker, fd, peer, approach);
     if (adoption) {
         atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
         if (!lane_post_call(worker->lane, adopt, adoption))

@@ -7,6 +7,8 @@
 
 #include <sys/socket.h>
 
+struct approach;
+
 /** Makes the loop and the lane; starts no thread. @return 0, or -1. */
 int worker_init(struct worker *worker, struct server *server, struct lane *lane, uint32_t index);
 
@@ -26,9 +28,10 @@ void worker_join(struct worker *worker);
 /** Hands over an accepted socket, which gets a place of the server's.
  * @param fd    The worker's from now on.
  * @param peer  Whose it is.
- * @param tls   Of the listener; outlives the worker. NULL: it is plain. @thread Any. */
+ * @param approach  How it begins; copied, but what it points to outlives the worker. @thread Any.
+ */
 void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *peer,
-                  struct tls_port *tls);
+                  const struct approach *approach);
 
 /** Tells all clients 1001. Once. @thread Any. */
 void worker_drain(struct worker *worker);

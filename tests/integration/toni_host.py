@@ -108,12 +108,13 @@ ANNOUNCE = gateway("announce", "announce_gateway.so", "/announce")
 
 def configuration(
     gateways, workers=1, limits=None, listen="127.0.0.1:0", plugin_path=None, http=None, admin=None,
-    page=None, admin_token=None, **top,
+    page=None, admin_token=None, trusted_proxies=None, proxy_header=None, **top,
 ):
     """A whole gateways.conf. The gateways that come along are found without being named in
     plugin_path, since the program searches its own folder. top: further keys of the file."""
     where = {"websocket": listen, "http": http, "page": page, "admin": admin,
-             "admin_token": admin_token}
+             "admin_token": admin_token, "trusted_proxies": trusted_proxies,
+             "proxy_header": proxy_header}
     lines = [
         "listen = %s;" % value_text({key: value for key, value in where.items() if value is not None}),
         "workers = %d;" % workers,

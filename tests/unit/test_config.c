@@ -835,6 +835,66 @@ START_TEST(bad_hosts_and_origins)
 }
 END_TEST
 
+#define PROXIES(text) "listen = { websocket = \"127.0.0.1:9000\"; " text " };\n" MODULES
+#define BAD_PROXIES(text, ...) read_bad(PROXIES(text), 1, WORDS(__VA_ARGS__))
+#define BY_LIST " proxy_header = \"x-forwarded-for\";"
+
+START_TEST(proxies)
+{
+    const struct config *good = read_good(LISTEN MODULES);
+    ck_assert_int_eq(good->proxies.way, PROXY_NONE);
+    ck_assert_uint_eq(good->proxies.trusted.count, 0);
+    good =
+        read_good(PROXIES("trusted_proxies = [ \"10.0.0.0/8\", \"::1/128\", \"unix\" ];" BY_LIST));
+    ck_assert_int_eq(good->proxies.way, PROXY_BY_LIST);
+    ck_assert_uint_eq(good->proxies.trusted.count, 2);
+    ck_assert(good->proxies.trusted.has_unix);
+    good = read_good(PROXIES("trusted_proxies = [ ]; proxy_header = \"forwarded\";"));
+    ck_assert_int_eq(good->proxies.way, PROXY_BY_FIELD);
+    good = read_good(
+        PROXIES("trusted_proxies = ( \"192.0.2.1\" ); proxy_header = \"proxy-protocol\";"));
+    ck_assert_int_eq(good->proxies.way, PROXY_BY_PROTOCOL);
+    ck_assert_uint_eq(good->proxies.trusted.networks[0].bits, 32);
+}
+END_TEST
+
+/* "a0", and behind it so many of the kind. */
+static char *many_networks(unsigned count)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    ck_assert_ptr_nonnull(out);
+    fputs("listen = { websocket = \"127.0.0.1:9000\"; trusted_proxies = [ \"unix\"", out);
+    for (unsigned i = 1; i < count; i++)
+        fprintf(out, ", \"10.0.%u.%u\"", i / 256, i % 256);
+    fputs(" ];" BY_LIST " };\n" MODULES, out);
+    fclose(out);
+    return text;
+}
+
+START_TEST(bad_proxies)
+{
+    BAD_PROXIES("trusted_proxies = [ \"10.0.0.1/8\" ];" BY_LIST, "`10.0.0.1/8`", "prefix", "/32");
+    BAD_PROXIES("trusted_proxies = [ \"10.0.0.0/33\" ];" BY_LIST, "`10.0.0.0/33`", "0 to 32");
+    BAD_PROXIES("trusted_proxies = [ \"proxy.example\" ];" BY_LIST, "`proxy.example`",
+                "names are not looked up");
+    BAD_PROXIES("trusted_proxies = [ \"unix:/run/x\" ];" BY_LIST, "`unix:/run/x`");
+    BAD_PROXIES("trusted_proxies = [ 1 ];" BY_LIST, "`trusted_proxies`", "an integer", "strings");
+    BAD_PROXIES("trusted_proxies = \"10.0.0.0/8\";" BY_LIST, "a string", "a list");
+    BAD_PROXIES("trusted_proxies = [ \"10.0.0.0/8\" ];", "no `proxy_header`", "proxy-protocol");
+    BAD_PROXIES("proxy_header = \"forwarded\";", "no `trusted_proxies`");
+    BAD_PROXIES("trusted_proxies = [ ]; proxy_header = \"x-real-ip\";", "`x-real-ip`", "expected");
+    BAD_PROXIES("trusted_proxies = [ ]; proxy_header = 1;", "`proxy_header`", "an integer");
+    char *text = many_networks(257);
+    read_bad(text, 1, WORDS("257", "at most 256"));
+    free(text);
+    text = many_networks(256);
+    ck_assert_uint_eq(read_good(text)->proxies.trusted.count, 255);
+    free(text);
+}
+END_TEST
+
 START_TEST(deflate)
 {
     ck_assert(!read_gateway("")->deflate);
@@ -964,6 +1024,8 @@ int main(void)
     tcase_add_test(cases, whom_the_host_becomes);
     tcase_add_test(cases, hosts_and_origins);
     tcase_add_test(cases, bad_hosts_and_origins);
+    tcase_add_test(cases, proxies);
+    tcase_add_test(cases, bad_proxies);
     tcase_add_test(cases, deflate);
     tcase_add_test(cases, bad_deflate);
     tcase_add_test(cases, all_faults_at_once_and_in_order);

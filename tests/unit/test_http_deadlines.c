@@ -47,7 +47,8 @@ static int make_socket(void)
 static struct http_connection *add(int fd)
 {
     const struct sockaddr_storage peer = {.ss_family = AF_UNIX};
-    struct http_connection *connection = http_deadlines_add(&deadlines, &places, &load, fd, &peer);
+    struct http_connection *connection =
+        http_deadlines_add(&deadlines, &places, &load, fd, &peer, PROXY_NONE);
     ck_assert_ptr_nonnull(connection);
     return connection;
 }
