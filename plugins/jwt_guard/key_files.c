@@ -24,20 +24,26 @@ int key_files_add(struct key_files *files, enum key_file_kind kind, const char *
     return 0;
 }
 
+static int64_t in_ns(struct timespec time)
+{
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 static struct file_stamp stamp_of(const struct stat *facts)
 {
     return (struct file_stamp){
         .device = facts->st_dev,
         .inode = facts->st_ino,
         .size = facts->st_size,
-        .modified_ns = (int64_t)facts->st_mtim.tv_sec * 1000000000 + facts->st_mtim.tv_nsec,
+        .modified_ns = in_ns(facts->st_mtim),
+        .changed_ns = in_ns(facts->st_ctim),
     };
 }
 
 static bool is_equal(const struct file_stamp *a, const struct file_stamp *b)
 {
     return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-           a->modified_ns == b->modified_ns;
+           a->modified_ns == b->modified_ns && a->changed_ns == b->changed_ns;
 }
 
 /* A clock that was set back makes a time to come as old as one that has passed. */
@@ -45,7 +51,7 @@ static bool is_settled(const struct file_stamp *stamp)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    const int64_t age = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - stamp->modified_ns;
+    const int64_t age = in_ns(now) - stamp->modified_ns;
     return age >= SETTLED_NS || age <= -SETTLED_NS;
 }
 

@@ -23,6 +23,7 @@ struct file_stamp {
     ino_t inode;
     off_t size;
     int64_t modified_ns; /* Unix time */
+    int64_t changed_ns;  /* of the inode: also by what sets the other time, or the mode */
 };
 
 struct key_file {

@@ -5,6 +5,7 @@
 
 #include "base64url.h"
 #include "claims.h"
+#include "jwt_rfc.h"
 #include "sources.h"
 #include "strict_json.h"
 #include "token.h"
@@ -13,15 +14,7 @@
 #include <string.h>
 
 static const char jwks[] =
-    "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"
-    "-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"},{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3"
-    "D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}"
-    ",{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},"
-    "{\"kty\":\"RSA\",\"n\":\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw"
-    "-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LO"
-    "L-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9k"
-    "G4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ\",\"e\""
-    ":\"AQAB\"}]}";
+    JWKS(RFC_HS256_KEY "," RFC_RS256_KEY "," RFC_ES256_KEY "," RFC_EDDSA_KEY);
 
 static const struct key_set *get_keys(void)
 {
@@ -64,10 +57,7 @@ static void check_claims(const json_t *payload)
 
 static bool is_of_the_rfcs(const struct token *token)
 {
-    return toni_str_equal(
-               token->payload,
-               TONI_LIT("eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt"
-                        "cGxlLmNvbS9pc19yb290Ijp0cnVlfQ")) ||
+    return toni_str_equal(token->payload, TONI_LIT(RFC_PAYLOAD)) ||
            toni_str_equal(token->payload, TONI_LIT("RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc"));
 }
 

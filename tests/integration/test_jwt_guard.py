@@ -23,6 +23,7 @@ from toni_host import (
     main,
     metrics,
     run_toni,
+    scaled,
     service,
     with_workers,
 )
@@ -306,7 +307,7 @@ class JwtGuard(Guarded):
 
     def test_the_end_of_a_token_ends_its_connection(self):
         host = self.start(secrets=[self.secret], leeway="0s")
-        soon = int(time.time()) + 3
+        soon = int(time.time()) + scaled(3, 12)
         client = self.client(headers=bearer(jwt_tokens.make(SECRET, claims(exp=soon))))
         client.read()
         client.expect_close(4001, "token expired")
@@ -316,7 +317,7 @@ class JwtGuard(Guarded):
     def test_a_token_is_refreshed(self):
         host = self.start(secrets=[self.secret], leeway="0s", claims=["role"])
         make = jwt_tokens.make
-        soon = int(time.time()) + 4
+        soon = int(time.time()) + scaled(4, 12)
         client = self.client(headers=bearer(make(SECRET, claims(exp=soon, role="guest"))))
         client.expect("ann 0 %d" % soon)
         for bad in ("x", make(SECRET, claims(exp=1)), make(self.pairs["RS256"], claims())):
