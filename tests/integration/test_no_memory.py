@@ -25,6 +25,7 @@ from toni_host import (
     main,
     run_toni,
     say,
+    service,
 )
 
 PRELOAD = os.path.join(FIXTURES, "preload_no_memory.so")
@@ -34,7 +35,7 @@ GONE = (AssertionError, OSError, Refused)  # what a client may meet for want of 
 class Terms(ctypes.Structure):
     """As tests/fixtures/preload/no_memory.c has them."""
 
-    _fields_ = [("one_in", ctypes.c_uint), ("failed", ctypes.c_uint)]
+    _fields_ = [("one_in", ctypes.c_uint), ("failed", ctypes.c_uint), ("left", ctypes.c_uint)]
 
 
 def get(address, target, body=None):
@@ -89,6 +90,8 @@ class NoMemoryTestCase(unittest.TestCase):
                 configuration(
                     [
                         ROOMS, CHAT, gateway("echo", "echo_gateway.so", "/echo", {"message_bytes": message_bytes}),
+                        gateway("guard", "guard_gateway.so", "/guard"),
+                        service("kept", "kept_service.so", None), service("streams", "stream_service.so", None),
                         gateway("idle", "idle_gateway.so", "/idle", options={"a": message_bytes % 10}),  # is swapped
                     ],
                     workers=2, http="127.0.0.1:0", admin="127.0.0.1:0",
@@ -183,6 +186,90 @@ class TestSomeAllocationsFail(NoMemoryTestCase):
         asked = run_toni("restart", "-c", self.host.conf, deadline=60)
         self.terms.one_in = 0
         self.assertNotEqual(asked.returncode, 0)
+        self.serves()
+        self.ends_well()
+
+
+class TestOneAllocationFails(NoMemoryTestCase):
+    """The first, the second, and so on, of all that is made for a few clients and requests."""
+
+    def handshakes(self, path, **how):
+        try:
+            Client(self.host.address, path, deadline=2, **how).drop()
+        except GONE:
+            return 1
+        return 0
+
+    def echoes(self):
+        try:
+            with talking(self.host.address, "/echo") as client:
+                client.deadline = 2
+                client.send("x" * 60000)
+                return 0 if client.read() == "x" * 60000 else 1
+        except GONE:
+            return 1
+
+    def answers(self, target, status, body=None):
+        return 0 if get(self.host.http_address, target, body) == status else 1
+
+    def is_gone(self, member):
+        try:
+            member.send("leave:fence")
+            while member.read() != "Left room: fence":
+                pass
+        except GONE:
+            return 1
+        return 0
+
+    def what_ends(self, members):
+        """How many clients and requests of those that could fail."""
+        members[0].send("msg:red:" + "x" * 3000)
+        ended = self.handshakes("/guard", headers=[("Authorization", "Bearer good")])
+        ended += self.echoes()
+        ended += self.answers("/chat/red", 202, b'{"sender": "a", "message": "b"}')
+        ended += self.answers("/kept/task?ms=1", 200)
+        ended += self.answers("/kept/job", 200)
+        self.terms.left = 0  # the rest asks who is left
+        return ended + sum(self.is_gone(member) for member in members)
+
+    def test_it_ends_one_client_or_one_request(self):
+        members = [self.member() for _ in range(4)]
+        self.assertEqual(self.what_ends(members), 0)
+        found, misses = {0: 0, 1: 0}, 0
+        for number in range(1, 2000):
+            before = self.terms.failed
+            self.terms.left = number
+            ended = self.what_ends(members)
+            self.assertIsNone(self.host.process.poll(), self.host.text())
+            self.assertLessEqual(ended, 1, "the allocation %d; the log:\n%s" % (number, self.host.text()[-3000:]))
+            if self.terms.failed == before:
+                misses += 1
+                if misses == 5:  # there are no more; how many there are differs a little
+                    break
+                continue
+            found[ended] += 1
+            members = [member for member in members if not self.is_gone(member)]
+            members += [self.member() for _ in range(4 - len(members))]
+        say("%d allocations failed one by one: %d ended nobody, %d one client or request"
+            % (sum(found.values()), found[0], found[1]))
+        self.assertGreater(found[1], 20)
+        self.serves()
+        self.ends_well()
+
+    def test_a_swap_ends_nobody(self):
+        members = [self.member() for _ in range(4)]
+        codes = {0: 0, 1: 0, 2: 0}
+        for number in range(1, 3000, 7):
+            self.configure(message_bytes=65536 + number)
+            before = self.terms.failed
+            self.terms.left = number
+            code = run_toni("reload", "-c", self.host.conf, deadline=30).returncode
+            self.terms.left = 0
+            codes[code] += 1
+            self.assertEqual(sum(self.is_gone(member) for member in members), 0)
+            if self.terms.failed == before:
+                break
+        say("reloads with one allocation that fails: %d done, %d and %d refused" % (codes[0], codes[1], codes[2]))
         self.serves()
         self.ends_well()
 
