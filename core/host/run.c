@@ -163,6 +163,7 @@ static int open_up(struct host *host)
     host->reload.http = host->http;
     host->reload.admin = host->admin;
     host->status.server = host->server;
+    host->status.connections = host->connections;
     host->status.slots = &host->slots;
     host->status.reload = &host->reload;
     return 0;

@@ -70,6 +70,22 @@ static int collect_instances(struct slots *slots, struct status_report *report)
     return 0;
 }
 
+/* What is shown borrows from what was found. */
+static void show_rooms(const struct status_sources *sources, const struct largest *largest,
+                       struct status_report *report)
+{
+    const struct space *space = &sources->connections->common;
+    for (; space; space = space->next)
+        report->rooms += atomic_load(&space->rooms);
+    for (size_t i = 0; i < largest->count; i++) {
+        const struct room *room = largest->rooms[i].room;
+        report->largest[report->largest_count++] =
+            (struct status_room){.namespace = room->space->name,
+                                 .name = room->name,
+                                 .members = largest->rooms[i].members};
+    }
+}
+
 /* @return 0, or -1 on no memory; to be ended by forget() in both cases. */
 static int collect(const struct status_sources *sources, struct status_report *report)
 {
@@ -98,10 +114,14 @@ static void forget(struct status_report *report)
 static int write_report(const struct status_sources *sources, bool as_json, struct buffer *out)
 {
     struct status_report report;
+    struct largest largest;
+    largest_find(&largest, sources->connections);
     int result = collect(sources, &report);
+    show_rooms(sources, &largest, &report);
     if (!result)
         result = as_json ? status_write_json(&report, out) : status_write_text(&report, out);
     forget(&report);
+    largest_finish(&largest);
     return result ? result : buffer_append(out, "", 1); /* the NUL at its end */
 }
 

@@ -1,5 +1,5 @@
-/* What `toni status` shows: the host, and each instance. Collected on the main thread out of what
- * the slots hold, so the workers go on meanwhile, and a reload too. */
+/* What `toni status` shows: the host, each instance, and the largest rooms. Collected on the main
+ * thread out of what the slots hold, so the workers go on meanwhile, and a reload too. */
 #ifndef HOST_STATUS_H
 #define HOST_STATUS_H
 
@@ -8,6 +8,7 @@
 #include "host/reload.h"
 #include "instance/slot.h"
 #include "net/server.h"
+#include "rooms/largest.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@ struct status_sources {
     const char *config_path;
     int64_t started_ms; /* wall clock */
     const struct server *server;
+    toni_connections *connections;
     struct slots *slots;
     const struct reload *reload;
     bool is_draining;
@@ -41,6 +43,13 @@ struct status_instance {
     struct slot_facts facts;
 };
 
+/** One of the rooms with most members. */
+struct status_room {
+    const char *namespace; /* empty: the default one */
+    toni_str name;
+    uint64_t members;
+};
+
 struct status_report {
     const char *version; /* of the host */
     int64_t pid;
@@ -55,6 +64,9 @@ struct status_report {
     uint64_t old_libraries;            /* of instances that were swapped or removed, mapped still */
     struct status_instance *instances; /* in the order in which they start */
     size_t instance_count;
+    uint64_t rooms;                           /* of all namespaces */
+    struct status_room largest[LARGEST_MOST]; /* of these, the largest first */
+    size_t largest_count;
 };
 
 /** A handler of the control socket (control.h).

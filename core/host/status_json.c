@@ -8,7 +8,9 @@
  *                      "path": null if it answers nowhere,
  *                      "version": null if the plugin tells none,
  *                      "generation", "since", "library",
- *                      "clients": null of a service } ] }
+ *                      "clients": null of a service } ],
+ *     "rooms": how many there are,
+ *     "largest_rooms": [ { "namespace", "name", "members" } ], the largest first }
  *
  * Times are ISO 8601, in UTC. A text that is not UTF-8 is null, but for the `version` of a plugin
  * and paths of files nothing can be. jansson's functions take a NULL for an argument and then fail,
@@ -47,19 +49,33 @@ static json_t *reload_to_json(const struct status_report *report)
                      text_or_null(toni_str_of(report->last_reload)));
 }
 
+static json_t *rooms_to_json(const struct status_report *report)
+{
+    json_t *rooms = json_array();
+
+    for (size_t i = 0; i < report->largest_count; i++) {
+        const struct status_room *room = &report->largest[i];
+        rooms = list_append_json(rooms, json_pack("{s:s, s:o, s:I}", "namespace", room->namespace,
+                                                  "name", text_to_json(room->name), "members",
+                                                  (json_int_t)room->members));
+    }
+    return rooms;
+}
+
 static json_t *report_to_json(const struct status_report *report)
 {
     json_t *instances = json_array();
 
     for (size_t i = 0; i < report->instance_count; i++)
         instances = list_append_json(instances, instance_to_json(&report->instances[i]));
-    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:o}", "version",
+    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:o, s:I, s:o}", "version",
                      report->version, "pid", (json_int_t)report->pid, "state", report->state,
                      "since", time_to_json(report->since_ms), "config",
                      text_or_null(toni_str_of(report->config_path)), "workers",
                      (json_int_t)report->workers, "clients", (json_int_t)report->clients, "reloads",
                      (json_int_t)report->reloads, "last_reload", reload_to_json(report),
-                     "old_libraries", (json_int_t)report->old_libraries, "instances", instances);
+                     "old_libraries", (json_int_t)report->old_libraries, "instances", instances,
+                     "rooms", (json_int_t)report->rooms, "largest_rooms", rooms_to_json(report));
 }
 
 static int append(const char *bytes, size_t size, void *out)

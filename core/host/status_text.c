@@ -103,10 +103,11 @@ static int write_host(const struct status_report *report, struct buffer *out)
                           "toni %s, pid %" PRId64 ", %s, since %s\n"
                           "configuration  %.*s\n"
                           "workers        %" PRIu64 "\n"
-                          "clients        %" PRIu64 "\n",
+                          "clients        %" PRIu64 "\n"
+                          "rooms          %" PRIu64 "\n",
                           report->version, report->pid, report->state, since,
                           TONI_STR_ARG(printable(str(report->config_path))), report->workers,
-                          report->clients);
+                          report->clients, report->rooms);
 }
 
 /* The result has several lines: the first stands beside its time, the others below. */
@@ -132,6 +133,21 @@ static int write_reloads(const struct status_report *report, struct buffer *out)
            buffer_appendf(out, "old libraries  %" PRIu64 " mapped still\n", report->old_libraries);
 }
 
+/* A room's name with its namespace, as figures and the log have it. */
+static int write_rooms(const struct status_report *report, struct buffer *out)
+{
+    int result = 0;
+    if (report->largest_count == 0)
+        return 0;
+    result |= buffer_appendf(out, "\nMEMBERS  LARGEST ROOMS\n");
+    for (size_t i = 0; i < report->largest_count; i++) {
+        const struct status_room *room = &report->largest[i];
+        result |= buffer_appendf(out, "%7" PRIu64 "  %s%s%.*s\n", room->members, room->namespace,
+                                 room->namespace[0] ? "/" : "", TONI_STR_ARG(room->name));
+    }
+    return result;
+}
+
 int status_write_text(const struct status_report *report, struct buffer *out)
 {
     struct row row;
@@ -147,5 +163,6 @@ int status_write_text(const struct status_report *report, struct buffer *out)
                  buffer_append(out, "\n", 1) | write_row(&row, "KIND", widths, out);
     for (size_t i = 0; i < report->instance_count; i++)
         result |= write_instance(&report->instances[i], widths, out);
+    result |= write_rooms(report, out);
     return result ? -1 : 0;
 }

@@ -95,8 +95,8 @@ static int by_key(const void *a, const void *b)
 
 /* What is listed. */
 struct listing {
-    const struct space *space;
-    toni_str gateway; /* of clients: only of this one; empty: of all */
+    const struct space *space; /* NULL: of all namespaces */
+    toni_str gateway;          /* of clients: only of this one; empty: of all */
     bool (*is_wanted)(const struct listing *listing, const struct hash_node *node);
     registry_ref *ref;
 };
@@ -152,7 +152,7 @@ static struct room *room_of(const struct hash_node *node)
 
 static bool is_room_wanted(const struct listing *listing, const struct hash_node *node)
 {
-    return room_of(node)->space == listing->space;
+    return !listing->space || room_of(node)->space == listing->space;
 }
 
 static void ref_room(struct hash_node *node)
@@ -196,6 +196,17 @@ static int32_t list_rooms(toni_connections *connections, toni_page *page, toni_r
         room_unref(room_of(entries[i].node));
     free(entries);
     return *names ? TONI_OK : TONI_ERR_NO_MEMORY;
+}
+
+size_t pages_take_rooms(toni_connections *connections, uint64_t *cursor, struct room **rooms)
+{
+    const struct listing listing = {.is_wanted = is_room_wanted, .ref = ref_room};
+    struct entry entries[PAGES_TAKEN];
+    const size_t count = fill(&listing, &connections->room_table, *cursor, entries, PAGES_TAKEN);
+    *cursor = cursor_after(entries, count, PAGES_TAKEN);
+    for (size_t i = 0; i < count; i++)
+        rooms[i] = room_of(entries[i].node);
+    return count;
 }
 
 /* --- Clients */

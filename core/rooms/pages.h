@@ -7,9 +7,10 @@
 #include <stdint.h>
 #include <toni/host.h>
 
+struct room;
 struct space;
 
-/** How many clients are taken at a time. */
+/** How many clients or rooms are taken at a time. */
 #define PAGES_TAKEN 256
 
 /** A page of clients, for the host itself: needs no memory.
@@ -19,6 +20,9 @@ struct space;
  * @return How many. @thread Any. */
 size_t pages_take_clients(toni_connections *connections, const struct space *space,
                           uint64_t *cursor, toni_client **clients);
+
+/** The same of rooms, of all namespaces. */
+size_t pages_take_rooms(toni_connections *connections, uint64_t *cursor, struct room **rooms);
 
 /** Sets these functions of toni/connections.h in a table. */
 void pages_fill_table(toni_host *table);

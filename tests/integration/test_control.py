@@ -524,6 +524,7 @@ class TestStatus(ControlTestCase):
                 "configuration  %s\n"
                 "workers        %d\n"
                 "clients        1\n"
+                "rooms          0\n"
                 "last reload    none\n"
                 "old libraries  0 mapped still\n"
                 "\n"

@@ -102,7 +102,14 @@ class TestNamespaces(unittest.TestCase):
         self.assertEqual(
             {one["name"]: one["namespace"] for one in status["instances"]}, {"quiz": "games", "open": ""}
         )
-        self.assertIn(", namespace games\n", run_toni("status", "-c", self.host.conf).stdout)
+        self.assertEqual(status["rooms"], 3)
+        self.assertEqual(
+            [(room["namespace"], room["name"], room["members"]) for room in status["largest_rooms"]],
+            [("", "L1", 1), ("games", "L1", 1), ("games", "L2", 1)],
+        )
+        text = run_toni("status", "-c", self.host.conf).stdout
+        self.assertIn(", namespace games\n", text)
+        self.assertTrue(text.endswith("\nMEMBERS  LARGEST ROOMS\n      1  L1\n      1  games/L1\n      1  games/L2\n"))
         self.assertIn("quiz; namespace games; imports broadcast", run_toni("check", "-c", self.host.conf).stdout)
 
     def test_a_reload_keeps_rooms_and_refuses_to_move_a_gateway(self):

@@ -45,6 +45,10 @@ static struct status_report report = {
     .clients = 1042,
     .instances = instances,
     .instance_count = 3,
+    .rooms = 4000,
+    .largest = {{.namespace = "quiz", .name = TONI_LIT_INIT("L1"), .members = 1000},
+                {.namespace = "", .name = TONI_LIT_INIT("caf\xc3\xa9"), .members = 42}},
+    .largest_count = 2,
 };
 
 static struct buffer out;
@@ -75,6 +79,7 @@ START_TEST(text_is_aligned)
                      "configuration  /etc/toni/gateways.conf\n"
                      "workers        2\n"
                      "clients        1042\n"
+                     "rooms          4000\n"
                      "last reload    none\n"
                      "old libraries  0 mapped still\n"
                      "\n"
@@ -87,7 +92,11 @@ START_TEST(text_is_aligned)
                      "         /opt/caf\xc3\xa9.so\n"
                      "gateway  e              m       /\xc3\xa9\xc3\xa9           0  -          1\n"
                      "         since 1970-01-01T00:00:00.000Z\n"
-                     "         /x.so\n");
+                     "         /x.so\n"
+                     "\n"
+                     "MEMBERS  LARGEST ROOMS\n"
+                     "   1000  quiz/L1\n"
+                     "     42  caf\xc3\xa9\n");
 }
 END_TEST
 
@@ -98,6 +107,7 @@ START_TEST(text_tells_what_the_last_reload_did)
     report.old_libraries = 3;
     ck_assert_ptr_nonnull(strstr(written(status_write_text),
                                  "clients        1042\n"
+                                 "rooms          4000\n"
                                  "last reload    2025-11-27T11:33:21.175Z\n"
                                  "               reloaded: 1 swapped\n"
                                  "               and more\n"
@@ -147,7 +157,8 @@ START_TEST(json_says_all)
         "s:s, "
         "s:i, s:s, s:s, s:i},"
         "{s:s, s:s, s:s, s:s, s:n, s:n, s:i, s:s, s:s, s:n},"
-        "{s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:s, s:s, s:i}]}",
+        "{s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:s, s:s, s:i}], s:i, s:[{s:s, s:s, s:i}, "
+        "{s:s, s:s, s:i}]}",
         "version", "0.1.0", "pid", 4711, "state", "serving", "since", "2025-11-27T11:33:21.175Z",
         "config", "/etc/toni/gateways.conf", "workers", 2, "clients", 1042, "reloads", 7,
         "last_reload", "time", "2025-11-27T11:33:21.175Z", "text", "reloaded\n", "old_libraries", 3,
@@ -158,7 +169,9 @@ START_TEST(json_says_all)
         "version", "generation", 1, "since", "1970-01-01T00:00:00.000Z", "library",
         "/opt/caf\xc3\xa9.so", "clients", "name", "e", "kind", "gateway", "module", "m",
         "namespace", "", "path", "/\xc3\xa9\xc3\xa9", "version", "generation", 1, "since",
-        "1970-01-01T00:00:00.000Z", "library", "/x.so", "clients", 0);
+        "1970-01-01T00:00:00.000Z", "library", "/x.so", "clients", 0, "rooms", 4000,
+        "largest_rooms", "namespace", "quiz", "name", "L1", "members", 1000, "namespace", "",
+        "name", "caf\xc3\xa9", "members", 42);
 
     ck_assert_ptr_nonnull(expected);
     ck_assert_msg(json_equal(whole, expected), "%s", out.bytes);

@@ -1,5 +1,6 @@
 /* Lists by pages: all that is there is listed once, whatever the size of a page and whatever comes
  * and goes meanwhile; and what is done with all members of a room. */
+#include "rooms/largest.h"
 #include "rooms_fixture.h"
 
 #include <check.h>
@@ -282,6 +283,49 @@ START_TEST(what_all_members_can_not_do)
 }
 END_TEST
 
+static void check_room(const struct large_room *large, const char *name, uint32_t members)
+{
+    ck_assert_msg(toni_str_equal(large->room->name, toni_str_of(name)), "%.*s, expected %s",
+                  TONI_STR_ARG(large->room->name), name);
+    ck_assert_uint_eq(large->members, members);
+}
+
+START_TEST(the_largest_rooms_are_found_among_many)
+{
+    struct largest largest;
+    largest_find(&largest, connections);
+    ck_assert_uint_eq(largest.count, 0);
+    largest_finish(&largest);
+
+    for (size_t i = 0; i < 20; i++)
+        (void)add(&lobby);
+    for (size_t i = 0; i < ROOMS; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "small%zu", i);
+        join(peers[i % 20], name);
+    }
+    for (size_t room = 0; room < 12; room++) { /* of 2 to 13 members */
+        char name[16];
+        (void)snprintf(name, sizeof name, "r%zu", room);
+        for (size_t i = 0; i < room + 2; i++)
+            join(peers[i], name);
+    }
+    join(peers[12], "also11"); /* as large as no other, then as r10 */
+    for (size_t i = 0; i < 11; i++)
+        join(peers[i], "also11");
+    fixture_turn(&fixture);
+
+    largest_find(&largest, connections);
+    ck_assert_uint_eq(largest.count, LARGEST_MOST);
+    check_room(&largest.rooms[0], "r11", 13);
+    check_room(&largest.rooms[1], "also11", 12);
+    check_room(&largest.rooms[2], "r10", 12);
+    check_room(&largest.rooms[3], "r9", 11);
+    check_room(&largest.rooms[9], "r3", 5);
+    largest_finish(&largest);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rooms/pages");
@@ -294,6 +338,7 @@ int main(void)
     tcase_add_test(cases, bad_pages);
     tcase_add_test(cases, a_target_of_a_gateway);
     tcase_add_test(cases, all_rooms_of_the_namespace_are_listed_once);
+    tcase_add_test(cases, the_largest_rooms_are_found_among_many);
     tcase_add_test(cases, members_join_leave_and_are_closed);
     tcase_add_test(cases, what_all_members_can_not_do);
     suite_add_tcase(suite, cases);
