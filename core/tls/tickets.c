@@ -1,6 +1,8 @@
 /* The keys of session tickets; see tickets.h. */
 #include "tls/tickets.h"
 
+#include "base/random.h"
+
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -39,12 +41,11 @@ static uint64_t now_s(void)
     return (uint64_t)time(NULL) + tickets.advance_s;
 }
 
+/* The kernel's bytes: OpenSSL 3.0 crashes where it has no memory for a generator of its own. */
 static int make_key(uint64_t made_s)
 {
     struct ticket_key key;
-    if (RAND_bytes(key.name, sizeof key.name) != 1 ||
-        RAND_priv_bytes(key.cipher, sizeof key.cipher) != 1 ||
-        RAND_priv_bytes(key.mac, sizeof key.mac) != 1)
+    if (random_bytes(&key, sizeof key))
         return -1;
     memmove(&tickets.keys[1], &tickets.keys[0], (TICKET_KEYS - 1) * sizeof key);
     tickets.keys[0] = key;
