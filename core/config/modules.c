@@ -4,7 +4,9 @@
 
 #include "config/limits.h"
 #include "config/name.h"
+#include "config/room_rules.h"
 #include "config/setting.h"
+#include "rooms/room_rules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,7 @@ static const char *const module_keys[] = {"name",      "imports", "exports",  "g
                                           "namespace", "guards",  "providers"};
 static const char *const provider_keys[] = {"gateway",       "service", "library", "path",
                                             "options",       "limits",  "inject",  "deflate",
-                                            "deflate_above", "origins", "guards"};
+                                            "deflate_above", "origins", "guards",  "rooms"};
 
 /* @return The name, or NULL after a fault. */
 static const char *check_name(const struct value *setting, struct fault_list *faults)
@@ -181,12 +183,13 @@ static int read_guards(const struct config_module *module, struct config_provide
 static int read_clients(const struct config_module *module, struct config_provider *provider,
                         const struct section *section)
 {
-    static const char *const keys[] = {"deflate", "deflate_above", "origins", "guards"};
+    static const char *const keys[] = {"deflate", "deflate_above", "origins", "guards", "rooms"};
 
     if (provider->kind != TONI_SERVICE) {
         config_deflate_read(section, &provider->limits);
         return config_origins_read(section, &provider->origins) ||
-                       read_guards(module, provider, section)
+                       read_guards(module, provider, section) ||
+                       config_room_rules_read(section, &provider->limits)
                    ? -1
                    : 0;
     }
@@ -234,6 +237,7 @@ static void provider_finish(struct config_provider *provider)
     free(provider->choices);
     free(provider->guards);
     access_list_finish(&provider->origins);
+    room_rules_unref(provider->limits.room_rules);
 }
 
 /* Adds the provider to its module unless there is no telling which library it means. */

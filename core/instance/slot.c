@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "config/name.h"
 #include "instance/instance.h"
+#include "rooms/room_rules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,7 @@ static void slot_destroy(struct slot *slot)
 {
     for (struct limits_copy *copy = slot->limits, *next; copy; copy = next) {
         next = copy->next;
+        room_rules_unref(copy->limits.room_rules);
         free(copy);
     }
     gate_finish(&slot->gate);
@@ -389,6 +391,7 @@ int slot_set_limits(struct slot *slot, const struct limits *limits)
         if (!copy)
             return -1;
         copy->limits = *limits;
+        (void)room_rules_ref(copy->limits.room_rules);
     }
     copy->next = first;
     atomic_store_explicit(&slot->limits, copy, memory_order_release);

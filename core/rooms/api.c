@@ -59,6 +59,37 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
     return room ? let_go_of_room(room, broadcast_send(room, message)) : 0;
 }
 
+static int32_t client_may(toni_client *client, toni_str name)
+{
+    if (!room_name_valid(name))
+        return TONI_ERR_INVALID;
+    struct room *room = room_table_find(client->space, name);
+    const bool may = client_may_publish(client, name, room);
+    room_unref(room);
+    return may ? TONI_OK : TONI_ERR_FORBIDDEN;
+}
+
+static int32_t broadcast_as(toni_client *client, toni_str name, struct room *room,
+                            const toni_message *message)
+{
+    if (!client_may_publish(client, name, room))
+        return TONI_ERR_FORBIDDEN;
+    return room ? broadcast_send(room, message) : 0;
+}
+
+static int32_t broadcast_from(toni_client *client, toni_str name, const toni_message *message)
+{
+    if (!room_name_valid(name))
+        return TONI_ERR_INVALID;
+    const int32_t result = broadcast_check(client->space->connections, message);
+    if (result != TONI_OK)
+        return result;
+    struct room *room = room_table_find(client->space, name);
+    const int32_t sent = broadcast_as(client, name, room, message);
+    room_unref(room);
+    return sent;
+}
+
 static int32_t members_locked(struct room *room, const toni_host *host, toni_client_ids **members)
 {
     uint32_t count = room ? room->members : 0;
@@ -271,6 +302,8 @@ void api_fill_table(toni_host *table)
     table->client_set_data = client_set_data;
     table->client_request = client_request;
     table->client_subject = client_subject;
+    table->client_may_publish = client_may;
+    table->broadcast_from = broadcast_from;
     table->client_identity = client_identity;
     table->client_claim = client_claim;
     crowd_fill_table(table);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log_limit.h"
 #include "rooms/joining.h"
+#include "rooms/room_rules.h"
 #include "rooms/rules.h"
 
 #include <stddef.h>
@@ -161,14 +162,36 @@ struct membership *client_membership(toni_client *client, const struct room *roo
     return memberships_find(&client->memberships, room);
 }
 
+/* Under the lock. */
+static bool may_join(const toni_client *client, toni_str room)
+{
+    const struct limits *limits = client->receiver.limits;
+    return room_rules_allow_join(limits->room_rules, client->identity, room);
+}
+
 int32_t client_join(toni_client *client, toni_str room)
 {
     lock_take(&client->lock);
     int32_t result = client->state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
-    if (client->state == CLIENT_OPEN)
+    if (client->state == CLIENT_OPEN && !may_join(client, room))
+        result = TONI_ERR_FORBIDDEN;
+    else if (client->state == CLIENT_OPEN)
         result = joining_join(&client->memberships, client->space, &client->receiver, room);
     lock_give(&client->lock);
     return result;
+}
+
+bool client_may_publish(toni_client *client, toni_str name, const struct room *room)
+{
+    const struct limits *limits = client->receiver.limits;
+    if (!limits->room_rules)
+        return true;
+    lock_take(&client->lock);
+    const bool is_member = room && memberships_find(&client->memberships, room);
+    const bool may =
+        room_rules_allow_publish(limits->room_rules, client->identity, name, is_member);
+    lock_give(&client->lock);
+    return may;
 }
 
 int32_t client_leave(toni_client *client, toni_str room)

@@ -78,6 +78,10 @@ toni_client *client_find(const struct space *space, toni_client_id id);
 /** See toni_join_room. @param room  A valid name. */
 int32_t client_join(toni_client *client, toni_str room);
 
+/** See toni_client_may_publish.
+ * @param name  Of the room. @param room  It; NULL: there is none. @return Whether it may. */
+bool client_may_publish(toni_client *client, toni_str name, const struct room *room);
+
 /** See toni_leave_room. @param room  A valid name. */
 int32_t client_leave(toni_client *client, toni_str room);
 

@@ -57,6 +57,11 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(drain_ms, 10000, 0, 3600000, LIMIT_HOST)                                                     \
     X(restart_ms, 30000, 1, 3600000, LIMIT_HOST)
 
+struct room_rules;
+
+/** See rooms/room_rules.h. */
+bool room_rules_equal(const struct room_rules *a, const struct room_rules *b);
+
 /* What happens at a full outbox. X(NAME, word in gateways.conf) */
 #define OUTBOX_POLICIES(X)                                                                         \
     X(OUTBOX_CLOSE, "close")             /* the client is closed, 1008 */                          \
@@ -76,8 +81,10 @@ struct limits {
 #undef LIMIT_FIELD
     enum outbox_policy outbox_policy;
     /* Not limits, but as much a gateway's own; keys of the provider itself. */
-    bool deflate;           /* permessage-deflate is agreed on with clients that offer it */
-    uint32_t deflate_above; /* only messages longer than this are compressed */
+    bool deflate;                  /* permessage-deflate is agreed on with clients that offer it */
+    uint32_t deflate_above;        /* only messages longer than this are compressed */
+    struct room_rules *room_rules; /* see rooms/room_rules.h; NULL: none. Whose the limits are says
+                                      who has the reference */
 };
 
 /* The defaults of contract and documentation. */
@@ -97,7 +104,7 @@ static inline bool limits_equal(const struct limits *a, const struct limits *b)
 {
 #define LIMIT_EQUAL(name, standard, lowest, highest, scope) a->name == b->name &&
     return LIMITS(LIMIT_EQUAL) a->outbox_policy == b->outbox_policy && a->deflate == b->deflate &&
-           a->deflate_above == b->deflate_above;
+           a->deflate_above == b->deflate_above && room_rules_equal(a->room_rules, b->room_rules);
 #undef LIMIT_EQUAL
 }
 

@@ -33,7 +33,8 @@
  * @param client  The client's id.
  * @param room    UTF-8, 1 to 255 bytes; borrowed for the call.
  * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client: no trace is left in the room),
- * TONI_ERR_INVALID (name), TONI_ERR_LIMIT (`rooms_per_client`, `memberships`),
+ * TONI_ERR_INVALID (name), TONI_ERR_LIMIT (`rooms_per_client`, `memberships`), TONI_ERR_FORBIDDEN
+ * (by `join` of `rooms`, in the client's gateway's own group of gateways.conf),
  * TONI_ERR_CLOSING, TONI_ERR_NO_MEMORY.
  * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_join_room(toni_connections *connections, toni_client_id client,

@@ -186,6 +186,10 @@ struct toni_host {
     int32_t (*client_refresh)(toni_client *client, toni_str token);
     int32_t (*revoke_subject)(toni_connections *connections, toni_str subject);
 
+    /* send.h: what a client has sent, to a room */
+    int32_t (*client_may_publish)(toni_client *client, toni_str room);
+    int32_t (*broadcast_from)(toni_client *client, toni_str room, const toni_message *message);
+
     /* certificate.h: what a client has shown */
     int32_t (*request_certificate)(const toni_request *request, toni_certificate *certificate);
 };

@@ -6,6 +6,7 @@
  * | this client | toni_client_send       | `…_send_text`, `…_sendf`, `…_send_parts`           |
  * | a client    | toni_send_to_client    | `…_client_text`, `…_clientf`, `…_client_parts`     |
  * | a room      | toni_broadcast_to_room | `…_room_text`, `…_roomf`, `…_room_parts`           |
+ * | a room, for a client | toni_broadcast_from | `…_from_text`, `…_fromf`, `…_from_parts`    |
  * | a target    | toni_target_send       | `…_send_text`, `…_sendf`, `…_send_parts`           |
  *
  * *This client* is the one that the running callback is about, a *client* is one by its id, a
@@ -180,6 +181,69 @@ static inline int32_t toni_broadcast_to_room_parts(toni_connections *connections
     int32_t result = toni_text_buffer_join(&buffer, parts, count);
     if (result == TONI_OK)
         result = toni_broadcast_to_room_text(connections, room, buffer.text);
+    toni_text_buffer_finish(&buffer);
+    return result;
+}
+
+/* --- A room, for a client: what it has sent, and wants to be sent on */
+
+/** Tells whether a client may have something sent to a room: whether `publish` of `rooms`, in its
+ * gateway's own group of gateways.conf, lets it. Without that everybody may, to any room.
+ * @param client  Of the running callback.
+ * @param room    UTF-8, 1 to 255 bytes; need not exist.
+ * @return TONI_OK; TONI_ERR_FORBIDDEN; TONI_ERR_INVALID (the name).
+ * @thread The callback's. @since ABI 1.0 */
+static inline int32_t toni_client_may_publish(toni_client *client, toni_str room)
+{
+    return toni_host_of(client)->client_may_publish(client, room);
+}
+
+/** toni_broadcast_to_room for what a client has sent, if it may: see toni_client_may_publish. The
+ * client gets it, too, if it is a member. The room is one of the client's namespace.
+ * @param client  Of the running callback.
+ * @return As toni_broadcast_to_room; TONI_ERR_FORBIDDEN: it may not, and nobody gets it.
+ * @thread The callback's. @since ABI 1.0 */
+static inline int32_t toni_broadcast_from(toni_client *client, toni_str room,
+                                          const toni_message *message)
+{
+    return toni_host_of(client)->broadcast_from(client, room, message);
+}
+
+/** The same with a text. @return As toni_broadcast_from. @thread The callback's. @since ABI 1.0 */
+static inline int32_t toni_broadcast_from_text(toni_client *client, toni_str room, toni_str text)
+{
+    const toni_message message = toni_text(text);
+    return toni_broadcast_from(client, room, &message);
+}
+
+/** The same with a text that is put together as printf does.
+ * @return As toni_broadcast_from; TONI_ERR_INVALID also for a bad format.
+ * @thread The callback's. @since ABI 1.0 */
+TONI_PRINTF(3, 4)
+static inline int32_t toni_broadcast_fromf(toni_client *client, toni_str room, const char *format,
+                                           ...)
+{
+    toni_text_buffer buffer;
+    va_list arguments;
+    va_start(arguments, format);
+    int32_t result = toni_text_buffer_format(&buffer, format, arguments);
+    va_end(arguments);
+    if (result == TONI_OK)
+        result = toni_broadcast_from_text(client, room, buffer.text);
+    toni_text_buffer_finish(&buffer);
+    return result;
+}
+
+/** The same with a text that is put together from parts.
+ * @param parts  @p count of them, mostly TONI_PARTS.
+ * @return As toni_broadcast_from. @thread The callback's. @since ABI 1.0 */
+static inline int32_t toni_broadcast_from_parts(toni_client *client, toni_str room,
+                                                const toni_str *parts, size_t count)
+{
+    toni_text_buffer buffer;
+    int32_t result = toni_text_buffer_join(&buffer, parts, count);
+    if (result == TONI_OK)
+        result = toni_broadcast_from_text(client, room, buffer.text);
     toni_text_buffer_finish(&buffer);
     return result;
 }

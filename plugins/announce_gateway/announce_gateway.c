@@ -20,7 +20,9 @@ static int32_t on_message(void *self, toni_client *client, const toni_message *m
         toni_client_send_text(client, TONI_LIT("Send 'CHANNEL:TEXT' to announce something."));
         return TONI_OK;
     }
-    int32_t sent = chat_send_to_channel(chat, channel, sender, text);
+    int32_t sent = toni_client_may_publish(client, channel);
+    if (sent == TONI_OK)
+        sent = chat_send_to_channel(chat, channel, sender, text);
     if (sent < 0)
         toni_client_sendf(client, "Not announced: %s", toni_strerror(sent));
     return TONI_OK;

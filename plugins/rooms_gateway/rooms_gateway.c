@@ -40,9 +40,9 @@ static int32_t on_message(void *self, toni_client *client, const toni_message *m
             toni_client_sendf(client, "Left room: %.*s", TONI_STR_ARG(room));
     } else if (toni_str_strip_prefix(text, TONI_LIT("msg:"), &text) &&
                toni_str_split_once(text, ':', &room, &text)) {
-        done(client, toni_broadcast_to_room_parts(self, room,
-                                                  TONI_PARTS(TONI_LIT("["), room, TONI_LIT("] "),
-                                                             name, TONI_LIT(": "), text)));
+        done(client, toni_broadcast_from_parts(client, room,
+                                               TONI_PARTS(TONI_LIT("["), room, TONI_LIT("] "), name,
+                                                          TONI_LIT(": "), text)));
     }
     return TONI_OK;
 }

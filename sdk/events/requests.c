@@ -46,6 +46,16 @@ int32_t toni_events_send_to_room(toni_events *events, toni_str room, const char 
     return result;
 }
 
+int32_t toni_events_send_from(toni_events *events, toni_client *client, toni_str room,
+                              const char *name, json_t *data)
+{
+    int32_t result = toni_client_may_publish(client, room);
+    if (result == TONI_OK)
+        return toni_events_send_to_room(events, room, name, data);
+    json_decref(data);
+    return result;
+}
+
 /* --- Requests */
 
 static void gather(toni_events *events, const struct entry *entry, uint32_t outcome)

@@ -84,6 +84,26 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str room,
     return deliver_to_targets(host, fake_answer(host, "broadcast", refusal), message);
 }
 
+/* What rules for rooms say is the test's: `result` for "may_publish" or "broadcast_from". */
+static int32_t client_may_publish(toni_client *client, toni_str room)
+{
+    toni_fake_host *host = host_of(client);
+    fake_record(host, "may_publish %" PRIu64 " %.*s\n", client_of(client)->id, TONI_STR_ARG(room));
+    return fake_answer(host, "may_publish", fake_check_room(room));
+}
+
+static int32_t broadcast_from(toni_client *client, toni_str room, const toni_message *message)
+{
+    toni_fake_host *host = host_of(client);
+    fake_record(host, "broadcast_from %" PRIu64 " %.*s", client_of(client)->id, TONI_STR_ARG(room));
+    fake_record_message(host, message);
+    const int32_t refusal = fake_first_error(
+        fake_check_room(room), toni_fake_message_check(message, TONI_FAKE_BROADCAST_MAX));
+    host->targeted_count = 0;
+    fake_for_members(host, room, add_target, NULL);
+    return deliver_to_targets(host, fake_answer(host, "broadcast_from", refusal), message);
+}
+
 /* --- Targets: one at a time */
 
 static toni_target *target_create(toni_connections *connections)
@@ -164,6 +184,8 @@ static void target_destroy(toni_target *target)
 void fake_delivery_fill(toni_host *table)
 {
     table->broadcast_to_room = broadcast_to_room;
+    table->client_may_publish = client_may_publish;
+    table->broadcast_from = broadcast_from;
     table->target_create = target_create;
     table->target_to_room = target_to_room;
     table->target_to_client = target_to_client;

@@ -20,6 +20,7 @@
  *     leave ID NAME          close ID CODE TEXT    (toni_client_close)
  *     remove ID              send_to ID BODY       (toni_send_to_client)
  *     broadcast NAME BODY    close_client ID CODE TEXT
+ *     broadcast_from ID NAME BODY             may_publish ID NAME
  *     members NAME           ids_destroy
  *     rooms ID               names_destroy
  *     client ID              info_destroy

@@ -1,12 +1,17 @@
 """Who clients are, and until when: what a guard has said stays with the client; a connection ends when
 its token does, unless another token came before; by the wall clock."""
 
+import os
+import re
+import shutil
+import tempfile
 import time
 import unittest
 import urllib.parse
 
 from toni_host import (
     DEADLINE,
+    GREETING,
     SLOWNESS,
     Client,
     Host,
@@ -315,6 +320,96 @@ class Revoked(Tokens):
         time.sleep(2 * SLOWNESS + 1.1)
         self.client(token()).expect("ann 0 0")
         self.host.stop()
+
+
+@with_workers(1, 4)
+class Rules(Tokens):
+    FORBIDDEN = "No access to the room: the client may not do this"
+
+    def rooms(self, **rules):
+        more = {"rooms": rules} if rules else {}
+        return gateway("rooms", "rooms_gateway.so", "/rooms", guards=["tokens"], **more)
+
+    def greeted(self, text):
+        client = self.client(text, "/rooms")
+        client.expect(GREETING)
+        return client
+
+    def joins(self, client, room):
+        answer = client.ask("join:" + room)
+        if answer != self.FORBIDDEN:
+            self.assertEqual(answer, "Joined room: " + room)
+            self.assertTrue(client.read().endswith(" joined"))
+        return answer != self.FORBIDDEN
+
+    def test_join_says_which_rooms(self):
+        self.start(guard(), self.rooms(join=["public-*", "claim:rooms"]))
+        ann = self.greeted(token("ann", 0, 0, "rooms=vip", "rooms=game-*"))
+        bob = self.greeted(token("bob"))
+        for room, of_ann, of_bob in [
+            ("public-1", True, True),
+            ("private", False, False),
+            ("vip", True, False),
+            ("game-7", True, False),
+        ]:
+            self.assertEqual((self.joins(ann, room), self.joins(bob, room)), (of_ann, of_bob), room)
+            if of_ann and of_bob:
+                self.assertTrue(ann.read().endswith(" joined"))
+        for client in ann, bob:
+            client.close()
+        self.host.stop()
+
+    def test_publish_says_who_is_heard(self):
+        self.start(guard(), self.rooms(publish="member"))
+        ann, bob = self.greeted(token("ann")), self.greeted(token("bob"))
+        self.joins(ann, "r")
+        self.assertEqual(bob.ask("msg:r:x"), self.FORBIDDEN)
+        self.assertTrue(ann.ask("msg:r:x").endswith(": x"))
+        for publish, heard in [("nobody", False), (["r"], True), (["s*"], False), ("anyone", True)]:
+            self.assertIn("1 with other limits", self.reload(guard(), self.rooms(publish=publish)))
+            for client in ann, bob:
+                client.send("msg:r:%s" % publish)
+                if heard:
+                    self.assertTrue(ann.read().endswith(": %s" % publish))
+                else:
+                    client.expect(self.FORBIDDEN)
+        for client in ann, bob:
+            client.close()
+        self.host.stop()
+
+    def test_a_reload_swaps_the_rules_for_those_who_are_connected(self):
+        self.start(guard(), self.rooms())
+        ann = self.greeted(token("ann"))
+        self.assertTrue(self.joins(ann, "before"))
+        self.reload(guard(), self.rooms(join=["a*"]))
+        self.assertFalse(self.joins(ann, "room"))
+        self.assertTrue(self.joins(ann, "abc"))
+        self.assertTrue(ann.ask("msg:before:still").endswith(": still"))  # who is in stays
+        self.reload(guard(), self.rooms())
+        self.assertTrue(self.joins(ann, "room"))
+        ann.close()
+        self.host.stop()
+
+    def test_faults_have_file_and_line(self):
+        for rules, words in [
+            ({"join": "a"}, "`join`"),
+            ({"join": ["a*b"]}, "has a `*` that is not at its end"),
+            ({"join": ["claim:"]}, "names no claim"),
+            ({"join": [""]}, "is no name of a room"),
+            ({"join": [7]}, "`join`"),
+            ({"publish": "somebody"}, "is `somebody`, expected"),
+            ({"publish": 7}, "`publish`"),
+            ({"publish": ["a", "*b"]}, "has a `*`"),
+            ({"publsh": "member"}, "`publsh`"),
+        ]:
+            folder = tempfile.mkdtemp()
+            self.addCleanup(shutil.rmtree, folder)
+            path = os.path.join(folder, "gateways.conf")
+            with open(path, "w") as file:
+                file.write(self.text(guard(), self.rooms(**rules)))
+            result = run_toni("check", "--config", path)
+            self.assertEqual(result.returncode, 2, rules)
+            self.assertRegex(result.stderr, r"gateways\.conf:\d+: .*" + re.escape(words), rules)
 
 
 if __name__ == "__main__":

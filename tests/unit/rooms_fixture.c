@@ -212,7 +212,13 @@ static void fake_drained(void *data)
     socket->drained++;
 }
 
+static void identified(void *socket)
+{
+    (void)socket;
+}
+
 const struct transport fake_transport = {
+    .identified = identified,
     .busy = fake_busy,
     .want_flush = fake_want_flush,
     .write = fake_write,

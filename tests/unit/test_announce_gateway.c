@@ -23,6 +23,9 @@ static int32_t send_one(void *who, toni_str channel, toni_str sender, toni_str m
 
 static const struct chat_table chat = {sizeof chat, send_one};
 
+/* Whether the client may, by the rules for rooms. */
+#define ASKED "may_publish 7 c\n"
+
 static void start(void)
 {
     toni_fake_host_init(&host);
@@ -57,16 +60,16 @@ static void check_text(const char *text, const char *through, const char *answer
 
 START_TEST(sends_through_the_service_with_its_name)
 {
-    check_text("news:a:b", "first news|id7|a:b", "");
-    check_text("c:", "first c|id7|", "");
+    check_text("news:a:b", "first news|id7|a:b", "may_publish 7 news\n");
+    check_text("c:", "first c|id7|", ASKED);
 }
 END_TEST
 
 START_TEST(a_service_that_is_replaced_is_noticed)
 {
-    check_text("c:1", "first c|id7|1", "");
+    check_text("c:1", "first c|id7|1", ASKED);
     slot.self = "second";
-    check_text("c:2", "second c|id7|2", "");
+    check_text("c:2", "second c|id7|2", ASKED);
 }
 END_TEST
 
@@ -75,12 +78,17 @@ START_TEST(answers_errors_in_one_line)
     char expected[256];
 
     result = TONI_ERR_TOO_BIG;
-    (void)snprintf(expected, sizeof expected, "send 7 text:Not announced: %s\n",
+    (void)snprintf(expected, sizeof expected, ASKED "send 7 text:Not announced: %s\n",
                    toni_strerror(TONI_ERR_TOO_BIG));
     check_text("c:1", "first c|id7|1", expected);
     slot = (chat_slot){0};
-    (void)snprintf(expected, sizeof expected, "send 7 text:Not announced: %s\n",
+    (void)snprintf(expected, sizeof expected, ASKED "send 7 text:Not announced: %s\n",
                    toni_strerror(TONI_ERR_NOT_FOUND));
+    check_text("c:1", "", expected);
+    host.result = TONI_ERR_FORBIDDEN;
+    host.result_of = "may_publish";
+    (void)snprintf(expected, sizeof expected, ASKED "send 7 text:Not announced: %s\n",
+                   toni_strerror(TONI_ERR_FORBIDDEN));
     check_text("c:1", "", expected);
     check_text("no channel", "", "send 7 text:Send 'CHANNEL:TEXT' to announce something.\n");
     check_message(toni_binary(toni_str_of("c:1")), "", "");

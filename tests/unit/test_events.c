@@ -756,6 +756,22 @@ START_TEST(many_clients_have_calls_at_a_time)
 }
 END_TEST
 
+START_TEST(what_a_client_has_sent_goes_to_a_room_if_it_may)
+{
+    toni_client *client = toni_fake_client_handle(&anna);
+    ck_assert_int_eq(toni_join_room(toni_fake_host_connections(&host), 2, TONI_LIT("r")), TONI_OK);
+    toni_fake_client_clear(&berta);
+    ck_assert_int_eq(toni_events_send_from(events, client, TONI_LIT("r"), "said", json_true()), 1);
+    toni_fake_client_expect(&berta, "text:{\"event\":\"said\",\"data\":true}\n");
+    host.result = TONI_ERR_FORBIDDEN;
+    host.result_of = "may_publish";
+    ck_assert_int_eq(toni_events_send_from(events, client, TONI_LIT("r"), "said", json_object()),
+                     TONI_ERR_FORBIDDEN);
+    toni_fake_client_expect(&berta, "");
+    host.result = TONI_OK;
+}
+END_TEST
+
 START_TEST(another_token_is_handed_to_the_guard)
 {
     ck_assert_ptr_nonnull(
@@ -811,6 +827,7 @@ int main(void)
     tcase_add_test(cases, the_field_has_another_name);
     tcase_add_test(cases, many_clients_have_calls_at_a_time);
     tcase_add_test(cases, another_token_is_handed_to_the_guard);
+    tcase_add_test(cases, what_a_client_has_sent_goes_to_a_room_if_it_may);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);

@@ -55,8 +55,8 @@ START_TEST(joins_leaves_and_broadcasts)
                              "send 7 text:Joined room: lobby\n"
                              "broadcast lobby text:id7 joined\n");
     check_text("leave:lobby", "leave 7 lobby\nsend 7 text:Left room: lobby\n");
-    check_text("msg:lobby:a:b", "broadcast lobby text:[lobby] id7: a:b\n");
-    check_text("msg:lobby:", "broadcast lobby text:[lobby] id7: \n");
+    check_text("msg:lobby:a:b", "broadcast_from 7 lobby text:[lobby] id7: a:b\n");
+    check_text("msg:lobby:", "broadcast_from 7 lobby text:[lobby] id7: \n");
     check_text("join:a:b", "join 7 a:b\n"
                            "send 7 text:Joined room: a:b\n"
                            "broadcast a:b text:id7 joined\n");
@@ -66,7 +66,7 @@ END_TEST
 START_TEST(a_broadcast_that_reached_some_is_no_error)
 {
     host.result = 5;
-    check_text("msg:lobby:hi", "broadcast lobby text:[lobby] id7: hi\n");
+    check_text("msg:lobby:hi", "broadcast_from 7 lobby text:[lobby] id7: hi\n");
 }
 END_TEST
 
@@ -74,7 +74,8 @@ START_TEST(keeps_a_nul_in_a_text)
 {
     static const char text[] = "msg:r:a\0b";
 
-    check_calls(toni_text(toni_str_make(text, sizeof text - 1)), "broadcast r text:[r] id7: a~b\n");
+    check_calls(toni_text(toni_str_make(text, sizeof text - 1)),
+                "broadcast_from 7 r text:[r] id7: a~b\n");
 }
 END_TEST
 
@@ -88,7 +89,7 @@ START_TEST(says_why_a_join_failed)
     check_text("leave:", "leave 7 \nsend 7 text:A room's name is 1 to 255 bytes, no control "
                          "characters\n");
     host.result = TONI_ERR_BUSY;
-    check_text("msg:r:x", "broadcast r text:[r] id7: x\n"
+    check_text("msg:r:x", "broadcast_from 7 r text:[r] id7: x\n"
                           "send 7 text:No access to the room: too much is waiting to be delivered "
                           "already\n");
 }

@@ -210,6 +210,11 @@ int32_t toni_events_send(toni_events *events, toni_client_id client, const char 
 int32_t toni_events_send_to_room(toni_events *events, toni_str room, const char *name,
                                  json_t *data);
 
+/** Sends an event to a room for a client of the running callback, which has asked for that, if it
+ * may: see toni_client_may_publish. @return As toni_broadcast_from. */
+int32_t toni_events_send_from(toni_events *events, toni_client *client, toni_str room,
+                              const char *name, json_t *data);
+
 /** Sends an event to a target, which ends. @return As toni_target_send. */
 int32_t toni_events_send_to_target(toni_events *events, toni_target *target, const char *name,
                                    json_t *data);
