@@ -123,9 +123,10 @@ enum token_verdict verify_signature(const struct key_set *keys, const struct tok
     bool is_algorithm_known;
     const size_t count = choose(keys, token, fits, &is_algorithm_known);
     enum token_verdict verdict = is_algorithm_known ? TOKEN_UNKNOWN_KEY : TOKEN_ALGORITHM;
-    for (size_t i = 0; i < count && verdict != TOKEN_ACCEPTED; i++)
+    for (size_t i = 0; i < count && verdict != TOKEN_ACCEPTED; i++) {
         verdict = verify_by(fits[i], token);
-    if (verdict != TOKEN_ACCEPTED)
-        ERR_clear_error(); /* the thread's, which others read */
+        if (verdict != TOKEN_ACCEPTED)
+            ERR_clear_error(); /* the thread's, which others read */
+    }
     return verdict;
 }

@@ -80,9 +80,10 @@ class Guarded(unittest.TestCase):
         return configuration(providers, cls.workers, admin="127.0.0.1:0")
 
     def start(self, **options):
-        self.host = Host(self.text(**options)).start()
+        self.host = Host(self.text(**options))
+        self.host.options = (*Host.options, "--log-level=debug")  # for keeps_quiet
         self.addCleanup(self.host.kill)
-        return self.host
+        return self.host.start()
 
     def client(self, path="/id", headers=()):
         client = Client(self.host.address, path, headers)
@@ -329,6 +330,23 @@ class JwtGuard(Guarded):
         while time.time() < soon + 1:
             self.assertEqual(client.ask("who"), "ann 0 %d" % LATE)
             time.sleep(0.1)
+        host.stop()
+
+    def test_a_revoked_subject(self):
+        host = self.start(secrets=[self.secret])
+        now = int(time.time())
+        old, nameless, bob = (
+            jwt_tokens.make(SECRET, one) for one in (claims(iat=now - 9), claims(), claims(sub="bob"))
+        )
+        client = self.client(headers=bearer(old))
+        client.read()
+        result = run_toni("revoke", "ann", "-c", host.conf)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        client.expect_close(4001, "revoked")
+        for token in (old, nameless):  # who does not say when it was issued may have done so before
+            self.assertEqual(self.refused(headers=bearer(token)).status, 401)
+        self.let_in(bob, "bob")
+        self.let_in(jwt_tokens.make(SECRET, claims(iat=int(time.time()) + 2)))  # of a clock that is fast
         host.stop()
 
 
