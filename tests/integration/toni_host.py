@@ -8,6 +8,7 @@ import atexit
 import base64
 import collections
 import ctypes
+import functools
 import hashlib
 import os
 import re
@@ -16,6 +17,7 @@ import selectors
 import shutil
 import signal
 import socket
+import ssl
 import stat
 import struct
 import subprocess
@@ -106,13 +108,57 @@ TASKS = gateway("tasks", "tasks_gateway.so", "/tasks")
 ANNOUNCE = gateway("announce", "announce_gateway.so", "/announce")
 
 
+# TONI_TLS=1: the suites' clients on plain sockets speak TLS to the same hosts.
+OVER_TLS = bool(os.environ.get("TONI_TLS"))
+
+
+class TlsAddress(str):
+    """One that open_socket speaks TLS to."""
+
+
+@functools.cache
+def own_material():
+    """(the CA's path, certificate and key of localhost), made once."""
+    from tls_material import Authority  # it is not needed else
+
+    folder = tempfile.mkdtemp(prefix="toni-tls-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    authority = Authority(folder)
+    return authority.path, authority.issue("localhost", "DNS:localhost")
+
+
+class TlsSocket(ssl.SSLSocket):
+    """Whoever writes to one that has ended hears of it as on a plain socket."""
+
+    def send(self, data, flags=0):
+        try:
+            return super().send(data, flags)
+        except ssl.SSLEOFError as ended:
+            raise BrokenPipeError(str(ended)) from None
+
+
+@functools.cache
+def own_context():
+    context = ssl.create_default_context(cafile=own_material()[0])
+    context.sslsocket_class = TlsSocket
+    return context
+
+
+def over_tls(listen):
+    """What `listen.websocket` is: if the suite runs over TLS, one address becomes one with TLS."""
+    if not OVER_TLS or not isinstance(listen, str):
+        return listen
+    address, *file = listen.split(";")
+    return {"address": address, **dict(part.split("=", 1) for part in file), "tls": own_material()[1]}
+
+
 def configuration(
     gateways, workers=1, limits=None, listen="127.0.0.1:0", plugin_path=None, http=None, admin=None,
     page=None, admin_token=None, trusted_proxies=None, proxy_header=None, **top,
 ):
     """A whole gateways.conf. The gateways that come along are found without being named in
     plugin_path, since the program searches its own folder. top: further keys of the file."""
-    where = {"websocket": listen, "http": http, "page": page, "admin": admin,
+    where = {"websocket": over_tls(listen), "http": http, "page": page, "admin": admin,
              "admin_token": admin_token, "trusted_proxies": trusted_proxies,
              "proxy_header": proxy_header}
     lines = [
@@ -257,7 +303,10 @@ class Host:
 
     @property
     def addresses(self):
-        return [line["address"] for line in self.log(msg="listening", protocol="websocket")]
+        lines = self.log(msg="listening", protocol="websocket")
+        return [
+            TlsAddress(line["address"]) if OVER_TLS and line["tls"] == "on" else line["address"] for line in lines
+        ]
 
     @property
     def address(self):
@@ -478,6 +527,17 @@ def close_payload(code, reason=""):
 
 def open_socket(address, source=None, receive_buffer=None, deadline=DEADLINE):
     """A connected socket. address: as the host's log writes it."""
+    sock = open_plain_socket(address, source, receive_buffer, deadline)
+    if not isinstance(address, TlsAddress):
+        return sock
+    try:
+        return own_context().wrap_socket(sock, server_hostname="localhost")
+    except BaseException:
+        sock.close()
+        raise
+
+
+def open_plain_socket(address, source=None, receive_buffer=None, deadline=DEADLINE):
     if address.startswith("unix:"):
         sock = socket.socket(socket.AF_UNIX)
         return connected(sock, address[len("unix:") :], deadline)
