@@ -1,6 +1,6 @@
 """The pages for writers of plugins say what is so: the blocks of the tutorial are built and run against what is
 installed; the messages of the page of mistakes are toni's; the page beside its C form is the page, and the C form is
-the gateway's source.
+the gateway's source; and the plugins that show the contract stay small.
 
 Usage: test_docs.py SOURCE_TREE BUILD_FOLDER
 """
@@ -128,6 +128,23 @@ class Conformance(unittest.TestCase):
         for row in rows:
             with self.subTest(row):
                 self.assertTrue(self.NAMED.search(row) or "*Not done*" in row or "*Not shown*" in row)
+
+
+class Sizes(unittest.TestCase):
+    """What a plugin takes to write is what the contract is judged by: a gateway with rooms, one that uses a service, a
+    lobby with events and state over a swap, a guard."""
+
+    MOST = (
+        ("plugins/rooms_gateway/rooms_gateway.c", 60),
+        ("plugins/announce_gateway/announce_gateway.c", 40),
+        ("plugins/lobby_gateway/lobby_gateway.c", 250),
+        ("tests/fixtures/token_guard.c", 30),
+    )
+
+    def test_the_plugins_that_show_the_contract_stay_small(self):
+        for name, most in self.MOST:
+            with self.subTest(name):
+                self.assertLessEqual(len(read(name).splitlines()), most)
 
 
 if __name__ == "__main__":
