@@ -134,3 +134,17 @@ void config_deflate_read(const struct section *provider, struct limits *limits)
     if (read_number(provider, "deflate_above", 0, DEFLATE_ABOVE_MAX, &above))
         limits->deflate_above = (uint32_t)above;
 }
+
+void config_refuse_read(const struct section *provider, struct limits *limits)
+{
+    const struct value *refuse = section_get_word(provider, "refuse", "\"handshake\" or \"close\"");
+
+    if (!refuse)
+        return;
+    const char *word = value_string(refuse);
+    limits->refuses_by_close = strcmp(word, "close") == 0;
+    if (!limits->refuses_by_close && strcmp(word, "handshake") != 0) {
+        fault_at(provider->faults, refuse,
+                 "`refuse` of %s is `%s`, expected `handshake` or `close`", provider->title, word);
+    }
+}

@@ -19,4 +19,7 @@ void config_limits_read(const struct value *group, enum limit_scope scope, const
  * @param limits  Changed where the provider sets something that is good. */
 void config_deflate_read(const struct section *provider, struct limits *limits);
 
+/** Reads `refuse` of a gateway. */
+void config_refuse_read(const struct section *provider, struct limits *limits);
+
 #endif

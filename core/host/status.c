@@ -18,6 +18,8 @@ static int read_instance(struct slot *slot, struct status_instance *shown)
         .clients = atomic_load(&slot->connections),
         .space = atomic_load(&slot->space),
     };
+    for (unsigned i = 0; i < GUARD_ANSWER_COUNT; i++)
+        shown->guard_answers[i] = counter_read(&slot->figures.guard.answers[i]);
     return slot_read(slot, &shown->own_path, &shown->facts);
 }
 

@@ -36,6 +36,7 @@ struct status_instance {
     const char *library;
     bool is_gateway;
     uint64_t clients; /* of a gateway */
+    uint64_t guard_answers[GUARD_ANSWER_COUNT]; /* of a guard */
 
     /* What the strings above are borrowed from. */
     const struct space *space; /* NULL: it has none yet */

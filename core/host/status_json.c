@@ -8,7 +8,9 @@
  *                      "path": null if it answers nowhere,
  *                      "version": null if the plugin tells none,
  *                      "generation", "since", "library",
- *                      "clients": null of a service } ],
+ *                      "clients": null of a service,
+ *                      "guard": null if it was not asked as one, else how often it has answered:
+ *                               { "let_in", "refused", "timeout", "busy", "withdrawn" } } ],
  *     "rooms": how many there are,
  *     "largest_rooms": [ { "namespace", "name", "members" } ], the largest first }
  *
@@ -30,15 +32,39 @@ static json_t *time_to_json(int64_t wall_ms)
     return json_string(text);
 }
 
+static json_t *guard_to_json(const struct status_instance *instance)
+{
+    static const char *const labels[] = {
+#define ANSWER_LABEL(name, label) label,
+        GUARD_ANSWERS(ANSWER_LABEL)
+#undef ANSWER_LABEL
+    };
+    uint64_t sum = 0;
+    json_t *answers = json_object();
+    for (unsigned i = 0; i < GUARD_ANSWER_COUNT; i++) {
+        sum += instance->guard_answers[i];
+        if (json_object_set_new(answers, labels[i],
+                                json_integer((json_int_t)instance->guard_answers[i]))) {
+            json_decref(answers);
+            return NULL;
+        }
+    }
+    if (sum > 0)
+        return answers;
+    json_decref(answers);
+    return json_null();
+}
+
 static json_t *instance_to_json(const struct status_instance *instance)
 {
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "name", instance->name, "kind",
+        "{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "name", instance->name, "kind",
         instance->kind, "module", instance->module, "namespace", instance->namespace, "path",
         text_or_null(instance->path), "version", text_or_null(instance->version), "generation",
         (json_int_t)instance->generation, "since", time_to_json(instance->since_ms), "library",
         text_or_null(toni_str_of(instance->library)), "clients",
-        instance->is_gateway ? json_integer((json_int_t)instance->clients) : json_null());
+        instance->is_gateway ? json_integer((json_int_t)instance->clients) : json_null(), "guard",
+        guard_to_json(instance));
 }
 
 static json_t *reload_to_json(const struct status_report *report)

@@ -82,6 +82,26 @@ static int write_row(const struct row *row, const char *kind, const size_t width
     return result | buffer_append(out, "\n", 1);
 }
 
+/* Of one that was asked; most instances are no guards. */
+static int write_guard(const struct status_instance *instance, struct buffer *out)
+{
+    static const char *const labels[] = {
+#define ANSWER_LABEL(name, label) label,
+        GUARD_ANSWERS(ANSWER_LABEL)
+#undef ANSWER_LABEL
+    };
+    int result = 0;
+    const char *before = "         as a guard: ";
+    for (unsigned i = 0; i < GUARD_ANSWER_COUNT; i++) {
+        if (instance->guard_answers[i] == 0)
+            continue;
+        result |= buffer_appendf(out, "%s%" PRIu64 " %s", before, instance->guard_answers[i],
+                                 i == GUARD_LET_IN ? "let in" : labels[i]);
+        before = ", ";
+    }
+    return before[0] == ',' ? result | buffer_append(out, "\n", 1) : result;
+}
+
 static int write_instance(const struct status_instance *instance, const size_t widths[COLUMNS],
                           struct buffer *out)
 {
@@ -92,7 +112,8 @@ static int write_instance(const struct status_instance *instance, const size_t w
     return write_row(&row, instance->kind, widths, out) |
            buffer_appendf(out, "         since %s%s%s\n         %.*s\n", since,
                           instance->namespace[0] ? ", namespace " : "", instance->namespace,
-                          TONI_STR_ARG(printable(str(instance->library))));
+                          TONI_STR_ARG(printable(str(instance->library)))) |
+           write_guard(instance, out);
 }
 
 static int write_host(const struct status_report *report, struct buffer *out)

@@ -158,6 +158,41 @@ static void write_guards(struct exposition *exposition, const struct guard_ticke
                   counter_read(&tickets->ignored));
 }
 
+/* Only of those that were asked: most instances are no guards. */
+static bool was_asked(const struct slot *slot)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < GUARD_ANSWER_COUNT; i++)
+        sum += counter_read(&slot->figures.guard.answers[i]);
+    return sum > 0;
+}
+
+static void write_each_guard(struct exposition *exposition, const struct slots *slots)
+{
+    static const char *const answers[] = {
+#define ANSWER_LABEL(name, label) label,
+        GUARD_ANSWERS(ANSWER_LABEL)
+#undef ANSWER_LABEL
+    };
+    exposition_family(exposition, "toni_guard_answers_total", "counter",
+                      "Handshakes that a guard was asked about, by guard and what became of that.");
+    for (struct slot *slot = first_of_all(slots); slot; slot = next_of_all(slot)) {
+        for (unsigned i = 0; was_asked(slot) && i < GUARD_ANSWER_COUNT; i++) {
+            exposition_number(exposition, LABELS({"guard", slot->name}, {"answer", answers[i]}),
+                              counter_read(&slot->figures.guard.answers[i]));
+        }
+    }
+    exposition_family(exposition, "toni_guard_seconds", "histogram",
+                      "How long guards took to answer, what they waited for included.");
+    for (struct slot *slot = first_of_all(slots); slot; slot = next_of_all(slot)) {
+        struct histogram_figures figures = {0};
+        if (!was_asked(slot))
+            continue;
+        striped_histogram_read(&slot->figures.guard.times, &figures);
+        exposition_histogram(exposition, LABELS({"guard", slot->name}), &figures);
+    }
+}
+
 /* --- Places */
 
 /* Of all addresses of one setting. */
@@ -512,6 +547,7 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     write_connections(exposition, &sums, sources->slots);
     metrics_write_tls(exposition, sources->server);
     write_guards(exposition, sources->server->guard_tickets);
+    write_each_guard(exposition, sources->slots);
     write_places(exposition, sources, sums.sockets);
     write_messages(exposition, &sums, &figures, sources->slots);
     write_refused(exposition, connections, sources->slots);

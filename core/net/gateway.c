@@ -51,6 +51,7 @@ static int32_t ask_listed(struct guard_chain *chain, const struct instance *inst
         return TONI_ERR_BUSY;
     chain->asked = slot;
     chain->generation = slot->generation;
+    chain->has_answer = true;
     return instance_check(guard, request);
 }
 
@@ -60,6 +61,7 @@ static int32_t ask_own(struct guard_chain *chain, struct slot *slot, struct inst
     chain->is_over = true;
     chain->asked = slot;
     chain->generation = slot->generation;
+    chain->has_answer = instance && instance->descriptor->guard;
     return instance ? instance_guard(instance, request) : TONI_OK;
 }
 

@@ -30,6 +30,7 @@ struct guard_chain {
     struct slot *asked;  /* whose guard was asked last */
     uint32_t generation; /* of the instance that it was */
     bool is_over;        /* all have been asked */
+    bool has_answer;     /* the last one was really asked: a gateway need not have a guard */
 };
 
 /** Asks the next guard. Notes in @p served whose guards they are, with the first.

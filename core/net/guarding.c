@@ -1,8 +1,10 @@
 /* Guards, and openings that wait for one; see guarding.h. */
 #include "net/guarding.h"
 
+#include "base/clock.h"
 #include "instance/guard_ticket.h"
 #include "net/ending.h"
+#include "net/guard_report.h"
 #include "net/opening_state.h"
 #include "net/request_reading.h"
 #include "net/server_data.h"
@@ -76,6 +78,7 @@ static void post_decision(toni_guard_ticket *ticket)
 
 static void end(struct connection *connection, enum guard_outcome outcome, enum refusal refusal)
 {
+    guard_report(connection, outcome == GUARD_LATE ? GUARD_TIMED_OUT : GUARD_WAS_ENDED, refusal);
     opening_end_wait(connection->opening, outcome);
     stream_listen(&connection->stream, STREAM_READ);
     connection->opening->decided(connection, refusal, NULL);
@@ -99,6 +102,17 @@ static enum refusal refusal_of(enum guard_verdict verdict)
 
 static void go_on(struct connection *connection, enum guard_verdict verdict);
 
+/* One that waits has not answered yet. */
+static void report(struct connection *connection, enum guard_verdict verdict)
+{
+    if (verdict == GUARD_ALLOWS)
+        guard_report(connection, GUARD_LET_IN, REFUSAL_NONE);
+    else if (verdict == GUARD_IS_BUSY)
+        guard_report(connection, GUARD_WAS_BUSY, refusal_of(verdict));
+    else if (verdict != GUARD_WAITS)
+        guard_report(connection, GUARD_SAID_NO, refusal_of(verdict));
+}
+
 /* Whether the instances whose guard was asked are still those that answer there. */
 static bool is_still_there(const struct connection *connection)
 {
@@ -116,7 +130,9 @@ static void take_decision(struct connection *connection, int32_t result)
     opening->ticket->notes = NULL;
     guard_notes_drop_parameters(opening->notes, opening->request);
     opening_end_wait(opening, GUARD_DECIDED);
-    go_on(connection, guard_decision(result));
+    const enum guard_verdict verdict = guard_decision(result);
+    report(connection, verdict);
+    go_on(connection, verdict);
 }
 
 static void deliver(struct command *command, struct lane *lane)
@@ -202,6 +218,7 @@ static bool ask(struct connection *connection, enum guard_verdict *verdict)
     int32_t result = TONI_OK;
     opening->connection = connection;
     opening->is_ticket_refused = false;
+    opening->asked_ns = clock_now_ns();
     request_reading_open_headers(opening, request);
     request->source = &in_guard;
     const bool is_asked = gateway_guard(&connection->served, &opening->guards, request, &result);
@@ -212,6 +229,7 @@ static bool ask(struct connection *connection, enum guard_verdict *verdict)
                              opening->is_ticket_refused);
     if (*verdict != GUARD_WAITS)
         opening->ticket = NULL;
+    report(connection, *verdict);
     return true;
 }
 

@@ -3,11 +3,13 @@
 
 #include "base/clock.h"
 #include "base/log_limit.h"
+#include "base/utf8.h"
 #include "instance/instance.h"
 #include "net/access.h"
 #include "net/closing.h"
 #include "net/ending.h"
 #include "net/forwarding.h"
+#include "net/guard_report.h"
 #include "net/guarding.h"
 #include "net/opening_state.h"
 #include "net/outbound.h"
@@ -16,7 +18,9 @@
 #include "net/server_data.h"
 #include "net/watching.h"
 #include "rooms/revoking.h"
+#include "ws/frame.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -38,33 +42,68 @@ static void count_refusal(struct connection *connection, unsigned status)
     }
 }
 
-static void refuse(struct connection *connection, enum refusal refusal, const char *why)
+/* @return The size of an answer of HTTP. */
+static size_t write_refusal(char *answer, const struct opening *opening, enum refusal refusal,
+                            const struct guard_notes *notes, const char *why)
 {
-    const struct head *head = &connection->opening->head;
-    char *answer = (char *)connection->served.worker->lane->scratch;
-    const bool is_head = toni_str_equal(head_method(head), toni_str_of("HEAD"));
-    const bool is_by_guard = refusal == REFUSAL_UNAUTHORIZED || refusal == REFUSAL_FORBIDDEN;
-    const struct guard_notes *notes = is_by_guard ? connection->opening->notes : NULL;
-    unsigned status = refusal_status(refusal);
+    const bool is_head = toni_str_equal(head_method(&opening->head), toni_str_of("HEAD"));
     size_t size;
     if (notes && notes->status != 0 && refusal == REFUSAL_FORBIDDEN) {
-        status = notes->status;
-        size = handshake_refuse_as(answer, status, notes->text,
-                                   guard_notes_have_field(notes, "WWW-Authenticate"), is_head,
+        const bool has_challenge = guard_notes_have_field(notes, "WWW-Authenticate");
+        size = handshake_refuse_as(answer, notes->status, notes->text, has_challenge, is_head,
                                    time(NULL));
     } else {
         size = handshake_refuse(answer, refusal, why, is_head, time(NULL));
     }
-    size = guard_notes_put_fields(notes, answer, size);
-    count_refusal(connection, status);
+    return guard_notes_put_fields(notes, answer, size);
+}
+
+/* @return As many of the bytes as are whole characters. */
+static size_t utf8_whole(const char *text, size_t size)
+{
+    size_t whole = 0, next;
+    while (whole < size && (next = utf8_character(text + whole, size - whole)) > 0)
+        whole += next;
+    return whole;
+}
+
+/* Code and reason of a page's CloseEvent: of a refused handshake it would learn nothing.
+ * @return The size of an answer that lets in, with a close frame behind it. */
+static size_t write_close(char *answer, struct opening *opening, enum refusal refusal,
+                          const struct guard_notes *notes, const char *why)
+{
+    char reason[GUARD_TEXT_MAX + 16];
+    const char *text = notes && refusal == REFUSAL_FORBIDDEN ? notes->text : "";
+    if (text[0] == '\0')
+        text = why ? why : refusal_text(refusal);
+    (void)snprintf(reason, sizeof reason, "%u %.*s", guard_report_status(opening, refusal),
+                   GUARD_TEXT_MAX, text);
+    opening->terms.agreed = false;
+    size_t size = guard_notes_put_fields(
+        notes, answer,
+        handshake_accept(answer, &opening->head, opening->subprotocol, &opening->terms));
+    const size_t length = utf8_whole(reason, strnlen(reason, FRAME_REASON_MAX));
+    return size + frame_encode_close((uint8_t *)answer + size, 1008, reason, length);
+}
+
+static void refuse(struct connection *connection, enum refusal refusal, const char *why)
+{
+    struct opening *opening = connection->opening;
+    char *answer = (char *)connection->served.worker->lane->scratch;
+    const bool is_by_guard = refusal == REFUSAL_UNAUTHORIZED || refusal == REFUSAL_FORBIDDEN;
+    const struct guard_notes *notes = is_by_guard ? opening->notes : NULL;
+    const size_t size = is_by_guard && connection->limits->refuses_by_close
+                            ? write_close(answer, opening, refusal, notes, why)
+                            : write_refusal(answer, opening, refusal, notes, why);
+    count_refusal(connection, guard_report_status(opening, refusal));
     connection_leave_admission(connection);
-    connection->opening->phase = OPENING_ANSWERED;
+    opening->phase = OPENING_ANSWERED;
     /* It fits into a socket that nothing was written to; if not, it is cut. */
     if (stream_write(&connection->stream, answer, size) < 0)
         connection_abort(connection, END_BY_LOSS);
     else
         closing_written(connection);
-    opening_free(connection->opening);
+    opening_free(opening);
     connection->opening = NULL;
 }
 

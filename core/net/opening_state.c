@@ -17,6 +17,7 @@ struct opening *opening_new(void)
     opening->ticket = NULL;
     opening->notes = NULL;
     opening->guards = (struct guard_chain){0};
+    opening->asked_ns = 0;
     opening->is_ticket_refused = false;
     opening->connection = NULL;
     opening->decided = NULL;

@@ -29,6 +29,7 @@ struct opening {
     toni_guard_ticket *ticket;     /* of a guard that runs, or waits; NULL: none */
     struct guard_notes *notes;     /* that its guard has left; NULL: none */
     struct guard_chain guards;     /* that were asked */
+    uint64_t asked_ns;             /* when the last of them was */
     bool is_ticket_refused;        /* the guard that runs has asked for one in vain */
     struct connection *connection; /* for the guard that runs */
     void (*decided)(struct connection *connection, enum refusal refusal, const char *why);

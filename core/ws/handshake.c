@@ -180,6 +180,11 @@ unsigned refusal_status(enum refusal refusal)
     return answers[refusal].status;
 }
 
+const char *refusal_text(enum refusal refusal)
+{
+    return answers[refusal].text;
+}
+
 /* RFC 9110, section 6.6.1. */
 static void format_date(char *text, size_t size, time_t now)
 {

@@ -120,6 +120,9 @@ const char *handshake_status_phrase(unsigned status);
 size_t handshake_refuse_as(char *to, unsigned status, const char *text, bool has_challenge,
                            bool is_head, time_t now);
 
+/** @return The text for people; NULL for REFUSAL_NONE. */
+const char *refusal_text(enum refusal refusal);
+
 /** @return 400 and its kin; 0 for REFUSAL_NONE. */
 unsigned refusal_status(enum refusal refusal);
 

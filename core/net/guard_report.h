@@ -1,0 +1,19 @@
+/* What is counted of each guard that was asked, and the one line in the log for each refusal: which
+ * guard, why, and for whom. What the client sent stands in it without its query, which may hold a
+ * token. All on the connection's worker. */
+#ifndef NET_GUARD_REPORT_H
+#define NET_GUARD_REPORT_H
+
+#include "instance/figures.h"
+#include "net/opening_state.h"
+
+struct connection;
+
+/** The guard that was asked last has answered, or is waited for no more.
+ * @param refusal  REFUSAL_NONE if it lets the client pass. */
+void guard_report(struct connection *connection, enum guard_answer answer, enum refusal refusal);
+
+/** @return The status that a refusal has: that of the guard, if it has chosen one. */
+unsigned guard_report_status(const struct opening *opening, enum refusal refusal);
+
+#endif
