@@ -40,11 +40,16 @@ static int read_list(const struct section *section, const char *key, entry_check
         if (!list_item(item, title, VALUE_STRING, section->faults))
             continue;
         const char *text = value_string(item);
-        if (strcmp(text, ACCESS_ANY) == 0 || is_entry(text))
+        const char *extension = web_name_extension_problem(toni_str_of(text));
+        if (extension) {
+            fault_at(section->faults, item, "`%s` of %s holds `%s`, expected behind its scheme %s",
+                     key, section->title, text, extension);
+        } else if (strcmp(text, ACCESS_ANY) == 0 || is_entry(text)) {
             list->names[list->count++] = text;
-        else
+        } else {
             fault_at(section->faults, item, "`%s` of %s holds `%s`, expected %s", key,
                      section->title, text, expected);
+        }
     }
     return 0;
 }

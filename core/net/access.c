@@ -112,7 +112,7 @@ bool access_allows_origin(struct access *access, const char *gateway, toni_str o
     toni_str name, page;
     struct config *config = take_rules(access);
     const bool is_fine = is_allowed(origins_of(config, gateway), origin) ||
-                         (web_name_of_origin(origin, &page) &&
+                         (web_name_is_page(origin) && web_name_of_origin(origin, &page) &&
                           is_ours(config, host, local, &name) && web_name_equal(page, name));
     gateways_conf_destroy(config);
     return is_fine;

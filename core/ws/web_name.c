@@ -115,6 +115,50 @@ bool web_name_of_origin(toni_str text, toni_str *host)
            web_name_of_host(toni_str_make(found + size, text.size - scheme - size), host);
 }
 
+/* @return What stands behind the scheme; NULL: it is another one. */
+static const char *behind_scheme(toni_str origin, const char *scheme)
+{
+    const size_t size = strlen(scheme);
+    return origin.size >= size && strncasecmp(origin.data, scheme, size) == 0 ? origin.data + size
+                                                                              : NULL;
+}
+
+bool web_name_is_page(toni_str origin)
+{
+    return behind_scheme(origin, "http://") || behind_scheme(origin, "https://");
+}
+
+static bool is_chromes(char byte)
+{
+    return byte >= 'a' && byte <= 'p';
+}
+
+static bool is_uuid(toni_str id)
+{
+    for (size_t i = 0; i < id.size; i++) {
+        const bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (is_dash ? id.data[i] != '-' : !isxdigit((unsigned char)id.data[i]))
+            return false;
+    }
+    return id.size == 36;
+}
+
+const char *web_name_extension_problem(toni_str origin)
+{
+    const char *chrome = behind_scheme(origin, "chrome-extension://");
+    const char *firefox = behind_scheme(origin, "moz-extension://");
+    const char *id = chrome ? chrome : firefox;
+    if (!id)
+        return NULL;
+    const toni_str text = toni_str_make(id, origin.size - (size_t)(id - origin.data));
+    if (chrome && (text.size != 32 || !has_only(text, is_chromes)))
+        return "the extension's id, 32 letters from a to p, as chrome://extensions shows it";
+    if (firefox && !is_uuid(text))
+        return "the extension's UUID, as about:debugging shows it; it is another one in each "
+               "browser";
+    return NULL;
+}
+
 /* --- Comparing */
 
 static toni_str without_dot(toni_str host)

@@ -18,6 +18,15 @@ bool web_name_of_host(toni_str text, toni_str *host);
  * @return Whether it is one; `null` is none. */
 bool web_name_of_origin(toni_str text, toni_str *host);
 
+/** Tells whether an origin is that of a page on the web: `http` or `https`. One of an extension or an
+ * app has a scheme of its own, and what stands for the host is an id. */
+bool web_name_is_page(toni_str origin);
+
+/** Why nothing can come from an origin of an extension: its id is none.
+ * @return A few words that say what it has to be; NULL: it can, or is of no extension that is known
+ * here. */
+const char *web_name_extension_problem(toni_str origin);
+
 /** Tells whether two hosts, as read by the above, are the same: case makes no difference, nor does
  * a dot at the end, nor how an IPv6 address is written. */
 bool web_name_equal(toni_str a, toni_str b);

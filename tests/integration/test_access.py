@@ -53,6 +53,16 @@ class AccessTestCase(HostTestCase):
             configuration(cls.gateways, http=cls.http, admin=cls.admin, listen=cls.listen, **cls.top)
         ).start()
 
+    def offered(self, path, origin):
+        """The answer to one that offers a subprotocol."""
+        headers = [("Origin", origin), ("Sec-WebSocket-Protocol", "chat")]
+        try:
+            client = Client(self.host.address, path, headers=headers)
+        except Refused as refused:
+            return refused.response
+        client.sock.close()
+        return client.response
+
     def handshake(self, path, origin=None, host="localhost"):
         """Its status."""
         headers = [("Origin", origin)] if origin is not None else []
@@ -115,6 +125,20 @@ class TestOrigins(AccessTestCase):
             with self.subTest(origin=origin):
                 for path in ("/rooms", "/own", "/shut", "/open"):
                     self.assertEqual(self.handshake(path, origin, host), 101)
+
+    def test_of_extensions_and_of_nobody(self):
+        """Listed or not: their ids are no names of hosts."""
+        chromes = "chrome-extension://abcdefghijklmnopabcdefghijklmnop"
+        firefoxes = "moz-extension://0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+        for origin in (chromes, firefoxes, "null", "app://localhost", "file://localhost"):
+            self.assertEqual(self.handshake("/echo", origin), 403, origin)
+            self.assertEqual(self.handshake("/open", origin), 101, origin)
+
+    def test_who_is_refused_is_told_no_subprotocol(self):
+        for path, status in (("/echo", 403), ("/open", 101)):
+            answer = self.offered(path, "https://" + EVIL)
+            self.assertEqual(answer.status, status)
+            self.assertNotIn("sec-websocket-protocol", answer.headers)
 
     def test_without_origin_host_is_not_judged(self):
         for host in (EVIL, "localhost", "toni_upstream"):

@@ -828,6 +828,12 @@ START_TEST(bad_hosts_and_origins)
     BAD_TOP("hosts = [ \"*.example\" ];", "`hosts`", "`*.example`");
     BAD_TOP("origins = [ \"a.example\" ];", "`origins`", "`a.example`", "https://");
     BAD_TOP("origins = [ \"https://a.example/\" ];", "`origins`", "without a path");
+    BAD_TOP("origins = [ \"chrome-extension://my_extension\" ];",
+            "`chrome-extension://my_extension`", "32 letters from a to p");
+    BAD_TOP("origins = [ \"chrome-extension://abcdefghijklmnopabcdefghijklmnop/\" ];", "`origins`",
+            "32 letters");
+    BAD_TOP("origins = [ \"moz-extension://a@b\" ];", "`moz-extension://a@b`", "UUID",
+            "another one in each browser");
     BAD_PROVIDER("gateway = \"a\"; library = \"a.so\"; origins = [ \"a\" ];",
                  "`origins` of gateway `a` holds `a`");
     BAD_PROVIDER("service = \"b\"; library = \"b.so\"; origins = [ ];", "`origins` of service `b`",

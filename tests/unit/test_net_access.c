@@ -125,6 +125,36 @@ START_TEST(origins_of_the_host_and_of_a_gateway)
 }
 END_TEST
 
+#define CHROMES "chrome-extension://abcdefghijklmnopabcdefghijklmnop"
+#define FIREFOXES "moz-extension://0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+
+START_TEST(extensions_are_let_in_if_they_are_listed)
+{
+    set_rules(FILE_HEAD);
+    ck_assert(!allows("plain", CHROMES, "localhost"));
+    ck_assert(!allows("plain", FIREFOXES, "localhost"));
+    ck_assert(allows("open", CHROMES, "localhost"));
+    set_rules(FILE_HEAD "origins = [ \"" CHROMES "\", \"" FIREFOXES "\" ];");
+    ck_assert(allows("plain", CHROMES, "evil.example"));
+    ck_assert(allows("plain", FIREFOXES, "evil.example"));
+    ck_assert(!allows("plain", "chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba", "localhost"));
+    ck_assert(!allows("plain", CHROMES "/", "localhost"));
+    ck_assert(!allows("plain", "null", "localhost"));
+}
+END_TEST
+
+/* Only pages of the web can be of the same host. */
+START_TEST(another_scheme_is_of_no_host_of_ours)
+{
+    set_rules(FILE_HEAD "hosts = [ \"abcdefghijklmnopabcdefghijklmnop\" ];");
+    ck_assert(!allows("plain", CHROMES, "abcdefghijklmnopabcdefghijklmnop"));
+    ck_assert(!allows("plain", "app://localhost", "localhost"));
+    ck_assert(!allows("plain", "file://localhost", "localhost"));
+    ck_assert(allows("plain", "http://localhost:3000", "localhost:9000"));
+    ck_assert(allows("plain", "HTTPS://localhost", "localhost:9000"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("net/access");
@@ -135,6 +165,8 @@ int main(void)
     tcase_add_test(cases, hosts_add_to_these);
     tcase_add_test(cases, a_page_of_the_same_host_may_connect_if_that_is_ours);
     tcase_add_test(cases, origins_of_the_host_and_of_a_gateway);
+    tcase_add_test(cases, extensions_are_let_in_if_they_are_listed);
+    tcase_add_test(cases, another_scheme_is_of_no_host_of_ours);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);
