@@ -35,8 +35,13 @@ async function findGateway(attempt) {
         "Add an IP address to listen.websocket in its gateways.conf, and start it again.",
     };
   }
-  const { port } = host.websocket[attempt % host.websocket.length];
-  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  // Of a page that came by HTTPS a browser opens none without TLS. Where the host has none with it, a
+  // proxy speaks TLS for it.
+  const isSecure = location.protocol === "https:";
+  const fitting = host.websocket.filter(({ tls }) => Boolean(tls) === isSecure);
+  const ports = fitting.length > 0 ? fitting : host.websocket;
+  const { port, tls } = ports[attempt % ports.length];
+  const scheme = isSecure || tls ? "wss:" : "ws:";
   return { url: `${scheme}//${location.hostname}:${port}${PATH}` };
 }
 

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -43,10 +44,6 @@ static void add_address(struct config *config, struct address_list *list,
         !is_listed(&config->websocket, &address, faults) &&
         !is_listed(&config->http, &address, faults) && !is_listed(&config->admin, &address, faults))
         list->addresses[list->count++] = address;
-    if (address.tls && list != &config->websocket)
-        fault_at(
-            faults, address.tls,
-            "`tls` is for addresses of `websocket`; remove it, and let a proxy speak TLS here");
 }
 
 /* A Unix socket may be a group, with the mode of its file. */
@@ -92,17 +89,35 @@ static int read_addresses(struct config *config, struct address_list *list,
     return 0;
 }
 
+/* A good certificate of the client's is asked for. */
+static bool needs_certificate(const struct listen_address *address)
+{
+    const struct value *clients = value_get(address->tls, "client_certificates");
+    return clients && value_type(clients) == VALUE_STRING &&
+           strcmp(value_string(clients), "required") == 0;
+}
+
 /* Figures of a host tell much, and whoever listens on the way must not have what opens them. */
-static void check_admin_address(const struct listen_address *address, struct fault_list *faults)
+static void check_admin_address(const struct config *config, const struct listen_address *address,
+                                struct fault_list *faults)
 {
     if (listen_address_is_local(address))
         return;
-    fault_at(
-        faults, address->at,
-        "`admin` of `listen` is `%s`, which others than this machine can reach: that needs TLS, "
-        "which this version has not for it; choose a loopback address, such as "
-        "\"127.0.0.1:9002\", or a Unix socket",
-        listen_address_text(address));
+    if (!address->tls) {
+        fault_at(
+            faults, address->at,
+            "`admin` of `listen` is `%s`, which others than this machine can reach: that needs "
+            "TLS; choose a loopback address, such as \"127.0.0.1:9002\", or write `{ address = "
+            "\"%s\"; tls = { certificate = …; key = …; }; }`",
+            listen_address_text(address), listen_address_text(address));
+    } else if (!config->admin_token && !needs_certificate(address)) {
+        fault_at(
+            faults, address->at,
+            "`admin` of `listen` is `%s`, which others than this machine can reach: they have to "
+            "show something; add `admin_token = \"FILE\";` to `listen`, or "
+            "`client_certificates = \"required\";` to `tls`",
+            listen_address_text(address));
+    }
 }
 
 static int read_admin(struct config *config, const struct section *listen)
@@ -116,7 +131,7 @@ static int read_admin(struct config *config, const struct section *listen)
     if (admin && read_addresses(config, &config->admin, admin, listen->faults))
         return -1;
     for (size_t i = 0; i < config->admin.count; i++)
-        check_admin_address(&config->admin.addresses[i], listen->faults);
+        check_admin_address(config, &config->admin.addresses[i], listen->faults);
     return 0;
 }
 

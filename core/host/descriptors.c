@@ -42,6 +42,9 @@ static uint64_t for_places(uint64_t places)
     return places + places_spare(places);
 }
 
+/* With TLS each client has two more, the pair of http/tls_front.h. */
+#define PER_TLS_CLIENT 2
+
 /* Adds the copies of sockets that are read to their end (http/linger.h). */
 static uint64_t for_http_address(uint64_t connections)
 {
@@ -50,16 +53,28 @@ static uint64_t for_http_address(uint64_t connections)
     return for_places(connections) + lingering;
 }
 
+static uint64_t for_tls_address(uint64_t connections)
+{
+    return for_http_address(connections) + PER_TLS_CLIENT * for_places(connections);
+}
+
+typedef uint64_t needed_for(uint64_t connections);
+
+static needed_for *for_address(const struct descriptor_demand *demand)
+{
+    return demand->is_tls ? for_tls_address : for_http_address;
+}
+
 static uint64_t for_all_clients(const struct descriptor_demand *demand)
 {
     return for_places(demand->limits->connections + SERVER_HANDSHAKES_MAX) +
-           demand->http_addresses * for_http_address(demand->limits->http_connections);
+           demand->http_addresses * for_address(demand)(demand->limits->http_connections);
 }
 
 static uint64_t in_reserve(const struct descriptor_demand *demand)
 {
     return CONTROL_REQUESTS_MAX + OCCASIONAL + WATCHES_MOST +
-           demand->admin_addresses * for_http_address(HTTP_ADMIN_CONNECTIONS) +
+           demand->admin_addresses * for_address(demand)(HTTP_ADMIN_CONNECTIONS) +
            demand->http_addresses * HTTP_THREADS_MAX * PER_HTTP_THREAD;
 }
 
@@ -128,8 +143,8 @@ bool descriptors_share_out(uint64_t left, const struct descriptor_demand *demand
         return false;
     if (demand->http_addresses > 0) {
         shares->http_connections = what_fits(left / 4 / demand->http_addresses,
-                                             limits->http_connections, for_http_address);
-        left -= least(left, demand->http_addresses * for_http_address(shares->http_connections));
+                                             limits->http_connections, for_address(demand));
+        left -= least(left, demand->http_addresses * for_address(demand)(shares->http_connections));
     }
     uint64_t places = what_fits(left, limits->connections + SERVER_HANDSHAKES_MAX, for_places);
     shares->handshakes = least(SERVER_HANDSHAKES_MAX, places / 4 + 1);

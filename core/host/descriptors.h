@@ -15,6 +15,7 @@ struct descriptor_demand {
     uint32_t workers;
     size_t http_addresses; /* `http_connections` holds for each */
     size_t admin_addresses;
+    bool is_tls; /* one of these at least, so each is counted as one */
 };
 
 /** How many of each clients may have. */

@@ -60,8 +60,8 @@ struct host {
     struct watchdog watchdog;
     uv_timer_t settling; /* while it leaves: nobody in a handshake is cut off */
 
-    uv_timer_t certificates_due; /* once an hour */
-    struct certificate_watch certificates;
+    uv_timer_t certificates_due;              /* once an hour */
+    struct certificate_watch certificates[3]; /* of websocket, http and admin */
 
     atomic_uint asked_for; /* ASKED_… of commands.c */
     atomic_int signal;     /* the first that ends the host */

@@ -93,8 +93,7 @@ static bool check(struct loading *loading, const char *config_path, bool is_to_r
     if (loading->config && is_to_run)
         config_run_as_check(&loading->config->run_as, faults);
     if (loading->config)
-        (void)tls_set_load(&loading->tls, &loading->config->websocket, loading->config->folder,
-                           faults);
+        (void)tls_sets_load(&loading->tls, loading->config, faults);
     if (loading->config)
         loading->graph = graph_check(loading->config, &loading->loader, NULL, faults);
     if (!loading->graph || !fault_list_empty(faults))
@@ -162,7 +161,7 @@ void loading_finish(struct loading *loading)
 {
     explicit_bzero(&loading->admin_token, sizeof loading->admin_token);
     graph_destroy(loading->graph);
-    tls_set_finish(&loading->tls);
+    tls_sets_finish(&loading->tls);
     plugin_set_finish(&loading->set);
     value_destroy(loading->at);
     gateways_conf_destroy(loading->config);

@@ -19,7 +19,7 @@ struct loading {
     struct config *config;
     struct graph *graph; /* checked, not created */
     struct admin_token admin_token;
-    struct tls_set tls;    /* of `listen.websocket`, as it was loaded */
+    struct tls_sets tls;   /* as it was loaded */
     struct value *at;      /* of loading_describe() alone: what its faults name */
     struct plugin_set set; /* the same */
 };

@@ -155,7 +155,7 @@ static struct graph *read_next(struct reload *reload, struct fault_list *faults)
         changes_check_host(now->config, config, faults);
         (void)admin_token_read(&reload->next_admin_token, config->admin_token, config->folder,
                                faults);
-        (void)tls_set_load(&reload->next_tls, &config->websocket, config->folder, faults);
+        (void)tls_sets_load(&reload->next_tls, config, faults);
         next = graph_check(config, &reload->loading->loader, now, faults);
         if (next && fault_list_empty(faults))
             changes_check_namespaces(now, next, faults);
@@ -194,7 +194,7 @@ static void *work(void *data)
         swap(reload, next, &faults);
     }
     if (!reload->next)
-        tls_set_finish(&reload->next_tls);
+        tls_sets_finish(&reload->next_tls);
     report_faults(reload, &faults); /* or warnings */
     fault_list_finish(&faults);
     uv_async_send(&reload->worked);
@@ -213,10 +213,12 @@ static void take_over(struct reload *reload)
     loading->config = gateways_conf_ref(reload->next->config);
     access_change(reload->server->access, loading->config);
     http_admin_change_token(reload->admin, &reload->next_admin_token);
-    server_change_tls(reload->server, &reload->next_tls);
-    tls_set_finish(&loading->tls);
+    server_change_tls(reload->server, &reload->next_tls.websocket);
+    http_server_change_tls(reload->http, &reload->next_tls.http);
+    http_admin_change_tls(reload->admin, &reload->next_tls.admin);
+    tls_sets_finish(&loading->tls);
     loading->tls = reload->next_tls;
-    reload->next_tls = (struct tls_set){0};
+    reload->next_tls = (struct tls_sets){0};
     reload->server->limits.hook_ms = loading->config->limits.hook_ms;
     reload->server->limits.watchdog_ms = loading->config->limits.watchdog_ms;
     http_server_describe_again(reload->http, reload->server->listeners,

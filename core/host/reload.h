@@ -53,7 +53,7 @@ struct reload {
 
     /* Of the one that runs; its thread's. */
     struct admin_token next_admin_token;
-    struct tls_set next_tls; /* loaded, for the addresses of `listen.websocket` */
+    struct tls_sets next_tls; /* loaded */
     struct graph *next;
     enum exit_code code;
     struct buffer text;

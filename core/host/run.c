@@ -52,6 +52,15 @@ static uint32_t worker_count(const struct config *config)
     return config->workers > 0 ? config->workers : (uint32_t)uv_available_parallelism();
 }
 
+static bool speaks_tls(const struct address_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->addresses[i].tls)
+            return true;
+    }
+    return false;
+}
+
 static struct descriptor_demand descriptor_demand(const struct config *config)
 {
     return (struct descriptor_demand){
@@ -59,6 +68,7 @@ static struct descriptor_demand descriptor_demand(const struct config *config)
         .workers = worker_count(config),
         .http_addresses = config->http.count,
         .admin_addresses = config->admin.count,
+        .is_tls = speaks_tls(&config->http) || speaks_tls(&config->admin),
     };
 }
 
@@ -85,8 +95,9 @@ static int make(struct host *host)
      * one, not a port in use. */
     if (host_open_control(host))
         return -1;
-    host->admin = http_admin_create(&config->admin, &host->predecessor.inherited, host->access,
-                                    &host->loading.admin_token);
+    host->admin =
+        http_admin_create(&config->admin, &host->loading.tls.admin, &host->predecessor.inherited,
+                          host->access, &host->loading.admin_token);
     if (!host->admin)
         return -1;
     host->connections = connections_create(host->table, &config->limits, worker_count(config));
@@ -137,8 +148,9 @@ static int open_up(struct host *host)
     const struct config *config = host->loading.config;
     if (graph_start(host->loading.graph) ||
         server_bind(host->server, config->websocket.addresses, config->websocket.count,
-                    &host->loading.tls, &host->predecessor.inherited) ||
-        http_server_bind(host->http, &config->http, &host->predecessor.inherited))
+                    &host->loading.tls.websocket, &host->predecessor.inherited) ||
+        http_server_bind(host->http, &config->http, &host->loading.tls.http,
+                         &host->predecessor.inherited))
         return -1;
     offer_page(host);
     if (server_start(host->server) || graph_ready(host->loading.graph))
@@ -205,7 +217,8 @@ static void unmake(struct host *host)
     slots_finish(&host->slots);
     http_admin_destroy(host->admin);
     access_destroy(host->access);
-    certificate_watch_finish(&host->certificates);
+    for (size_t i = 0; i < 3; i++)
+        certificate_watch_finish(&host->certificates[i]);
     control_destroy(host->control);
     uv_loop_close(&host->loop);
 }

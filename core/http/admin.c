@@ -9,6 +9,7 @@
 #include "http/linger.h"
 #include "http/listener.h"
 #include "net/loop.h"
+#include "tls/set.h"
 
 #include <limits.h>
 #include <microhttpd.h>
@@ -23,6 +24,9 @@
 
 #define SWEEP_MS 1000
 
+/* How long those that are slow have for the last answers, as the host ends. */
+#define LAST_ANSWERS_MS 100
+
 /* One address. */
 struct admin_listener {
     struct http_listener http;
@@ -34,6 +38,8 @@ struct http_admin {
     size_t listener_count;
     struct http_deadlines deadlines;
     struct http_linger linger; /* who is answered before all was read */
+    struct tls_front *front;   /* of the addresses that speak TLS; NULL: none does */
+    struct tls_figures tls_figures;
 
     /* The thread that accepts, and looks for who is late. */
     bool has_loop, has_thread;
@@ -154,8 +160,11 @@ static int start_thread(struct http_admin *admin)
 
 static void close_listeners(struct http_admin *admin)
 {
+    tls_front_refuse(admin->front);
     for (size_t i = 0; i < admin->listener_count; i++)
         http_listener_close(&admin->listeners[i].http);
+    tls_front_destroy(admin->front, LAST_ANSWERS_MS);
+    admin->front = NULL;
 }
 
 /* Closes what keeps the loop from ending. */
@@ -200,16 +209,31 @@ static struct MHD_Daemon *start_answering(void *data)
 }
 
 static int bind_all(struct http_admin *admin, const struct address_list *addresses,
-                    struct inherited *inherited)
+                    const struct tls_set *tls, struct inherited *inherited)
 {
     for (size_t i = 0; i < addresses->count; i++) {
         struct admin_listener *listener = &admin->listeners[i];
-        if (http_listener_open(&listener->http, &addresses->addresses[i], "listen.admin", inherited,
-                               HTTP_ADMIN_CONNECTIONS, &admin->deadlines))
+        if (http_listener_open(&listener->http, &addresses->addresses[i], "listen.admin",
+                               tls->contexts[i], inherited, HTTP_ADMIN_CONNECTIONS,
+                               &admin->deadlines))
             return -1;
         admin->listener_count = i + 1;
     }
     return 0;
+}
+
+/* One for all addresses. @return 0, or -1. */
+static int open_front(struct http_admin *admin)
+{
+    bool is_needed = false;
+    for (size_t i = 0; i < admin->listener_count; i++)
+        is_needed = is_needed || admin->listeners[i].http.is_tls;
+    if (!is_needed)
+        return 0;
+    admin->front = tls_front_create(CONNECTION_MS, &admin->tls_figures);
+    for (size_t i = 0; i < admin->listener_count; i++)
+        http_listener_set_front(&admin->listeners[i].http, admin->front);
+    return admin->front ? 0 : -1;
 }
 
 static int start(struct http_admin *admin, struct admin_listener *listener)
@@ -217,7 +241,8 @@ static int start(struct http_admin *admin, struct admin_listener *listener)
     const char *name = listener->http.socket.name;
     if (http_listener_start(&listener->http, &admin->loop, 1, start_answering, admin))
         return -1;
-    log_info("listening", log_str("protocol", "admin"), log_str("address", name));
+    log_info("listening", log_str("protocol", "admin"), log_str("address", name),
+             log_str("tls", listener->http.is_tls ? "on" : "off"));
     return 0;
 }
 
@@ -271,8 +296,8 @@ fail:
 }
 
 struct http_admin *http_admin_create(const struct address_list *addresses,
-                                     struct inherited *inherited, struct access *access,
-                                     const struct admin_token *token)
+                                     const struct tls_set *tls, struct inherited *inherited,
+                                     struct access *access, const struct admin_token *token)
 {
     struct http_admin *admin = allocate(addresses, access);
     if (!admin) {
@@ -280,9 +305,9 @@ struct http_admin *http_admin_create(const struct address_list *addresses,
         return NULL;
     }
     http_admin_change_token(admin, token);
-    if (bind_all(admin, addresses, inherited))
+    if (bind_all(admin, addresses, tls, inherited))
         goto fail;
-    if (open_loop(admin)) {
+    if (open_loop(admin) || open_front(admin)) {
         log_error("what answers on listen.admin could not be made: out of memory or descriptors");
         goto fail;
     }
@@ -299,6 +324,12 @@ fail:
     return NULL;
 }
 
+void http_admin_change_tls(struct http_admin *admin, const struct tls_set *tls)
+{
+    for (size_t i = 0; i < admin->listener_count; i++)
+        http_listener_change_tls(&admin->listeners[i].http, tls->contexts[i]);
+}
+
 void http_admin_change_token(struct http_admin *admin, const struct admin_token *token)
 {
     admin_pages_change_token(&admin->pages, token);
@@ -307,6 +338,11 @@ void http_admin_change_token(struct http_admin *admin, const struct admin_token 
 const struct http_listener *http_admin_http_listener(const struct http_admin *admin, size_t number)
 {
     return number < admin->listener_count ? &admin->listeners[number].http : NULL;
+}
+
+const struct tls_figures *http_admin_tls_figures(const struct http_admin *admin)
+{
+    return &admin->tls_figures;
 }
 
 /* --- The host's life */

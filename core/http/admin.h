@@ -19,6 +19,11 @@ struct access;
 struct admin_token;
 struct http_admin;
 struct http_listener;
+struct tls_figures;
+struct tls_set;
+
+/** Has new clients get other certificates. @param tls  Of the same addresses. */
+void http_admin_change_tls(struct http_admin *admin, const struct tls_set *tls);
 
 /** Has another token be asked for. @thread Any. */
 void http_admin_change_token(struct http_admin *admin, const struct admin_token *token);
@@ -26,13 +31,14 @@ void http_admin_change_token(struct http_admin *admin, const struct admin_token 
 /** Binds all addresses, or none, and answers: not ready, and of metrics those of the process. On
  * sockets that another host still accepts from, it does not answer yet: that host is ready.
  * @param addresses  May be none: then there is nothing that answers.
+ * @param tls        What each of them speaks.
  * @param inherited  Sockets that came from outside.
  * @param access     Borrowed: whose requests are for us.
  * @param token      Copied: what has to be shown.
  * @return NULL on an error, which is logged. */
 struct http_admin *http_admin_create(const struct address_list *addresses,
-                                     struct inherited *inherited, struct access *access,
-                                     const struct admin_token *token);
+                                     const struct tls_set *tls, struct inherited *inherited,
+                                     struct access *access, const struct admin_token *token);
 
 /** Answers on the sockets that http_admin_create did not. @return 0, or -1, which is logged. */
 int http_admin_start(struct http_admin *admin);
@@ -42,6 +48,9 @@ struct listener *http_admin_listener(struct http_admin *admin, size_t number);
 
 /** @return The same, as what speaks HTTP on it. @thread Any. */
 const struct http_listener *http_admin_http_listener(const struct http_admin *admin, size_t number);
+
+/** @return What its TLS has counted. @thread Any. */
+const struct tls_figures *http_admin_tls_figures(const struct http_admin *admin);
 
 /** The host is ready: /readyz says so, and /metrics tells all.
  * @param sources  What they lead to stays as it is until http_admin_withdraw. */

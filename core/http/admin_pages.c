@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log_limit.h"
+#include "http/deadlines.h"
 #include "http/host.h"
 
 #include <string.h>
@@ -145,39 +146,46 @@ static const struct {
     {"/metrics", send_metrics, false},
 };
 
-static bool shows_token(struct admin_pages *pages, struct MHD_Connection *connection)
+/* A certificate that was shown is good: else its handshake would have failed. */
+static bool is_known(struct admin_pages *pages, const struct http_connection *connection,
+                     const char *authorization)
 {
-    const char *authorization =
-        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
+    if (connection->secure && connection->secure->certificate)
+        return true;
     pthread_mutex_lock(&pages->token_mutex);
     const bool is_shown = admin_token_is_shown(&pages->token, authorization);
     pthread_mutex_unlock(&pages->token_mutex);
-    if (!is_shown) {
-        log_limited(LOG_LEVEL_WARN,
-                    "a request on listen.admin was refused: it does not show the "
-                    "token of listen.admin_token",
-                    log_str("shown", authorization ? "another" : "none"));
-    }
     return is_shown;
 }
 
-static bool may_ask(const struct admin_pages *pages, struct MHD_Connection *connection)
+static bool may_ask(struct admin_pages *pages, struct MHD_Connection *mhd,
+                    const struct http_connection *connection)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    return info && http_host_is_ours(pages->access, connection, info->connect_fd);
+    const char *authorization = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Authorization");
+    if (is_known(pages, connection, authorization))
+        return true;
+    log_limited(LOG_LEVEL_WARN,
+                "a request on listen.admin was refused: it does not show the token of "
+                "listen.admin_token",
+                log_str("shown", authorization ? "another" : "none"));
+    return false;
 }
 
 enum MHD_Result admin_pages_answer(struct admin_pages *pages, struct MHD_Connection *connection,
                                    const char *path, const char *method)
 {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const struct http_connection *ours = info ? info->socket_context : NULL;
+    if (!ours)
+        return MHD_NO;
     const bool is_read = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-    if (!shows_token(pages, connection))
+    if (!may_ask(pages, connection, ours))
         return send_text(connection, 401, "Show the token: Authorization: Bearer TOKEN\n");
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(path, known[i].path) != 0)
             continue;
-        if (!known[i].any_host && !may_ask(pages, connection))
+        if (!known[i].any_host && !http_host_is_ours(pages->access, connection, ours))
             return send_text(connection, 403, HTTP_HOST_REFUSAL);
         return is_read ? known[i].send(pages, connection)
                        : send_text(connection, 405, "Only GET and HEAD.\n");

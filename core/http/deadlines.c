@@ -92,12 +92,14 @@ static void end(struct http_connection *connection)
         atomic_fetch_sub(&connection->load->calls, 1);
     atomic_fetch_sub(&connection->load->connections, 1);
     places_give_back(connection->places, &connection->place);
+    http_secure_unref(connection->secure);
     free(connection);
 }
 
 struct http_connection *http_deadlines_add(struct http_deadlines *deadlines, struct places *places,
                                            struct http_load *load, int fd,
-                                           const struct sockaddr_storage *peer, enum proxy_way way)
+                                           const struct sockaddr_storage *peer, enum proxy_way way,
+                                           struct http_secure *secure)
 {
     struct sockaddr_storage nobody; /* a proxy's connection serves many */
     peer_of_unix(&nobody);
@@ -109,6 +111,7 @@ struct http_connection *http_deadlines_add(struct http_deadlines *deadlines, str
         .load = load,
         .fd = fd,
         .proxy_way = way,
+        .secure = secure,
         .inode = inode_of(fd),
         .phase = HTTP_WAITING,
         .due_ms = clock_now_ms() + deadlines->limit_ms,
@@ -227,6 +230,8 @@ static void give_up(struct http_connection *connection)
 {
     if (connection->phase == HTTP_READING)
         send(connection->fd, answer_late, sizeof answer_late - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (connection->phase == HTTP_SENDING)
+        http_secure_cut(connection->secure);
     shutdown(connection->fd, SHUT_RDWR);
     connection->due_ms = UINT64_MAX;
 }

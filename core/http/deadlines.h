@@ -9,6 +9,7 @@
 
 #include "base/hash_table.h"
 #include "config/proxies.h"
+#include "http/secure.h"
 #include "net/places.h"
 
 #include <pthread.h>
@@ -40,8 +41,9 @@ struct http_connection {
     struct place place;
     struct http_load *load;
     int fd;
-    enum proxy_way proxy_way; /* that its heads are to be asked for; else PROXY_NONE */
-    uint64_t inode;           /* of the socket: tells it from another with the same number */
+    struct http_secure *secure; /* of its TLS: `fd` is not the client's socket; NULL: it has none */
+    enum proxy_way proxy_way;   /* that its heads are to be asked for; else PROXY_NONE */
+    uint64_t inode;             /* of the socket: tells it from another with the same number */
     enum http_phase phase;
     bool is_started;                /* its thread has it */
     bool has_asked;                 /* its first request has begun; its own thread's, as the next */
@@ -87,10 +89,13 @@ void http_deadlines_finish(struct http_deadlines *deadlines);
  * @param fd      Must not be closed before http_deadlines_remove.
  * @param peer    Whose it is.
  * @param way     How its heads may name other addresses; PROXY_NONE: they can't.
+ * @param secure  Of its TLS, whose reference is the connection's if there is one; NULL: it has
+ * none.
  * @return The connection, waiting for its first request; NULL on no memory. */
 struct http_connection *http_deadlines_add(struct http_deadlines *deadlines, struct places *places,
                                            struct http_load *load, int fd,
-                                           const struct sockaddr_storage *peer, enum proxy_way way);
+                                           const struct sockaddr_storage *peer, enum proxy_way way,
+                                           struct http_secure *secure);
 
 /** A thread has taken a socket that it was handed: from now on it may be shut down.
  * @return The connection. NULL: there is none with this descriptor. */

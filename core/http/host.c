@@ -2,20 +2,31 @@
 #include "http/host.h"
 
 #include "base/log_limit.h"
+#include "http/deadlines.h"
 #include "net/access.h"
 #include "ws/web_name.h"
 
 #include <microhttpd.h>
 #include <string.h>
 
-bool http_host_is_ours(struct access *access, struct MHD_Connection *mhd, int fd)
+/* The address that the client has reached. */
+static struct sockaddr_storage find_local(const struct http_connection *connection)
 {
     struct sockaddr_storage local = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof local;
+    if (connection->secure)
+        return connection->secure->local;
+    (void)getsockname(connection->fd, (struct sockaddr *)&local, &size); /* if not, it is none */
+    return local;
+}
+
+bool http_host_is_ours(struct access *access, struct MHD_Connection *mhd,
+                       const struct http_connection *connection)
+{
     const char *host = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
     if (!host)
         return true;
-    (void)getsockname(fd, (struct sockaddr *)&local, &size); /* if not, it is no address */
+    const struct sockaddr_storage local = find_local(connection);
     if (access_knows_host(access, toni_str_of(host), (const struct sockaddr *)&local))
         return true;
     log_limited(LOG_LEVEL_WARN,

@@ -10,10 +10,12 @@
 
 struct MHD_Connection;
 struct access;
+struct http_connection;
 
 /** Tells whether Host names us; if not, the log says what to add. A client of HTTP/1.0 may leave it
  * out: no browser does.
- * @param fd  Of the connection. @thread The connection's. */
-bool http_host_is_ours(struct access *access, struct MHD_Connection *mhd, int fd);
+ * @thread The connection's. */
+bool http_host_is_ours(struct access *access, struct MHD_Connection *mhd,
+                       const struct http_connection *connection);
 
 #endif

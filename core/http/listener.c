@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 int http_listener_open(struct http_listener *listener, const struct listen_address *address,
-                       const char *setting, struct inherited *inherited, uint64_t connections,
-                       struct http_deadlines *deadlines)
+                       const char *setting, struct tls_context *tls, struct inherited *inherited,
+                       uint64_t connections, struct http_deadlines *deadlines)
 {
-    *listener = (struct http_listener){.deadlines = deadlines};
+    *listener = (struct http_listener){.deadlines = deadlines, .is_tls = tls != NULL};
     if (places_init(&listener->places, setting, connections, 0)) {
         log_error("can't listen: out of memory");
         return -1;
@@ -20,12 +20,22 @@ int http_listener_open(struct http_listener *listener, const struct listen_addre
         places_finish(&listener->places);
         return -1;
     }
+    if (tls)
+        tls_port_init(&listener->door.port, tls);
     return 0;
+}
+
+void http_listener_change_tls(struct http_listener *listener, struct tls_context *tls)
+{
+    if (listener->is_tls && tls)
+        tls_port_change(&listener->door.port, tls);
 }
 
 uint64_t http_listener_count(const struct http_listener *listener)
 {
     uint64_t count = proxy_reading_count(&listener->proxied);
+    if (listener->is_tls)
+        return count + atomic_load(&listener->door.open);
     for (unsigned i = 0; i < listener->thread_count; i++)
         count += atomic_load(&listener->threads[i].load.connections);
     return count;
@@ -35,8 +45,12 @@ uint64_t http_listener_count(const struct http_listener *listener)
 
 static bool has_room(void *data)
 {
-    const struct http_listener *listener = data;
-    return places_have_room(&listener->places, http_listener_count(listener));
+    struct http_listener *listener = data;
+    if (places_have_room(&listener->places, http_listener_count(listener)))
+        return true;
+    /* Those that came last may have been too young to go for another. */
+    places_make_room(&listener->places, http_listener_count(listener));
+    return false;
 }
 
 /* One that is in no service comes first; among equals the one that has the fewest connections. */
@@ -65,31 +79,73 @@ static void count_newcomer(const struct http_listener *listener, int more)
         atomic_fetch_add(listener->newcomers, (uint_fast64_t)(int64_t)more);
 }
 
-static void deal(struct http_listener *listener, int fd, const struct sockaddr_storage *peer,
-                 socklen_t length, enum proxy_way way)
+static const char out_of_memory[] = "an HTTP connection was refused: out of memory";
+
+/* @return Whether it is a connection now. */
+static bool hand_over(struct http_listener *listener, const struct tls_newcomer *client,
+                      struct http_secure *secure)
 {
     struct http_thread *thread = least_busy(listener);
     struct http_connection *connection =
-        http_deadlines_add(listener->deadlines, &listener->places, &thread->load, fd, peer, way);
+        http_deadlines_add(listener->deadlines, &listener->places, &thread->load, client->fd,
+                           &client->peer, client->way, secure);
     if (!connection) {
-        log_limited(LOG_LEVEL_ERROR, "an HTTP connection was refused: out of memory");
-        close(fd);
-        return;
+        close(client->fd);
+        http_secure_unref(secure);
+        return false;
     }
-    count_newcomer(listener, 1);
     /* It has closed the socket if it can't take it. */
-    if (MHD_add_connection(thread->daemon, fd, (const struct sockaddr *)peer, length) != MHD_YES) {
-        log_limited(LOG_LEVEL_ERROR, "an HTTP connection was refused: out of memory");
-        count_newcomer(listener, -1);
+    if (MHD_add_connection(thread->daemon, client->fd, (const struct sockaddr *)&client->peer,
+                           client->length) != MHD_YES) {
         http_deadlines_remove(listener->deadlines, connection);
+        return false;
+    }
+    return true;
+}
+
+/* It was counted when it was accepted. */
+static void on_ready(void *data, const struct tls_newcomer *client, struct http_secure *secure)
+{
+    struct http_listener *listener = data;
+    if (hand_over(listener, client, secure))
+        return;
+    log_limited(LOG_LEVEL_ERROR, out_of_memory);
+    if (listener->over)
+        listener->over(listener->over_data);
+}
+
+static void on_lost(void *data)
+{
+    const struct http_listener *listener = data;
+    if (listener->over)
+        listener->over(listener->over_data);
+}
+
+static void deal(struct http_listener *listener, const struct tls_newcomer *client)
+{
+    count_newcomer(listener, 1);
+    if (listener->is_tls) {
+        tls_front_take(&listener->door, client);
+    } else if (!hand_over(listener, client, NULL)) {
+        log_limited(LOG_LEVEL_ERROR, out_of_memory);
+        count_newcomer(listener, -1);
     }
     places_make_room(&listener->places, http_listener_count(listener));
+}
+
+void http_listener_set_front(struct http_listener *listener, struct tls_front *front)
+{
+    listener->door.front = front;
+    listener->door.places = &listener->places;
+    listener->door.ready = on_ready;
+    listener->door.lost = on_lost;
+    listener->door.data = listener;
 }
 
 /* Its PROXY header has been read: it is as if that client had connected. */
 static void on_named(void *data, int fd, const struct sockaddr_storage *client, socklen_t length)
 {
-    deal(data, fd, client, length, PROXY_NONE);
+    deal(data, &(struct tls_newcomer){.fd = fd, .peer = *client, .length = length});
 }
 
 /* Until then it was a newcomer in its own right. */
@@ -106,7 +162,8 @@ static void on_accepted(void *data, int fd, const struct sockaddr_storage *peer,
     const enum proxy_way way =
         listener->access ? access_proxy_way(listener->access, peer) : PROXY_NONE;
     if (way != PROXY_BY_PROTOCOL) {
-        deal(listener, fd, peer, length, way);
+        deal(listener,
+             &(struct tls_newcomer){.fd = fd, .peer = *peer, .length = length, .way = way});
         return;
     }
     count_newcomer(listener, 1);
@@ -153,5 +210,7 @@ void http_listener_close(struct http_listener *listener)
 
 void http_listener_finish(struct http_listener *listener)
 {
+    if (listener->is_tls)
+        tls_port_finish(&listener->door.port);
     places_finish(&listener->places);
 }

@@ -5,6 +5,7 @@
 #define HTTP_LISTENER_H
 
 #include "http/deadlines.h"
+#include "http/tls_front.h"
 #include "net/listener.h"
 #include "net/places.h"
 #include "net/proxy_reading.h"
@@ -38,16 +39,26 @@ struct http_listener {
     uint64_t handshake_ms;    /* for PROXY headers */
     proxy_reading_over *over; /* a newcomer has gone without a request, or is counted elsewhere */
     void *over_data;
+    struct tls_door door; /* if it speaks TLS */
+    bool is_tls;
 };
 
 /** Binds; starts nothing.
  * @param setting      Where the address comes from: "listen.http". Constant.
+ * @param tls          What it speaks; NULL: nothing of it.
  * @param connections  At once.
  * @param deadlines    Outlive the listener.
  * @return 0, or -1, which is logged; then nothing stays bound. */
 int http_listener_open(struct http_listener *listener, const struct listen_address *address,
-                       const char *setting, struct inherited *inherited, uint64_t connections,
-                       struct http_deadlines *deadlines);
+                       const char *setting, struct tls_context *tls, struct inherited *inherited,
+                       uint64_t connections, struct http_deadlines *deadlines);
+
+/** Has it speak TLS with another context from now on, if it does. @param tls  Not NULL then.
+ * @thread Any. */
+void http_listener_change_tls(struct http_listener *listener, struct tls_context *tls);
+
+/** Says who does its TLS, before it starts. */
+void http_listener_set_front(struct http_listener *listener, struct tls_front *front);
 
 /** Starts the threads and begins to accept, on @p loop's thread.
  * @param thread_count  HTTP_THREADS_MAX at most.

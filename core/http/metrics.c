@@ -545,7 +545,7 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     struct connections_figures figures;
     connections_figures(connections, &figures);
     write_connections(exposition, &sums, sources->slots);
-    metrics_write_tls(exposition, sources->server);
+    metrics_write_tls(exposition, sources);
     write_guards(exposition, sources->server->guard_tickets);
     write_each_guard(exposition, sources->slots);
     write_places(exposition, sources, sums.sockets);

@@ -37,7 +37,7 @@ void metrics_write_process(struct exposition *exposition, const struct metrics_p
 void metrics_write_host(struct exposition *exposition, const struct metrics_sources *sources);
 
 /** Writes those of TLS. @thread Any. */
-void metrics_write_tls(struct exposition *exposition, const struct server *server);
+void metrics_write_tls(struct exposition *exposition, const struct metrics_sources *sources);
 
 /** Writes what plugins ask for. @thread Any. */
 void metrics_write_plugins(struct exposition *exposition, struct slots *slots);

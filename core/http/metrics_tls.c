@@ -1,5 +1,8 @@
 /* The figures of TLS; see metrics.h. */
+#include "http/admin.h"
+#include "http/listener.h"
 #include "http/metrics.h"
+#include "http/server.h"
 #include "net/listener.h"
 #include "net/server.h"
 #include "net/worker.h"
@@ -13,17 +16,22 @@ struct tls_sums {
     uint64_t failed[TLS_FAILURE_COUNT];
 };
 
-static struct tls_sums add_up(const struct server *server)
+static void add(struct tls_sums *sums, const struct tls_figures *figures)
+{
+    sums->done += counter_read(&figures->done);
+    sums->resumed += counter_read(&figures->resumed);
+    sums->truncated += counter_read(&figures->truncated);
+    for (unsigned why = 0; why < TLS_FAILURE_COUNT; why++)
+        sums->failed[why] += counter_read(&figures->failed[why]);
+}
+
+static struct tls_sums add_up(const struct metrics_sources *sources)
 {
     struct tls_sums sums = {0};
-    for (uint32_t i = 0; i < server->worker_count; i++) {
-        const struct tls_figures *figures = &server->workers[i].streams.worker.figures;
-        sums.done += counter_read(&figures->done);
-        sums.resumed += counter_read(&figures->resumed);
-        sums.truncated += counter_read(&figures->truncated);
-        for (unsigned why = 0; why < TLS_FAILURE_COUNT; why++)
-            sums.failed[why] += counter_read(&figures->failed[why]);
-    }
+    for (uint32_t i = 0; i < sources->server->worker_count; i++)
+        add(&sums, &sources->server->workers[i].streams.worker.figures);
+    add(&sums, &sources->http->tls_figures);
+    add(&sums, http_admin_tls_figures(sources->admin));
     return sums;
 }
 
@@ -47,14 +55,38 @@ static void write_one(struct exposition *exposition, const char *name, const cha
     exposition_number(exposition, NO_LABELS, value);
 }
 
-void metrics_write_tls(struct exposition *exposition, const struct server *server)
+static void write_http_expiry(struct exposition *exposition, const struct http_listener *listener,
+                              time_t now)
 {
+    if (listener->is_tls)
+        write_expiries(exposition, listener->socket.name, (struct tls_port *)&listener->door.port,
+                       now);
+}
+
+static void write_all_expiries(struct exposition *exposition, const struct metrics_sources *sources)
+{
+    const struct server *server = sources->server;
+    const struct http_listener *listener;
+    const time_t now = time(NULL);
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (server->ports[i].is_tls)
+            write_expiries(exposition, server->listeners[i].name, &server->ports[i].tls, now);
+    }
+    for (size_t i = 0; i < sources->http->listener_count; i++)
+        write_http_expiry(exposition, &sources->http->listeners[i], now);
+    for (size_t i = 0; (listener = http_admin_http_listener(sources->admin, i)); i++)
+        write_http_expiry(exposition, listener, now);
+}
+
+void metrics_write_tls(struct exposition *exposition, const struct metrics_sources *sources)
+{
+    const struct server *server = sources->server;
     static const char *const reasons[] = {
 #define REASON_LABEL(name, label) label,
         TLS_FAILURES(REASON_LABEL)
 #undef REASON_LABEL
     };
-    const struct tls_sums sums = add_up(server);
+    const struct tls_sums sums = add_up(sources);
     write_one(exposition, "toni_tls_handshakes_running", "gauge",
               "TLS handshakes that have begun and are not over.",
               atomic_load(&server->secure.handshakes));
@@ -74,9 +106,5 @@ void metrics_write_tls(struct exposition *exposition, const struct server *serve
     exposition_family(exposition, "toni_tls_certificate_expiry_seconds", "gauge",
                       "Seconds until a certificate, or one of its chain, expires, by address and "
                       "the certificate's first name.");
-    const time_t now = time(NULL);
-    for (size_t i = 0; i < server->listener_count; i++) {
-        if (server->ports[i].is_tls)
-            write_expiries(exposition, server->listeners[i].name, &server->ports[i].tls, now);
-    }
+    write_all_expiries(exposition, sources);
 }

@@ -57,6 +57,13 @@ static bool is_listed(const json_t *ports, uint16_t port)
 }
 
 /* @return NULL on no memory, as the next one. */
+static json_t *port_to_json(const struct listener *listener)
+{
+    const int port = listener_port(listener);
+    return listener->is_tls ? json_pack("{s:i, s:b}", "port", port, "tls", 1)
+                            : json_pack("{s:i}", "port", port);
+}
+
 static json_t *ports_to_json(const struct listener *listeners, size_t count)
 {
     json_t *ports = json_array();
@@ -64,7 +71,7 @@ static json_t *ports_to_json(const struct listener *listeners, size_t count)
         uint16_t port = listener_port(&listeners[i]);
         if (port == 0 || is_listed(ports, port))
             continue;
-        if (json_array_append_new(ports, json_pack("{s:i}", "port", (int)port))) {
+        if (json_array_append_new(ports, port_to_json(&listeners[i]))) {
             json_decref(ports);
             return NULL;
         }

@@ -191,7 +191,7 @@ static void judge_head(const struct http_server *server, toni_exchange *exchange
         exchange->path_is_bad ? NULL : slots_find(server->slots, TONI_SERVICE, fit_below, exchange);
     if (atomic_load(&server->refusing)) {
         refuse_at_the_end(exchange);
-    } else if (!http_host_is_ours(server->access, exchange->mhd, exchange->connection->fd)) {
+    } else if (!http_host_is_ours(server->access, exchange->mhd, exchange->connection)) {
         http_exchange_refuse(exchange, 403, HTTP_HOST_REFUSAL, NULL, NULL);
     } else if (!method_is_known(method)) {
         http_exchange_refuse(exchange, 405, "Method not known here.\n", "Allow", METHODS);
@@ -425,12 +425,13 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
 static void on_completed(void *data, struct MHD_Connection *mhd, void **state,
                          enum MHD_RequestTerminationCode why)
 {
-    (void)why;
     struct http_server *server = data;
     struct http_connection *connection = connection_of(mhd);
     *state = NULL;
     if (!connection)
         return;
+    if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && connection->phase != HTTP_READING)
+        http_secure_cut(connection->secure);
     http_deadlines_enter(&server->deadlines, connection, HTTP_WAITING);
     end_exchange(server, connection);
 }

@@ -12,8 +12,8 @@ struct MHD_Daemon *http_request_start(void *data);
 /** A connection that never asked is gone: a http_connection_lost. @param data  The server. */
 void http_request_lost(void *data, struct http_connection *connection);
 
-/** A socket has told whose it is, and is a connection by now, or gone: a proxy_reading_over.
- * @param data  The server. */
+/** A client is a connection by now, or has gone before it became one: a proxy_reading_over.
+ * @param data  The server. @thread Any. */
 void http_newcomer_over(void *data);
 
 #endif

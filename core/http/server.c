@@ -6,6 +6,7 @@
 #include "http/page.h"
 #include "http/path.h"
 #include "http/request.h"
+#include "tls/set.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ struct http_server *http_server_create(const toni_host *host, struct slots *slot
 }
 
 int http_server_bind(struct http_server *server, const struct address_list *addresses,
-                     struct inherited *inherited)
+                     const struct tls_set *tls, struct inherited *inherited)
 {
     server->listeners = calloc(addresses->count + 1, sizeof *server->listeners);
     if (!server->listeners) {
@@ -54,8 +55,8 @@ int http_server_bind(struct http_server *server, const struct address_list *addr
     }
     for (size_t i = 0; i < addresses->count; i++) {
         struct http_listener *listener = &server->listeners[i];
-        if (http_listener_open(listener, &addresses->addresses[i], "listen.http", inherited,
-                               server->limits.http_connections, &server->deadlines))
+        if (http_listener_open(listener, &addresses->addresses[i], "listen.http", tls->contexts[i],
+                               inherited, server->limits.http_connections, &server->deadlines))
             return -1;
         listener->newcomers = &server->newcomers;
         listener->access = server->access;
@@ -65,6 +66,12 @@ int http_server_bind(struct http_server *server, const struct address_list *addr
         server->listener_count = i + 1;
     }
     return 0;
+}
+
+void http_server_change_tls(struct http_server *server, const struct tls_set *tls)
+{
+    for (size_t i = 0; i < server->listener_count; i++)
+        http_listener_change_tls(&server->listeners[i], tls->contexts[i]);
 }
 
 /* --- Starting */
@@ -96,12 +103,36 @@ static void start_sweeping(struct http_server *server, uv_loop_t *loop)
     http_deadlines_watch(&server->deadlines, loop, every_ms);
 }
 
+static bool speaks_tls(const struct http_server *server)
+{
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (server->listeners[i].is_tls)
+            return true;
+    }
+    return false;
+}
+
+/* One for all addresses. @return 0, or -1. */
+static int open_front(struct http_server *server)
+{
+    if (!speaks_tls(server))
+        return 0;
+    server->front = tls_front_create(server->limits.http_request_ms, &server->tls_figures);
+    for (size_t i = 0; i < server->listener_count; i++)
+        http_listener_set_front(&server->listeners[i], server->front);
+    return server->front ? 0 : -1;
+}
+
 int http_server_start(struct http_server *server, uv_loop_t *loop)
 {
     warn_if_unreachable(server);
     if (server->listener_count > 0 &&
         http_linger_open(&server->linger, loop, server->limits.http_connections)) {
         log_error("the HTTP server can't start: out of memory or descriptors");
+        return -1;
+    }
+    if (open_front(server)) {
+        log_error("the HTTP server can't start: out of memory, descriptors or threads");
         return -1;
     }
     if (server->listener_count > 0)
@@ -111,7 +142,8 @@ int http_server_start(struct http_server *server, uv_loop_t *loop)
         if (http_listener_start(listener, loop, HTTP_THREADS_MAX, http_request_start, server))
             return -1;
         log_info("listening", log_str("protocol", "http"),
-                 log_str("address", listener->socket.name));
+                 log_str("address", listener->socket.name),
+                 log_str("tls", listener->is_tls ? "on" : "off"));
     }
     return 0;
 }
@@ -167,10 +199,11 @@ void http_server_report_page(const struct http_server *server)
         const struct listener *listener = &server->listeners[i].socket;
         const char *host = reachable_host(listener->name);
         const char *rest = host ? strrchr(listener->name, ':') : listener->name;
-        char url[sizeof "http://127.0.0.1/" + LISTENER_NAME_SIZE];
+        char url[sizeof "https://127.0.0.1/" + LISTENER_NAME_SIZE];
         if (listener->is_unix)
             continue;
-        (void)snprintf(url, sizeof url, "http://%s%s/", host ? host : "", rest);
+        (void)snprintf(url, sizeof url, "%s://%s%s/",
+                       server->listeners[i].is_tls ? "https" : "http", host ? host : "", rest);
         log_info("open the page in a browser", log_str("url", url));
         return;
     }
@@ -240,8 +273,11 @@ int http_server_stop(struct http_server *server)
     if (report_running(server))
         return -1;
     withdraw_kept(server);
+    tls_front_refuse(server->front);
     for (size_t i = 0; i < server->listener_count; i++)
         http_listener_close(&server->listeners[i]);
+    tls_front_destroy(server->front, server->limits.close_ms);
+    server->front = NULL;
     http_deadlines_unwatch(&server->deadlines);
     http_linger_close(&server->linger);
     return 0;

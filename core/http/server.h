@@ -19,6 +19,7 @@
 
 struct access;
 struct http_page;
+struct tls_set;
 
 struct http_server {
     const toni_host *host; /* borrowed */
@@ -38,6 +39,8 @@ struct http_server {
     struct http_page *page; /* NULL: none */
     struct http_deadlines deadlines;
     struct http_linger linger;
+    struct tls_front *front; /* of the addresses that speak TLS; NULL: none does */
+    struct tls_figures tls_figures;
 };
 
 /** Makes the server; binds nothing.
@@ -47,9 +50,13 @@ struct http_server *http_server_create(const toni_host *host, struct slots *slot
                                        const struct limits *limits, uv_async_t *drained);
 
 /** Binds all addresses, or none; those that @p inherited has are taken from there.
+ * @param tls  What each of them speaks.
  * @return 0, or -1; then the log says which address it was, and why. */
 int http_server_bind(struct http_server *server, const struct address_list *addresses,
-                     struct inherited *inherited);
+                     const struct tls_set *tls, struct inherited *inherited);
+
+/** Has new clients get other certificates. @param tls  Of the same addresses. */
+void http_server_change_tls(struct http_server *server, const struct tls_set *tls);
 
 /** Offers the first page for people, where no service has its paths; before http_server_start. If
  * it can't be read the log says so, and the server does without.

@@ -121,10 +121,12 @@ static void over(struct kept *kept)
 {
     const toni_exchange *exchange = keeping_exchange(kept);
     notice_post(stream_of(kept)->tasks, stream_of(kept)->notice, TONI_STREAM_ENDED);
-    if (kept->outcome == KEPT_GONE || kept->outcome == KEPT_STALLED)
+    if (kept->outcome == KEPT_GONE || kept->outcome == KEPT_STALLED) {
+        http_secure_cut(exchange->connection->secure);
         shutdown(exchange->connection->fd, SHUT_RDWR);
-    else if (exchange->is_stream)
+    } else if (exchange->is_stream) {
         http_deadlines_enter(exchange->deadlines, exchange->connection, HTTP_SENDING);
+    }
 }
 
 /* --- What plugins call */

@@ -144,6 +144,7 @@ int listener_open(struct listener *listener, const struct listen_address *addres
     *listener = (struct listener){
         .fd = taken.fd,
         .is_unix = address->address.ss_family == AF_UNIX,
+        .is_tls = address->tls != NULL,
         .is_shared = taken.is_shared,
         .is_ours = taken.is_ours,
         .file = address->file,

@@ -30,6 +30,7 @@ struct listener {
     struct socket_file file; /* what the file of a Unix socket shall have */
     bool polling;            /* has handles on a loop */
     bool is_unix;
+    bool is_tls;                      /* who is accepted speaks TLS */
     bool is_shared;                   /* the host before this one accepts from it, too */
     bool is_ours;                     /* toni has opened it, not a service manager that keeps it */
     bool owns_file;                   /* of a Unix socket: it is removed in the end */

@@ -89,8 +89,8 @@ void places_finish(struct places *places);
  * soon as one that was ended is closed, or one that is served has nothing to do. */
 bool places_have_room(const struct places *places, uint64_t open);
 
-/** After a socket was accepted: if there are too many now, ends those; shuts them down, whereby
- * whoever has them closes them.
+/** After a socket was accepted, and while there is room for none: if there are too many now, ends
+ * those; shuts them down, whereby whoever has them closes them.
  * @param open  How many there are, with the new one. */
 void places_make_room(struct places *places, uint64_t open);
 

@@ -200,8 +200,12 @@ static void on_accepted(void *data, int fd, const struct sockaddr_storage *peer,
 
 static bool has_room(void *data)
 {
-    const struct server *server = ((const struct server_port *)data)->server;
-    return places_have_room(&server->places, count_sockets(server));
+    struct server *server = ((const struct server_port *)data)->server;
+    if (places_have_room(&server->places, count_sockets(server)))
+        return true;
+    /* Those that came last may have been too young to go for another. */
+    places_make_room(&server->places, count_sockets(server));
+    return false;
 }
 
 int server_accept(struct server *server, uv_loop_t *loop)

@@ -32,3 +32,21 @@ void tls_set_finish(struct tls_set *set)
     free(set->contexts);
     *set = (struct tls_set){0};
 }
+
+bool tls_sets_load(struct tls_sets *sets, const struct config *config, struct fault_list *faults)
+{
+    *sets = (struct tls_sets){0};
+    /* Each, so that all faults are reported at once. */
+    const bool websocket =
+        tls_set_load(&sets->websocket, &config->websocket, config->folder, faults);
+    const bool http = tls_set_load(&sets->http, &config->http, config->folder, faults);
+    const bool admin = tls_set_load(&sets->admin, &config->admin, config->folder, faults);
+    return websocket && http && admin;
+}
+
+void tls_sets_finish(struct tls_sets *sets)
+{
+    tls_set_finish(&sets->websocket);
+    tls_set_finish(&sets->http);
+    tls_set_finish(&sets->admin);
+}

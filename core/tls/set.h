@@ -1,4 +1,6 @@
-/* The contexts of all addresses of a setting of `listen`, in their order. */
+/* The contexts of all addresses of a setting of `listen`, in their order, and those of all
+ * settings.
+ */
 #ifndef TLS_SET_H
 #define TLS_SET_H
 
@@ -18,5 +20,16 @@ bool tls_set_load(struct tls_set *set, const struct address_list *addresses, con
                   struct fault_list *faults);
 
 void tls_set_finish(struct tls_set *set);
+
+/* Of all settings of `listen`. */
+struct tls_sets {
+    struct tls_set websocket, http, admin;
+};
+
+/** Loads what a configuration names. @param sets  Filled in; tls_sets_finish must follow.
+ * @return Whether all are good; if not, @p faults says why. */
+bool tls_sets_load(struct tls_sets *sets, const struct config *config, struct fault_list *faults);
+
+void tls_sets_finish(struct tls_sets *sets);
 
 #endif

@@ -221,6 +221,25 @@ class TestStop(StrangersTestCase):
         self.assertLess(time.monotonic() - began, 4 * SLOWNESS)
 
 
+class TestBursts(StrangersTestCase):
+    """All places, and the spare ones, are taken while nobody is old enough to be ended for another."""
+
+    limits = {"http_connections": 20, "http_request_ms": 600000}
+
+    def test_they_keep_nobody_out_over_http(self):
+        for _ in range(3):
+            burst = [self.open() for _ in range(100)]
+            self.assertEqual(self.raw(get(b"/http_probe")).status, 404)
+            for sock in burst:
+                sock.close()
+
+    def test_they_keep_nobody_out_of_the_admins_address(self):
+        burst = [open_socket(self.host.admin_address) for _ in range(100)]
+        self.assertGreaterEqual(self.running(), 0)
+        for sock in burst:
+            sock.close()
+
+
 class TestBodiesTogether(StrangersTestCase):
     limits = {"http_body_bytes": 4 * MIB, "http_body_bytes_total": 8 * MIB}
 

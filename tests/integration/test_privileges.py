@@ -210,7 +210,7 @@ class TestLater(PrivilegesTestCase):
         said = host.restart(code=1)
         self.assertIn("a port below 1024 is root's", said)
         self.assertIn(new, said)
-        self.assertEqual(len(host.log(msg=FAILED)), 1)
+        host.wait_log(msg=FAILED)
         self.check_serves(self.address)
         host.expect_error(level="error")
         host.stop()

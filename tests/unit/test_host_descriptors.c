@@ -18,6 +18,20 @@ static uint64_t taken(const struct descriptor_shares *shares, size_t http_addres
     return shares->connections + shares->handshakes + http_addresses * shares->http_connections;
 }
 
+START_TEST(test_tls_takes_three_for_each)
+{
+    const struct limits limits = limits_of(10, 1000);
+    struct descriptor_demand demand = {.limits = &limits, .workers = 1, .http_addresses = 1};
+    struct descriptor_shares plain, tls;
+    ck_assert(descriptors_share_out(2000, &demand, &plain));
+    demand.is_tls = true;
+    ck_assert(descriptors_share_out(2000, &demand, &tls));
+    ck_assert_uint_le(3 * tls.http_connections, plain.http_connections + 200);
+    ck_assert_uint_lt(tls.http_connections, plain.http_connections);
+    ck_assert_uint_eq(tls.connections, 10);
+}
+END_TEST
+
 START_TEST(test_what_fits_stays)
 {
     const struct limits limits = limits_of(10000, 1000);
@@ -79,6 +93,7 @@ int main(void)
     Suite *suite = suite_create("host_descriptors");
     TCase *tcase = tcase_create("descriptors");
     tcase_add_test(tcase, test_what_fits_stays);
+    tcase_add_test(tcase, test_tls_takes_three_for_each);
     tcase_add_test(tcase, test_connections_are_lowered_first);
     tcase_add_test(tcase, test_everybody_gets_some_of_few);
     tcase_add_test(tcase, test_none_left_is_no_fault);

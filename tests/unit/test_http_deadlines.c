@@ -48,7 +48,7 @@ static struct http_connection *add(int fd)
 {
     const struct sockaddr_storage peer = {.ss_family = AF_UNIX};
     struct http_connection *connection =
-        http_deadlines_add(&deadlines, &places, &load, fd, &peer, PROXY_NONE);
+        http_deadlines_add(&deadlines, &places, &load, fd, &peer, PROXY_NONE, NULL);
     ck_assert_ptr_nonnull(connection);
     return connection;
 }
