@@ -16,8 +16,11 @@ class Wrong(Exception):
 class Bench:
     """Where things are and who runs on which core."""
 
-    def __init__(self, build, server_core, load_core, baseline=None):
+    def __init__(self, build, server_core, load_core, baseline=None, load_prefix=()):
+        """@param load_prefix  What the generator is started by, such as chrt."""
         self.build = build
+        self.load_prefix = load_prefix
+        self.load_pid = None  # of the generator that runs, or ran last
         self.builds = {"toni": build}
         if baseline:
             self.builds["baseline"] = baseline
@@ -39,7 +42,9 @@ class Bench:
             *server.system.load,
             *arguments,
         ]
-        return ["taskset", "-c", self.load_core, *command] if self.load_core else command
+        if self.load_core:
+            command = ["taskset", "-c", self.load_core, *command]
+        return [*self.load_prefix, *command]
 
     def run(self, system, arguments, cores=None, at_gate=None, prefix=()):
         """@param at_gate: called with the gate's name and the server before the measured window and
@@ -55,6 +60,7 @@ class Bench:
                 stderr=subprocess.PIPE,
                 text=True,
             )
+            self.load_pid = load.pid
             try:
                 return self.read_report(load, server, at_gate)
             finally:

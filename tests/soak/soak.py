@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "bench"))
 
 # pylint: disable=wrong-import-position
 from memory import Memory
+from processor import Share
 from running import Bench, Wrong, faults_of
 from systems import System, free_port, write
 
@@ -27,6 +28,7 @@ HOSTILE_SHARE = 100  # one in so many
 SPARE_FILES = 600  # of the host: libraries, workers, HTTP, the reserve
 CALM_S = 60
 P99_TIMES = 1.5
+HOST_FIRST, HONEST_FIRST = ["chrt", "--rr", "1"], ["chrt", "--rr", "2"]
 GROWTH_TIMES = 1.05
 GROWTH_FROM_MINUTE = 3  # until then the host fills what it keeps for later
 
@@ -105,16 +107,19 @@ class Hostile:
 class Watched:
     """What goes on between the gates of the load generator."""
 
-    def __init__(self, hostile, kinds):
-        self.count, self.kinds = hostile, kinds
+    def __init__(self, hostile, kinds, bench):
+        self.count, self.kinds, self.bench = hostile, kinds, bench
         self.hostile = self.memory = None
-        self.attacks, self.faults = {}, []
+        self.attacks, self.faults, self.shares = {}, [], {}
 
     def at_gate(self, name, server):
         if name == "begin":
             self.memory = Memory(server.pid, server.system.admin, say)
+            self.shares = {"the host": Share(server.pid), "the honest": Share(self.bench.load_pid)}
             self.hostile = Hostile(server, self.count, self.kinds) if self.count else None
         elif name == "end":
+            for who, share in self.shares.items():
+                say("%s %s" % (who, share.text()))
             self.stop()
             if server.process.poll() is not None:
                 self.faults.append("the host has ended: %s" % server.log_tail())
@@ -127,11 +132,19 @@ class Watched:
             self.hostile = None
 
 
+def precedence():
+    """What starts the honest where that is allowed. They would be elsewhere: an answer is there when
+    it has come, and not when the host or another program leaves them a core to look at it."""
+    allowed = subprocess.run([*HONEST_FIRST, "true"], stderr=subprocess.DEVNULL, check=False)
+    return HONEST_FIRST if allowed.returncode == 0 else ()
+
+
 def soak(options, hostile, seconds):
     """One run. @return The generator's report, and what was watched."""
     honest = options.connections - options.hostile
     rooms = max(1, honest // ROOM_MEMBERS)
-    watched = Watched(hostile, options.kinds)
+    bench = Bench(options.build, None, None, load_prefix=precedence())
+    watched = Watched(hostile, options.kinds, bench)
     arguments = [
         "--connections=%d" % honest,
         "--rooms=%d" % rooms,
@@ -145,7 +158,8 @@ def soak(options, hostile, seconds):
     ]
     system = Toni(options.build, options.connections, options.workers)
     try:
-        report = Bench(options.build, None, None).run(system, arguments, at_gate=watched.at_gate)
+        prefix = HOST_FIRST if options.first else ()
+        report = bench.run(system, arguments, at_gate=watched.at_gate, prefix=prefix)
     finally:
         watched.stop()
     watched.faults += faults_of(report, needs_one_order=True)
@@ -218,6 +232,11 @@ def main():
         "--losses-only",
         action="store_true",
         help="judge only what the honest got, neither how fast nor how much memory the host took",
+    )
+    add(
+        "--first",
+        action="store_true",
+        help="the host has precedence over all but the honest, where the machine does other things",
     )
     add("--connections", type=int, default=10000, metavar="N", help="(10000, or what files allow)")
     add("--hostile", type=int, metavar="N", help="how many of them (one in 100)")
