@@ -56,6 +56,16 @@ class TestDescribe(unittest.TestCase):
             text,
         )
 
+    def test_the_types_of_options_as_text(self):
+        text = self.describe("jwt_guard.so")
+        for line in (
+            "    keys: list of path, default empty: ",
+            '    key_check: duration from 1s to 1d, default "10s": ',
+            '    issuer: str, default "": ',
+            "    require_expiry: bool, default true: ",
+        ):
+            self.assertIn(line, text)
+
     def test_as_json(self):
         swap = self.described(os.path.join(FIXTURES, "swap_2.so"))
         self.assertEqual((swap["kind"], swap["name"], swap["version"]), ("gateway", "swapped", "0.2"))
