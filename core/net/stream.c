@@ -107,7 +107,10 @@ OFF_THE_WAY static ssize_t secure_read(struct stream *stream, void *to, size_t s
     struct secure *secure = stream->secure;
     if (secure->state != SECURE_OPEN)
         return STREAM_BROKEN;
-    const ssize_t taken = tls_session_read(secure->session, to, size);
+    ssize_t taken;
+    do { /* one that is broken is polled no more: so its socket is read to the end here */
+        taken = tls_session_read(secure->session, to, size);
+    } while (taken == 0 && stream->is_broken && tls_session_may_hold_more(secure->session));
     note_full(stream);
     note_pending(stream);
     if (taken > 0)

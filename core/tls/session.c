@@ -23,8 +23,8 @@
 /* One record: so much is encrypted ahead for a client whose socket was full. */
 #define RECORD_SIZE 16384u
 
-/* So many reads of the socket a call makes at most: who sends what leads to nothing, again and
- * again, has to wait for its next turn. */
+/* So many reads of the socket a call makes at most; and no second one before the first has led to
+ * bytes: who sends what leads to nothing, again and again, has to wait for its next turn. */
 #define READS_MAX 8
 
 /* --- Output */
@@ -154,7 +154,8 @@ static int bio_read(BIO *bio, char *to, size_t size, size_t *taken)
     BIO_clear_retry_flags(bio);
     if (!session->is_drained) {
         const ssize_t got = socket_receive(session->fd, to, size);
-        session->is_drained = got < (ssize_t)size || ++session->reads >= READS_MAX;
+        session->is_drained = true;
+        session->may_hold_more = got == (ssize_t)size && ++session->reads < READS_MAX;
         if (got > 0) {
             *taken = (size_t)got;
             return 1;
@@ -250,7 +251,7 @@ void tls_session_destroy(struct tls_session *session)
 
 static void begin_reading(struct tls_session *session)
 {
-    session->is_drained = false;
+    session->is_drained = session->may_hold_more = false;
     session->reads = 0;
     tls_reason_clear();
 }
@@ -302,10 +303,12 @@ ssize_t tls_session_read(struct tls_session *session, void *to, size_t size)
         return TLS_BROKEN;
     begin_reading(session);
     while (got < size && end == 0) {
-        if (SSL_read_ex(session->ssl, (uint8_t *)to + got, size - got, &part) == 1)
+        if (SSL_read_ex(session->ssl, (uint8_t *)to + got, size - got, &part) == 1) {
             got += part;
-        else if ((end = judge_read(session)) == 0)
+            session->is_drained = session->is_drained && !session->may_hold_more;
+        } else if ((end = judge_read(session)) == 0) {
             break;
+        }
         if (session->is_drained && !SSL_has_pending(session->ssl))
             break;
     }
@@ -320,6 +323,11 @@ ssize_t tls_session_read(struct tls_session *session, void *to, size_t size)
 bool tls_session_has_more(const struct tls_session *session)
 {
     return session->end != 0 || SSL_has_pending(session->ssl) == 1;
+}
+
+bool tls_session_may_hold_more(const struct tls_session *session)
+{
+    return session->may_hold_more;
 }
 
 static bool encrypt(struct tls_session *session, const void *bytes, size_t size)

@@ -14,10 +14,11 @@ struct tls_session {
     size_t kept_size;
     size_t kept_sent; /* of it */
     int fd;
-    uint8_t reads;     /* of the socket, in this call */
-    bool is_drained;   /* the socket has nothing more, or its share of this call is used up */
-    bool is_at_end;    /* the peer has ended its side of TCP */
-    bool is_truncated; /* and not that of TLS */
+    uint8_t reads;      /* of the socket, in this call */
+    bool is_drained;    /* OpenSSL may not read the socket any more for now */
+    bool may_hold_more; /* the socket: its last read was filled */
+    bool is_at_end;     /* the peer has ended its side of TCP */
+    bool is_truncated;  /* and not that of TLS */
     bool is_broken;
     int8_t end;    /* TLS_ENDED or TLS_BROKEN, that was found behind bytes; 0: none was */
     bool was_full; /* the last write was not taken whole */
