@@ -14,8 +14,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static const char *const top_keys[] = {"listen",      "hosts",  "origins", "control", "workers",
-                                       "plugin_path", "limits", "modules", "user",    "group"};
+static const char *const top_keys[] = {"listen",  "hosts",       "origins", "control",
+                                       "workers", "plugin_path", "limits",  "modules",
+                                       "user",    "group",       "state"};
 static const char *const listen_keys[] = {
     "websocket", "http", "page", "admin", "admin_token", "trusted_proxies", "proxy_header"};
 
@@ -197,6 +198,23 @@ static int add_folder(struct config *config, const struct value *setting, struct
     return 0;
 }
 
+/* systemd names the folder of its unit, or several with a colon between them. */
+static int read_state(struct config *config, const struct section *top)
+{
+    const struct value *setting = section_get(top, "state", VALUE_STRING);
+    const char *standard = getenv("STATE_DIRECTORY");
+    const char *folder = setting ? value_string(setting) : standard ? standard : "";
+    const int size = (int)(setting ? strlen(folder) : strcspn(folder, ":"));
+    if (size == 0)
+        return 0;
+    const bool is_whole = folder[0] == '/';
+    if (asprintf(&config->state, "%s%s%.*s", is_whole ? "" : config->folder, is_whole ? "" : "/",
+                 size, folder) >= 0)
+        return 0;
+    config->state = NULL;
+    return -1;
+}
+
 static int read_plugin_path(struct config *config, const struct section *top)
 {
     const struct value *list = section_get(top, "plugin_path", VALUE_LIST);
@@ -235,7 +253,7 @@ static int read_top(struct config *config, const struct section *top)
     if (read_listen(config, top) != 0 || config_hosts_read(top, &config->hosts) != 0 ||
         config_origins_read(top, &config->origins) != 0 ||
         config_control_read(top, config->folder, &config->control) != 0 ||
-        read_plugin_path(config, top) != 0)
+        read_state(config, top) != 0 || read_plugin_path(config, top) != 0)
         return -1;
     return read_modules(config, top);
 }
@@ -287,6 +305,7 @@ void gateways_conf_destroy(struct config *config)
     access_list_finish(&config->hosts);
     access_list_finish(&config->origins);
     config_control_finish(&config->control);
+    free(config->state);
     free(config->folder);
     value_destroy(config->tree);
     free(config);

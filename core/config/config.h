@@ -74,6 +74,7 @@ struct config {
     struct access_list hosts;        /* names that the host goes by, beside those that it knows */
     struct access_list origins;      /* of pages that may open a WebSocket */
     struct config_control control;
+    char *state;          /* folder for what the host keeps; NULL: it keeps nothing */
     struct run_as run_as; /* after it has given up root */
     unsigned workers;     /* 0: one per core */
     char **plugin_path;   /* folders */

@@ -14,6 +14,7 @@
 #include "host/program.h"
 #include "host/reload.h"
 #include "host/restart.h"
+#include "host/revocation_store.h"
 #include "host/run.h"
 #include "host/signals.h"
 #include "host/status.h"
@@ -47,6 +48,7 @@ struct host {
     struct reload reload;
     struct control_command commands[5]; /* and one without a name */
     struct control *control;
+    struct revocation_store revocation_store;
     uv_loop_t loop;
     struct program program;
     struct predecessor predecessor;

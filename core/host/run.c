@@ -105,6 +105,8 @@ static int make(struct host *host)
         log_error("the host could not be made: out of memory");
         return -1;
     }
+    if (revocation_store_open(&host->revocation_store, host->connections, config->state))
+        return -1;
     host->server = server_create(host->connections, &host->slots, &config->limits, &host->drained);
     host->http = http_server_create(host->table, &host->slots, &config->limits, &host->drained);
     if (!host->server || !host->http)
@@ -209,6 +211,7 @@ static void unmake(struct host *host)
     uv_run(&host->loop, UV_RUN_DEFAULT); /* lets go of the handles */
     graph_destroy(host->loading.graph);
     host->loading.graph = NULL;
+    revocation_store_close(&host->revocation_store); /* nobody revokes any more */
     http_server_destroy(host->http);
     server_destroy(host->server);
     connections_destroy(host->connections);

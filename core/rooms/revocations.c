@@ -174,7 +174,7 @@ static int add(struct revocations *revocations, toni_str key, int64_t revoked_s)
     }
     if (is_changed && revocations->changed)
         revocations->changed(revocations->changed_data);
-    return result;
+    return result ? result : is_changed;
 }
 
 int revocations_add(struct revocations *revocations, const char *space, toni_str subject,
@@ -240,18 +240,25 @@ int revocations_write(struct revocations *revocations, uint64_t after, struct bu
     return result;
 }
 
-int revocations_read_line(struct revocations *revocations, toni_str line)
+bool revocations_parse_line(toni_str line, struct revocation_line *read)
 {
-    char digits[SECONDS_MAX + 1], space[SPACE_MAX + 1], *end;
-    toni_str seconds, key, name, subject;
+    char digits[SECONDS_MAX + 1], *end;
+    toni_str seconds, key;
     if (!toni_str_split_once(line, ' ', &seconds, &key) ||
-        !toni_str_split_once(key, '/', &name, &subject) || seconds.size > SECONDS_MAX ||
-        name.size > SPACE_MAX || !subject_valid(subject))
-        return -1;
+        !toni_str_split_once(key, '/', &read->space, &read->subject) ||
+        seconds.size > SECONDS_MAX || read->space.size > SPACE_MAX || !subject_valid(read->subject))
+        return false;
     (void)snprintf(digits, sizeof digits, "%.*s", TONI_STR_ARG(seconds));
-    (void)snprintf(space, sizeof space, "%.*s", TONI_STR_ARG(name));
-    const int64_t revoked_s = strtoll(digits, &end, 10);
-    if (end == digits || *end != '\0' || revoked_s < 0)
+    read->revoked_s = strtoll(digits, &end, 10);
+    return end != digits && *end == '\0' && read->revoked_s >= 0;
+}
+
+int revocations_read_line(struct revocations *revocations, toni_str line,
+                          struct revocation_line *read)
+{
+    char space[SPACE_MAX + 1];
+    if (!revocations_parse_line(line, read))
         return -1;
-    return revocations_add(revocations, space, subject, revoked_s);
+    (void)snprintf(space, sizeof space, "%.*s", TONI_STR_ARG(read->space));
+    return revocations_add(revocations, space, read->subject, read->revoked_s);
 }

@@ -44,7 +44,7 @@ void revocations_finish(struct revocations *revocations);
 /** Notes a subject. If the table is full, who was revoked longest ago gives way, and is logged.
  * @param space      Name of the namespace, or REVOKED_EVERYWHERE.
  * @param revoked_s  When, by the wall clock; an earlier time than is known changes nothing.
- * @return 0, or -1 on no memory. */
+ * @return 1; 0: nothing has changed; -1 on no memory. */
 int revocations_add(struct revocations *revocations, const char *space, toni_str subject,
                     int64_t revoked_s);
 
@@ -68,7 +68,18 @@ uint64_t revocations_given_up(struct revocations *revocations);
 int revocations_write(struct revocations *revocations, uint64_t after, struct buffer *text,
                       uint64_t *number);
 
-/** Notes what a line says. @return 0; -1: it is no such line, or there is no memory. */
-int revocations_read_line(struct revocations *revocations, toni_str line);
+/** What a line says. */
+struct revocation_line {
+    int64_t revoked_s;
+    toni_str space, subject; /* in the line */
+};
+
+/** @return Whether it is a line. @param read  Set to what it says. */
+bool revocations_parse_line(toni_str line, struct revocation_line *read);
+
+/** Notes what a line says. @param read  Set to that.
+ * @return 1; 0: it was known; -1: it is no such line, or there is no memory. */
+int revocations_read_line(struct revocations *revocations, toni_str line,
+                          struct revocation_line *read);
 
 #endif

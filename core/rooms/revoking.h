@@ -14,6 +14,11 @@
 int32_t revoking_revoke_everywhere(toni_connections *connections, toni_str subject,
                                    uint64_t *closed);
 
+/** Notes what a line of another host's table says (rooms/revocations.h), and closes the clients
+ * that it is about: those whose tokens are not younger.
+ * @return As revocations_read_line(). @thread Any. */
+int revoking_learn(toni_connections *connections, toni_str line);
+
 /** Closes a client that has just got its identity, if its subject was revoked meanwhile. */
 void revoking_look(toni_client *client);
 

@@ -245,6 +245,18 @@ static void check_control(const struct config *now, const struct config *next,
         there ? there : "", here ? here : "");
 }
 
+static void check_state(const struct config *now, const struct config *next,
+                        struct fault_list *faults)
+{
+    const char *here = now->state ? now->state : "", *there = next->state ? next->state : "";
+    if (strcmp(here, there) == 0)
+        return;
+    fault_at(
+        faults, place_of(next, "state"),
+        "state is `%s`, and the host keeps it in `%s`; a reload can't change it: `toni restart`",
+        there, here);
+}
+
 /* The limits that the host reads for itself when it starts. */
 static void check_limits(const struct limits *now, const struct limits *next,
                          const struct config *config, struct fault_list *faults)
@@ -288,6 +300,7 @@ void changes_check_host(const struct config *now, const struct config *next,
     check_addresses(&now->http, &next->http, "http", next, faults);
     check_addresses(&now->admin, &next->admin, "admin", next, faults);
     check_control(now, next, faults);
+    check_state(now, next, faults);
     config_run_as_check(&next->run_as, faults);
     if (now->page != next->page) {
         fault_at(faults, place_of(next, "listen.page"),

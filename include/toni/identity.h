@@ -113,7 +113,7 @@ static inline int32_t toni_client_refresh(toni_client *client, toni_str token)
 /** Revokes a subject, in the namespace of the handle: its clients are closed at once, with 4001
  * "revoked"; who is in a handshake is refused with 401. Tokens of it that were issued by now, or do
  * not say when, are refused from now on, for `revocation_s` of gateways.conf; younger ones are let
- * in. That is kept over restarts: see operations.md.
+ * in. That is kept over restarts, if the host has a folder for its state: see operations.md.
  * @param subject  As toni_guard_identify takes it; also one that nobody has.
  * @return How many clients were closed; TONI_ERR_INVALID (the subject), TONI_ERR_NO_MEMORY: nothing
  * has changed. @thread Any. @since ABI 1.0 */

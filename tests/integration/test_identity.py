@@ -4,6 +4,7 @@ its token does, unless another token came before; by the wall clock."""
 import os
 import re
 import shutil
+import signal
 import tempfile
 import time
 import unittest
@@ -319,6 +320,117 @@ class Revoked(Tokens):
         self.assertEqual(self.status(token()), 401)
         time.sleep(2 * SLOWNESS + 1.1)
         self.client(token()).expect("ann 0 0")
+        self.host.stop()
+
+
+@with_workers(1, 4)
+class Kept(Tokens):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.file = os.path.join(self.folder, "toni-revocations")
+
+    def text(self, *providers, **limits):
+        return configuration(
+            providers, self.workers, limits, admin="127.0.0.1:0", state=self.folder
+        )
+
+    def revoke(self, subject):
+        result = run_toni("revoke", subject, "--config", self.host.conf)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def kept(self, subject):
+        deadline = time.monotonic() + DEADLINE
+        while subject not in self.content():
+            self.assertLess(time.monotonic(), deadline, "`%s` is not in the file" % subject)
+            time.sleep(0.01)
+
+    def content(self):
+        try:
+            with open(self.file) as file:
+                return file.read()
+        except OSError:
+            return ""
+
+    def test_a_stop_and_a_start_forget_nobody(self):
+        self.start(guard(), identity())
+        self.revoke("ann")
+        self.host.stop()
+        self.start(guard(), identity())
+        self.assertEqual(self.status(token()), 401)
+        self.client(token("bob")).expect("bob 0 0")
+        self.host.stop()
+
+    def test_a_host_that_was_killed_has_kept_it(self):
+        self.start(guard(), identity())
+        self.revoke("ann")
+        self.kept("/ann\n")
+        self.assertEqual(os.stat(self.file).st_mode & 0o777, 0o600)
+        self.host.kill()
+        self.start(guard(), identity())
+        self.assertEqual(self.status(token()), 401)
+        self.host.stop()
+
+    def test_what_another_host_writes_closes_clients_here(self):
+        """As the successor of a host that drains, or the other way round."""
+        self.start(guard(), identity())
+        first, ann = self.host, self.client(token("ann", 7))
+        young = self.client(token("ann", int(time.time()) + 1000))
+        ann.read(), young.read()
+        self.start(guard(), identity())
+        self.revoke("ann")
+        ann.expect_close(4001, "revoked")
+        self.assertTrue(young.ask("who").startswith("ann"))
+        self.host.stop()
+        self.host = first
+        self.revoke("bob")
+        self.kept("/bob\n")
+        self.kept("/ann\n")
+        young.close()
+        first.stop()
+
+    def test_a_restart_keeps_it(self):
+        self.start(guard(), identity())
+        self.revoke("ann")
+        result = run_toni("restart", "--config", self.host.conf)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.status(token()), 401)
+        self.host.wait_log(msg="restart: the successor is ready, this host drains")
+        self.assertEqual(self.status(token()), 401)
+        os.kill(int(result.stdout.split()[-1]), signal.SIGTERM)
+        self.host.wait_exit()
+
+    def test_a_folder_that_fails_is_tried_again(self):
+        self.start(guard(), identity())
+        shutil.rmtree(self.folder)
+        self.revoke("ann")
+        self.host.expect_error(path=self.file)
+        self.host.wait_log(level="error", path=self.file)
+        self.assertEqual(self.status(token()), 401)
+        os.mkdir(self.folder)
+        self.kept("/ann\n")
+        self.host.wait_log(msg="revoked subjects are kept again")
+        self.host.stop()
+
+    def test_a_full_disk_is_logged_and_the_host_goes_on(self):
+        """`/dev/full` in the place of the new file: writing it fails."""
+        os.symlink("/dev/full", self.file + ".next")
+        self.start(guard(), identity())
+        self.revoke("ann")
+        self.host.expect_error(at="writing", error="No space left on device")
+        self.host.wait_log(level="error", at="writing", error="No space left on device")
+        self.assertEqual(self.status(token()), 401)
+        os.unlink(self.file + ".next")
+        self.kept("/ann\n")
+        self.host.stop()
+
+    def test_a_damaged_file_is_read_in_part(self):
+        with open(self.file, "w") as file:
+            file.write("toni revocations 1\n%d /ann\nnonsense\n" % time.time())
+        self.start(guard(), identity())
+        self.host.expect_error(bad_lines="1")
+        self.host.wait_log(level="error", bad_lines="1")
+        self.assertEqual(self.status(token()), 401)
         self.host.stop()
 
 
