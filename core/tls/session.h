@@ -68,8 +68,8 @@ ssize_t tls_session_read(struct tls_session *session, void *to, size_t size);
  * were read: the socket does not tell of them. */
 bool tls_session_has_more(const struct tls_session *session);
 
-/** @return Whether the socket may hold more than the last tls_session_read has taken from it, though
- * that found nothing whole. */
+/** @return Whether the socket may hold more than the last tls_session_read has taken from it,
+ * though that found nothing whole. */
 bool tls_session_may_hold_more(const struct tls_session *session);
 
 /** Encrypts and sends. What the socket does not take counts as taken: see tls_session_is_full.

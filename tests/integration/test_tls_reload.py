@@ -4,11 +4,12 @@ which takes the keys of tickets along. And what `toni check` says of those that 
 import os
 import shutil
 import ssl
+import subprocess
 import threading
 import time
 import unittest
 
-from tls_material import Authority
+from tls_material import Authority, openssl
 from toni_generations import Generations
 from toni_host import (
     DEADLINE,
@@ -228,6 +229,31 @@ class Ends(MaterialTestCase):
             'toni_tls_certificate_expiry_seconds{address="%s",name="localhost"}' % self.host.address
         ]
         self.assertTrue(39 * 86400 < left <= 40 * 86400, left)
+
+    def respond(self, days):
+        """An OCSP response that the CA has signed: the certificate is good, for so many days."""
+        serial = openssl("x509", "-in", self.path("host.pem"), "-noout", "-serial").strip().split("=")[1]
+        self.write("index.txt", "V\t350101000000Z\t\t%s\tunknown\t/CN=host\n" % serial)
+        openssl(
+            "ocsp", "-index", self.path("index.txt"), "-CA", self.ca.path, "-rsigner", self.ca.path, "-rkey", self.ca.key,
+            "-issuer", self.ca.path, "-cert", self.path("host.pem"), "-respout", self.path("host.ocsp"),
+            "-ndays", str(days),
+        )  # fmt: skip
+
+    def test_an_ocsp_response_is_shown(self):
+        self.respond(2)
+        self.configure(ocsp="tls/host.ocsp")
+        self.host.expect_error(msg="reload refused")
+        self.host.start()
+        said = openssl(
+            "s_client", "-connect", self.host.address, "-CAfile", self.ca.path, "-status", stdin=subprocess.DEVNULL
+        )
+        self.assertIn("OCSP Response Status: successful", said)
+        self.assertIn("Cert Status: good", said)
+        self.issue()  # the response is not this one's
+        self.assertIn("it is of another certificate", self.reload(2))
+        self.respond(2)
+        self.reload()
 
     def test_credentials_of_the_unit_are_read(self):
         os.environ["CREDENTIALS_DIRECTORY"] = self.ca.folder
