@@ -5,6 +5,7 @@ import ctypes
 import mmap
 import os
 import signal
+import ssl
 import tempfile
 import time
 import unittest
@@ -27,6 +28,7 @@ from toni_host import (
     say,
     service,
 )
+from tls_material import Authority
 
 PRELOAD = os.path.join(FIXTURES, "preload_no_memory.so")
 GONE = (AssertionError, OSError, Refused)  # what a client may meet for want of memory
@@ -271,6 +273,45 @@ class TestOneAllocationFails(NoMemoryTestCase):
                 break
         say("reloads with one allocation that fails: %d done, %d and %d refused" % (codes[0], codes[1], codes[2]))
         self.serves()
+        self.ends_well()
+
+
+class TestOneAllocationOfTlsFails(NoMemoryTestCase):
+    """OpenSSL's among them, from a handshake to the end of the client that it is for."""
+
+    def configure(self, message_bytes=65536):
+        self.ca = Authority(os.path.join(self.host.folder, "tls"))
+        secure = {"address": "127.0.0.1:0", "tls": self.ca.issue("host", "DNS:localhost")}
+        with open(self.host.conf, "w", encoding="utf-8") as out:
+            out.write(configuration([ECHO], workers=2, listen=["127.0.0.1:0", secure]))
+
+    def is_served(self):
+        try:
+            client = Client(self.host.addresses[1], "/echo", tls=self.ca.context(), deadline=2)
+            self.addCleanup(client.sock.close)
+            client.send("x" * 3000)
+            return client.read() == "x" * 3000
+        except (*GONE, ssl.SSLError):
+            return False
+
+    def test_it_ends_one_client(self):
+        staying = Client(self.host.addresses[0], "/echo")
+        self.addCleanup(staying.sock.close)
+        ended = misses = 0
+        for number in range(1, 3000):
+            before = self.terms.failed
+            self.terms.left = number
+            ended += not self.is_served()
+            self.terms.left = 0
+            self.assertIsNone(self.host.process.poll(), self.host.text()[-3000:])
+            misses += self.terms.failed == before
+            if misses == 5:
+                break
+        say("%d allocations failed one by one, and ended %d clients" % (self.terms.failed, ended))
+        self.assertGreater(ended, 100)
+        self.assertLessEqual(ended, self.terms.failed)
+        self.assertEqual(staying.ask("still here"), "still here")
+        self.assertTrue(self.is_served())
         self.ends_well()
 
 
