@@ -251,7 +251,7 @@ void tls_session_destroy(struct tls_session *session)
 
 static void begin_reading(struct tls_session *session)
 {
-    session->is_drained = session->may_hold_more = false;
+    session->is_drained = session->may_hold_more = session->is_starved = false;
     session->reads = 0;
     tls_reason_clear();
 }
@@ -284,6 +284,7 @@ static ssize_t judge_read(struct tls_session *session)
 {
     switch (SSL_get_error(session->ssl, 0)) {
     case SSL_ERROR_WANT_READ:
+        session->is_starved = true;
         return 0;
     case SSL_ERROR_ZERO_RETURN:
         return TLS_ENDED;
@@ -320,9 +321,11 @@ ssize_t tls_session_read(struct tls_session *session, void *to, size_t size)
     return got > 0 ? (ssize_t)got : session->end;
 }
 
+/* To OpenSSL the beginning of a record is pending, too, but its rest the socket tells of. Who
+ * looked for it without being told would look in every turn. */
 bool tls_session_has_more(const struct tls_session *session)
 {
-    return session->end != 0 || SSL_has_pending(session->ssl) == 1;
+    return session->end != 0 || (!session->is_starved && SSL_has_pending(session->ssl) == 1);
 }
 
 bool tls_session_may_hold_more(const struct tls_session *session)

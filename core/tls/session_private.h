@@ -17,6 +17,7 @@ struct tls_session {
     uint8_t reads;      /* of the socket, in this call */
     bool is_drained;    /* OpenSSL may not read the socket any more for now */
     bool may_hold_more; /* the socket: its last read was filled */
+    bool is_starved;    /* the last read ended where OpenSSL has no whole record */
     bool is_at_end;     /* the peer has ended its side of TCP */
     bool is_truncated;  /* and not that of TLS */
     bool is_broken;
