@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NAME "toni-revocations"
@@ -21,6 +22,11 @@
 
 /* How often to look whether another host has written the file, or to try again. */
 #define LOOK_EVERY_NS (1000 * UINT64_C(1000000))
+
+/* How long to wait for a host that has the lock: it writes. One that is held up must not hold up
+ * this one's start and end. */
+#define LOCK_TRIES 100
+#define LOCK_PAUSE_NS (10 * 1000000L)
 
 /* A file of no host's: what may be in one, with room to spare. */
 #define FILE_MAX (512u << 20)
@@ -34,7 +40,7 @@ static void report(struct revocation_store *store, const char *what)
     log_limited(LOG_LEVEL_ERROR,
                 "revoked subjects are not kept: a restart forgets them; tried again until it works",
                 log_str("path", store->path), log_str("at", what),
-                log_str("error", strerror(error)));
+                log_str("error", error == ESPIPE ? "it is no regular file" : strerror(error)));
 }
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -51,12 +57,31 @@ static bool look(const struct revocation_store *store, struct stat *now)
     return !is_same(now, &store->seen);
 }
 
+/* A pipe must not hold up the host, which is why each file is opened by this.
+ * @return The descriptor, or -1 with errno set. */
+static int open_file(const char *path, int flags)
+{
+    return open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+}
+
+/* Nor a device that never ends. @return As open_file(). */
+static int open_regular(const char *path, int flags)
+{
+    struct stat file;
+    const int fd = open_file(path, flags);
+    if (fd < 0 || (!fstat(fd, &file) && S_ISREG(file.st_mode)))
+        return fd;
+    close(fd);
+    errno = ESPIPE;
+    return -1;
+}
+
 /* @return 0, or -1 with errno set. */
 static int read_whole(const char *path, struct buffer *text)
 {
     char piece[16384];
     ssize_t got;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open_regular(path, O_RDONLY);
     if (fd < 0)
         return errno == ENOENT ? 0 : -1;
     while ((got = read(fd, piece, sizeof piece)) > 0 && text->length < FILE_MAX) {
@@ -120,7 +145,7 @@ static int write_whole(int fd, const struct buffer *text)
  * journal, or the file before comes back: older by a change. */
 static int replace_file(const struct revocation_store *store, const struct buffer *text)
 {
-    const int fd = open(store->next_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const int fd = open_file(store->next_path, O_WRONLY | O_CREAT | O_TRUNC);
     if (fd < 0)
         return -1;
     int result = write_whole(fd, text);
@@ -148,13 +173,28 @@ static int write_file(struct revocation_store *store)
     return result;
 }
 
+/* @return 0, or -1 with errno set. */
+static int lock_file(int fd)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (!flock(fd, LOCK_EX | LOCK_NB))
+            return 0;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return -1;
+        (void)nanosleep(&pause, NULL);
+    }
+    errno = ETIMEDOUT;
+    return -1;
+}
+
 /* Under the lock of the folder, so that two hosts lose nothing of each other.
  * @param writes  There is something to be written. @return 0, or -1, which is logged. */
 static int exchange(struct revocation_store *store, bool writes)
 {
     struct stat now;
-    const int fd = open(store->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX)) {
+    const int fd = open_file(store->lock_path, O_RDWR | O_CREAT);
+    if (fd < 0 || lock_file(fd)) {
         report(store, "locking");
         if (fd >= 0)
             close(fd);

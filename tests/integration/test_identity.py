@@ -1,6 +1,7 @@
 """Who clients are, and until when: what a guard has said stays with the client; a connection ends when
 its token does, unless another token came before; by the wall clock."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -422,6 +423,30 @@ class Kept(Tokens):
         self.assertEqual(self.status(token()), 401)
         os.unlink(self.file + ".next")
         self.kept("/ann\n")
+        self.host.stop()
+
+    def test_a_pipe_in_its_place_holds_up_neither_start_nor_stop(self):
+        os.mkfifo(self.file)
+        self.start(guard(), identity())
+        self.host.expect_error(path=self.file)
+        self.host.wait_log(level="error", at="reading", error="it is no regular file")
+        os.unlink(self.file)
+        os.mkfifo(self.file + ".next")
+        self.revoke("ann")
+        self.host.wait_log(level="error", at="writing", error="No such device or address")
+        self.assertEqual(self.status(token()), 401)
+        self.host.stop()
+
+    def test_a_host_that_holds_the_lock_and_is_held_up_holds_up_no_other(self):
+        with open(self.file + ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.start(guard(), identity())
+            self.host.expect_error(at="locking")
+            self.revoke("ann")
+            self.host.wait_log(level="error", at="locking", error="Connection timed out")
+            self.assertEqual(self.status(token()), 401)
+        self.kept("/ann\n")
+        self.host.wait_log(msg="revoked subjects are kept again")
         self.host.stop()
 
     def test_a_damaged_file_is_read_in_part(self):
