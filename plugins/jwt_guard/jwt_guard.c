@@ -56,7 +56,7 @@ static void replace_keys(struct guard *guard, struct key_set *keys)
 static int32_t look_at_files(void *data)
 {
     struct guard *guard = data;
-    struct key_fault fault = {""};
+    struct key_fault fault = {.text = ""};
     if (!key_files_have_changed(&guard->files))
         return TONI_OK;
     struct key_set *keys = key_files_read(&guard->files, &fault);
@@ -371,7 +371,7 @@ static int add_files(struct guard *guard, toni_str option, enum key_file_kind ki
 
 static int32_t read_keys(struct guard *guard)
 {
-    struct key_fault fault = {""};
+    struct key_fault fault = {.text = ""};
     if (add_files(guard, TONI_LIT("keys"), KEY_FILE_PEM) ||
         add_files(guard, TONI_LIT("secrets"), KEY_FILE_SECRET) ||
         add_files(guard, TONI_LIT("jwks"), KEY_FILE_JWKS))

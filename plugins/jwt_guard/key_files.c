@@ -83,7 +83,9 @@ static int open_file(const struct key_file *file, struct stat *facts, struct key
     /* One that is no file, such as a pipe, must hold up nobody. */
     const int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, facts)) {
-        (void)key_fault(fault, "it can't be read: %s", strerror(errno));
+        const int error = errno;
+        (void)key_fault(fault, "it can't be read: %s", strerror(error));
+        fault->is_passing = error == EMFILE || error == ENFILE || error == ENOMEM;
     } else if (!S_ISREG(facts->st_mode)) {
         (void)key_fault(fault, "it is no file");
     } else if (file->kind == KEY_FILE_SECRET && (facts->st_mode & S_IRWXO)) {
@@ -102,7 +104,7 @@ static int read_all(int fd, size_t most, struct content *content, struct key_fau
     content->size = 0;
     content->bytes = malloc(most + 1);
     if (!content->bytes)
-        return key_fault(fault, "out of memory");
+        return key_fault_for_now(fault, "out of memory");
     while (content->size <= most) {
         const ssize_t taken = read(fd, content->bytes + content->size, most + 1 - content->size);
         if (taken < 0 && errno == EINTR)
@@ -166,7 +168,7 @@ static int read_file(struct key_set *set, struct key_file *file, struct key_faul
     file->stamp = (struct file_stamp){0};
     const int fd = open_file(file, &facts, fault);
     if (fd < 0) {
-        if (stat(file->path, &facts) == 0)
+        if (!fault->is_passing && stat(file->path, &facts) == 0)
             file->stamp = stamp_of(&facts); /* so that it is complained of once */
         return -1;
     }
@@ -178,16 +180,18 @@ static int read_file(struct key_set *set, struct key_file *file, struct key_faul
     if (content.bytes)
         OPENSSL_cleanse(content.bytes, content.size);
     free(content.bytes);
+    if (result && fault->is_passing) /* so that it is read again, though nobody touches it */
+        file->stamp = (struct file_stamp){0};
     return result;
 }
 
 struct key_set *key_files_read(struct key_files *files, struct key_fault *fault)
 {
-    struct key_fault first = {""}, later = {""};
+    struct key_fault first = {.text = ""}, later = {.text = ""};
     struct key_set *set = key_set_create();
     size_t failed = files->count;
     if (!set) {
-        (void)key_fault(fault, "out of memory");
+        (void)key_fault_for_now(fault, "out of memory");
         return NULL;
     }
     /* All are looked at, so that none that is broken is taken for changed next time. */

@@ -15,7 +15,15 @@ int key_fault(struct key_fault *fault, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(fault->text, sizeof fault->text, format, arguments);
     va_end(arguments);
+    fault->is_passing = ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
     ERR_clear_error(); /* the thread's, which others read */
+    return -1;
+}
+
+int key_fault_for_now(struct key_fault *fault, const char *text)
+{
+    (void)key_fault(fault, "%s", text);
+    fault->is_passing = true;
     return -1;
 }
 
@@ -66,7 +74,7 @@ static struct key *next_place(struct key_set *set, const char *id, struct key_fa
     struct key *key = &set->keys[set->count];
     *key = (struct key){.id = id ? strdup(id) : NULL};
     if (id && !key->id) {
-        (void)key_fault(fault, "out of memory");
+        (void)key_fault_for_now(fault, "out of memory");
         return NULL;
     }
     return key;

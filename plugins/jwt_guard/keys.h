@@ -47,11 +47,15 @@ struct key_set {
 /** Why keys could not be read. */
 struct key_fault {
     char text[384];
+    bool is_passing; /* the host was short of something: the same file may do another time */
 };
 
 /** Says why. @return -1. */
 __attribute__((format(printf, 2, 3))) int key_fault(struct key_fault *fault, const char *format,
                                                     ...);
+
+/** The same, where the host was short of something. */
+int key_fault_for_now(struct key_fault *fault, const char *text);
 
 /** @return An empty set with one reference; NULL on no memory. */
 struct key_set *key_set_create(void);

@@ -60,7 +60,7 @@ int main(void)
         {"EdDSA, Ed25519", JWKS(RFC_EDDSA_KEY), RFC_EDDSA_TOKEN},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct key_fault fault = {""};
+        struct key_fault fault = {.text = ""};
         struct key_set *keys = key_set_create();
         if (!keys || key_set_add_jwks(keys, toni_str_of(rows[i].key), &fault)) {
             (void)fprintf(stderr, "no key: %s\n", fault.text);

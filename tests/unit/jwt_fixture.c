@@ -102,6 +102,6 @@ char *jwt_sign_hmac(const void *secret, size_t size, const char *header, const c
 
 void jwt_add_jwks(struct key_set *set, const char *text)
 {
-    struct key_fault fault = {""};
+    struct key_fault fault = {.text = ""};
     ck_assert_msg(key_set_add_jwks(set, toni_str_of(text), &fault) == 0, "%s", fault.text);
 }

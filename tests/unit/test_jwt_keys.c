@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -283,6 +284,34 @@ START_TEST(changes_are_noticed)
 }
 END_TEST
 
+static void let_open(rlim_t descriptors)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = descriptors;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* Else a key that was taken out stays trusted until somebody touches its file again. */
+START_TEST(what_the_host_was_short_of_is_tried_again)
+{
+    const char *path = strdup(testing_path("jwks"));
+    (void)write_file("jwks", JWKS(RFC_EDDSA_KEY), 0644);
+    set_age(path, 100);
+    ck_assert_int_eq(key_files_add(&files, KEY_FILE_JWKS, path), 0);
+    expect_read(true);
+    (void)write_file("jwks", JWKS(RFC_ES256_KEY), 0644);
+    set_age(path, 50);
+    ck_assert(key_files_have_changed(&files));
+    let_open(0);
+    ck_assert_ptr_null(key_files_read(&files, &fault));
+    ck_assert_msg(strstr(fault.text, "Too many open files"), "%s", fault.text);
+    let_open(256);
+    expect_read(true);
+    free((char *)path);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("jwt_keys");
@@ -295,6 +324,7 @@ int main(void)
     tcase_add_test(tests, files_that_are_refused);
     tcase_add_test(tests, files_that_are_read);
     tcase_add_test(tests, changes_are_noticed);
+    tcase_add_test(tests, what_the_host_was_short_of_is_tried_again);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
