@@ -1,9 +1,11 @@
 /* A growing array of faults. */
 #include "config/fault.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void fault_list_init(struct fault_list *list)
 {
@@ -93,6 +95,21 @@ static bool comes_after(const struct fault *a, const struct fault *b)
 }
 
 /* By insertion: stable, and a list that people are to read is short. */
+void fault_unreadable(struct fault_list *list, const struct value *value, const char *what,
+                      const char *path)
+{
+    const int error = errno;
+    if (error == EACCES) {
+        fault_at(list, value,
+                 "%s is `%s`, which can't be read: %s; the host reads it as user %u, group %u: "
+                 "`chgrp` it to "
+                 "that group, `chmod 0640` it, and let the group enter its folders",
+                 what, path, strerror(error), (unsigned)geteuid(), (unsigned)getegid());
+    } else {
+        fault_at(list, value, "%s is `%s`, which can't be read: %s", what, path, strerror(error));
+    }
+}
+
 void fault_list_sort(struct fault_list *list)
 {
     for (size_t i = 1; i < list->count; i++) {

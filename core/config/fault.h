@@ -58,6 +58,12 @@ void fault_warn(struct fault_list *list, const char *file, unsigned line, const 
 #define fault_at(list, value, ...)                                                                 \
     fault_add((list), value_file(value), value_line(value), __VA_ARGS__)
 
+/** Adds the fault that a file can't be read, by errno; if it may not be, with who reads it.
+ * @param what  What names it, as of a sentence: "`key` of `tls`".
+ * @param path  Of it. */
+void fault_unreadable(struct fault_list *list, const struct value *value, const char *what,
+                      const char *path);
+
 /** Sorts by file and line; faults of one line stay in the order in which they were found. */
 void fault_list_sort(struct fault_list *list);
 

@@ -139,6 +139,17 @@ static void report_success(struct reload *reload, const struct swap_report *repo
     }
 }
 
+static void report_certificates(struct reload *reload)
+{
+    const size_t count = tls_sets_differ(&reload->loading->tls, &reload->next_tls);
+    if (count == 0)
+        return;
+    log_info("other certificates are shown from now on", log_uint("addresses", count));
+    (void)buffer_appendf(&reload->text,
+                         "other certificates on %zu addresses, for who connects from now on\n",
+                         count);
+}
+
 /* @return A graph without faults, or NULL. */
 static struct graph *read_next(struct reload *reload, struct fault_list *faults)
 {
@@ -176,6 +187,7 @@ static void swap(struct reload *reload, struct graph *next, struct fault_list *f
         reload->next = next;
         reload->code = report.not_ready > 0 ? EXIT_FAULT : EXIT_CLEAN;
         report_success(reload, &report);
+        report_certificates(reload);
     }
     swap_report_finish(&report);
 }

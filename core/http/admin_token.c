@@ -24,8 +24,7 @@ static bool judge_file(int fd, const char *path, const struct value *setting,
 {
     struct stat file;
     if (fstat(fd, &file)) {
-        fault_at(faults, setting, "`admin_token` is `%s`, which can't be read: %s", path,
-                 strerror(errno));
+        fault_unreadable(faults, setting, "`admin_token`", path);
         return false;
     }
     if (!S_ISREG(file.st_mode)) {
@@ -101,8 +100,7 @@ static bool read_file(struct admin_token *token, const char *path, const struct 
     if (fd < 0 || judge_file(fd, path, setting, faults)) {
         const ssize_t taken = fd < 0 ? -1 : read_whole(fd, bytes, sizeof bytes);
         if (taken < 0) {
-            fault_at(faults, setting, "`admin_token` is `%s`, which can't be read: %s", path,
-                     strerror(errno));
+            fault_unreadable(faults, setting, "`admin_token`", path);
         } else {
             const size_t size = without_end_of_line(bytes, (size_t)taken);
             is_good = judge_text(bytes, size, path, setting, faults);

@@ -56,3 +56,13 @@ void guard_report(struct connection *connection, enum guard_answer answer, enum 
     if (answer != GUARD_LET_IN)
         say(connection, guard, answer, refusal);
 }
+
+void guard_report_over(const struct connection *connection, const char *why)
+{
+    const struct opening *opening = connection->opening;
+    const toni_str subject = subject_of(opening->notes), path = head_path(&opening->head);
+    log_limited(LOG_LEVEL_INFO, "a handshake is refused, though its guard lets it in",
+                log_str("reason", why), log_str("gateway", connection->served.slot->name),
+                log_brief("path", path.data, path.size), log_str("address", connection->address),
+                log_brief("subject", subject.data, subject.size));
+}

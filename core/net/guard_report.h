@@ -13,6 +13,10 @@ struct connection;
  * @param refusal  REFUSAL_NONE if it lets the client pass. */
 void guard_report(struct connection *connection, enum guard_answer answer, enum refusal refusal);
 
+/** A guard has let it in, but what it said of the client is good no more.
+ * @param why  Such as "the token is revoked". */
+void guard_report_over(const struct connection *connection, const char *why);
+
 /** @return The status that a refusal has: that of the guard, if it has chosen one. */
 unsigned guard_report_status(const struct opening *opening, enum refusal refusal);
 

@@ -257,6 +257,7 @@ static void let_in(struct connection *connection)
     struct worker *worker = connection->served.worker;
     const char *over = what_is_over(connection);
     if (over) {
+        guard_report_over(connection, over);
         refuse(connection, REFUSAL_UNAUTHORIZED, over);
         return;
     }

@@ -206,6 +206,23 @@ const char *tls_context_title(const struct tls_context *context, size_t index)
     return tls_certificate_title(&context->identities[index].certificate);
 }
 
+static bool is_the_same(const struct tls_certificate *one, const struct tls_certificate *other)
+{
+    const int count = sk_X509_num(one->chain);
+    bool same = X509_cmp(one->leaf, other->leaf) == 0 && count == sk_X509_num(other->chain);
+    for (int i = 0; same && i < count; i++)
+        same = X509_cmp(sk_X509_value(one->chain, i), sk_X509_value(other->chain, i)) == 0;
+    return same;
+}
+
+bool tls_context_shows_the_same(const struct tls_context *one, const struct tls_context *other)
+{
+    bool same = tls_context_count(one) == tls_context_count(other);
+    for (size_t i = 0; same && i < tls_context_count(one); i++)
+        same = is_the_same(&one->identities[i].certificate, &other->identities[i].certificate);
+    return same;
+}
+
 int64_t tls_context_ends_s(const struct tls_context *context, size_t index)
 {
     return context->identities[index].certificate.ends_s;

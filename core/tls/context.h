@@ -8,6 +8,7 @@
 #include "config/fault.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,9 @@ const char *tls_context_title(const struct tls_context *context, size_t index);
 
 /** @return When it, or one of its chain, ends, in Unix time. @thread Any. */
 int64_t tls_context_ends_s(const struct tls_context *context, size_t index);
+
+/** Tells whether clients of both are shown the same certificates and chains. @thread Any. */
+bool tls_context_shows_the_same(const struct tls_context *one, const struct tls_context *other);
 
 /* --- Ports */
 

@@ -83,8 +83,11 @@ static ssize_t read_all(int fd, char *bytes, size_t most)
 
 static void say_unreadable(const struct value *setting, const char *path, struct fault_list *faults)
 {
-    fault_at(faults, setting, "`%s` of `tls` is `%s`, which can't be read: %s", value_name(setting),
-             path, strerror(errno));
+    const int error = errno;
+    char what[64];
+    (void)snprintf(what, sizeof what, "`%s` of `tls`", value_name(setting));
+    errno = error;
+    fault_unreadable(faults, setting, what, path);
 }
 
 static char *read_open(int fd, const char *path, const struct value *setting, bool is_secret,

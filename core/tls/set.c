@@ -44,6 +44,22 @@ bool tls_sets_load(struct tls_sets *sets, const struct config *config, struct fa
     return websocket && http && admin;
 }
 
+static size_t differ(const struct tls_set *before, const struct tls_set *now)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < before->count && i < now->count; i++) {
+        const struct tls_context *one = before->contexts[i], *other = now->contexts[i];
+        count += one && other && !tls_context_shows_the_same(one, other);
+    }
+    return count;
+}
+
+size_t tls_sets_differ(const struct tls_sets *before, const struct tls_sets *now)
+{
+    return differ(&before->websocket, &now->websocket) + differ(&before->http, &now->http) +
+           differ(&before->admin, &now->admin);
+}
+
 void tls_sets_finish(struct tls_sets *sets)
 {
     tls_set_finish(&sets->websocket);

@@ -30,6 +30,9 @@ struct tls_sets {
  * @return Whether all are good; if not, @p faults says why. */
 bool tls_sets_load(struct tls_sets *sets, const struct config *config, struct fault_list *faults);
 
+/** @return On how many addresses others are shown than before; the addresses are the same. */
+size_t tls_sets_differ(const struct tls_sets *before, const struct tls_sets *now);
+
 void tls_sets_finish(struct tls_sets *sets);
 
 #endif

@@ -171,7 +171,10 @@ class TestFaults(TokenTestCase):
     def test_one_that_root_alone_may_read(self):
         self.write(TOKEN)
         os.chmod(self.folder, 0o755)
-        self.assertIn("which can't be read: Permission denied", self.faults(self.text(user="nobody")))
+        said = self.faults(self.text(user="nobody"))
+        nobody = pwd.getpwnam("nobody")
+        self.assertIn("which can't be read: Permission denied; the host reads it as user %d, group %d: `chgrp` it"
+                      % (nobody.pw_uid, nobody.pw_gid), said)
         os.chown(self.token, 0, pwd.getpwnam("nobody").pw_gid)
         os.chmod(self.token, 0o640)
         conf = os.path.join(self.folder, "gateways.conf")

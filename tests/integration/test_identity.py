@@ -303,6 +303,12 @@ class Revoked(Tokens):
         self.assertEqual(self.revoke("x" * 2000)[0], 2)
         self.assertEqual(self.revoke("")[0], 2)
         self.host.wait_log(msg="a subject is revoked", subject="ann of the north")
+        self.host.wait_log(
+            msg="a handshake is refused, though its guard lets it in",
+            reason="the token is revoked",
+            subject="ann of the north",
+            path="/id",
+        )
         self.host.stop()
 
     def test_the_table_is_bounded(self):

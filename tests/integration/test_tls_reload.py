@@ -87,8 +87,10 @@ class Reloads(MaterialTestCase):
         self.host.start()
         old = [self.client() for _ in range(10)]
         first = self.serial()
+        self.assertNotIn("certificates", self.reload())
         self.issue()  # gateways.conf stays as it is
-        self.reload()
+        self.assertIn("other certificates on 1 addresses, for who connects from now on\n", self.reload())
+        self.host.wait_log(msg="other certificates are shown from now on", addresses="1")
         second = self.serial()
         self.assertNotEqual(first, second)
         self.echoes(*old)
