@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -148,9 +149,30 @@ static int on_ticket(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CI
     return result;
 }
 
+static bool has_ended(const X509 *certificate)
+{
+    return X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0;
+}
+
+/* OpenSSL takes up a session without another look at the certificate in it, and each gets a new
+ * ticket: so a client's certificate would hold for ever. One that has ended makes the ticket none,
+ * and a whole handshake follows, which refuses it. */
+static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                   size_t name_size, SSL_TICKET_STATUS status, void *data)
+{
+    (void)ssl, (void)name, (void)name_size, (void)data;
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    const X509 *certificate = SSL_SESSION_get0_peer(session);
+    if (certificate && has_ended(certificate))
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 void tls_tickets_use(SSL_CTX *context)
 {
     (void)SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
+    (void)SSL_CTX_set_session_ticket_cb(context, NULL, on_opened, NULL);
 }
 
 /* --- From one process to the next */

@@ -6,7 +6,7 @@ import time
 import unittest
 
 from tls_material import Authority, fingerprint
-from toni_host import DEADLINE, Client, Host, Refused, both, configuration, gateway, main, metrics
+from toni_host import DEADLINE, SLOWNESS, Client, Host, Refused, both, configuration, gateway, main, metrics
 
 CERTIFICATE = gateway("certificate", "certificate_gateway.so", "/certificate")
 
@@ -107,6 +107,33 @@ class Certificates(unittest.TestCase):
             self.addCleanup(again.sock.close)
             self.assertTrue(again.sock.session_reused)
             self.sees_alice(again)
+
+    def test_a_session_is_not_resumed_once_it_has_ended(self):
+        """A ticket lasts for hours, and each that is used brings another."""
+        pair = self.ca.issue("brief")
+        self.ca.shorten(pair, 8 * SLOWNESS)
+        held = []
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = self.ca.context(pair, version)
+            for address in (self.optional, self.required):
+                client = Client(address, "/certificate", tls=context)
+                self.addCleanup(client.sock.close)
+                client.read()
+                held.append((address, context, client.sock.session))
+        end = time.monotonic() + DEADLINE
+        while self.is_taken(*held[0][:2]):
+            self.assertLess(time.monotonic(), end, "it has not ended")
+            time.sleep(0.1)
+        for address, context, session in held:
+            self.assertFalse(self.is_taken(address, context, session), "who has a ticket is let in still")
+
+    def is_taken(self, address, context, session=None):
+        try:
+            client = Client(address, "/certificate", tls=context, session=session)
+        except (ssl.SSLError, ConnectionError, Refused):
+            return False
+        client.sock.close()
+        return True
 
     def test_a_session_without_one_is_not_resumed_where_it_is_required(self):
         context = self.ca.context()
