@@ -372,7 +372,7 @@ function onLost() {
   }
 }
 
-function onState(phase, detail) {
+function onState(phase, detail, said) {
   if (phase === "connecting") {
     // Of each further attempt the screen reader needs to say no more than that it will be made.
     showState("connecting", "Connecting…", isLost ? $("state-said").textContent : "Connecting…");
@@ -387,7 +387,7 @@ function onState(phase, detail) {
   }
   onLost();
   if (phase === "waiting") {
-    showTrouble("");
+    showTrouble(said && `The host has ended the connection: ${said}`);
     showWaiting(detail);
   } else {
     showState("missing", "No rooms here");

@@ -5,6 +5,7 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30000;
 const ATTEMPT_MS = 10000; // one that takes longer has failed
 const STEADY_MS = 5000; // one that lasts so long is no part of a series of failures
+const GOING_AWAY = 1001; // closes up to this are no trouble
 const PATH = "/rooms";
 
 // Doubles each time, up to a limit; half of it is chance, so that many pages don't come back at once.
@@ -47,7 +48,7 @@ async function findGateway(attempt) {
 
 export class Connection {
   // handlers.state(phase, detail): "connecting"; "connected"; "waiting", until this time of
-  // performance.now(); "missing", why. handlers.text(text): what came.
+  // performance.now(), and what the host said, or ""; "missing", why. handlers.text(text): what came.
   constructor(handlers) {
     this.handlers = handlers;
     this.socket = null;
@@ -116,25 +117,26 @@ export class Connection {
         this.handlers.text(event.data);
       }
     });
-    socket.addEventListener("close", () => {
+    socket.addEventListener("close", ({ code, reason }) => {
       clearTimeout(late);
       clearTimeout(steady);
-      this.lose(socket);
+      this.lose(socket, code > GOING_AWAY ? reason : "");
     });
   }
 
-  lose(socket) {
+  // why: what the host has said, such as a guard of a gateway with refuse = "close".
+  lose(socket, why = "") {
     if (this.socket !== socket) {
       return; // another one took its place
     }
     this.socket = null;
     socket.close();
-    this.wait();
+    this.wait(why);
   }
 
-  wait() {
+  wait(why = "") {
     const delay = delayAfter(this.failures++);
     this.timer = setTimeout(() => this.open(), delay);
-    this.handlers.state("waiting", performance.now() + delay);
+    this.handlers.state("waiting", performance.now() + delay, why);
   }
 }

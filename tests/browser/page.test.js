@@ -11,6 +11,10 @@ const { Browser, connected, hears, join, log, ownName, say } = require("./chromi
 
 const ROOMS = '{ gateway = "rooms"; library = "rooms_gateway.so"; path = "/rooms"; }';
 const CHAT = '{ service = "chat"; library = "chat_service.so"; path = "/chat"; }';
+const DENIED = [
+  '{ service = "nobody"; library = "address_guard.so"; options = { deny = [ "127.0.0.0/8" ]; }; }',
+  '{ gateway = "rooms"; library = "rooms_gateway.so"; guards = [ "nobody" ]; refuse = "close"; }',
+];
 const ECHO = '{ gateway = "echo"; library = "echo_gateway.so"; path = "/echo"; }';
 
 function configuration(websocket, http, ...providers) {
@@ -492,6 +496,13 @@ suite("the page and its host", () => {
     await say(pages[1], "in the other room too");
     await pages[0].getByRole("button", { name: "first 1 new", exact: true }).click();
     await hears(pages[0], "first", "in the other room too");
+  });
+
+  it("shows why it is not let in", async () => {
+    const host = await startHost(FREE, FREE, ...DENIED);
+    const page = await browser.open(`http://${host.httpAddress}/`);
+    await page.getByRole("alert").filter({ hasText: "The host has ended the connection: 403 " }).waitFor();
+    await page.getByRole("status").filter({ hasText: /^Reconnecting in \d+ s$/ }).waitFor();
   });
 
   it("says so where there is no gateway for it, until there is", async () => {
