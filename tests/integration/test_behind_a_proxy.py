@@ -1,5 +1,5 @@
 """Behind Debian's nginx and haproxy, as docs/behind-a-proxy.md sets them up: over TCP and over Unix sockets, with
-1 and 4 workers, over swaps. The client is 127.0.0.2; the proxy connects from 127.0.0.1."""
+1 and 4 workers, over swaps, and with TLS that goes through the proxy to toni. The client is 127.0.0.2; the proxy connects from 127.0.0.1."""
 
 import os
 import random
@@ -12,8 +12,8 @@ import unittest
 
 from test_nginx import AROUND, SOURCE, nginx
 from toni_host import (
-    DEADLINE, GREETING, PROBE, ROOMS, Client, Host, Response, configuration, gateway, main, open_socket,
-    request, run_toni, service,
+    DEADLINE, GREETING, PROBE, ROOMS, Client, Host, Response, TlsAddress, configuration, gateway, main, open_socket,
+    own_material, request, run_toni, service, value_text,
 )
 
 NAME = "chat.example.org"
@@ -113,10 +113,14 @@ class Behind(unittest.TestCase):
             text = replaced(text, (";mode=0660;group=www-data", ""), ("/run/toni/", self.host.folder + "/"))
         else:
             text = replaced(text, ("127.0.0.1:9000", websocket), ("127.0.0.1:9001", http_address))
+        text = self.of_listen(text)
         rest = configuration((PROBE, ROOMS, HTTP_PROBE, *more.pop("gateways", ())), self.workers,
-                             {"connections_per_address": LIMIT}, **more)
+                             {"connections_per_address": LIMIT, "close_ms": 200}, **more)
         with open(self.host.conf, "w", encoding="utf-8") as conf:
             conf.write(text + re.sub(r"^listen = .*\n", "", rest, count=1))
+
+    def of_listen(self, text):
+        return text
 
     def upstreams(self, text, unix_prefix):
         for said, meant in (("127.0.0.1:9000", self.host.address), ("127.0.0.1:9001", self.host.http_address)):
@@ -233,8 +237,27 @@ class BehindProtocol1(BehindProtocol):
         return replaced(super().configure(), ("send-proxy-v2", "send-proxy check"))
 
 
+class BehindProtocolAndTls(BehindProtocol):
+    """The clients' TLS ends in toni: the proxy looks into nothing."""
+
+    def of_listen(self, text):
+        own = value_text(own_material()[1])
+        text, found = re.subn(r'(websocket|http) = ("[^"]*");', r"\1 = { address = \2; tls = %s; };" % own, text)
+        self.assertEqual(found, 2)
+        return text
+
+    def start_proxy(self):
+        super().start_proxy()
+        self.websocket_front, self.http_front = TlsAddress(self.websocket_front), TlsAddress(self.http_front)
+
+
+class BehindProtocol1AndTls(BehindProtocolAndTls, BehindProtocol1):
+    pass
+
+
 def variants():
-    for kind in (BehindNginx, BehindHaproxy, BehindProtocol, BehindProtocol1):
+    kinds = (BehindNginx, BehindHaproxy, BehindProtocol, BehindProtocol1, BehindProtocolAndTls, BehindProtocol1AndTls)
+    for kind in kinds:
         for unix in (False, True):
             workers = 4 if unix else 1
             name = "%s%s" % (kind.__name__, "OverUnix" if unix else "OverTCP")
@@ -244,6 +267,7 @@ def variants():
 for each, made in variants():
     globals()[each] = made
 del Behind, BehindNginx, BehindHaproxy, BehindProtocol, BehindProtocol1, made, each
+del BehindProtocolAndTls, BehindProtocol1AndTls
 
 if __name__ == "__main__":
     main()

@@ -1,5 +1,6 @@
 """Whose connection it is, behind proxies: X-Forwarded-For, Forwarded and the PROXY protocol, from
-trusted peers alone, on plain sockets. Real proxies: test_behind_a_proxy.py.
+trusted peers alone, on plain sockets, and through TLS that toni speaks itself: a PROXY header comes before that, a field
+within. Real proxies: test_behind_a_proxy.py.
 
 127.0.0.1 is the proxy, 127.0.0.2 somebody else on the network."""
 
@@ -11,8 +12,8 @@ import unittest
 
 from toni_generations import DRAINS, Generations
 from toni_host import (
-    DEADLINE, Client, Host, PROBE, Refused, Response, configuration, main,
-    metrics, open_socket, request, run_toni, service,
+    DEADLINE, OVER_TLS, PROBE, Client, Host, Refused, Response, configuration, main, metrics,
+    open_plain_socket, over_tls, own_context, request, run_toni, service,
 )
 
 HTTP_PROBE = service("http", "http_probe_service.so", "/http")
@@ -45,7 +46,8 @@ class Proxied(unittest.TestCase):
 
     def start(self, *more, limits=None, made=Host, **how):
         text = configuration(
-            (PROBE, HTTP_PROBE, *more), self.workers, limits, http="127.0.0.1:0",
+            (PROBE, HTTP_PROBE, *more), self.workers, {"close_ms": 200, **(limits or {})},
+            http=over_tls("127.0.0.1:0"),
             admin="127.0.0.1:0", trusted_proxies=self.trusted, proxy_header=self.way, **how
         )
         self.host = made(text).start()
@@ -65,9 +67,27 @@ class Proxied(unittest.TestCase):
         """The address that a gateway sees."""
         return self.seen_by(self.client(headers=headers, source=source))
 
-    def send(self, address, *pieces, source=PROXY):
-        sock = open_socket(address, source=source)
+    def begin(self, address, *pieces, source=PROXY):
+        """A connection, and what goes before TLS."""
+        sock = open_plain_socket(address, source=source)
         self.addCleanup(sock.close)
+        for piece in pieces:
+            sock.sendall(piece)
+        return sock
+
+    def go_on(self, sock):
+        """The same connection, from TLS on."""
+        if not OVER_TLS:
+            return sock
+        sock = own_context().wrap_socket(sock, server_hostname="localhost")
+        self.addCleanup(sock.close)
+        return sock
+
+    def send(self, address, *pieces, source=PROXY, before=b""):
+        """before: what goes before TLS, in one segment with what follows."""
+        sock = self.begin(address, source=source)
+        sock.sendall(before, socket.MSG_MORE)
+        sock = self.go_on(sock)
         for piece in pieces:
             sock.sendall(piece)
         return sock
@@ -87,7 +107,7 @@ class Proxied(unittest.TestCase):
         lines = ["GET /http HTTP/1.1", "Host: localhost", "Connection: close"]
         lines += ["%s: %s" % header for header in headers]
         sock = self.send(
-            self.host.http_address, before + ("\r\n".join(lines) + "\r\n\r\n").encode(), source=source
+            self.host.http_address, ("\r\n".join(lines) + "\r\n\r\n").encode(), source=source, before=before
         )
         answer = Response(self.read_to_the_end(sock))
         self.assertEqual(answer.status, status)
@@ -136,10 +156,9 @@ class Fields(Proxied):
         self.assertEqual(self.seen(forged, STRANGER), STRANGER)
         self.assertEqual(self.seen([("Forwarded", 'for="')], STRANGER), STRANGER)
         for address in (self.host.address, self.host.http_address):
-            answer = self.read_to_the_end(self.send(address, v1(), request("/probe"), source=STRANGER))
-            self.assertNotIn(b" 101 ", answer)
-            answer = self.read_to_the_end(self.send(address, v2(), request("/probe"), source=STRANGER))
-            self.assertNotIn(b" 101 ", answer)
+            for header in (v1(), v2()):
+                answer = self.read_to_the_end(self.begin(address, header + request("/probe"), source=STRANGER))
+                self.assertNotIn(b" 101 ", answer)
         self.host.stop()
 
     def test_the_other_field_of_a_trusted_proxy_changes_nothing(self):
@@ -247,7 +266,7 @@ class Protocol(Proxied):
     way = "proxy-protocol"
 
     def seen(self, header):
-        sock = self.send(self.host.address, header + request("/probe"))
+        sock = self.send(self.host.address, request("/probe"), before=header)
         by_gateway = self.read_address(sock)
         by_service = self.http(before=header)
         self.assertEqual(by_gateway, by_service)
@@ -288,7 +307,7 @@ class Protocol(Proxied):
         self.start()
         for client in ("203.0.113.7", PROXY):
             fields = [("X-Forwarded-For", "6.6.6.6"), ("Forwarded", "for=6.6.6.6")]
-            sock = self.send(self.host.address, v1(client), request("/probe", headers=fields))
+            sock = self.send(self.host.address, request("/probe", headers=fields), before=v1(client))
             self.assertEqual(self.read_address(sock), client)
             self.assertEqual(self.http(fields, before=v1(client)), client)
         self.host.stop()
@@ -296,7 +315,9 @@ class Protocol(Proxied):
     def test_byte_by_byte(self):
         self.start()
         for header in (v1(), v2(more=tlv(4, b"x" * 20)), v2("2001:db8::7", INET6)):
-            sock = self.send(self.host.address, *[bytes([byte]) for byte in header + request("/probe")])
+            sock = self.go_on(self.begin(self.host.address, *[bytes([byte]) for byte in header]))
+            for byte in request("/probe"):
+                sock.sendall(bytes([byte]))
             self.assertIn(self.read_address(sock), ("203.0.113.7", "2001:db8::7"))
         self.host.stop()
 
@@ -318,7 +339,7 @@ class Protocol(Proxied):
             SIGNATURE + b"\x21\x11\xff\xff",
         ):
             for address in (self.host.address, self.host.http_address):
-                sock = self.send(address, header)
+                sock = self.begin(address, header)
                 self.assertEqual(self.read_to_the_end(sock), b"", header)
         line = self.host.wait_log(level="warn", msg=lambda text: "no PROXY header is read" in text)
         self.assertEqual(line["address"], PROXY)
@@ -328,7 +349,7 @@ class Protocol(Proxied):
         self.start(limits={"handshake_ms": 300})
         for address in (self.host.address, self.host.http_address):
             for began in (b"", b"PROXY TCP4 ", v2()[:-1]):
-                sock = self.send(address, began)
+                sock = self.begin(address, began)
                 self.assertEqual(self.read_to_the_end(sock), b"")
         self.assertEqual(self.seen(v1()), "203.0.113.7")
         self.host.stop()
@@ -336,7 +357,8 @@ class Protocol(Proxied):
     def test_a_health_check_that_says_nothing_is_no_fault(self):
         self.start()
         for address in (self.host.address, self.host.http_address):
-            self.send(address).close()
+            for said in (b"", v2(command=0x20, family=0, block=b"")):
+                self.begin(address, said).close()
         self.assertEqual(self.seen(v1()), "203.0.113.7")
         self.assertEqual(self.host.log(level="warn"), [])
         self.host.stop()
@@ -346,37 +368,69 @@ class Protocol(Proxied):
         self.assertEqual(self.websocket(source=STRANGER), STRANGER)
         self.assertEqual(self.http(source=STRANGER), STRANGER)
         for header in (v1(), v2()):
-            answer = self.read_to_the_end(
-                self.send(self.host.address, header, request("/probe"), source=STRANGER))
-            self.assertIn(b" 400 ", answer.split(b"\r\n")[0])
+            sock = self.begin(self.host.address, header + request("/probe"), source=STRANGER)
+            answer = self.read_to_the_end(sock)
+            if OVER_TLS:  # of what begins with no letter TLS says nothing
+                self.assertRegex(answer, rb"\A(HTTP/1.1 400 |\Z)")
+            else:
+                self.assertIn(b" 400 ", answer.split(b"\r\n")[0])
         self.host.stop()
 
     def test_limits_by_address_are_the_clients(self):
         self.start(limits={"connections_per_address": 2})
-        socks = [self.send(self.host.address, v2("203.0.113.%d" % (i // 2)), request("/probe"))
+        socks = [self.send(self.host.address, request("/probe"), before=v2("203.0.113.%d" % (i // 2)))
                  for i in range(6)]
         for sock in socks:
             self.read_address(sock)
-        refused = self.send(self.host.address, v2("203.0.113.1"), request("/probe"))
+        refused = self.send(self.host.address, request("/probe"), before=v2("203.0.113.1"))
         self.assertIn(b" 503 ", self.read_to_the_end(refused))
         self.host.stop()
 
     def test_so_many_wait_and_no_more(self):
         self.start()
-        silent = [self.send(self.host.address) for _ in range(300)]
+        silent = [self.begin(self.host.address) for _ in range(300)]
         self.assertEqual(self.seen(v1()), "203.0.113.7")
         ended = 0
         for sock in silent[:44]:
             self.assertEqual(self.read_to_the_end(sock), b"")
             ended += 1
         self.assertGreaterEqual(ended, 44)
-        silent[-1].sendall(v1() + request("/probe"))
-        self.assertEqual(self.read_address(silent[-1]), "203.0.113.7")
+        silent[-1].sendall(v1())
+        last = self.go_on(silent[-1])
+        last.sendall(request("/probe"))
+        self.assertEqual(self.read_address(last), "203.0.113.7")
+        self.host.stop()
+
+    @unittest.skipUnless(OVER_TLS, "about TLS")
+    def test_a_handshake_of_tls_that_does_not_come_is_late(self):
+        self.start(limits={"handshake_ms": 300, "http_request_ms": 300})
+        for address in (self.host.address, self.host.http_address):
+            for began in (v1(), v2(), v1() + b"\x16\x03\x01\x02"):
+                self.assertEqual(self.read_to_the_end(self.begin(address, began)), b"")
+        self.assertEqual(self.seen(v1()), "203.0.113.7")
+        self.host.stop()
+
+    @unittest.skipUnless(OVER_TLS, "about TLS")
+    def test_who_speaks_no_tls_behind_it_is_told(self):
+        self.start()
+        for address in (self.host.address, self.host.http_address):
+            answer = self.read_to_the_end(self.begin(address, v2() + request("/probe")))
+            self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+        self.host.stop()
+
+    @unittest.skipUnless(OVER_TLS, "about TLS")
+    def test_one_within_tls_is_none(self):
+        """A client that writes one itself is not believed."""
+        self.start()
+        for address in (self.host.address, self.host.http_address):
+            for header in (v1("6.6.6.6"), v2("6.6.6.6")):
+                sock = self.send(address, header + request("/probe"), before=v1())
+                self.assertRegex(self.read_to_the_end(sock), rb"\A(HTTP/1.1 400 |\Z)")
         self.host.stop()
 
     def test_a_stop_ends_those_that_have_not_said_it(self):
         self.start()
-        silent = [self.send(self.host.address), self.send(self.host.http_address)]
+        silent = [self.begin(self.host.address), self.begin(self.host.http_address)]
         self.assertEqual(self.seen(v1()), "203.0.113.7")
         self.host.stop()
         for sock in silent:
@@ -385,13 +439,16 @@ class Protocol(Proxied):
     def test_over_a_restart(self):
         """One that has not said it yet is kept by the host that has accepted it."""
         self.start(made=Generations)
-        late = [self.send(self.host.address), self.send(self.host.http_address)]
+        late = [self.begin(self.host.address), self.begin(self.host.http_address)]
         self.assertEqual(self.seen(v1()), "203.0.113.7")
         self.host.restart()
         self.host.wait_log(msg=DRAINS)
-        late[0].sendall(v1() + request("/probe"))
+        for sock in late:
+            sock.sendall(v1())
+        late = [self.go_on(sock) for sock in late]
+        late[0].sendall(request("/probe"))
         self.assertEqual(self.read_address(late[0]), "203.0.113.7")
-        late[1].sendall(v1() + b"GET /http HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        late[1].sendall(b"GET /http HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.assertIn(b"\naddress=203.0.113.7\n", self.read_to_the_end(late[1]))
         self.assertEqual(self.host.wait_gone(self.host.process.pid), 0)
         self.assertEqual(self.seen(v1()), "203.0.113.7")  # the successor
@@ -412,9 +469,8 @@ class TestUnix(Proxied):
     """Whoever connects to a Unix socket is trusted only if that is said."""
 
     def on_unix(self, headers=(), before=b""):
-        sock = open_socket(self.host.address)
-        self.addCleanup(sock.close)
-        sock.sendall(before + request("/probe", headers=headers))
+        sock = self.go_on(self.begin(self.host.address, before, source=None))
+        sock.sendall(request("/probe", headers=headers))
         raw = b""
         while b" subprotocol=" not in raw:
             part = sock.recv(65536)
@@ -426,7 +482,7 @@ class TestUnix(Proxied):
         self.trusted, self.way = trusted, way
         host = Host("")
         text = configuration((PROBE,), listen="unix:%s/toni" % host.folder,
-                             trusted_proxies=trusted, proxy_header=way)
+                             trusted_proxies=trusted, proxy_header=way, limits={"close_ms": 200})
         with open(host.conf, "w", encoding="utf-8") as conf:
             conf.write(text)
         self.host = host.start()

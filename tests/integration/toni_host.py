@@ -145,7 +145,7 @@ def own_context():
 
 
 def over_tls(listen):
-    """What `listen.websocket` is: if the suite runs over TLS, one address becomes one with TLS."""
+    """What `listen.websocket` or `listen.http` is: if the suite runs over TLS, one address becomes one with TLS."""
     if not OVER_TLS or not isinstance(listen, str):
         return listen
     address, *file = listen.split(";")
