@@ -241,6 +241,7 @@ void proxy_reading_take(struct proxy_reading *reading, void *data, int fd,
     if (!wait) {
         log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory");
         close(fd);
+        reading->over(data);
         return;
     }
     /* Mostly it is there. */

@@ -5,6 +5,7 @@ import ctypes
 import mmap
 import os
 import signal
+import socket
 import ssl
 import tempfile
 import time
@@ -12,6 +13,7 @@ import unittest
 
 from toni_host import (
     CHAT,
+    DEADLINE,
     ECHO,
     FIXTURES,
     GREETING,
@@ -313,6 +315,62 @@ class TestOneAllocationOfTlsFails(NoMemoryTestCase):
         self.assertEqual(staying.ask("still here"), "still here")
         self.assertTrue(self.is_served())
         self.ends_well()
+
+
+class TestOneAllocationBeforeHttpFails(NoMemoryTestCase):
+    """Of those that are made for an HTTP connection before libmicrohttpd has it: for its PROXY header, or its TLS."""
+
+    HEADER = b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n"
+
+    def configure(self, message_bytes=65536):
+        self.ca = Authority(os.path.join(self.host.folder, "tls"))
+        secure = {"address": "127.0.0.1:0", "tls": self.ca.issue("host", "DNS:localhost")}
+        text = configuration(
+            [ECHO, service("probe", "http_probe_service.so", "/probe")], workers=2,
+            http=["127.0.0.1:0", secure], trusted_proxies=["127.0.0.1"], proxy_header="proxy-protocol",
+            limits={"drain_ms": 3600000, "http_request_ms": 1000, "handshake_ms": 1000},
+        )  # fmt: skip
+        with open(self.host.conf, "w", encoding="utf-8") as out:
+            out.write(text)
+
+    def is_answered(self, address, context):
+        """In two parts, so that the header is waited for."""
+        host, port = address.rsplit(":", 1)
+        try:
+            with socket.create_connection((host, int(port)), timeout=5) as sock:
+                sock.sendall(self.HEADER[:20])
+                time.sleep(0.01)
+                sock.sendall(self.HEADER[20:])
+                with context.wrap_socket(sock, server_hostname="localhost") if context else sock as client:
+                    client.sendall(b"GET /probe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                    return client.recv(12) == b"HTTP/1.1 200"
+        except OSError:
+            return False
+
+    def test_it_ends_one_connection_which_counts_no_longer(self):
+        plain, secure = (line["address"] for line in self.host.log(msg="listening", protocol="http"))
+        ended = 0
+        for address, context in ((plain, None), (secure, self.ca.context())):
+            self.assertTrue(self.is_answered(address, context), self.host.text())
+            misses = 0
+            for number in range(1, 3000):
+                before = self.terms.failed
+                self.terms.left = number
+                ended += not self.is_answered(address, context)
+                self.terms.left = 0
+                self.assertIsNone(self.host.process.poll(), self.host.text()[-3000:])
+                misses += self.terms.failed == before
+                if misses == 5:
+                    break
+            self.assertTrue(self.is_answered(address, context))
+        say("%d allocations failed one by one, and ended %d connections" % (self.terms.failed, ended))
+        self.assertGreater(ended, 20)
+        self.assertLessEqual(ended, self.terms.failed)
+        # A host that leaves waits for all that count: with drain_ms of an hour it never would end.
+        restart = run_toni("restart", "-c", self.host.conf, deadline=60)
+        self.assertEqual(restart.returncode, 0, restart.stderr)
+        self.addCleanup(os.kill, int(restart.stdout.split()[-1]), signal.SIGKILL)
+        self.assertEqual(self.host.process.wait(DEADLINE), 0)
 
 
 class TestEveryAllocationFails(NoMemoryTestCase):
