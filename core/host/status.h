@@ -35,7 +35,7 @@ struct status_instance {
     int64_t since_ms;
     const char *library;
     bool is_gateway;
-    uint64_t clients; /* of a gateway */
+    uint64_t clients;                           /* of a gateway */
     uint64_t guard_answers[GUARD_ANSWER_COUNT]; /* of a guard */
 
     /* What the strings above are borrowed from. */

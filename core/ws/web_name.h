@@ -18,8 +18,8 @@ bool web_name_of_host(toni_str text, toni_str *host);
  * @return Whether it is one; `null` is none. */
 bool web_name_of_origin(toni_str text, toni_str *host);
 
-/** Tells whether an origin is that of a page on the web: `http` or `https`. One of an extension or an
- * app has a scheme of its own, and what stands for the host is an id. */
+/** Tells whether an origin is that of a page on the web: `http` or `https`. One of an extension or
+ * an app has a scheme of its own, and what stands for the host is an id. */
 bool web_name_is_page(toni_str origin);
 
 /** Why nothing can come from an origin of an extension: its id is none.

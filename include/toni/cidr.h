@@ -22,8 +22,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/** An address. One of ::ffff:0:0/96, as a socket for both families shows IPv4 clients, is that of
- * IPv4. */
+/** An address. One that is mapped (RFC 4291, section 2.5.5.2), as a socket for both families shows
+ * IPv4 clients, is that of IPv4. */
 typedef struct toni_ip {
     uint8_t is_ipv6;   /**< 0: IPv4 */
     uint8_t bytes[16]; /**< in network order; of IPv4 the first four, the others are 0 */

@@ -181,7 +181,7 @@ static int32_t client_refresh(toni_client *client, toni_str token)
 static int is_revoked(const toni_fake_known *known, toni_str subject)
 {
     const toni_fake_identity *of = known->client ? &known->client->identity : NULL;
-    return of && !known->is_closing &&
+    return of && !known->is_closing && subject.data &&
            toni_str_equal(toni_str_make(of->subject, of->subject_size), subject);
 }
 
