@@ -70,9 +70,9 @@ static int bind_unix(int fd, const struct listen_address *address, bool *is_told
     if (unix_socket_set_file(name, &address->file) == 0)
         return 0;
     int error = errno;
-    log_error(
-        "a Unix socket can't have that mode or group: name a group that the host's user is in",
-        log_str("address", listen_address_text(address)), log_str("error", strerror(error)));
+    log_error("a Unix socket can't have that mode or group: name a group that the host's user is "
+              "in; a host that has given up root is in `group` of gateways.conf alone",
+              log_str("address", listen_address_text(address)), log_str("error", strerror(error)));
     *is_told = true;
     unlink(name->sun_path);
     errno = error;

@@ -308,6 +308,7 @@ class TestRefusals(PrivilegesTestCase):
         path = "unix:%s/e.sock;mode=0660;group=" % self.folder
         said = self.ends_with(1, self.text(user=USER, listen=path + "daemon"))
         self.assertIn("a Unix socket can't have that mode or group", said)
+        self.assertIn("a host that has given up root is in `group` of gateways.conf alone", said)
         host = self.start(self.text(user=USER, group="daemon", listen=path + "daemon"))
         status = os.stat(self.folder + "/e.sock")
         self.assertEqual((status.st_gid, stat.S_IMODE(status.st_mode)), (1, 0o660))
