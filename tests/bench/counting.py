@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import replace
 
 import scenarios
+from certificate import Certificate
 from systems import Toni
 
 TOP = 10
@@ -32,7 +33,7 @@ CONNECTIONS_MAX = 3000
 
 
 def scaled(scenario):
-    kind = scenario.name.split(",")[0]
+    kind = scenario.name.removeprefix("tls, ").split(",")[0]
     load = dict(scenario.load)
     load["messages"] = max(3, int(load["messages"] * SHARES.get(kind, 0.1)))
     load["connections"] = min(load["connections"], CONNECTIONS_MAX)
@@ -187,6 +188,11 @@ def plan(bench, others, wanted):
     if "connect" in wanted:
         systems = [system for system in everybody if system.takes_part("connect")]
         found.append((scenarios.CONNECT, systems, (), ("connection", "connection begun")))
+    if "tls" in wanted:
+        certificate = Certificate()
+        secured = [s.over_tls(certificate) for s in everybody if s.speaks_tls]
+        found += [(s, secured, (), rooms) for s in scenarios.TLS_DELIVERY]
+        found.append((scenarios.TLS_CONNECT, secured, (), ("connection", "connection begun")))
     if "many" in wanted:
         crowd = bench.tonis(gateway="others", limits=scenarios.crowd_limits())
         found.append((scenarios.MANY, crowd, ("--publish=" + scenarios.TO_ALL,), rooms))

@@ -5,6 +5,7 @@ import scenarios
 from layout import TONI_IS, best_peer, limit_lines, spread, table, thousands, toni_is
 
 PER_CPU_S = "window.deliveries_per_cpu_s"
+PER_S = "window.deliveries_per_s"
 P50, P99 = "latency_us.p50", "latency_us.p99"
 MIB, GIB = 1 << 20, 1 << 30
 
@@ -93,16 +94,31 @@ def steady_line(results, scenario):
     return ["toni by rounds, of the best peer: " + ", ".join(says)] if says else []
 
 
+def among_lines(results):
+    """The p99 of those who are connected while handshakes come, of that without."""
+    lines, p99 = [], "latency_us.p99"
+    for rate, scenario in scenarios.TLS_AMONG.items():
+        for system in results.systems_of(scenario.name):
+            of_calm = results.ratio(p99, (scenario.name, system), (scenarios.TLS_STEADY.name, system))
+            name = scenario.name + ": handshakes"
+            if of_calm and results.of(name, system):
+                lines.append(
+                    "%s: among %d handshakes a second p99 is %.2f times, by rounds; %s of them a second came"
+                    % (system, rate, of_calm, thousands(results.median(name, system, PER_S)))
+                )
+    return lines
+
+
 def steady_text(results, quick):
     del quick  # a rate is a rate
     parts = []
-    for scenario in scenarios.STEADY:
+    for scenario in (*scenarios.STEADY, scenarios.TLS_STEADY, *scenarios.TLS_AMONG.values()):
         systems = results.systems_of(scenario.name)
         if systems:
             rows = [steady_row(results, scenario.name, system) for system in systems]
             parts += ["%s: %s" % (scenario.name, scenario.says), table(STEADY_HEAD, rows)]
             parts += steady_line(results, scenario.name) + limit_lines(results, scenario.name)
-    return parts
+    return parts + among_lines(results)
 
 
 # --- connect
@@ -136,13 +152,15 @@ CONNECT_HEAD = (
 
 def connect_text(results, quick):
     del quick
-    name = scenarios.CONNECT.name
-    systems = results.systems_of(name)
-    if not systems:
-        return []
-    rows = [connect_row(results, name, system) for system in systems]
-    says = "%s: %s; latency until the answer came" % (name, scenarios.CONNECT.says)
-    return [says, table(CONNECT_HEAD, rows), *limit_lines(results, name)]
+    parts = []
+    for scenario in (scenarios.CONNECT, scenarios.TLS_CONNECT):
+        name = scenario.name
+        systems = results.systems_of(name)
+        if systems:
+            rows = [connect_row(results, name, system) for system in systems]
+            says = "%s: %s; latency until the answer came" % (name, scenario.says)
+            parts += [says, table(CONNECT_HEAD, rows), *limit_lines(results, name)]
+    return parts
 
 
 # --- many

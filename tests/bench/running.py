@@ -46,6 +46,17 @@ class Bench:
             command = ["taskset", "-c", self.load_core, *command]
         return [*self.load_prefix, *command]
 
+    def along(self, server, arguments):
+        """Another generator, which gives way to the one that measures. For read_report."""
+        command = ["nice", "-n", "10", *self.load_command(server, arguments)]
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def run(self, system, arguments, cores=None, at_gate=None, prefix=()):
         """@param at_gate: called with the gate's name and the server before the measured window and
         behind it."""

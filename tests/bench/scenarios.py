@@ -176,6 +176,52 @@ CONNECT = Scenario(
     quick=200,
 )
 
+# The same over TLS 1.3, with fewer messages: each costs more, and the generator must decrypt them all.
+# A server that tells all of each who joins takes longer for that, too.
+TLS_SHARE, TLS_SETTLE_MS = 0.5, 1000
+
+
+def over_tls(scenario):
+    load = {**scenario.load, "settle-ms": TLS_SETTLE_MS}
+    if "rate" not in load:
+        load["messages"] = int(load["messages"] * TLS_SHARE)
+    return replace(scenario, name="tls, " + scenario.name, load=load)
+
+
+TLS_DELIVERY = tuple(over_tls(s) for s in DELIVERY)
+TLS_CONNECT = replace(
+    CONNECT.with_load("tls, connect", messages=3000),
+    says="connections opened and closed, 64 at a time, each with a full handshake of TLS 1.3",
+)
+
+# What handshakes do to those who are connected. They are another generator's, and as long at it.
+TLS_STEADY = replace(
+    STEADY[0].with_load("tls, steady, 5,000 a second"), says=STEADY[0].says + "; no handshakes"
+)
+TLS_HANDSHAKES = (200, 500)
+
+
+def tls_among(rate):
+    return replace(
+        TLS_STEADY,
+        name="tls, steady among {:,} handshakes a second".format(rate),
+        says="the same while {:,} others a second come and go".format(rate),
+    )
+
+
+TLS_AMONG = {rate: tls_among(rate) for rate in TLS_HANDSHAKES}
+
+
+def tls_handshakes(rate, quick):
+    """As options of the generator."""
+    count = rate // 10 if quick else STEADY_S * rate
+    return ["--handshakes", "--connections=1", "--join=", "--rate=%d" % rate, "--messages=%d" % count] + [
+        "--warm-up=0",
+        "--window=64",
+        "--settle-ms=0",
+    ]
+
+
 # As many connections as a process may have; some descriptors are left for all else. (toni keeps some
 # 1,220 for handshakes, HTTP and its own use.)
 MANY_SPARE = 1300
@@ -295,6 +341,7 @@ NAMES = (
     "upload",
     "steady",
     "connect",
+    "tls",
     "many",
     "except",
     "events",
@@ -309,6 +356,7 @@ SAYS = {
     **{s.name: s.says for s in (*DELIVERY, CONNECT, MANY, SLOW, LARGE)},
     "upload": "20 bytes, 4 KiB, 64 KiB and 1 MiB in, pipelined, ignored by the gateway",
     "steady": "echo at 5,000, 20,000 and 60,000 messages a second, whatever has come back",
+    "tls": "fan, rooms, echo, single and connect over TLS 1.3, and steady while handshakes come",
     "except": "fan and rooms where a message leaves its sender out, and where it does not",
     "events": "fan and echo through events by name, and as bare text",
     "bursts": "fan, rooms and echo in bursts, so that each turn has the same to do",

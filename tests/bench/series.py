@@ -5,6 +5,7 @@ import sys
 import time
 
 import scenarios
+from certificate import Certificate
 from running import Wrong, faults_of
 from systems import Toni
 
@@ -64,6 +65,7 @@ OWN_ROUNDS = (
     "upload",
     "steady",
     "connect",
+    "tls",
     "many",
     "bursts",
     "workers",
@@ -81,6 +83,7 @@ class Series:
         self.results = Results()
         self.others = others
         self.wanted = ()
+        self.certificate = None
         limits = {"outbox_policy": options.policy} if options.policy else None
         self.tonis = bench.tonis(limits=limits)
         self.toni = self.tonis[0]
@@ -95,14 +98,14 @@ class Series:
     def shape(self, scenario):
         return scenarios.quick(scenario) if self.options.quick else scenario
 
-    def run(self, scenario, system, label=None, cores=None, more=()):
+    def run(self, scenario, system, label=None, cores=None, more=(), at_gate=None):
         """One run; what goes wrong with toni is a fault, with another a remark."""
         share = scenario.peer_share if system.is_peer and not self.options.quick else 1.0
         label = label or scenario.name
         began = time.monotonic()
         try:
             arguments = [*self.shape(scenario).arguments(share), *more]
-            report = self.bench.run(system, arguments, cores=cores)
+            report = self.bench.run(system, arguments, cores=cores, at_gate=at_gate)
         except (Wrong, RuntimeError) as error:
             say("  %s, %s: %s" % (label, system.name, error))
             self.results.faults.append("%s, %s: no result" % (label, system.name))
@@ -147,6 +150,45 @@ class Series:
 
     def connect(self):
         self.in_turns("connect", [scenarios.CONNECT])
+
+    def tls(self):
+        self.certificate = self.certificate or Certificate()
+        systems = [
+            system.over_tls(self.certificate)
+            for system in (*self.tonis, *self.others)
+            if system.speaks_tls
+        ]
+        for scenario in (*scenarios.TLS_DELIVERY, scenarios.TLS_CONNECT, scenarios.TLS_STEADY):
+            for system in systems:
+                self.run(scenario, system)
+        for rate, scenario in scenarios.TLS_AMONG.items():
+            for system in systems:
+                self.among_handshakes(rate, scenario, system)
+
+    def among_handshakes(self, rate, scenario, system):
+        """Another generator's handshakes begin with the window, and end with it."""
+        others = []
+
+        def at_gate(name, server):
+            if name == "begin":
+                arguments = scenarios.tls_handshakes(rate, self.options.quick)
+                others.append(self.bench.along(server, arguments))
+            elif name == "end":
+                report = self.bench.read_report(others[0], server, None)
+                faults = faults_of(report, needs_one_order=False)
+                if faults:
+                    say("  %s, %s: handshakes: %s" % (scenario.name, system.name, "; ".join(faults)))
+                if faults and not system.is_peer:
+                    self.results.faults.append("%s: handshakes: %s" % (scenario.name, faults))
+                self.results.add(scenario.name + ": handshakes", system.name, report)
+
+        try:
+            self.run(scenario, system, at_gate=at_gate)
+        finally:
+            for other in others:
+                if other.poll() is None:
+                    other.kill()
+                other.communicate()
 
     def many(self):
         for system in self.tonis_crowd:

@@ -2,6 +2,7 @@
 would pick instead. Each knows whether it can be started, how, and how the load generator must speak
 to it."""
 
+import copy
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ NCHAN_MODULE = "/usr/lib/nginx/modules/ngx_nchan_module.so"
 START_S, STOP_S = 30, 5
 
 TONI_CONF = """\
-listen = {{ websocket = "127.0.0.1:{port}"; }};
+listen = {{ websocket = {listen}; }};
 workers = {workers};
 limits = {{ {limits} }};
 modules = (
@@ -74,6 +75,8 @@ class System:
     crowd_load = ()  # what the generator must be told where a crowd joins, and is told of nobody
     environment = None
     worker_is_child = False
+    speaks_tls = False
+    certificate = None  # of certificate.py; None: plain
 
     def __init__(self, build):
         self.build = build
@@ -87,12 +90,24 @@ class System:
             return kind in self.scenarios
         return kind not in self.lacks
 
+    def over_tls(self, certificate):
+        """The same, over TLS."""
+        secured = copy.copy(self)
+        secured.certificate = certificate
+        secured.load = (*self.load, "--tls")
+        return secured
+
+    def pair(self):
+        """The files of the certificate and its key, as arguments; empty without TLS."""
+        return [self.certificate.path, self.certificate.key] if self.certificate else []
+
     def command(self, port, folder):
         raise NotImplementedError
 
 
 class Toni(System):
     name = "toni"
+    speaks_tls = True
 
     def __init__(
         self, build, workers=1, limits=None, provider="", gateway="rooms", tools=None, name="toni"
@@ -115,7 +130,7 @@ class Toni(System):
         if self.gateway in ("others", "events"):  # made for the benchmarks alone
             library = os.path.join(os.path.abspath(self.tools), "tests", "bench", library)
         text = TONI_CONF.format(
-            port=port,
+            listen=self.listen(port),
             workers=self.workers,
             limits=limits,
             gateway=self.gateway,
@@ -124,6 +139,12 @@ class Toni(System):
         )
         conf = write(os.path.join(folder, "gateways.conf"), text)
         return [os.path.join(self.build, "bin", "toni"), "run", "--allow-root", "-l", "error", "-c", conf]
+
+    def listen(self, port):
+        address = '"127.0.0.1:%d"' % port
+        if not self.certificate:
+            return address
+        return '{ address = %s; tls = { certificate = "%s"; key = "%s"; }; }' % (address, *self.pair())
 
 
 class SharedBatches(System):
@@ -155,25 +176,27 @@ class UWebSockets(System):
     countable = True
     crowd_load = ("--join=enter:%r",)
     program = os.path.join(ROOT, "build", "peers", "uws_rooms")
+    speaks_tls = True
 
     def missing(self):
         return None if os.path.exists(self.program) else "uWebSockets (scripts/setup bench)"
 
     def command(self, port, folder):
-        return [self.program, str(port)]
+        return [self.program, str(port), *self.pair()]
 
 
 class Ws(System):
     name = "ws"
     is_peer = True
     crowd_load = ("--join=enter:%r",)
+    speaks_tls = True
     environment = staticmethod(node_environment)
 
     def missing(self):
         return None if node_finds("ws") else "node with the module ws (Debian: node-ws)"
 
     def command(self, port, folder):
-        return ["node", os.path.join(HERE, "peers", "ws_rooms.js"), str(port)]
+        return ["node", os.path.join(HERE, "peers", "ws_rooms.js"), str(port), *self.pair()]
 
 
 class SocketIo(System):
@@ -206,8 +229,12 @@ class FromTemplate(System):
         with open(
             os.path.join(HERE, "peers", self.name + ".conf.in"), encoding="utf-8"
         ) as template:
-            text = template.read().replace("@PORT@", str(port))
+            text = template.read().replace("@PORT@", str(port)).replace("@TLS@", self.tls())
         return write(os.path.join(folder, self.name + ".conf"), text)
+
+    def tls(self):
+        """What the template says of TLS."""
+        return ""
 
 
 class Nats(FromTemplate):
@@ -235,6 +262,13 @@ class Nchan(FromTemplate):
     lacks = ("upload",)  # it ignores nothing
     load = ("--path=/rooms/%r", "--join=", "--publish=%m")
     worker_is_child = True
+    speaks_tls = True
+
+    def tls(self):
+        if not self.certificate:
+            return ""
+        pair = "ssl_certificate %s; ssl_certificate_key %s" % tuple(self.pair())
+        return " ssl; ssl_protocols TLSv1.3; " + pair
 
     def missing(self):
         if which("nginx") and os.path.exists(NCHAN_MODULE):

@@ -196,7 +196,7 @@ def series_text(results, quick):
     """All tables, those without a result left out."""
     parts = [
         delivery_text(results, s.name, s.says)
-        for s in scenarios.DELIVERY
+        for s in (*scenarios.DELIVERY, *scenarios.TLS_DELIVERY)
         if s.name in results.names()
     ]
     parts += host_tables.texts(results, quick)

@@ -53,37 +53,45 @@ static int connect_socket(uint16_t port, uint32_t number)
     return fd;
 }
 
-static int send_request(int fd, uint16_t port, const char *path)
+int connection_ask(struct connection *connection, const struct target *target, const char *path)
 {
     char request[1024];
     int size = snprintf(
         request, sizeof request,
         "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n",
-        path, (unsigned)port);
+        path, (unsigned)target->port);
     if (size < 0 || (size_t)size >= sizeof request)
         return -1;
-    return send(fd, request, (size_t)size, MSG_NOSIGNAL) == size
-               ? 0
-               : complain("can't send the handshake");
+    const ssize_t sent = stream_send(&connection->stream, request, (size_t)size);
+    if (sent == size)
+        return 1;
+    return sent < 0 && errno == EAGAIN ? 0 : complain("can't send the handshake");
 }
 
-/* Reads the head of the answer byte by byte, so as to take nothing that follows. */
-static int read_answer(int fd)
+/* Takes nothing that follows the head of the answer, for which it must read byte by byte. From a
+ * plain socket these are peeked at first, so that it's a call or two and not one for each. */
+static ssize_t read_part(struct stream *stream, char *head, size_t room)
+{
+    if (stream->ssl)
+        return stream_receive(stream, head, 1);
+    ssize_t seen = recv(stream->fd, head, room, MSG_PEEK);
+    if (seen <= 0)
+        return seen;
+    head[seen] = '\0';
+    const char *end = strstr(head, "\r\n\r\n");
+    return recv(stream->fd, head, end ? (size_t)(end + 4 - head) : (size_t)seen, 0);
+}
+
+static int read_answer(struct stream *stream)
 {
     char head[2048] = "";
     size_t size = 0;
     while (size < sizeof head - 1 && !(size >= 4 && memcmp(head + size - 4, "\r\n\r\n", 4) == 0)) {
-        /* Peeked at first, so that it's a call or two and not one for each byte. */
-        ssize_t seen = recv(fd, head + size, sizeof head - 1 - size, MSG_PEEK);
-        if (seen <= 0)
+        ssize_t part = read_part(stream, head + size, sizeof head - 1 - size);
+        if (part <= 0)
             return complain("no answer to the handshake");
-        head[size + (size_t)seen] = '\0';
-        const char *end = strstr(head, "\r\n\r\n");
-        size_t take = end ? (size_t)(end + 4 - head) - size : (size_t)seen;
-        if (recv(fd, head + size, take, 0) != (ssize_t)take)
-            return complain("no answer to the handshake");
-        size += take;
+        size += (size_t)part;
         head[size] = '\0';
     }
     if (strncmp(head, "HTTP/1.1 101 ", 13) == 0)
@@ -93,22 +101,19 @@ static int read_answer(int fd)
     return -1;
 }
 
-int connection_ask(struct connection *connection, uint16_t port, const char *path, uint32_t number)
+int connection_dial(struct connection *connection, const struct target *target, uint32_t number)
 {
-    connection->fd = connect_socket(port, number);
-    if (connection->fd < 0)
-        return -1;
-    if (send_request(connection->fd, port, path) == 0)
-        return 0;
-    connection_close(connection);
-    return -1;
+    connection->stream.fd = -1;
+    int fd = connect_socket(target->port, number);
+    return fd < 0 ? -1 : stream_open(&connection->stream, fd, target->tls);
 }
 
-int connection_open(struct connection *connection, uint16_t port, const char *path, uint32_t number)
+int connection_open(struct connection *connection, const struct target *target, const char *path,
+                    uint32_t number)
 {
-    if (connection_ask(connection, port, path, number))
+    if (connection_dial(connection, target, number))
         return -1;
-    if (read_answer(connection->fd) == 0)
+    if (connection_ask(connection, target, path) == 1 && read_answer(&connection->stream) == 0)
         return 0;
     connection_close(connection);
     return -1;
@@ -116,15 +121,13 @@ int connection_open(struct connection *connection, uint16_t port, const char *pa
 
 int connection_unblock(struct connection *connection)
 {
-    int flags = fcntl(connection->fd, F_GETFL);
-    return flags < 0 ? -1 : fcntl(connection->fd, F_SETFL, flags | O_NONBLOCK);
+    int flags = fcntl(connection->stream.fd, F_GETFL);
+    return flags < 0 ? -1 : fcntl(connection->stream.fd, F_SETFL, flags | O_NONBLOCK);
 }
 
 void connection_close(struct connection *connection)
 {
-    if (connection->fd >= 0)
-        close(connection->fd);
-    connection->fd = -1;
+    stream_close(&connection->stream);
 }
 
 static void on_payload(void *data, const uint8_t *bytes, size_t size)
@@ -149,25 +152,35 @@ static void on_control(void *data, enum opcode opcode, const uint8_t *bytes, siz
 
 static const struct frame_sink sink = {.payload = on_payload, .control = on_control};
 
-int connection_receive(struct connection *connection)
+/* @return As connection_receive does; 1 if there may be more. */
+static int receive_once(struct connection *connection)
 {
     static uint8_t bytes[RECEIVE_SIZE];
-    ssize_t size = recv(connection->fd, bytes, sizeof bytes, 0);
+    ssize_t size = stream_receive(&connection->stream, bytes, sizeof bytes);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (size > 0) {
         connection->ledger.tally->now_ns = clock_now_ns();
         if (frame_read(&connection->reader, &sink, connection, bytes, (size_t)size) == 0)
-            return 0;
+            return stream_has_more(&connection->stream);
         connection->broken = true;
     }
     connection_close(connection);
     return -1;
 }
 
+int connection_receive(struct connection *connection)
+{
+    int result;
+    do
+        result = receive_once(connection);
+    while (result > 0);
+    return result;
+}
+
 int64_t connection_send(const struct connection *connection, const uint8_t *bytes, size_t size)
 {
-    ssize_t sent = send(connection->fd, bytes, size, MSG_NOSIGNAL);
+    ssize_t sent = stream_send(&connection->stream, bytes, size);
     if (sent >= 0)
         return sent;
     return errno == EAGAIN || errno == EINTR ? 0 : -1;

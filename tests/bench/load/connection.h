@@ -5,12 +5,13 @@
 
 #include "frames.h"
 #include "ledger.h"
+#include "stream.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct connection {
-    int fd;              /* -1 once it has ended */
+    struct stream stream;
     bool sending;        /* a frame is half-way out: no other may begin */
     bool broken;         /* the server broke the protocol */
     uint16_t close_code; /* of the server's close frame; 0: none came */
@@ -22,19 +23,30 @@ struct connection {
  * out. */
 #define CONNECTIONS_PER_SOURCE 20000U
 
-/** Connects to 127.0.0.1 and asks for an upgrade. The socket blocks until connection_unblock.
+/** Where the server is. */
+struct target {
+    uint16_t port; /* on 127.0.0.1 */
+    SSL_CTX *tls;  /* NULL: plain */
+};
+
+/** Connects. The socket blocks until connection_unblock.
  * @param number  Of the connection: decides which loopback address it comes from.
  * @return 0, or -1 after a line on stderr that says why. */
-int connection_ask(struct connection *connection, uint16_t port, const char *path, uint32_t number);
+int connection_dial(struct connection *connection, const struct target *target, uint32_t number);
 
-/** Asks as connection_ask does, and waits for the answer. */
-int connection_open(struct connection *connection, uint16_t port, const char *path,
+/** Asks for an upgrade; over TLS the handshake goes before it.
+ * @return 1; 0 if the handshake waits for the server, which only an unblocked socket tells; -1
+ * after a line on stderr. */
+int connection_ask(struct connection *connection, const struct target *target, const char *path);
+
+/** Dials, asks, and waits for the answer. @return 0, or -1 after a line on stderr. */
+int connection_open(struct connection *connection, const struct target *target, const char *path,
                     uint32_t number);
 
 /** From now on the socket doesn't block. @return 0, or -1 with errno. */
 int connection_unblock(struct connection *connection);
 
-/** Reads what is there, once. @return 0, or -1 if the connection has ended, which closes it. */
+/** Reads what is there. @return 0, or -1 if the connection has ended, which closes it. */
 int connection_receive(struct connection *connection);
 
 /** Sends as much of whole frames as the socket takes.

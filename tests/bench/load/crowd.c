@@ -5,6 +5,7 @@
 #include "message_text.h"
 
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,11 +112,14 @@ int crowd_init(struct crowd *crowd, const struct options *options)
     crowd->message = malloc(options->size);
     uint32_t *counts = calloc(options->rooms, sizeof *counts);
     int result = -1;
-    if (crowd->epoll >= 0 && crowd->connections && crowd->publishers && crowd->members &&
-        crowd->message && counts) {
+    crowd->target = (struct target){.port = options->port};
+    if (options->tls)
+        crowd->target.tls = stream_context();
+    if (crowd->epoll >= 0 && (crowd->target.tls || !options->tls) && crowd->connections &&
+        crowd->publishers && crowd->members && crowd->message && counts) {
         memset(crowd->message, LEDGER_FILLER, options->size);
         for (uint32_t i = 0; i < crowd->count; i++)
-            crowd->connections[i].fd = -1;
+            crowd->connections[i].stream.fd = -1;
         number_publishers(crowd, counts);
         result = open_ledgers(crowd, counts);
         if (result == 0 && options->ahead > 0)
@@ -130,6 +134,7 @@ void crowd_finish(struct crowd *crowd)
 {
     for (uint32_t i = 0; crowd->connections && i < crowd->count; i++)
         connection_close(&crowd->connections[i]);
+    SSL_CTX_free(crowd->target.tls);
     if (crowd->epoll >= 0)
         close(crowd->epoll);
     free(crowd->connections);
@@ -146,7 +151,7 @@ void crowd_finish(struct crowd *crowd)
 static int listen_to(struct crowd *crowd, struct connection *connection)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
-    return epoll_ctl(crowd->epoll, EPOLL_CTL_ADD, connection->fd, &event);
+    return epoll_ctl(crowd->epoll, EPOLL_CTL_ADD, connection->stream.fd, &event);
 }
 
 void crowd_pump(struct crowd *crowd, uint64_t timeout_ns)
@@ -178,12 +183,12 @@ void crowd_listen_slow(struct crowd *crowd, bool listen)
 {
     for (uint32_t i = 0; i < crowd->options->slow; i++) {
         struct connection *connection = &crowd->connections[i];
-        if (connection->fd < 0)
+        if (connection->stream.fd < 0)
             continue;
         if (listen)
             (void)listen_to(crowd, connection);
         else
-            (void)epoll_ctl(crowd->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+            (void)epoll_ctl(crowd->epoll, EPOLL_CTL_DEL, connection->stream.fd, NULL);
     }
 }
 
@@ -193,7 +198,7 @@ void crowd_listen_slow(struct crowd *crowd, bool listen)
  * on. */
 static void wait_to_send(struct crowd *crowd, const struct connection *connection)
 {
-    struct pollfd either[] = {{.fd = connection->fd, .events = POLLOUT},
+    struct pollfd either[] = {{.fd = connection->stream.fd, .events = POLLOUT},
                               {.fd = crowd->epoll, .events = POLLIN}};
     (void)poll(either, 2, -1);
     if (either[1].revents)
@@ -203,7 +208,7 @@ static void wait_to_send(struct crowd *crowd, const struct connection *connectio
 static int send_bytes(struct crowd *crowd, struct connection *connection, const uint8_t *bytes,
                       size_t size)
 {
-    while (size > 0 && connection->fd >= 0) {
+    while (size > 0 && connection->stream.fd >= 0) {
         int64_t sent = connection_send(connection, bytes, size);
         if (sent < 0)
             return -1;
@@ -296,10 +301,12 @@ static int connect_one(struct crowd *crowd, uint32_t index)
     char path[256];
     if (crowd_path(crowd, index, path, sizeof path))
         return -1;
-    if (connection_open(connection, crowd->options->port, path, index))
+    if (connection_open(connection, &crowd->target, path, index))
         return -1;
     if (greet(crowd, connection) || connection_unblock(connection) || listen_to(crowd, connection))
         return -1;
+    if (stream_has_more(&connection->stream)) /* a greeting that came along with the answer */
+        (void)connection_receive(connection);
     return 0;
 }
 

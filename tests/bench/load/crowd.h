@@ -17,6 +17,7 @@ struct publisher {
 
 struct crowd {
     const struct options *options;
+    struct target target;
     int epoll;
     struct connection *connections; /* active, then idle */
     uint32_t count;

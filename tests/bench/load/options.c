@@ -10,6 +10,7 @@
 enum key {
     PORT = 'p',
     PID = 256,
+    TLS,
     WS_PATH,
     INIT,
     INIT_MS,
@@ -42,6 +43,7 @@ enum key {
 static const struct argp_option known[] = {
     {"port", PORT, "PORT", 0, "Where the server listens, on 127.0.0.1", 0},
     {"pid", PID, "PID", 0, "The server's process, whose time and memory are read", 0},
+    {"tls", TLS, 0, 0, "Speak TLS 1.3 to it, whatever its certificate", 0},
     {0, 0, 0, 0, "How to speak to it (%r: the room, %m: the message, %n: its size; \\r and \\n)",
      1},
     {"path", WS_PATH, "TEMPLATE", 0, "Path of the handshake (/rooms)", 1},
@@ -78,7 +80,9 @@ static const struct argp_option known[] = {
      3},
     {"others", OTHERS, 0, 0, "A message is for the others: its publisher does not get it back", 3},
     {"rate", RATE, "N", 0,
-     "Messages a second, instead of a window; latency then counts from when a message was due", 3},
+     "Messages a second, instead of a window; latency then counts from when a message was due. Of "
+     "handshakes: so many a second, still a window of them at most",
+     3},
     {0, 0, 0, 0, "How to measure", 4},
     {"settle-ms", SETTLE, "MS", 0, "Silence after which all have joined (300)", 4},
     {"patience-ms", PATIENCE, "MS", 0, "Silence after which nothing more will come (5000)", 4},
@@ -122,6 +126,9 @@ static error_t read_server(int key, char *text, struct argp_state *state, struct
         return 0;
     case PID:
         options->pid = (pid_t)number_of(state, text, INT32_MAX);
+        return 0;
+    case TLS:
+        options->tls = true;
         return 0;
     case WS_PATH:
         options->path = text;

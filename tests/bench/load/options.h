@@ -9,6 +9,7 @@
 struct options {
     uint16_t port;
     pid_t pid; /* of the server; 0: its cost is not measured */
+    bool tls;
 
     /* How to speak to the server: templates, see message_text.h. */
     const char *path;

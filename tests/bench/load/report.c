@@ -56,7 +56,7 @@ static json_t *closed(const struct crowd *crowd, uint32_t from, uint32_t to)
     json_t *object = json_object();
     for (uint32_t i = from; i < to; i++) {
         const struct connection *connection = &crowd->connections[i];
-        if (connection->fd >= 0 && !connection->close_code)
+        if (connection->stream.fd >= 0 && !connection->close_code)
             continue;
         char code[16] = "lost";
         if (connection->broken)

@@ -1,5 +1,5 @@
 // The rooms gateway's language on uWebSockets, a room being a topic; `enter:R` joins without
-// telling the others. Usage: uws_rooms PORT
+// telling the others. Usage: uws_rooms PORT [CERTIFICATE KEY], the latter two for TLS
 #include "App.h"
 
 #include <cstdio>
@@ -13,8 +13,6 @@ namespace
 struct Client {
     std::string id;
 };
-
-using Socket = uWS::WebSocket<false, true, Client>;
 
 bool strip_prefix(std::string_view &text, std::string_view prefix)
 {
@@ -32,13 +30,11 @@ std::string next_id()
     return id;
 }
 
-} // namespace
-
-int main(int argc, char **argv)
+// Over TLS or not; ends only if it can't listen.
+template <bool TLS> int serve(int port, const uWS::SocketContextOptions &options)
 {
-    if (argc != 2)
-        return EXIT_FAILURE;
-    uWS::App app;
+    using Socket = uWS::WebSocket<TLS, true, Client>;
+    uWS::TemplatedApp<TLS> app(options);
     std::string out; // kept, so that a message costs no allocation
 
     const auto publish = [&app, &out](Socket *socket, std::string_view rest) {
@@ -57,7 +53,7 @@ int main(int argc, char **argv)
         app.publish(room, out, uWS::OpCode::TEXT);
     };
 
-    uWS::App::WebSocketBehavior<Client> rooms;
+    typename uWS::TemplatedApp<TLS>::template WebSocketBehavior<Client> rooms;
     rooms.maxPayloadLength = 4U << 20;
     rooms.maxBackpressure = 0; // unbounded
     rooms.idleTimeout = 0;
@@ -77,11 +73,25 @@ int main(int argc, char **argv)
     };
 
     bool listens = false;
-    app.ws<Client>("/rooms", std::move(rooms));
-    app.listen("127.0.0.1", std::atoi(argv[1]),
+    app.template ws<Client>("/rooms", std::move(rooms));
+    app.listen("127.0.0.1", port,
                [&listens](const us_listen_socket_t *socket) { listens = socket != nullptr; });
     if (!listens)
         return EXIT_FAILURE;
     app.run();
     return EXIT_SUCCESS;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    uWS::SocketContextOptions options;
+    if (argc == 2)
+        return serve<false>(std::atoi(argv[1]), options);
+    if (argc != 4)
+        return EXIT_FAILURE;
+    options.cert_file_name = argv[2];
+    options.key_file_name = argv[3];
+    return serve<true>(std::atoi(argv[1]), options);
 }

@@ -1,6 +1,8 @@
 // The rooms gateway's language on npm's ws; `enter:R` joins without telling the others.
-// Usage: node ws_rooms.js PORT
+// Usage: node ws_rooms.js PORT [CERTIFICATE KEY], the latter two for TLS
 'use strict';
+const fs = require('fs');
+const https = require('https');
 const { WebSocketServer } = require('ws');
 
 const rooms = new Map();
@@ -29,9 +31,11 @@ function publish(client, rest) {
   tell(room, `[${room}] ${client.id}: ${rest.slice(colon + 1)}`);
 }
 
+const [port, certificate, key] = process.argv.slice(2);
+const server = key && https.createServer({ cert: fs.readFileSync(certificate), key: fs.readFileSync(key) });
+if (server) server.listen(Number(port), '127.0.0.1');
 const options = {
-  host: '127.0.0.1',
-  port: Number(process.argv[2]),
+  ...(server ? { server } : { host: '127.0.0.1', port: Number(port) }),
   path: '/rooms',
   perMessageDeflate: false,
   maxPayload: 4 << 20,
