@@ -6,6 +6,7 @@
 #include "net/loop.h"
 #include "tls/peer.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -450,9 +451,18 @@ static void on_plain(uv_poll_t *poll, int status, int events)
     watch_both(relay);
 }
 
+/* Else the kernel takes megabytes for a client, and says for long that it takes no more: so one
+ * that reads, but slowly, would look as if nothing moved. */
+static void bound_unsent(int fd)
+{
+    const int bytes = 2 * FRONT_PIECE;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes); /* not of Unix */
+}
+
 void tls_relay_begin(struct tls_relay *relay)
 {
     uv_loop_t *loop = &relay->front->loop;
+    bound_unsent(relay->is.fd);
     relay->due_ms = uv_now(loop) + relay->front->limit_ms;
     if (loop_make_place(loop, relay->is.fd) || uv_poll_init(loop, &relay->client, relay->is.fd)) {
         log_limited(LOG_LEVEL_ERROR, "an HTTP connection was refused: out of memory");

@@ -243,6 +243,17 @@ class TestBodies(HttpsTestCase):
             sock.close()
         host.stop()
 
+    def test_a_stream_whose_client_reads_slowly_is_not_stalled(self):
+        self.start(text=self.text(admin="127.0.0.1:0", limits={"stalled_ms": 8000}))
+        sock = self.open(receive_buffer=65536)
+        sock.sendall(b"GET /stream/fill?bytes=40000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        until = time.monotonic() + 14
+        while time.monotonic() < until:
+            self.assertTrue(sock.recv(2048))
+            time.sleep(0.1)
+        self.assertIn('toni_http_streams_total{outcome="stalled"} 0\n', metrics_text(self.host))
+        sock.close()
+
     def test_one_byte_at_a_time(self):
         host = self.start()
         sock = self.open()
