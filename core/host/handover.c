@@ -16,6 +16,10 @@
 #define GREETING "toni 1\n"
 #define READY "ready\n"
 #define FAULT "fault\n"
+#define REVOCATIONS "revocations"
+
+/* Listening sockets, and a link. */
+#define DESCRIPTORS_MAX (HANDOVER_SOCKETS_MAX + 1)
 
 #define SENT_SIZE 65536
 
@@ -49,12 +53,13 @@ static int add_tickets(struct buffer *text)
 /* Room for the descriptors, aligned as the kernel wants it. */
 union control {
     struct cmsghdr head;
-    char bytes[CMSG_SPACE(HANDOVER_SOCKETS_MAX * sizeof(int))];
+    char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
 };
 
 static void attach(struct msghdr *message, union control *control,
-                   struct listener *const *listeners, size_t count)
+                   struct listener *const *listeners, size_t listener_count, int revocations)
 {
+    const size_t count = listener_count + (revocations >= 0);
     if (count == 0)
         return;
     message->msg_control = control->bytes;
@@ -63,11 +68,13 @@ static void attach(struct msghdr *message, union control *control,
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
     head->cmsg_len = CMSG_LEN(count * sizeof(int));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < listener_count; i++)
         memcpy(CMSG_DATA(head) + i * sizeof(int), &listeners[i]->fd, sizeof(int));
+    if (revocations >= 0)
+        memcpy(CMSG_DATA(head) + listener_count * sizeof(int), &revocations, sizeof(int));
 }
 
-int handover_send(int fd, struct listener *const *listeners, size_t count)
+int handover_send(int fd, struct listener *const *listeners, size_t count, int revocations)
 {
     union control control = {0};
     struct buffer text;
@@ -82,9 +89,11 @@ int handover_send(int fd, struct listener *const *listeners, size_t count)
         buffer_reserve(&text, SENT_SIZE) || buffer_appendf(&text, GREETING) || add_tickets(&text);
     for (size_t i = 0; i < count; i++)
         failed = failed || describe(&text, listeners[i]);
+    if (revocations >= 0)
+        failed = failed || buffer_appendf(&text, REVOCATIONS "\n");
     struct iovec part = {.iov_base = text.bytes, .iov_len = text.length};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    attach(&message, &control, listeners, count);
+    attach(&message, &control, listeners, count, revocations);
     if (failed)
         errno = ENOMEM;
     else
@@ -135,7 +144,8 @@ static void copy_value(const char *line, const char *key, char *value, size_t si
 }
 
 /* Where the next socket begins, or the text ends. */
-static int add_sockets(struct inherited *inherited, char *text, const int *fds, size_t count)
+static int add_sockets(struct inherited *inherited, char *text, const int *fds, size_t count,
+                       int *revocations)
 {
     struct inherited_socket socket = {.fd = -1};
     char *rest = text;
@@ -151,6 +161,8 @@ static int add_sockets(struct inherited *inherited, char *text, const int *fds, 
                                                .is_shared = true};
             number++;
         }
+        if (strcmp(line, REVOCATIONS) == 0 && *revocations < 0 && number < count)
+            *revocations = fds[number++];
         copy_value(line, "setting=", socket.setting, sizeof socket.setting);
         copy_value(line, "address=", socket.address, sizeof socket.address);
         copy_value(line, "is_ours=", ours, sizeof ours);
@@ -163,7 +175,7 @@ static int add_sockets(struct inherited *inherited, char *text, const int *fds, 
     return failed;
 }
 
-static size_t take_descriptors(struct msghdr *message, int fds[HANDOVER_SOCKETS_MAX])
+static size_t take_descriptors(struct msghdr *message, int fds[DESCRIPTORS_MAX])
 {
     size_t count = 0;
     for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head)) {
@@ -194,10 +206,11 @@ static const char *judge(const struct msghdr *message, const char *text, ssize_t
     return strncmp(text, GREETING, strlen(GREETING)) == 0 ? NULL : "it speaks another version";
 }
 
-int handover_receive(int fd, struct inherited *inherited)
+int handover_receive(int fd, struct inherited *inherited, int *revocations)
 {
     union control control = {0};
-    int fds[HANDOVER_SOCKETS_MAX];
+    int fds[DESCRIPTORS_MAX];
+    *revocations = -1;
     char *text = calloc(1, SENT_SIZE);
     if (!text)
         return report_nothing("out of memory");
@@ -209,7 +222,8 @@ int handover_receive(int fd, struct inherited *inherited)
     ssize_t size = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
     const char *wrong = judge(&message, text, size);
     size_t count = size > 0 ? take_descriptors(&message, fds) : 0;
-    int result = wrong ? report_nothing(wrong) : add_sockets(inherited, text, fds, count);
+    int result =
+        wrong ? report_nothing(wrong) : add_sockets(inherited, text, fds, count, revocations);
     for (size_t i = 0; wrong && i < count; i++)
         close(fds[i]);
     explicit_bzero(text, SENT_SIZE);

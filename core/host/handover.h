@@ -3,8 +3,8 @@
  * versions, so both say the version of these words first, and skip lines that they don't know.
  *
  *     old: "toni 1\n", then "ticket_key=…\n" for each key of TLS tickets, then for each socket
- *          "socket\nsetting=…\naddress=…\nis_ours=0|1\n", all in one message, the descriptors
- *          beside it in the same order
+ *          "socket\nsetting=…\naddress=…\nis_ours=0|1\n", then "revocations\n"
+ *          (revocation_link.h), all in one message, the descriptors beside it in the same order
  *     new: "fault\nTEXT", as often as need be; "ready\n", once */
 #ifndef HOST_HANDOVER_H
 #define HOST_HANDOVER_H
@@ -18,7 +18,7 @@
 /* Which descriptor of the successor it is. */
 #define HANDOVER_VARIABLE "TONI_HANDOVER_FD"
 
-/* As many descriptors as the kernel lets through at once, less some. */
+/* As many descriptors as the kernel lets through at once, less some: the link is one of those. */
 #define HANDOVER_SOCKETS_MAX 250
 
 /* Enough for any message of a successor. */
@@ -31,8 +31,9 @@ int handover_open(int ends[2]);
 /* --- The old host's end */
 
 /** Sends the listening sockets; never waits.
+ * @param revocations  The successor's end of a revocation_link, which stays the caller's; -1: none.
  * @return 0, or -1 with errno set; EMSGSIZE if there are more than HANDOVER_SOCKETS_MAX. */
-int handover_send(int fd, struct listener *const *listeners, size_t count);
+int handover_send(int fd, struct listener *const *listeners, size_t count, int revocations);
 
 enum handover_answer {
     HANDOVER_NOTHING, /* has come yet */
@@ -52,9 +53,10 @@ enum handover_answer handover_read(int fd, char text[HANDOVER_TEXT_SIZE]);
 int handover_find(void);
 
 /** Receives the listening sockets; waits for them.
- * @param inherited  They are added here.
+ * @param inherited    They are added here.
+ * @param revocations  Set to this end of a revocation_link, to be closed; -1: none came.
  * @return 0, or -1, which is logged: the host before this one speaks otherwise, or is gone. */
-int handover_receive(int fd, struct inherited *inherited);
+int handover_receive(int fd, struct inherited *inherited, int *revocations);
 
 /** Sends what is wrong; what finds no room is lost. @param size  A longer text is cut. */
 void handover_send_fault(int fd, const char *text, size_t size);

@@ -14,6 +14,7 @@
 #include "host/program.h"
 #include "host/reload.h"
 #include "host/restart.h"
+#include "host/revocation_link.h"
 #include "host/revocation_store.h"
 #include "host/run.h"
 #include "host/signals.h"
@@ -49,6 +50,7 @@ struct host {
     struct control_command commands[5]; /* and one without a name */
     struct control *control;
     struct revocation_store revocation_store;
+    struct revocation_link revocation_links[2]; /* to the predecessor, to the successor */
     uv_loop_t loop;
     struct program program;
     struct predecessor predecessor;

@@ -18,11 +18,11 @@ static void send_errors(void *data, enum log_level level, const char *line, size
 
 int predecessor_meet(struct predecessor *predecessor)
 {
-    *predecessor = (struct predecessor){.fd = handover_find()};
+    *predecessor = (struct predecessor){.fd = handover_find(), .revocations = -1};
     if (!predecessor_is_there(predecessor))
         return activation_receive(&predecessor->inherited);
     log_set_sink(send_errors, predecessor);
-    return handover_receive(predecessor->fd, &predecessor->inherited);
+    return handover_receive(predecessor->fd, &predecessor->inherited, &predecessor->revocations);
 }
 
 pid_t predecessor_pid(const struct predecessor *predecessor)

@@ -12,6 +12,7 @@
 
 struct predecessor {
     int fd;                     /* this end of the pair, or -1: there is none */
+    int revocations;            /* this end of its revocation_link; -1: none, or taken */
     struct inherited inherited; /* sockets from outside that nobody has taken yet */
 };
 

@@ -319,7 +319,7 @@ static int open_pair(const struct restart_plan *plan, int ends[2], char *why, si
         (void)snprintf(why, why_size, "no sockets for the successor: %s", strerror(errno));
         return -1;
     }
-    if (!handover_send(ends[0], plan->listeners, plan->listener_count))
+    if (!handover_send(ends[0], plan->listeners, plan->listener_count, plan->revocations))
         return 0;
     (void)snprintf(why, why_size, "the listening sockets can't be handed over: %s",
                    strerror(errno));

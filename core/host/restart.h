@@ -29,6 +29,7 @@ struct restart_plan {
     const struct program *program;
     struct listener *const *listeners;
     size_t listener_count;
+    int revocations;   /* the successor's end of a revocation_link; -1: none */
     uint64_t limit_ms; /* within which the successor has to be ready */
     uv_loop_t *loop;
     void (*over)(void *data, const struct restart_end *end); /* once, from the loop */

@@ -10,11 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NAME "toni-revocations"
@@ -23,24 +23,22 @@
 /* How often to look whether another host has written the file, or to try again. */
 #define LOOK_EVERY_NS (1000 * UINT64_C(1000000))
 
-/* How long to wait for a host that has the lock: it writes. One that is held up must not hold up
- * this one's start and end. */
-#define LOCK_TRIES 100
-#define LOCK_PAUSE_NS (10 * 1000000L)
+/* More than a host writes: 1,000,000 of the longest lines. */
+#define FILE_MAX (400u << 20)
+#define LINE_SIZE 512
 
-/* A file of no host's: what may be in one, with room to spare. */
-#define FILE_MAX (512u << 20)
+/* How long to wait for the lock: others hold it while they read or write the file. */
+#define LOCK_MS 1000
+#define LOCK_LOOK_MS 10
 
 /* --- The file */
 
-static void report(struct revocation_store *store, const char *what)
+static void report(struct revocation_store *store, const char *what, const char *why)
 {
-    const int error = errno;
     store->has_failed = true;
     log_limited(LOG_LEVEL_ERROR,
                 "revoked subjects are not kept: a restart forgets them; tried again until it works",
-                log_str("path", store->path), log_str("at", what),
-                log_str("error", error == ESPIPE ? "it is no regular file" : strerror(error)));
+                log_str("path", store->path), log_str("at", what), log_str("error", why));
 }
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -52,82 +50,70 @@ static bool is_same(const struct stat *a, const struct stat *b)
 /* @return Whether the file is another than was seen. */
 static bool look(const struct revocation_store *store, struct stat *now)
 {
-    if (stat(store->path, now))
+    if (lstat(store->path, now))
         *now = (struct stat){0};
     return !is_same(now, &store->seen);
 }
 
-/* A pipe must not hold up the host, which is why each file is opened by this.
- * @return The descriptor, or -1 with errno set. */
-static int open_file(const char *path, int flags)
+/* Whatever lies there instead of a file must neither hold the host up nor fill its memory.
+ * @return NULL, or what is wrong with it, and what mends that. */
+static const char *judge(int fd)
 {
-    return open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+    struct stat status;
+    if (fstat(fd, &status))
+        return strerror(errno);
+    if (!S_ISREG(status.st_mode))
+        return "that is no regular file: remove it";
+    return status.st_size > FILE_MAX ? "the file is larger than any host writes: remove it" : NULL;
 }
 
-/* Nor a device that never ends. @return As open_file(). */
-static int open_regular(const char *path, int flags)
+static void take_lines(struct revocation_store *store, FILE *file)
 {
-    struct stat file;
-    const int fd = open_file(path, flags);
-    if (fd < 0 || (!fstat(fd, &file) && S_ISREG(file.st_mode)))
-        return fd;
-    close(fd);
-    errno = ESPIPE;
-    return -1;
-}
-
-/* @return 0, or -1 with errno set. */
-static int read_whole(const char *path, struct buffer *text)
-{
-    char piece[16384];
-    ssize_t got;
-    const int fd = open_regular(path, O_RDONLY);
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -1;
-    while ((got = read(fd, piece, sizeof piece)) > 0 && text->length < FILE_MAX) {
-        if (buffer_append(text, piece, (size_t)got)) {
-            errno = ENOMEM;
-            got = -1;
-            break;
-        }
-    }
-    const int error = errno;
-    close(fd);
-    errno = error;
-    return got < 0 ? -1 : 0;
-}
-
-static void take_lines(struct revocation_store *store, const struct buffer *text)
-{
-    toni_str rest = toni_str_make(text->bytes, text->length), line;
-    size_t bad = 0;
-    if (text->length == 0)
-        return;
-    if (!toni_str_strip_prefix(rest, toni_str_of(HEADER), &rest)) {
-        log_error("revoked subjects can't be read: that is no file of this version's; it is "
-                  "replaced by the next change",
+    char line[LINE_SIZE];
+    size_t bad = 0, left = FILE_MAX / 2; /* lines of two bytes at least */
+    if (!fgets(line, sizeof line, file) || strcmp(line, HEADER) != 0) {
+        log_error("revoked subjects can't be read: that is no file of this version's; the next "
+                  "change replaces it: move it away if another version is to read it",
                   log_str("path", store->path));
         return;
     }
-    while (toni_str_split_once(rest, '\n', &line, &rest))
-        bad += revoking_learn(store->connections, line) < 0;
+    while (left-- > 0 && fgets(line, sizeof line, file)) {
+        const size_t length = strlen(line);
+        const bool is_whole = length > 0 && line[length - 1] == '\n';
+        bad += !is_whole || revoking_learn(store->connections, toni_str_make(line, length - 1)) < 0;
+        for (int c = is_whole ? '\n' : 0; c != '\n' && c != EOF;) {
+            c = getc(file);
+        }
+    }
     if (bad > 0)
-        log_error("revoked subjects were read in part", log_str("path", store->path),
-                  log_uint("bad_lines", bad));
+        log_error("revoked subjects were read in part: the next change leaves out the lines that "
+                  "are none; revoke again who may be missing",
+                  log_str("path", store->path), log_uint("bad_lines", bad));
 }
 
 /* @return 0, or -1, which is logged. */
 static int read_file(struct revocation_store *store)
 {
-    struct buffer text;
-    buffer_init(&text);
-    const int result = read_whole(store->path, &text);
-    if (result)
-        report(store, "reading");
-    else
-        take_lines(store, &text);
-    buffer_finish(&text);
-    return result;
+    const int fd = open(store->path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    const char *wrong = fd >= 0          ? judge(fd)
+                        : errno == ELOOP ? "that is a symbolic link: put a file there, or nothing"
+                                         : strerror(errno);
+    FILE *file = wrong ? NULL : fdopen(fd, "r");
+    if (!wrong && !file)
+        wrong = strerror(errno);
+    if (file) {
+        take_lines(store, file);
+        if (ferror(file))
+            wrong = strerror(errno);
+        (void)fclose(file);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    if (wrong)
+        report(store, "reading", wrong);
+    return wrong ? -1 : 0;
 }
 
 static int write_whole(int fd, const struct buffer *text)
@@ -141,17 +127,36 @@ static int write_whole(int fd, const struct buffer *text)
     return fsync(fd);
 }
 
-/* What a crash leaves is the file before, or this one. The folder is synced by the rename's own
- * journal, or the file before comes back: older by a change. */
+/* A rename outlasts a loss of power once its folder is synced; some file systems can't do that. */
+static int sync_folder(const char *folder)
+{
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    const int result = fsync(fd) && errno != EINVAL ? -1 : 0;
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return result;
+}
+
+/* What a crash leaves is the file before, or this one. What a host left that was killed is no file
+ * of anybody's; a link or a FIFO in its place is not written to. */
 static int replace_file(const struct revocation_store *store, const struct buffer *text)
 {
-    const int fd = open_file(store->next_path, O_WRONLY | O_CREAT | O_TRUNC);
+    if (unlink(store->next_path) && errno != ENOENT)
+        return -1;
+    const int fd = open(store->next_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
     int result = write_whole(fd, text);
-    if (close(fd))
-        result = -1;
-    return result ? -1 : rename(store->next_path, store->path);
+    const int error = errno;
+    if (close(fd) && !result)
+        return -1;
+    errno = error;
+    if (result || rename(store->next_path, store->path))
+        return -1;
+    return sync_folder(store->folder);
 }
 
 static int write_file(struct revocation_store *store)
@@ -168,23 +173,28 @@ static int write_file(struct revocation_store *store)
     else
         result = replace_file(store, &text);
     if (result)
-        report(store, "writing");
+        report(store, "writing", strerror(errno));
     buffer_finish(&text);
     return result;
 }
 
-/* @return 0, or -1 with errno set. */
-static int lock_file(int fd)
+/* @return The lock's descriptor, or -1, which is logged: nobody may hold the host up by it. */
+static int take_lock(struct revocation_store *store)
 {
-    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
-    for (int i = 0; i < LOCK_TRIES; i++) {
-        if (!flock(fd, LOCK_EX | LOCK_NB))
-            return 0;
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return -1;
-        (void)nanosleep(&pause, NULL);
+    const int fd =
+        open(store->lock_path, O_RDWR | O_CREAT | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int result = fd < 0 ? -1 : flock(fd, LOCK_EX | LOCK_NB);
+    for (int waited = 0; fd >= 0 && result && waited < LOCK_MS; waited += LOCK_LOOK_MS) {
+        (void)poll(NULL, 0, LOCK_LOOK_MS);
+        result = flock(fd, LOCK_EX | LOCK_NB);
     }
-    errno = ETIMEDOUT;
+    if (!result)
+        return fd;
+    report(store, "locking",
+           fd >= 0 && errno == EWOULDBLOCK ? "another process holds the lock: end that one"
+                                           : strerror(errno));
+    if (fd >= 0)
+        close(fd);
     return -1;
 }
 
@@ -193,13 +203,9 @@ static int lock_file(int fd)
 static int exchange(struct revocation_store *store, bool writes)
 {
     struct stat now;
-    const int fd = open_file(store->lock_path, O_RDWR | O_CREAT);
-    if (fd < 0 || lock_file(fd)) {
-        report(store, "locking");
-        if (fd >= 0)
-            close(fd);
+    const int fd = take_lock(store);
+    if (fd < 0)
         return -1;
-    }
     int result = look(store, &now) ? read_file(store) : 0;
     if (!result && writes)
         result = write_file(store);
@@ -270,7 +276,7 @@ static char *path_in(const char *folder, const char *name)
 
 static int start(struct revocation_store *store)
 {
-    if (!store->path || !store->next_path || !store->lock_path ||
+    if (!store->folder || !store->path || !store->next_path || !store->lock_path ||
         pthread_mutex_init(&store->lock, NULL))
         return -1;
     if (clock_condition_init(&store->woken)) {
@@ -294,7 +300,8 @@ static void free_paths(struct revocation_store *store)
     free(store->path);
     free(store->next_path);
     free(store->lock_path);
-    store->path = store->next_path = store->lock_path = NULL;
+    free(store->folder);
+    store->path = store->next_path = store->lock_path = store->folder = NULL;
 }
 
 int revocation_store_open(struct revocation_store *store, toni_connections *connections,
@@ -303,6 +310,7 @@ int revocation_store_open(struct revocation_store *store, toni_connections *conn
     *store = (struct revocation_store){.connections = connections};
     if (!folder)
         return 0;
+    store->folder = strdup(folder);
     store->path = path_in(folder, NAME);
     store->next_path = path_in(folder, NAME ".next");
     store->lock_path = path_in(folder, NAME ".lock");

@@ -14,7 +14,7 @@
 
 struct revocation_store {
     toni_connections *connections;
-    char *path, *next_path, *lock_path;
+    char *folder, *path, *next_path, *lock_path;
     struct stat seen; /* the file, when it was read or written last; zero: it was not there */
     bool has_failed;  /* since it last went well */
     bool has_thread;

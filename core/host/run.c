@@ -18,6 +18,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* How long to wait for a predecessor to say whom it knows as revoked: it has only to send that. */
+#define REVOCATIONS_MS 5000
+
 /* Closes the loop of a host that has made nothing else yet. */
 static void close_loop(struct host *host)
 {
@@ -107,6 +110,9 @@ static int make(struct host *host)
     }
     if (revocation_store_open(&host->revocation_store, host->connections, config->state))
         return -1;
+    revocation_link_join(&host->revocation_links[0], host->connections,
+                         host->predecessor.revocations, REVOCATIONS_MS);
+    host->predecessor.revocations = -1;
     host->server = server_create(host->connections, &host->slots, &config->limits, &host->drained);
     host->http = http_server_create(host->table, &host->slots, &config->limits, &host->drained);
     if (!host->server || !host->http)
@@ -211,6 +217,8 @@ static void unmake(struct host *host)
     uv_run(&host->loop, UV_RUN_DEFAULT); /* lets go of the handles */
     graph_destroy(host->loading.graph);
     host->loading.graph = NULL;
+    for (size_t i = 0; i < 2; i++)
+        revocation_link_close(&host->revocation_links[i]);
     revocation_store_close(&host->revocation_store); /* nobody revokes any more */
     http_server_destroy(host->http);
     server_destroy(host->server);

@@ -6,8 +6,10 @@
 #include "host/privileges.h"
 #include "host/service_notify.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* How long a host that leaves waits at least: for clients in their handshake, and for connections
@@ -59,6 +61,8 @@ static void on_restart_over(void *data, const struct restart_end *end)
     host_answer_restart(host, end->exit_code, end->text);
     if (end->is_ready)
         leave(host, end->pid);
+    else
+        revocation_link_close(&host->revocation_links[1]);
 }
 
 /* @return To be freed; NULL on no memory. */
@@ -90,14 +94,24 @@ static int start_successor(struct host *host, char *why, size_t why_size)
         .over = on_restart_over,
         .data = host,
     };
+    struct revocation_link *link = &host->revocation_links[1];
     struct listener **list = list_listeners(host, &plan.listener_count);
     if (!list) {
         (void)snprintf(why, why_size, "out of memory");
         return -1;
     }
     plan.listeners = list;
+    if (revocation_link_begin(link, host->connections, &plan.revocations)) {
+        (void)snprintf(why, why_size, "no sockets or thread for the successor: %s",
+                       strerror(errno));
+        free(list);
+        return -1;
+    }
     host->restart = restart_begin(&plan, why, why_size);
+    close(plan.revocations); /* the successor has it, or nobody: the link ends then */
     free(list);
+    if (!host->restart)
+        revocation_link_close(link);
     return host->restart ? 0 : -1;
 }
 

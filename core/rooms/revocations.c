@@ -224,14 +224,26 @@ uint64_t revocations_given_up(struct revocations *revocations)
 
 /* --- As text */
 
+/* They stand in the order of their numbers, so who asks for the last ones goes through no others.
+ */
+static const struct revocation *first_after(const struct revocations *revocations, uint64_t after)
+{
+    const struct revocation *first = NULL;
+    for (const struct revocation *one = revocations->newest; one && one->number > after;
+         one = one->before)
+        first = one;
+    return first;
+}
+
 int revocations_write(struct revocations *revocations, uint64_t after, struct buffer *text,
                       uint64_t *number)
 {
     int result = 0;
     pthread_mutex_lock(&revocations->lock);
     const int64_t now = now_s();
-    for (const struct revocation *one = revocations->oldest; one && !result; one = one->after) {
-        if (one->number > after && !is_over(revocations, one, now))
+    for (const struct revocation *one = first_after(revocations, after); one && !result;
+         one = one->after) {
+        if (!is_over(revocations, one, now))
             result = buffer_appendf(text, "%" PRId64 " %.*s\n", one->revoked_s, (int)one->size,
                                     one->key);
     }

@@ -16,6 +16,7 @@
 
 static int ends[2];
 static struct inherited inherited;
+static int revocations; /* that came */
 static struct value *tree;
 static struct value *addresses; /* a list in it */
 static char logged[4096];
@@ -96,15 +97,15 @@ static bool is_accepted_from(const char *name)
 
 static void hand_over(struct listener *listeners[], size_t count)
 {
-    ck_assert_int_eq(handover_send(ends[0], listeners, count), 0);
-    ck_assert_int_eq(handover_receive(ends[1], &inherited), 0);
+    ck_assert_int_eq(handover_send(ends[0], listeners, count, -1), 0);
+    ck_assert_int_eq(handover_receive(ends[1], &inherited, &revocations), 0);
 }
 
 /* Sends what an old host of any version may have sent. */
 static int receive_text(const char *text)
 {
     ck_assert_int_ge(send(ends[0], text, strlen(text), 0), 0);
-    return handover_receive(ends[1], &inherited);
+    return handover_receive(ends[1], &inherited, &revocations);
 }
 
 /* --- Sockets */
@@ -239,10 +240,13 @@ START_TEST(test_many)
     struct listener *list[HANDOVER_SOCKETS_MAX + 1];
     for (size_t i = 0; i <= HANDOVER_SOCKETS_MAX; i++)
         list[i] = &one;
-    ck_assert_int_eq(handover_send(ends[0], list, HANDOVER_SOCKETS_MAX + 1), -1);
+    ck_assert_int_eq(handover_send(ends[0], list, HANDOVER_SOCKETS_MAX + 1, -1), -1);
     ck_assert_int_eq(errno, EMSGSIZE);
-    hand_over(list, HANDOVER_SOCKETS_MAX);
+    ck_assert_int_eq(handover_send(ends[0], list, HANDOVER_SOCKETS_MAX, one.fd), 0);
+    ck_assert_int_eq(handover_receive(ends[1], &inherited, &revocations), 0);
     ck_assert_uint_eq(inherited.count, HANDOVER_SOCKETS_MAX);
+    ck_assert(is_same_socket(revocations, one.fd));
+    close(revocations);
     listener_close(&one);
 }
 END_TEST
@@ -256,8 +260,10 @@ START_TEST(test_other_versions)
     ck_assert_int_eq(receive_text("toni 1\nmood=good\nsocket\nsetting=listen.http\ncolour=red\n"),
                      0);
     ck_assert_uint_eq(inherited.count, 0);
+    ck_assert_int_eq(receive_text("toni 1\nrevocations\n"), 0); /* that did not come either */
+    ck_assert_int_eq(revocations, -1);
     close(ends[0]);
-    ck_assert_int_eq(handover_receive(ends[1], &inherited), -1);
+    ck_assert_int_eq(handover_receive(ends[1], &inherited, &revocations), -1);
     ck_assert_ptr_nonnull(strstr(logged, "it is gone"));
 }
 END_TEST
