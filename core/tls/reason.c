@@ -10,7 +10,9 @@ const char *tls_reason(void)
     return reason ? reason : "no reason is known";
 }
 
+/* Mostly there is nothing to clear, and OpenSSL would go through all its places for errors. */
 void tls_reason_clear(void)
 {
-    ERR_clear_error();
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
 }
