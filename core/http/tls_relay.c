@@ -422,6 +422,8 @@ void tls_relay_step(struct tls_relay *relay)
 static void on_client(uv_poll_t *poll, int status, int events)
 {
     struct tls_relay *relay = poll->data;
+    if (status < 0) /* libuv has stopped polling */
+        relay->client_events = 0;
     if (relay->session && ((events & UV_WRITABLE) != 0 || status < 0) &&
         tls_session_flush(relay->session)) {
         tls_relay_drop(relay);
@@ -443,7 +445,9 @@ static void on_client(uv_poll_t *poll, int status, int events)
 static void on_plain(uv_poll_t *poll, int status, int events)
 {
     struct tls_relay *relay = poll->data;
-    (void)status, (void)events;
+    (void)events;
+    if (status < 0)
+        relay->plain_events = 0;
     flush_in(relay);
     carry_in(relay);
     carry_out(relay);
