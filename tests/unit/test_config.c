@@ -871,11 +871,11 @@ static char *many_networks(unsigned count)
     size_t size;
     FILE *out = open_memstream(&text, &size);
     ck_assert_ptr_nonnull(out);
-    fputs("listen = { websocket = \"127.0.0.1:9000\"; trusted_proxies = [ \"unix\"", out);
+    (void)fputs("listen = { websocket = \"127.0.0.1:9000\"; trusted_proxies = [ \"unix\"", out);
     for (unsigned i = 1; i < count; i++)
-        fprintf(out, ", \"10.0.%u.%u\"", i / 256, i % 256);
-    fputs(" ];" BY_LIST " };\n" MODULES, out);
-    fclose(out);
+        (void)fprintf(out, ", \"10.0.%u.%u\"", i / 256, i % 256);
+    (void)fputs(" ];" BY_LIST " };\n" MODULES, out);
+    (void)fclose(out);
     return text;
 }
 

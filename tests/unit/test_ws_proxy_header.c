@@ -38,11 +38,17 @@ static void check_address(const char *bytes, size_t size, size_t header_size, co
     ck_assert_uint_eq(header.port, port);
 }
 
+/* Bytes that are no text. */
+static void put(char *to, const void *bytes, size_t size)
+{
+    memcpy(to, bytes, size);
+}
+
 static void check_line(const char *line, const char *address, uint16_t port)
 {
     char bytes[256];
     const int size = snprintf(bytes, sizeof bytes, "%s\r\n", line);
-    memcpy(bytes + size, "GET /", 5); /* what follows is the client's */
+    put(bytes + size, "GET /", 5); /* what follows is the client's */
     check_address(bytes, (size_t)size + 5, (size_t)size, address, port);
 }
 
@@ -138,12 +144,12 @@ END_TEST
 /* @return The size. */
 static size_t make(char *to, uint8_t command, uint8_t family, const void *block, size_t size)
 {
-    memcpy(to, V2, 12);
+    put(to, V2, 12);
     to[12] = (char)command;
     to[13] = (char)family;
     to[14] = (char)(size >> 8);
     to[15] = (char)size;
-    memcpy(to + 16, block, size);
+    put(to + 16, block, size);
     return 16 + size;
 }
 
@@ -190,16 +196,16 @@ START_TEST(tlvs_are_skipped_and_bounded)
 {
     char bytes[512];
     char block[128];
-    memcpy(block, ipv4_block, 12);
-    memcpy(block + 12,
-           "\x01\x00\x02h2\x04\x00\x00\xe0\x00\x03"
-           "abc",
-           14);
+    put(block, ipv4_block, 12);
+    put(block + 12,
+        "\x01\x00\x02h2\x04\x00\x00\xe0\x00\x03"
+        "abc",
+        14);
     size_t size = make(bytes, 0x21, 0x11, block, 26);
     check_address(bytes, size, size, "192.0.2.7", 56324);
     check_fault(bytes, make(bytes, 0x21, 0x11, block, 25)); /* the last one is cut */
     check_fault(bytes, make(bytes, 0x21, 0x11, block, 13)); /* its head is */
-    memcpy(block + 12, "\x01\xff\xff", 3);
+    put(block + 12, "\x01\xff\xff", 3);
     check_fault(bytes, make(bytes, 0x21, 0x11, block, 15));
 }
 END_TEST
@@ -209,15 +215,15 @@ START_TEST(a_checksum_has_to_fit)
 {
     char bytes[512];
     char block[64];
-    memcpy(block, ipv4_block, 12);
-    memcpy(block + 12, "\x03\x00\x04\x00\x00\x00\x00", 7);
+    put(block, ipv4_block, 12);
+    put(block + 12, "\x03\x00\x04\x00\x00\x00\x00", 7);
     size_t size = make(bytes, 0x21, 0x11, block, 19);
     check_fault(bytes, size);
-    memcpy(bytes + size - 4, "\x60\x69\x14\x97", 4);
+    put(bytes + size - 4, "\x60\x69\x14\x97", 4);
     check_address(bytes, size, size, "192.0.2.7", 56324);
     bytes[16] ^= 1;
     check_fault(bytes, size);
-    memcpy(block + 12, "\x03\x00\x03\x00\x00\x00", 6);
+    put(block + 12, "\x03\x00\x03\x00\x00\x00", 6);
     check_fault(bytes, make(bytes, 0x21, 0x11, block, 18));
 }
 END_TEST
