@@ -2,8 +2,10 @@
 #include "http/exchange.h"
 
 #include "base/log_limit.h"
+#include "http/deadlines.h"
 #include "http/keeping.h"
 #include "http/path.h"
+#include "rooms/request.h"
 #include "ws/field.h"
 
 #include <arpa/inet.h>
@@ -69,6 +71,17 @@ static toni_str exchange_part(const toni_exchange *exchange, uint32_t part)
     default:
         return toni_str_make("", 0);
     }
+}
+
+static int32_t exchange_certificate(const toni_exchange *exchange, toni_certificate *certificate)
+{
+    const struct http_secure *secure = exchange->connection->secure;
+    return certificate_show(secure ? secure->certificate : NULL, certificate);
+}
+
+static int32_t exchange_is_secure(const toni_exchange *exchange)
+{
+    return exchange->connection->secure != NULL;
 }
 
 struct search {
@@ -281,6 +294,8 @@ void http_exchange_destroy(toni_exchange *exchange)
 void http_exchange_fill_table(toni_host *table)
 {
     table->exchange_part = exchange_part;
+    table->exchange_certificate = exchange_certificate;
+    table->exchange_is_secure = exchange_is_secure;
     table->exchange_parameter = exchange_parameter;
     table->exchange_header = exchange_header;
     table->exchange_add_header = exchange_add_header;

@@ -57,6 +57,7 @@ static toni_request *copy_request(struct opening *opening)
         .parameters = request->parameters,
         .parameter_count = request->parameter_count,
         .kept = fields,
+        .is_secure = request->is_secure,
         .certificate = request->certificate,
     };
     for (unsigned i = 0; i < opening->head.field_count; i++) {

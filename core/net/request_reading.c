@@ -141,6 +141,7 @@ static int read_request(struct connection *connection, const toni_str *const *na
         .subprotocol = opening->subprotocol,
         .parameters = parameters,
         .kept = kept,
+        .is_secure = session != NULL,
         .certificate = certificate,
     };
     parts.parameter_count = read_parameters(&scratch, head_query(&opening->head), parameters);

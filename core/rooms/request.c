@@ -80,6 +80,7 @@ toni_request *request_create(const toni_host *host, const struct request_parts *
         .host = host,
         .parameter_count = (uint32_t)parts->parameter_count,
         .kept_count = (uint32_t)parts->kept_count,
+        .is_secure = parts->is_secure,
     };
     request->kept = (struct request_field *)(request + 1);
     request->parameters = (toni_str *)(request->kept + parts->kept_count);
@@ -187,20 +188,30 @@ static int32_t request_header(const toni_request *request, toni_str name, toni_s
     return request->source->find_header(request->source_context, name, value);
 }
 
+int32_t certificate_show(const toni_certificate *from, toni_certificate *to)
+{
+    const size_t size = to->struct_size < sizeof *from ? to->struct_size : sizeof *from;
+    if (!from)
+        return TONI_ERR_NOT_FOUND;
+    memcpy(to, from, size);
+    to->struct_size = (uint32_t)size;
+    return TONI_OK;
+}
+
 static int32_t request_certificate(const toni_request *request, toni_certificate *certificate)
 {
-    const uint32_t size = certificate->struct_size;
-    if (!request->certificate)
-        return TONI_ERR_NOT_FOUND;
-    memcpy(certificate, request->certificate,
-           size < sizeof *certificate ? size : sizeof *certificate);
-    certificate->struct_size = (uint32_t)(size < sizeof *certificate ? size : sizeof *certificate);
-    return TONI_OK;
+    return certificate_show(request->certificate, certificate);
+}
+
+static int32_t request_is_secure(const toni_request *request)
+{
+    return request->is_secure;
 }
 
 void request_fill_table(toni_host *table)
 {
     table->request_certificate = request_certificate;
+    table->request_is_secure = request_is_secure;
     table->request_part = request_part;
     table->request_parameter = request_parameter;
     table->request_header = request_header;

@@ -42,7 +42,8 @@ struct toni_request {
     toni_str user_agent;
     toni_str address;
     toni_str subprotocol;
-    bool deflates; /* permessage-deflate was agreed on: the client takes compressed messages */
+    bool deflates;  /* permessage-deflate was agreed on: the client takes compressed messages */
+    bool is_secure; /* it came over TLS */
     uint32_t parameter_count;
     uint32_t kept_count;
     toni_str *parameters;          /* `name=value`, parts of `query` */
@@ -61,6 +62,7 @@ struct request_parts {
     size_t parameter_count;
     const struct request_field *kept;
     size_t kept_count;
+    bool is_secure;
     const toni_certificate *certificate; /* NULL: none */
 };
 
@@ -77,6 +79,12 @@ uint32_t request_drop_parameter(toni_request *request, toni_str name);
 
 /** See toni_request_path and its kin. @return The empty string for a part that doesn't exist. */
 toni_str request_part(const toni_request *request, uint32_t part);
+
+/** Fills in a certificate for a plugin, as much of it as that knows.
+ * @param from  NULL: there is none. @param to  Its struct_size says how much, and then is what was
+ * filled in.
+ * @return TONI_OK, or TONI_ERR_NOT_FOUND. */
+int32_t certificate_show(const toni_certificate *from, toni_certificate *to);
 
 /** Fills in what toni/request.h calls. */
 void request_fill_table(toni_host *table);

@@ -1,7 +1,8 @@
 /** @file
- * The certificate that a client has shown: on an address of `listen.websocket` whose `tls` asks for
- * one (`client_certificates`). By the time a guard is asked, its chain has been checked against
- * `client_authorities`, and that the client has its key; what it may do is the guard's to say.
+ * The certificate that a client has shown: on an address of `listen.websocket` or `listen.http`
+ * whose `tls` asks for one (`client_certificates`). By the time a guard or a service is asked, its
+ * chain has been checked against `client_authorities`, and that the client has its key; what it may
+ * do is theirs to say.
  *
  *     toni_certificate certificate;
  *     if (toni_request_certificate(request, &certificate) != TONI_OK)
@@ -27,6 +28,20 @@ static inline int32_t toni_request_certificate(const toni_request *request,
 {
     certificate->struct_size = (uint32_t)sizeof *certificate;
     return toni_host_of(request)->request_certificate(request, certificate);
+}
+
+/** Looks at the certificate of the client of an HTTP request. Where a proxy ends the clients' TLS
+ * it is the proxy's.
+ * @param exchange     In `on_request`.
+ * @param certificate  As toni_request_certificate; valid until `on_request` returns.
+ * @return TONI_OK, or TONI_ERR_NOT_FOUND: the client has shown none, or the address is not one with
+ * `client_certificates`.
+ * @thread That of `on_request`. @since ABI 1.0 */
+static inline int32_t toni_exchange_certificate(const toni_exchange *exchange,
+                                                toni_certificate *certificate)
+{
+    certificate->struct_size = (uint32_t)sizeof *certificate;
+    return toni_host_of(exchange)->exchange_certificate(exchange, certificate);
 }
 
 #endif

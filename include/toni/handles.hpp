@@ -79,6 +79,10 @@ class request
     {
         return view(toni_request_address(handle_));
     }
+    [[nodiscard]] bool is_secure() const
+    {
+        return toni_request_is_secure(handle_) != 0;
+    }
 
     /** @return A query parameter, if there is one of that name. */
     [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const

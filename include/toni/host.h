@@ -192,6 +192,11 @@ struct toni_host {
 
     /* certificate.h: what a client has shown */
     int32_t (*request_certificate)(const toni_request *request, toni_certificate *certificate);
+    int32_t (*exchange_certificate)(const toni_exchange *exchange, toni_certificate *certificate);
+
+    /* request.h, http.h: whether it came over TLS */
+    int32_t (*request_is_secure)(const toni_request *request);
+    int32_t (*exchange_is_secure)(const toni_exchange *exchange);
 };
 
 /** The frozen first member of every handle, read.

@@ -67,6 +67,15 @@ static inline toni_str toni_exchange_address(const toni_exchange *exchange)
     return toni_host_of(exchange)->exchange_part(exchange, TONI_EXCHANGE_ADDRESS);
 }
 
+/** Tells whether the request came over TLS that ends in the host. What a proxy that ends it says of
+ * that (`X-Forwarded-Proto`) is a header field like others. The client's certificate:
+ * toni_exchange_certificate.
+ * @return 1, or 0. @since ABI 1.0 */
+static inline int32_t toni_exchange_is_secure(const toni_exchange *exchange)
+{
+    return toni_host_of(exchange)->exchange_is_secure(exchange);
+}
+
 /** Looks up a query parameter.
  * @param value  Set to its percent-decoded value; left alone on an error.
  * @return TONI_OK, or TONI_ERR_NOT_FOUND. @since ABI 1.0 */

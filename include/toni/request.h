@@ -48,6 +48,14 @@ static inline toni_str toni_request_subprotocol(const toni_request *request)
     return toni_host_of(request)->request_part(request, TONI_REQUEST_SUBPROTOCOL);
 }
 
+/** Tells whether the client came over TLS that ends in the host. What a proxy that ends it says of
+ * that (`X-Forwarded-Proto`) is a header field like others.
+ * @return 1, or 0. @thread The callback's. @since ABI 1.0 */
+static inline int32_t toni_request_is_secure(const toni_request *request)
+{
+    return toni_host_of(request)->request_is_secure(request);
+}
+
 /** Looks up a query parameter.
  * @param name   As it stands in the query, percent-decoded; case makes a difference.
  * @param value  Set to the percent-decoded value of the first such parameter; left alone on an

@@ -42,6 +42,10 @@ class exchange
     {
         return view(toni_exchange_address(handle_));
     }
+    [[nodiscard]] bool is_secure() const
+    {
+        return toni_exchange_is_secure(handle_) != 0;
+    }
 
     /** @return A query parameter, if there is one of that name. */
     [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const

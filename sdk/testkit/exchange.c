@@ -27,6 +27,16 @@ static int32_t exchange_header(const toni_exchange *exchange, toni_str name, ton
         fake_find_setting(of->headers, of->header_count, name, fake_equal_in_any_case), value);
 }
 
+static int32_t exchange_certificate(const toni_exchange *exchange, toni_certificate *certificate)
+{
+    return fake_show_certificate(exchange_of(exchange)->certificate, certificate);
+}
+
+static int32_t exchange_is_secure(const toni_exchange *exchange)
+{
+    return exchange_of(exchange)->is_secure || exchange_of(exchange)->certificate;
+}
+
 static int32_t exchange_add_header(toni_exchange *exchange, toni_str name, toni_str value)
 {
     toni_fake_host *host = host_of(exchange);
@@ -103,6 +113,8 @@ int32_t toni_fake_exchange_run(toni_fake_exchange *exchange)
 void fake_exchange_fill(toni_host *table)
 {
     table->exchange_part = exchange_part;
+    table->exchange_certificate = exchange_certificate;
+    table->exchange_is_secure = exchange_is_secure;
     table->exchange_parameter = exchange_parameter;
     table->exchange_header = exchange_header;
     table->exchange_add_header = exchange_add_header;

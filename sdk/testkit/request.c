@@ -28,16 +28,25 @@ static int32_t request_header(const toni_request *request, toni_str name, toni_s
 }
 
 /* As much of it as the plugin knows. */
-static int32_t request_certificate(const toni_request *request, toni_certificate *certificate)
+int32_t fake_show_certificate(const toni_certificate *from, toni_certificate *to)
 {
-    const toni_certificate *from = request_of(request)->certificate;
-    const size_t size =
-        certificate->struct_size < sizeof *from ? certificate->struct_size : sizeof *from;
+    const size_t size = to->struct_size < sizeof *from ? to->struct_size : sizeof *from;
     if (!from)
         return TONI_ERR_NOT_FOUND;
-    memcpy(certificate, from, size);
-    certificate->struct_size = (uint32_t)size;
+    memcpy(to, from, size);
+    to->struct_size = (uint32_t)size;
     return TONI_OK;
+}
+
+static int32_t request_certificate(const toni_request *request, toni_certificate *certificate)
+{
+    return fake_show_certificate(request_of(request)->certificate, certificate);
+}
+
+/* Who has shown a certificate came over TLS. */
+static int32_t request_is_secure(const toni_request *request)
+{
+    return request_of(request)->is_secure || request_of(request)->certificate;
 }
 
 void fake_request_fill(toni_host *table)
@@ -46,4 +55,5 @@ void fake_request_fill(toni_host *table)
     table->request_parameter = request_parameter;
     table->request_header = request_header;
     table->request_certificate = request_certificate;
+    table->request_is_secure = request_is_secure;
 }

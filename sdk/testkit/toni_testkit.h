@@ -298,6 +298,7 @@ typedef struct toni_fake_request {
     toni_fake_setting parameters[TONI_FAKE_MAX];
     size_t parameter_count;
     const toni_certificate *certificate; /**< that the client has shown; NULL, at first: none */
+    int is_secure; /**< it came over TLS; so it did if there is a certificate. At first not */
 } toni_fake_request;
 
 /** A client; a test may have several. Can't be copied once a plugin has seen it. */
@@ -332,6 +333,8 @@ typedef struct toni_fake_exchange {
     size_t header_count;
     toni_fake_setting parameters[TONI_FAKE_MAX];
     size_t parameter_count;
+    const toni_certificate *certificate; /**< that the client has shown; NULL, at first: none */
+    int is_secure;       /**< it came over TLS; so it did if there is a certificate. At first not */
     uint32_t status;     /**< of the answer; 0: none yet */
     toni_exchange_id id; /**< that it is kept by and waits for an answer under; 0: it doesn't */
     int in_callback;

@@ -106,6 +106,9 @@ typedef int (*fake_equal_fn)(toni_str a, toni_str b);
 /* Letter case makes no difference. */
 int fake_equal_in_any_case(toni_str a, toni_str b);
 
+/** As toni_request_certificate. @param from  NULL: there is none. */
+int32_t fake_show_certificate(const toni_certificate *from, toni_certificate *to);
+
 const toni_fake_setting *fake_find_setting(const toni_fake_setting *settings, size_t count,
                                            toni_str name, fake_equal_fn equal);
 toni_fake_setting *fake_add_setting(toni_fake_setting *settings, size_t *count, const char *name);

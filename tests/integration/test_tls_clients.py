@@ -1,14 +1,22 @@
-"""Clients' certificates on `listen.websocket`: asked for, demanded, and what guards and gateways see of them."""
+"""Clients' certificates on `listen.websocket` and `listen.http`: asked for, demanded, and what guards, gateways and
+services see of them; and that who comes without TLS is known by that."""
 
+import http.client
 import os
+import socket
 import ssl
 import time
 import unittest
 
 from tls_material import Authority, fingerprint
-from toni_host import DEADLINE, SLOWNESS, Client, Host, Refused, both, configuration, gateway, main, metrics
+from toni_host import (
+    DEADLINE, SLOWNESS, Client, Host, Refused, Response, both, configuration, gateway, main, metrics,
+    open_plain_socket, request, service,
+)
 
 CERTIFICATE = gateway("certificate", "certificate_gateway.so", "/certificate")
+BY_HTTP = service("certificate_http", "certificate_service.so", "/certificate")
+PROXY, CLIENT = "127.0.0.2", "203.0.113.7"
 
 
 @both
@@ -27,11 +35,15 @@ class Certificates(unittest.TestCase):
         def address(clients):
             return {"address": "127.0.0.1:0", "tls": dict(own, client_certificates=clients)}
 
-        listen = [address("optional"), address("required")]
+        listen = [address("optional"), address("required"), "127.0.0.1:0"]
         with open(cls.host.conf, "w", encoding="utf-8") as out:
-            out.write(configuration((CERTIFICATE,), cls.workers, None, listen, admin="127.0.0.1:0"))
+            out.write(configuration(
+                (CERTIFICATE, BY_HTTP), cls.workers, None, listen, http=listen, admin="127.0.0.1:0",
+                trusted_proxies=[PROXY], proxy_header="proxy-protocol"))
         cls.host.start()
-        cls.optional, cls.required = cls.host.addresses
+        cls.optional, cls.required, cls.plain = cls.host.addresses
+        cls.http_optional, cls.http_required, cls.http_plain = (
+            line["address"] for line in cls.host.log(msg="listening", protocol="http"))
         cls.alice = cls.ca.issue(
             "alice", "DNS:alice.example,email:alice@example.org,URI:urn:alice,IP:192.0.2.1", subject="/O=Example/CN=Alice Ä"
         )
@@ -51,7 +63,10 @@ class Certificates(unittest.TestCase):
         return client
 
     def sees_alice(self, client):
-        subject, digest, *names = client.read().split("|")
+        self.is_alice(client.read())
+
+    def is_alice(self, text):
+        subject, digest, *names = text.split("|")
         self.assertEqual(digest, fingerprint(self.alice["certificate"]))
         self.assertEqual(subject, "CN=Alice Ä,O=Example")
         self.assertEqual(names, ["DNS:alice.example", "email:alice@example.org", "URI:urn:alice", "IP:192.0.2.1"])
@@ -63,6 +78,68 @@ class Certificates(unittest.TestCase):
                 self.sees_alice(client)
                 client.send("again")
                 self.sees_alice(client)
+
+    def ask(self, connection):
+        connection.request("GET", "/certificate")
+        answer = connection.getresponse()
+        self.assertEqual(answer.status, 200)
+        return answer.read().decode()
+
+    def https(self, address, pair=None, version=None):
+        connection = http.client.HTTPSConnection(
+            "localhost", int(address.rsplit(":", 1)[1]), timeout=DEADLINE, context=self.ca.context(pair, version))
+        self.addCleanup(connection.close)
+        return connection
+
+    def test_a_service_knows_it_of_each_request(self):
+        for address in (self.http_optional, self.http_required):
+            for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+                connection = self.https(address, self.alice, version)
+                for _ in range(3):
+                    self.is_alice(self.ask(connection))
+        self.assertEqual(self.ask(self.https(self.http_optional)), "none")
+
+    def test_a_service_gets_none_that_is_not_good(self):
+        for address in (self.http_optional, self.http_required):
+            with self.assertRaises((ssl.SSLError, ConnectionError)):
+                self.ask(self.https(address, self.mallory))
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            self.ask(self.https(self.http_required))
+
+    def test_who_comes_without_tls_is_known_by_that(self):
+        client = Client(self.plain, "/certificate")
+        self.addCleanup(client.sock.close)
+        client.expect("plain")
+        name, port = self.http_plain.rsplit(":", 1)
+        connection = http.client.HTTPConnection(name, int(port), timeout=DEADLINE)
+        self.addCleanup(connection.close)
+        self.assertEqual(self.ask(connection), "plain")
+
+    def behind(self, address, text):
+        """What comes back for a request of alice's, whose TLS goes through a proxy."""
+        sock = open_plain_socket(address, source=PROXY)
+        self.addCleanup(sock.close)
+        sock.sendall(("PROXY TCP4 %s %s 4711 443\r\n" % (CLIENT, CLIENT)).encode(), socket.MSG_MORE)
+        sock = self.ca.context(self.alice).wrap_socket(sock, server_hostname="localhost")
+        self.addCleanup(sock.close)
+        sock.sendall(text)
+        return sock
+
+    def test_it_is_known_behind_a_proxy_that_hands_the_bytes_on(self):
+        for address in (self.optional, self.required):
+            sock = self.behind(address, request("/certificate"))
+            raw = b""
+            while b"IP:192.0.2.1" not in raw:
+                part = sock.recv(4096)
+                self.assertTrue(part, raw)
+                raw += part
+            self.assertIn(fingerprint(self.alice["certificate"]).encode(), raw)
+        for address in (self.http_optional, self.http_required):
+            sock = self.behind(address, b"GET /certificate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            raw = b""
+            while part := sock.recv(4096):
+                raw += part
+            self.is_alice(Response(raw).body.decode())
 
     def test_a_guard_may_ask_for_one(self):
         self.sees_alice(self.client(self.optional, self.alice, "/certificate?needed=yes"))

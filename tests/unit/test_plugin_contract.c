@@ -285,6 +285,35 @@ START_TEST(wrappers_of_the_request_reach_the_table)
 }
 END_TEST
 
+START_TEST(wrappers_of_tls_reach_the_table)
+{
+    const toni_certificate shown = {.struct_size = sizeof shown,
+                                    .subject = TONI_LIT_INIT("CN=alice")};
+    const toni_request *request = toni_client_request(toni_fake_client_handle(&client));
+    toni_fake_exchange asked = {.host = &host.table};
+    const toni_exchange *exchange = (const toni_exchange *)&asked;
+    toni_certificate certificate;
+
+    ck_assert_int_eq(toni_request_is_secure(request), 0);
+    ck_assert_int_eq(toni_exchange_is_secure(exchange), 0);
+    client.request.is_secure = asked.is_secure = 1;
+    ck_assert_int_eq(toni_request_is_secure(request), 1);
+    ck_assert_int_eq(toni_exchange_is_secure(exchange), 1);
+    ck_assert_int_eq(toni_request_certificate(request, &certificate), TONI_ERR_NOT_FOUND);
+    ck_assert_int_eq(toni_exchange_certificate(exchange, &certificate), TONI_ERR_NOT_FOUND);
+
+    client.request.is_secure = asked.is_secure = 0;
+    client.request.certificate = asked.certificate = &shown;
+    ck_assert_int_eq(toni_request_is_secure(request), 1);
+    ck_assert_int_eq(toni_exchange_is_secure(exchange), 1);
+    ck_assert_int_eq(toni_request_certificate(request, &certificate), TONI_OK);
+    ck_assert(toni_str_equal(certificate.subject, shown.subject));
+    ck_assert_int_eq(toni_exchange_certificate(exchange, &certificate), TONI_OK);
+    ck_assert(toni_str_equal(certificate.subject, shown.subject));
+    ck_assert_uint_eq(certificate.struct_size, sizeof certificate);
+}
+END_TEST
+
 static int32_t create_nothing(toni_context *context, void **self)
 {
     (void)context, (void)self;
@@ -1194,6 +1223,7 @@ int main(void)
     tcase_add_test(wrappers, tasks_are_refused_as_by_a_host);
     tcase_add_test(wrappers, a_stop_cancels_tasks);
     tcase_add_test(wrappers, wrappers_of_the_request_reach_the_table);
+    tcase_add_test(wrappers, wrappers_of_tls_reach_the_table);
     tcase_add_test(wrappers, wrappers_of_options_reach_the_table);
     tcase_add_test(wrappers, snapshots_are_handed_out_and_taken_back);
     suite_add_tcase(suite, wrappers);
