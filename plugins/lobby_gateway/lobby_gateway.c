@@ -195,8 +195,8 @@ static const toni_event_handler handlers[] = {
     {.name = "lobby.leave", .handle = leave_lobby},
     {.name = "lobby.kick", .handle = kick, .members = kicked},
     {.name = "lobby.start", .handle = start_game},
-    {0},
-};
+    TONI_EVENT_TOKEN, /* where a guard lets in by tokens */
+    {0}};
 
 static int32_t create(toni_context *context, void **self)
 {
