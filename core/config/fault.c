@@ -48,6 +48,18 @@ static void replace_controls(char *text)
     }
 }
 
+/* What several addresses share, such as a group of TLS that is included, is looked at for each. */
+static bool is_known(const struct fault_list *list, const struct fault *fault, const char *file)
+{
+    for (size_t i = list->count; i > 0; i--) {
+        const struct fault *known = &list->faults[i - 1];
+        if (known->line == fault->line && known->is_warning == fault->is_warning &&
+            strcmp(known->text, fault->text) == 0 && strcmp(known->file, file) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* @return Whether there was memory for it. */
 static bool add(struct fault_list *list, struct fault fault, const char *file, const char *format,
                 va_list arguments)
@@ -62,7 +74,13 @@ static bool add(struct fault_list *list, struct fault fault, const char *file, c
         return false;
     }
     replace_controls(fault.text);
+    if (is_known(list, &fault, file)) {
+        free(fault.file);
+        free(fault.text);
+        return true;
+    }
     list->faults[list->count++] = fault;
+    list->warnings += fault.is_warning;
     return true;
 }
 
@@ -82,8 +100,7 @@ void fault_warn(struct fault_list *list, const char *file, unsigned line, const 
     va_list arguments;
 
     va_start(arguments, format);
-    if (add(list, warning, file, format, arguments))
-        list->warnings++;
+    (void)add(list, warning, file, format, arguments);
     va_end(arguments);
 }
 

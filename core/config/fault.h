@@ -37,7 +37,8 @@ void fault_list_finish(struct fault_list *list);
  */
 bool fault_list_empty(const struct fault_list *list);
 
-/** Adds a fault; on no memory the list only remembers that there was one.
+/** Adds a fault, unless it is in the list already; on no memory the list only remembers that there
+ * was one.
  * @param list    To add to.
  * @param file    Copied.
  * @param line    From 1; 0 is the file as a whole.

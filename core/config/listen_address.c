@@ -4,11 +4,14 @@
 #include "config/setting.h"
 
 #include <arpa/inet.h>
+#include <libgen.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define UNIX_PREFIX "unix:"
 #define LONGEST_HOST 80 /* of a number: an IPv6 address with the name of an interface */
@@ -201,6 +204,30 @@ bool listen_address_parse(const struct value *at, struct listen_address *address
     *address = (struct listen_address){.at = at};
     return value_type(at) == VALUE_GROUP ? parse_group(at, address, faults)
                                          : parse_text(at, address, faults);
+}
+
+/* A folder with the bit of groups gives its own to what is made in it. */
+static bool gets_group(const struct listen_address *address)
+{
+    char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
+    const struct sockaddr_un *local = (const struct sockaddr_un *)&address->address;
+    struct stat folder;
+    (void)snprintf(path, sizeof path, "%s", local->sun_path);
+    return stat(dirname(path), &folder) == 0 && (folder.st_mode & S_ISGID) != 0 &&
+           folder.st_gid == address->file.group;
+}
+
+void listen_address_check_group(const struct listen_address *address, struct fault_list *faults)
+{
+    const struct socket_file *file = &address->file;
+    const bool is_own = file->group == getegid() || group_member(file->group);
+    if (!file->has_group || geteuid() == 0 || is_own || gets_group(address))
+        return;
+    fault_at(faults, address->at,
+             "address `%s`: the host runs as user %u, group %u, who is not in the group of that "
+             "socket, so can't give it to it; name a group that this user is in, where a host that "
+             "has given up root is in `group` of this file alone",
+             listen_address_text(address), (unsigned)geteuid(), (unsigned)getegid());
 }
 
 bool listen_address_same_file(const struct listen_address *a, const struct listen_address *b)

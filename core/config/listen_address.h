@@ -32,6 +32,10 @@ const char *listen_address_text(const struct listen_address *address);
 /** Tells whether only this machine can reach it: a loopback address, or a Unix socket. */
 bool listen_address_is_local(const struct listen_address *address);
 
+/** Adds a fault if this process could not give its Unix socket the group that it shall have: it is
+ * in none such, and is not root. To be called as the user that the host is. */
+void listen_address_check_group(const struct listen_address *address, struct fault_list *faults);
+
 /** Tells whether the files of both shall have the same mode and group. */
 bool listen_address_same_file(const struct listen_address *a, const struct listen_address *b);
 

@@ -82,6 +82,24 @@ static void free_environment(char **environment)
     free((void *)environment);
 }
 
+static void check_groups(const struct address_list *list, struct fault_list *faults)
+{
+    for (size_t i = 0; i < list->count; i++)
+        listen_address_check_group(&list->addresses[i], faults);
+}
+
+/* For `toni check`, once it is the user that the host becomes; another one may be in other groups,
+ * and says nothing of it. A host finds it out by itself, unless its sockets come from elsewhere. */
+static void check_sockets(const struct config *config, struct fault_list *faults)
+{
+    const struct run_as *run_as = &config->run_as;
+    if (!run_as->at || run_as->user != geteuid() || run_as->group != getegid())
+        return;
+    check_groups(&config->websocket, faults);
+    check_groups(&config->http, faults);
+    check_groups(&config->admin, faults);
+}
+
 /* Nothing is mapped of what has a fault, and nothing at all for `toni check`. */
 static bool check(struct loading *loading, const char *config_path, bool is_to_run,
                   struct fault_list *faults)
@@ -92,6 +110,8 @@ static bool check(struct loading *loading, const char *config_path, bool is_to_r
                                loading->config->folder, faults);
     if (loading->config && is_to_run)
         config_run_as_check(&loading->config->run_as, faults);
+    if (loading->config && !is_to_run)
+        check_sockets(loading->config, faults);
     if (loading->config)
         (void)tls_sets_load(&loading->tls, loading->config, faults);
     if (loading->config)

@@ -10,7 +10,8 @@
  *                      "generation", "since", "library",
  *                      "clients": null of a service,
  *                      "guard": null if it was not asked as one, else how often it has answered:
- *                               { "let_in", "refused", "timeout", "busy", "withdrawn" } } ],
+ *                               { "let_in", "refused", "timeout", "busy", "withdrawn",
+ *                                 "revoked" } } ],
  *     "rooms": how many there are,
  *     "largest_rooms": [ { "namespace", "name", "members" } ], the largest first }
  *

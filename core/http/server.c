@@ -6,6 +6,7 @@
 #include "http/page.h"
 #include "http/path.h"
 #include "http/request.h"
+#include "instance/instance.h"
 #include "tls/set.h"
 
 #include <stdio.h>
@@ -18,6 +19,9 @@
 
 /* How late a deadline may be noticed. */
 #define LONGEST_SWEEP_MS 250
+
+/* What the page speaks with. */
+#define PAGE_GATEWAY "/rooms"
 
 static void sweep_kept(void *slots, uint64_t now_ms)
 {
@@ -191,6 +195,19 @@ static const char *reachable_host(const char *name)
     return strncmp(name, "[::]:", strlen("[::]:")) == 0 ? "[::1]" : NULL;
 }
 
+/* The page brings no token, so its gateway may let nobody in who comes with it. */
+static bool page_is_guarded(const struct http_server *server)
+{
+    struct slot *slot = slots_find_gateway(server->slots, toni_str_of(PAGE_GATEWAY));
+    if (!slot)
+        return false;
+    const struct instance *instance = slot_enter(slot);
+    const bool is_guarded =
+        instance && (instance->setup.guard_count > 0 || instance->descriptor->guard);
+    slot_exit(slot);
+    return is_guarded;
+}
+
 void http_server_report_page(const struct http_server *server)
 {
     if (!server->page || page_is_covered(server))
@@ -204,7 +221,11 @@ void http_server_report_page(const struct http_server *server)
             continue;
         (void)snprintf(url, sizeof url, "%s://%s%s/",
                        server->listeners[i].is_tls ? "https" : "http", host ? host : "", rest);
-        log_info("open the page in a browser", log_str("url", url));
+        log_info(page_is_guarded(server)
+                     ? "the page is there, but brings no token: the guards of its gateway may "
+                       "let nobody in who opens it"
+                     : "open the page in a browser",
+                 log_str("url", url));
         return;
     }
 }

@@ -11,9 +11,10 @@
 #define GUARD_ANSWERS(X)                                                                           \
     X(GUARD_LET_IN, "let_in")                                                                      \
     X(GUARD_SAID_NO, "refused")                                                                    \
-    X(GUARD_TIMED_OUT, "timeout")   /* guard_ms */                                                 \
-    X(GUARD_WAS_BUSY, "busy")       /* it could not wait, or be asked */                           \
-    X(GUARD_WAS_ENDED, "withdrawn") /* gateway or guard swapped or removed, or the host stops */
+    X(GUARD_TIMED_OUT, "timeout")    /* guard_ms */                                                \
+    X(GUARD_WAS_BUSY, "busy")        /* it could not wait, or be asked */                          \
+    X(GUARD_WAS_ENDED, "withdrawn")  /* gateway or guard swapped or removed, or the host stops */  \
+    X(GUARD_SAID_REVOKED, "revoked") /* it let in whose subject is revoked: the host does not */
 
 enum guard_answer {
 #define GUARD_ANSWER_NAME(name, label) name,

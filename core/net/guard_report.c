@@ -5,6 +5,7 @@
 #include "net/connection.h"
 #include "rooms/guard_notes.h"
 #include "rooms/identity.h"
+#include "rooms/shared.h"
 
 unsigned guard_report_status(const struct opening *opening, enum refusal refusal)
 {
@@ -45,15 +46,34 @@ static void say(const struct connection *connection, struct slot *guard, enum gu
                    log_brief("subject", subject.data, subject.size));
 }
 
+bool guard_report_is_revoked(const struct connection *connection)
+{
+    const struct guard_notes *notes = connection->opening->notes;
+    const struct identity_draft *said = notes ? notes->identity : NULL;
+    const struct space *space = connection->served.slot->space;
+    return said &&
+           revocations_cover(&space->connections->revocations, space->name,
+                             toni_str_make(said->subject, said->subject_size), said->issued_s);
+}
+
+/* Whose guard it was is noted behind this; see guard_notes_asked(). */
+static bool has_just_identified(const struct opening *opening)
+{
+    return opening->notes && opening->notes->identity && !opening->notes->identity->guard;
+}
+
 void guard_report(struct connection *connection, enum guard_answer answer, enum refusal refusal)
 {
     const struct opening *opening = connection->opening;
     struct slot *guard = opening->guards.asked;
     if (!guard || !opening->guards.has_answer)
         return;
+    if (answer == GUARD_LET_IN && has_just_identified(opening) &&
+        guard_report_is_revoked(connection))
+        answer = GUARD_SAID_REVOKED;
     counter_add_shared(&guard->figures.guard.answers[answer], 1);
     striped_histogram_add(&guard->figures.guard.times, clock_now_ns() - opening->asked_ns);
-    if (answer != GUARD_LET_IN)
+    if (answer != GUARD_LET_IN && answer != GUARD_SAID_REVOKED) /* see guard_report_over() */
         say(connection, guard, answer, refusal);
 }
 

@@ -13,6 +13,9 @@ struct connection;
  * @param refusal  REFUSAL_NONE if it lets the client pass. */
 void guard_report(struct connection *connection, enum guard_answer answer, enum refusal refusal);
 
+/** @return Whether guards have let in whose subject is revoked. */
+bool guard_report_is_revoked(const struct connection *connection);
+
 /** A guard has let it in, but what it said of the client is good no more.
  * @param why  Such as "the token is revoked". */
 void guard_report_over(const struct connection *connection, const char *why);

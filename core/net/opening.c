@@ -244,11 +244,7 @@ static const char *what_is_over(const struct connection *connection)
         return NULL;
     if (said->expires_s > 0 && said->expires_s <= clock_wall_ms() / MS_PER_S)
         return "the token has expired";
-    const struct space *space = connection->served.slot->space;
-    const toni_str subject = toni_str_make(said->subject, said->subject_size);
-    return revocations_cover(&space->connections->revocations, space->name, subject, said->issued_s)
-               ? "the token is revoked"
-               : NULL;
+    return guard_report_is_revoked(connection) ? "the token is revoked" : NULL;
 }
 
 static void let_in(struct connection *connection)

@@ -22,7 +22,8 @@
     X(END_BY_OUTBOX_MEMORY, "outbox_memory")   /* outbox_bytes_total */                            \
     X(END_BY_INBOUND_MEMORY, "inbound_memory") /* inbound_bytes */                                 \
     X(END_BY_MESSAGE_TIME, "message_timeout")  /* message_ms */                                    \
-    X(END_BY_TOKEN, "token")                   /* its token has ended: 4001 */
+    X(END_BY_TOKEN, "token")                   /* its token has ended: 4001 */                     \
+    X(END_BY_REVOCATION, "revoked")            /* its subject was revoked: 4001 */
 
 enum end_cause {
 #define END_CAUSE_NAME(name, label) name,

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <toni/identity.h>
 
 /* --- References, and the table */
 
@@ -394,6 +395,18 @@ int32_t client_close(toni_client *client, uint16_t code, toni_str reason)
     if (!begun)
         batch_unref(batch);
     return is_gone ? TONI_ERR_NOT_FOUND : TONI_OK;
+}
+
+bool client_revoke(toni_client *client)
+{
+    struct batch *batch = batch_create_close(TONI_CLOSE_TOKEN, toni_str_of("revoked"));
+    lock_take(&client->lock);
+    const bool begun = begin_closing(client, TONI_CLOSE_TOKEN, true, batch);
+    client->is_revoked |= begun;
+    lock_give(&client->lock);
+    if (!begun)
+        batch_unref(batch);
+    return begun;
 }
 
 void client_close_now(toni_client *client, uint16_t code, toni_str reason)

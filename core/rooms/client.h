@@ -40,6 +40,7 @@ struct toni_client {
     bool sends_close;       /* the server closes it; see `lock` */
     uint16_t close_code;    /* of the server's close; 0 if it was not the server's; see `lock` */
     atomic_uchar state;     /* enum client_state; changed under the lock, read without */
+    bool is_revoked;        /* the server closes it since its subject was revoked; see `lock` */
     atomic_uint refs;
     struct lock lock; /* guards the rooms, the state, the identity and the close */
     struct memberships memberships;
@@ -97,6 +98,10 @@ int32_t client_send(toni_client *client, const toni_message *message);
  * @param reason  Valid to send.
  * @return TONI_OK, TONI_ERR_NOT_FOUND (gone). */
 int32_t client_close(toni_client *client, uint16_t code, toni_str reason);
+
+/** Closes the client as client_close() does, with 4001 `revoked`.
+ * @return Whether nobody was closing it yet. */
+bool client_revoke(toni_client *client);
 
 /** See toni_get_client_rooms. */
 int32_t client_rooms(toni_client *client, toni_room_names **rooms);

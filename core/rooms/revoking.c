@@ -19,14 +19,6 @@ static bool is_of(toni_client *client, toni_str subject, int64_t issued_s)
     return is;
 }
 
-/* @return Whether it was open until now. */
-static bool close_one(toni_client *client)
-{
-    const bool was_open = client_is_open(client);
-    (void)client_close(client, TONI_CLOSE_TOKEN, toni_str_of("revoked"));
-    return was_open;
-}
-
 /* @param space  NULL: of all. @return How many were closed. */
 static uint64_t close_all(toni_connections *connections, const struct space *space,
                           toni_str subject, int64_t issued_s)
@@ -39,7 +31,7 @@ static uint64_t close_all(toni_connections *connections, const struct space *spa
         const size_t count = pages_take_clients(connections, space, &cursor, clients);
         for (size_t i = 0; i < count; i++) {
             if (is_of(clients[i], subject, issued_s))
-                closed += close_one(clients[i]);
+                closed += client_revoke(clients[i]);
             client_unref(clients[i]);
         }
     } while (cursor != 0);
@@ -108,7 +100,7 @@ void revoking_look(toni_client *client)
     const struct space *space = client->space;
     if (revocations_cover(&space->connections->revocations, space->name, client->identity->subject,
                           client->identity->issued_s))
-        (void)close_one(client);
+        (void)client_revoke(client);
 }
 
 void revoking_fill_table(toni_host *table)

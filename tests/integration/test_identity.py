@@ -305,6 +305,23 @@ class Revoked(Tokens):
         self.assertEqual(self.revoke("x" * 2000)[0], 2)
         self.assertEqual(self.revoke("")[0], 2)
         self.host.wait_log(msg="a subject is revoked", subject="ann of the north")
+        self.host.wait_log(
+            msg="a handshake is refused, though its guard lets it in",
+            reason="the token is revoked",
+            subject="ann of the north",
+            path="/id",
+        )
+        figures = metrics(self.host)
+        answers = [
+            figures['toni_guard_answers_total{guard="tokens",answer="%s"}' % answer]
+            for answer in ("let_in", "revoked", "refused")
+        ]
+        self.assertEqual(answers, [1, 1, 0])
+        ends = [
+            figures['toni_connections_closed_total{reason="%s"}' % reason]
+            for reason in ("revoked", "plugin", "token")
+        ]
+        self.assertEqual(ends, [1, 0, 0])
         self.host.stop()
 
     def test_the_table_is_bounded(self):

@@ -20,6 +20,7 @@ from toni_host import (
     HostTestCase,
     configuration,
     exchange,
+    gateway,
     main,
     service,
 )
@@ -235,6 +236,15 @@ class TestWhereItIs(unittest.TestCase):
         self.assertIn(b"<!doctype html>", request(host.http_address, "GET", "/").content)
         host.stop()
         self.assertEqual(len(host.log(msg=OPEN)), 1)
+
+    def test_where_guards_are_asked_nobody_is_sent_there(self):
+        tokens = service("tokens", "token_guard.so", None)
+        rooms = gateway("rooms", "rooms_gateway.so", "/rooms", guards=["tokens"])
+        host = self.start(configuration((tokens, rooms), http="127.0.0.1:0"))
+        line = host.wait_log(url="http://%s/" % host.http_address)
+        self.assertIn("brings no token", line["msg"])
+        host.stop()
+        self.assertEqual(host.log(msg=OPEN), [])
 
     def test_files_that_are_missing_are_no_reason_to_stop(self):
         with tempfile.TemporaryDirectory() as prefix:

@@ -306,7 +306,25 @@ class TestRefusals(PrivilegesTestCase):
 
     def test_the_group_of_a_unix_socket_must_be_its_own(self):
         path = "unix:%s/e.sock;mode=0660;group=" % self.folder
-        said = self.ends_with(1, self.text(user=USER, listen=path + "daemon"))
+        text = self.text(user=USER, listen=path + "daemon")
+        with open(self.conf, "w", encoding="utf-8") as out:
+            out.write(text)
+        checked = run_toni("check", "-c", self.conf)
+        self.assertEqual(checked.returncode, 2, checked.stderr)
+        self.assertRegex(checked.stderr, r"gateways\.conf:\d+: address `%sdaemon`: the host runs as "
+                         r"user %d, group %d, who is not in the group" % (
+                             path, RECORD.pw_uid, RECORD.pw_gid))
+        os.mkdir(self.folder + "/daemons")
+        os.chown(self.folder + "/daemons", RECORD.pw_uid, 1)
+        os.chmod(self.folder + "/daemons", 0o2755)
+        gets = self.text(user=USER, listen=path.replace("/e.sock", "/daemons/e.sock") + "daemon")
+        for good in (gets, self.text(user=USER, group="daemon", listen=path + "daemon")):
+            with open(self.conf, "w", encoding="utf-8") as out:
+                out.write(good)
+            checked = run_toni("check", "-c", self.conf)
+            self.assertEqual(checked.returncode, 0, checked.stderr)
+        self.start(gets).stop()
+        said = self.ends_with(1, text)
         self.assertIn("a Unix socket can't have that mode or group", said)
         self.assertIn("a host that has given up root is in `group` of gateways.conf alone", said)
         host = self.start(self.text(user=USER, group="daemon", listen=path + "daemon"))

@@ -973,6 +973,7 @@ START_TEST(faults_are_printed_one_to_a_line)
 
     fault_add(&faults, "b.conf", 2, "second");
     fault_add(&faults, "b.conf", 2, "third, as it was found later");
+    fault_add(&faults, "b.conf", 2, "second"); /* for another address */
     fault_add(&faults, "b.conf", 0, "first of %s", "b");
     fault_add(&faults, "a.conf", 12, "forged\na.conf:1: line");
     fault_list_sort(&faults);

@@ -789,7 +789,12 @@ START_TEST(another_token_is_handed_to_the_guard)
     host.result = TONI_ERR_UNAUTHORIZED;
     host.result_of = "refresh";
     ck_assert_ptr_nonnull(
-        strstr(toni_fake_client_call(&anna, "token", "{\"token\":\"t\"}"), "unauthorized"));
+        strstr(toni_fake_client_call(&anna, "token", "{\"token\":\"t\"}"),
+               "{\"kind\":\"unauthorized\",\"message\":\"the token is refused: it is malformed, "));
+    host.result = TONI_ERR_FORBIDDEN;
+    ck_assert_ptr_nonnull(
+        strstr(toni_fake_client_call(&anna, "token", "{\"token\":\"t\"}"),
+               "{\"kind\":\"forbidden\",\"message\":\"the token is refused: it is another "));
     host.result = TONI_OK;
 }
 END_TEST
