@@ -341,10 +341,15 @@ static void open_relay(struct tls_relay *relay)
 static void fail(struct tls_relay *relay, enum tls_failure why)
 {
     counter_add(&relay->front->figures->failed[why], 1);
-    if (why == TLS_FAILED_LOST)
+    if (why == TLS_FAILED_LOST) {
         tls_relay_drop(relay);
-    else
-        begin_ending(relay); /* so that it reads why */
+        return;
+    }
+    if (!is_full(relay)) { /* it costs more than all else of one that lingers */
+        tls_session_destroy(relay->session);
+        relay->session = NULL;
+    }
+    begin_ending(relay); /* so that it reads why */
 }
 
 static void refuse_plain(struct tls_relay *relay)

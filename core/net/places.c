@@ -226,12 +226,10 @@ void places_make_room(struct places *places, uint64_t open)
         report(places, &key);
 }
 
-int places_take(struct places *places, struct place *place, int fd,
-                const struct sockaddr_storage *peer)
+/* Under the lock. */
+static int take(struct places *places, struct place *place, int fd, const struct address_key *key)
 {
-    pthread_mutex_lock(&places->mutex);
-    const struct address_key key = address_key_of(peer, places->unix_peers++);
-    struct places_address *address = get_address(places, &key);
+    struct places_address *address = get_address(places, key);
     int result = address ? reserve_levels(places, address->places + 1) : -1;
     if (result == 0) {
         *place = (struct place){.address = address, .fd = fd, .is_heard = true};
@@ -242,6 +240,23 @@ int places_take(struct places *places, struct place *place, int fd,
     } else if (address) {
         release_address(places, address);
     }
+    return result;
+}
+
+int places_take(struct places *places, struct place *place, int fd,
+                const struct sockaddr_storage *peer)
+{
+    pthread_mutex_lock(&places->mutex);
+    const struct address_key key = address_key_of(peer, places->unix_peers++);
+    const int result = take(places, place, fd, &key);
+    pthread_mutex_unlock(&places->mutex);
+    return result;
+}
+
+int places_take_like(struct places *places, struct place *place, int fd, const struct place *other)
+{
+    pthread_mutex_lock(&places->mutex);
+    const int result = take(places, place, fd, &other->address->key);
     pthread_mutex_unlock(&places->mutex);
     return result;
 }
@@ -274,10 +289,11 @@ void places_serve(struct places *places, struct place *place)
     pthread_mutex_unlock(&places->mutex);
 }
 
-void places_give_back(struct places *places, struct place *place)
+bool places_give_back(struct places *places, struct place *place)
 {
     pthread_mutex_lock(&places->mutex);
     struct places_address *address = place->address;
+    const bool was_ended = address && place->is_ended;
     if (address) {
         end_waiting(places, place);
         places->ending -= place->is_ended;
@@ -286,6 +302,7 @@ void places_give_back(struct places *places, struct place *place)
         release_address(places, address);
     }
     pthread_mutex_unlock(&places->mutex);
+    return was_ended;
 }
 
 size_t places_count_addresses(struct places *places)

@@ -1,9 +1,10 @@
-/* The places of a listener: how many sockets it may have, and who loses his when there is none
- * left. That is the address with the most sockets that the host *waits for*, and of these the one
- * that it has waited for longest: a socket that has not finished its handshake, or over which HTTP
- * neither has been asked for something nor is read. (One that has sent what nobody has read yet
- * waits for the host, so it is passed over.) So strangers who say nothing can't keep others out,
- * and who has many sockets pays first. One that is served is never chosen.
+/* The places of a listener, or of the TLS handshakes under way: how many sockets may be there, and
+ * who loses his when there is none left. That is the address with the most sockets that the host
+ * *waits for*, and of these the one that it has waited for longest: a socket that has not finished
+ * its handshake, or over which HTTP neither has been asked for something nor is read. (One that has
+ * sent what nobody has read yet waits for the host, so it is passed over.) So strangers who say
+ * nothing can't keep others out, and who has many sockets pays first. One that is served is never
+ * chosen.
  *
  * Each step takes the same time, however many sockets and addresses there are. All functions may be
  * called from any thread. Not about accepting; listener.h is. */
@@ -103,6 +104,10 @@ void places_make_room(struct places *places, uint64_t open);
 int places_take(struct places *places, struct place *place, int fd,
                 const struct sockaddr_storage *peer);
 
+/** As places_take, of a socket that has a place elsewhere: it is of the same address here.
+ * @param other  That place, which the caller's thread has. */
+int places_take_like(struct places *places, struct place *place, int fd, const struct place *other);
+
 /** The thread has the socket, and notices if it is shut down. One that was to go meanwhile is now.
  */
 void places_arrive(struct places *places, struct place *place);
@@ -116,8 +121,9 @@ void places_wait(struct places *places, struct place *place, bool is_heard);
 /** The client is served: the socket is not ended to make room. */
 void places_serve(struct places *places, struct place *place);
 
-/** The socket is about to be closed. Does nothing if it has no place (any more). */
-void places_give_back(struct places *places, struct place *place);
+/** The socket is about to be closed, or needs it no longer. Does nothing if it has no place (any
+ * more). @return Whether it was ended to make room. */
+bool places_give_back(struct places *places, struct place *place);
 
 /** @return How many addresses have a place. */
 size_t places_count_addresses(struct places *places);

@@ -60,19 +60,28 @@ void secure_queue_remove(struct secure *secure)
 /* --- Handshakes */
 
 struct secure *secure_create(struct secure_worker *worker, struct tls_port *port, int fd,
-                             void *stream)
+                             const struct place *client, void *stream)
 {
     struct secure *secure = malloc(sizeof *secure);
     if (secure)
-        *secure = (struct secure){.worker = worker, .port = port, .fd = fd, .stream = stream};
+        *secure = (struct secure){
+            .worker = worker, .port = port, .fd = fd, .client = client, .stream = stream};
     return secure;
 }
 
-static void leave_handshake(struct secure *secure, enum secure_state state)
+/* @return Whether it was ended for another. */
+static bool leave_handshake(struct secure *secure, enum secure_state state)
 {
-    if (secure->state == SECURE_SHAKING)
-        atomic_fetch_sub_explicit(&secure->worker->totals->handshakes, 1, memory_order_relaxed);
+    struct secure_totals *totals = secure->worker->totals;
+    bool was_ended = false;
+    if (secure->state == SECURE_SHAKING) {
+        atomic_fetch_sub_explicit(&totals->handshakes, 1, memory_order_relaxed);
+        was_ended = places_give_back(&totals->places, secure->place);
+        free(secure->place);
+        secure->place = NULL;
+    }
     secure->state = (uint8_t)state;
+    return was_ended;
 }
 
 static enum secure_step fail(struct secure *secure, enum tls_failure why)
@@ -82,7 +91,8 @@ static enum secure_step fail(struct secure *secure, enum tls_failure why)
         TLS_FAILURES(FAILURE_LABEL)
 #undef FAILURE_LABEL
     };
-    leave_handshake(secure, SECURE_FAILED);
+    if (leave_handshake(secure, SECURE_FAILED))
+        why = TLS_FAILED_BUSY;
     counter_add(&secure->worker->figures.failed[why], 1);
     log_limited(LOG_LEVEL_DEBUG, "a TLS handshake failed", log_str("reason", labels[why]));
     return SECURE_STEP_FAILED;
@@ -100,17 +110,43 @@ void secure_destroy(struct secure *secure)
     free(secure);
 }
 
-/* Before anything that costs something. @return Whether there may be one more. */
-static bool enter_handshake(struct secure *secure)
+/* @return 0, or -1 on no memory. */
+static int take_place(struct secure *secure)
+{
+    struct places *places = &secure->worker->totals->places;
+    struct place *place = malloc(sizeof *place);
+    if (!place || places_take_like(places, place, secure->fd, secure->client)) {
+        free(place);
+        return -1;
+    }
+    places_arrive(places, place);
+    secure->place = place;
+    return 0;
+}
+
+static enum secure_step refuse_newcomer(struct secure *secure, uint64_t others)
+{
+    places_make_room(&secure->worker->totals->places, others);
+    log_limited(LOG_LEVEL_WARN,
+                "a client is refused before its TLS handshake: as many as tls_handshakes are "
+                "under way, and none of them has had its time to speak");
+    return fail(secure, TLS_FAILED_BUSY);
+}
+
+/* Before anything that costs something. If there are too many now, the address with the most of
+ * them loses its oldest. */
+static enum secure_step enter_handshake(struct secure *secure)
 {
     struct secure_totals *totals = secure->worker->totals;
-    if (atomic_fetch_add_explicit(&totals->handshakes, 1, memory_order_relaxed) <
-        totals->handshakes_max) {
-        secure->state = SECURE_SHAKING;
-        return true;
+    const uint64_t others = atomic_fetch_add_explicit(&totals->handshakes, 1, memory_order_relaxed);
+    const bool has_room = places_have_room(&totals->places, others);
+    if (!has_room || take_place(secure)) {
+        atomic_fetch_sub_explicit(&totals->handshakes, 1, memory_order_relaxed);
+        return has_room ? fail(secure, TLS_FAILED_MEMORY) : refuse_newcomer(secure, others);
     }
-    atomic_fetch_sub_explicit(&totals->handshakes, 1, memory_order_relaxed);
-    return false;
+    secure->state = SECURE_SHAKING;
+    places_make_room(&totals->places, others + 1);
+    return SECURE_STEP_DONE;
 }
 
 static bool make_session(struct secure *secure)
@@ -138,12 +174,8 @@ static enum secure_step begin(struct secure *secure)
     }
     if (first != HANDSHAKE_RECORD)
         return fail(secure, TLS_FAILED_PLAIN);
-    if (!enter_handshake(secure)) {
-        log_limited(LOG_LEVEL_WARN,
-                    "a client is refused before its TLS handshake: as many as tls_handshakes are "
-                    "under way");
-        return fail(secure, TLS_FAILED_BUSY);
-    }
+    if (enter_handshake(secure) != SECURE_STEP_DONE)
+        return SECURE_STEP_FAILED;
     return make_session(secure) ? SECURE_STEP_DONE : fail(secure, TLS_FAILED_MEMORY);
 }
 
@@ -164,7 +196,7 @@ enum secure_step secure_shake(struct secure *secure)
     case TLS_DONE:
         break;
     }
-    leave_handshake(secure, SECURE_OPEN);
+    (void)leave_handshake(secure, SECURE_OPEN);
     counter_add(&figures->done, 1);
     if (tls_session_is_resumed(secure->session))
         counter_add(&figures->resumed, 1);

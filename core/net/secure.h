@@ -3,6 +3,7 @@
 #ifndef NET_SECURE_H
 #define NET_SECURE_H
 
+#include "net/places.h"
 #include "tls/context.h"
 #include "tls/session.h"
 
@@ -14,7 +15,7 @@
 /* What all workers share. */
 struct secure_totals {
     atomic_uint_fast64_t handshakes; /* under way */
-    uint64_t handshakes_max;         /* limits.tls_handshakes */
+    struct places places;            /* theirs: limits.tls_handshakes */
     _Atomic size_t kept;             /* ciphertext that sockets have not taken */
     size_t kept_max;                 /* limits.tls_unsent_bytes */
 };
@@ -44,6 +45,8 @@ struct secure {
     struct tls_port *port;
     struct tls_session *session; /* from the first byte on */
     void *stream;                /* whose it is */
+    const struct place *client;  /* among its listener's; until its handshake has begun */
+    struct place *place;         /* among handshakes, while its own is under way */
     struct secure_queue *queue;  /* that it is in, or NULL */
     struct secure *next, **link;
     int fd;
@@ -64,9 +67,11 @@ void secure_queue_add(struct secure_queue *queue, struct secure *secure);
 /** Takes it out of whatever it is in; fine if it is in none. */
 void secure_queue_remove(struct secure *secure);
 
-/** @param port  Outlives it. @return NULL on no memory. */
+/** @param port   Outlives it.
+ * @param client  The place of the socket; borrowed until its handshake has begun.
+ * @return NULL on no memory. */
 struct secure *secure_create(struct secure_worker *worker, struct tls_port *port, int fd,
-                             void *stream);
+                             const struct place *client, void *stream);
 
 /** The socket may be closed afterwards, not before. */
 void secure_destroy(struct secure *secure);

@@ -34,7 +34,6 @@ struct server *server_create(toni_connections *connections, struct slots *slots,
     server->slots = slots;
     server->limits = *limits;
     server->drained = drained;
-    server->secure.handshakes_max = limits->tls_handshakes;
     server->secure.kept_max = limits->tls_unsent_bytes;
     if (clock_condition_init(&server->one_ended))
         goto fail_condition;
@@ -44,6 +43,8 @@ struct server *server_create(toni_connections *connections, struct slots *slots,
     if (places_init(&server->places, "listen.websocket",
                     limits->connections + SERVER_HANDSHAKES_MAX, limits->connections_per_address))
         goto fail_places;
+    if (places_init(&server->secure.places, "tls_handshakes", limits->tls_handshakes, 0))
+        goto fail_handshakes;
     server->guard_tickets = guard_tickets_create(limits->guards_waiting);
     server->workers = calloc(connections->lane_count, sizeof *server->workers);
     if (!server->guard_tickets || !server->workers)
@@ -62,6 +63,8 @@ fail_worker:
 fail_workers:
     free(server->workers);
     guard_tickets_destroy(server->guard_tickets);
+    places_finish(&server->secure.places);
+fail_handshakes:
     places_finish(&server->places);
 fail_places:
     admission_finish(&server->admission);
@@ -321,6 +324,7 @@ void server_destroy(struct server *server)
     free(server->ports);
     free(server->listeners);
     guard_tickets_destroy(server->guard_tickets);
+    places_finish(&server->secure.places);
     places_finish(&server->places);
     admission_finish(&server->admission);
     pthread_mutex_destroy(&server->end_lock);

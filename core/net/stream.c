@@ -252,10 +252,11 @@ void streams_finish(struct streams *streams)
     secure_worker_finish(&streams->worker);
 }
 
-int stream_secure(struct stream *stream, struct streams *streams, struct tls_port *port)
+int stream_secure(struct stream *stream, struct streams *streams, struct tls_port *port,
+                  const struct place *client)
 {
     stream->all = streams;
-    stream->secure = secure_create(&streams->worker, port, stream->fd, stream);
+    stream->secure = secure_create(&streams->worker, port, stream->fd, client, stream);
     return stream->secure ? 0 : -1;
 }
 

@@ -129,6 +129,14 @@ bool tls_session_is_full(const struct tls_session *session)
 
 /* --- What OpenSSL reads and writes through */
 
+/* After its hello a client of TLS 1.2 sends no other. One of 1.3 may be asked for a second, and
+ * sends in plain nothing else. */
+static bool may_be_hello(const struct tls_session *session)
+{
+    return !SSL_is_init_finished(session->ssl) &&
+           (!session->hello.is_whole || SSL_version(session->ssl) == TLS1_3_VERSION);
+}
+
 static int bio_write(BIO *bio, const char *bytes, size_t size, size_t *written)
 {
     struct tls_session *session = BIO_get_data(bio);
@@ -157,6 +165,11 @@ static int bio_read(BIO *bio, char *to, size_t size, size_t *taken)
         session->is_drained = true;
         session->may_hold_more = got == (ssize_t)size && ++session->reads < READS_MAX;
         if (got > 0) {
+            session->is_refused =
+                may_be_hello(session) &&
+                !tls_hello_look(&session->hello, (const uint8_t *)to, (size_t)got);
+            if (session->is_refused)
+                return 0;
             *taken = (size_t)got;
             return 1;
         }
@@ -256,13 +269,26 @@ static void begin_reading(struct tls_session *session)
     tls_reason_clear();
 }
 
+/* OpenSSL has not seen the hello, so it says nothing. */
+static void say_refused(struct tls_session *session)
+{
+    static const uint8_t illegal_parameter[] = {21, 3, 3, 0, 2, 2, 47};
+    struct tls_output *output = session->output;
+    if (OUTPUT_SIZE - output->size < sizeof illegal_parameter)
+        return;
+    memcpy(output->bytes + output->size, illegal_parameter, sizeof illegal_parameter);
+    output->size += sizeof illegal_parameter;
+}
+
 enum tls_progress tls_session_shake(struct tls_session *session, enum tls_failure *why)
 {
     begin_reading(session);
     const int result = SSL_do_handshake(session->ssl);
     const int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(session->ssl, result);
-    *why = tls_failure_of(session->is_at_end);
+    *why = session->is_refused ? TLS_FAILED_PROTOCOL : tls_failure_of(session->is_at_end);
     tls_reason_clear();
+    if (session->is_refused)
+        say_refused(session);
     const int failed = send_out(session);
     if (error == SSL_ERROR_NONE && !failed)
         return TLS_DONE;

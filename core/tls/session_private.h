@@ -2,6 +2,7 @@
 #ifndef TLS_SESSION_PRIVATE_H
 #define TLS_SESSION_PRIVATE_H
 
+#include "tls/hello.h"
 #include "tls/session.h"
 
 struct ssl_st;
@@ -14,6 +15,8 @@ struct tls_session {
     size_t kept_size;
     size_t kept_sent; /* of it */
     int fd;
+    struct tls_hello hello;
+    bool is_refused;    /* a hello that claims too much */
     uint8_t reads;      /* of the socket, in this call */
     bool is_drained;    /* OpenSSL may not read the socket any more for now */
     bool may_hold_more; /* the socket: its last read was filled */

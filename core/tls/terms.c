@@ -22,6 +22,10 @@ static const char *const groups[] = {"X25519MLKEM768:X25519:P-256:P-384", "X2551
 /* As long as the keys of tickets last. */
 #define SESSION_S (2L * TICKET_KEY_S)
 
+/* Of a client's certificates: four of 2 KiB, and as many again. OpenSSL makes room for what a
+ * client claims. */
+#define CLIENT_CHAIN_MAX 32768L
+
 /* HTTP/1.1 is all that is spoken. */
 static int on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *size,
                         const unsigned char *offered, unsigned offered_size, void *data)
@@ -134,6 +138,7 @@ static bool set_terms(SSL_CTX *context, const struct tls_settings *settings,
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     /* One system call takes as many records as OpenSSL's buffer holds. */
     SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_max_cert_list(context, CLIENT_CHAIN_MAX);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets are all */
     SSL_CTX_set_timeout(context, SESSION_S);
     SSL_CTX_set_num_tickets(context, 1); /* a client of WebSocket opens one connection */

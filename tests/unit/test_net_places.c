@@ -319,6 +319,35 @@ START_TEST(test_who_is_served_keeps_his_place)
 }
 END_TEST
 
+/* As a TLS handshake is of the address that its socket has among the listener's. */
+START_TEST(test_a_place_like_another_is_of_its_address)
+{
+    struct places sockets, handshakes;
+    struct place socket[3], handshake[3];
+    const struct sockaddr_storage one = ipv6("2001:db8::1"), two = ipv6("2001:db8::ffff:2"),
+                                  honest = ipv6("2001:db8:0:1::1");
+    const struct sockaddr_storage *const peers[] = {&honest, &one, &two};
+    ck_assert_int_eq(places_init(&sockets, "test", 3, 0), 0);
+    ck_assert_int_eq(places_init(&handshakes, "tls", 2, 0), 0);
+    for (size_t i = 0; i < 3; i++) {
+        take(&sockets, &socket[i], peers[i]);
+        ck_assert_int_eq(places_take_like(&handshakes, &handshake[i], NO_FD, &socket[i]), 0);
+        places_arrive(&handshakes, &handshake[i]);
+        now_ms += PLACES_GRACE_MS;
+    }
+    ck_assert_uint_eq(places_count_addresses(&handshakes), 2);
+    places_make_room(&handshakes, 3);
+    ck_assert(places_give_back(&handshakes, &handshake[1]));
+    ck_assert(!places_give_back(&handshakes, &handshake[1]));
+    ck_assert(!places_give_back(&handshakes, &handshake[0]));
+    ck_assert(!places_give_back(&handshakes, &handshake[2]));
+    for (size_t i = 0; i < 3; i++)
+        ck_assert(!places_give_back(&sockets, &socket[i]));
+    places_finish(&handshakes);
+    places_finish(&sockets);
+}
+END_TEST
+
 /* --- Threads */
 
 static void *come_and_go(void *data)
@@ -365,6 +394,7 @@ int main(void)
     tcase_add_test(tcase, test_unix_peers_are_judged_singly);
     tcase_add_test(tcase, test_an_address_keeps_to_its_own_limit);
     tcase_add_test(tcase, test_who_is_served_keeps_his_place);
+    tcase_add_test(tcase, test_a_place_like_another_is_of_its_address);
     tcase_add_test(tcase, test_threads_leave_nothing);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
