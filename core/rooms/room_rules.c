@@ -1,6 +1,7 @@
 /* Rules for rooms; see room_rules.h. What is asked for each join and message allocates nothing. */
 #include "rooms/room_rules.h"
 
+#include "base/log_limit.h"
 #include "rooms/rules.h"
 
 #include <stdlib.h>
@@ -22,44 +23,74 @@ static bool text_fits(toni_str text, toni_str room)
     return toni_str_equal(text, room);
 }
 
-static bool claims_fit(const struct identity *identity, toni_str name, toni_str room)
+/* @return Whether it was not yet. It is read first, so that messages on several cores write
+ * nothing. */
+static bool settle(struct room_pattern *pattern)
+{
+    return !atomic_load_explicit(&pattern->is_settled, memory_order_relaxed) &&
+           !atomic_exchange_explicit(&pattern->is_settled, true, memory_order_relaxed);
+}
+
+static bool claims_fit(const struct identity *identity, struct room_pattern *pattern, toni_str room)
 {
     const size_t count = identity ? identity->claim_count : 0;
     for (size_t i = 0; i < count; i++) {
         const struct request_field *claim = &identity->claims[i];
-        if (toni_str_equal(claim->name, name) && text_fits(claim->value, room))
+        if (!toni_str_equal(claim->name, pattern->text))
+            continue;
+        (void)settle(pattern);
+        if (text_fits(claim->value, room))
             return true;
     }
     return false;
+}
+
+/* Which claims guards leave, only they know: a name that none of them does looks like a client
+ * without any. So it is said once of each, when nobody has come with such a claim until then. */
+static void tell_of_claims(const struct room_patterns *patterns)
+{
+    for (size_t i = 0; i < patterns->count; i++) {
+        struct room_pattern *pattern = &patterns->patterns[i];
+        if (pattern->kind == PATTERN_CLAIMS && settle(pattern)) {
+            log_limited(LOG_LEVEL_INFO,
+                        "a rule for rooms refuses, and no client has had the claim yet that it "
+                        "names: if that is to be there, look whether a guard of that gateway "
+                        "leaves it, as `claims` of jwt_guard.so lists",
+                        log_brief("claim", pattern->text.data, pattern->text.size));
+        }
+    }
 }
 
 static bool patterns_fit(const struct room_patterns *patterns, const struct identity *identity,
                          toni_str room)
 {
     for (size_t i = 0; i < patterns->count; i++) {
-        const struct room_pattern *pattern = &patterns->patterns[i];
+        struct room_pattern *pattern = &patterns->patterns[i];
         if ((pattern->kind == PATTERN_EXACT && toni_str_equal(pattern->text, room)) ||
             (pattern->kind == PATTERN_PREFIX && begins_with(room, pattern->text)) ||
-            (pattern->kind == PATTERN_CLAIMS && claims_fit(identity, pattern->text, room)))
+            (pattern->kind == PATTERN_CLAIMS && claims_fit(identity, pattern, room)))
             return true;
     }
+    tell_of_claims(patterns);
     return false;
 }
 
 const char *room_pattern_parse(toni_str text, struct room_pattern *pattern)
 {
-    *pattern = (struct room_pattern){PATTERN_EXACT, text};
+    *pattern = (struct room_pattern){.kind = PATTERN_EXACT, .text = text};
     if (begins_with(text, toni_str_of(PATTERN_CLAIM))) {
         const size_t skipped = strlen(PATTERN_CLAIM);
-        *pattern = (struct room_pattern){PATTERN_CLAIMS,
-                                         toni_str_make(text.data + skipped, text.size - skipped)};
+        *pattern =
+            (struct room_pattern){.kind = PATTERN_CLAIMS,
+                                  .text = toni_str_make(text.data + skipped, text.size - skipped)};
         return room_name_valid(pattern->text) ? NULL : "names no claim behind `claim:`";
     }
     const char *star = text.size > 0 ? memchr(text.data, '*', text.size) : NULL;
     if (star && star != text.data + text.size - 1)
         return "has a `*` that is not at its end";
     if (star)
-        *pattern = (struct room_pattern){PATTERN_PREFIX, toni_str_make(text.data, text.size - 1)};
+        *pattern = (struct room_pattern){.kind = PATTERN_PREFIX,
+                                         .text = toni_str_make(text.data, text.size - 1)};
     if (star && text.size == 1)
         return NULL;
     return room_name_valid(pattern->text) ? NULL : "is no name of a room";
@@ -76,7 +107,8 @@ int room_patterns_copy(struct room_patterns *to, const struct room_pattern *patt
         return -1;
     char *text = (char *)(copies + count);
     for (size_t i = 0; i < count; i++)
-        copies[i] = (struct room_pattern){patterns[i].kind, str_copy(&text, patterns[i].text)};
+        copies[i] = (struct room_pattern){.kind = patterns[i].kind,
+                                          .text = str_copy(&text, patterns[i].text)};
     free(to->patterns);
     *to = (struct room_patterns){count, copies};
     return 0;

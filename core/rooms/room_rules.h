@@ -2,8 +2,8 @@
  * what gateways.conf says as `rooms`. Not about what else refuses a room; rooms/rules.h and the
  * limits are.
  *
- * A set of rules never changes, and is counted by references: clients, slots and configurations
- * have it. */
+ * A set of rules never changes, but for what the log has been told, and is counted by references:
+ * clients, slots and configurations have it. */
 #ifndef ROOMS_ROOM_RULES_H
 #define ROOMS_ROOM_RULES_H
 
@@ -27,6 +27,8 @@ enum room_pattern_kind {
 struct room_pattern {
     enum room_pattern_kind kind;
     toni_str text; /* without the `*`, or the name of the claim */
+    /* Of PATTERN_CLAIMS: somebody had such a claim, or the log says already that nobody had. */
+    atomic_bool is_settled;
 };
 
 struct room_patterns {

@@ -633,6 +633,17 @@ class Rules(Tokens):
             self.assertTrue(client.read().endswith(" joined"))
         return answer != self.FORBIDDEN
 
+    def test_a_claim_that_nobody_has_is_named_once(self):
+        said = "a rule for rooms refuses, and no client has had the claim yet"
+        self.start(guard(), self.rooms(join=["claim:rooms", "claim:romms"]))
+        ann = self.greeted(token("ann", 0, 0, "rooms=vip"))
+        for room in "vip", "other", "more":
+            self.assertEqual(self.joins(ann, room), room == "vip")
+        ann.close()
+        self.host.stop()
+        told = [line["claim"] for line in self.host.log() if line["msg"].startswith(said)]
+        self.assertEqual(told, ["romms"])
+
     def test_join_says_which_rooms(self):
         self.start(guard(), self.rooms(join=["public-*", "claim:rooms"]))
         ann = self.greeted(token("ann", 0, 0, "rooms=vip", "rooms=game-*"))
