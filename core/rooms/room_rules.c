@@ -45,19 +45,24 @@ static bool claims_fit(const struct identity *identity, struct room_pattern *pat
     return false;
 }
 
+static void tell_of_claim(toni_str name)
+{
+    log_limited(
+        LOG_LEVEL_INFO,
+        "a rule for rooms refuses, and no client has had the claim yet that it names: if that "
+        "is to be there, look whether a guard of that gateway leaves it, as `claims` of "
+        "jwt_guard.so lists",
+        log_brief("claim", name.data, name.size));
+}
+
 /* Which claims guards leave, only they know: a name that none of them does looks like a client
  * without any. So it is said once of each, when nobody has come with such a claim until then. */
 static void tell_of_claims(const struct room_patterns *patterns)
 {
     for (size_t i = 0; i < patterns->count; i++) {
         struct room_pattern *pattern = &patterns->patterns[i];
-        if (pattern->kind == PATTERN_CLAIMS && settle(pattern)) {
-            log_limited(LOG_LEVEL_INFO,
-                        "a rule for rooms refuses, and no client has had the claim yet that it "
-                        "names: if that is to be there, look whether a guard of that gateway "
-                        "leaves it, as `claims` of jwt_guard.so lists",
-                        log_brief("claim", pattern->text.data, pattern->text.size));
-        }
+        if (pattern->kind == PATTERN_CLAIMS && settle(pattern))
+            tell_of_claim(pattern->text);
     }
 }
 
