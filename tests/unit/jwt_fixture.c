@@ -27,7 +27,9 @@ char *jwt_pem(EVP_PKEY *key)
     BIO *bio = BIO_new(BIO_s_mem());
     ck_assert_int_eq(PEM_write_bio_PUBKEY(bio, key), 1);
     const long size = BIO_get_mem_data(bio, &bytes);
-    char *text = strndup(bytes, (size_t)size);
+    char *text = calloc(1, (size_t)size + 1); /* what BIO has does not end with a NUL */
+    ck_assert_ptr_nonnull(text);
+    memcpy(text, bytes, (size_t)size);
     BIO_free(bio);
     return text;
 }
