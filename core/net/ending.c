@@ -82,7 +82,7 @@ static void end_client(struct connection *connection)
     toni_client *client = connection->served.client;
     if (!client)
         return;
-    note_cause(connection, client->is_revoked ? END_BY_REVOCATION : END_BY_PLUGIN, 0);
+    note_cause(connection, client_was_revoked(client) ? END_BY_REVOCATION : END_BY_PLUGIN, 0);
     connection->served.client = NULL;
     drain_forget(&worker->drain, &connection->drain);
     counter_add(&worker->figures.ended[connection->end_cause], 1);

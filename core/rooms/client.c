@@ -402,11 +402,20 @@ bool client_revoke(toni_client *client)
     struct batch *batch = batch_create_close(TONI_CLOSE_TOKEN, toni_str_of("revoked"));
     lock_take(&client->lock);
     const bool begun = begin_closing(client, TONI_CLOSE_TOKEN, true, batch);
-    client->is_revoked |= begun;
+    if (begun)
+        client->is_revoked = true;
     lock_give(&client->lock);
     if (!begun)
         batch_unref(batch);
     return begun;
+}
+
+bool client_was_revoked(toni_client *client)
+{
+    lock_take(&client->lock);
+    const bool was_revoked = client->is_revoked;
+    lock_give(&client->lock);
+    return was_revoked;
 }
 
 void client_close_now(toni_client *client, uint16_t code, toni_str reason)

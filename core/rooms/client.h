@@ -103,6 +103,9 @@ int32_t client_close(toni_client *client, uint16_t code, toni_str reason);
  * @return Whether nobody was closing it yet. */
 bool client_revoke(toni_client *client);
 
+/** @return Whether client_revoke() was what closed it. */
+bool client_was_revoked(toni_client *client);
+
 /** See toni_get_client_rooms. */
 int32_t client_rooms(toni_client *client, toni_room_names **rooms);
 
