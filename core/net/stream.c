@@ -318,10 +318,19 @@ static void on_closed(uv_handle_t *handle)
     owner_of(stream)->closed(stream);
 }
 
+/* Who has said that nothing follows is told the same (RFC 8446, section 6.1); who has not is not,
+ * so that it can tell that something is missing. */
+OFF_THE_WAY static void secure_close(struct secure *secure)
+{
+    if (secure->session && tls_session_has_ended(secure->session))
+        tls_session_end(secure->session);
+    secure_destroy(secure);
+}
+
 void stream_close(struct stream *stream)
 {
     if (stream->secure)
-        secure_destroy(stream->secure);
+        secure_close(stream->secure);
     stream->secure = NULL;
     uv_close((uv_handle_t *)&stream->poll, on_closed);
     close(stream->fd);

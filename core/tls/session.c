@@ -398,6 +398,11 @@ void tls_session_end(struct tls_session *session)
     (void)send_out(session);
 }
 
+bool tls_session_has_ended(const struct tls_session *session)
+{
+    return session->end == TLS_ENDED;
+}
+
 bool tls_session_is_truncated(const struct tls_session *session)
 {
     return session->is_truncated;

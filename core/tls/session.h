@@ -85,6 +85,9 @@ int tls_session_flush(struct tls_session *session);
 /** Says that nothing follows: close_notify, behind what was written. */
 void tls_session_end(struct tls_session *session);
 
+/** @return Whether the client's close_notify has come, and all before it was read. */
+bool tls_session_has_ended(const struct tls_session *session);
+
 /** @return Whether it has ended without close_notify. */
 bool tls_session_is_truncated(const struct tls_session *session);
 

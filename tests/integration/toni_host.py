@@ -128,7 +128,14 @@ def own_material():
 
 
 class TlsSocket(ssl.SSLSocket):
-    """Whoever writes to one that has ended hears of it as on a plain socket."""
+    """Whoever writes to one that has ended, or reads from one after that, hears of it as on a plain socket."""
+
+    def recv(self, size=1024, flags=0):
+        # Python 3.13 says here once more what a write was told before.
+        try:
+            return super().recv(size, flags)
+        except BrokenPipeError as ended:
+            raise ConnectionResetError(str(ended)) from None
 
     def send(self, data, flags=0):
         try:
