@@ -159,7 +159,7 @@ START_TEST(json_says_all)
         "{s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:{s:s, s:s}, s:i, s:[{s:s, s:s, s:s, s:s, s:s, "
         "s:s, "
         "s:i, s:s, s:s, s:i, s:n},"
-        "{s:s, s:s, s:s, s:s, s:n, s:n, s:i, s:s, s:s, s:n, s:{s:i, s:i, s:i, s:i, s:i}},"
+        "{s:s, s:s, s:s, s:s, s:n, s:n, s:i, s:s, s:s, s:n, s:{s:i, s:i, s:i, s:i, s:i, s:i}},"
         "{s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:s, s:s, s:i, s:n}], s:i, s:[{s:s, s:s, s:i}, "
         "{s:s, s:s, s:i}]}",
         "version", "0.1.0", "pid", 4711, "state", "serving", "since", "2025-11-27T11:33:21.175Z",
@@ -171,11 +171,11 @@ START_TEST(json_says_all)
         "guard", "name", "a_longer_name", "kind", "service", "module", "m", "namespace", "", "path",
         "version", "generation", 1, "since", "1970-01-01T00:00:00.000Z", "library",
         "/opt/caf\xc3\xa9.so", "clients", "guard", "let_in", 5, "refused", 2, "timeout", 1, "busy",
-        0, "withdrawn", 0, "name", "e", "kind", "gateway", "module", "m", "namespace", "", "path",
-        "/\xc3\xa9\xc3\xa9", "version", "generation", 1, "since", "1970-01-01T00:00:00.000Z",
-        "library", "/x.so", "clients", 0, "guard", "rooms", 4000, "largest_rooms", "namespace",
-        "quiz", "name", "L1", "members", 1000, "namespace", "", "name", "caf\xc3\xa9", "members",
-        42);
+        0, "withdrawn", 0, "revoked", 0, "name", "e", "kind", "gateway", "module", "m", "namespace",
+        "", "path", "/\xc3\xa9\xc3\xa9", "version", "generation", 1, "since",
+        "1970-01-01T00:00:00.000Z", "library", "/x.so", "clients", 0, "guard", "rooms", 4000,
+        "largest_rooms", "namespace", "quiz", "name", "L1", "members", 1000, "namespace", "",
+        "name", "caf\xc3\xa9", "members", 42);
 
     ck_assert_ptr_nonnull(expected);
     ck_assert_msg(json_equal(whole, expected), "%s", out.bytes);
