@@ -81,35 +81,50 @@ static void take_lines(struct revocation_store *store, FILE *file)
         const size_t length = strlen(line);
         const bool is_whole = length > 0 && line[length - 1] == '\n';
         bad += !is_whole || revoking_learn(store->connections, toni_str_make(line, length - 1)) < 0;
-        for (int c = is_whole ? '\n' : 0; c != '\n' && c != EOF;) {
-            c = getc(file);
-        }
+        int byte = is_whole ? '\n' : 0;
+        while (byte != '\n' && byte != EOF)
+            byte = fgetc(file);
     }
-    if (bad > 0)
+    if (bad > 0) {
         log_error("revoked subjects were read in part: the next change leaves out the lines that "
                   "are none; revoke again who may be missing",
                   log_str("path", store->path), log_uint("bad_lines", bad));
+    }
+}
+
+/* @param wrong  Set to what is wrong with it, or NULL: there is none.
+ * @return The file, or NULL. */
+static FILE *open_file(const char *path, const char **wrong)
+{
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    *wrong = NULL;
+    if (fd < 0) {
+        if (errno == ELOOP)
+            *wrong = "that is a symbolic link: put a file there, or nothing";
+        else if (errno != ENOENT)
+            *wrong = strerror(errno);
+        return NULL;
+    }
+    *wrong = judge(fd);
+    FILE *file = *wrong ? NULL : fdopen(fd, "r");
+    if (file)
+        return file;
+    if (!*wrong)
+        *wrong = strerror(errno);
+    close(fd);
+    return NULL;
 }
 
 /* @return 0, or -1, which is logged. */
 static int read_file(struct revocation_store *store)
 {
-    const int fd = open(store->path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return 0;
-    const char *wrong = fd >= 0          ? judge(fd)
-                        : errno == ELOOP ? "that is a symbolic link: put a file there, or nothing"
-                                         : strerror(errno);
-    FILE *file = wrong ? NULL : fdopen(fd, "r");
-    if (!wrong && !file)
-        wrong = strerror(errno);
+    const char *wrong;
+    FILE *file = open_file(store->path, &wrong);
     if (file) {
         take_lines(store, file);
         if (ferror(file))
             wrong = strerror(errno);
         (void)fclose(file);
-    } else if (fd >= 0) {
-        close(fd);
     }
     if (wrong)
         report(store, "reading", wrong);

@@ -168,8 +168,8 @@ static bool is_services(enum http_phase phase)
     return phase == HTTP_RUNNING || phase == HTTP_KEPT || phase == HTTP_STREAMING;
 }
 
-void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connection *connection,
-                          enum http_phase phase)
+enum http_phase http_deadlines_enter(struct http_deadlines *deadlines,
+                                     struct http_connection *connection, enum http_phase phase)
 {
     pthread_mutex_lock(&deadlines->mutex);
     enum http_phase before = connection->phase;
@@ -185,6 +185,7 @@ void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connecti
         places_serve(connection->places, &connection->place);
     else
         places_wait(connection->places, &connection->place, phase != HTTP_SENDING);
+    return before;
 }
 
 /* --- Bodies */

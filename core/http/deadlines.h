@@ -105,9 +105,9 @@ struct http_connection *http_deadlines_start(struct http_deadlines *deadlines, i
 void http_deadlines_remove(struct http_deadlines *deadlines, struct http_connection *connection);
 
 /** Begins a phase; its time is counted from now. While it is HTTP_RUNNING, HTTP_KEPT or
- * HTTP_STREAMING the connection keeps its place, see places.h. */
-void http_deadlines_enter(struct http_deadlines *deadlines, struct http_connection *connection,
-                          enum http_phase phase);
+ * HTTP_STREAMING the connection keeps its place, see places.h. @return The phase before. */
+enum http_phase http_deadlines_enter(struct http_deadlines *deadlines,
+                                     struct http_connection *connection, enum http_phase phase);
 
 /** Says what the body of a connection's request takes. @thread The connection's. */
 void http_deadlines_note_body(struct http_deadlines *deadlines, struct http_connection *connection,

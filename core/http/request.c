@@ -430,9 +430,10 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **state,
     *state = NULL;
     if (!connection)
         return;
-    if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && connection->phase != HTTP_READING)
+    const enum http_phase before =
+        http_deadlines_enter(&server->deadlines, connection, HTTP_WAITING);
+    if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && before != HTTP_READING)
         http_secure_cut(connection->secure);
-    http_deadlines_enter(&server->deadlines, connection, HTTP_WAITING);
     end_exchange(server, connection);
 }
 

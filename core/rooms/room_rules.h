@@ -25,8 +25,8 @@ enum room_pattern_kind {
 };
 
 struct room_pattern {
-    enum room_pattern_kind kind;
     toni_str text; /* without the `*`, or the name of the claim */
+    enum room_pattern_kind kind;
     /* Of PATTERN_CLAIMS: somebody had such a claim, or the log says already that nobody had. */
     atomic_bool is_settled;
 };

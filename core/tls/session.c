@@ -29,12 +29,6 @@
 
 /* --- Output */
 
-int tls_output_init(struct tls_output *output)
-{
-    *output = (struct tls_output){.bytes = malloc(OUTPUT_SIZE)};
-    return output->bytes ? 0 : -1;
-}
-
 void tls_output_finish(struct tls_output *output)
 {
     free(output->bytes);
@@ -201,7 +195,7 @@ static long bio_control(BIO *bio, int command, long number, void *data)
 static BIO_METHOD *method;
 
 /* Once for the process, and never freed: sessions of a plugin's hung thread may outlive the rest.
- */
+ * Made with the first output, at the start: what fails in here is not tried again. */
 static void make_method(void)
 {
     method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "toni socket");
@@ -213,11 +207,17 @@ static void make_method(void)
     }
 }
 
-static BIO *make_bio(struct tls_session *session)
+int tls_output_init(struct tls_output *output)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, make_method);
-    BIO *bio = method ? BIO_new(method) : NULL;
+    *output = (struct tls_output){.bytes = method ? malloc(OUTPUT_SIZE) : NULL};
+    return output->bytes ? 0 : -1;
+}
+
+static BIO *make_bio(struct tls_session *session)
+{
+    BIO *bio = BIO_new(method);
     if (!bio)
         return NULL;
     BIO_set_data(bio, session);
