@@ -8,7 +8,7 @@
 static void check(int (*add)(struct key_set *set, toni_str text, struct key_fault *fault),
                   toni_str text)
 {
-    struct key_fault fault = {""};
+    struct key_fault fault = {.text = ""};
     struct key_set *set = key_set_create();
     FUZZ_REQUIRE(set != NULL);
     const int result = add(set, text, &fault);
