@@ -4,6 +4,7 @@
 #include "config/file.h"
 #include "config/limits.h"
 #include "config/modules.h"
+#include "config/named_file.h"
 #include "config/setting.h"
 #include "rooms/lane.h"
 
@@ -183,7 +184,6 @@ static void read_workers(struct config *config, const struct section *top)
 static int add_folder(struct config *config, const struct value *setting, struct fault_list *faults)
 {
     const char *folder = value_string(setting);
-    char *path;
 
     if (folder[0] == '\0') {
         fault_at(faults, setting,
@@ -191,8 +191,8 @@ static int add_folder(struct config *config, const struct value *setting, struct
                  "that of this file");
         return 0;
     }
-    if (asprintf(&path, "%s%s%s", folder[0] == '/' ? "" : config->folder,
-                 folder[0] == '/' ? "" : "/", folder) < 0)
+    char *path = named_file_path(config->folder, folder);
+    if (!path)
         return -1;
     config->plugin_path[config->plugin_path_count++] = path;
     return 0;
@@ -204,15 +204,13 @@ static int read_state(struct config *config, const struct section *top)
     const struct value *setting = section_get(top, "state", VALUE_STRING);
     const char *standard = getenv("STATE_DIRECTORY");
     const char *folder = setting ? value_string(setting) : standard ? standard : "";
-    const int size = (int)(setting ? strlen(folder) : strcspn(folder, ":"));
+    const size_t size = setting ? strlen(folder) : strcspn(folder, ":");
     if (size == 0)
         return 0;
-    const bool is_whole = folder[0] == '/';
-    if (asprintf(&config->state, "%s%s%.*s", is_whole ? "" : config->folder, is_whole ? "" : "/",
-                 size, folder) >= 0)
-        return 0;
-    config->state = NULL;
-    return -1;
+    char *name = strndup(folder, size);
+    config->state = name ? named_file_path(config->folder, name) : NULL;
+    free(name);
+    return config->state ? 0 : -1;
 }
 
 static int read_plugin_path(struct config *config, const struct section *top)

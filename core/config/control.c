@@ -2,21 +2,12 @@
 #include "config/control.h"
 
 #include "config/file.h"
+#include "config/named_file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_NAME ".toni.sock"
-
-/* @return To be given to free(); NULL on no memory. */
-static char *path_from(const char *folder, const char *name)
-{
-    char *path;
-
-    if (name[0] == '/')
-        return strdup(name);
-    return asprintf(&path, "%s/%s", folder, name) >= 0 ? path : NULL;
-}
 
 int config_control_read(const struct section *top, const char *folder,
                         struct config_control *control)
@@ -26,7 +17,7 @@ int config_control_read(const struct section *top, const char *folder,
     *control = (struct config_control){.is_default = setting == NULL};
     if (setting && value_string(setting)[0] == '\0')
         return 0;
-    control->path = path_from(folder, setting ? value_string(setting) : DEFAULT_NAME);
+    control->path = named_file_path(folder, setting ? value_string(setting) : DEFAULT_NAME);
     if (!control->path)
         return -1;
     const size_t length = strlen(control->path);
@@ -36,7 +27,8 @@ int config_control_read(const struct section *top, const char *folder,
              "`control` is a path of %zu bytes, `%s`, expected at most %zu; shorten it", length,
              control->path, CONTROL_PATH_LONGEST);
     free(control->path);
-    *control = (struct config_control){.is_default = true, .path = path_from(folder, DEFAULT_NAME)};
+    *control =
+        (struct config_control){.is_default = true, .path = named_file_path(folder, DEFAULT_NAME)};
     return control->path ? 0 : -1;
 }
 
@@ -57,7 +49,7 @@ int config_control_find(const char *config_path, struct config_control *control)
         result = config_control_read(&top, folder, control);
     } else {
         control->is_default = true;
-        control->path = path_from(folder, DEFAULT_NAME);
+        control->path = named_file_path(folder, DEFAULT_NAME);
         result = control->path ? 0 : -1;
     }
 done:

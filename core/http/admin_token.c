@@ -1,10 +1,9 @@
 /* The token of `listen.admin`; see admin_token.h. */
 #include "http/admin_token.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include "config/named_file.h"
+
 #include <nettle/memops.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -32,14 +31,7 @@ static bool judge_file(int fd, const char *path, const struct value *setting,
                  path);
         return false;
     }
-    if ((file.st_mode & S_IRWXO) != 0) {
-        fault_at(faults, setting,
-                 "`admin_token` is `%s`, which everybody on this machine may use (mode %04o); "
-                 "`chmod 0640` it, or 0600",
-                 path, (unsigned)file.st_mode & 07777U);
-        return false;
-    }
-    return true;
+    return named_file_is_private(&file, "`admin_token`", path, setting, faults);
 }
 
 static size_t without_end_of_line(const char *text, size_t size)
@@ -73,32 +65,14 @@ static bool judge_text(const char *text, size_t size, const char *path, const st
     return true;
 }
 
-/* @return How many bytes, or -1 with errno set. */
-static ssize_t read_whole(int fd, char *bytes, size_t most)
-{
-    size_t size = 0;
-    while (size < most) {
-        const ssize_t more = read(fd, bytes + size, most - size);
-        if (more < 0 && errno == EINTR)
-            continue;
-        if (more < 0)
-            return -1;
-        if (more == 0)
-            break;
-        size += (size_t)more;
-    }
-    return (ssize_t)size;
-}
-
 static bool read_file(struct admin_token *token, const char *path, const struct value *setting,
                       struct fault_list *faults)
 {
     char bytes[READ_SIZE];
     bool is_good = false;
-    /* A pipe must not hold up the host. */
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    const int fd = named_file_open(path);
     if (fd < 0 || judge_file(fd, path, setting, faults)) {
-        const ssize_t taken = fd < 0 ? -1 : read_whole(fd, bytes, sizeof bytes);
+        const ssize_t taken = fd < 0 ? -1 : named_file_read(fd, bytes, sizeof bytes);
         if (taken < 0) {
             fault_unreadable(faults, setting, "`admin_token`", path);
         } else {
@@ -119,13 +93,11 @@ static bool read_file(struct admin_token *token, const char *path, const struct 
 bool admin_token_read(struct admin_token *token, const struct value *setting, const char *folder,
                       struct fault_list *faults)
 {
-    char *path;
     *token = (struct admin_token){0};
     if (!setting)
         return true;
-    const char *name = value_string(setting);
-    if (asprintf(&path, "%s%s%s", name[0] == '/' ? "" : folder, name[0] == '/' ? "" : "/", name) <
-        0) {
+    char *path = named_file_path(folder, value_string(setting));
+    if (!path) {
         fault_at(faults, setting, "`admin_token` can't be read: out of memory");
         return false;
     }

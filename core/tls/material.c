@@ -1,8 +1,9 @@
 /* Files of certificates and keys; see material.h. */
 #include "tls/material.h"
 
+#include "config/named_file.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,6 @@ static char *find(const struct value *setting, const char *folder, struct fault_
 {
     const char *path = value_string(setting);
     char *found = NULL;
-    int length;
     if (strncmp(path, MATERIAL_CREDENTIAL, strlen(MATERIAL_CREDENTIAL)) == 0) {
         const char *name = path + strlen(MATERIAL_CREDENTIAL);
         const char *credentials = getenv("CREDENTIALS_DIRECTORY");
@@ -26,15 +26,35 @@ static char *find(const struct value *setting, const char *folder, struct fault_
                 value_name(setting), name);
             return NULL;
         }
-        length = asprintf(&found, "%s/%s", credentials, name);
+        if (asprintf(&found, "%s/%s", credentials, name) < 0)
+            found = NULL;
     } else {
-        length = asprintf(&found, "%s%s%s", path[0] == '/' ? "" : folder, path[0] == '/' ? "" : "/",
-                          path);
+        found = named_file_path(folder, path);
     }
-    if (length >= 0)
+    if (found)
         return found;
     fault_at(faults, setting, "`%s` of `tls` can't be read: out of memory", value_name(setting));
     return NULL;
+}
+
+/* Which setting it is, as messages say it. */
+struct title {
+    char text[64];
+};
+
+static struct title title_of(const struct value *setting)
+{
+    struct title title;
+    (void)snprintf(title.text, sizeof title.text, "`%s` of `tls`", value_name(setting));
+    return title;
+}
+
+static void say_unreadable(const struct value *setting, const char *path, struct fault_list *faults)
+{
+    const int error = errno;
+    const struct title title = title_of(setting);
+    errno = error;
+    fault_unreadable(faults, setting, title.text, path);
 }
 
 /* @return Whether that file may be used. */
@@ -53,41 +73,11 @@ static bool judge(const struct stat *status, const char *path, bool is_secret,
                  (long long)status->st_size, MATERIAL_MAX);
     } else if (status->st_size == 0) {
         fault_at(faults, setting, "`%s` of `tls` is `%s`, which is empty", name, path);
-    } else if (is_secret && (status->st_mode & S_IRWXO) != 0) {
-        fault_at(faults, setting,
-                 "`%s` of `tls` is `%s`, which everybody on this machine may use (mode %04o); "
-                 "`chmod 0640` it, or 0600",
-                 name, path, (unsigned)(status->st_mode & 07777));
     } else {
-        return true;
+        return !is_secret ||
+               named_file_is_private(status, title_of(setting).text, path, setting, faults);
     }
     return false;
-}
-
-/* @return How many bytes, or -1 with errno set. */
-static ssize_t read_all(int fd, char *bytes, size_t most)
-{
-    size_t size = 0;
-    while (size < most) {
-        const ssize_t more = read(fd, bytes + size, most - size);
-        if (more < 0 && errno == EINTR)
-            continue;
-        if (more < 0)
-            return -1;
-        if (more == 0)
-            break;
-        size += (size_t)more;
-    }
-    return (ssize_t)size;
-}
-
-static void say_unreadable(const struct value *setting, const char *path, struct fault_list *faults)
-{
-    const int error = errno;
-    char what[64];
-    (void)snprintf(what, sizeof what, "`%s` of `tls`", value_name(setting));
-    errno = error;
-    fault_unreadable(faults, setting, what, path);
 }
 
 static char *read_open(int fd, const char *path, const struct value *setting, bool is_secret,
@@ -101,7 +91,7 @@ static char *read_open(int fd, const char *path, const struct value *setting, bo
     if (!judge(&status, path, is_secret, setting, faults))
         return NULL;
     char *bytes = malloc((size_t)status.st_size + 1);
-    const ssize_t taken = bytes ? read_all(fd, bytes, (size_t)status.st_size) : -1;
+    const ssize_t taken = bytes ? named_file_read(fd, bytes, (size_t)status.st_size) : -1;
     if (taken < 0) {
         errno = bytes ? errno : ENOMEM;
         say_unreadable(setting, path, faults);
@@ -120,8 +110,7 @@ char *material_read(const struct value *setting, const char *folder, bool is_sec
     if (!path)
         return NULL;
     char *bytes = NULL;
-    /* A pipe must not hold up the host. */
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    const int fd = named_file_open(path);
     if (fd < 0) {
         say_unreadable(setting, path, faults);
     } else {
