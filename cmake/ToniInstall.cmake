@@ -2,7 +2,7 @@
 # documentation. The libraries of core/ are the program's own and stay behind.
 include(CMakePackageConfigHelpers)
 
-# --- runtime; the plugins and the page are installed where they are built
+# --- runtime; the plugins and the page are installed where they are built, and so are the templates of `toni new` (sdk)
 
 install(TARGETS toni RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 install(FILES docs/man/toni.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT runtime)
@@ -22,9 +22,8 @@ install(FILES README.md CHANGELOG.md CONTRIBUTING.md gateways.conf DESTINATION $
 
 # --- sdk
 
-set(TONI_SDK_DIR ${CMAKE_INSTALL_DATADIR}/toni/sdk)
-set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/toni)
-install(DIRECTORY sdk/testkit sdk/template DESTINATION ${TONI_SDK_DIR} COMPONENT sdk USE_SOURCE_PERMISSIONS)
+set(package_dir ${TONI_PACKAGE_DIR})
+install(DIRECTORY sdk/testkit DESTINATION ${TONI_SDK_DIR} COMPONENT sdk USE_SOURCE_PERMISSIONS)
 
 set_target_properties(toni_sdk PROPERTIES EXPORT_NAME toni)
 install(TARGETS toni_sdk EXPORT toniTargets

@@ -2,6 +2,7 @@
 #include "host/loading.h"
 
 #include "host/handover.h"
+#include "host/program_folder.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -25,26 +26,6 @@ static const char *find_self(void)
     if (length <= 0 || stat(program, &named) != 0 || stat(SELF, &self) != 0)
         return SELF;
     return named.st_dev == self.st_dev && named.st_ino == self.st_ino ? SELF : program;
-}
-
-/* @param relative  To the folder of the program, in a build folder as below an install prefix.
- * @return Allocated; NULL on no memory. */
-static char *find_folder(const char *relative)
-{
-    char program[PATH_MAX];
-    ssize_t length = readlink(SELF, program, sizeof program - 1);
-    program[length > 0 ? length : 0] = '\0';
-    char *slash = strrchr(program, '/');
-    if (slash)
-        *slash = '\0';
-    char *folder;
-    if (asprintf(&folder, "%s/%s", slash ? program : ".", relative) < 0)
-        return NULL;
-    char *real = realpath(folder, NULL);
-    if (!real)
-        return folder; /* one that isn't there is named as it was looked for */
-    free(folder);
-    return real;
 }
 
 /* Variables that are for this process alone, and not for the one that tries libraries. */
@@ -124,8 +105,8 @@ static bool check(struct loading *loading, const char *config_path, bool is_to_r
 static void begin(struct loading *loading)
 {
     *loading = (struct loading){
-        .plugin_folder = find_folder(TONI_PLUGINS_FROM_BIN),
-        .www_folder = find_folder(TONI_WWW_FROM_BIN),
+        .plugin_folder = program_folder(TONI_PLUGINS_FROM_BIN),
+        .www_folder = program_folder(TONI_WWW_FROM_BIN),
         .environment = copy_environment(),
     };
     plugin_loader_init(&loading->loader, loading->plugin_folder ? loading->plugin_folder : "");

@@ -4,6 +4,7 @@
 #include "host/describe.h"
 #include "host/graph_report.h"
 #include "host/loading.h"
+#include "host/new_command.h"
 #include "host/privileges.h"
 #include "host/run.h"
 #include "net/loop.h"
@@ -26,6 +27,7 @@ static const char overview[] =
     "Usage: toni COMMAND [OPTION...]\n"
     "A host for WebSocket gateways and services that are loaded as shared objects.\n"
     "\n"
+    "  new      writes a project of its own: a gateway or service, its test, and a host for it\n"
     "  run      reads gateways.conf and serves until SIGINT or SIGTERM\n"
     "  check    reads gateways.conf, loads its plugins, prints all faults, starts nothing\n"
     "  describe shows what a plugin says of itself: its options, and what it needs and offers\n"
@@ -365,6 +367,9 @@ int main(int count, char **arguments)
     }
     if (strcmp(name, TRIAL_COMMAND) == 0)
         trial_serve();
+    argp_err_exit_status = EXIT_USAGE;
+    if (strcmp(name, "new") == 0)
+        return (int)new_command(count - 1, arguments + 1);
     if (strcmp(name, "--version") == 0)
         name = "version";
     const struct command *command = find_command(name);
@@ -377,7 +382,6 @@ int main(int count, char **arguments)
     char program[32];
     (void)snprintf(program, sizeof program, "toni %s", command->name);
     arguments[1] = program; /* what argp calls the program in its messages */
-    argp_err_exit_status = EXIT_USAGE;
     struct arguments parsed = {.config_path = default_config, .format = "text"};
     argp_parse(&command->argp, count - 1, arguments + 1, 0, NULL, &parsed);
     return (int)command->call(&parsed);

@@ -16,7 +16,7 @@ from pathlib import Path
 TREE, BUILD = Path(sys.argv[1]), Path(sys.argv[2])
 del sys.argv[1:3]
 
-BLOCK = re.compile(r"<!-- (file|run)(?:: ([\w.]+))?(?:, fails: (\w+))? -->\n```\w*\n(.*?)```\n", re.DOTALL)
+BLOCK = re.compile(r"<!-- (file|shows|run)(?:: ([\w.]+))?(?:, fails: (\w+))? -->\n```\w*\n(.*?)```\n", re.DOTALL)
 
 
 def read(*parts):
@@ -40,7 +40,7 @@ class Tutorial(unittest.TestCase):
     def test_every_block_is_built_and_run(self):
         page = read("docs", "tutorial.md")
         blocks = BLOCK.findall(page)
-        self.assertEqual(2 * len(blocks), len(re.findall("(?m)^```", page)), "a block is neither a file nor run")
+        self.assertEqual(2 * len(blocks), len(re.findall("(?m)^```", page)), "a block is neither of a file nor run")
         with tempfile.TemporaryDirectory(prefix="toni-test-") as folder:
             prefix = Path(folder, "toni")
             subprocess.run(
@@ -50,11 +50,14 @@ class Tutorial(unittest.TestCase):
                 os.environ, CMAKE_PREFIX_PATH=str(prefix), PATH="%s:%s" % (prefix / "bin", os.environ["PATH"]),
                 CMAKE_GENERATOR="Ninja", CFLAGS="-Wall -Wextra -Werror",
             )
+            self.assertIn("toni new board\n", blocks[0][3])
+            self.run_block(blocks[0][3], folder, environment, None)
             project = Path(folder, "board")
-            project.mkdir()
-            for kind, name, fault, text in blocks:
+            for kind, name, fault, text in blocks[1:]:
                 if kind == "file":
                     (project / name).write_text(text, encoding="utf-8")
+                elif kind == "shows":
+                    self.assertEqual((project / name).read_text(encoding="utf-8"), text, name)
                 else:
                     self.run_block(text, project, environment, fault)
 
