@@ -33,6 +33,11 @@ int64_t clock_wall_ms(void)
     return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / (long)NS_PER_MS;
 }
 
+int64_t clock_wall_s(void)
+{
+    return read_clock(CLOCK_REALTIME).tv_sec;
+}
+
 int clock_condition_init(pthread_cond_t *condition)
 {
     pthread_condattr_t attributes;

@@ -27,6 +27,13 @@ uint64_t clock_now_ms(void);
  * @thread Any. */
 int64_t clock_wall_ms(void);
 
+/** Wall-clock time, as clock_wall_ms(). Use it in the place of time(2), which is the kernel's
+ * coarse clock: that is behind by up to a tick, so at the turn of a second it says the one before,
+ * and what others have dated just now lies in its future.
+ * @return Seconds since 1970-01-01T00:00:00Z, rounded down.
+ * @thread Any. */
+int64_t clock_wall_s(void);
+
 /** Makes a condition whose timed waits go by clock_now_ns().
  * @return 0, or -1 on no memory. */
 int clock_condition_init(pthread_cond_t *condition);

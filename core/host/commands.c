@@ -106,7 +106,7 @@ static void on_certificates_due(uv_timer_t *timer)
     struct host *host = timer->data;
     const struct config *config = host->loading.config;
     const struct tls_sets *tls = &host->loading.tls;
-    const int64_t now_s = clock_wall_ms() / 1000;
+    const int64_t now_s = clock_wall_s();
     certificate_watch_look(&host->certificates[0], &tls->websocket, &config->websocket, now_s);
     certificate_watch_look(&host->certificates[1], &tls->http, &config->http, now_s);
     certificate_watch_look(&host->certificates[2], &tls->admin, &config->admin, now_s);

@@ -213,6 +213,12 @@ static int take_lock(struct revocation_store *store)
     return -1;
 }
 
+/* Somebody has removed it; a restart would forget what only this host's memory has. */
+static bool is_missed(const struct revocation_store *store, const struct stat *now)
+{
+    return now->st_ino == 0 && revocations_count(&store->connections->revocations) > 0;
+}
+
 /* Under the lock of the folder, so that two hosts lose nothing of each other.
  * @param writes  There is something to be written. @return 0, or -1, which is logged. */
 static int exchange(struct revocation_store *store, bool writes)
@@ -222,7 +228,7 @@ static int exchange(struct revocation_store *store, bool writes)
     if (fd < 0)
         return -1;
     int result = look(store, &now) ? read_file(store) : 0;
-    if (!result && writes)
+    if (!result && (writes || is_missed(store, &now)))
         result = write_file(store);
     if (!result)
         (void)look(store, &store->seen);
@@ -233,7 +239,7 @@ static int exchange(struct revocation_store *store, bool writes)
 static int sync_file(struct revocation_store *store, bool is_changed)
 {
     struct stat now;
-    if (!is_changed && !look(store, &now))
+    if (!look(store, &now) && !is_missed(store, &now) && !is_changed)
         return 0;
     const int result = exchange(store, is_changed);
     if (!result && store->has_failed) {

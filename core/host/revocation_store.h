@@ -1,7 +1,8 @@
 /* Keeps the table of revocations in a file of the state folder, on a thread that may block: over
  * restarts, crashes, and between a host and its successor while both have clients. Who changes the
  * file holds the lock of another one beside it, takes over what is new in it, and puts a whole one
- * in its place; a second later at most every host that has the folder has read it. */
+ * in its place; a second later at most every host that has the folder has read it. One that was
+ * removed is written again. */
 #ifndef HOST_REVOCATION_STORE_H
 #define HOST_REVOCATION_STORE_H
 

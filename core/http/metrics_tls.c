@@ -1,4 +1,5 @@
 /* The figures of TLS; see metrics.h. */
+#include "base/clock.h"
 #include "http/admin.h"
 #include "http/listener.h"
 #include "http/metrics.h"
@@ -67,7 +68,7 @@ static void write_all_expiries(struct exposition *exposition, const struct metri
 {
     const struct server *server = sources->server;
     const struct http_listener *listener;
-    const time_t now = time(NULL);
+    const time_t now = clock_wall_s();
     for (size_t i = 0; i < server->listener_count; i++) {
         if (server->ports[i].is_tls)
             write_expiries(exposition, server->listeners[i].name, &server->ports[i].tls, now);

@@ -22,7 +22,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* What a hello of TLS begins with, and no head of HTTP. */
 #define TLS_HANDSHAKE 0x16
@@ -51,9 +50,9 @@ static size_t write_refusal(char *answer, const struct opening *opening, enum re
     if (notes && notes->status != 0 && refusal == REFUSAL_FORBIDDEN) {
         const bool has_challenge = guard_notes_have_field(notes, "WWW-Authenticate");
         size = handshake_refuse_as(answer, notes->status, notes->text, has_challenge, is_head,
-                                   time(NULL));
+                                   clock_wall_s());
     } else {
-        size = handshake_refuse(answer, refusal, why, is_head, time(NULL));
+        size = handshake_refuse(answer, refusal, why, is_head, clock_wall_s());
     }
     return guard_notes_put_fields(notes, answer, size);
 }
@@ -242,7 +241,7 @@ static const char *what_is_over(const struct connection *connection)
     const struct identity_draft *said = said_of(connection->opening);
     if (!said)
         return NULL;
-    if (said->expires_s > 0 && said->expires_s <= clock_wall_ms() / MS_PER_S)
+    if (said->expires_s > 0 && said->expires_s <= clock_wall_s())
         return "the token has expired";
     return guard_report_is_revoked(connection) ? "the token is revoked" : NULL;
 }

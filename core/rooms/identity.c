@@ -26,7 +26,8 @@ int32_t identity_draft_begin(struct identity_draft **draft, const toni_identity 
     if (!identity || identity->struct_size < TONI_IDENTITY_SIZE_1_0 ||
         !subject_valid(identity->subject) || identity->issued_s < 0 || identity->expires_s < 0)
         return TONI_ERR_INVALID;
-    if (identity->expires_s > 0 && identity->expires_s <= clock_wall_ms() / MS_PER_S)
+    const int64_t now_s = clock_wall_s();
+    if (identity->expires_s > 0 && identity->expires_s <= now_s)
         return TONI_ERR_UNAUTHORIZED;
     if (!*draft)
         *draft = malloc(sizeof **draft);
@@ -34,7 +35,8 @@ int32_t identity_draft_begin(struct identity_draft **draft, const toni_identity 
     if (!begun)
         return TONI_ERR_NO_MEMORY;
     begun->guard = NULL;
-    begun->issued_s = identity->issued_s;
+    /* It is here already: a clock that is fast must not make it outlive what is revoked later. */
+    begun->issued_s = identity->issued_s < now_s ? identity->issued_s : now_s;
     begun->expires_s = identity->expires_s;
     begun->claim_count = begun->claim_bytes = 0;
     begun->subject_size = identity->subject.size;

@@ -80,14 +80,18 @@ static int32_t join(struct memberships *set, struct space *space, struct receive
 }
 
 /* Counts before it looks, so that joins of many threads at once never pass the limit together. */
-static bool charge_membership(toni_connections *connections)
+static bool charge_membership(struct space *space, toni_str name)
 {
+    toni_connections *connections = space->connections;
+    char text[ROOM_TITLE_SIZE];
     if (atomic_fetch_add(&connections->memberships, 1) < connections->limits.memberships)
         return true;
     atomic_fetch_sub(&connections->memberships, 1);
+    const toni_str title = room_title(space, name, text);
     log_limited(LOG_LEVEL_WARN,
                 "a join was refused: all clients together are in as many rooms as they may be; "
                 "raise limits.memberships, or lower rooms_per_client where strangers join",
+                log_brief("room", title.data, title.size),
                 log_uint("memberships", connections->limits.memberships));
     return false;
 }
@@ -97,7 +101,7 @@ int32_t joining_join(struct memberships *set, struct space *space, struct receiv
 {
     const uint64_t before = set->count;
     const bool is_charged =
-        before < receiver->limits->rooms_per_client && charge_membership(space->connections);
+        before < receiver->limits->rooms_per_client && charge_membership(space, name);
     const int32_t result = join(set, space, receiver, name, !is_charged);
     if (is_charged && set->count == before)
         atomic_fetch_sub(&space->connections->memberships, 1);

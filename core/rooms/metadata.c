@@ -78,12 +78,16 @@ static int32_t exchange(struct room *room, struct metadata *fresh, struct metada
     return result;
 }
 
-static void log_refused(const toni_connections *connections)
+static void log_refused(const struct room *room)
 {
-    log_limited(LOG_LEVEL_WARN,
-                "metadata of a room was refused: that of all rooms together is as large as it may "
-                "be; raise limits.room_metadata_bytes, or keep less",
-                log_uint("room_metadata_bytes", connections->limits.room_metadata_bytes));
+    char text[ROOM_TITLE_SIZE];
+    const toni_str title = room_title(room->space, room->name, text);
+    log_limited(
+        LOG_LEVEL_WARN,
+        "metadata of a room was refused: that of all rooms together is as large as it may "
+        "be; raise limits.room_metadata_bytes, or keep less",
+        log_brief("room", title.data, title.size),
+        log_uint("room_metadata_bytes", room->space->connections->limits.room_metadata_bytes));
 }
 
 int32_t metadata_set(struct room *room, toni_str value)
@@ -96,7 +100,7 @@ int32_t metadata_set(struct room *room, toni_str value)
     lock_give(&room->lock);
     free(old);
     if (result == TONI_ERR_LIMIT)
-        log_refused(room->space->connections);
+        log_refused(room);
     return result;
 }
 

@@ -139,11 +139,6 @@ static int insert(struct revocations *revocations, toni_str key, int64_t revoked
 
 /* --- What is asked of it */
 
-static int64_t now_s(void)
-{
-    return clock_wall_ms() / MS_PER_S;
-}
-
 /* @return The key of both, in @p text; empty: too long. */
 static toni_str make_key(const char *space, toni_str subject, char text[KEY_MAX])
 {
@@ -161,7 +156,7 @@ static int add(struct revocations *revocations, toni_str key, int64_t revoked_s)
     if (known) {
         (void)renew(revocations, known, revoked_s);
     } else {
-        is_given_up = make_room(revocations, now_s());
+        is_given_up = make_room(revocations, clock_wall_s());
         result = insert(revocations, key, revoked_s);
     }
     const bool is_changed = revocations->number != before;
@@ -190,7 +185,7 @@ static bool covers(const struct revocations *revocations, const char *space, ton
 {
     char text[KEY_MAX];
     const struct revocation *known = find(revocations, make_key(space, subject, text));
-    return known && issued_s <= known->revoked_s && !is_over(revocations, known, now_s());
+    return known && issued_s <= known->revoked_s && !is_over(revocations, known, clock_wall_s());
 }
 
 bool revocations_cover(struct revocations *revocations, const char *space, toni_str subject,
@@ -240,7 +235,7 @@ int revocations_write(struct revocations *revocations, uint64_t after, struct bu
 {
     int result = 0;
     pthread_mutex_lock(&revocations->lock);
-    const int64_t now = now_s();
+    const int64_t now = clock_wall_s();
     for (const struct revocation *one = first_after(revocations, after); one && !result;
          one = one->after) {
         if (!is_over(revocations, one, now))

@@ -45,7 +45,7 @@ static int32_t revoke(toni_connections *connections, const char *name, const str
     *closed = 0;
     if (!subject_valid(subject))
         return TONI_ERR_INVALID;
-    if (revocations_add(&connections->revocations, name, subject, clock_wall_ms() / MS_PER_S) < 0)
+    if (revocations_add(&connections->revocations, name, subject, clock_wall_s()) < 0)
         return TONI_ERR_NO_MEMORY;
     *closed = close_all(connections, space, subject, INT64_MAX);
     log_limited(LOG_LEVEL_INFO, "a subject is revoked",

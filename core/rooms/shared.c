@@ -3,7 +3,17 @@
 
 #include "base/random.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+toni_str room_title(const struct space *space, toni_str name, char title[ROOM_TITLE_SIZE])
+{
+    const char *slash = space->name[0] == '\0' ? "" : "/";
+    const int size =
+        snprintf(title, ROOM_TITLE_SIZE, "%s%s%.*s", space->name, slash, TONI_STR_ARG(name));
+    const size_t most = ROOM_TITLE_SIZE - 1;
+    return toni_str_make(title, size < 0 ? 0 : (size_t)size < most ? (size_t)size : most);
+}
 
 /* The budget of something is passed: each lane has to look whether one of its own has to go. */
 static void wake_all(void *data)

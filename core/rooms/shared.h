@@ -75,6 +75,14 @@ static inline toni_connections *space_handle(struct space *space)
     return (toni_connections *)space;
 }
 
+/** Bytes that room_title() fills at most: a namespace, a slash, a name, a NUL. */
+#define ROOM_TITLE_SIZE (64 + 1 + 255 + 1)
+
+/** What people are told of a room: NAMESPACE/NAME, or NAME in the default one.
+ * @param name   Also of a room that is not there.
+ * @return What was written into @p title, cut if it is too long. */
+toni_str room_title(const struct space *space, toni_str name, char title[ROOM_TITLE_SIZE]);
+
 /** Makes all but lanes' insides and the rooms of everyone. @return 0, or -1 on no memory or without
  * randomness. */
 int shared_init(toni_connections *connections, const toni_host *host, const struct limits *limits,

@@ -39,8 +39,9 @@ static bool is_in_force(const X509 *x509, const struct tls_pair *pair, unsigned 
 {
     const ASN1_TIME *begin = X509_get0_notBefore(x509), *end = X509_get0_notAfter(x509);
     const char *file = value_string(pair->certificate);
+    time_t now = clock_wall_s();
     char when[40];
-    if (X509_cmp_current_time(begin) >= 0) { /* 0: it can't be read */
+    if (X509_cmp_time(begin, &now) >= 0) { /* 0: it can't be read */
         print_time(begin, when, sizeof when);
         fault_at(
             faults, pair->certificate,
@@ -49,7 +50,7 @@ static bool is_in_force(const X509 *x509, const struct tls_pair *pair, unsigned 
             place, file, when);
         return false;
     }
-    if (X509_cmp_current_time(end) <= 0) {
+    if (X509_cmp_time(end, &now) <= 0) {
         print_time(end, when, sizeof when);
         fault_at(faults, pair->certificate,
                  "certificate %u in `%s` has expired at %s; replace it by a new one", place, file,

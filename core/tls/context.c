@@ -1,6 +1,7 @@
 /* Contexts of TLS; see context.h. */
 #include "tls/context.h"
 
+#include "base/clock.h"
 #include "tls/authorities.h"
 #include "tls/context_private.h"
 #include "tls/reason.h"
@@ -11,7 +12,6 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define NAME_MAX_SIZE 256
 
@@ -66,7 +66,7 @@ static int on_status(SSL *ssl, void *data)
 {
     const struct tls_certificate *certificate = data;
     if (!certificate->ocsp ||
-        (certificate->ocsp_ends_s > 0 && time(NULL) >= certificate->ocsp_ends_s))
+        (certificate->ocsp_ends_s > 0 && clock_wall_s() >= certificate->ocsp_ends_s))
         return SSL_TLSEXT_ERR_NOACK;
     unsigned char *copy = OPENSSL_memdup(certificate->ocsp, certificate->ocsp_size);
     if (!copy || !SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)certificate->ocsp_size)) {

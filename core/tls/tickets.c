@@ -1,6 +1,7 @@
 /* The keys of session tickets; see tickets.h. */
 #include "tls/tickets.h"
 
+#include "base/clock.h"
 #include "base/random.h"
 
 #include <openssl/core_names.h>
@@ -39,7 +40,7 @@ static struct {
 
 static uint64_t now_s(void)
 {
-    return (uint64_t)time(NULL) + tickets.advance_s;
+    return (uint64_t)clock_wall_s() + tickets.advance_s;
 }
 
 /* The kernel's bytes: OpenSSL 3.0 crashes where it has no memory for a generator of its own. */
@@ -151,7 +152,8 @@ static int on_ticket(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CI
 
 static bool has_ended(const X509 *certificate)
 {
-    return X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0;
+    time_t now = clock_wall_s();
+    return X509_cmp_time(X509_get0_notAfter(certificate), &now) <= 0;
 }
 
 /* OpenSSL takes up a session without another look at the certificate in it, and each gets a new

@@ -40,7 +40,7 @@ typedef struct toni_identity {
     uint32_t reserved;
     toni_str subject;  /**< UTF-8 without control characters */
     int64_t issued_s;  /**< when its token was issued, in seconds since 1970-01-01T00:00:00Z; 0: not
-                          known */
+                          known. What lies ahead counts as now */
     int64_t expires_s; /**< when its token ends, likewise; 0: never */
 } toni_identity;
 

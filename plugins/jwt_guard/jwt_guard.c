@@ -14,6 +14,7 @@
 #include "verify.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 #include <toni/toni.h>
@@ -28,6 +29,7 @@ struct guard {
     pthread_mutex_t lock;   /* of `keys` */
     struct key_set *keys;
     struct log_allowance allowance;
+    _Atomic int64_t lead_s; /* that the clock of who issues tokens is ahead, as they have shown */
     toni_figure *results[TOKEN_VERDICT_COUNT];
     toni_figure *key_count, *reloads, *failed_reloads;
 };
@@ -128,6 +130,31 @@ static void find_in_query(const struct guard *guard, const toni_request *request
     found->is_in_parameter = true;
 }
 
+/* --- The clock */
+
+/* Not time(2), which may be behind by a tick: a token that was issued just now would be one of the
+ * future. */
+static int64_t wall_s(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
+}
+
+/* When an accepted token was issued, by this clock. One that is here before its `iat` shows that
+ * its issuer's clock is ahead, by so much at least. Without that a token of such an issuer would
+ * look younger than a revocation that came after it, and be let in again. */
+static int64_t issued_by_this_clock(struct guard *guard, int64_t issued_s, int64_t now_s)
+{
+    const int64_t shown_s = issued_s - now_s;
+    int64_t lead_s = atomic_load(&guard->lead_s);
+    while (shown_s > lead_s && !atomic_compare_exchange_weak(&guard->lead_s, &lead_s, shown_s))
+        continue;
+    if (shown_s > lead_s)
+        lead_s = shown_s;
+    return issued_s > lead_s ? issued_s - lead_s : issued_s;
+}
+
 /* --- Handing on who it is */
 
 struct claim_target {
@@ -153,13 +180,14 @@ static int32_t add_claims(const struct guard *guard, const toni_request *request
     return result;
 }
 
-static enum token_verdict identify(const struct guard *guard, const toni_request *request,
+static enum token_verdict identify(struct guard *guard, const toni_request *request,
                                    const json_t *payload, const struct claims *claims,
-                                   const char **why)
+                                   int64_t now_s, const char **why)
 {
     const toni_identity identity = {.struct_size = sizeof identity,
                                     .subject = claims->subject,
-                                    .issued_s = claims->issued_s,
+                                    .issued_s =
+                                        issued_by_this_clock(guard, claims->issued_s, now_s),
                                     .expires_s = claims->ends_s};
     int32_t result = toni_guard_identify(request, &identity);
     if (result == TONI_OK)
@@ -194,13 +222,13 @@ struct judgement {
 static void judge_payload(struct guard *guard, const toni_request *request, const json_t *payload,
                           struct judgement *judgement)
 {
+    const int64_t now_s = wall_s();
     struct claims claims;
-    judgement->verdict =
-        claims_check(payload, &guard->rules, (int64_t)time(NULL), &claims, &judgement->why);
+    judgement->verdict = claims_check(payload, &guard->rules, now_s, &claims, &judgement->why);
     memcpy(judgement->subject, claims.subject.data, claims.subject.size);
     judgement->subject[claims.subject.size] = '\0';
     if (judgement->verdict == TOKEN_ACCEPTED)
-        judgement->verdict = identify(guard, request, payload, &claims, &judgement->why);
+        judgement->verdict = identify(guard, request, payload, &claims, now_s, &judgement->why);
 }
 
 static void judge_token(struct guard *guard, const toni_request *request, toni_str text,
@@ -239,7 +267,7 @@ static void log_refusal(struct guard *guard, const toni_request *request,
                         const struct judgement *judgement)
 {
     char withheld[32];
-    const uint64_t count = log_allowance_take(&guard->allowance, (int64_t)time(NULL));
+    const uint64_t count = log_allowance_take(&guard->allowance, wall_s());
     if (count == 0)
         return;
     (void)snprintf(withheld, sizeof withheld, "%llu", (unsigned long long)count - 1);

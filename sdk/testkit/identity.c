@@ -9,6 +9,14 @@ static toni_fake_client *client_of_request(const toni_request *request)
     return (toni_fake_client *)((char *)(uintptr_t)request - offsetof(toni_fake_client, request));
 }
 
+/* As the host takes it: time(2) may be behind. */
+static int64_t now_s(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
+}
+
 static int takes_identity(const toni_fake_client *client)
 {
     return client->in_guard || client->ticket || client->in_refresh;
@@ -27,8 +35,8 @@ static int32_t check_identity(const toni_fake_client *client, const toni_identit
     if (!takes_identity(client) || identity->struct_size < TONI_IDENTITY_SIZE_1_0 ||
         !is_text(identity->subject) || identity->issued_s < 0 || identity->expires_s < 0)
         return TONI_ERR_INVALID;
-    return identity->expires_s > 0 && identity->expires_s <= time(NULL) ? TONI_ERR_UNAUTHORIZED
-                                                                        : TONI_OK;
+    return identity->expires_s > 0 && identity->expires_s <= now_s() ? TONI_ERR_UNAUTHORIZED
+                                                                     : TONI_OK;
 }
 
 static void set_identity(toni_fake_client *client, const toni_identity *identity)
@@ -37,7 +45,7 @@ static void set_identity(toni_fake_client *client, const toni_identity *identity
     of->subject_size = identity->subject.size;
     memcpy(of->subject, identity->subject.data, identity->subject.size);
     of->subject[identity->subject.size] = '\0';
-    of->issued_s = identity->issued_s;
+    of->issued_s = identity->issued_s < now_s() ? identity->issued_s : now_s();
     of->expires_s = identity->expires_s;
     of->claim_count = of->text_size = 0;
 }

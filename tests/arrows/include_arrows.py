@@ -3,7 +3,7 @@
 
     include <- base <- ws <- rooms <- config <- tls <- plugin <- instance <- graph <- swap <- net <- http <- new <- host
 
-and on a library or a call that has one place in the project and turns up in another. What each rule is for is in
+and on a library or a call that has one place in the project and turns up in another, or has none. What each rule is for is in
 docs/architecture.md. Usage: include_arrows.py TREE
 """
 
@@ -50,6 +50,7 @@ ONE_PLACE = {
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]')
 DLOPEN = re.compile(r"\bdlm?open\s*\(")
+COARSE_CLOCK = re.compile(r"\b(time\s*\(\s*(NULL|0|nullptr|&\w+)\s*\)|X509_cmp_current_time\s*\()")
 COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
 
@@ -169,6 +170,8 @@ def findings(tree):
         for number, line in enumerate(text.split("\n"), start=1):
             if source.startswith("core/") and DLOPEN.search(line):
                 users.setdefault("calls dlopen", {}).setdefault(source, number)
+            if COARSE_CLOCK.search(line):
+                found.append((source, number, "time(2) is behind at the turn of a second: see core/base/clock.h"))
             include = INCLUDE.match(line)
             if not include:
                 continue

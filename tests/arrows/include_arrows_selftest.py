@@ -58,6 +58,8 @@ BAD = [
     ("zlib in a second file", "core/ws/bad.c", "#include <zlib.h>"),
     ("dlopen in a second file", "core/host/bad.c", "void *g(char *p) { return dlopen(p, 2); }"),
     ("dlmopen in a second file", "core/base/bad.c", "void *g(char *p) { return dlmopen(0, p, 2); }"),
+    ("the coarse clock", "plugins/echo/bad.c", "long now(void) { return time(NULL); }"),
+    ("the coarse clock inside of OpenSSL", "core/tls/bad.c", "int f(void *t) { return X509_cmp_current_time(t); }"),
     ("a plugin does not see the host", "plugins/echo/bad.c", '#include "../../core/base/log.h"'),
     ("nor another plugin", "plugins/rooms/bad.c", '#include "../echo/echo.h"'),
     ("the SDK does not see the host", "sdk/bad.h", '#include "base/log.h"'),

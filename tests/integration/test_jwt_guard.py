@@ -22,6 +22,7 @@ from toni_host import (
     gateway,
     main,
     metrics,
+    next_second,
     run_toni,
     scaled,
     service,
@@ -107,6 +108,10 @@ class Guarded(unittest.TestCase):
         self.assertEqual(
             answer.headers["www-authenticate"], 'Bearer error="%s", error_description="%s"' % (error, text)
         )
+
+    def revoke(self, subject):
+        result = run_toni("revoke", subject, "-c", self.host.conf)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
     def keeps_quiet(self, *tokens):
         """Nothing of a token is in the log."""
@@ -319,7 +324,7 @@ class JwtGuard(Guarded):
 
     def test_the_end_of_a_token_ends_its_connection(self):
         host = self.start(secrets=[self.secret], leeway="0s")
-        soon = int(time.time()) + scaled(3, 12)
+        soon = int(time.time()) + scaled(2, 5)
         client = self.client(headers=bearer(jwt_tokens.make(SECRET, claims(exp=soon))))
         client.read()
         client.expect_close(4001, "token expired")
@@ -329,7 +334,7 @@ class JwtGuard(Guarded):
     def test_a_token_is_refreshed(self):
         host = self.start(secrets=[self.secret], leeway="0s", claims=["role"])
         make = jwt_tokens.make
-        soon = int(time.time()) + scaled(4, 12)
+        soon = int(time.time()) + scaled(3, 6)
         client = self.client(headers=bearer(make(SECRET, claims(exp=soon, role="guest"))))
         client.expect("ann 0 %d" % soon)
         for bad in ("x", make(SECRET, claims(exp=1)), make(self.pairs["RS256"], claims())):
@@ -351,14 +356,28 @@ class JwtGuard(Guarded):
         )
         client = self.client(headers=bearer(old))
         client.read()
-        result = run_toni("revoke", "ann", "-c", host.conf)
-        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.revoke("ann")
         client.expect_close(4001, "revoked")
         for token in (old, nameless):  # who does not say when it was issued may have done so before
             self.assertEqual(self.refused(headers=bearer(token)).status, 401)
         self.let_in(bob, "bob")
-        self.let_in(jwt_tokens.make(SECRET, claims(iat=int(time.time()) + 2)))  # of a clock that is fast
+        next_second()
+        self.let_in(jwt_tokens.make(SECRET, claims(iat=int(time.time()))))
+        self.fast_clock_outlives_no_revocation()
         host.stop()
+
+    def fast_clock_outlives_no_revocation(self):
+        """Of an issuer whose clock is ahead: a token that was in use is refused though its `iat` is younger; another
+        of the same issuer, from behind the revocation, is let in."""
+        ahead = jwt_tokens.make(SECRET, claims(iat=int(time.time()) + 20))
+        client = self.client(headers=bearer(ahead))
+        client.read()
+        self.revoke("ann")
+        client.expect_close(4001, "revoked")
+        next_second()
+        next_second()
+        self.assertEqual(self.refused(headers=bearer(ahead)).status, 401)
+        self.let_in(jwt_tokens.make(SECRET, claims(iat=int(time.time()) + 20)))
 
 
 class Keys(Guarded):
@@ -449,4 +468,4 @@ class Keys(Guarded):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=4)

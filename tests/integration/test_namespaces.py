@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import unittest
 
 import websockets
@@ -18,10 +19,10 @@ def module(name, providers, namespace=None):
     return '{ name = "%s"; imports = [ "broadcast" ];%s providers = ( %s ); }' % (name, said, ", ".join(providers))
 
 
-def modules_text(*modules, workers=2):
+def modules_text(*modules, workers=2, limits=""):
     return (
         'listen = { websocket = "127.0.0.1:0"; admin = "127.0.0.1:0"; };\n'
-        "workers = %d;\n" % workers
+        "workers = %d; %s\n" % (workers, limits)
         + 'plugin_path = [ "%s" ];\n' % FIXTURES
         + "modules = (\n%s\n);\n" % ",\n".join(modules)
     )
@@ -111,6 +112,29 @@ class TestNamespaces(unittest.TestCase):
         self.assertIn(", namespace games\n", text)
         self.assertTrue(text.endswith("\nMEMBERS  LARGEST ROOMS\n      1  L1\n      1  games/L1\n      1  games/L2\n"))
         self.assertIn("quiz; namespace games; imports broadcast", run_toni("check", "-c", self.host.conf).stdout)
+
+    def test_the_log_names_rooms_as_status_does(self):
+        self.host = Host(modules_text(QUIZ, OPEN, limits="limits = { memberships = 2; room_metadata_bytes = 100; };"))
+        self.addCleanup(self.host.kill)
+        self.host.start()
+        for path, refused, full in ("/quiz", "games/L2", "games/L1"), ("/open", "L2", "L1"):
+            client = self.client(path, "L1")
+            other = self.client(path)
+            self.assertEqual(client.ask("setmeta:L1:" + "x" * 90), "TONI_ERR_LIMIT")
+            line = self.host.wait_log(msg=lambda text: text.startswith("metadata of a room was refused"), room=full)
+            self.assertEqual(line["room_metadata_bytes"], "100")
+            self.assertEqual(client.ask("join:kept"), "ok")
+            self.assertEqual(other.ask("join:L2"), "TONI_ERR_LIMIT")
+            self.host.wait_log(msg=lambda text: text.startswith("a join was refused"), room=refused)
+            client.close()
+            self.gone(path)
+        self.host.stop()
+
+    def gone(self, path):
+        end = time.monotonic() + DEADLINE
+        while 'toni_connections{gateway="%s"} 1\n' % path[1:] not in metrics_text(self.host):
+            self.assertLess(time.monotonic(), end, "its client is there still")
+            time.sleep(0.01)
 
     def test_a_reload_keeps_rooms_and_refuses_to_move_a_gateway(self):
         self.start(QUIZ, OPEN)

@@ -18,6 +18,7 @@ from toni_host import (
     both,
     configuration,
     main,
+    websocket_uri,
 )
 
 LONGEST = "r" * 255
@@ -58,8 +59,10 @@ class RoomsTestCase(HostTestCase, unittest.IsolatedAsyncioTestCase):
     gateways = (ROOMS, ECHO, PROBE)
 
     async def open(self, path="/rooms"):
+        uri, how = websocket_uri(self.host.address, path)
         socket = await websockets.connect(
-            "ws://%s%s" % (self.host.address, path),
+            uri,
+            **how,
             open_timeout=DEADLINE,
             ping_interval=None,
         )

@@ -10,8 +10,8 @@ import unittest
 
 from tls_material import Authority, fingerprint
 from toni_host import (
-    DEADLINE, SLOWNESS, Client, Host, Refused, Response, both, configuration, gateway, main, metrics,
-    open_plain_socket, request, service,
+    DEADLINE, Client, Host, Refused, Response, both, configuration, gateway, main, metrics,
+    open_plain_socket, request, scaled, service,
 )
 
 CERTIFICATE = gateway("certificate", "certificate_gateway.so", "/certificate")
@@ -188,7 +188,7 @@ class Certificates(unittest.TestCase):
     def test_a_session_is_not_resumed_once_it_has_ended(self):
         """A ticket lasts for hours, and each that is used brings another."""
         pair = self.ca.issue("brief")
-        self.ca.shorten(pair, 8 * SLOWNESS)
+        self.ca.shorten(pair, scaled(5, 12))
         held = []
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             context = self.ca.context(pair, version)
@@ -222,4 +222,4 @@ class Certificates(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=4)

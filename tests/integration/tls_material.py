@@ -7,6 +7,10 @@ import subprocess
 import time
 
 
+CURVE = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+RSA = ("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+
+
 def openssl(*arguments, **how):
     done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, **how)
     if done.returncode != 0:
@@ -34,16 +38,16 @@ class Authority:
             "-addext", "keyUsage=critical,keyCertSign,cRLSign",
         )  # fmt: skip
 
-    def _make_key(self, path):
-        openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path)
+    def _make_key(self, path, kind=CURVE):
+        openssl("genpkey", *kind, "-out", path)
         os.chmod(path, 0o600)
 
-    def issue(self, name, names="", days=30, expired=False, subject=None):
+    def issue(self, name, names="", days=30, expired=False, subject=None, kind=CURVE):
         """A certificate with its chain in NAME.pem, its key in NAME.key; both are replaced at once.
         names: a subjectAltName, as openssl writes it."""
         base = os.path.join(self.folder, name)
         request, extensions = base + ".csr", base + ".ext"
-        self._make_key(base + ".new.key")
+        self._make_key(base + ".new.key", kind)
         openssl("req", "-utf8", "-new", "-key", base + ".new.key", "-subj", subject or "/CN=" + name, "-out", request)
         with open(extensions, "w", encoding="ascii") as out:
             out.write("basicConstraints=critical,CA:FALSE\n")

@@ -2,7 +2,7 @@
 "use strict";
 
 const assert = require("node:assert");
-const { spawn } = require("node:child_process");
+const { execFileSync, spawn } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
@@ -26,8 +26,38 @@ function within(promise, what) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+// TONI_TLS=1: the same suites over TLS, with an authority of their own.
+let material;
+
+function ownMaterial() {
+  if (!material) {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "toni-tls-"));
+    process.once("exit", () => fs.rmSync(folder, { recursive: true, force: true }));
+    material = { certificate: path.join(folder, "own.pem"), key: path.join(folder, "own.key") };
+    execFileSync(
+      "openssl",
+      [
+        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "7",
+        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "-keyout", material.key, "-out", material.certificate,
+      ],
+      { stdio: "ignore" }
+    );
+    fs.chmodSync(material.key, 0o600);
+  }
+  return material;
+}
+
+function listenAddress() {
+  if (!process.env.TONI_TLS) {
+    return '"127.0.0.1:0"';
+  }
+  const { certificate, key } = ownMaterial();
+  return `{ address = "127.0.0.1:0"; tls = { certificate = "${certificate}"; key = "${key}"; }; }`;
+}
+
 function configuration(workers, limits = "") {
-  return `listen = { websocket = "127.0.0.1:0"; };
+  return `listen = { websocket = ${listenAddress()}; };
 workers = ${workers};
 ${limits}
 modules = (
@@ -96,7 +126,12 @@ class Client {
     const client = new Client();
     client.messages = [];
     client.waiting = [];
-    client.socket = new WebSocket(`ws://${host.address}${where}`, options);
+    client.socket = process.env.TONI_TLS
+      ? new WebSocket(`wss://${host.address}${where}`, {
+          ca: fs.readFileSync(ownMaterial().certificate),
+          ...options,
+        })
+      : new WebSocket(`ws://${host.address}${where}`, options);
     client.socket.on("message", (data, isBinary) => {
       client.messages.push(isBinary ? data : data.toString("utf8"));
       client.wake();

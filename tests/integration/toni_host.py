@@ -7,6 +7,7 @@ Not for: clients that others wrote. Those are used by the tests themselves (pyth
 import atexit
 import base64
 import collections
+import concurrent.futures
 import ctypes
 import functools
 import hashlib
@@ -56,6 +57,14 @@ _IP_BIND_ADDRESS_NO_PORT = 24
 def scaled(plain, sanitized):
     """A count: the first one, or under a sanitizer the second."""
     return sanitized if SANITIZER else plain
+
+
+def next_second():
+    """Waits until the wall clock's second is another; to the millisecond, so that who goes on is at its turn."""
+    turn = int(time.time()) + 1
+    time.sleep(max(0.0, turn - time.time() - 0.005))
+    while time.time() < turn:
+        pass
 
 
 def say(text):
@@ -149,6 +158,13 @@ def own_context():
     context = ssl.create_default_context(cafile=own_material()[0])
     context.sslsocket_class = TlsSocket
     return context
+
+
+def websocket_uri(address, path):
+    """The URI for clients that others wrote, and what python3-websockets needs beside it."""
+    if not isinstance(address, TlsAddress):
+        return "ws://%s%s" % (address, path), {}
+    return "wss://localhost:%s%s" % (address.rsplit(":", 1)[1], path), {"ssl": own_context()}
 
 
 def over_tls(listen):
@@ -1057,5 +1073,31 @@ def accept_value(key):
     return base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
 
 
-def main():
-    unittest.main(verbosity=2)
+def main(beside=1):
+    """Runs the tests of the script. beside: so many classes at a time, each in a process of its own, for suites that wait
+    more than they compute."""
+    if beside == 1 or len(sys.argv) > 1:  # one that was named
+        unittest.main(verbosity=2)
+    loader, script = unittest.defaultTestLoader, sys.modules["__main__"]
+    names = [
+        name
+        for name, made in vars(script).items()
+        if isinstance(made, type) and issubclass(made, unittest.TestCase) and loader.getTestCaseNames(made)
+    ]
+
+    def end_with_this():
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+    def run(name):
+        return subprocess.run(
+            [sys.executable, sys.argv[0], name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, preexec_fn=end_with_this, check=False,
+        )
+
+    failed = []
+    with concurrent.futures.ThreadPoolExecutor(beside) as pool:
+        for name, result in zip(names, pool.map(run, names)):
+            sys.stderr.buffer.write(b"--- %s\n%s" % (name.encode(), result.stdout))
+            sys.stderr.flush()
+            failed += [name] if result.returncode else []
+    sys.exit("failed: " + ", ".join(failed) if failed else 0)

@@ -59,6 +59,15 @@ START_TEST(wall_time_is_after_this_was_written)
 }
 END_TEST
 
+START_TEST(seconds_and_milliseconds_are_of_one_clock)
+{
+    const int64_t before = clock_wall_ms();
+    const int64_t now = clock_wall_s();
+    ck_assert_int_ge(now, before / MS_PER_S);
+    ck_assert_int_le(now, clock_wall_ms() / MS_PER_S);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base/clock");
@@ -69,6 +78,7 @@ int main(void)
     tcase_add_test(cases, formats_the_extremes_within_the_buffer);
     tcase_add_test(cases, monotonic_time_does_not_go_back);
     tcase_add_test(cases, wall_time_is_after_this_was_written);
+    tcase_add_test(cases, seconds_and_milliseconds_are_of_one_clock);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);

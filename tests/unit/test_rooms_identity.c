@@ -1,4 +1,5 @@
 /* What guards say of a client: bounds, what begins anew, and what is made of it. */
+#include "base/clock.h"
 #include "rooms/guard_notes.h"
 #include "rooms/identity.h"
 
@@ -93,6 +94,16 @@ START_TEST(a_token_that_is_over_identifies_nobody)
 }
 END_TEST
 
+/* Else it would be younger than a revocation that comes after it. */
+START_TEST(a_token_of_the_future_counts_as_issued_now)
+{
+    const int64_t before = clock_wall_s();
+    ck_assert_int_eq(identify(TONI_LIT("ann"), before + 1000, 0), TONI_OK);
+    ck_assert_int_ge(notes->identity->issued_s, before);
+    ck_assert_int_le(notes->identity->issued_s, clock_wall_s());
+}
+END_TEST
+
 START_TEST(claims_are_bounded_together)
 {
     ck_assert_int_eq(claim("a", 1), TONI_ERR_INVALID); /* of nobody */
@@ -177,6 +188,7 @@ int main(void)
     tcase_add_test(tests, subjects_have_a_rule);
     tcase_add_test(tests, who_is_older_than_the_contract_is_refused);
     tcase_add_test(tests, a_token_that_is_over_identifies_nobody);
+    tcase_add_test(tests, a_token_of_the_future_counts_as_issued_now);
     tcase_add_test(tests, claims_are_bounded_together);
     tcase_add_test(tests, what_was_said_last_is_made);
     tcase_add_test(tests, the_guard_that_named_the_subject_is_noted);
