@@ -5,14 +5,21 @@ include(CMakePackageConfigHelpers)
 # --- runtime; the plugins and the page are installed where they are built, and so are the templates of `toni new` (sdk)
 
 install(TARGETS toni RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
-install(FILES docs/man/toni.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT runtime)
+file(GLOB command_pages CONFIGURE_DEPENDS docs/man/*.1)
+install(FILES ${command_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT runtime)
 install(FILES docs/man/gateways.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 COMPONENT runtime)
+install(FILES completions/toni.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+  RENAME toni COMPONENT runtime)
+install(FILES completions/_toni DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT runtime)
+install(FILES completions/toni.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT runtime)
 
 # When it is installed: only then is the prefix known for sure. Units are found in lib, whatever CMAKE_INSTALL_LIBDIR.
 install(CODE "set(CMAKE_INSTALL_BINDIR \"${CMAKE_INSTALL_BINDIR}\")
   configure_file(${PROJECT_SOURCE_DIR}/systemd/toni.service.in ${PROJECT_BINARY_DIR}/toni.service @ONLY)"
   COMPONENT runtime)
 install(FILES ${PROJECT_BINARY_DIR}/toni.service systemd/toni.socket DESTINATION lib/systemd/system COMPONENT runtime)
+install(FILES systemd/toni.sysusers DESTINATION lib/sysusers.d RENAME toni.conf COMPONENT runtime)
+install(FILES systemd/toni.tmpfiles DESTINATION lib/tmpfiles.d RENAME toni.conf COMPONENT runtime)
 
 # --- doc
 
@@ -24,6 +31,7 @@ install(FILES README.md CHANGELOG.md CONTRIBUTING.md gateways.conf DESTINATION $
 
 set(package_dir ${TONI_PACKAGE_DIR})
 install(DIRECTORY sdk/testkit DESTINATION ${TONI_SDK_DIR} COMPONENT sdk USE_SOURCE_PERMISSIONS)
+install(FILES docs/man/toni-plugin.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7 COMPONENT sdk)
 
 set_target_properties(toni_sdk PROPERTIES EXPORT_NAME toni)
 install(TARGETS toni_sdk EXPORT toniTargets

@@ -1,0 +1,74 @@
+"""Clients of the host in the packages, by python3-websockets. Any fault ends this with an exception.
+
+Usage: clients.py answered [TEXT]       one that says hello at /echo is answered with TEXT; by default with hello
+       clients.py upgraded COMMAND...   while COMMAND runs, who connects is served, and none is refused; who was there
+                                        before is served until he is told 1001, and can come back
+"""
+
+import asyncio
+import sys
+import time
+
+import websockets
+
+URL = "ws://127.0.0.1:9000/echo"
+DEADLINE = 60
+
+
+async def ask(client, text):
+    await client.send(text)
+    return await asyncio.wait_for(client.recv(), DEADLINE)
+
+
+async def answered(wanted="hello"):
+    async with websockets.connect(URL) as client:
+        got = await ask(client, "hello")
+        assert got == wanted, got
+
+
+async def stays_until_told(client, told):
+    """Asks on and on. @return How often it was answered."""
+    count = 0
+    try:
+        while True:
+            assert await ask(client, str(count)) == str(count)
+            count += 1
+            await asyncio.sleep(0.05)  # the gateway bears 50 messages a second
+    except websockets.ConnectionClosed as closed:
+        assert closed.rcvd is not None and closed.rcvd.code == 1001, closed
+        assert closed.rcvd.reason == "going away", closed
+    told.set()
+    return count
+
+
+async def come_and_go(told, over):
+    """New ones, one after the other, until all is over. @return How many."""
+    count = 0
+    while not (told.is_set() and over.is_set()):
+        await answered()
+        count += 1
+    return count
+
+
+async def run(command, over):
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL)
+    status = await process.wait()
+    assert status == 0, "%r: exit code %d" % (command, status)
+    over.set()
+
+
+async def upgraded(*command):
+    told, over = asyncio.Event(), asyncio.Event()
+    async with websockets.connect(URL) as client:
+        assert await ask(client, "before") == "before"
+        began = time.monotonic()
+        answers, newcomers, _ = await asyncio.gather(
+            stays_until_told(client, told), come_and_go(told, over), run(command, over)
+        )
+    await answered()
+    assert answers and newcomers
+    print("%d newcomers served in %.1f s, none refused; who was there got %d answers, then 1001"
+          % (newcomers, time.monotonic() - began, answers))
+
+
+asyncio.run({"answered": answered, "upgraded": upgraded}[sys.argv[1]](*sys.argv[2:]))
