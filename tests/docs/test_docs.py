@@ -85,6 +85,25 @@ class Mistakes(unittest.TestCase):
                 self.assertEqual(result.returncode, 2, modules)
                 self.assertRegex(result.stdout + result.stderr, wildcard(said.strip()))
 
+    def rows(self, section):
+        """The cells of each mistake in the tables of a section."""
+        page = read("docs", "mistakes.md")
+        text = page[page.index("## In a plugin, " + section) :].split("\n## ", 1)[0]
+        rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+        return [row for row in rows if row[0] != "mistake"]
+
+    def test_the_figures_at_the_top_are_those_of_the_page(self):
+        """And half of what can go wrong is found by `toni check`, before anything runs."""
+        page = read("docs", "mistakes.md")
+        check = len(self.CHECK.findall(page)) + len(self.rows("when it is loaded"))
+        compiler, running = len(self.rows("when it is compiled")), self.rows("while it runs")
+        self.assertEqual({row[-1] for row in running}, {"yes", "no"})
+        kit = sum(row[-1] == "yes" for row in running)
+        counted = [check + compiler + len(running), check, compiler, kit, len(running) - kit]
+        said = page[page.index("Of the ") : page.index("show only while")]
+        self.assertEqual([int(number) for number in re.findall(r"\b\d+\b", said)], counted)
+        self.assertGreaterEqual(2 * check, counted[0])
+
     def test_the_other_answers_are_in_the_sources(self):
         sources = ""
         for path in [*TREE.glob("core/**/*.c"), *TREE.glob("sdk/events/*.c")]:

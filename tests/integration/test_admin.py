@@ -833,4 +833,4 @@ class TestHangingClients(AdminTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=2)

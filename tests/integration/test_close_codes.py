@@ -609,4 +609,4 @@ class TestStopCloses(HostTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=2)

@@ -594,4 +594,4 @@ class TestRestart(Waits, unittest.TestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=2)

@@ -294,4 +294,4 @@ class TestCxxService(HttpTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=2)

@@ -373,4 +373,4 @@ class TestManyStreams(StreamTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=2)

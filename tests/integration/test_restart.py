@@ -754,4 +754,4 @@ class TestSockets(RestartTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=2)

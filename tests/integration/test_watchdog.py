@@ -137,4 +137,4 @@ class TestTheEnd(WatchdogTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=4)

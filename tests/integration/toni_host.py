@@ -1073,31 +1073,42 @@ def accept_value(key):
     return base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
 
 
+def _parts(beside):
+    """The tests of the script in parts that can run at a time, each a list of names: classes, or, where these are fewer and
+    make nothing for all of their tests, some tests of a class."""
+    loader, classes = unittest.defaultTestLoader, {}
+    for name, made in vars(sys.modules["__main__"]).items():
+        if isinstance(made, type) and issubclass(made, unittest.TestCase) and loader.getTestCaseNames(made):
+            classes[name] = made
+    parts = []
+    for name, made in classes.items():
+        tests = ["%s.%s" % (name, test) for test in loader.getTestCaseNames(made)]
+        makes_nothing = made.setUpClass.__func__ is unittest.TestCase.setUpClass.__func__
+        if makes_nothing and len(classes) < beside:
+            parts += [tests[first::beside] for first in range(min(beside, len(tests)))]
+        else:
+            parts.append([name])
+    return parts
+
+
 def main(beside=1):
-    """Runs the tests of the script. beside: so many classes at a time, each in a process of its own, for suites that wait
-    more than they compute."""
-    if beside == 1 or len(sys.argv) > 1:  # one that was named
+    """Runs the tests of the script. beside: in so many processes at a time, for suites that wait more than they compute."""
+    if beside == 1 or len(sys.argv) > 1:  # those that were named
         unittest.main(verbosity=2)
-    loader, script = unittest.defaultTestLoader, sys.modules["__main__"]
-    names = [
-        name
-        for name, made in vars(script).items()
-        if isinstance(made, type) and issubclass(made, unittest.TestCase) and loader.getTestCaseNames(made)
-    ]
 
     def end_with_this():
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
-    def run(name):
+    def run(names):
         return subprocess.run(
-            [sys.executable, sys.argv[0], name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [sys.executable, sys.argv[0], *names], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, preexec_fn=end_with_this, check=False,
         )
 
-    failed = []
+    has_failed = False
     with concurrent.futures.ThreadPoolExecutor(beside) as pool:
-        for name, result in zip(names, pool.map(run, names)):
-            sys.stderr.buffer.write(b"--- %s\n%s" % (name.encode(), result.stdout))
+        for result in pool.map(run, _parts(beside)):
+            sys.stderr.buffer.write(result.stdout)
             sys.stderr.flush()
-            failed += [name] if result.returncode else []
-    sys.exit("failed: " + ", ".join(failed) if failed else 0)
+            has_failed = has_failed or result.returncode != 0
+    sys.exit("a part of it has failed: see above" if has_failed else 0)
