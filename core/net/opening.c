@@ -78,9 +78,11 @@ static size_t write_close(char *answer, struct opening *opening, enum refusal re
     (void)snprintf(reason, sizeof reason, "%u %.*s", guard_report_status(opening, refusal),
                    GUARD_TEXT_MAX, text);
     opening->terms.agreed = false;
+    const toni_str subprotocol = opening->subprotocol.size > 0
+                                     ? opening->subprotocol
+                                     : handshake_choose_shortest(&opening->head);
     size_t size = guard_notes_put_fields(
-        notes, answer,
-        handshake_accept(answer, &opening->head, opening->subprotocol, &opening->terms));
+        notes, answer, handshake_accept(answer, &opening->head, subprotocol, &opening->terms));
     const size_t length = utf8_whole(reason, strnlen(reason, FRAME_REASON_MAX));
     return size + frame_encode_close((uint8_t *)answer + size, 1008, reason, length);
 }

@@ -116,6 +116,19 @@ toni_str handshake_choose(const struct head *head, const toni_str *const *known)
     return toni_str_make("", 0);
 }
 
+toni_str handshake_choose_shortest(const struct head *head)
+{
+    toni_str line, offer, shortest = toni_str_make("", 0);
+    unsigned index = 0;
+    while (head_next_field(head, toni_str_of("Sec-WebSocket-Protocol"), &index, &line)) {
+        while (list_next(&line, &offer)) {
+            if (shortest.size == 0 || offer.size < shortest.size)
+                shortest = offer;
+        }
+    }
+    return shortest;
+}
+
 /* --- Answering */
 
 /* @return Behind what was written. */

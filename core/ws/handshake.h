@@ -76,6 +76,13 @@ enum refusal handshake_fault(const struct head *head);
  * @return A part of the head's bytes; empty: none is agreed on. */
 toni_str handshake_choose(const struct head *head, const toni_str *const *known);
 
+/** Chooses a subprotocol for a client that is let in only to be told that it is refused: a browser
+ * ends a connection that agrees on none of those offered, and tells its page nothing. It is the
+ * shortest, since one that carries a token is longer than its name alone.
+ * @param head  Checked.
+ * @return A part of the head's bytes; empty: the client offers none. */
+toni_str handshake_choose_shortest(const struct head *head);
+
 /** Writes the answer that lets a client in.
  * @param to           HANDSHAKE_ANSWER_SIZE bytes; must not be where the head's bytes lie.
  * @param head         Checked.

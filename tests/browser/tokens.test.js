@@ -34,7 +34,8 @@ describe("a page with a token", () => {
 modules = ( { name = "chat"; imports = [ "broadcast" ]; guards = [ "tokens" ]; providers = (
     { service = "tokens"; library = "jwt_guard.so";
       options = { secrets = [ "${secret}" ]; cookie = "session"; }; },
-    { gateway = "echo"; library = "echo_gateway.so"; path = "/echo"; } ); } );
+    { gateway = "echo"; library = "echo_gateway.so"; path = "/echo"; },
+    { gateway = "closing"; library = "echo_gateway.so"; path = "/closing"; refuse = "close"; } ); } );
 `);
     browser = await Browser.start();
     // What a browser writes to its console of a handshake that is refused is what is tested here.
@@ -49,6 +50,10 @@ modules = ( { name = "chat"; imports = [ "broadcast" ]; guards = [ "tokens" ]; p
 
   // What a script gets: an echo and the subprotocol, or the code that it is closed with.
   function connect(...protocols) {
+    return connect_to("/echo", ...protocols);
+  }
+
+  function connect_to(where, ...protocols) {
     return page.evaluate(
       ([url, names]) =>
         new Promise((resolve) => {
@@ -58,9 +63,9 @@ modules = ( { name = "chat"; imports = [ "broadcast" ]; guards = [ "tokens" ]; p
             resolve([event.data, socket.protocol]);
             socket.close();
           };
-          socket.onclose = (event) => resolve(event.code);
+          socket.onclose = (event) => resolve(event.reason ? `${event.code} ${event.reason}` : event.code);
         }),
-      [`ws://${host.address}/echo`, protocols]
+      [`ws://${host.address}${where}`, protocols]
     );
   }
 
@@ -71,6 +76,14 @@ modules = ( { name = "chat"; imports = [ "broadcast" ]; guards = [ "tokens" ]; p
   it("is not let in without one, or with one that has expired", async () => {
     assert.strictEqual(await connect(), 1006);
     assert.strictEqual(await connect("bearer", "bearer." + token(1)), 1006);
+  });
+
+  // A browser takes no handshake for one that agrees on none of the subprotocols that a page offers.
+  it("is told why, if the gateway refuses by closing", async () => {
+    assert.match(String(await connect_to("/closing")), /^1008 401 /);
+    assert.match(String(await connect_to("/closing", "bearer", "bearer.none")), /^1008 401 /);
+    assert.match(String(await connect_to("/closing", "bearer." + token(1), "chat")), /^1008 401 /);
+    assert.deepStrictEqual(await connect_to("/closing", "bearer", "bearer." + GOOD), ["hello", "bearer"]);
   });
 
   it("is let in by its cookie", async () => {

@@ -184,6 +184,23 @@ START_TEST(the_first_that_is_offered_and_known_is_chosen)
 }
 END_TEST
 
+static void check_shortest(const char *lines, const char *expected)
+{
+    ck_assert_int_eq(check(lines), REFUSAL_NONE);
+    const toni_str chosen = handshake_choose_shortest(&head);
+    ck_assert_msg(toni_str_equal(chosen, toni_str_of(expected)), "`%.*s` instead of `%s`:\n%.200s",
+                  TONI_STR_ARG(chosen), expected, lines);
+}
+
+START_TEST(who_is_let_in_to_be_refused_is_told_the_shortest)
+{
+    check_shortest(GOOD, "");
+    check_shortest(GOOD PROTOCOL "bearer.eyJ, bearer\r\n", "bearer");
+    check_shortest(GOOD PROTOCOL "bearer.eyJ\r\n" PROTOCOL "a, b\r\n", "a");
+    check_shortest(GOOD PROTOCOL "bearer.eyJ\r\n", "bearer.eyJ");
+}
+END_TEST
+
 /* What a browser has for a token, since it can set no other header. */
 START_TEST(a_token_of_4_kib_is_an_offer)
 {
@@ -359,6 +376,7 @@ int main(void)
     tcase_add_loop_test(cases, a_row, 0, sizeof rows / sizeof rows[0]);
     tcase_add_test(cases, faults_of_heads_have_their_refusals);
     tcase_add_test(cases, the_first_that_is_offered_and_known_is_chosen);
+    tcase_add_test(cases, who_is_let_in_to_be_refused_is_told_the_shortest);
     tcase_add_test(cases, a_token_of_4_kib_is_an_offer);
     tcase_add_test(cases, the_example_of_the_rfc);
     tcase_add_test(cases, deflate_is_answered_with_its_terms);
