@@ -65,4 +65,6 @@ function(toni_add_plugin_test name)
     add_dependencies(${name} ${arg_PLUGIN})
   endif()
   add_test(NAME ${name} COMMAND ${name})
+  # Check's own 4 seconds are too few on a busy machine.
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT CK_DEFAULT_TIMEOUT=60)
 endfunction()

@@ -6,6 +6,9 @@
 //   vote:POLL:NUMBER           for the choice of that number, from 1; another vote replaces it
 //   end:POLL                   by who has asked; so does the end of that client's connection
 //
+// How it stands: `POLL: CHOICE 3 | CHOICE 0`, at its end with ` (over)` behind. No name has a colon
+// and no choice a `|`, so programs can read it, too.
+//
 // A vote counts while its client is connected. Polls, votes and who follows outlive a swap.
 #include <toni/toni.hpp>
 
@@ -53,7 +56,7 @@ std::string describe(const std::string &name, const Poll &poll)
         counts[choice]++;
     std::string text = name + ":";
     for (size_t i = 0; i < counts.size(); i++)
-        text += (i > 0 ? ", " : " ") + poll.choices[i] + " " + std::to_string(counts[i]);
+        text += (i > 0 ? " | " : " ") + poll.choices[i] + " " + std::to_string(counts[i]);
     return text;
 }
 

@@ -170,6 +170,16 @@ class Sizes(unittest.TestCase):
             with self.subTest(name):
                 self.assertLessEqual(len(read(name).splitlines()), most)
 
+    def test_the_examples_stay_small(self):
+        """A plugin of 150 lines, a page of 100."""
+        for folder in TREE.glob("examples/*/"):
+            with self.subTest(folder.name):
+                plugin = [path for path in folder.glob("*.[ch]") if not path.name.startswith("test_")]
+                self.assertLessEqual(sum(len(path.read_text(encoding="utf-8").splitlines()) for path in plugin), 150)
+                pages = list(folder.glob("*.html"))
+                self.assertEqual(len(pages), 1)
+                self.assertLessEqual(len(pages[0].read_text(encoding="utf-8").splitlines()), 100)
+
 
 if __name__ == "__main__":
     unittest.main()

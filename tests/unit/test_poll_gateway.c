@@ -38,8 +38,8 @@ static void check_answer(toni_fake_client *client, const char *text, const char 
 
 static void open_lunch(void)
 {
-    check_answer(&anna, "ask:lunch:Pizza|Soup", "lunch: Pizza 0, Soup 0");
-    check_answer(&berta, "follow:lunch", "lunch: Pizza 0, Soup 0");
+    check_answer(&anna, "ask:lunch:Pizza|Soup", "lunch: Pizza 0 | Soup 0");
+    check_answer(&berta, "follow:lunch", "lunch: Pizza 0 | Soup 0");
 }
 
 START_TEST(votes_are_counted_and_published_together)
@@ -52,8 +52,8 @@ START_TEST(votes_are_counted_and_published_together)
     toni_fake_host_advance(&host, 99);
     toni_fake_client_expect(&berta, "");
     toni_fake_host_advance(&host, 1);
-    toni_fake_client_expect(&anna, "text:lunch: Pizza 2, Soup 1\n");
-    toni_fake_client_expect(&berta, "text:lunch: Pizza 2, Soup 1\n");
+    toni_fake_client_expect(&anna, "text:lunch: Pizza 2 | Soup 1\n");
+    toni_fake_client_expect(&berta, "text:lunch: Pizza 2 | Soup 1\n");
     toni_fake_client_expect(&clara, ""); /* who votes doesn't follow by that */
 }
 END_TEST
@@ -116,7 +116,7 @@ START_TEST(the_number_of_polls_has_a_bound)
         ck_assert_int_eq(toni_fake_client_connect(&askers[i]), TONI_OK);
         say(&askers[i], text);
     }
-    toni_fake_client_expect(&askers[99], "text:99: a 0, b 0\n");
+    toni_fake_client_expect(&askers[99], "text:99: a 0 | b 0\n");
     toni_fake_client_expect(&askers[100], "text:There are too many polls: try again later.\n");
 }
 END_TEST
@@ -129,7 +129,7 @@ START_TEST(who_goes_votes_no_more)
     toni_fake_client_clear(&berta);
     toni_fake_client_disconnect(&clara, TONI_CLOSED_LOST);
     toni_fake_host_advance(&host, 100);
-    toni_fake_client_expect(&berta, "text:lunch: Pizza 0, Soup 0\n");
+    toni_fake_client_expect(&berta, "text:lunch: Pizza 0 | Soup 0\n");
 }
 END_TEST
 
@@ -137,14 +137,14 @@ START_TEST(a_poll_ends_with_who_has_asked)
 {
     open_lunch();
     say(&anna, "end:lunch");
-    toni_fake_client_expect(&anna, "text:lunch: Pizza 0, Soup 0 (over)\n");
-    toni_fake_client_expect(&berta, "text:lunch: Pizza 0, Soup 0 (over)\n");
+    toni_fake_client_expect(&anna, "text:lunch: Pizza 0 | Soup 0 (over)\n");
+    toni_fake_client_expect(&berta, "text:lunch: Pizza 0 | Soup 0 (over)\n");
     check_answer(&berta, "follow:lunch", "There is no poll of that name.");
     ck_assert_uint_eq(toni_room_count(toni_fake_host_connections(&host)), 0);
 
     open_lunch();
     toni_fake_client_disconnect(&anna, TONI_CLOSED_LOST);
-    toni_fake_client_expect(&berta, "text:lunch: Pizza 0, Soup 0 (over)\n");
+    toni_fake_client_expect(&berta, "text:lunch: Pizza 0 | Soup 0 (over)\n");
 }
 END_TEST
 
@@ -174,7 +174,7 @@ START_TEST(a_poll_ends_with_who_could_not_be_adopted)
     ck_assert_int_eq(toni_fake_client_adopt(&clara, &next), TONI_OK);
     toni_fake_host_stop(&host);
     toni_fake_client_disconnect(&anna, TONI_CLOSED_BY_SERVER);
-    toni_fake_client_expect(&berta, "text:lunch: Pizza 0, Soup 0 (over)\n");
+    toni_fake_client_expect(&berta, "text:lunch: Pizza 0 | Soup 0 (over)\n");
     toni_fake_client_clear(&berta);
     check_answer(&berta, "follow:lunch", "There is no poll of that name.");
     toni_fake_host_stop(&next);
@@ -192,12 +192,12 @@ START_TEST(a_swap_loses_no_vote)
     ck_assert_int_eq(toni_fake_client_adopt(&clara, &next), TONI_OK);
     toni_fake_host_stop(&host);
     toni_fake_host_advance(&next, 100); /* what the old one had not published yet */
-    toni_fake_client_expect(&berta, "text:lunch: Pizza 0, Soup 1\n");
+    toni_fake_client_expect(&berta, "text:lunch: Pizza 0 | Soup 1\n");
     toni_fake_client_clear(&anna);
     check_answer(&anna, "ask:supper:a|b", "You have a poll open: end it first.");
     say(&berta, "vote:lunch:1");
     say(&anna, "end:lunch");
-    toni_fake_client_expect(&anna, "text:lunch: Pizza 1, Soup 0 (over)\n");
+    toni_fake_client_expect(&anna, "text:lunch: Pizza 1 | Soup 0 (over)\n");
     toni_fake_host_stop(&next);
 }
 END_TEST
