@@ -900,4 +900,4 @@ class TestAddresses(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=2)

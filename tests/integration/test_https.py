@@ -528,4 +528,4 @@ class TestChanges(HttpsTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=2)

@@ -495,4 +495,4 @@ class TestCallbackTime(HostTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=4)

@@ -400,4 +400,4 @@ class TestEveryAllocationFails(NoMemoryTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=4)

@@ -510,4 +510,4 @@ class TestUnix(Proxied):
 del Proxied
 
 if __name__ == "__main__":
-    main()
+    main(beside=4)

@@ -501,4 +501,4 @@ class Strangers(TlsTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=2)
