@@ -17,7 +17,7 @@
 
 static const char *const top_keys[] = {"listen",  "hosts",       "origins", "control",
                                        "workers", "plugin_path", "limits",  "modules",
-                                       "user",    "group",       "state"};
+                                       "user",    "group",       "state",   "watch"};
 static const char *const listen_keys[] = {
     "websocket", "http", "page", "admin", "admin_token", "trusted_proxies", "proxy_header"};
 
@@ -251,7 +251,8 @@ static int read_top(struct config *config, const struct section *top)
     if (read_listen(config, top) != 0 || config_hosts_read(top, &config->hosts) != 0 ||
         config_origins_read(top, &config->origins) != 0 ||
         config_control_read(top, config->folder, &config->control) != 0 ||
-        read_state(config, top) != 0 || read_plugin_path(config, top) != 0)
+        read_state(config, top) != 0 || read_plugin_path(config, top) != 0 ||
+        config_watch_read(top, config->folder, &config->watch) != 0)
         return -1;
     return read_modules(config, top);
 }
@@ -303,6 +304,7 @@ void gateways_conf_destroy(struct config *config)
     access_list_finish(&config->hosts);
     access_list_finish(&config->origins);
     config_control_finish(&config->control);
+    config_watch_finish(&config->watch);
     free(config->state);
     free(config->folder);
     value_destroy(config->tree);

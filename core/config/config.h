@@ -10,6 +10,7 @@
 #include "config/name.h"
 #include "config/proxies.h"
 #include "config/run_as.h"
+#include "config/watch.h"
 #include "rooms/limits.h"
 
 #include <stdatomic.h>
@@ -74,10 +75,11 @@ struct config {
     struct access_list hosts;        /* names that the host goes by, beside those that it knows */
     struct access_list origins;      /* of pages that may open a WebSocket */
     struct config_control control;
-    char *state;          /* folder for what the host keeps; NULL: it keeps nothing */
-    struct run_as run_as; /* after it has given up root */
-    unsigned workers;     /* 0: one per core */
-    char **plugin_path;   /* folders */
+    struct config_watch watch; /* for `toni run --watch` alone */
+    char *state;               /* folder for what the host keeps; NULL: it keeps nothing */
+    struct run_as run_as;      /* after it has given up root */
+    unsigned workers;          /* 0: one per core */
+    char **plugin_path;        /* folders */
     size_t plugin_path_count;
     struct limits limits; /* the host's, and the defaults of its gateways */
     struct config_module *modules;

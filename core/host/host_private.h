@@ -29,6 +29,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <uv.h>
 
 /* What stderr gets to take the last lines of the log, if nobody reads it. */
@@ -53,6 +54,7 @@ struct host {
     struct revocation_link revocation_links[2]; /* to the predecessor, to the successor */
     uv_loop_t loop;
     struct program program;
+    pid_t watch; /* `toni run --watch`, which has started this host; 0: it is not watched */
     struct predecessor predecessor;
     struct restart *restart;                 /* that is under way, or NULL */
     struct control_request *restart_request; /* that asked for it, or NULL */

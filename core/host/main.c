@@ -9,6 +9,7 @@
 #include "host/run.h"
 #include "net/loop.h"
 #include "plugin/trial.h"
+#include "watch/watch.h"
 
 #include <argp.h>
 #include <fcntl.h>
@@ -43,13 +44,17 @@ static const char overview[] =
 
 /* --- Commands */
 
-#define ALLOW_ROOT 256 /* an option without a letter */
+/* Options without a letter. */
+#define ALLOW_ROOT 256
+#define WATCH 257
 
 struct arguments {
     const char *config_path;
     const char *format;
-    const char *file; /* that is described, or the subject that is revoked */
+    const char *file;      /* that is described, or the subject that is revoked */
+    const char *log_level; /* NULL: the default */
     bool may_be_root;
+    bool is_watched;
 };
 
 static error_t set_log_level(const char *name, struct argp_state *state)
@@ -83,9 +88,13 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case 'f':
         return set_format(value, arguments, state);
     case 'l':
+        arguments->log_level = value;
         return set_log_level(value, state);
     case ALLOW_ROOT:
         arguments->may_be_root = true;
+        return 0;
+    case WATCH:
+        arguments->is_watched = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected argument: %s", value);
@@ -168,6 +177,10 @@ static const struct argp_option run_options[] = {
     {.name = "allow-root",
      .key = ALLOW_ROOT,
      .doc = "If it is started as root, and the configuration has no user, to stay root"},
+    {.name = "watch",
+     .key = WATCH,
+     .doc = "To build the plugins anew when their sources are saved, and swap them while clients "
+            "stay connected; for development"},
     {0},
 };
 
@@ -190,6 +203,13 @@ static const struct argp_option config_option[] = {
 
 static enum exit_code run(const struct arguments *arguments)
 {
+    const struct watch_plan plan = {
+        .config_path = arguments->config_path,
+        .log_level = arguments->log_level,
+        .may_be_root = arguments->may_be_root,
+    };
+    if (arguments->is_watched)
+        return (enum exit_code)watch_run(&plan);
     return host_run(arguments->config_path, arguments->may_be_root);
 }
 
@@ -289,7 +309,10 @@ static const struct command commands[] = {
      {.options = run_options,
       .parser = parse_option,
       .doc = "Reads gateways.conf, loads its plugins, and serves until SIGINT or SIGTERM; a second "
-             "signal ends at once. The log goes to stderr."},
+             "signal ends at once. The log goes to stderr.\vWith --watch another process watches "
+             "the sources: by `watch` of gateways.conf, or those of a CMake build folder beside "
+             "it. What the compiler, `toni check` or a swap finds wrong is shown, and what ran "
+             "before goes on; a host that crashes or hangs is started anew."},
      run},
     {"check",
      {.options = check_options,

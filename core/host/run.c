@@ -13,6 +13,7 @@
 #include "host/service_notify.h"
 #include "net/loop.h"
 #include "net/trim.h"
+#include "watch/watched.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -286,7 +287,8 @@ static enum exit_code load_and_serve(struct host *host, const char *config_path)
         const bool is_successor = predecessor_is_there(&host->predecessor);
         host_take_over(host);
         watchdog_start(&host->watchdog, &host->loop, host->server,
-                       service_notify_watchdog_ms(is_successor));
+                       service_notify_watchdog_ms(is_successor),
+                       host->watch > 0 ? WATCHED_HANG_MS : 0);
         uv_run(&host->loop, UV_RUN_DEFAULT);
         code = EXIT_CLEAN;
     }
@@ -299,6 +301,7 @@ enum exit_code host_run(const char *config_path, bool may_be_root)
 {
     struct host host = {
         .status = {.started_ms = clock_wall_ms()},
+        .watch = watched_by(),
         .reload = {.config_path = config_path, .notices = host_reload_notices(&host)},
     };
     enum exit_code code = EXIT_FAULT;
@@ -315,6 +318,7 @@ enum exit_code host_run(const char *config_path, bool may_be_root)
     if (code != EXIT_CLEAN)
         goto finish;
     code = EXIT_FAULT;
+    watched_follow(host.watch);
     if (log_thread_start())
         log_warn("the log has no thread of its own: whoever logs waits for whoever reads stderr");
     (void)program_init(&host.program); /* if that fails, a restart will say so */

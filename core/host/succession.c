@@ -134,6 +134,16 @@ static const char *what_goes_on(const struct host *host)
     return host->reload.is_running ? "a reload is under way: ask again when it is over" : NULL;
 }
 
+/* A successor would be no child of the watch's, which starts a host anew when this one has ended,
+ * and holds the sockets meanwhile. */
+static void stop_for_the_watch(struct host *host, struct control_request *request)
+{
+    log_info("restart: `toni run --watch` starts this host anew", log_int("watch", host->watch));
+    if (request)
+        control_answer(request, EXIT_CLEAN, "`toni run --watch` starts the host anew\n");
+    host_ask_stop(host);
+}
+
 void host_restart(struct host *host, struct control_request *request)
 {
     char why[500];
@@ -141,6 +151,8 @@ void host_restart(struct host *host, struct control_request *request)
     if (meanwhile) {
         log_warn("restart: refused", log_str("reason", meanwhile));
         refuse_restart(request, meanwhile);
+    } else if (host->watch > 0) {
+        stop_for_the_watch(host, request);
     } else if (start_successor(host, why, sizeof why)) {
         log_error("restart: failed, this host goes on as before", log_str("reason", why));
         refuse_restart(request, why);

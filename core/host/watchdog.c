@@ -23,10 +23,17 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* @return After how long one that is held up ends the host; 0: it doesn't. */
+static uint64_t limit_of(const struct watchdog *watchdog)
+{
+    const uint64_t set_ms = watchdog->server->limits.watchdog_ms;
+    return set_ms > 0 ? set_ms : watchdog->hang_ms;
+}
+
 /* @return In how many milliseconds to look again: several times within each limit. */
 static uint64_t next_look(const struct watchdog *watchdog)
 {
-    const uint64_t limit_ms = watchdog->server->limits.watchdog_ms;
+    const uint64_t limit_ms = limit_of(watchdog);
     uint64_t ms = LOOK_MS;
 
     if (limit_ms > 0)
@@ -63,7 +70,7 @@ static void end_host(struct watchdog *watchdog, const struct held *held, uint64_
 {
     log_held(LOG_LEVEL_ERROR,
              "a worker is held up for longer than watchdog_ms: the watchdog ends the host", held,
-             held_ms, watchdog->server->limits.watchdog_ms);
+             held_ms, limit_of(watchdog));
     watchdog->is_ending = true;
     /* NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread,cert-pos44-c): it has a handler */
     (void)pthread_kill(held->thread, SIGABRT);
@@ -72,7 +79,7 @@ static void end_host(struct watchdog *watchdog, const struct held *held, uint64_
 /* @return For how long a worker is held up; 0: none is. */
 static uint64_t look(struct watchdog *watchdog)
 {
-    const uint64_t limit_ms = watchdog->server->limits.watchdog_ms;
+    const uint64_t limit_ms = limit_of(watchdog);
     const uint64_t now_ns = clock_now_ns();
     struct held held;
 
@@ -98,9 +105,10 @@ static void on_look(uv_timer_t *timer)
 }
 
 void watchdog_start(struct watchdog *watchdog, uv_loop_t *loop, const struct server *server,
-                    uint64_t service_ms)
+                    uint64_t service_ms, uint64_t hang_ms)
 {
     watchdog->server = server;
+    watchdog->hang_ms = hang_ms;
     watchdog->service_ms = service_ms;
     uv_timer_init(loop, &watchdog->timer);
     watchdog->timer.data = watchdog;

@@ -14,15 +14,18 @@ struct server;
 struct watchdog {
     uv_timer_t timer;
     const struct server *server; /* its limits are read anew at each look */
+    uint64_t hang_ms;    /* what `watchdog_ms` is where the configuration has none; 0: none */
     uint64_t service_ms; /* that the service manager waits for a sign at most; 0: it doesn't */
     uint64_t told_ns;    /* since when the worker is held up that was told last */
     bool is_running;
     bool is_ending; /* the host was told to end, by the thread that is held up */
 };
 
-/** Begins to look. @param service_ms  Of service_notify_watchdog_ms(). */
+/** Begins to look.
+ * @param service_ms  Of service_notify_watchdog_ms().
+ * @param hang_ms     What `watchdog_ms` is where the configuration has none; 0: none. */
 void watchdog_start(struct watchdog *watchdog, uv_loop_t *loop, const struct server *server,
-                    uint64_t service_ms);
+                    uint64_t service_ms, uint64_t hang_ms);
 
 /** Ends that. One that was never started is fine. */
 void watchdog_close(struct watchdog *watchdog);

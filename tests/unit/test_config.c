@@ -478,6 +478,29 @@ START_TEST(control)
 }
 END_TEST
 
+START_TEST(watch)
+{
+    const struct config *read = read_good(LISTEN MODULES);
+    ck_assert_ptr_null(read->watch.build);
+    ck_assert_uint_eq(read->watch.path_count, 0);
+    read = read_good(LISTEN MODULES
+                     "watch = { build = \"make -C ..\"; paths = [ \"src\", \"/usr/include\" ]; };");
+    ck_assert_str_eq(read->watch.build, "make -C ..");
+    ck_assert_uint_eq(read->watch.path_count, 2);
+    ck_assert_str_eq(read->watch.paths[0], testing_path("src"));
+    ck_assert_str_eq(read->watch.paths[1], "/usr/include");
+    BAD_TOP("wach = { };", "did you mean `watch`?");
+    BAD_TOP("watch = \"make\";", "`watch` of the file is a string", "expected a group");
+    BAD_TOP("watch = { biuld = \"make\"; };", "`biuld` in `watch`", "did you mean `build`?");
+    BAD_TOP("watch = { build = 1; };", "`build` of `watch` is an integer", "a string");
+    BAD_TOP("watch = { build = \" \\t\"; };", "`build` of `watch` is empty", "cmake --build");
+    BAD_TOP("watch = { paths = \"src\"; };", "`paths` of `watch` is a string", "a list");
+    BAD_TOP("watch = { paths = [ ]; };", "`paths` of `watch` has 0 entries", "1 to 64");
+    BAD_TOP("watch = { paths = [ \"\" ]; };", "empty string", "`.` is that of this file");
+    BAD_TOP("watch = { paths = [ 1 ]; };", "`paths` of `watch` holds an integer", "only strings");
+}
+END_TEST
+
 /* 99 bytes, so that there is room for a dot and the longest pid in the 107 of an address. */
 START_TEST(the_longest_control)
 {
@@ -1029,6 +1052,7 @@ int main(void)
     tcase_add_test(cases, bad_listen);
     tcase_add_test(cases, workers);
     tcase_add_test(cases, control);
+    tcase_add_test(cases, watch);
     tcase_add_test(cases, the_longest_control);
     tcase_add_test(cases, control_of_a_file_with_faults);
     tcase_add_test(cases, plugin_path);

@@ -1,0 +1,52 @@
+/* Visible text; see visible.h. */
+#include "watch/visible.h"
+
+#include "base/utf8.h"
+
+#include <string.h>
+
+#define ESCAPE '\x1B'
+
+/* How long a sequence is that may stay: parameters are digits, `;` and `:`. @return 0: it is none
+ * such, or not whole. */
+static size_t colour_length(const char *text, size_t length)
+{
+    static const char parameters[] = "0123456789;:";
+    size_t at = 2;
+
+    if (length < 3 || text[0] != ESCAPE || text[1] != '[')
+        return 0;
+    while (at < length && text[at] != '\0' && strchr(parameters, text[at]))
+        at++;
+    return at < length && (text[at] == 'm' || text[at] == 'K') ? at + 1 : 0;
+}
+
+/* @return How much of the text can be taken as it is; 0: its first byte can't. */
+static size_t take(const char *text, size_t length, bool keeps_colours)
+{
+    const size_t size = utf8_character(text, length);
+
+    if (text[0] == '\n' || text[0] == '\t' || (keeps_colours && text[0] == '\r'))
+        return 1;
+    if (keeps_colours && text[0] == ESCAPE)
+        return colour_length(text, length);
+    return size > 0 && !utf8_has_control(text, size) ? size : 0;
+}
+
+int visible_append(struct buffer *buffer, const char *text, size_t length, bool keeps_colours)
+{
+    size_t from = 0, at = 0;
+
+    while (at < length) {
+        const size_t taken = take(text + at, length - at, keeps_colours);
+        if (taken > 0) {
+            at += taken;
+            continue;
+        }
+        if (buffer_append(buffer, text + from, at - from) ||
+            buffer_appendf(buffer, "\\x%02X", (unsigned)(unsigned char)text[at]))
+            return -1;
+        from = ++at;
+    }
+    return buffer_append(buffer, text + from, at - from);
+}
