@@ -60,7 +60,8 @@ export class Rooms extends Emitter<{ change: RoomChange }> {
   }
 
   /** Joins a room, at once or when there is a connection, and again after each loss. Rejected if the gateway says no
-   * (then it is not wanted any more), or if the connection is closed. */
+   * (then it is not wanted any more), or if the connection is closed. Of a room that was joined before, fulfilled at
+   * once, connected or not. */
   join(room: string): Promise<void> {
     const before = this.#wanted.get(room);
     if (before) {
