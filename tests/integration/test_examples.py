@@ -365,4 +365,4 @@ class TestSse(ExampleTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=3)
