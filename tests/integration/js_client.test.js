@@ -187,7 +187,7 @@ describe("a network that is bad", { skip: sanitizer !== "" && "what follows is a
     clearInterval(cutting);
     await until(() => sender.queued.messages === 0 && heard.at(-1) === COUNT - 1, "the last message");
     await until(() => rooms.state("r") === "joined", "the room, again");
-    assert.ok(socket > 3, `only ${socket} connections`);
+    assert.ok(socket > 2, `only ${socket} connections`); // or nothing was cut
     assert.strictEqual(socket_of.filter((value) => value > 0).length, COUNT);
     assert.deepStrictEqual(heard, [...new Set(heard)].sort((a, b) => a - b), "twice, or out of order");
     const has_come = new Set(heard);
