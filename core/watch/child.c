@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 /* A line that is longer comes in pieces. */
@@ -174,12 +175,17 @@ static void read_rest(struct child *child)
 static int open_output(const struct child_plan *plan, int ends[2])
 {
     struct winsize size;
+    struct termios modes;
     const bool has_size = plan->is_shown_colours && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0;
 
     if (!plan->is_shown_colours)
         return pipe2(ends, O_CLOEXEC);
     if (openpty(&ends[0], &ends[1], NULL, NULL, has_size ? &size : NULL))
         return -1;
+    if (tcgetattr(ends[1], &modes) == 0) { /* the terminal behind makes `\r\n` of a `\n` */
+        modes.c_oflag &= ~(tcflag_t)OPOST;
+        (void)tcsetattr(ends[1], TCSANOW, &modes);
+    }
     (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
     (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
     return 0;

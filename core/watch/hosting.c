@@ -24,6 +24,7 @@
 /* --- What it says: lines of base/log.h */
 
 #define CRASHES "msg=\"the host crashes, in a call of a plugin\""
+#define REFUSES "msg=\"reload refused\""
 #define HANGS "msg=\"a callback has not returned yet"
 #define ENDED_FOR_IT "msg=\"a worker is held up for longer than watchdog_ms"
 
@@ -61,6 +62,8 @@ static void on_line(void *data, const char *bytes, size_t length)
     char line[LOG_LINE_SIZE + 1];
 
     (void)snprintf(line, sizeof line, "%.*s", (int)length, bytes);
+    if (watch->asking && strstr(line, REFUSES))
+        return; /* the answer says the same */
     terminal_pass(tone_of(line), bytes, length, false);
     if (strstr(line, CRASHES) || strstr(line, ENDED_FOR_IT) || strstr(line, HANGS))
         remember_place(watch, line);

@@ -83,6 +83,15 @@ static int list_copy(struct list *list, char *const *paths, size_t count)
     return 0;
 }
 
+static bool list_equal(const struct list *a, const struct list *b)
+{
+    for (size_t i = 0; i < a->count && i < b->count; i++) {
+        if (strcmp(a->paths[i], b->paths[i]) != 0)
+            return false;
+    }
+    return a->count == b->count;
+}
+
 /* --- What a folder's event means */
 
 static bool is_own_name(const struct folder *folder, const char *name)
@@ -421,13 +430,14 @@ int tree_set(struct tree *tree, char *const *roots, size_t root_count, char *con
         free(new_apart);
         return -1;
     }
+    if (!list_equal(&tree->roots, &new_roots) || !list_equal(&tree->files, &new_files))
+        tree->is_full_said = tree->is_refused_said = false;
     list_finish(&tree->roots);
     list_finish(&tree->files);
     free(tree->apart);
     tree->roots = new_roots;
     tree->files = new_files;
     tree->apart = new_apart;
-    tree->is_full_said = tree->is_refused_said = false;
     return 0;
 }
 

@@ -2,6 +2,7 @@
 while what ran before goes on. A host that crashes or hangs is survived, and nothing is left behind."""
 
 import asyncio
+import ctypes
 import logging
 import os
 import pty
@@ -15,7 +16,7 @@ import unittest
 
 import websockets
 
-from toni_host import DEADLINE, TONI, Host, configuration, gateway, main, run_toni, say
+from toni_host import DEADLINE, SANITIZER, TONI, Host, configuration, gateway, main, run_toni, say
 
 INCLUDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include")
 COMPILE = "cc -shared -fPIC -fvisibility=hidden -I '%s' -o game.so.new src/game.c && mv game.so.new game.so" % INCLUDE
@@ -58,6 +59,14 @@ target_include_directories(game PRIVATE "%s")
 """ % INCLUDE
 
 FOLDERS_MOST = 2000
+
+CLONE_NEWUSER = 0x10000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# AddressSanitizer ends the process in its own way, and its own words.
+CRASHED = "watch: the host has ended (exit code 1)" if SANITIZER == "asan" else (
+    "watch: the host has crashed (SIGSEGV) in on_message of `game`"
+)
 
 logging.getLogger("asyncio").setLevel(logging.ERROR)  # these tests wait in the loop
 
@@ -132,6 +141,33 @@ class Watch(Host):
 
     def host_pid(self):
         return int(self.wait_log(msg="ready")["pid"])
+
+
+def few_watches(most):
+    """For before_exec: in a namespace of users of its own the process may have as many watches of inotify."""
+    user, group = os.getuid(), os.getgid()
+    if _libc.unshare(CLONE_NEWUSER):
+        raise OSError(ctypes.get_errno(), "unshare")
+    for path, text in [
+        ("/proc/self/uid_map", "0 %d 1" % user),
+        ("/proc/self/setgroups", "deny"),
+        ("/proc/self/gid_map", "0 %d 1" % group),
+        ("/proc/sys/user/max_inotify_watches", str(most)),
+    ]:
+        with open(path, "w", encoding="ascii") as out:
+            out.write(text)
+
+
+def can_have_few_watches():
+    """Tried in a child."""
+    child = os.fork()
+    if child == 0:
+        try:
+            few_watches(1)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def is_there(pid):
@@ -292,6 +328,15 @@ class TestSaves(WatchTestCase):
         watch.configure()  # it is among those that are
         watch.says("watch: saved to served", since=since)
 
+    @unittest.skipUnless(can_have_few_watches(), "no namespace of users can be had, as in a chroot")
+    async def test_a_kernel_that_watches_no_more(self):
+        watch = self.watch(start=False)
+        os.makedirs(watch.project + "/src/a/b/c/d")
+        watch.before_exec = lambda: few_watches(4)
+        watch.launch().says("4 folders are: the kernel watches no more", "msg=\"ready\"")
+        self.assertIn("`sysctl fs.inotify.max_user_watches=", watch.says("watches no more"))
+        self.assertEqual(watch.count("watches no more"), 1)
+
     async def test_a_new_project_of_cmake(self):
         watch = self.watch(start=False, watch=None)
         watch.write("CMakeLists.txt", CMAKE)
@@ -311,12 +356,12 @@ class TestFaultsOfTheHost(WatchTestCase):
         watch = self.watch()
         client = await self.client(watch)
         await client.send("crash")
-        watch.says("watch: the host has crashed (SIGSEGV) in on_message of `game`: it is started anew")
+        watch.says(CRASHED + ": it is started anew")
         other = await self.client(watch)
         self.assertEqual(await self.ask(other), "v1")
         since = watch.mark()
         await other.send("crash")
-        watch.says("again, with nothing saved since: the next save starts it", since=since)
+        watch.says(CRASHED + " again, with nothing saved since: the next save starts it", since=since)
         waiting = socket.socket(socket.AF_UNIX)
         waiting.connect(watch.socket)  # nobody is refused meanwhile
         since = watch.mark()

@@ -1,5 +1,6 @@
 /* What `toni run --watch` decides by itself: when a save is over, what is none, which changes are a
  * build's own, how to build, and what may reach a terminal. */
+#include "base/utf8.h"
 #include "temporary_folder.h"
 #include "watch/build.h"
 #include "watch/debounce.h"
@@ -261,6 +262,55 @@ START_TEST(nothing_moves_the_cursor)
 }
 END_TEST
 
+/* Where a sequence that may stay begins, how long it is; 0: none does. By the words of visible.h.
+ */
+static size_t allowed_sequence(const char *text, size_t length)
+{
+    size_t at = 2;
+    if (length < 3 || memcmp(text, "\x1B[", 2) != 0)
+        return 0;
+    while (at < length && strspn(text + at, "0123456789;:") > 0)
+        at++;
+    return at < length && (text[at] == 'm' || text[at] == 'K') ? at + 1 : 0;
+}
+
+static void check_harmless(const struct buffer *out, bool keeps_colours)
+{
+    ck_assert(utf8_valid(out->bytes, out->length - 1));
+    for (size_t at = 0; at + 1 < out->length;) {
+        const char *text = out->bytes + at;
+        const size_t left = out->length - 1 - at;
+        const size_t sequence = keeps_colours ? allowed_sequence(text, left) : 0;
+        const size_t size = sequence > 0 ? sequence : utf8_character(text, left);
+        if (sequence == 0 && *text != '\n' && *text != '\t' && (*text != '\r' || !keeps_colours))
+            ck_assert(!utf8_has_control(text, size));
+        at += size;
+    }
+}
+
+/* Bytes of which many begin a sequence, or a character. */
+START_TEST(whatever_comes_is_harmless)
+{
+    static const char dice[] =
+        "\x1B\x1B\x1B[[[;:mKJ0129]\a\b\r\n\t\x7F\xC2\xC2\x9B\x85\xE2\x80\xF0\xFFx";
+    unsigned seed = 17;
+    for (int round = 0; round < 2000; round++) {
+        char text[24];
+        const size_t length = (size_t)rand_r(&seed) % sizeof text;
+        for (size_t i = 0; i < length; i++)
+            text[i] = dice[(size_t)rand_r(&seed) % (sizeof dice - 1)];
+        for (int keeps_colours = 0; keeps_colours < 2; keeps_colours++) {
+            struct buffer out;
+            buffer_init(&out);
+            ck_assert_int_eq(visible_append(&out, text, length, keeps_colours == 1), 0);
+            ck_assert_int_eq(buffer_append(&out, "", 1), 0);
+            check_harmless(&out, keeps_colours == 1);
+            buffer_finish(&out);
+        }
+    }
+}
+END_TEST
+
 static void teardown(void)
 {
     reasons_finish(&reasons);
@@ -282,6 +332,7 @@ int main(void)
     tcase_add_test(cases, where_a_build_is_found);
     tcase_add_test(cases, the_newest_of_several_presets);
     tcase_add_test(cases, nothing_moves_the_cursor);
+    tcase_add_test(cases, whatever_comes_is_harmless);
     suite_add_tcase(suite, cases);
     return testing_run(suite);
 }
