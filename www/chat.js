@@ -1,11 +1,13 @@
-// The page: rooms, what was said in them, and the state of the connection. All that comes from
+// The chat: rooms, what was said in them, and the state of the connection. All that comes from
 // others is put into the page as text, never as markup.
 import { Connection } from "./connection.js";
-import { read, roomFault, roomName } from "./protocol.js";
+import { naming, nameFault, read, roomFault, roomName, spokenBy } from "./protocol.js";
+import { button, copyOf, element, stranger as anyStranger, visible } from "./text.js";
 
 const LINES_KEPT = 500; // of each room
 const TEXT_SHOWN = 10000; // characters of one message: a host takes a million, and many of them
-const TITLE = document.title;
+const TITLE = "toni: chat";
+const NAME_KEY = "toni.chat.name";
 
 const $ = (id) => document.getElementById(id);
 
@@ -15,31 +17,18 @@ const ownArrivals = []; // rooms that say next that this client joined
 let current = null; // the room that is shown
 let myName = ""; // as others see this client; another one after each reconnect
 let probe = ""; // a room of nobody else's, while it is being asked for our name
+let connection = null;
+let chosenName = ""; // that this client's messages begin with
 let unseen = 0; // messages that came while the page was in the background
 
-// --- Small helpers
-
-function element(tag, className, text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
-
-// A stranger's text, whose direction must not disturb its neighbours.
+// A stranger's text, of which a large one is not shown whole.
 function stranger(tag, className, text) {
   const rest = text.length - TEXT_SHOWN;
-  const shown = rest > 0 ? `${text.slice(0, TEXT_SHOWN)}… (and ${rest} more characters)` : text;
-  const made = element(tag, className, shown);
-  made.dir = "auto";
-  return made;
-}
-
-function button(className, text, onClick) {
-  const made = element("button", className, text);
-  made.type = "button";
-  made.addEventListener("click", onClick);
-  return made;
+  return anyStranger(
+    tag,
+    className,
+    rest > 0 ? `${copyOf(text.slice(0, TEXT_SHOWN))}… (and ${rest} more characters)` : text
+  );
 }
 
 // --- The lines of a room
@@ -74,8 +63,12 @@ function addMessage(room, name, text) {
   const isMine = name === myName;
   const line = element("div", isMine ? "message mine" : "message");
   const by = element("p", "by");
+  const said = spokenBy(text);
+  if (said.name !== "") {
+    by.append(stranger("bdi", "chosen", said.name), " ");
+  }
   by.append(stranger("bdi", "name", name), isMine ? " (you) " : " ", timeNow());
-  line.append(by, stranger("p", "text", text));
+  line.append(by, stranger("p", "text", said.text));
   addLine(room, line);
   if (room !== current) {
     room.unread++;
@@ -83,14 +76,20 @@ function addMessage(room, name, text) {
   }
   if (document.hidden) {
     unseen++;
-    document.title = `(${unseen}) ${TITLE}`;
+    showTitle();
+  }
+}
+
+function showTitle() {
+  if (!$("view-chat").hidden) {
+    document.title = unseen > 0 ? `(${unseen}) ${TITLE}` : TITLE;
   }
 }
 
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) {
     unseen = 0;
-    document.title = TITLE;
+    showTitle();
   }
 });
 
@@ -120,12 +119,12 @@ function addRoom(name) {
   room.note = element("span", "note");
   room.choose.append(stranger("bdi", "room-name", name), " ", room.note);
   const leaveButton = button("leave", "Leave", () => leave(room));
-  leaveButton.setAttribute("aria-label", `Leave ${name}`);
+  leaveButton.setAttribute("aria-label", `Leave ${visible(name)}`);
   room.item.append(room.choose, leaveButton);
   $("rooms").append(room.item);
   room.log = element("div", "log");
   room.log.setAttribute("role", "log");
-  room.log.setAttribute("aria-label", `Messages in ${name}`);
+  room.log.setAttribute("aria-label", `Messages in ${visible(name)}`);
   room.log.tabIndex = 0; // so that the keyboard can scroll it
   room.log.hidden = true;
   $("logs").append(room.log);
@@ -143,13 +142,13 @@ function choose(room) {
   $("welcome").hidden = room !== null;
   $("send").hidden = room === null;
   $("hint").hidden = room === null;
-  $("chat-title").textContent = room ? room.name : "Welcome";
+  $("chat-title").textContent = room ? visible(room.name) : "Welcome";
   $("chat-title").dir = room ? "auto" : "";
   if (room) {
     room.unread = 0;
     room.log.hidden = false;
     room.log.scrollTop = room.log.scrollHeight;
-    $("send-room").textContent = room.name;
+    $("send-room").textContent = visible(room.name);
     showRoom(room);
   }
 }
@@ -263,7 +262,7 @@ function onNotice(text) {
   const room = rooms.get(asked.shift());
   if (room && room.state === "joining") {
     removeRoom(room);
-    showFault(`${room.name}: ${text}`);
+    showFault(visible(`${room.name}: ${text}`));
     return;
   }
   if (room && room.state === "leaving") {
@@ -272,7 +271,7 @@ function onNotice(text) {
   if (current) {
     addEvent(current, stranger("span", "", text));
   } else {
-    showFault(text);
+    showFault(visible(text));
   }
 }
 
@@ -387,10 +386,10 @@ function onState(phase, detail, said) {
   }
   onLost();
   if (phase === "waiting") {
-    showTrouble(said && `The host has ended the connection: ${said}`);
+    showTrouble(said && `The host has ended the connection: ${visible(said)}`);
     showWaiting(detail);
   } else {
-    showState("missing", "No rooms here");
+    showState("missing", "Not connected");
     showTrouble(detail);
   }
 }
@@ -430,7 +429,7 @@ $("join").addEventListener("submit", (event) => {
 $("send").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("text").value;
-  if (current && text.trim() !== "" && connection.send(`msg:${current.name}:${text}`)) {
+  if (current && text.trim() !== "" && connection.send(`msg:${current.name}:${naming(chosenName, text)}`)) {
     $("text").value = "";
     current.log.scrollTop = current.log.scrollHeight;
   }
@@ -439,4 +438,48 @@ $("send").addEventListener("submit", (event) => {
 
 $("retry").addEventListener("click", () => connection.retry());
 
-const connection = new Connection({ state: onState, text: onText });
+// --- The name that one chooses
+
+function keptName() {
+  try {
+    return localStorage.getItem(NAME_KEY) || "";
+  } catch {
+    return ""; // the browser keeps nothing
+  }
+}
+
+function keepName(name) {
+  try {
+    localStorage.setItem(NAME_KEY, name);
+  } catch {
+    // It holds until the page is closed.
+  }
+}
+
+// What can't be a name is not taken: the one before stays.
+function takeName() {
+  const name = $("own-name").value.trim();
+  const fault = nameFault(name);
+  $("own-name-fault").textContent = fault;
+  if (fault === "") {
+    $("own-name").removeAttribute("aria-invalid");
+    chosenName = name;
+    keepName(name);
+  } else {
+    $("own-name").setAttribute("aria-invalid", "true");
+  }
+}
+
+$("own-name").addEventListener("input", takeName);
+$("naming").addEventListener("submit", (event) => event.preventDefault());
+
+// find(attempt): where the gateway is, see connection.js.
+export function startChat(find) {
+  $("own-name").value = keptName();
+  takeName();
+  connection = new Connection(find, {
+    state: onState,
+    message: (data) => typeof data === "string" && onText(data),
+  });
+  return { showTitle };
+}

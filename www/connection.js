@@ -1,12 +1,13 @@
-// One WebSocket to the rooms gateway, for as long as the page is open: finds it, opens it, and opens
-// it again when it was lost. Not about what is said on it.
+// One WebSocket, for as long as it is wanted: finds it, opens it, and opens it again when it was lost.
+// Not about what is said on it.
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30000;
 const ATTEMPT_MS = 10000; // one that takes longer has failed
 const STEADY_MS = 5000; // one that lasts so long is no part of a series of failures
 const GOING_AWAY = 1001; // closes up to this are no trouble
-const PATH = "/rooms";
+const LOST = 1006; // RFC 6455, section 7.4.1: there was no close frame
+const COMES_BACK = [GOING_AWAY, LOST, 1012, 1013]; // the host ends, or starts anew
 
 // Doubles each time, up to a limit; half of it is chance, so that many pages don't come back at once.
 export function delayAfter(failures) {
@@ -14,51 +15,27 @@ export function delayAfter(failures) {
   return most / 2 + (Math.random() * most) / 2;
 }
 
-// The page has another port than the gateways, and either may be another one after a restart: so
-// the host is asked each time.
-async function findGateway(attempt) {
-  const answer = await fetch("/toni.json", { signal: AbortSignal.timeout(ATTEMPT_MS) });
-  if (!answer.ok) {
-    throw new Error(`/toni.json: HTTP ${answer.status}`);
-  }
-  const host = await answer.json();
-  if (!host.gateways.some((gateway) => gateway.path === PATH)) {
-    return {
-      missing:
-        `This host has no gateway at ${PATH}. Add rooms_gateway.so with ` +
-        `path = "${PATH}" to its gateways.conf, and start it again.`,
-    };
-  }
-  if (host.websocket.length === 0) {
-    return {
-      missing:
-        "This host takes WebSocket clients on Unix sockets only, where no browser can reach it. " +
-        "Add an IP address to listen.websocket in its gateways.conf, and start it again.",
-    };
-  }
-  // Of a page that came by HTTPS a browser opens none without TLS. Where the host has none with it, a
-  // proxy speaks TLS for it.
-  const isSecure = location.protocol === "https:";
-  const fitting = host.websocket.filter(({ tls }) => Boolean(tls) === isSecure);
-  const ports = fitting.length > 0 ? fitting : host.websocket;
-  const { port, tls } = ports[attempt % ports.length];
-  const scheme = isSecure || tls ? "wss:" : "ws:";
-  return { url: `${scheme}//${location.hostname}:${port}${PATH}` };
-}
-
 export class Connection {
-  // handlers.state(phase, detail): "connecting"; "connected"; "waiting", until this time of
-  // performance.now(), and what the host said, or ""; "missing", why. handlers.text(text): what came.
-  constructor(handlers) {
+  // find(attempt): {url, protocols}, or {missing: why}; asked before each attempt.
+  // handlers.state(phase, detail, said): "connecting"; "connected"; "waiting", until this time of
+  // performance.now(), and what the host said, or ""; "missing", why; "closed", the code, the reason,
+  // for one that is not tried again. handlers.message(data): what came, text or an ArrayBuffer.
+  // isPatient: goes on trying whatever happens; else only where it was open, and the host may be back.
+  constructor(find, handlers, isPatient = true) {
+    this.find = find;
     this.handlers = handlers;
+    this.isPatient = isPatient;
     this.socket = null;
     this.attempts = 0; // all of them: which port is next
     this.failures = 0; // in a row
     this.timer = 0;
-    window.addEventListener("online", () => this.retry());
+    this.wasOpen = false;
+    this.end = new AbortController();
+    const { signal } = this.end;
+    window.addEventListener("online", () => this.retry(), { signal });
     // Else it could take minutes until the loss is noticed.
-    window.addEventListener("offline", () => this.socket && this.lose(this.socket));
-    document.addEventListener("visibilitychange", () => !document.hidden && this.retry());
+    window.addEventListener("offline", () => this.socket && this.lose(this.socket), { signal });
+    document.addEventListener("visibilitychange", () => !document.hidden && this.retry(), { signal });
     this.open();
   }
 
@@ -67,9 +44,9 @@ export class Connection {
   }
 
   // Whether it was sent; what is not sent is not kept.
-  send(text) {
+  send(data) {
     if (this.isOpen) {
-      this.socket.send(text);
+      this.socket.send(data);
     }
     return this.isOpen;
   }
@@ -81,15 +58,33 @@ export class Connection {
     }
   }
 
+  // For good.
+  close() {
+    const { socket } = this;
+    this.isPatient = false;
+    this.wasOpen = false;
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.end.abort();
+    if (socket) {
+      socket.close(1000);
+    } else {
+      this.handlers.state("closed", 1000, "");
+    }
+  }
+
   async open() {
     clearTimeout(this.timer);
     this.timer = 0;
     this.handlers.state("connecting");
     let found;
     try {
-      found = await findGateway(this.attempts++);
+      found = await this.find(this.attempts++);
     } catch {
       this.wait();
+      return;
+    }
+    if (this.end.signal.aborted) {
       return;
     }
     if (found.missing) {
@@ -97,11 +92,12 @@ export class Connection {
       this.timer = setTimeout(() => this.open(), LONGEST_DELAY_MS);
       return;
     }
-    this.openSocket(found.url);
+    this.openSocket(found);
   }
 
-  openSocket(url) {
-    const socket = new WebSocket(url);
+  openSocket({ url, protocols = [] }) {
+    const socket = new WebSocket(url, protocols);
+    socket.binaryType = "arraybuffer";
     this.socket = socket;
     const late = setTimeout(() => this.lose(socket), ATTEMPT_MS);
     let steady = 0;
@@ -109,34 +105,43 @@ export class Connection {
       clearTimeout(late);
       steady = setTimeout(() => (this.failures = 0), STEADY_MS);
       if (this.socket === socket) {
-        this.handlers.state("connected");
+        this.wasOpen = true;
+        this.handlers.state("connected", socket.protocol);
       }
     });
     socket.addEventListener("message", (event) => {
-      if (this.socket === socket && typeof event.data === "string") {
-        this.handlers.text(event.data);
+      if (this.socket === socket) {
+        this.handlers.message(event.data);
       }
     });
     socket.addEventListener("close", ({ code, reason }) => {
       clearTimeout(late);
       clearTimeout(steady);
-      this.lose(socket, code > GOING_AWAY ? reason : "");
+      this.lose(socket, code, reason);
     });
   }
 
-  // why: what the host has said, such as a guard of a gateway with refuse = "close".
-  lose(socket, why = "") {
+  // The reason is what the host has said, such as a guard of a gateway with refuse = "close".
+  lose(socket, code = LOST, reason = "") {
     if (this.socket !== socket) {
       return; // another one took its place
     }
     this.socket = null;
     socket.close();
-    this.wait(why);
+    if (this.isPatient || (this.wasOpen && COMES_BACK.includes(code))) {
+      this.wait(code > GOING_AWAY ? reason : "", code);
+    } else {
+      this.end.abort();
+      this.handlers.state("closed", code, reason);
+    }
   }
 
-  wait(why = "") {
+  wait(why = "", code = LOST) {
+    if (this.end.signal.aborted) {
+      return;
+    }
     const delay = delayAfter(this.failures++);
     this.timer = setTimeout(() => this.open(), delay);
-    this.handlers.state("waiting", performance.now() + delay, why);
+    this.handlers.state("waiting", performance.now() + delay, why, code);
   }
 }

@@ -1,5 +1,6 @@
 // The language of the rooms gateway: what may be sent, and what that means which came. Knows
 // neither the page nor the socket.
+import { visible } from "./text.js";
 
 const ROOM_BYTES = 255;
 const JOINED = "Joined room: ";
@@ -32,6 +33,34 @@ export function roomFault(name) {
     return "A name can't hold control characters.";
   }
   return "";
+}
+
+// --- Names that people choose. The gateway knows none: who has one begins each message with `<NAME> `,
+// which people at a terminal can read and write, too.
+
+const NAME_MOST = 32; // characters
+const NAMED = /^<([^<>]{1,32})> ([^]*)$/u;
+
+export function nameFault(name) {
+  if ([...name].length > NAME_MOST) {
+    return `A name has at most ${NAME_MOST} characters.`;
+  }
+  if (/[<>]/u.test(name) || visible(name) !== name) {
+    return "A name can't hold < or >, nor characters that can't be seen.";
+  }
+  return "";
+}
+
+export function naming(name, text) {
+  return name === "" ? text : `<${name}> ${text}`;
+}
+
+// The name that a message begins with, or "", and the rest.
+export function spokenBy(text) {
+  const found = NAMED.exec(text);
+  return found && found[1].trim() !== "" && nameFault(found[1]) === ""
+    ? { name: found[1], text: found[2] }
+    : { name: "", text };
 }
 
 // A room's name may hold "] ", so the text alone doesn't tell where it ends; but the room is one of

@@ -18,8 +18,9 @@
 static const char *const top_keys[] = {"listen",  "hosts",       "origins", "control",
                                        "workers", "plugin_path", "limits",  "modules",
                                        "user",    "group",       "state",   "watch"};
-static const char *const listen_keys[] = {
-    "websocket", "http", "page", "admin", "admin_token", "trusted_proxies", "proxy_header"};
+static const char *const listen_keys[] = {"websocket",       "http",        "page",
+                                          "workbench",       "admin",       "admin_token",
+                                          "trusted_proxies", "proxy_header"};
 
 /* --- listen */
 
@@ -137,6 +138,32 @@ static int read_admin(struct config *config, const struct section *listen)
     return 0;
 }
 
+static void read_workbench(struct config *config, const struct section *listen)
+{
+    static const struct {
+        const char *word;
+        enum workbench_rule rule;
+    } words[] = {
+#define WORKBENCH_WORD(name, word) {word, name},
+        WORKBENCH_RULES(WORKBENCH_WORD)
+#undef WORKBENCH_WORD
+    };
+    const struct value *setting =
+        section_get_word(listen, "workbench", "\"local\", \"anyone\" or \"nobody\"");
+    if (!setting)
+        return;
+    for (size_t i = 0; i < COUNT(words); i++) {
+        if (strcmp(words[i].word, value_string(setting)) == 0) {
+            config->workbench = words[i].rule;
+            return;
+        }
+    }
+    fault_at(listen->faults, setting,
+             "`workbench` of `listen` is `%s`, expected `local` (who is on this machine), `anyone` "
+             "or `nobody`",
+             value_string(setting));
+}
+
 static int read_listen(struct config *config, const struct section *top)
 {
     const struct value *group = section_need(top, "listen", VALUE_GROUP);
@@ -158,6 +185,7 @@ static int read_listen(struct config *config, const struct section *top)
         return -1;
     const struct value *page = section_get(&listen, "page", VALUE_BOOL);
     config->page = !page || value_bool(page);
+    read_workbench(config, &listen);
     const struct value *http = value_get(group, "http");
     if (http && read_addresses(config, &config->http, http, top->faults) != 0)
         return -1;

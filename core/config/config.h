@@ -58,6 +58,18 @@ struct address_list {
     size_t count;
 };
 
+/* To whom the page shows what runs. X(NAME, word in gateways.conf) */
+#define WORKBENCH_RULES(X)                                                                         \
+    X(WORKBENCH_LOCAL, "local") /* on this machine, through no proxy */                            \
+    X(WORKBENCH_ANYONE, "anyone")                                                                  \
+    X(WORKBENCH_NOBODY, "nobody")
+
+enum workbench_rule {
+#define WORKBENCH_RULE_NAME(name, word) name,
+    WORKBENCH_RULES(WORKBENCH_RULE_NAME)
+#undef WORKBENCH_RULE_NAME
+};
+
 /** Read-only once it is made, for all threads, but for the references: they are taken and given
  * back by the threads that make and end instances, of which one may be abandoned in a hook, and
  * by those that judge who may ask. */
@@ -71,7 +83,8 @@ struct config {
     struct address_list admin;       /* maybe none */
     const struct value *admin_token; /* the path of its file, a string; NULL: none */
     struct config_proxies proxies;   /* in front of the first two */
-    bool page;                       /* whether the first page for people is served there */
+    bool page;                       /* whether the page for people is served there */
+    enum workbench_rule workbench;   /* to whom that shows what runs */
     struct access_list hosts;        /* names that the host goes by, beside those that it knows */
     struct access_list origins;      /* of pages that may open a WebSocket */
     struct config_control control;

@@ -148,3 +148,10 @@ void config_refuse_read(const struct section *provider, struct limits *limits)
                  "`refuse` of %s is `%s`, expected `handshake` or `close`", provider->title, word);
     }
 }
+
+void config_list_rooms_read(const struct section *provider, struct limits *limits)
+{
+    const struct value *list_rooms = section_get(provider, "list_rooms", VALUE_BOOL);
+
+    limits->lists_rooms = list_rooms && value_bool(list_rooms);
+}

@@ -22,4 +22,7 @@ void config_deflate_read(const struct section *provider, struct limits *limits);
 /** Reads `refuse` of a gateway. */
 void config_refuse_read(const struct section *provider, struct limits *limits);
 
+/** Reads `list_rooms` of a gateway. */
+void config_list_rooms_read(const struct section *provider, struct limits *limits);
+
 #endif

@@ -19,7 +19,7 @@ static const char *const module_keys[] = {"name",      "imports", "exports",  "g
                                           "namespace", "guards",  "providers"};
 static const char *const provider_keys[] = {
     "gateway", "service",       "library", "path",   "options", "limits", "inject",
-    "deflate", "deflate_above", "origins", "guards", "rooms",   "refuse"};
+    "deflate", "deflate_above", "origins", "guards", "rooms",   "refuse", "list_rooms"};
 
 /* @return The name, or NULL after a fault. */
 static const char *check_name(const struct value *setting, struct fault_list *faults)
@@ -183,12 +183,13 @@ static int read_guards(const struct config_module *module, struct config_provide
 static int read_clients(const struct config_module *module, struct config_provider *provider,
                         const struct section *section)
 {
-    static const char *const keys[] = {"deflate", "deflate_above", "origins",
-                                       "guards",  "rooms",         "refuse"};
+    static const char *const keys[] = {"deflate", "deflate_above", "origins",   "guards",
+                                       "rooms",   "refuse",        "list_rooms"};
 
     if (provider->kind != TONI_SERVICE) {
         config_deflate_read(section, &provider->limits);
         config_refuse_read(section, &provider->limits);
+        config_list_rooms_read(section, &provider->limits);
         return config_origins_read(section, &provider->origins) ||
                        read_guards(module, provider, section) ||
                        config_room_rules_read(section, &provider->limits)

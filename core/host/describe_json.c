@@ -3,7 +3,7 @@
  *   { "kind": "gateway", "service" or "gateway and service", "name", "version", "abi": "1.0",
  * "library", "path": null if it has none of its own, "needs": [ { "interface", "version",
  * "optional" } ], "provides": null or { "interface", "version" }, "subprotocols": [ name ],
- *     "options": [ { "name", "type", "help", "required",
+ *     "events": null, or see http/events_json.h; "options": [ { "name", "type", "help", "required",
  *                    "items": the type of what a list or map holds, else null,
  *                    "members": of its groups: options as these; null if it holds none,
  *                    "default": null if it is required, "least" and "most": null without a range;
@@ -15,6 +15,7 @@
 #include "config/name.h"
 #include "config/options.h"
 #include "host/parts_json.h"
+#include "http/events_json.h"
 
 #include <jansson.h>
 
@@ -108,13 +109,14 @@ int describe_print_json(const struct plugin *plugin, FILE *out)
 {
     const toni_plugin *descriptor = &plugin->descriptor;
     json_t *whole = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kinds_name(descriptor->kind),
-        "name", text_to_json(descriptor->name), "version", text_to_json(descriptor->version), "abi",
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
+        kinds_name(descriptor->kind), "name", text_to_json(descriptor->name), "version",
+        text_to_json(descriptor->version), "abi",
         json_sprintf("%d.%u", TONI_ABI_MAJOR, (unsigned)descriptor->abi_minor), "library",
         text_or_null(toni_str_of(plugin->path)), "path", text_or_null(descriptor->path), "needs",
         needs_to_json(descriptor->needs), "provides", provides_to_json(descriptor->provides),
-        "subprotocols", names_to_json(descriptor->subprotocols), "options",
-        options_to_json(descriptor->options));
+        "subprotocols", names_to_json(descriptor->subprotocols), "events",
+        events_to_json(descriptor->events), "options", options_to_json(descriptor->options));
     int result = -1;
 
     if (whole)

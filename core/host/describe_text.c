@@ -3,6 +3,8 @@
 
 #include "config/name.h"
 #include "config/options.h"
+#include "http/events_json.h"
+#include "plugin/event_table.h"
 
 #include <inttypes.h>
 
@@ -95,6 +97,63 @@ static void print_options(const toni_option *const *options, FILE *out)
     }
 }
 
+static void print_bounds(const toni_event_member *member, FILE *out)
+{
+    const bool is_size = member->type == TONI_EVENT_STRING || member->type == TONI_EVENT_ARRAY;
+
+    if (member->least == 0 && member->most == 0)
+        return;
+    (void)fprintf(out, " %s %" PRId64 " to %" PRId64 "%s", is_size ? "of" : "from", member->least,
+                  member->most, member->type == TONI_EVENT_STRING ? " bytes" : "");
+}
+
+static void print_shape(const toni_event_list *list, const toni_event_member *member,
+                        unsigned depth, FILE *out);
+
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as EVENT_DEPTH_MAX */
+static void print_members(const toni_event_list *list, const toni_event_member *members,
+                          unsigned depth, FILE *out)
+{
+    const toni_event_member *member;
+
+    for (size_t i = 0; (member = event_member_at(list, members, i)); i++) {
+        (void)fprintf(out, "\n%*s%s: ", (int)(4 + 2 * depth), "", member->name);
+        print_shape(list, member, depth, out);
+        (void)fputs(member->is_required ? ", required" : "", out);
+    }
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as EVENT_DEPTH_MAX */
+static void print_shape(const toni_event_list *list, const toni_event_member *member,
+                        unsigned depth, FILE *out)
+{
+    const toni_event_member *inner = event_member_inner(member, depth);
+
+    (void)fputs(event_type_word(member->type), out);
+    print_bounds(member, out);
+    if (inner && member->type == TONI_EVENT_ARRAY) {
+        (void)fputs(": each ", out);
+        print_shape(list, inner, depth + 1, out);
+    }
+    if (inner && member->type == TONI_EVENT_OBJECT)
+        print_members(list, inner, depth + 1, out);
+}
+
+static void print_events(const toni_event_list *list, FILE *out)
+{
+    const char *name;
+
+    if (!list)
+        return;
+    (void)fprintf(out, "  events, named by `%s`", event_table_field(list));
+    for (size_t i = 0; (name = event_table_name(list, i)); i++) {
+        const toni_event_member *members = event_table_members(list, i);
+        (void)fprintf(out, "\n    %s%s", name, members ? "" : ": any data");
+        print_members(list, members, 1, out);
+    }
+    (void)fputs("\n", out);
+}
+
 int describe_print_text(const struct plugin *plugin, FILE *out)
 {
     const toni_plugin *descriptor = &plugin->descriptor;
@@ -112,6 +171,7 @@ int describe_print_text(const struct plugin *plugin, FILE *out)
         (void)fprintf(out, "  provides  %.*s/%" PRIu32 "\n", TONI_STR_ARG(provides->name),
                       provides->version);
     print_list("  speaks    ", descriptor->subprotocols, out);
+    print_events(descriptor->events, out);
     if (descriptor->options && descriptor->options[0])
         (void)fputs("  options\n", out);
     print_options(descriptor->options, out);

@@ -233,8 +233,7 @@ static void take_over(struct reload *reload)
     reload->next_tls = (struct tls_sets){0};
     reload->server->limits.hook_ms = loading->config->limits.hook_ms;
     reload->server->limits.watchdog_ms = loading->config->limits.watchdog_ms;
-    http_server_describe_again(reload->http, reload->server->listeners,
-                               reload->server->listener_count);
+    http_server_describe_again(reload->http);
 }
 
 static void remember(struct reload *reload, const char *text)

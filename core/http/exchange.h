@@ -38,6 +38,7 @@ struct toni_exchange {
     bool is_head;                     /* though its method is "GET" */
     bool is_stream;                   /* its connection's thread has begun to stream */
     const char *method;               /* NULL until the head is whole; never "HEAD" */
+    bool is_old_http;                 /* HTTP/1.0: no browser, but maybe a proxy */
     bool is_asterisk;                 /* `OPTIONS *`: about the server as a whole */
     bool path_is_bad;
     bool is_answered;               /* the answer is libmicrohttpd's already */

@@ -8,15 +8,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <toni/error.h>
-#include <toni/plugin.h>
 
 #define METHODS "GET, HEAD"
+
+#define SCRIPT "text/javascript; charset=utf-8"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -28,9 +28,18 @@ static const struct kind {
 } kinds[] = {
     {"/", "index.html", "text/html; charset=utf-8"},
     {"/style.css", "style.css", "text/css; charset=utf-8"},
-    {"/chat.js", "chat.js", "text/javascript; charset=utf-8"},
-    {"/connection.js", "connection.js", "text/javascript; charset=utf-8"},
-    {"/protocol.js", "protocol.js", "text/javascript; charset=utf-8"},
+    {"/workbench.js", "workbench.js", SCRIPT},
+    {"/host.js", "host.js", SCRIPT},
+    {"/connection.js", "connection.js", SCRIPT},
+    {"/console.js", "console.js", SCRIPT},
+    {"/composer.js", "composer.js", SCRIPT},
+    {"/messages.js", "messages.js", SCRIPT},
+    {"/events.js", "events.js", SCRIPT},
+    {"/elsewhere.js", "elsewhere.js", SCRIPT},
+    {"/rooms.js", "rooms.js", SCRIPT},
+    {"/chat.js", "chat.js", SCRIPT},
+    {"/protocol.js", "protocol.js", SCRIPT},
+    {"/text.js", "text.js", SCRIPT},
     {"/icon.svg", "icon.svg", "image/svg+xml; charset=utf-8"},
     {"/toni.json", NULL, "application/json"},
 };
@@ -44,77 +53,6 @@ struct http_page {
     pthread_mutex_t lock;                 /* guards what is changed: the description */
     struct page_file files[COUNT(kinds)]; /* in the order of `kinds` */
 };
-
-/* --- The description */
-
-static bool is_listed(const json_t *ports, uint16_t port)
-{
-    for (size_t i = 0; i < json_array_size(ports); i++) {
-        if (json_integer_value(json_object_get(json_array_get(ports, i), "port")) == port)
-            return true;
-    }
-    return false;
-}
-
-/* @return NULL on no memory, as the next one. */
-static json_t *port_to_json(const struct listener *listener)
-{
-    const int port = listener_port(listener);
-    return listener->is_tls ? json_pack("{s:i, s:b}", "port", port, "tls", 1)
-                            : json_pack("{s:i}", "port", port);
-}
-
-static json_t *ports_to_json(const struct listener *listeners, size_t count)
-{
-    json_t *ports = json_array();
-    for (size_t i = 0; i < count; i++) {
-        uint16_t port = listener_port(&listeners[i]);
-        if (port == 0 || is_listed(ports, port))
-            continue;
-        if (json_array_append_new(ports, port_to_json(&listeners[i]))) {
-            json_decref(ports);
-            return NULL;
-        }
-    }
-    return ports;
-}
-
-/* JSON has no way to write a path that is not UTF-8, and a browser none to ask for it. */
-static json_t *gateway_to_json(const char *name, const char *path)
-{
-    json_t *text = json_string(path);
-    return text ? json_pack("{s:s, s:o}", "name", name, "path", text) : json_null();
-}
-
-static json_t *gateways_to_json(struct slots *slots)
-{
-    json_t *gateways = json_array();
-    for (struct slot *slot = slots_first(slots); slot; slot = slot_next(slot)) {
-        char *path = NULL;
-        struct slot_facts facts;
-        if ((slot->kind & TONI_GATEWAY) == 0 || !slot_is_open(slot))
-            continue;
-        json_t *gateway = slot_read(slot, &path, &facts) ? NULL : gateway_to_json(slot->name, path);
-        free(path);
-        slot_facts_finish(&facts);
-        if (json_is_null(gateway))
-            json_decref(gateway);
-        else if (json_array_append_new(gateways, gateway)) {
-            json_decref(gateways);
-            return NULL;
-        }
-    }
-    return gateways;
-}
-
-char *http_page_describe(const struct listener *listeners, size_t count, struct slots *slots)
-{
-    json_t *page = json_pack("{s:s, s:o, s:o}", "version", TONI_VERSION, "websocket",
-                             ports_to_json(listeners, count), "gateways", gateways_to_json(slots));
-    char *text = page ? json_dumps(page, 0) : NULL;
-    json_decref(page);
-    return text;
-}
 
 /* --- Reading */
 

@@ -1,11 +1,9 @@
-/* The first page for people: what a browser gets at `/` of listen.http, unless a service answers
- * there. A few files, read into memory at the start, and /toni.json, which tells them where this
- * host's gateways are. Not a file server: it never opens a path that a client names. */
+/* The page for people: what a browser gets at `/` of listen.http, unless a service answers
+ * there. A few files, read into memory at the start, and /toni.json, which tells anybody where this
+ * host's gateways are. Not a file server: it never opens a path that a client names. What it asks
+ * for as a workbench is workbench.h's. */
 #ifndef HTTP_PAGE_H
 #define HTTP_PAGE_H
-
-#include "instance/slot.h"
-#include "net/listener.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,16 +12,9 @@
 /** Read by all threads; what is changed has a lock, a leaf. */
 struct http_page;
 
-/** Writes what /toni.json holds: `{"version": "0.1.0", "websocket": [{"port": 9000}],
- * "gateways": [{"name": "rooms", "path": "/rooms"}]}`. The ports are those that are really bound,
- * each once; Unix sockets are left out, as no browser can reach them.
- * @param listeners  Bound, for WebSocket.
- * @return Allocated; NULL on no memory. */
-char *http_page_describe(const struct listener *listeners, size_t count, struct slots *slots);
-
 /** Reads the files.
  * @param folder       Where they are.
- * @param description  JSON; copied. NULL counts as no memory.
+ * @param description  What /toni.json holds, see host_json.h; copied. NULL counts as no memory.
  * @return NULL if there is no page; the log says why. */
 struct http_page *http_page_create(const char *folder, const char *description);
 

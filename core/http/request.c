@@ -12,6 +12,7 @@
 #include "http/page.h"
 #include "http/path.h"
 #include "http/server.h"
+#include "http/workbench.h"
 #include "instance/instance.h"
 #include "net/access.h"
 
@@ -199,7 +200,8 @@ static void judge_head(const struct http_server *server, toni_exchange *exchange
         http_exchange_refuse(exchange, 204, "", "Allow", METHODS);
     } else if (exchange->path_is_bad) {
         http_exchange_refuse(exchange, 400, "The request target is no valid path.\n", NULL, NULL);
-    } else if (!exchange->service && !http_page_answer(server->page, exchange)) {
+    } else if (!exchange->service && !http_page_answer(server->page, exchange) &&
+               !http_workbench_answer(server, exchange)) {
         http_exchange_refuse(exchange, 404, "No service answers on this path.\n", NULL, NULL);
     } else if (exchange->service && announces_too_much(exchange)) {
         http_exchange_refuse(exchange, 413, TOO_LARGE, NULL, NULL);
@@ -266,6 +268,7 @@ static enum MHD_Result take_head(struct http_server *server, toni_exchange *exch
 {
     exchange->is_head = strcmp(method, "HEAD") == 0; /* libmicrohttpd leaves its content out */
     exchange->method = exchange->is_head ? "GET" : method;
+    exchange->is_old_http = strcmp(version, MHD_HTTP_VERSION_1_1) != 0;
     if (head_takes_too_much(exchange->mhd)) {
         return cut(server, exchange, 431, "431 Request Header Fields Too Large", "",
                    "The head of the request is too large.\n");

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/host_json.h"
 #include "http/page.h"
 #include "http/path.h"
 #include "http/request.h"
@@ -154,22 +155,29 @@ int http_server_start(struct http_server *server, uv_loop_t *loop)
 
 /* --- The page */
 
+static char *describe(const struct http_server *server)
+{
+    return http_host_to_json(server->websocket, server->websocket_count, server->slots,
+                             HOST_JSON_PUBLIC);
+}
+
 void http_server_offer_page(struct http_server *server, const char *folder,
                             const struct listener *websocket, size_t websocket_count)
 {
     if (server->listener_count == 0)
         return;
-    char *description = http_page_describe(websocket, websocket_count, server->slots);
+    server->websocket = websocket;
+    server->websocket_count = websocket_count;
+    char *description = describe(server);
     server->page = http_page_create(folder, description);
     free(description);
 }
 
-void http_server_describe_again(struct http_server *server, const struct listener *websocket,
-                                size_t websocket_count)
+void http_server_describe_again(struct http_server *server)
 {
     if (!server->page)
         return;
-    char *description = http_page_describe(websocket, websocket_count, server->slots);
+    char *description = describe(server);
     if (http_page_describe_again(server->page, description))
         log_warn("the page does not know of changed gateways: out of memory");
     free(description);

@@ -36,7 +36,9 @@ struct http_server {
     struct counter answers[HTTP_CLASSES]; /* to requests for no service */
     struct http_listener *listeners;
     size_t listener_count;
-    struct http_page *page; /* NULL: none */
+    struct http_page *page;           /* NULL: none */
+    const struct listener *websocket; /* borrowed; where it finds the gateways */
+    size_t websocket_count;
     struct http_deadlines deadlines;
     struct http_linger linger;
     struct tls_front *front; /* of the addresses that speak TLS; NULL: none does */
@@ -61,13 +63,13 @@ void http_server_change_tls(struct http_server *server, const struct tls_set *tl
 /** Offers the first page for people, where no service has its paths; before http_server_start. If
  * it can't be read the log says so, and the server does without.
  * @param folder     Of its files.
- * @param websocket  Bound: where the page finds the gateways. */
+ * @param websocket  Bound: where the page finds the gateways. They stay until the server is
+ * destroyed. */
 void http_server_offer_page(struct http_server *server, const char *folder,
                             const struct listener *websocket, size_t websocket_count);
 
 /** Gives the page, if there is one, the gateways of the moment. @thread Any one. */
-void http_server_describe_again(struct http_server *server, const struct listener *websocket,
-                                size_t websocket_count);
+void http_server_describe_again(struct http_server *server);
 
 /** Says in the log where the page is, if a browser can reach it; after http_server_start. */
 void http_server_report_page(const struct http_server *server);

@@ -120,6 +120,34 @@ bool access_allows_origin(struct access *access, const char *gateway, toni_str o
 
 /* --- Proxies */
 
+/* Of 127.0.0.0/8, or ::1. */
+static bool is_loopback(const toni_ip *address)
+{
+    static const uint8_t one[16] = {[15] = 1};
+    return address->is_ipv6 ? memcmp(address->bytes, one, sizeof one) == 0
+                            : address->bytes[0] == 127;
+}
+
+/* On this machine, and by itself: a proxy there is trusted, adds a field, or asks for another host.
+ */
+static bool is_local(const struct config *config, const struct workbench_asker *asker)
+{
+    toni_ip address;
+    toni_str name;
+    return !asker->is_forwarded && toni_ip_read(asker->address, &address) == TONI_OK &&
+           is_loopback(&address) && !trusted_proxies_have(&config->proxies.trusted, &address) &&
+           web_name_of_host(asker->host, &name) && web_name_is_loopback(name);
+}
+
+bool access_allows_workbench(struct access *access, const struct workbench_asker *asker)
+{
+    struct config *config = take_rules(access);
+    const bool is_allowed = config->workbench == WORKBENCH_ANYONE ||
+                            (config->workbench == WORKBENCH_LOCAL && is_local(config, asker));
+    gateways_conf_destroy(config);
+    return is_allowed;
+}
+
 enum proxy_way access_proxy_way(struct access *access, const struct sockaddr_storage *peer)
 {
     toni_ip address;

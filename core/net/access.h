@@ -41,6 +41,16 @@ bool access_knows_host(struct access *access, toni_str host, const struct sockad
 bool access_allows_origin(struct access *access, const char *gateway, toni_str origin,
                           toni_str host, const struct sockaddr *local);
 
+/** Who asks for what the workbench of the page shows. */
+struct workbench_asker {
+    toni_str address;  /* the peer's, as a number; empty: it has none */
+    toni_str host;     /* that it asked for; empty: none */
+    bool is_forwarded; /* a proxy has handed the request on, for all one can tell */
+};
+
+/** Tells whether the workbench is for this one: `listen.workbench` of gateways.conf. */
+bool access_allows_workbench(struct access *access, const struct workbench_asker *asker);
+
 /** @return How this peer tells whose its connections are; PROXY_NONE: it is not trusted to. */
 enum proxy_way access_proxy_way(struct access *access, const struct sockaddr_storage *peer);
 

@@ -3,6 +3,7 @@
 
 #include "config/name.h"
 #include "config/options.h"
+#include "plugin/event_table.h"
 #include "ws/field.h"
 
 #include <inttypes.h>
@@ -200,6 +201,20 @@ static void check_tokens(struct check *check, const char *what, const toni_str *
     }
 }
 
+static void check_events(struct check *check, const toni_plugin *plugin)
+{
+    char problem[128];
+
+    if (!plugin->events)
+        return;
+    if ((plugin->kind & TONI_GATEWAY) == 0) {
+        refuse(check, "it is a %s and has events, which only a gateway takes; take .events out",
+               kind_name(plugin->kind));
+    } else if (!event_table_check(plugin->events, problem, sizeof problem)) {
+        refuse(check, "its events have %s", problem);
+    }
+}
+
 bool descriptor_check(const toni_plugin *found, const char *path, const struct value *at,
                       toni_plugin *copy, struct fault_list *faults)
 {
@@ -219,6 +234,7 @@ bool descriptor_check(const toni_plugin *found, const char *path, const struct v
     check_provides(&check, copy->provides);
     check_tokens(&check, "subprotocols", copy->subprotocols);
     check_tokens(&check, "keep_headers", copy->keep_headers);
+    check_events(&check, copy);
     if (!options_check_declared(copy->options, path, at, faults))
         check.is_good = false;
     return check.is_good;

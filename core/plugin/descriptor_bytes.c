@@ -1,8 +1,8 @@
-/* Numbers as they lie in memory: both processes are the same program. A string is its length and
- * its bytes, a list its length and its items. */
+/* See bytes.h for numbers and strings; a list is its length and its items. */
 #include "plugin/descriptor_bytes.h"
 
 #include "config/options.h"
+#include "plugin/event_bytes.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,17 +12,6 @@
 #define LONGEST_LIST 257u
 
 /* --- Writing */
-
-static int put_number(struct buffer *bytes, uint32_t number)
-{
-    return buffer_append(bytes, &number, sizeof number);
-}
-
-static int put_string(struct buffer *bytes, toni_str string)
-{
-    return put_number(bytes, (uint32_t)string.size) ||
-           buffer_append(bytes, string.data, string.size);
-}
 
 static int put_tokens(struct buffer *bytes, const toni_str *const *tokens)
 {
@@ -136,18 +125,12 @@ int descriptor_write(const toni_plugin *plugin, struct buffer *bytes)
                    put_needs(bytes, plugin->needs) || put_provides(bytes, plugin->provides) ||
                    put_tokens(bytes, plugin->subprotocols) ||
                    put_tokens(bytes, plugin->keep_headers) ||
-                   put_options(bytes, plugin->options, true)
+                   put_options(bytes, plugin->options, true) || events_write(plugin->events, bytes)
                ? -1
                : 0;
 }
 
 /* --- Reading */
-
-struct reader {
-    const char *bytes;
-    size_t left;
-    bool is_good;
-};
 
 /* What the descriptor points to. */
 struct described {
@@ -162,35 +145,8 @@ struct described {
     toni_option members[OPTION_MEMBERS_MAX];
     const toni_option *member_lists[OPTION_MEMBERS_MAX + LONGEST_LIST]; /* each ends with NULL */
     size_t member_count, member_list_count;
+    struct told_events events;
 };
-
-static uint32_t get_number(struct reader *reader)
-{
-    uint32_t number = 0;
-
-    if (reader->left < sizeof number) {
-        reader->is_good = false;
-        return 0;
-    }
-    memcpy(&number, reader->bytes, sizeof number);
-    reader->bytes += sizeof number;
-    reader->left -= sizeof number;
-    return number;
-}
-
-static toni_str get_string(struct reader *reader)
-{
-    const uint32_t size = get_number(reader);
-
-    if (size > reader->left) {
-        reader->is_good = false;
-        return (toni_str){0};
-    }
-    const toni_str string = {.data = reader->bytes, .size = size};
-    reader->bytes += size;
-    reader->left -= size;
-    return string;
-}
 
 static uint32_t get_count(struct reader *reader)
 {
@@ -237,17 +193,6 @@ static const toni_str *const *get_tokens(struct reader *reader, struct described
         described->token_lists[list][i] = &described->tokens[list][i];
     }
     return described->token_lists[list];
-}
-
-static void get_bytes(struct reader *reader, void *to, size_t size)
-{
-    if (reader->left < size) {
-        reader->is_good = false;
-        return;
-    }
-    memcpy(to, reader->bytes, size);
-    reader->bytes += size;
-    reader->left -= size;
 }
 
 static void get_option(struct reader *reader, toni_option *option)
@@ -345,6 +290,7 @@ void *descriptor_read(const char *bytes, size_t size, toni_plugin *plugin)
     plugin->subprotocols = get_tokens(&reader, described, 0);
     plugin->keep_headers = get_tokens(&reader, described, 1);
     plugin->options = get_options(&reader, described);
+    plugin->events = events_read(&reader, &described->events);
     if (reader.is_good && reader.left == 0)
         return described;
     free(described);

@@ -82,6 +82,7 @@ struct limits {
     enum outbox_policy outbox_policy;
     /* Not limits, but as much a gateway's own; keys of the provider itself. */
     bool refuses_by_close;         /* a guard's refusal comes as 101 and a close frame */
+    bool lists_rooms;              /* the workbench may list its rooms, and who is in them */
     bool deflate;                  /* permessage-deflate is agreed on with clients that offer it */
     uint32_t deflate_above;        /* only messages longer than this are compressed */
     struct room_rules *room_rules; /* see rooms/room_rules.h; NULL: none. Whose the limits are says
@@ -106,7 +107,7 @@ static inline bool limits_equal(const struct limits *a, const struct limits *b)
 #define LIMIT_EQUAL(name, standard, lowest, highest, scope) a->name == b->name &&
     return LIMITS(LIMIT_EQUAL) a->outbox_policy == b->outbox_policy && a->deflate == b->deflate &&
            a->deflate_above == b->deflate_above && a->refuses_by_close == b->refuses_by_close &&
-           room_rules_equal(a->room_rules, b->room_rules);
+           a->lists_rooms == b->lists_rooms && room_rules_equal(a->room_rules, b->room_rules);
 #undef LIMIT_EQUAL
 }
 

@@ -22,6 +22,7 @@
 #ifndef TONI_PLUGIN_H
 #define TONI_PLUGIN_H
 
+#include <toni/event_list.h>
 #include <toni/option.h>
 #include <toni/service.h>
 #include <toni/types.h>
@@ -179,6 +180,10 @@ typedef struct toni_plugin {
      * where it was, and goes on from here: no other call, and no timer, is needed for that.
      * @return As of `on_message`. */
     int32_t (*on_drained)(void *self, toni_client *client);
+
+    /** The events that a gateway takes by name, for who writes its clients; see event_list.h. NULL:
+     * nothing is told of any. */
+    const toni_event_list *events;
 } toni_plugin;
 
 /** The least that a descriptor has: all that is mandatory. No accepted plugin has a smaller one,

@@ -10,6 +10,7 @@
 #include <toni/connections.h>
 #include <toni/context.h>
 #include <toni/error.h>
+#include <toni/event_list.h>
 #include <toni/figures.h>
 #include <toni/format.h>
 #include <toni/guard.h>

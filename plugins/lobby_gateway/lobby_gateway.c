@@ -6,8 +6,7 @@
  *   lobby.kick {player}                by the host; the player hears lobby.kicked
  *   lobby.start                        by the host: lobby.countdown 3, 2, 1, then lobby.started
  *
- * Lobbies and countdowns outlive a swap. Their rooms have their names: see `namespace` of modules.
- */
+ * Lobbies and countdowns outlive a swap. Their rooms have their names: see `namespace`. */
 #include <toni/events.h>
 
 enum { LOBBIES = 256, PLAYERS = 16, NAME_SIZE = 33, COUNTDOWN = 3 };
@@ -247,4 +246,5 @@ static int32_t import_state(void *self, const toni_state *state)
 TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_LIT("lobby"), .path = TONI_LIT("/lobby"),
             .needs = TONI_NEEDS(TONI_REQUIRES_CONNECTIONS), .create = create, .destroy = destroy,
             .on_message = toni_events_on_message, .on_disconnect = on_disconnect,
-            .state_version = 1, .export_state = export_state, .import_state = import_state, );
+            .events = TONI_EVENTS(handlers), .state_version = 1, .export_state = export_state,
+            .import_state = import_state, );

@@ -5,6 +5,7 @@
 const toni_plugin *abi_descriptor(void);
 const toni_host *abi_table(void);
 const struct toni_guard_table *abi_guard(void);
+const toni_event_member *abi_event_member(void);
 
 const toni_plugin *abi_descriptor(void)
 {
@@ -22,4 +23,10 @@ const struct toni_guard_table *abi_guard(void)
 {
     static const struct toni_guard_table table;
     return &table;
+}
+
+const toni_event_member *abi_event_member(void)
+{
+    static const toni_event_member member;
+    return &member;
 }

@@ -42,8 +42,8 @@ ONE_PLACE = {
     "nettle/memops.h": (re.compile(r"core/http/admin_token\.c"), "core/http/admin_token.c", None),
     "nettle/sha1.h": (re.compile(r"core/ws/handshake\.c"), "core/ws/handshake.c", None),
     "jansson.h": (
-        re.compile(r"core/(host/(describe|graph|parts|status)_json|http/page)\.c|(plugins|sdk/events)/.*"),
-        "core/host/*_json.c, core/http/page.c, plugins and sdk/events",
+        re.compile(r"core/(host/(describe|graph|parts|status)_json|http/(events_json|host_json|json_text|workbench_json))\.[ch]|(plugins|sdk/events)/.*"),
+        "core/host/*_json.c, core/http/*json*.c, plugins and sdk/events",
         None,
     ),
 }

@@ -1,4 +1,4 @@
-// The first page, in chromium: what people do on it, and what they see.
+// The chat of the page, in chromium: what people do on it, and what they see.
 "use strict";
 
 const assert = require("node:assert");
@@ -78,7 +78,7 @@ suite("the page", () => {
 
   it("says who one is", async () => {
     const page = await open();
-    assert.strictEqual(await page.title(), "toni: rooms");
+    assert.strictEqual(await page.title(), "toni: chat");
     await page.getByText(/^You are [0-9a-f]{16}$/).waitFor();
   });
 
@@ -137,7 +137,7 @@ suite("the page", () => {
     for (const page of [first, second]) {
       assert.strictEqual(await page.locator("main script, main img, main b").count(), 0);
       assert.strictEqual(await page.locator("#logs a").count(), 0);
-      assert.strictEqual(await page.title(), "toni: rooms");
+      assert.strictEqual(await page.title(), "toni: chat");
     }
   });
 
@@ -313,6 +313,8 @@ suite("the page", () => {
       await page.keyboard.press(key);
       assert.strictEqual(await focused(), wanted);
     };
+    await press("Tab", "nav-chat");
+    await page.keyboard.press("Tab"); // the gateway
     await press("Tab", "room");
     await page.keyboard.press("Enter"); // "lobby" is suggested
     await log(page, "lobby").getByText("You joined").waitFor();
@@ -321,6 +323,7 @@ suite("the page", () => {
     await page.keyboard.press("Enter");
     await hears(page, "lobby", "by hand");
     await press("Shift+Tab", "Messages in lobby");
+    await press("Shift+Tab", "own-name");
     await page.keyboard.press("Shift+Tab"); // the link to a second tab
     await press("Shift+Tab", "Leave lobby");
     await press("Shift+Tab", "choose");
@@ -505,19 +508,17 @@ suite("the page and its host", () => {
     await page.getByRole("status").filter({ hasText: /^Reconnecting in \d+ s$/ }).waitFor();
   });
 
-  it("says so where there is no gateway for it, until there is", async () => {
+  it("has a chat as soon as there is a gateway for it", async () => {
     const host = await startHost(FREE, FREE, ECHO);
-    const page = await browser.open(`http://${host.httpAddress}/`);
-    await page.getByRole("alert").filter({ hasText: "no gateway at /rooms" }).waitFor();
-    await page.getByRole("status").filter({ hasText: /^No rooms here$/ }).waitFor();
+    const page = await browser.open(`http://${host.httpAddress}/`, { hostMayGo: true });
+    await page.getByRole("heading", { name: "echo" }).waitFor();
+    assert.strictEqual(await page.getByRole("link", { name: "Chat" }).count(), 0);
     hosts = [];
     await host.stop();
-    await startHost(host.address, host.httpAddress, ROOMS);
-    await page.getByRole("button", { name: "Try now" }).click();
+    await startHost(host.address, host.httpAddress, ROOMS, ECHO);
+    await page.getByRole("link", { name: "Chat" }).click();
     await connected(page);
-    assert.strictEqual(await page.getByRole("alert").filter({ hasText: "no gateway" }).count(), 0);
-    // The button is gone, and the focus is not gone with it.
-    assert.strictEqual(await page.evaluate(() => document.activeElement.id), "room");
+    await join(page, "new");
   });
 
   it("says so where no browser can reach the gateway", async (t) => {

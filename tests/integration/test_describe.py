@@ -56,6 +56,27 @@ class TestDescribe(unittest.TestCase):
             text,
         )
 
+    def test_events(self):
+        text = self.describe("lobby_gateway.so")
+        self.assertIn(
+            "  events, named by `event`\n"
+            "    lobby.create\n"
+            "      max_players: integer from 2 to 16, required\n"
+            "      name: string of 1 to 32 bytes, required\n"
+            "    lobby.join\n"
+            "      name: string of 1 to 32 bytes, required\n"
+            "    lobby.leave: any data\n",
+            text,
+        )
+        events = self.described("lobby_gateway.so")["events"]
+        self.assertEqual(events["field"], "event")
+        self.assertEqual(
+            events["handled"][1],
+            {"name": "lobby.join",
+             "data": [{"name": "name", "type": "string", "required": True, "least": 1, "most": 32}]},
+        )
+        self.assertIsNone(self.described("echo_gateway.so")["events"])
+
     def test_the_types_of_options_as_text(self):
         text = self.describe("jwt_guard.so")
         for line in (

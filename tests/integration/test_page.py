@@ -1,4 +1,4 @@
-"""The first page for people: what `/` of `listen.http` answers, and what the log says of it. What a
+"""The page for people: what `/` of `listen.http` answers, and what the log says of it. What a
 browser makes of it is seen in tests/browser."""
 
 import http.client
@@ -29,9 +29,13 @@ WWW = os.path.join(BUILD, "share", "toni", "www")
 FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
-    "/chat.js": ("chat.js", "text/javascript; charset=utf-8"),
-    "/connection.js": ("connection.js", "text/javascript; charset=utf-8"),
-    "/protocol.js": ("protocol.js", "text/javascript; charset=utf-8"),
+    **{
+        "/%s.js" % name: (name + ".js", "text/javascript; charset=utf-8")
+        for name in (
+            "workbench", "host", "connection", "console", "composer", "messages", "events", "elsewhere",
+            "rooms", "chat", "protocol", "text",
+        )
+    },
     "/icon.svg": ("icon.svg", "image/svg+xml; charset=utf-8"),
 }
 PATHS = [*FILES, "/toni.json"]

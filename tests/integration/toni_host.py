@@ -177,11 +177,11 @@ def over_tls(listen):
 
 def configuration(
     gateways, workers=1, limits=None, listen="127.0.0.1:0", plugin_path=None, http=None, admin=None,
-    page=None, admin_token=None, trusted_proxies=None, proxy_header=None, **top,
+    page=None, workbench=None, admin_token=None, trusted_proxies=None, proxy_header=None, **top,
 ):
     """A whole gateways.conf. The gateways that come along are found without being named in
     plugin_path, since the program searches its own folder. top: further keys of the file."""
-    where = {"websocket": over_tls(listen), "http": http, "page": page, "admin": admin,
+    where = {"websocket": over_tls(listen), "http": http, "page": page, "workbench": workbench, "admin": admin,
              "admin_token": admin_token, "trusted_proxies": trusted_proxies,
              "proxy_header": proxy_header}
     lines = [

@@ -1,16 +1,17 @@
-/* The page: which files there are, how a request for one is answered, and what /toni.json holds. */
+/* The page: which files there are, and how a request for one is answered. */
 #include "base/log.h"
 #include "http/exchange.h"
 #include "http/page.h"
 #include "temporary_folder.h"
 
 #include <toni/error.h>
-#include <toni/plugin.h>
 
 #define DESCRIPTION "{\"a\": 1}"
 
-static const char *const files[] = {"index.html",    "style.css",   "chat.js",
-                                    "connection.js", "protocol.js", "icon.svg"};
+static const char *const files[] = {"index.html",   "style.css",     "icon.svg",    "workbench.js",
+                                    "host.js",      "console.js",    "composer.js", "rooms.js",
+                                    "elsewhere.js", "events.js",     "messages.js", "text.js",
+                                    "chat.js",      "connection.js", "protocol.js"};
 
 static struct http_page *page;
 static toni_host table;
@@ -96,6 +97,7 @@ START_TEST(serves_its_files)
     check_content("/chat.js", "text/javascript; charset=utf-8", "chat.js");
     check_content("/connection.js", "text/javascript; charset=utf-8", "connection.js");
     check_content("/protocol.js", "text/javascript; charset=utf-8", "protocol.js");
+    check_content("/workbench.js", "text/javascript; charset=utf-8", "workbench.js");
     check_content("/icon.svg", "image/svg+xml; charset=utf-8", "icon.svg");
     check_content("/toni.json", "application/json", DESCRIPTION);
 }
@@ -260,56 +262,6 @@ START_TEST(a_large_file_is_whole)
 }
 END_TEST
 
-static void check_description(const struct listener *listeners, size_t count, struct slots *slots,
-                              const char *expected)
-{
-    char *text = http_page_describe(listeners, count, slots);
-
-    ck_assert_ptr_nonnull(text);
-    ck_assert_str_eq(text, expected);
-    free(text);
-}
-
-static struct slot *add_slot(struct slots *slots, uint32_t kind, const char *name, const char *path)
-{
-    struct arrival arrival = {.path = strdup(path)};
-    struct slot *slot = slots_make(slots, kind, name);
-
-    ck_assert_ptr_nonnull(slot);
-    slot_settle(slot, &arrival);
-    arrival_finish(&arrival);
-    return slot;
-}
-
-START_TEST(describes_the_host)
-{
-    struct slots slots, empty;
-    const struct listener listeners[] = {
-        {.name = "unix:/run/toni:80", .is_unix = true},
-        {.name = "127.0.0.1:9000"},
-        {.name = "[::1]:9000"}, /* the same port once */
-        {.name = "[fe80::1%eth0]:65535"},
-    };
-
-    ck_assert_int_eq(slots_init(&slots), 0);
-    ck_assert_int_eq(slots_init(&empty), 0);
-    add_slot(&slots, TONI_GATEWAY, "rooms", "/rooms");
-    add_slot(&slots, TONI_GATEWAY, "odd", "/\"\xc3\xb6");
-    add_slot(&slots, TONI_GATEWAY, "bytes", "/\xff"); /* no UTF-8: left out */
-    add_slot(&slots, TONI_SERVICE, "chat", "/chat");  /* nothing for WebSocket */
-    slot_vacate(add_slot(&slots, TONI_GATEWAY, "gone", "/gone"));
-
-    check_description(listeners, 4, &slots,
-                      "{\"version\": \"" TONI_VERSION "\", \"websocket\": [{\"port\": 9000}, "
-                      "{\"port\": 65535}], \"gateways\": [{\"name\": \"rooms\", \"path\": "
-                      "\"/rooms\"}, {\"name\": \"odd\", \"path\": \"/\\\"\xc3\xb6\"}]}");
-    check_description(listeners, 1, &empty,
-                      "{\"version\": \"" TONI_VERSION "\", \"websocket\": [], \"gateways\": []}");
-    slots_finish(&slots);
-    slots_finish(&empty);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("net/http_page");
@@ -326,7 +278,6 @@ int main(void)
     tcase_add_test(cases, an_answer_that_lacks_a_field_is_not_sent);
     tcase_add_test(cases, a_file_that_is_missing_is_no_page);
     tcase_add_test(cases, a_large_file_is_whole);
-    tcase_add_test(cases, describes_the_host);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);

@@ -241,6 +241,7 @@ START_TEST(refused_descriptors)
     refused("service_on_message.so",
             WORDS("it is a service and has on_message, which only a gateway is called with"));
     refused("bad_subprotocol.so", WORDS("subprotocols[0]", "`not one`"));
+    refused("bad_events.so", WORDS("its events have sizes", "TONI_EVENTS"));
     refused("bad_default.so", WORDS("options[0] (`a`)", "a default out of its range", "1 to 5"));
     refused("two_options.so", WORDS("options[1] has the name `a`, as options[0] has"));
     refused("unnamed_need.so", WORDS("needs[0]", "no interface"));

@@ -60,4 +60,5 @@ TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_LIT("@name@"), .path = TONI_LIT("
             .needs = TONI_NEEDS(TONI_REQUIRES_CONNECTIONS),
             .options = TONI_OPTIONS(TONI_OPTION_STR("greeting", "Hello", "what a client is sent")),
             .create = create, .destroy = destroy, .on_connect = on_connect,
-            .on_message = toni_events_on_message, .on_disconnect = toni_events_on_disconnect, );
+            .on_message = toni_events_on_message, .on_disconnect = toni_events_on_disconnect,
+            .events = TONI_EVENTS(handlers), );

@@ -65,6 +65,7 @@ Gateway::Gateway(toni::context context)
     events_.reset(events);
 }
 
+constexpr toni_event_list events = toni_events_list(handlers); // what `toni describe` shows
 constexpr toni_option greeting = TONI_OPTION_STR("greeting", "Hello", "what a client is sent");
 
 constexpr toni_plugin descriptor()
@@ -72,6 +73,7 @@ constexpr toni_plugin descriptor()
     toni_plugin plugin = Gateway::descriptor(TONI_LIT("@name@"), TONI_LIT("/@name@"));
     plugin.needs = TONI_NEEDS(TONI_REQUIRES_CONNECTIONS);
     plugin.options = TONI_OPTIONS(&greeting);
+    plugin.events = &events;
     return plugin;
 }
 

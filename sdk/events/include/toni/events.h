@@ -32,6 +32,7 @@
 #include <toni/toni.h>
 
 #include <jansson.h>
+#include <stddef.h>
 
 /** Why a call fails: X(name, word on the wire). */
 #define TONI_EVENT_KINDS(X)                                                                        \
@@ -72,25 +73,7 @@ typedef struct toni_event {
     const json_t *data; /**< as the handler's schema says; NULL: the message has none */
 } toni_event;
 
-/* --- What `data` may be */
-
-/* Types of members. */
-#define TONI_EVENT_ANY 0u
-#define TONI_EVENT_STRING 1u  /**< `least` to `most` bytes of UTF-8 */
-#define TONI_EVENT_INTEGER 2u /**< `least` to `most` */
-#define TONI_EVENT_NUMBER 3u  /**< the same, whole or not */
-#define TONI_EVENT_BOOLEAN 4u
-#define TONI_EVENT_OBJECT 5u /**< with the members of `inner` */
-#define TONI_EVENT_ARRAY 6u  /**< of `least` to `most` elements, each as `inner[0]` says */
-
-/** A member of `data`. A list of them ends with one whose name is NULL. */
-typedef struct toni_event_member {
-    const char *name; /**< of an array's elements: any */
-    uint32_t type;
-    int is_required;
-    int64_t least, most; /**< both 0: no bounds */
-    const struct toni_event_member *inner;
-} toni_event_member;
+/* --- What `data` may be: see toni_event_member in toni/event_list.h */
 
 /** An event that the plugin handles. */
 typedef struct toni_event_handler {
@@ -117,6 +100,35 @@ typedef struct toni_event_handler {
     {                                                                                              \
         "token", toni_events_token, NULL, toni_events_token_members, 0                             \
     }
+
+/** The handlers for the descriptor, so that `toni describe` and the page of the host show them:
+ * `.events = TONI_EVENTS(handlers)`. TONI_EVENTS_BY is for a `field` of another name. In C++:
+ * `static constexpr toni_event_list events = toni_events_list(handlers);` and its address. */
+#ifndef __cplusplus
+#define TONI_EVENTS(handlers) TONI_EVENTS_BY(handlers, NULL)
+#define TONI_EVENTS_BY(handlers, event_field)                                                      \
+    (&(const toni_event_list){.struct_size = (uint32_t)sizeof(toni_event_list),                    \
+                              .entry_size = (uint32_t)sizeof(toni_event_handler),                  \
+                              .name_at = (uint32_t)offsetof(toni_event_handler, name),             \
+                              .members_at = (uint32_t)offsetof(toni_event_handler, members),       \
+                              .member_size = (uint32_t)sizeof(toni_event_member),                  \
+                              .entries = (handlers),                                               \
+                              .field = (event_field)})
+#else
+constexpr toni_event_list toni_events_list(const toni_event_handler *handlers,
+                                           const char *field = nullptr)
+{
+    toni_event_list list{};
+    list.struct_size = static_cast<uint32_t>(sizeof(toni_event_list));
+    list.entry_size = static_cast<uint32_t>(sizeof(toni_event_handler));
+    list.name_at = static_cast<uint32_t>(offsetof(toni_event_handler, name));
+    list.members_at = static_cast<uint32_t>(offsetof(toni_event_handler, members));
+    list.member_size = static_cast<uint32_t>(sizeof(toni_event_member));
+    list.entries = handlers;
+    list.field = field;
+    return list;
+}
+#endif
 
 /** How events are to be; zero is the default of each but `handlers`. */
 typedef struct toni_events_setup {
