@@ -5,6 +5,7 @@ include(CMakePackageConfigHelpers)
 # --- runtime; the plugins and the page are installed where they are built, and so are the templates of `toni new` (sdk)
 
 install(TARGETS toni RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+install(TARGETS toni-bench RUNTIME DESTINATION ${TONI_LIBEXEC_DIR} COMPONENT runtime)
 file(GLOB command_pages CONFIGURE_DEPENDS docs/man/*.1)
 install(FILES ${command_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT runtime)
 install(FILES docs/man/gateways.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 COMPONENT runtime)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <time.h>
 
-#define NS_PER_S 1000000000
 #define MS_PER_DAY 86400000
 
 static struct timespec read_clock(clockid_t id)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define NS_PER_MS 1000000u
+#define NS_PER_S 1000000000u
 #define MS_PER_S 1000
 
 /** Bytes that clock_format() fills at most, the final NUL included. */

@@ -1,5 +1,6 @@
 /* The program: its command line. */
 #include "base/log.h"
+#include "host/bench_command.h"
 #include "host/control_client.h"
 #include "host/describe.h"
 #include "host/graph_report.h"
@@ -36,6 +37,7 @@ static const char overview[] =
     "  reload   has the running host read gateways.conf again\n"
     "  restart  has the running host replaced by a new one\n"
     "  revoke   has the running host close all clients of a subject, and refuse its tokens\n"
+    "  bench    loads a gateway with clients, and says how fast it is and whether all is right\n"
     "  version  prints the version\n"
     "\n"
     "`toni COMMAND --help` tells more.\n"
@@ -393,6 +395,8 @@ int main(int count, char **arguments)
     argp_err_exit_status = EXIT_USAGE;
     if (strcmp(name, "new") == 0)
         return (int)new_command(count - 1, arguments + 1);
+    if (strcmp(name, "bench") == 0)
+        return (int)bench_command(arguments + 1);
     if (strcmp(name, "--version") == 0)
         name = "version";
     const struct command *command = find_command(name);

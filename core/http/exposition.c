@@ -1,13 +1,13 @@
 /* Prometheus' text format; see exposition.h. */
 #include "http/exposition.h"
 
+#include "base/clock.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NS_PER_S 1000000000u
 
 /* Enough for any number of seconds. */
 #define SECONDS_SIZE 32

@@ -12,7 +12,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define NS_PER_S 1000000000u
 #define TEXT(macro) TEXT_OF(macro)
 #define TEXT_OF(text) #text
 

@@ -32,9 +32,9 @@ ONE_PLACE = {
     "microhttpd.h": (re.compile(r"core/http/[^/]*"), "core/http", None),
     "libconfig.h": (re.compile(r"core/config/[^/]*"), "one file in core/config", 1),
     **{
-        "openssl/%s.h" % name: (re.compile(r"core/tls/[^/]*|plugins/.*"), "core/tls and plugins", None)
+        "openssl/%s.h" % name: (re.compile(r"core/tls/[^/]*|(plugins|bench)/.*"), "core/tls, plugins and bench", None)
         for name in (
-            "bio", "core_names", "crypto", "err", "evp", "ocsp", "pem", "rand", "ssl", "x509", "x509v3",
+            "bio", "core_names", "crypto", "err", "evp", "ocsp", "pem", "rand", "ssl", "types", "x509", "x509v3",
         )
     },
     "zlib.h": (re.compile(r"core/ws/[^/]*"), "one file in core/ws", 1),
@@ -42,8 +42,8 @@ ONE_PLACE = {
     "nettle/memops.h": (re.compile(r"core/http/admin_token\.c"), "core/http/admin_token.c", None),
     "nettle/sha1.h": (re.compile(r"core/ws/handshake\.c"), "core/ws/handshake.c", None),
     "jansson.h": (
-        re.compile(r"core/(host/(describe|graph|parts|status)_json|http/(events_json|host_json|json_text|workbench_json))\.[ch]|(plugins|sdk/events)/.*"),
-        "core/host/*_json.c, core/http/*json*.c, plugins and sdk/events",
+        re.compile(r"core/(host/(describe|graph|parts|status)_json|http/(events_json|host_json|json_text|workbench_json))\.[ch]|(plugins|sdk/events|bench)/.*"),
+        "core/host/*_json.c, core/http/*json*.c, plugins, sdk/events and bench",
         None,
     ),
 }
@@ -69,7 +69,7 @@ def without_comments_and_strings(text):
 
 
 def sources(tree):
-    for part in ("include", "core", "plugins", "sdk"):
+    for part in ("include", "core", "bench", "plugins", "sdk"):
         for path in sorted((tree / part).rglob("*")):
             if path.suffix in (".c", ".cc", ".h", ".hh", ".hpp") and path.is_file():
                 yield path
@@ -77,7 +77,7 @@ def sources(tree):
 
 def resolve(tree, path, quoted, name):
     """Which file of the tree an #include means, or None for a system header."""
-    folders = [tree / "core", tree / "include", tree / "plugins/include"]
+    folders = [tree / "core", tree / "include", tree / "plugins/include", tree / "bench"]
     if quoted:
         folders.insert(0, path.parent)
     for folder in folders:
@@ -129,6 +129,9 @@ def judge(source, target):
     elif part == "sdk":
         if not target.startswith(("include/toni/", "sdk/")):
             return "the SDK includes toni/ and system headers only"
+    elif part == "bench":
+        if not target.startswith(("core/base/", "bench/")):
+            return "the generator includes core/base and system headers only: it is no part of a host"
     elif rank(source) is None:
         return "core/ has no such folder: " + ", ".join(CORE_ORDER)
     elif rank(target) is None:

@@ -63,6 +63,8 @@ BAD = [
     ("a plugin does not see the host", "plugins/echo/bad.c", '#include "../../core/base/log.h"'),
     ("nor another plugin", "plugins/rooms/bad.c", '#include "../echo/echo.h"'),
     ("the SDK does not see the host", "sdk/bad.h", '#include "base/log.h"'),
+    ("the generator is no part of a host", "bench/bad.c", '#include "ws/frame.h"'),
+    ("nor is a host one of it", "core/host/bad.c", '#include "client/frames.h"'),
     ("a quoted header exists", "core/base/bad.c", '#include "base/none.h"'),
     ("a lane does not see receivers", "core/rooms/lane.c", '#include "rooms/receiver.h"'),
     ("a file in rooms has its place", "core/rooms/other.c", '#include "rooms/lane.h"'),

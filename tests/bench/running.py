@@ -35,7 +35,7 @@ class Bench:
         ]
 
     def load_command(self, server, arguments):
-        command = [os.path.join(self.build, "tests", "bench", "load")]
+        command = [os.path.join(self.build, "libexec", "toni", "toni-bench"), "measure"]
         command += [
             "--port=%d" % server.port,
             "--pid=%d" % server.pid,

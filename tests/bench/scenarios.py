@@ -77,7 +77,7 @@ DELIVERY = (FAN, ROOMS, ECHO, SINGLE)
 
 # The same where nobody gets his own messages, which is what chats send; beside it the same gateway,
 # one of the benchmarks' own, where the sender gets them too. For toni alone.
-TO_ALL = "all:%r:%m"
+TO_ALL = "all:{room}:{message}"
 EXCEPT_FAN = replace(
     FAN.with_load("except, fan", others=None), says="fan, where a message leaves its sender out"
 )
@@ -99,23 +99,23 @@ EXCEPT = tuple(scenario for pair in EXCEPT_PAIRS for scenario in pair)
 
 # The same through sdk/events: a room is told, or the sender is answered; and beside it, by the same
 # gateway, as bare text.
-EVENTS_JOIN = '{"event":"join","data":{"room":"%r"}}'
+EVENTS_JOIN = '{"event":"join","data":{"room":"{room}"}}'
 EVENTS_FAN = replace(
     FAN.with_load(
         "events, fan",
         join=EVENTS_JOIN,
-        publish='{"event":"say","data":{"room":"%r","text":"%m"}}',
+        publish='{"event":"say","data":{"room":"{room}","text":"{message}"}}',
     ),
     says="fan, where an event of a client is told to the room as an event",
 )
 EVENTS_ECHO = replace(
     ECHO.with_load(
-        "events, echo", join=EVENTS_JOIN, publish='{"event":"echo","id":7,"data":{"text":"%m"}}'
+        "events, echo", join=EVENTS_JOIN, publish='{"event":"echo","id":7,"data":{"text":"{message}"}}'
     ),
     says="echo, where the event is answered",
 )
 RAW_FAN = replace(FAN.with_load("raw, fan", publish=TO_ALL), says="the same as bare text")
-RAW_ECHO = replace(ECHO.with_load("raw, echo", publish="own:%m"), says="the same as bare text")
+RAW_ECHO = replace(ECHO.with_load("raw, echo", publish="own:{message}"), says="the same as bare text")
 EVENTS_PAIRS = ((EVENTS_FAN, RAW_FAN), (EVENTS_ECHO, RAW_ECHO))
 EVENTS = tuple(scenario for pair in EVENTS_PAIRS for scenario in pair)
 

@@ -174,7 +174,7 @@ class UWebSockets(System):
     name = "uwebsockets"
     is_peer = True
     countable = True
-    crowd_load = ("--join=enter:%r",)
+    crowd_load = ("--join=enter:{room}",)
     program = os.path.join(ROOT, "build", "peers", "uws_rooms")
     speaks_tls = True
 
@@ -188,7 +188,7 @@ class UWebSockets(System):
 class Ws(System):
     name = "ws"
     is_peer = True
-    crowd_load = ("--join=enter:%r",)
+    crowd_load = ("--join=enter:{room}",)
     speaks_tls = True
     environment = staticmethod(node_environment)
 
@@ -207,9 +207,9 @@ class SocketIo(System):
         "--path=/socket.io/?EIO=4&transport=websocket",
         "--init=40",
         "--init-ms=4",
-        '--join=42["join","%r"]',
-        '--publish=42["msg","%r","%m"]',
-        '--ignored=42["none","%m"]',
+        '--join=42["join","{room}"]',
+        '--publish=42["msg","{room}","{message}"]',
+        '--ignored=42["none","{message}"]',
         "--settle-ms=1500",
     )
 
@@ -244,9 +244,9 @@ class Nats(FromTemplate):
         "--path=/",
         "--binary",
         '--init=CONNECT {"verbose":false}\\r\\n',
-        "--join=SUB %r 1\\r\\n",
-        "--publish=PUB %r %n\\r\\n%m\\r\\n",
-        "--ignored=PUB none %n\\r\\n%m\\r\\n",
+        "--join=SUB {room} 1\\r\\n",
+        "--publish=PUB {room} {size}\\r\\n{message}\\r\\n",
+        "--ignored=PUB none {size}\\r\\n{message}\\r\\n",
     )
 
     def missing(self):
@@ -260,7 +260,7 @@ class Nchan(FromTemplate):
     name = "nchan"
     is_peer = True
     lacks = ("upload",)  # it ignores nothing
-    load = ("--path=/rooms/%r", "--join=", "--publish=%m")
+    load = ("--path=/rooms/{room}", "--join=", "--publish={message}")
     worker_is_child = True
     speaks_tls = True
 

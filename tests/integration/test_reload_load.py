@@ -27,7 +27,7 @@ from toni_host import (
     scaled,
 )
 
-LOAD = os.path.join(BUILD, "tests/bench/load")
+LOAD = os.path.join(BUILD, "libexec/toni/toni-bench")
 LIBRARY = "swap_%d_concurrent.so"
 KIB_PER_GENERATION = 64
 
@@ -65,8 +65,8 @@ class ReloadLoadTestCase(unittest.TestCase):
     def load(self, messages, rate, connections=1000, rooms=100):
         port = self.host.address.rsplit(":", 1)[1]
         return subprocess.Popen(
-            [LOAD, "--port=" + port, "--pid=%d" % self.host.pid, "--path=/swap", "--join=join:%r",
-             "--publish=pub:%r:%m", "--connections=%d" % connections, "--rooms=%d" % rooms,
+            [LOAD, "measure", "--port=" + port, "--pid=%d" % self.host.pid, "--path=/swap", "--join=join:{room}",
+             "--publish=pub:{room}:{message}", "--connections=%d" % connections, "--rooms=%d" % rooms,
              "--publishers=%d" % rooms, "--messages=%d" % messages, "--rate=%d" % rate, "--warm-up=0", "--gate",
              "--patience-ms=30000"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

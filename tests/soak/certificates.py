@@ -2,7 +2,7 @@
 are connected over TLS and others that come and go. Nobody is closed, nobody is refused, and whoever
 comes after a reload is shown the new certificate.
 
-The connected and those who come are two generators of tests/bench/load; the former checks that every
+The connected and those who come are two generators of bench/; the former checks that every
 broadcast comes once and in order."""
 
 import argparse

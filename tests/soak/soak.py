@@ -1,7 +1,7 @@
 """scripts/soak: 10,000 connections for minutes, one in a hundred of them hostile in every way at
 once. The honest lose nothing, wait no longer than without the hostile, and the host does not grow.
 
-Host, honest and hostile are processes of their own. The honest are those of tests/bench/load, which
+Host, honest and hostile are processes of their own. The honest are those of bench/, which
 checks that every broadcast comes once and in order; the hostile are hostile.py."""
 
 import argparse
