@@ -145,5 +145,5 @@ static void destroy(void *self)
 TONI_PLUGIN(.kind = TONI_GATEWAY, .name = TONI_LIT("cursors"), .path = TONI_LIT("/cursors"),
             .needs = TONI_NEEDS(TONI_REQUIRES_CONNECTIONS), .create = create, .destroy = destroy,
             .on_connect = on_connect, .on_message = toni_events_on_message,
-            .on_disconnect = on_disconnect, .state_version = 1, .export_state = export_state,
-            .import_state = import_state);
+            .on_disconnect = on_disconnect, .events = TONI_EVENTS(handlers), .state_version = 1,
+            .export_state = export_state, .import_state = import_state);
