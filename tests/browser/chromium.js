@@ -98,4 +98,34 @@ async function ownName(page) {
   return page.locator("#name").textContent();
 }
 
-module.exports = { Browser, connected, hears, join, log, ownName, say };
+// Texts that are shown with a contrast below 4.5 to 1 to what is behind them (WCAG 2.2, section 1.4.3).
+function lowContrast(page) {
+  return page.evaluate(() => {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 1;
+    const pixel = canvas.getContext("2d", { willReadFrequently: true });
+    const light = (colors) => {
+      for (const color of colors) {
+        pixel.fillStyle = color;
+        pixel.fillRect(0, 0, 1, 1);
+      }
+      const [r, g, b] = [...pixel.getImageData(0, 0, 1, 1).data].map((c) =>
+        c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4
+      );
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = (one) =>
+      one ? [...behind(one.parentElement), getComputedStyle(one).backgroundColor] : [];
+    return [...document.querySelectorAll("body *")]
+      .filter((one) => one.checkVisibility())
+      .filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+      .map((one) => {
+        const pair = [light(behind(one)), light([getComputedStyle(one).color])];
+        const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+        return { text: one.textContent, ratio };
+      })
+      .filter(({ ratio }) => ratio < 4.5);
+  });
+}
+
+module.exports = { Browser, connected, hears, join, log, lowContrast, ownName, say };

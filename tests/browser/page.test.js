@@ -7,7 +7,7 @@ const os = require("node:os");
 const path = require("node:path");
 const { after, afterEach, before, describe, it } = require("node:test");
 const { Host } = require("../integration/toni_host.js");
-const { Browser, connected, hears, join, log, ownName, say } = require("./chromium.js");
+const { Browser, connected, hears, join, log, lowContrast, ownName, say } = require("./chromium.js");
 
 const ROOMS = '{ gateway = "rooms"; library = "rooms_gateway.so"; path = "/rooms"; }';
 const CHAT = '{ service = "chat"; library = "chat_service.so"; path = "/chat"; }';
@@ -410,32 +410,7 @@ suite("the page", () => {
       await hears(page, "contrast " + colorScheme, "theirs");
       await page.getByLabel("Name of a room").fill("a:b");
       await page.getByRole("button", { name: "Join", exact: true }).click();
-      const low = await page.evaluate(() => {
-        const numbers = (color) => color.match(/[\d.]+/g).map(Number);
-        const light = (color) => {
-          const [r, g, b] = numbers(color).map((c) =>
-            c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4
-          );
-          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-        };
-        const behind = (element) => {
-          const color = getComputedStyle(element).backgroundColor;
-          return numbers(color)[3] === 0 ? behind(element.parentElement) : color;
-        };
-        const texts = [...document.querySelectorAll("body *")].filter(
-          (element) =>
-            element.checkVisibility() &&
-            [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())
-        );
-        return texts
-          .map((element) => {
-            const pair = [light(getComputedStyle(element).color), light(behind(element))];
-            const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-            return { text: element.textContent, ratio };
-          })
-          .filter(({ ratio }) => ratio < 4.5);
-      });
-      assert.deepStrictEqual(low, []);
+      assert.deepStrictEqual(await lowContrast(page), []);
     });
   }
 

@@ -7,7 +7,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { after, afterEach, before, describe, it } = require("node:test");
 const { Client, Host } = require("../integration/toni_host.js");
-const { Browser, connected, hears, join, log, say } = require("./chromium.js");
+const { Browser, connected, hears, join, log, lowContrast, say } = require("./chromium.js");
 
 const FIXTURES = path.resolve(process.env.TONI_BUILD, "tests", "fixtures");
 const FREE = "127.0.0.1:0";
@@ -217,6 +217,21 @@ describe("the workbench", () => {
     await page.getByRole("button", { name: "Send", exact: true }).click();
     await page.getByRole("alert").filter({ hasText: "data is no JSON" }).waitFor();
   });
+
+  for (const colorScheme of ["light", "dark"]) {
+    it(`has enough contrast in the ${colorScheme}`, async () => {
+      const page = await browser.open(url + "#/gateway/lobby", { colorScheme });
+      await page.getByText("From a terminal").click();
+      await connect(page);
+      await page.getByLabel("Event", { exact: true }).last().fill("token");
+      await page.getByRole("button", { name: "Send", exact: true }).click();
+      await lines(page, "lobby").filter({ hasText: "error to 1 token" }).waitFor();
+      await page.getByRole("radio", { name: "Text" }).check();
+      await sendText(page, "odd\u202e");
+      await lines(page, "lobby").filter({ hasText: "error to null" }).waitFor();
+      assert.deepStrictEqual(await lowContrast(page), []);
+    });
+  }
 
   it("lists rooms and who is in them, where the gateway allows it", async () => {
     const talker = await Client.open(host, "/rooms");
