@@ -722,4 +722,4 @@ class TestSignals(ControlTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=3)

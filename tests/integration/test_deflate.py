@@ -575,4 +575,4 @@ class TestMetrics(DeflateTestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=2)

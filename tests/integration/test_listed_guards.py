@@ -372,4 +372,4 @@ class TestListedWith4Workers(TestListed):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=2)

@@ -321,4 +321,4 @@ class TestFloods(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=3)

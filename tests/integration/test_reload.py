@@ -726,4 +726,4 @@ del ReloadTestCase
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=3)

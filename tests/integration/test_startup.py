@@ -818,4 +818,4 @@ class TestUser(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    main()
+    main(beside=3)
