@@ -131,7 +131,7 @@ describe("the workbench", () => {
   it("tells a stranger where the gateways are, and no more", async () => {
     const made = await start({ listen: 'workbench = "nobody";' }, provider("lobby"));
     const page = await browser.open(`http://${made.httpAddress}/`);
-    await page.getByText("on the machine of the host alone").waitFor();
+    await page.getByText("rooms are not shown here").waitFor();
     assert.strictEqual(await page.getByText("lobby.create").count(), 0);
     await connect(page);
     assert.deepStrictEqual(await alarms(page), []);
