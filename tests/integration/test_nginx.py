@@ -1,4 +1,4 @@
-"""Behind Debian's nginx, as the README sets it up: over TCP and over Unix sockets."""
+"""Behind Debian's nginx, as docs/behind-a-proxy.md sets it up at the least: over TCP and over Unix sockets."""
 
 import http.client
 import os
@@ -57,10 +57,10 @@ def nginx():
 
 def server_of_the_readme(folder, websocket, http_address):
     """Its lines, with the addresses of this host."""
-    with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as text:
+    with open(os.path.join(SOURCE, "docs", "behind-a-proxy.md"), encoding="utf-8") as text:
         server = re.search(r"```nginx\n(.*?)```", text.read(), re.DOTALL).group(1)
     for said, meant in (("127.0.0.1:9001", http_address), ("127.0.0.1:9000", websocket)):
-        assert said in server, "the README names another address than %s" % said
+        assert said in server, "the page names another address than %s" % said
         server = server.replace(said, meant)
     server = server.replace("location /rooms", "location ~ ^/(rooms|echo|guard)$")
     more = "{\n    listen unix:%s/nginx;\n" % folder + UNBUFFERED % http_address
