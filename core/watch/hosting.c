@@ -24,6 +24,7 @@
 /* --- What it says: lines of base/log.h */
 
 #define CRASHES "msg=\"the host crashes, in a call of a plugin\""
+#define EXITS "msg=\"a plugin has called exit"
 #define REFUSES "msg=\"reload refused\""
 #define HANGS "msg=\"a callback has not returned yet"
 #define ENDED_FOR_IT "msg=\"a worker is held up for longer than watchdog_ms"
@@ -41,10 +42,15 @@ static void copy_field(const char *line, const char *key, char value[WATCH_NAME_
                    at);
 }
 
-static void remember_place(struct watch *watch, const char *line)
+static void tell_hang(const char *line)
 {
-    copy_field(line, "callback", watch->callback);
-    copy_field(line, "instance", watch->instance);
+    char callback[WATCH_NAME_SIZE], instance[WATCH_NAME_SIZE];
+    copy_field(line, "callback", callback);
+    copy_field(line, "instance", instance);
+    terminal_say(TONE_WARNING,
+                 "%s of `%s` hangs: unless it returns, the host is ended after watchdog_ms (%d "
+                 "where the configuration has none)",
+                 callback, instance, WATCHED_HANG_MS);
 }
 
 static enum terminal_tone tone_of(const char *line)
@@ -65,15 +71,13 @@ static void on_line(void *data, const char *bytes, size_t length)
     if (watch->asking && strstr(line, REFUSES))
         return; /* the answer says the same */
     terminal_pass(tone_of(line), bytes, length, false);
-    if (strstr(line, CRASHES) || strstr(line, ENDED_FOR_IT) || strstr(line, HANGS))
-        remember_place(watch, line);
-    watch->is_hung |= strstr(line, ENDED_FOR_IT) != NULL;
-    if (strstr(line, HANGS)) {
-        terminal_say(TONE_WARNING,
-                     "%s of `%s` hangs: unless it returns, the host is ended after watchdog_ms "
-                     "(%d where the configuration has none)",
-                     watch->callback, watch->instance, WATCHED_HANG_MS);
+    if (strstr(line, CRASHES) || strstr(line, ENDED_FOR_IT) || strstr(line, EXITS)) {
+        copy_field(line, "callback", watch->callback);
+        copy_field(line, "instance", watch->instance);
     }
+    watch->is_hung |= strstr(line, ENDED_FOR_IT) != NULL;
+    if (strstr(line, HANGS))
+        tell_hang(line);
 }
 
 /* --- Its end */
@@ -98,7 +102,8 @@ static void describe_end(const struct watch *watch, int status, char *text, size
     else if (WIFSIGNALED(status))
         (void)snprintf(text, size, "the host has crashed (SIG%s)%s", signal ? signal : "", place);
     else
-        (void)snprintf(text, size, "the host has ended (exit code %d)", WEXITSTATUS(status));
+        (void)snprintf(text, size, "the host has ended (exit code %d)%s", WEXITSTATUS(status),
+                       place);
 }
 
 /* @return Whether it is started again. */

@@ -22,6 +22,7 @@ INCLUDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "
 COMPILE = "cc -shared -fPIC -fvisibility=hidden -I '%s' -o game.so.new src/game.c && mv game.so.new game.so" % INCLUDE
 
 SOURCE = """
+#include <stdlib.h>
 #include <string.h>
 #include <toni/toni.h>
 #include <unistd.h>
@@ -37,6 +38,8 @@ static int32_t on_message(void *self, toni_client *client, const toni_message *m
     toni_str text;
     (void)self;
     toni_message_as_text(message, &text);
+    if (toni_str_equal(text, TONI_LIT("exit")))
+        exit(3);
     if (toni_str_equal(text, TONI_LIT("crash")))
         *(volatile int *)NULL = 1;
     while (toni_str_equal(text, TONI_LIT("hang")))
@@ -63,10 +66,12 @@ FOLDERS_MOST = 2000
 CLONE_NEWUSER = 0x10000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
-# AddressSanitizer ends the process in its own way, and its own words.
-CRASHED = "watch: the host has ended (exit code 1)" if SANITIZER == "asan" else (
-    "watch: the host has crashed (SIGSEGV) in on_message of `game`"
-)
+# Sanitizers end the process in their own way, AddressSanitizer without asking the host.
+CRASHED = {
+    "": "watch: the host has crashed (SIGSEGV) in on_message of `game`",
+    "asan": "watch: the host has ended (exit code 1)",
+    "tsan": "watch: the host has ended (exit code 66) in on_message of `game`",
+}[SANITIZER]
 
 logging.getLogger("asyncio").setLevel(logging.ERROR)  # these tests wait in the loop
 
@@ -369,6 +374,8 @@ class TestFaultsOfTheHost(WatchTestCase):
         client = await websockets.connect("ws://localhost/game", sock=waiting, open_timeout=DEADLINE)
         self.addAsyncCleanup(client.close)
         await self.served(watch, since, client, "v2")
+        await client.send("exit")
+        watch.says("watch: the host has ended (exit code 1) in on_message of `game`: it is started anew")
 
     async def test_a_hang(self):
         watch = self.watch()
