@@ -32,7 +32,7 @@ _toni_files() # PATTERN: files of that name, and folders on the way to them
 _toni_value() # OPTION NAME-OF-VALUE
 {
     case $1 in
-    -c | --config) _toni_files '*.conf' ;;
+    -c | --config) [ "$2" = N ] || _toni_files '*.conf' ;; # of bench it is a number
     -l | --log-level) _toni_words 'debug info warn error' ;;
     -f | --format) _toni_words 'text json' ;;
     --kind) _toni_words 'gateway service' ;;

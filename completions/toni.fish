@@ -27,6 +27,7 @@ end
 function __toni_values # OPTION NAME-OF-VALUE BEFORE TYPED
     switch $argv[1]
         case -c --config
+            test "$argv[2]" = N; and return # of bench it is a number
             __toni_files .conf "$argv[4]" | string replace -r -- '^' "$argv[3]"
         case -l --log-level
             printf '%s\n' $argv[3]{debug,info,warn,error}

@@ -180,8 +180,6 @@ static void show(struct crew *crew)
                            reasons_total(&crew->closed) + crew->timed_out;
     atomic_store_explicit(&glance->opened, crew->opened, memory_order_relaxed);
     atomic_store_explicit(&glance->open, crew->open, memory_order_relaxed);
-    atomic_store_explicit(&glance->sent, crew->sent, memory_order_relaxed);
-    atomic_store_explicit(&glance->delivered, tally->delivered, memory_order_relaxed);
     atomic_store_explicit(&glance->wrong, wrong, memory_order_relaxed);
 }
 
@@ -199,6 +197,8 @@ void crew_pump(struct crew *crew, uint64_t timeout_ns)
     const uint64_t now = clock_now_ns();
     if (count > 0)
         crew->heard_ns = now;
+    atomic_store_explicit(&crew->glance.sent, crew->sent, memory_order_relaxed);
+    atomic_store_explicit(&crew->glance.delivered, crew->healthy.delivered, memory_order_relaxed);
     if (now - crew->ticked_ns < TICK_NS)
         return;
     crew->ticked_ns = now;

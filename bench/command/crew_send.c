@@ -149,9 +149,10 @@ uint64_t crew_send_due(struct crew *crew)
 
 void crew_count_unsent(struct crew *crew)
 {
-    const uint64_t due = crew->plan->rate > 0 && crew->sender_count > 0
-                             ? schedule_count(&crew->schedule, crew->to.at_ns)
-                             : 0;
+    const uint64_t end = crew->shared->end_ns;
+    const uint64_t then = crew->to.at_ns < end ? crew->to.at_ns : end;
+    const uint64_t due =
+        crew->plan->rate > 0 && crew->sender_count > 0 ? schedule_count(&crew->schedule, then) : 0;
     for (uint32_t i = 0; i < crew->sender_count; i++) {
         const struct caller *caller = crew->senders[i];
         const uint64_t first = caller->sender;
