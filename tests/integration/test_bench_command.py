@@ -30,6 +30,7 @@ from toni_host import (
 )
 
 EVENTS = gateway("events", os.path.join(BUILD, "tests", "bench", "events_gateway.so"), "/events")
+OTHERS = gateway("others", os.path.join(BUILD, "tests", "bench", "others_gateway.so"), "/others")
 TWISTED = gateway("twisted", "twisted_gateway.so", "/twisted")
 SHORT = ("--duration=300ms", "--warm-up=0")
 RATE = scaled(2000, 300)
@@ -39,7 +40,7 @@ PERCENTILES = ["p50", "p90", "p99", "p99.9", "max"]
 
 
 class BenchTestCase(HostTestCase):
-    gateways = (ECHO, ROOMS, REFUSE, TWISTED, EVENTS)
+    gateways = (ECHO, ROOMS, REFUSE, TWISTED, EVENTS, OTHERS)
 
     def url(self, path):
         return "ws://%s%s" % (self.host.address, path)
@@ -94,6 +95,14 @@ class Loads(BenchTestCase):
         # 8 are slow, of ten in each room. (That nothing was lost is told by the exit code.)
         self.assertGreater(messages["received"], 4 * messages["sent"])
         self.assertEqual(report["plan"]["slow"], 8)
+
+    def test_rooms_that_leave_the_sender_out(self):
+        """--others expects no message of its own; without it, that is lost."""
+        options = ("--connections=6", "--rooms=2", "--rate=100")
+        report = self.bench("/others", "--others", *options)
+        self.assertGreater(report["messages"]["received"], 0)
+        faults, report = self.faults("/others", "--timeout=500ms", *options)
+        self.assertEqual(faults, {"lost": report["messages"]["sent"]})
 
     def test_slow_readers_read(self):
         options = ("--connections=4", "--rooms=1", "--slow=0.25", "--slow-rate=20000", "--size=1000")
