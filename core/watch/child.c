@@ -85,12 +85,19 @@ static void set_variables(const char *const *variables)
     }
 }
 
+/* The watch's own handlers tell the watch, by a pipe that both have: what ends the child must not
+ * run them. So signals are held back from before the fork until here; see fork_unheard(). */
 static void reset_signals(void)
 {
     sigset_t none;
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action;
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            (void)signal(number, SIG_DFL);
+    }
+    (void)signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)signal(SIGPIPE, SIG_DFL);
 }
 
 /* A session of its own: what the terminal sends (Ctrl-C, its end) goes to the watch alone, which
@@ -222,6 +229,20 @@ static void close_handles(struct child *child)
     close(child->output);
 }
 
+/* @return As fork(2). In the child no signal comes before reset_signals(). */
+static pid_t fork_unheard(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    const pid_t pid = fork();
+    const int error = errno;
+    if (pid != 0)
+        (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return pid;
+}
+
 struct child *child_start(const struct child_plan *plan, uv_loop_t *loop)
 {
     int ends[2];
@@ -238,7 +259,7 @@ struct child *child_start(const struct child_plan *plan, uv_loop_t *loop)
     child->on_line = plan->on_line;
     child->on_end = plan->on_end;
     child->data = plan->data;
-    child->pid = watch_child(child, loop) == 0 ? fork() : -1;
+    child->pid = watch_child(child, loop) == 0 ? fork_unheard() : -1;
     if (child->pid == 0)
         become(plan, ends[1], watch);
     const int error = errno;

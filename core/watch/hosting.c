@@ -113,13 +113,14 @@ static bool judge_end(struct watch *watch, int status, bool was_ready)
     const bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
     describe_end(watch, status, text, sizeof text);
+    if (!was_ready) { /* also by an `_exit(0)` in `create`, which nothing tells from a clean end */
+        watch->serving_ms = 0;
+        terminal_say(TONE_BAD, "%s before it was ready: the next save starts it", text);
+        return false;
+    }
     if (is_clean) { /* `toni restart`, or somebody has sent it SIGTERM */
         terminal_say(TONE_PLAIN, "%s: it is started anew", text);
         return true;
-    }
-    if (!was_ready) {
-        terminal_say(TONE_BAD, "%s before it was ready: the next save starts it", text);
-        return false;
     }
     if (watch->has_crashed) {
         terminal_say(TONE_BAD,
@@ -165,7 +166,7 @@ static void on_ready(struct watch *watch)
     if (!watch->host || watch->is_ready)
         return;
     watch->is_ready = true;
-    if (watch->since_ms > 0)
+    if (watch->serving_ms > 0)
         watch_say_served(watch);
     else
         terminal_say(TONE_GOOD, "the host serves; a save is served when it is built");
@@ -272,6 +273,7 @@ void watch_start_host(struct watch *watch)
     };
     forget_notes(watch);
     watch->must_serve = watch->must_replace = watch->is_hung = false;
+    watch_begin_serving(watch);
     watch->callback[0] = watch->instance[0] = '\0';
     watch->host = child_start(&plan, &watch->loop);
     if (!watch->host)

@@ -49,17 +49,25 @@ static void ask(struct watch *watch, const char *command, void (*on_end)(void *d
         terminal_say(TONE_BAD, "`toni %s` can't be started: %s", command, strerror(errno));
 }
 
+/* A host that is started since the one before could not take it serves the same save. */
+void watch_begin_serving(struct watch *watch)
+{
+    if (watch->since_ms > 0)
+        watch->serving_ms = watch->since_ms;
+    watch->since_ms = 0;
+}
+
 void watch_say_served(struct watch *watch)
 {
-    const uint64_t ms = watch_now_ms(watch) - watch->since_ms;
-    if (watch->since_ms > 0)
+    const uint64_t ms = watch_now_ms(watch) - watch->serving_ms;
+    if (watch->serving_ms > 0)
         terminal_say(TONE_GOOD, "saved to served: %" PRIu64 " ms", ms);
-    watch->since_ms = 0;
+    watch->serving_ms = 0;
 }
 
 static void say_not_served(struct watch *watch)
 {
-    watch->since_ms = 0;
+    watch->serving_ms = 0;
     terminal_say(TONE_BAD, "not served: %s",
                  watch->host ? "what ran before goes on" : "nothing runs; mend it and save");
 }
@@ -106,5 +114,6 @@ static void on_reloaded(void *data, int status)
 void watch_reload(struct watch *watch)
 {
     watch->must_serve = false;
+    watch_begin_serving(watch);
     ask(watch, "reload", on_reloaded);
 }

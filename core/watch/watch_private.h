@@ -52,7 +52,8 @@ struct watch {
     struct debounce debounce;
     uv_timer_t save_over;
     bool is_config_saved; /* in the save that goes on */
-    uint64_t since_ms;    /* when the last save began; 0: it is served, or there was none */
+    uint64_t since_ms;    /* when the last save began; 0: it is being served, or there was none */
+    uint64_t serving_ms;  /* when that began which is being served; 0: nothing is */
 
     /* What is to be done. */
     bool must_build;
@@ -123,7 +124,10 @@ void watch_replace_host(struct watch *watch);
 
 void watch_reload(struct watch *watch);
 
-/** What was saved is served: says how long that took. */
+/** What was saved until now is being served. What is saved from here on is not. */
+void watch_begin_serving(struct watch *watch);
+
+/** What was being served is: says how long that took. */
 void watch_say_served(struct watch *watch);
 
 #endif

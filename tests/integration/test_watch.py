@@ -279,6 +279,21 @@ class TestSaves(WatchTestCase):
         watch.save("v5")
         await self.served(watch, since, client, "v5")
 
+    async def test_a_save_during_a_swap_is_served_after_it(self):
+        watch = self.watch()
+        client = await self.client(watch)
+        since = watch.mark()
+        swapping, go_on = watch.folder + "/swapping", watch.folder + "/go_on"
+        wait = "echo >%s; until [ -e %s ]; do sleep 0.02; done" % (swapping, go_on)
+        watch.save("v2", create='(system("%s"), TONI_OK)' % wait)
+        await self.written(swapping)
+        watch.save("v3")
+        watch.says("game.c was changed", "game.c was changed", since=since)
+        with open(go_on, "w", encoding="utf-8"):
+            pass
+        watch.says("watch: saved to served", "watch: saved to served", since=since)
+        self.assertEqual(await self.ask(client), "v3")
+
     async def test_a_first_build_that_fails_and_one_that_hangs(self):
         build = "if [ -e slow ]; then echo $$ >pid.o; sleep 3600; fi; " + COMPILE
         watch = self.watch(start=False, watch={"build": build, "paths": ["src"]})
@@ -376,6 +391,16 @@ class TestFaultsOfTheHost(WatchTestCase):
         await self.served(watch, since, client, "v2")
         await client.send("exit")
         watch.says("watch: the host has ended (exit code 1) in on_message of `game`: it is started anew")
+
+    async def test_a_start_that_ends_well_is_not_repeated_for_ever(self):
+        watch = self.watch(start=False)
+        watch.save("v1", create="(_exit(0), TONI_OK)")
+        watch.launch().says("watch: the host has ended (exit code 0) before it was ready: the next save starts it")
+        since = watch.mark()
+        watch.save("v2")
+        watch.says("watch: saved to served", since=since)
+        self.assertEqual(await self.ask(await self.client(watch)), "v2")
+        self.assertEqual(watch.count("it is started anew"), 0)
 
     async def test_a_hang(self):
         watch = self.watch()

@@ -3,12 +3,16 @@
 #include "base/utf8.h"
 #include "temporary_folder.h"
 #include "watch/build.h"
+#include "watch/child.h"
 #include "watch/debounce.h"
 #include "watch/ignored.h"
 #include "watch/reasons.h"
 #include "watch/visible.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <uv.h>
 
 /* --- Saves */
 
@@ -311,6 +315,74 @@ START_TEST(whatever_comes_is_harmless)
 }
 END_TEST
 
+/* --- Processes */
+
+static struct child *child;
+static int end_status;
+static unsigned own_signals;
+
+static void on_own_signal(uv_signal_t *handle, int number)
+{
+    if (number == SIGCHLD) {
+        (void)child_look(child);
+        return;
+    }
+    own_signals++;
+    uv_close((uv_handle_t *)handle, NULL);
+    (void)kill(child_pid(child), SIGKILL); /* which has not ended by its own */
+}
+
+static void on_child_line(void *data, const char *line, size_t length)
+{
+    (void)data, (void)line, (void)length;
+}
+
+static void on_child_end(void *data, int status)
+{
+    end_status = status;
+    uv_stop(data);
+}
+
+static void close_one(uv_handle_t *handle, void *data)
+{
+    (void)data;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* In the moment behind the fork the child has the handlers of the watch, and its pipe. */
+START_TEST(what_ends_a_child_is_not_told_to_the_watch)
+{
+    static const char *const arguments[] = {"sleep", "60", NULL};
+    uv_loop_t loop;
+    uv_signal_t signals[2];
+    const struct child_plan plan = {.name = "sleep",
+                                    .arguments = arguments,
+                                    .on_line = on_child_line,
+                                    .on_end = on_child_end,
+                                    .data = &loop};
+
+    ck_assert_int_eq(uv_loop_init(&loop), 0);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(uv_signal_init(&loop, &signals[i]), 0);
+        ck_assert_int_eq(uv_signal_start(&signals[i], on_own_signal, i == 0 ? SIGTERM : SIGCHLD),
+                         0);
+    }
+    own_signals = 0;
+    for (int i = 0; i < 20 && own_signals == 0; i++) {
+        child = child_start(&plan, &loop);
+        ck_assert_ptr_nonnull(child);
+        child_end(child, 60000);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        ck_assert(WIFSIGNALED(end_status));
+    }
+    ck_assert_uint_eq(own_signals, 0);
+    uv_walk(&loop, close_one, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    ck_assert_int_eq(uv_loop_close(&loop), 0);
+}
+END_TEST
+
 static void teardown(void)
 {
     reasons_finish(&reasons);
@@ -333,6 +405,7 @@ int main(void)
     tcase_add_test(cases, the_newest_of_several_presets);
     tcase_add_test(cases, nothing_moves_the_cursor);
     tcase_add_test(cases, whatever_comes_is_harmless);
+    tcase_add_test(cases, what_ends_a_child_is_not_told_to_the_watch);
     suite_add_tcase(suite, cases);
     return testing_run(suite);
 }
