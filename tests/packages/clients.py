@@ -3,6 +3,8 @@
 Usage: clients.py answered [TEXT]       one that says hello at /echo is answered with TEXT; by default with hello
        clients.py upgraded COMMAND...   while COMMAND runs, who connects is served, and none is refused; who was there
                                         before is served until he is told 1001, and can come back
+       clients.py changed SOURCE        one that is connected to what `toni new board` makes is served by its new version,
+                                        once SOURCE is changed
 """
 
 import asyncio
@@ -71,4 +73,23 @@ async def upgraded(*command):
           % (newcomers, time.monotonic() - began, answers))
 
 
-asyncio.run({"answered": answered, "upgraded": upgraded}[sys.argv[1]](*sys.argv[2:]))
+async def changed(source):
+    with open(source, encoding="utf-8") as text:
+        before = text.read()
+    after = before.replace(
+        "toni_target_send(toni_to_all(gateway->connections), message)", 'toni_client_send_text(client, TONI_LIT("new"))'
+    )
+    assert after != before
+    async with websockets.connect("ws://127.0.0.1:9000/board") as client:
+        assert await asyncio.wait_for(client.recv(), DEADLINE) == "Good day"
+        assert await ask(client, "old") == "old"
+        saved = time.monotonic()
+        with open(source, "w", encoding="utf-8") as text:
+            text.write(after)
+        while await ask(client, "old") != "new":
+            assert time.monotonic() < saved + DEADLINE, "the change was never served"
+            await asyncio.sleep(0.05)
+    print("saved to served: %.2f s, on the same connection" % (time.monotonic() - saved))
+
+
+asyncio.run({"answered": answered, "changed": changed, "upgraded": upgraded}[sys.argv[1]](*sys.argv[2:]))
