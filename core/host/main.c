@@ -99,7 +99,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         arguments->is_watched = true;
         return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "unexpected argument: %s", value);
+        argp_error(state, "unexpected argument: %s; a configuration is named with -c", value);
         return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -180,7 +180,7 @@ static void print_commands(const struct project *project, const char *bin, const
         (void)putchar('/');
     }
     /* Who is root is so on purpose, such as in a container. */
-    (void)printf("toni run%s -c gateways.conf\n\n", geteuid() == 0 ? " --allow-root" : "");
+    (void)printf("toni run%s --watch\n\n", geteuid() == 0 ? " --allow-root" : "");
 }
 
 static void print_next(const struct project *project)

@@ -24,6 +24,7 @@
 /* --- What it says: lines of base/log.h */
 
 #define CRASHES "msg=\"the host crashes, in a call of a plugin\""
+#define FRAME "msg=\"frame\""
 #define EXITS "msg=\"a plugin has called exit"
 #define REFUSES "msg=\"reload refused\""
 #define HANGS "msg=\"a callback has not returned yet"
@@ -53,6 +54,26 @@ static void tell_hang(const char *line)
                  callback, instance, WATCHED_HANG_MS);
 }
 
+static const char *name_in(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* The first frame in the plugin. The host runs a private copy of its library, which is gone when
+ * somebody reads this; where the names are too long for their fields they are not the same. */
+static void tell_line(struct watch *watch, const char *line)
+{
+    char file[WATCH_NAME_SIZE], offset[WATCH_NAME_SIZE];
+    copy_field(line, "file", file);
+    copy_field(line, "offset", offset);
+    if (strcmp(name_in(file), name_in(watch->library)) != 0)
+        return;
+    terminal_say(TONE_BAD, "addr2line -i -e %s %s # prints the line of the source", watch->library,
+                 offset);
+    watch->library[0] = '\0';
+}
+
 static enum terminal_tone tone_of(const char *line)
 {
     if (strncmp(line, "time=", 5) != 0)
@@ -75,6 +96,10 @@ static void on_line(void *data, const char *bytes, size_t length)
         copy_field(line, "callback", watch->callback);
         copy_field(line, "instance", watch->instance);
     }
+    if (strstr(line, CRASHES))
+        copy_field(line, "library", watch->library);
+    else if (watch->library[0] && strstr(line, FRAME))
+        tell_line(watch, line);
     watch->is_hung |= strstr(line, ENDED_FOR_IT) != NULL;
     if (strstr(line, HANGS))
         tell_hang(line);
@@ -274,7 +299,7 @@ void watch_start_host(struct watch *watch)
     forget_notes(watch);
     watch->must_serve = watch->must_replace = watch->is_hung = false;
     watch_begin_serving(watch);
-    watch->callback[0] = watch->instance[0] = '\0';
+    watch->callback[0] = watch->instance[0] = watch->library[0] = '\0';
     watch->host = child_start(&plan, &watch->loop);
     if (!watch->host)
         terminal_say(TONE_BAD, "the host can't be started: %s", strerror(errno));

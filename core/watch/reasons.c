@@ -132,20 +132,26 @@ void reasons_take(struct reasons *reasons, uint64_t build_ms, struct reasons_fou
 {
     const bool is_by_build = build_ms != REASONS_NO_BUILD;
     uint64_t hashes[REASONS_PATHS_MAX];
-    size_t count = 0;
+    size_t count = 0, gone = 0;
 
-    *found = (struct reasons_found){.count = reasons->count + reasons->is_large,
-                                    .is_reason = reasons->is_large};
+    *found = (struct reasons_found){.is_reason = reasons->is_large};
     for (size_t i = 0; i < reasons->count; i++) {
         const char *path = reasons->paths[i];
         const uint64_t hash = hash_bytes(&key, path, strlen(path));
         if (!is_other_content(reasons, hash, path) && is_by_build)
             continue;
-        if (count == 0)
+        const bool is_gone = known_of(reasons, hash)->content == CONTENT_GONE;
+        /* Many editors, and sed, write a file of another name and rename it. */
+        if (count == 0 || (count == gone && !is_gone))
             name_it(found, path);
+        gone += is_gone;
         hashes[count++] = hash;
         found->is_reason = true;
     }
+    found->is_gone = gone == count && !reasons->is_large;
+    found->count = count > gone ? count - gone : count;
+    if (reasons->is_large)
+        found->count = REASONS_PATHS_MAX + 1;
     if (is_by_build && count > 0 && !reasons->is_large)
         judge_echo(reasons, hashes, count, build_ms, found);
     if (!is_by_build && count > 0) {

@@ -47,7 +47,8 @@ struct reasons_found {
     bool is_again;    /* the same files have changed while the build before ran */
     bool is_loop;     /* once: they do so at each build */
     uint64_t wait_ms; /* how long to wait before one is followed by another for that */
-    size_t count;     /* of files; more than REASONS_PATHS_MAX: more */
+    bool is_gone;     /* none of them is there: removed, or an editor's own for a moment */
+    size_t count;     /* of files that are there, if one is; more than REASONS_PATHS_MAX: more */
     char name[256];   /* of one of them, as a person would say it */
 };
 

@@ -188,13 +188,14 @@ static uint64_t build_age(const struct watch *watch, uint64_t first_ms)
 
 static void say_what(const struct reasons_found *found, bool is_config)
 {
-    const char *name = found->is_reason ? found->name : "the configuration";
+    const bool is_other = found->is_reason && !(found->is_gone && is_config);
+    const char *name = is_other ? found->name : "the configuration";
     if (!found->is_reason && !is_config)
         return;
-    if (found->is_reason && found->count > REASONS_PATHS_MAX)
+    if (is_other && found->count > REASONS_PATHS_MAX)
         terminal_say(TONE_PLAIN, "many files were changed");
-    else if (found->is_reason && found->count > 1)
-        terminal_say(TONE_PLAIN, "%s was changed, and %zu others", name, found->count - 1);
+    else if (is_other && found->count > 1)
+        terminal_say(TONE_PLAIN, "%s was changed, and %zu more", name, found->count - 1);
     else
         terminal_say(TONE_PLAIN, "%s was changed", name);
 }

@@ -78,6 +78,7 @@ struct watch {
     bool is_replacing;                                         /* it was ended to be started anew */
     bool is_hung;                                              /* its watchdog ends it */
     char callback[WATCH_NAME_SIZE], instance[WATCH_NAME_SIZE]; /* where it crashes or hangs */
+    char library[WATCH_NAME_SIZE]; /* of which no frame of that was seen yet */
 
     bool is_ending;
     int end_signal;

@@ -112,7 +112,7 @@ class Projects(unittest.TestCase):
         folder = self.folder / "board"
         before = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
         self.run_in(self.folder, "\n".join((cd, configure, build, test)))
-        self.assertRegex(run, r"^toni run( --allow-root)? -c gateways\.conf$")
+        self.assertRegex(run, r"^toni run( --allow-root)? --watch$")
         self.run_in(folder, "toni check -c gateways.conf")
         self.check_answers(folder, "board", "plain")
         status = self.run_in(folder, "git init -q . && git status --porcelain --untracked-files=all")

@@ -377,6 +377,9 @@ class TestFaultsOfTheHost(WatchTestCase):
         client = await self.client(watch)
         await client.send("crash")
         watch.says(CRASHED + ": it is started anew")
+        if not SANITIZER:
+            where = watch.says("watch: addr2line")
+            self.assertRegex(where, r"addr2line -i -e \S*game\.so 0x[0-9a-f]+ # prints the line of the source$")
         other = await self.client(watch)
         self.assertEqual(await self.ask(other), "v1")
         since = watch.mark()

@@ -106,6 +106,24 @@ START_TEST(what_a_build_leaves_as_it_was_is_none)
 }
 END_TEST
 
+/* As sed -i and many editors save: what they wrote has another name by then. */
+START_TEST(a_save_by_a_rename_is_named_by_what_is_there)
+{
+    const char *path = testing_write_text("game.c", "one");
+    reasons_note(&reasons, testing_path("sedXyz123"));
+    struct reasons_found found = saved(path, REASONS_NO_BUILD);
+    ck_assert(found.is_reason && !found.is_gone);
+    ck_assert_uint_eq(found.count, 1);
+    ck_assert_str_eq(found.name, "game.c");
+
+    reasons_note(&reasons, testing_path("removed.c"));
+    found = saved(testing_path("removed.h"), REASONS_NO_BUILD);
+    ck_assert(found.is_reason && found.is_gone);
+    ck_assert_uint_eq(found.count, 2);
+    ck_assert_str_eq(found.name, "removed.c");
+}
+END_TEST
+
 static struct reasons_found write_in_build(const char *name, int number, uint64_t build_ms)
 {
     char text[16];
@@ -399,6 +417,7 @@ int main(void)
     tcase_add_test(cases, what_is_no_source);
     tcase_add_test(cases, every_save_is_a_reason);
     tcase_add_test(cases, what_a_build_leaves_as_it_was_is_none);
+    tcase_add_test(cases, a_save_by_a_rename_is_named_by_what_is_there);
     tcase_add_test(cases, a_build_that_changes_its_sources_ends);
     tcase_add_test(cases, more_changes_than_are_kept);
     tcase_add_test(cases, where_a_build_is_found);
