@@ -135,17 +135,17 @@ static void describe_end(const struct watch *watch, int status, char *text, size
 static bool judge_end(struct watch *watch, int status, bool was_ready)
 {
     char text[2 * WATCH_NAME_SIZE + 128];
-    const bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    const bool is_clean = watch->is_stopping && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
     describe_end(watch, status, text, sizeof text);
-    if (!was_ready) { /* also by an `_exit(0)` in `create`, which nothing tells from a clean end */
-        watch->serving_ms = 0;
-        terminal_say(TONE_BAD, "%s before it was ready: the next save starts it", text);
-        return false;
-    }
     if (is_clean) { /* `toni restart`, or somebody has sent it SIGTERM */
         terminal_say(TONE_PLAIN, "%s: it is started anew", text);
         return true;
+    }
+    if (!was_ready) {
+        watch->serving_ms = 0;
+        terminal_say(TONE_BAD, "%s before it was ready: the next save starts it", text);
+        return false;
     }
     if (watch->has_crashed) {
         terminal_say(TONE_BAD,
@@ -159,11 +159,14 @@ static bool judge_end(struct watch *watch, int status, bool was_ready)
     return true;
 }
 
+static void take_notes(struct watch *watch);
+
 static void on_end(void *data, int status)
 {
     struct watch *watch = data;
-    const bool was_ready = watch->is_ready;
 
+    take_notes(watch); /* its last ones may be on their way */
+    const bool was_ready = watch->is_ready;
     uv_timer_stop(&watch->ready_limit);
     watch->host = NULL;
     watch->is_ready = false;
@@ -197,17 +200,24 @@ static void on_ready(struct watch *watch)
         terminal_say(TONE_GOOD, "the host serves; a save is served when it is built");
 }
 
-static void on_note(uv_poll_t *poll, int status, int events)
+/* A host that ends without having said that it stops was ended by a plugin: `_exit(0)`. */
+static void take_notes(struct watch *watch)
 {
-    struct watch *watch = poll->data;
     char note[512];
     ssize_t size;
-    (void)status, (void)events;
     while ((size = recv(watch->ready_fd, note, sizeof note - 1, MSG_DONTWAIT)) >= 0) {
         note[size] = '\0';
         if (strncmp(note, "READY=1", 7) == 0)
             on_ready(watch);
+        watch->is_stopping |= strncmp(note, "STOPPING=1", 10) == 0;
     }
+}
+
+static void on_note(uv_poll_t *poll, int status, int events)
+{
+    struct watch *watch = poll->data;
+    (void)status, (void)events;
+    take_notes(watch);
     watch_go_on(watch);
 }
 
@@ -297,7 +307,7 @@ void watch_start_host(struct watch *watch)
         .data = watch,
     };
     forget_notes(watch);
-    watch->must_serve = watch->must_replace = watch->is_hung = false;
+    watch->must_serve = watch->must_replace = watch->is_hung = watch->is_stopping = false;
     watch_begin_serving(watch);
     watch->callback[0] = watch->instance[0] = watch->library[0] = '\0';
     watch->host = child_start(&plan, &watch->loop);

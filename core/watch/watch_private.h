@@ -74,6 +74,7 @@ struct watch {
     char ready_name[32]; /* of that, for NOTIFY_SOCKET */
     uv_timer_t ready_limit;
     bool is_ready;
+    bool is_stopping;                                          /* it has said so */
     bool has_crashed;                                          /* since the last save */
     bool is_replacing;                                         /* it was ended to be started anew */
     bool is_hung;                                              /* its watchdog ends it */

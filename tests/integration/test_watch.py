@@ -40,6 +40,8 @@ static int32_t on_message(void *self, toni_client *client, const toni_message *m
     toni_message_as_text(message, &text);
     if (toni_str_equal(text, TONI_LIT("exit")))
         exit(3);
+    if (toni_str_equal(text, TONI_LIT("leave")))
+        _exit(0);
     if (toni_str_equal(text, TONI_LIT("crash")))
         *(volatile int *)NULL = 1;
     while (toni_str_equal(text, TONI_LIT("hang")))
@@ -394,6 +396,14 @@ class TestFaultsOfTheHost(WatchTestCase):
         await self.served(watch, since, client, "v2")
         await client.send("exit")
         watch.says("watch: the host has ended (exit code 1) in on_message of `game`: it is started anew")
+
+    async def test_an_end_that_looks_well_is_not_repeated_for_ever(self):
+        watch = self.watch()
+        since = watch.mark()
+        for what in ("started anew", "again, with nothing saved since: the next save starts it"):
+            await (await self.client(watch)).send("leave")
+            self.assertIn(what, watch.says("watch: the host has ended (exit code 0)", since=since))
+            since = watch.said
 
     async def test_a_start_that_ends_well_is_not_repeated_for_ever(self):
         watch = self.watch(start=False)
