@@ -138,7 +138,17 @@ static int read_admin(struct config *config, const struct section *listen)
     return 0;
 }
 
-static void read_workbench(struct config *config, const struct section *listen)
+/* `hosts` is there because others come, mostly through a proxy on this machine. That may hand on
+ * any Host that a stranger names, `localhost` among them, and add nothing that tells it from a
+ * person.
+ */
+static enum workbench_rule standard_workbench(const struct section *top)
+{
+    return value_get(top->group, "hosts") ? WORKBENCH_NOBODY : WORKBENCH_LOCAL;
+}
+
+static void read_workbench(struct config *config, const struct section *top,
+                           const struct section *listen)
 {
     static const struct {
         const char *word;
@@ -150,6 +160,7 @@ static void read_workbench(struct config *config, const struct section *listen)
     };
     const struct value *setting =
         section_get_word(listen, "workbench", "\"local\", \"anyone\" or \"nobody\"");
+    config->workbench = standard_workbench(top);
     if (!setting)
         return;
     for (size_t i = 0; i < COUNT(words); i++) {
@@ -185,7 +196,7 @@ static int read_listen(struct config *config, const struct section *top)
         return -1;
     const struct value *page = section_get(&listen, "page", VALUE_BOOL);
     config->page = !page || value_bool(page);
-    read_workbench(config, &listen);
+    read_workbench(config, top, &listen);
     const struct value *http = value_get(group, "http");
     if (http && read_addresses(config, &config->http, http, top->faults) != 0)
         return -1;

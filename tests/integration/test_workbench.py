@@ -183,10 +183,18 @@ class TestWhomItIsFor(unittest.TestCase):
         return host.start()
 
     def test_hosts_with_other_names(self):
-        host = self.start(hosts=["chat.example.org"])
+        host = self.start(hosts=["chat.example.org"], workbench="local")
         self.assertFalse(is_told_all(host, name="chat.example.org"))
         self.assertTrue(is_told_all(host))
         self.assertEqual(ask(host, name="evil.example").status, 403)
+        host.stop()
+
+    def test_a_proxy_on_this_machine_may_hand_on_any_name(self):
+        """nginx with `proxy_set_header Host $host`, `proxy_http_version 1.1` and no more: whoever comes by it can
+        say `Host: localhost`."""
+        host = self.start(hosts=["chat.example.org"])
+        for name in ("localhost", "127.0.0.1", host.http_address, "chat.example.org"):
+            self.assertFalse(is_told_all(host, name=name), name)
         host.stop()
 
     def test_a_peer_without_an_address_may_be_anybody(self):
