@@ -6,10 +6,9 @@
  * The file, which a job reads, is the only buffer. What is not sent is read again the next time: a
  * line whose end has not come, and what the room can't take yet (TONI_ERR_BUSY). A slow client
  * loses lines by `outbox_policy = "drop_oldest"`, and is told how many. */
-#include <toni/toni.h>
-
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <toni/toni.h>
 #include <unistd.h>
 
 #define ROOM TONI_LIT("lines")
@@ -39,13 +38,14 @@ static int32_t read_chunk(void *data)
     struct tail *tail = data;
     struct stat own = {0}, named;
     const char *path = toni_option_path(tail->context, TONI_LIT("file")).data;
-    (void)fstat(tail->file, &own); /* of none it stays zero */
-    if (stat(path, &named) == 0 && (own.st_dev != named.st_dev || own.st_ino != named.st_ino))
+    (void)fstat(tail->file, &own);                           /* of none it stays zero */
+    if (stat(path, &named) == 0 && S_ISREG(named.st_mode) && /* a FIFO's are for its reader */
+        (own.st_dev != named.st_dev || own.st_ino != named.st_ino))
         tail->next = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     /* After that: what was written before the name became another file's is there by now. */
     tail->from = own.st_size < tail->offset ? 0 : tail->offset;
     const ssize_t size = pread(tail->file, tail->chunk, CHUNK, tail->from);
-    tail->size = size > 0 ? (size_t)size : 0;
+    tail->size = size > 0 && S_ISREG(own.st_mode) ? (size_t)size : 0; /* a device has no end */
     return TONI_OK;
 }
 

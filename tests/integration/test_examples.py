@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 import unittest
 import urllib.error
@@ -248,6 +249,18 @@ class TestLogTail(ExampleTestCase):
         self.append(b"y\n")
         self.assertEqual(await self.read(client), b"y")
         await self.stop()
+
+    async def test_what_is_no_file_is_not_followed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "log")
+            os.symlink("/dev/zero", path)
+            self.start(('file = "example.log"', 'file = "%s"' % path))
+            client = await self.come("/tail")
+            os.rename(path, path + ".1")
+            with open(path, "wb") as file:
+                file.write(b"a file at last\n")
+            self.assertEqual(await self.read(client), b"a file at last")
+            await self.stop()
 
     def reload_while_lines_come(self):
         copy_plugins(self.host, self.name, os.urandom(8))
