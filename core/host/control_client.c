@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "config/control.h"
+#include "watch/visible.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -147,10 +148,18 @@ static bool parse_answer(const struct conversation *with, struct answer *answer)
     return *rest == '\0' && answer->size == all->length - (size_t)(answer->text - all->bytes);
 }
 
+/* Root may ask another user's host: what that says must not steer root's terminal. */
 static enum exit_code print_answer(const struct conversation *with, const struct answer *answer)
 {
     FILE *out = answer->code == EXIT_CLEAN ? stdout : stderr;
-    if (fwrite(answer->text, 1, answer->size, out) == answer->size && fflush(out) == 0)
+    struct buffer shown;
+    buffer_init(&shown);
+    const bool is_printed =
+        visible_append(&shown, answer->text, answer->size, false) == 0 &&
+        (shown.length == 0 || fwrite(shown.bytes, 1, shown.length, out) == shown.length) &&
+        fflush(out) == 0;
+    buffer_finish(&shown);
+    if (is_printed)
         return (enum exit_code)answer->code;
     (void)fprintf(stderr, "%s: the answer could not be printed\n", with->command);
     return EXIT_FAULT;

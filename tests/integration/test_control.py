@@ -307,6 +307,21 @@ class TestCommands(ControlTestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, "toni status: the answer could not be printed\n")
 
+    def test_an_answer_that_would_steer_the_terminal(self):
+        """A host may be another user's than who asks, such as root in an upgrade of the package."""
+        conf = self.write(self.conf())
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.path)
+            listener.listen()
+            asking = self.begin("reload", "-c", conf)
+            listener.settimeout(DEADLINE)
+            peer, _ = listener.accept()
+            with peer:
+                self.assertEqual(peer.recv(100), b"reload\n")
+                answer = "größe\t\x1b]0;mine\x07\x1b[2J\n".encode()
+                peer.sendall(b"0 %d\n" % len(answer) + answer)
+            self.finish(asking, 0, "größe\t\\x1B]0;mine\\x07\\x1B[2J\n", "")
+
     def test_whoever_listens_there_and_answers_nonsense(self):
         """The other side is a socket of this test."""
         conf = self.write(self.conf())
