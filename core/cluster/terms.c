@@ -1,0 +1,35 @@
+/* The reasons in words. */
+#include "cluster/terms.h"
+
+const char *cluster_why_text(enum cluster_why why)
+{
+    static const char *const texts[WHY_COUNT] = {
+        [WHY_NONE] = "",
+        [WHY_START] = "nothing has been tried yet",
+        [WHY_CONNECTING] = "the connection is being made",
+        [WHY_CONNECTED] = "connected; rooms are being caught up with",
+        [WHY_CAUGHT_UP] = "all rooms are caught up with",
+        [WHY_CLOSED] = "the connection ended, or could not be made",
+        [WHY_NO_REPLY] = "a request had no answer in time",
+        [WHY_NO_ECHO] = "a probe did not come back as a message",
+        [WHY_READ_ONLY] = "the server is a read-only replica",
+        [WHY_INCARNATION] = "the server's data are others than before",
+        [WHY_OTHER_ENGINE] =
+            "the data belong to another engine than before: is it the right server?",
+        [WHY_REQUEST_REFUSED] = "the server answered a request with an error",
+        [WHY_TOO_OLD] = "it waited for too long",
+        [WHY_ORDER] = "a later message of the room was applied before it",
+        [WHY_EPOCH] = "the room's numbers began anew",
+        [WHY_NO_HISTORY] = "the room keeps no history",
+        [WHY_TRIMMED] = "the history no longer goes back that far",
+        [WHY_HOLDING] = "too much waited for the history",
+        [WHY_LOCAL] = "messages of the time alone reached this node only",
+        [WHY_AHEAD] = "the position is ahead of the room",
+        [WHY_TOO_MUCH] = "more is missing than may be asked for",
+        [WHY_AWAY] = "the server is away",
+        [WHY_LEASE_OVER] = "the lease is over by this node's clock",
+        [WHY_LEASE_TAKEN] = "the engine gave another identity",
+        [WHY_GONE] = "the engine no longer lists it",
+    };
+    return (unsigned)why < WHY_COUNT ? texts[why] : "";
+}
