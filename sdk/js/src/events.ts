@@ -65,6 +65,9 @@ function encode(message: unknown): string {
   return text;
 }
 
+// What the host sends may be of any type: String() throws at an object whose `toString` is none.
+const text_or = (value: unknown, otherwise: string): string => (typeof value === "string" ? value : otherwise);
+
 export class Events<Heard extends Record<string, any> = Record<string, any>> {
   readonly connection: Connection;
 
@@ -275,8 +278,9 @@ export class Events<Heard extends Record<string, any> = Record<string, any>> {
         unread(message.id === null ? "the gateway could not read what it was sent" : "no call of this id waits for an answer");
       }
     } else if ("error" in message) {
-      const { kind = "internal", message: why = "the gateway does not say why", details } = Object(message.error);
-      this.#fail(call, new CallError(String(kind), String(why), Array.isArray(details) ? details : []));
+      const { kind, message: why, details } = Object(message.error);
+      const error = new CallError(text_or(kind, "internal"), text_or(why, "the gateway does not say why"), Array.isArray(details) ? details : []);
+      this.#fail(call, error);
     } else if ("data" in message) {
       call.sink.part(message.data);
     } else if (message.complete === true) {

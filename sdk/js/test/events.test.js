@@ -57,7 +57,8 @@ describe("calls", () => {
       [error.code, error.kind, error.message, error.details[0].path, error.name],
       ["unprocessable", "unprocessable", "no", "/x", "CallError"]
     );
-    for (const strange of ["x", null, 7, { kind: 1, details: "?" }]) {
+    const no_text = { toString: 1, valueOf: 1 }; // neither String() nor a template takes it
+    for (const strange of ["x", null, 7, { kind: 1, details: "?" }, { kind: no_text }, { message: no_text }]) {
       const failed = error_of(events.call("a"));
       FakeSocket.last.say({ id: FakeSocket.last.said.at(-1).id, error: strange });
       assert.ok((await failed) instanceof CallError);
