@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -104,6 +106,33 @@ static bool is_made_already(const struct folder *folder, const char *name, size_
     return false;
 }
 
+/* Opens the folder that an entry is in, if that is still one: whose the folder before it is may
+ * have put a link in its place, which would lead root anywhere. @param last  Filled in: the entry's
+ * name in it. @return A descriptor for the caller to close; -1, with errno. */
+static int open_parent(const struct folder *folder, const char *name, const char **last)
+{
+    char parent[NAME_MAX + 1] = ".";
+    const char *slash = strchr(name, '/');
+    *last = slash ? slash + 1 : name;
+    if (slash)
+        (void)snprintf(parent, sizeof parent, "%.*s", (int)(slash - name), name);
+    return openat(folder->fd, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* @return 0, or -1, with errno. */
+static int remove_entry(const struct folder *folder, const struct folder_entry *entry)
+{
+    const char *last;
+    const int parent = open_parent(folder, entry->name, &last);
+    if (parent < 0)
+        return -1;
+    const int result = unlinkat(parent, last, entry->is_folder ? AT_REMOVEDIR : 0);
+    const int error = errno;
+    close(parent);
+    errno = error;
+    return result;
+}
+
 /* Makes the folder that a file is in. @return 0, or an error. */
 static int make_parent(struct folder *folder, const char *name)
 {
@@ -136,12 +165,17 @@ static int make_file(struct folder *folder, const char *name, const struct buffe
 {
     if (note(folder, name, strlen(name), false))
         return ENOMEM;
-    const int fd =
-        openat(folder->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    const char *last;
+    const int parent = open_parent(folder, name, &last);
+    const int fd = parent < 0 ? -1
+                              : openat(parent, last,
+                                       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    const int failed = errno;
+    if (parent >= 0)
+        close(parent);
     if (fd < 0) {
-        const int error = errno;
         forget_last(folder); /* it is somebody else's */
-        return error;
+        return failed;
     }
     const int error = write_all(fd, text);
     return close(fd) == 0 || error ? error : errno;
@@ -169,8 +203,7 @@ void folder_undo(struct folder *folder, struct buffer *fault)
 {
     while (folder->count > 0) {
         const struct folder_entry *last = &folder->entries[folder->count - 1];
-        if (unlinkat(folder->fd, last->name, last->is_folder ? AT_REMOVEDIR : 0) != 0 &&
-            errno != ENOENT)
+        if (remove_entry(folder, last) != 0 && errno != ENOENT)
             (void)buffer_appendf(fault, "; %s/%s was written, and can't be removed: %s",
                                  folder->path, last->name, strerror(errno));
         forget_last(folder);

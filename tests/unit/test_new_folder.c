@@ -181,6 +181,31 @@ START_TEST(half_a_file_is_taken_back)
 }
 END_TEST
 
+/* In a folder of somebody else's, who may put a link in the place of one that was made. */
+START_TEST(a_link_leads_nowhere_else)
+{
+    char others[] = "/tmp/toni-test-XXXXXX", theirs[64];
+    ck_assert_ptr_nonnull(mkdtemp(others));
+    ck_assert_int_lt(snprintf(theirs, sizeof theirs, "%s/b", others), sizeof theirs);
+    ck_assert_int_eq(folder_open(&folder, path, &fault), FOLDER_OK);
+    ck_assert_int_eq(folder_write(&folder, "sub/b", &text, &fault), FOLDER_OK);
+    ck_assert_int_eq(unlink(in_path("sub/b")), 0);
+    ck_assert_int_eq(rmdir(in_path("sub")), 0);
+    ck_assert_int_eq(symlink(others, in_path("sub")), 0);
+    put_file(theirs);
+
+    ck_assert_int_eq(folder_write(&folder, "sub/c", &text, &fault), FOLDER_FAILED);
+    expect_fault("/sub/c can't be written");
+    folder_undo(&folder, &fault);
+    folder_close(&folder);
+    expect_fault("/sub/b was written, and can't be removed");
+    ck_assert_int_eq(unlink(in_path("sub")), 0);
+    ck_assert_int_eq(rmdir(path), 0);
+    ck_assert_int_eq(unlink(theirs), 0);
+    ck_assert_int_eq(rmdir(others), 0); /* nothing else is in it */
+}
+END_TEST
+
 START_TEST(what_cannot_be_removed_is_named)
 {
     ck_assert_int_eq(folder_open(&folder, path, &fault), FOLDER_OK);
@@ -223,6 +248,7 @@ int main(void)
     tcase_add_test(cases, who_comes_in_between_keeps_what_is_theirs);
     tcase_add_test(cases, half_a_file_is_taken_back);
     tcase_add_test(cases, what_cannot_be_removed_is_named);
+    tcase_add_test(cases, a_link_leads_nowhere_else);
     tcase_add_test(cases, there_is_a_bound);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
