@@ -88,7 +88,7 @@ export class Connection extends Emitter<{ state: State; message: string | ArrayB
   #ahead: number | undefined; // while listeners of "open" run: so many of their messages wait before all others
   #heard_at = 0;
   #heard = 0; // messages; browsers' clocks are too coarse to tell what came after a question
-  #outside: AbortController | undefined; // ends listening to the page
+  #outside: AbortController | undefined; // ends listening to the page, and to the option `signal`
   #retry: Timer;
   #late: Timer;
   #steady: Timer;
@@ -109,7 +109,6 @@ export class Connection extends Emitter<{ state: State; message: string | ArrayB
     this.#options = options;
     this.#backoff = { ...BACKOFF, ...options.backoff };
     this.#queue = new Queue({ messages: 1000, bytes: 1048576, ...options.queue });
-    options.signal?.addEventListener("abort", () => this.close());
     if (options.signal?.aborted) {
       this.close();
     } else {
@@ -438,7 +437,8 @@ export class Connection extends Emitter<{ state: State; message: string | ArrayB
     }, timeout_ms);
   }
 
-  // What a page can tell: a person looks again, or the network is back.
+  // What a page can tell: a person looks again, or the network is back. One that is closed listens to nobody: who
+  // listens is kept by whom it listens to.
   #listen(): void {
     if (this.#outside) {
       return;
@@ -451,6 +451,7 @@ export class Connection extends Emitter<{ state: State; message: string | ArrayB
         this.#look_alive();
       }
     };
+    this.#options.signal?.addEventListener("abort", () => this.close(), { signal });
     globalThis.addEventListener?.("online", look, { signal });
     globalThis.addEventListener?.("offline", () => this.#look_alive(), { signal });
     globalThis.document?.addEventListener("visibilitychange", () => document.hidden || look(), { signal });

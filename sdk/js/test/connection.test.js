@@ -1,5 +1,6 @@
 // The connection: states, back-off, the queue, tokens, what is dead, what a page tells.
 import assert from "node:assert";
+import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { Connection, ConnectionError, QueueFullError } from "@toni/client";
 import { Clock, FakeSocket, faults_reported, settle } from "./fakes.js";
@@ -116,6 +117,20 @@ describe("states", () => {
     assert.strictEqual(connection.state.name, "closed");
     assert.strictEqual(connect({ signal: aborting.signal }).state.name, "closed");
     assert.strictEqual(FakeSocket.made.length, 1);
+  });
+
+  it("a signal that outlives it does not keep it, and closes it if it is opened again", () => {
+    const aborting = new AbortController();
+    const heard = () => getEventListeners(aborting.signal, "abort").length;
+    const connection = open({ signal: aborting.signal });
+    assert.strictEqual(heard(), 1);
+    connection.close();
+    assert.strictEqual(heard(), 0);
+    connection.connect();
+    assert.strictEqual(heard(), 1);
+    aborting.abort();
+    assert.strictEqual(connection.state.name, "closed");
+    assert.strictEqual(heard(), 0);
   });
 
   it("says what is wrong with an address, and where there is no WebSocket", () => {
