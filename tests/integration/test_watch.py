@@ -68,10 +68,10 @@ FOLDERS_MOST = 2000
 CLONE_NEWUSER = 0x10000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
-# Sanitizers end the process in their own way, AddressSanitizer without asking the host.
+# Sanitizers end the process in their own way.
 CRASHED = {
     "": "watch: the host has crashed (SIGSEGV) in on_message of `game`",
-    "asan": "watch: the host has ended (exit code 1)",
+    "asan": "watch: the host has ended (exit code 1) in on_message of `game`",
     "tsan": "watch: the host has ended (exit code 66) in on_message of `game`",
 }[SANITIZER]
 
