@@ -31,12 +31,14 @@ const PHASES = {
 };
 
 export class Console {
-  // changed(): its state is another one. take(host): it has been told what runs.
-  constructor(gateway, host, { changed, take }) {
+  // changed(): its state is another one. counted(): the host has a client more, or less. take(host): it
+  // has been told what runs.
+  constructor(gateway, host, { changed, counted, take }) {
     this.name = gateway.name;
     this.gateway = gateway;
     this.host = host;
     this.changed = changed;
+    this.counted = counted;
     this.take = take;
     this.connection = null;
     this.phase = "closed";
@@ -266,8 +268,11 @@ export class Console {
     }
     this.showPhase(phase, detail);
     this.changed();
-    if (this.rooms && (phase === "connected" || phase === "closed")) {
-      this.rooms.pages.renew();
+    if (phase === "connected" || phase === "closed") {
+      this.counted();
+      if (this.rooms) {
+        this.rooms.pages.renew();
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 // What runs on the host: asks it now and then, and tells who wants to know. Not about connections.
 
 const EVERY_MS = 5000;
+const SOON_MS = 200;
 const ATTEMPT_MS = 10000; // one that takes longer has failed
 
 // All that the page asks its host for lies beside the page, wherever a proxy puts that.
@@ -60,6 +61,12 @@ export class HostWatch {
     if (!document.hidden) {
       this.timer = setTimeout(() => this.look(), EVERY_MS);
     }
+  }
+
+  // What it has told is not so any more, such as by a connection of this page.
+  lookSoon() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.look(), SOON_MS);
   }
 
   // Also what a connection that looks for its gateway has been told.

@@ -100,6 +100,7 @@ function consoleOf(name) {
   if (!consoles.has(name)) {
     const view = new Console(gateway, watch.host, {
       changed: showGateways,
+      counted: () => watch.lookSoon(),
       take: (host) => watch.take(host),
     });
     consoles.set(name, view);

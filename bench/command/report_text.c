@@ -187,6 +187,13 @@ static void print_faults(const struct result *result)
     print_hint(&result->refused);
 }
 
+/* The first messages go out before the time that is measured. */
+static bool is_unanswered(const struct result *result)
+{
+    return !result->plan->handshakes && result->closed.used == 0 &&
+           result->healthy.delivered == 0 && result_lost(result) > 0;
+}
+
 int report_text(const struct result *result)
 {
     print_head(result->plan);
@@ -203,10 +210,14 @@ int report_text(const struct result *result)
     } else {
         (void)printf("\nWRONG:\n");
         print_faults(result);
-        if (result->opened == 0)
+        if (result->opened == 0) {
             (void)printf("  nobody could connect\n");
-        else if (result->sent == 0 && !result->plan->handshakes)
+        } else if (is_unanswered(result)) {
+            (void)printf("\nNothing that came back holds what was sent: say by --message TEXT or "
+                         "--event NAME what this gateway\ntakes, as `toni bench --help` has it.\n");
+        } else if (result->sent == 0 && !result->plan->handshakes) {
             (void)printf("  nothing was sent\n");
+        }
     }
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -1;
 }

@@ -128,6 +128,22 @@ describe("the workbench", () => {
     assert.strictEqual(await page.title(), "toni: mine");
   });
 
+  it("counts this page's own connection at once, not when it next asks what runs", async () => {
+    const page = await browser.open(`${url}#/gateway/echo`);
+    await page.route("**/host.js", async (route) => {
+      const answer = await route.fetch();
+      const body = (await answer.text()).replace(/(EVERY_MS =) \d+/, "$1 3600000");
+      await route.fulfill({ response: answer, body });
+    });
+    await page.reload();
+    const facts = view(page).getByText(/plugin echo/);
+    await facts.filter({ hasText: "0 clients" }).waitFor();
+    await connect(page);
+    await facts.filter({ hasText: "1 client" }).waitFor();
+    await page.getByRole("button", { name: "Disconnect" }).click();
+    await facts.filter({ hasText: "0 clients" }).waitFor();
+  });
+
   it("tells a stranger where the gateways are, and no more", async () => {
     const made = await start({ listen: 'workbench = "nobody";' }, provider("lobby"));
     const page = await browser.open(`http://${made.httpAddress}/`);

@@ -212,6 +212,13 @@ class Wrong(BenchTestCase):
         self.assertGreaterEqual(report["faults"]["timed_out"], 4)
         self.assertEqual(report["messages"]["received"], 0)
 
+    def test_a_gateway_with_a_language_of_its_own(self):
+        """It answers, but nothing that holds the message: it is said how to say what it takes."""
+        done = run_toni("bench", self.url("/events"), *SHORT, "--timeout=%dms" % scaled(300, 2000), deadline=4 * DEADLINE)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("Nothing that came back holds what was sent", done.stdout)
+        self.assertIn("--event", done.stdout)
+
     def test_refused(self):
         faults, report = self.faults("/nowhere", "--connections=3")
         self.assertEqual(faults, {"refused": 3})
