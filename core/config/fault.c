@@ -1,6 +1,8 @@
 /* A growing array of faults. */
 #include "config/fault.h"
 
+#include "base/visible.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -139,6 +141,14 @@ void fault_list_sort(struct fault_list *list)
     }
 }
 
+/* What a plugin or a file has brought into it must not steer the terminal. */
+static void print_text(const struct fault *fault, FILE *out)
+{
+    if (visible_print(out, fault->text, strlen(fault->text)))
+        (void)fputs("(there was no memory to print it)", out);
+    (void)fputc('\n', out);
+}
+
 void fault_list_print(const struct fault_list *list, FILE *out)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -147,9 +157,10 @@ void fault_list_print(const struct fault_list *list, FILE *out)
         const char *kind = fault->is_warning ? "warning: " : "";
 
         if (fault->line != 0)
-            (void)fprintf(out, "%s:%u: %s%s\n", fault->file, fault->line, kind, fault->text);
+            (void)fprintf(out, "%s:%u: %s", fault->file, fault->line, kind);
         else
-            (void)fprintf(out, "%s: %s%s\n", fault->file, kind, fault->text);
+            (void)fprintf(out, "%s: %s", fault->file, kind);
+        print_text(fault, out);
     }
     if (list->lost)
         (void)fputs("there was no memory to keep all faults that were found\n", out);

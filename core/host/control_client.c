@@ -3,8 +3,8 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/visible.h"
 #include "config/control.h"
-#include "watch/visible.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -152,14 +152,7 @@ static bool parse_answer(const struct conversation *with, struct answer *answer)
 static enum exit_code print_answer(const struct conversation *with, const struct answer *answer)
 {
     FILE *out = answer->code == EXIT_CLEAN ? stdout : stderr;
-    struct buffer shown;
-    buffer_init(&shown);
-    const bool is_printed =
-        visible_append(&shown, answer->text, answer->size, false) == 0 &&
-        (shown.length == 0 || fwrite(shown.bytes, 1, shown.length, out) == shown.length) &&
-        fflush(out) == 0;
-    buffer_finish(&shown);
-    if (is_printed)
+    if (visible_print(out, answer->text, answer->size) == 0 && fflush(out) == 0)
         return (enum exit_code)answer->code;
     (void)fprintf(stderr, "%s: the answer could not be printed\n", with->command);
     return EXIT_FAULT;

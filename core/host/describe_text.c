@@ -1,12 +1,14 @@
 /* A plugin's descriptor as text; see describe.h. */
 #include "host/describe.h"
 
+#include "base/visible.h"
 #include "config/name.h"
 #include "config/options.h"
 #include "http/events_json.h"
 #include "plugin/event_table.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 static void print_list(const char *title, const toni_str *const *items, FILE *out)
 {
@@ -154,7 +156,7 @@ static void print_events(const toni_event_list *list, FILE *out)
     (void)fputs("\n", out);
 }
 
-int describe_print_text(const struct plugin *plugin, FILE *out)
+static void print_all(const struct plugin *plugin, FILE *out)
 {
     const toni_plugin *descriptor = &plugin->descriptor;
     const toni_interface *provides = descriptor->provides;
@@ -175,5 +177,18 @@ int describe_print_text(const struct plugin *plugin, FILE *out)
     if (descriptor->options && descriptor->options[0])
         (void)fputs("  options\n", out);
     print_options(descriptor->options, out);
-    return fflush(out) || ferror(out) ? -1 : 0;
+}
+
+/* What a plugin calls itself and its events must not steer the terminal. */
+int describe_print_text(const struct plugin *plugin, FILE *out)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&text, &size);
+    if (!memory)
+        return -1;
+    print_all(plugin, memory);
+    int result = fclose(memory) == 0 ? visible_print(out, text, size) : -1;
+    free(text);
+    return result == 0 && fflush(out) == 0 ? 0 : -1;
 }

@@ -1,5 +1,6 @@
 /* The program: its command line. */
 #include "base/log.h"
+#include "config/name.h"
 #include "host/bench_command.h"
 #include "host/control_client.h"
 #include "host/describe.h"
@@ -369,6 +370,19 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+static void complain_of_command(const char *name)
+{
+    const char *names[sizeof commands / sizeof *commands + 2] = {"new", "bench"};
+    const size_t count = sizeof commands / sizeof *commands;
+    for (size_t i = 0; i < count; i++)
+        names[i + 2] = commands[i].name;
+    const char *near = name_nearest(name, names, count + 2);
+    if (near)
+        (void)fprintf(stderr, "toni: unknown command: %s; did you mean `%s`?\n\n", name, near);
+    else
+        (void)fprintf(stderr, "toni: unknown command: %s\n\n", name);
+}
+
 /* Where stdin, stdout or stderr is closed, the next descriptor that is opened would be taken for
  * it: the log, or a plugin's printf, would go to a client. */
 static void fill_standard_descriptors(void)
@@ -402,7 +416,7 @@ int main(int count, char **arguments)
     const struct command *command = find_command(name);
     if (!command) {
         if (*name)
-            (void)fprintf(stderr, "toni: unknown command: %s\n\n", name);
+            complain_of_command(name);
         (void)fputs(overview, stderr);
         return EXIT_USAGE;
     }

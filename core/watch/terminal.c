@@ -4,7 +4,7 @@
 #include "watch/terminal.h"
 
 #include "base/buffer.h"
-#include "watch/visible.h"
+#include "base/visible.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -122,6 +122,11 @@ class TestDescribe(unittest.TestCase):
         )
         self.assertEqual(self.describe("-f", "json", "echo_gateway.so"), self.describe("--json", "echo_gateway.so"))
 
+    def test_its_words_can_not_steer_the_terminal(self):
+        text = self.describe(os.path.join(FIXTURES, "steering_gateway.so"))
+        self.assertIn("clears it: \\x1B[2J\n", text)
+        self.assertNotIn("\x1b", text)
+
     def test_what_is_none(self):
         self.refused(os.path.join(FIXTURES, "nowhere.so"), "nowhere.so")
         self.refused(os.path.join(FIXTURES, "no_symbol.so"), "has no symbol `toni_plugin_entry`")

@@ -1,13 +1,13 @@
 /* What `toni run --watch` decides by itself: when a save is over, what is none, which changes are a
  * build's own, how to build, and what may reach a terminal. */
 #include "base/utf8.h"
+#include "base/visible.h"
 #include "temporary_folder.h"
 #include "watch/build.h"
 #include "watch/child.h"
 #include "watch/debounce.h"
 #include "watch/ignored.h"
 #include "watch/reasons.h"
-#include "watch/visible.h"
 
 #include <fcntl.h>
 #include <signal.h>

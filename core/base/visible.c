@@ -1,5 +1,5 @@
 /* Visible text; see visible.h. */
-#include "watch/visible.h"
+#include "base/visible.h"
 
 #include "base/utf8.h"
 
@@ -49,4 +49,16 @@ int visible_append(struct buffer *buffer, const char *text, size_t length, bool 
         from = ++at;
     }
     return buffer_append(buffer, text + from, at - from);
+}
+
+int visible_print(FILE *out, const char *text, size_t length)
+{
+    struct buffer shown;
+    buffer_init(&shown);
+    int result = visible_append(&shown, text, length, false);
+    if (result == 0 && shown.length > 0 &&
+        fwrite(shown.bytes, 1, shown.length, out) != shown.length)
+        result = -1;
+    buffer_finish(&shown);
+    return result;
 }
