@@ -113,13 +113,34 @@ static void on_reply_end(void *data)
     replies_enter(connection->replies);
 }
 
+/* @return How many bytes the socket has taken; -1 if the connection has ended. */
+static int64_t send_some(const struct connection *connection, const uint8_t *bytes, size_t size)
+{
+    const ssize_t sent = stream_send(&connection->stream, bytes, size);
+    if (sent >= 0)
+        return sent;
+    return errno == EAGAIN || errno == EINTR ? 0 : -1;
+}
+
+/* @return 0; 1 if some of it is owed still; -1 if the connection has ended. */
+static int pay(struct connection *connection)
+{
+    const int64_t sent = send_some(connection, connection->owed, connection->owed_size);
+    if (sent < 0)
+        return -1;
+    connection->owed_size = (uint8_t)(connection->owed_size - sent);
+    memmove(connection->owed, connection->owed + sent, connection->owed_size);
+    return connection->owed_size > 0;
+}
+
 /* A later frame of the kind will be answered, if this one can't be. */
 static void answer(struct connection *connection, enum opcode opcode, const uint8_t *bytes,
                    size_t size)
 {
-    uint8_t frame[FRAME_HEAD_MAX + CONTROL_MAX];
-    if (!connection->sending)
-        (void)connection_send(connection, frame, frame_write(frame, opcode, bytes, size));
+    if (connection->sending || connection->owed_size > 0)
+        return;
+    connection->owed_size = (uint8_t)frame_write(connection->owed, opcode, bytes, size);
+    (void)pay(connection); /* that it has ended is seen by who reads */
 }
 
 static void on_control(void *data, enum opcode opcode, const uint8_t *bytes, size_t size)
@@ -178,12 +199,10 @@ int connection_receive_at_most(struct connection *connection, size_t size)
     return receive_once(connection, size < RECEIVE_SIZE ? size : RECEIVE_SIZE) < 0 ? -1 : 0;
 }
 
-int64_t connection_send(const struct connection *connection, const uint8_t *bytes, size_t size)
+int64_t connection_send(struct connection *connection, const uint8_t *bytes, size_t size)
 {
-    ssize_t sent = stream_send(&connection->stream, bytes, size);
-    if (sent >= 0)
-        return sent;
-    return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    const int owes = connection->owed_size > 0 ? pay(connection) : 0;
+    return owes == 0 ? send_some(connection, bytes, size) : owes < 0 ? -1 : 0;
 }
 
 /* --- The end */

@@ -25,6 +25,9 @@ struct connection {
     struct frame_reader reader;
     struct ledger ledger;    /* what comes, if it has marks */
     struct replies *replies; /* if it has none; else NULL */
+    /* What the socket has not taken yet of the answer to a ping or a close: it goes out first. */
+    uint8_t owed[FRAME_HEAD_MAX + CONTROL_MAX];
+    uint8_t owed_size;
 };
 
 /** Connects. The socket blocks until connection_unblock.
@@ -56,7 +59,7 @@ int connection_take(struct connection *connection, const uint8_t *bytes, size_t 
 
 /** Sends as much of whole frames as the socket takes.
  * @return How many bytes; 0 if it takes none now; -1 if the connection has ended. */
-int64_t connection_send(const struct connection *connection, const uint8_t *bytes, size_t size);
+int64_t connection_send(struct connection *connection, const uint8_t *bytes, size_t size);
 
 /** Closes the socket. */
 void connection_close(struct connection *connection);
