@@ -118,6 +118,62 @@ class Mistakes(unittest.TestCase):
                 self.assertRegex(sources, wildcard(said))
 
 
+GATEWAY = """#include <toni/toni.h>
+static int32_t create(toni_context *context, void **self)
+{
+    (void)context, (void)self;
+    return TONI_OK;
+}
+static int32_t on_message(void *self, toni_client *client, const toni_message *message)
+{
+    (void)self, (void)message;
+    %s
+    return toni_client_send_text(client, TONI_LIT("x"));
+}
+TONI_PLUGIN(.kind = TONI_GATEWAY, .name = %s, .create = create, .on_message = on_message, %s);
+"""
+NAME = 'TONI_LIT("x"), .path = TONI_LIT("/x")'
+
+
+class WhatTheCompilerSays(unittest.TestCase):
+    """Of each row of the page, in its order, such a plugin; by the compiler of this Debian."""
+
+    ROWS = (
+        ("#include <toni-plugins/chat.h>\nstatic const struct other { int a; } table;\n"
+         + GATEWAY % ("", NAME, ".provides = TONI_OFFERS(chat, &table)"), "c"),
+        (GATEWAY % ("const char *variable = \"x\"; (void)toni_client_send_text(client, TONI_LIT(variable));", NAME, ""), "c"),
+        (GATEWAY % ("(void)toni_client_send_text(client, \"x\");", NAME, ""), "c"),
+        (GATEWAY % ("", '"x"', ""), "c"),
+        (GATEWAY % ("", NAME, ".needs = TONI_NEEDS(TONI_REQUIRES(chat))"), "c"),
+    )
+
+    def said(self, source, language):
+        with tempfile.NamedTemporaryFile("w", suffix=".c") as file:
+            file.write(source)
+            file.flush()
+            result = subprocess.run(
+                ["gcc", "-fsyntax-only", "-Wall", "-std=c17", "-x", language, "-I", TREE / "include",
+                 "-I", TREE / "plugins" / "include", file.name],
+                env=dict(os.environ, LC_ALL="C"), capture_output=True, text=True, check=False,
+            )
+        return result.stderr
+
+    def test_each_row(self):
+        page = read("docs", "mistakes.md")
+        section = page[page.index("## In a plugin, when it is compiled") : page.index("## In a plugin, when it is loaded")]
+        answers = re.findall(r"(?m)^\| .* \| (.*) \|$", section)[1:]
+        self.assertEqual(len(answers), len(self.ROWS))
+        for answer, (source, language) in zip(answers, self.ROWS):
+            words = re.findall(r"`([^`]*)`", answer)
+            words = [text for text in words if " " in text and "(C" not in text][:1]
+            self.assertEqual(len(words), 1, answer)
+            with self.subTest(answer):
+                self.assertRegex(self.said(source, language), wildcard(words[0]))
+
+    def test_what_has_no_mistake(self):
+        self.assertEqual(self.said(GATEWAY % ("", NAME, ""), "c"), "")
+
+
 class FromToni(unittest.TestCase):
     """The C beside the page is that of the plugins, word for word."""
 
