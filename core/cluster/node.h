@@ -75,17 +75,22 @@
  *            above boot_floor. Replies the identity, and all leases that are not over (its own
  *            included) with how long each still is
  *
- * A server that is told to be a replica answers PUBLISH with ENGINE_READ_ONLY. The script is not
+ * A server that is a replica answers PUBLISH and PROBE with ENGINE_READ_ONLY. The script is not
  * there (NOSCRIPT): load it, answer ENGINE_NOT_RUN, which sends it again in order. Any other error
- * (no memory, not allowed): ENGINE_ERROR. In these three cases nothing was applied.
+ * (no memory, not allowed): ENGINE_ERROR; of a PROBE it ends the connection, so a PROBE must need
+ * no memory. In these three cases nothing was applied. A PUBLISH that had such an error, which was
+ * lost with the connection, while a later one of the same node and room was applied, can't be told
+ * from one that was applied: sent again it is ENGINE_REPEAT. The I/O must not put that between
+ * them: an error for want of memory is to hold for all that was read with it.
  *
  * # What the host gets
  *
  *   RESULT       of a publish: exactly one for each node_publish() that returned CLUSTER_DONE
  *   DELIVER      a message of a subscribed room: in order, each offset once, none left out but
  *                behind a GAP
- *   GAP          what is lost, before the first message behind it. In a new epoch nothing is known
- *                to be lost of the old one, but nobody knows: `to` is 0
+ *   GAP          what is lost, before the first message behind it. `to` 0: the epoch is over, and
+ *                nobody knows whether there was anything in it from `from` on. `from` 0: nobody
+ *                knows since when
  *   RECOVERED    of a node_recover(): exactly one for each that returned CLUSTER_DONE. All or
  *                nothing: is_complete says that `entries` are all that came since, and the client
  *                is where the room's DELIVERs are (or ahead: it then takes only what is above `at`)
@@ -97,6 +102,7 @@
 #ifndef CLUSTER_NODE_H
 #define CLUSTER_NODE_H
 
+#include "cluster/lease.h"
 #include "cluster/output.h"
 #include "cluster/terms.h"
 
@@ -238,7 +244,7 @@ void node_subscribed(struct cluster_node *node, uint32_t server, uint64_t genera
 
 /** A message came on the subscription socket.
  * @param bytes  Copied. @param kind  As payload->kind.
- * @return CLUSTER_DONE, or CLUSTER_NO_MEMORY. */
+ * @return CLUSTER_DONE, or CLUSTER_NO_MEMORY: it is lost, as if the network had lost it. */
 int node_message(struct cluster_node *node, uint32_t server, uint64_t generation,
                  struct room_key key, struct position at, const void *bytes, size_t size,
                  uint32_t kind, uint64_t now_ms);
@@ -270,13 +276,6 @@ struct history_entry {
 int node_history_reply(struct cluster_node *node, uint32_t server, uint64_t generation,
                        uint64_t request, struct position top, const struct history_entry *entries,
                        uint32_t count, uint64_t now_ms);
-
-/** One lease that is not over. */
-struct lease_entry {
-    struct node_identity identity;
-    uint64_t node;    /* its incarnation */
-    uint32_t left_ms; /* it still has, by the engine's clock */
-};
 
 /** @param identity  That this node has now. @param leases  All, its own included. Borrowed. */
 void node_lease_reply(struct cluster_node *node, uint32_t server, uint64_t generation,

@@ -100,8 +100,8 @@ struct output {
             bool is_local; /* it was published by this node alone, while the server was away */
         } deliver;
         struct {
-            uint64_t epoch; /* of the numbers from .. to */
-            uint64_t from;
+            uint64_t epoch;       /* of the numbers from .. to */
+            uint64_t from;        /* 0: nobody knows since when */
             uint64_t to;          /* inclusive; 0: nobody knows how far */
             struct position next; /* from here on messages come again; epoch 0: not known yet */
             enum cluster_why why;

@@ -1,0 +1,61 @@
+/* This node's lease, and the other nodes that have one. The lease is counted from when it was asked
+ * for, by this machine's clock, and a hundredth less: so it is over here before it is over for the
+ * engine, and the node knows before the others do. */
+#ifndef CLUSTER_LEASE_H
+#define CLUSTER_LEASE_H
+
+#include "cluster/output.h"
+
+/** Another node. */
+struct lease_other {
+    struct node_identity identity;
+    uint64_t node;        /* its incarnation */
+    uint64_t incarnation; /* of the server, when it was last listed */
+    uint64_t until_ms;    /* it is over then by what was last listed; this node's clock */
+    bool is_listed;       /* by the reply that is being read */
+};
+
+/** One lease that is not over, as the engine lists it. */
+struct lease_entry {
+    struct node_identity identity;
+    uint64_t node;    /* the node's incarnation */
+    uint32_t left_ms; /* it still has, by the engine's clock */
+};
+
+struct lease {
+    struct node_identity identity; /* slot 0: none */
+    uint64_t node;                 /* this node's incarnation */
+    uint64_t until_ms;
+    uint64_t incarnation;  /* of the server that gave it */
+    uint64_t boot_highest; /* ever seen, of any node */
+    uint64_t request;      /* on its way; 0: none */
+    uint64_t sent_ms;      /* of the request, or the one before */
+    uint64_t due_ms;       /* when the next is to be sent */
+    uint32_t lease_ms, renew_ms;
+    uint32_t other_count, other_max;
+    struct lease_other *others;
+};
+
+/** @return 0, or -1 on no memory. */
+int lease_init(struct lease *lease, uint64_t node, uint32_t lease_ms, uint32_t renew_ms,
+               uint32_t other_max);
+
+void lease_finish(struct lease *lease);
+
+/** It is asked for. @param output  Filled in but for server and generation.
+ * @param incarnation  Of the server. */
+void lease_ask(struct lease *lease, uint64_t request, uint64_t incarnation, uint64_t now_ms,
+               struct output *output);
+
+/** The reply came to what was last asked. @return 0, or -1 on no memory: nothing has changed. */
+int lease_take(struct lease *lease, uint64_t incarnation, struct node_identity identity,
+               const struct lease_entry *leases, uint32_t count, struct outputs *outputs,
+               uint64_t now_ms);
+
+/** The connection has ended: what was asked has no reply. */
+void lease_restart(struct lease *lease);
+
+/** Says that the lease is over if it is. @return 0, or -1 on no memory. */
+int lease_expire(struct lease *lease, struct outputs *outputs, uint64_t now_ms);
+
+#endif

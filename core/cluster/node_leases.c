@@ -1,0 +1,38 @@
+/* The lease: asked of one server, which the servers' names choose. */
+#include "cluster/node_private.h"
+
+void lease_pump(struct cluster_node *node, struct server *server, uint64_t now_ms)
+{
+    struct output output;
+
+    if (server->index != node->lease_server || node->lease.request != 0 ||
+        now_ms < node->lease.due_ms)
+        return;
+    /* A lease that is over here is said to be before another is asked for. */
+    if (lease_expire(&node->lease, &node->outputs, now_ms) != 0 ||
+        outputs_reserve(&node->outputs, 1) != 0) {
+        node->is_short = true;
+        return;
+    }
+    lease_ask(&node->lease, ++node->request, server->incarnation, now_ms, &output);
+    output.server = server->index;
+    output.generation = server->life.generation;
+    outputs_put(&node->outputs, &output);
+}
+
+void node_lease_reply(struct cluster_node *node, uint32_t index, uint64_t generation,
+                      uint64_t request, struct node_identity identity,
+                      const struct lease_entry *leases, uint32_t count, uint64_t now_ms)
+{
+    struct server *server = server_of(node, index, generation);
+
+    if (!server || index != node->lease_server || request == 0 || node->lease.request != request)
+        return;
+    /* Without memory the reply is lost, and asked for again. */
+    if (lease_take(&node->lease, server->incarnation, identity, leases, count, &node->outputs,
+                   now_ms) != 0) {
+        lease_restart(&node->lease);
+        node->is_short = true;
+    }
+    server_pump(node, server, now_ms);
+}

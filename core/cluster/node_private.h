@@ -1,0 +1,209 @@
+/* What a node is made of, and what its files say to each other:
+ *
+ *   node            made, ended, ticked; what is taken out
+ *   node_servers    connections: opened, lost, ready; probes and checks; what is sent next
+ *   node_publishes  publishes and their results
+ *   node_rooms      subscriptions
+ *   node_messages   messages, holes and gaps
+ *   node_tops       tops compared
+ *   node_history    the histories that are asked and come back
+ *   node_recovery   clients that missed something
+ *   node_leases     the lease
+ *
+ * One rule holds in all of them: first room is made for what will be said, then something is
+ * changed, then it is said. */
+#ifndef CLUSTER_NODE_PRIVATE_H
+#define CLUSTER_NODE_PRIVATE_H
+
+#include "cluster/chance.h"
+#include "cluster/checks.h"
+#include "cluster/lease.h"
+#include "cluster/node.h"
+#include "cluster/publishes.h"
+#include "cluster/room_state.h"
+#include "cluster/server_state.h"
+
+/* HISTORYs on their way to one server, at most. */
+#define FLIGHTS_MAX 64
+
+/** A HISTORY on its way. */
+struct flight {
+    uint64_t request; /* 0: the place is free */
+    uint64_t sent_ms;
+    struct room_keys *key; /* a reference: the room may be gone when the answer comes */
+    bool is_recovery;
+};
+
+struct server {
+    uint32_t index;
+    struct server_life life;
+    uint64_t incarnation;      /* 0: none known */
+    uint64_t engine_id;        /* 0: none known */
+    uint64_t hello;            /* request */
+    enum cluster_why why;      /* of its state */
+    enum cluster_why must_end; /* the connection, when there is memory to say so; WHY_NONE */
+    bool is_up;
+    bool has_proof; /* a probe came back on this connection */
+    enum server_state told;
+    enum cluster_why told_why;
+    struct publishes publishes;
+    struct subscriptions subs;
+    struct list rooms;
+    uint64_t room_count;
+    uint64_t behind; /* rooms that it is degraded for */
+    struct checks checks;
+    uint64_t sample_ms; /* when rooms were last chosen for a look at their tops */
+    struct list unchecked, asking, holding, recovering, recoveries, refused, local;
+    uint64_t held_bytes;
+    uint32_t recovery_count;
+    struct flight flights[FLIGHTS_MAX];
+    uint32_t flight_count;
+    struct node_figures figures;
+};
+
+struct cluster_node {
+    struct node_settings settings;
+    const char **names; /* of the servers; in one piece with their bytes */
+    struct outputs outputs;
+    struct chance chance;
+    struct room_states rooms;
+    struct lease lease;
+    uint32_t lease_server;
+    uint64_t number;   /* the last that a publish got */
+    uint64_t request;  /* the last */
+    bool is_short;     /* something was put off for want of memory */
+    uint64_t short_ms; /* until then */
+    struct server *servers;
+};
+
+/* node_servers */
+
+/** @return The server if this generation is its connection's, else NULL. */
+struct server *server_of(struct cluster_node *node, uint32_t index, uint64_t generation);
+
+/** The connection has to end. What waits for it is done by server_pump(). */
+void server_end(struct server *server, enum cluster_why why);
+
+/** Opens, sends, asks and says all that is due and possible. The end of every input. */
+void server_pump(struct cluster_node *node, struct server *server, uint64_t now_ms);
+
+/** Ends what has waited for too long. */
+void server_expire(struct cluster_node *node, struct server *server, uint64_t now_ms);
+
+/** @return When server_expire() and server_pump() are due. */
+uint64_t server_due(const struct cluster_node *node, const struct server *server);
+
+/* node_publishes */
+
+/** Sends what may be sent. */
+void publishes_pump(struct cluster_node *node, struct server *server);
+
+/** Ends those that waited for too long, and those that another incarnation can't be asked about. */
+void publishes_expire(struct cluster_node *node, struct server *server, uint64_t now_ms);
+
+/* node_rooms */
+
+/** The room changed: puts it into the lists of its server that it belongs into. */
+void room_watch(struct server *server, struct room_state *room, uint64_t now_ms);
+
+/** Ends a room that nobody needs, with all that is asked about it. */
+void room_end(struct cluster_node *node, struct server *server, struct room_state *room);
+
+/** Writes the SUBSCRIBEs and UNSUBSCRIBEs that may be. */
+void rooms_pump(struct cluster_node *node, struct server *server, uint64_t now_ms);
+
+/** Says of rooms that went on alone that they no longer do. */
+void rooms_heal(struct cluster_node *node, struct server *server);
+
+/** Ends what lingers, and gives up what is held for too long. */
+void rooms_expire(struct cluster_node *node, struct server *server, uint64_t now_ms);
+
+/** The connection has ended. */
+void rooms_restart(struct cluster_node *node, struct server *server);
+
+/* node_messages */
+
+/** How many outputs a message, a new epoch, or the end of all holes of a room takes at most. */
+size_t room_outputs(const struct room_state *room);
+
+/* Of the following: room for that was made. */
+
+/** Delivers, and is there. Takes the reference. */
+void room_deliver(struct cluster_node *node, struct server *server, struct room_state *room,
+                  struct position at, struct payload *payload);
+
+/** Delivers what is held and has no hole before it any more. */
+void room_drain(struct cluster_node *node, struct server *server, struct room_state *room);
+
+/** Says that what is missing up to @p to is lost; delivers what is held up to there, and what
+ * follows it. */
+void room_gap(struct cluster_node *node, struct server *server, struct room_state *room,
+              uint64_t to, enum cluster_why why);
+
+/** Gives up all holes before what is held, and delivers that. */
+void room_give_up(struct cluster_node *node, struct server *server, struct room_state *room,
+                  enum cluster_why why);
+
+/** The first time that the node knows where the room is. */
+void room_begin(struct cluster_node *node, struct server *server, struct room_state *room,
+                struct position at);
+
+/** The engine's numbers of this room began anew; epoch 0: it has none. They are at @p at. */
+void room_new_epoch(struct cluster_node *node, struct server *server, struct room_state *room,
+                    struct position at);
+
+/** The room goes on alone no longer. */
+void room_heal(struct cluster_node *node, struct server *server, struct room_state *room);
+
+/* node_tops */
+
+/** Asks for tops that are to be compared, and sends a probe if one is due. */
+void tops_pump(struct cluster_node *node, struct server *server, uint64_t now_ms);
+
+/** A room's top is to be compared. */
+void room_check(struct server *server, struct room_state *room);
+
+/** It is among those that the server is degraded for no longer. */
+void room_caught_up(struct server *server, struct room_state *room);
+
+/* node_history */
+
+/** Asks for the histories that are wanted. */
+void history_pump(struct cluster_node *node, struct server *server, uint64_t now_ms);
+
+/** The connection has ended. */
+void history_restart(struct server *server);
+
+/* node_recovery */
+
+/** @return How much the HISTORY for those who wait in this room has to bring; 0: nobody waits. */
+uint32_t recovery_limit(const struct room_state *room);
+
+/** The HISTORY for them was sent. */
+void recovery_sent(struct room_state *room, uint64_t request);
+
+/** It came. */
+void recovery_take(struct cluster_node *node, struct server *server, struct room_state *room,
+                   struct position top, const struct history_entry *entries, uint32_t count);
+
+/** It won't come: they wait for another. */
+void recovery_restart(struct server *server, struct room_state *room);
+
+/** Puts the room where its waiting recoveries can be asked for, if they can. */
+void recovery_watch(struct server *server, struct room_state *room);
+
+/** One gets nothing but the reason, when there is memory to say so. */
+void recovery_refuse(struct server *server, struct recovery *recovery, enum cluster_why why);
+
+/** Tells those that were refused. */
+void recovery_pump(struct cluster_node *node, struct server *server);
+
+/** Refuses those that waited for too long. */
+void recovery_expire(struct server *server, uint64_t now_ms);
+
+/* node_leases */
+
+/** Asks for the lease if that is due, and this is the server for it. */
+void lease_pump(struct cluster_node *node, struct server *server, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,152 @@
+/* The publishes that wait: see publishes.h. */
+#include "cluster/publishes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct publish *of(struct list *place)
+{
+    return list_item(place, struct publish, place);
+}
+
+static uint64_t charge(size_t key_size, size_t size)
+{
+    return sizeof(struct publish) + sizeof(struct room_keys) + sizeof(struct room_key) + key_size +
+           sizeof(struct payload) + size;
+}
+
+void publishes_init(struct publishes *publishes, uint64_t bytes_max)
+{
+    *publishes = (struct publishes){.bytes_max = bytes_max};
+    list_init(&publishes->list);
+    publishes->next = &publishes->list;
+}
+
+void publishes_finish(struct publishes *publishes)
+{
+    while (!list_is_empty(&publishes->list))
+        publishes_remove(publishes, of(publishes->list.next));
+}
+
+int publishes_add(struct publishes *publishes, struct room_key key, struct payload *payload,
+                  const struct publish *like)
+{
+    const uint64_t bytes = charge(key.size, payload->size);
+
+    if (bytes > publishes->bytes_max - publishes->bytes)
+        return CLUSTER_BUSY;
+    struct publish *publish = malloc(sizeof(*publish));
+    struct room_keys *keys = room_keys_create(&key, 1);
+    if (!publish || !keys) {
+        free(publish);
+        room_keys_unref(keys);
+        return CLUSTER_NO_MEMORY;
+    }
+    *publish = *like;
+    publish->place = (struct list){0};
+    publish->keys = keys;
+    publish->payload = payload_ref(payload);
+    list_append(&publishes->list, &publish->place);
+    if (publishes->next == &publishes->list)
+        publishes->next = &publish->place;
+    publishes->bytes += bytes;
+    publishes->count++;
+    return CLUSTER_DONE;
+}
+
+struct publish *publishes_next(const struct publishes *publishes)
+{
+    if (publishes->is_corked || publishes->next == &publishes->list)
+        return NULL;
+    return of(publishes->next);
+}
+
+void publishes_sent(struct publishes *publishes, uint64_t incarnation, uint64_t epoch)
+{
+    struct publish *publish = of(publishes->next);
+
+    if (!publish->was_sent) {
+        publish->incarnation = incarnation;
+        publish->epoch = epoch;
+    }
+    publish->is_flying = true;
+    publishes->flying++;
+    publishes->next = publishes->next->next;
+}
+
+struct publish *publishes_find(const struct publishes *publishes, uint64_t number)
+{
+    /* Answers come in order, so mostly it is the first. */
+    for (struct list *place = publishes->list.next; place != publishes->next; place = place->next) {
+        if (of(place)->number == number)
+            return of(place)->is_flying ? of(place) : NULL;
+        if (of(place)->number > number)
+            break;
+    }
+    return NULL;
+}
+
+/* When nothing flies any more, what was put off is sent again, from the first one on. */
+static void landed(struct publishes *publishes)
+{
+    publishes->flying--;
+    if (publishes->is_corked && publishes->flying == 0) {
+        publishes->is_corked = false;
+        publishes->next = publishes->list.next;
+    }
+}
+
+void publishes_put_off(struct publishes *publishes, struct publish *publish)
+{
+    publish->is_flying = false;
+    publish->was_put_off = true;
+    publishes->is_corked = true;
+    landed(publishes);
+}
+
+struct publish *publishes_overtaken(const struct publishes *publishes,
+                                    const struct publish *publish)
+{
+    if (!publishes->is_corked)
+        return NULL;
+    const struct room_key *key = &publish->keys->list[0];
+    for (struct list *place = publishes->list.next; place != &publish->place; place = place->next) {
+        const struct room_key *other = &of(place)->keys->list[0];
+        if (!of(place)->is_flying && other->size == key->size &&
+            memcmp(other->bytes, key->bytes, key->size) == 0)
+            return of(place);
+    }
+    return NULL;
+}
+
+void publishes_remove(struct publishes *publishes, struct publish *publish)
+{
+    if (publishes->next == &publish->place)
+        publishes->next = publish->place.next;
+    list_remove(&publish->place);
+    publishes->bytes -= charge(publish->keys->list[0].size, publish->payload->size);
+    publishes->count--;
+    if (publish->is_flying)
+        landed(publishes);
+    room_keys_unref(publish->keys);
+    payload_unref(publish->payload);
+    free(publish);
+}
+
+void publishes_restart(struct publishes *publishes)
+{
+    for (struct list *place = publishes->list.next; place != &publishes->list;
+         place = place->next) {
+        struct publish *publish = of(place);
+        publish->was_sent = publish->was_sent || publish->is_flying;
+        publish->is_flying = false;
+    }
+    publishes->flying = 0;
+    publishes->is_corked = false;
+    publishes->next = publishes->list.next;
+}
+
+struct publish *publishes_oldest(const struct publishes *publishes)
+{
+    return list_is_empty(&publishes->list) ? NULL : of(publishes->list.next);
+}

@@ -1,0 +1,74 @@
+/* The publishes of one server that have no result yet, in order. Bounded in bytes; whoever has them
+ * looks at their age. What was sent over a connection that ended is sent again, in the same order
+ * and with the same numbers; what was never sent comes behind it. */
+#ifndef CLUSTER_PUBLISHES_H
+#define CLUSTER_PUBLISHES_H
+
+#include "cluster/list.h"
+#include "cluster/output.h"
+
+/** One that waits. Read freely. */
+struct publish {
+    struct list place;
+    uint64_t number; /* ascending; of its key */
+    uint64_t cookie;
+    uint64_t since_ms;
+    uint64_t incarnation; /* it was first sent under; 0: it was never sent */
+    uint64_t epoch;       /* of the room when it was first sent; 0: unknown */
+    bool is_flying;       /* it was sent over the present connection, and has no answer */
+    bool was_sent;        /* it was sent before in a way that may have applied it */
+    bool was_put_off;     /* it was not run once: a later one may have been applied before it */
+    struct keeping keeping;
+    struct room_keys *keys;
+    struct payload *payload;
+};
+
+struct publishes {
+    struct list list;
+    struct list *next; /* the first that is to be sent; all before are flying. The list: none */
+    uint64_t bytes;
+    uint64_t bytes_max;
+    uint64_t count;
+    uint64_t flying;
+    bool is_corked; /* one was not run: nothing is sent until those that fly have answers */
+};
+
+void publishes_init(struct publishes *publishes, uint64_t bytes_max);
+
+/** Frees all. */
+void publishes_finish(struct publishes *publishes);
+
+/** Appends one; takes a reference to the payload and copies the key.
+ * @return CLUSTER_DONE; CLUSTER_BUSY: too many bytes wait; CLUSTER_NO_MEMORY. */
+int publishes_add(struct publishes *publishes, struct room_key key, struct payload *payload,
+                  const struct publish *like);
+
+/** @return The next that is to be sent; NULL: none may be now. */
+struct publish *publishes_next(const struct publishes *publishes);
+
+/** The next was sent.
+ * @param incarnation  Of the server. @param epoch  Of the room, if it is known: it is kept from the
+ *                     first time. */
+void publishes_sent(struct publishes *publishes, uint64_t incarnation, uint64_t epoch);
+
+/** @return The one that flies with this number; NULL: it has had its result. */
+struct publish *publishes_find(const struct publishes *publishes, uint64_t number);
+
+/** It was not run, and is sent again when all that fly have answers. */
+void publishes_put_off(struct publishes *publishes, struct publish *publish);
+
+/** @return One of the same room, earlier than @p publish, that was put off: now that @p publish was
+ * applied it can't be any more. NULL: there is none. */
+struct publish *publishes_overtaken(const struct publishes *publishes,
+                                    const struct publish *publish);
+
+/** Takes one out and frees it. */
+void publishes_remove(struct publishes *publishes, struct publish *publish);
+
+/** The connection has ended: what flies is to be sent again. */
+void publishes_restart(struct publishes *publishes);
+
+/** @return The oldest that waits; NULL: none. */
+struct publish *publishes_oldest(const struct publishes *publishes);
+
+#endif
