@@ -1,6 +1,6 @@
 /* What a node is made of, and what its files say to each other:
  *
- *   node            made, ended, ticked; what is taken out
+ *   node_life       made, ended, ticked; what is taken out
  *   node_servers    connections: opened, lost, ready; probes and checks; what is sent next
  *   node_publishes  publishes and their results
  *   node_rooms      subscriptions
