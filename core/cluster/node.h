@@ -52,10 +52,11 @@
  *            or there is none: store it, and the proposed number as incarnation. No engine id: the
  *            proposed number becomes that, too. Replies incarnation and engine id
  *   PUBLISH  1. publish.incarnation isn't the stored one: ENGINE_OTHER_INCARNATION, nothing done.
- *            2. The room is missing, or was made under another incarnation: if `is_repeat` and
- *            publish.epoch is not 0: ENGINE_LOST. Else the room begins anew: the proposed number as
+ *            2. The room is missing, or was made under another incarnation: if `is_repeat`:
+ *            ENGINE_LOST. Else the room begins anew: the proposed number as
  *            epoch, offset 0, no numbers, no history.
- *            3. `is_repeat`, publish.epoch isn't 0 and not the room's: ENGINE_LOST.
+ *            3. `is_repeat`, and publish.epoch is not the room's, or is 0 while the room has no
+ *            number of publish.node: ENGINE_LOST.
  *            4. `request` is not above the last number of publish.node in this room: ENGINE_REPEAT,
  *            nothing done. Else: the number is noted, offset + 1, kept in the history, published to
  *            who subscribes to the room: ENGINE_APPLIED with epoch, offset, receivers.
@@ -63,8 +64,8 @@
  *   TOPS     for each room its epoch and offset; {0, 0} if it is missing or of another incarnation
  *   HISTORY  the room's epoch and offset as for TOPS; if history.since.epoch is the epoch (or
  *            is_last): the entries that it has with offsets above since.offset, at most `limit`,
- *            the oldest first (is_last: the last `limit`). Fewer are fine, but no holes, and they
- *            begin with the oldest that it has
+ *            the oldest first (is_last: the last `limit`). Fewer are fine, but no holes; they begin
+ *            with the oldest of these that it has (is_last: they end with the offset)
  *   PROBE    as PUBLISH with regard to the incarnation: ENGINE_APPLIED and sent to the subscription
  *            socket of this connection, behind all that was published before; or
  *            ENGINE_OTHER_INCARNATION
@@ -167,14 +168,15 @@ uint64_t node_due(const struct cluster_node *node);
 /** A message for all members of a room on all nodes. It comes back by DELIVER where the room is
  * subscribed, this node included.
  * @param cookie   Comes back with the RESULT. @param keeping  Of the room's history.
- * @param flags    ROOM_LOCAL_ONLY or 0.
+ * @param flags    ROOM_LOCAL_ONLY: while the server is away it reaches this node's members, if the
+ *                 room was subscribed with that, too. Or 0.
  * @param payload  Takes a reference of its own.
  * @return CLUSTER_DONE: there will be a RESULT, within pending_ms. CLUSTER_BUSY: the server is
  * down, or pending_bytes wait. CLUSTER_INVALID, CLUSTER_NO_MEMORY. */
 int node_publish(struct cluster_node *node, struct room_key key, struct payload *payload,
                  struct keeping keeping, uint32_t flags, uint64_t cookie, uint64_t now_ms);
 
-/** Wants a room's messages; counted. @param flags  ROOM_LOCAL_ONLY or 0; as the first call says.
+/** Wants a room's messages; counted. @param flags  ROOM_LOCAL_ONLY or 0; the first call's count.
  * @return CLUSTER_DONE, CLUSTER_INVALID, CLUSTER_NO_MEMORY, CLUSTER_TOO_MANY. */
 int node_subscribe(struct cluster_node *node, struct room_key key, uint32_t flags, uint64_t now_ms);
 

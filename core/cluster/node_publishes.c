@@ -58,9 +58,8 @@ int node_publish(struct cluster_node *node, struct room_key key, struct payload 
         return CLUSTER_INVALID;
     struct server *server = &node->servers[node_server_of(node, key)];
     if (server->life.phase != PHASE_READY || server->must_end != WHY_NONE) {
-        struct room_state *room =
-            flags & ROOM_LOCAL_ONLY ? room_states_find(&node->rooms, key) : NULL;
-        if (room)
+        struct room_state *room = room_states_find(&node->rooms, key);
+        if (room && (room->flags & flags & ROOM_LOCAL_ONLY) != 0)
             return publish_locally(node, server, room, payload, cookie);
         server->figures.busy++;
         return CLUSTER_BUSY;

@@ -57,8 +57,10 @@ static void choose_samples(struct cluster_node *node, struct server *server, uin
 {
     const uint64_t passed = now_ms - server->sample_ms, all = server->subs.held_count;
     const uint64_t sample_ms = node->settings.sample_ms;
-    const uint64_t due = passed >= sample_ms ? all : (all * passed + sample_ms - 1) / sample_ms;
+    const uint64_t due = passed >= sample_ms ? all : all * passed / sample_ms;
 
+    if (due == 0 && all > 0)
+        return; /* few rooms: the time adds up */
     server->sample_ms = now_ms;
     for (uint64_t i = 0; i < due; i++) {
         struct subscription *sub = subscriptions_rotate(&server->subs);

@@ -105,8 +105,10 @@ static void answer_publish(const struct output *output)
         reply.answer = world.publish_answer;
     } else if (output->publish.incarnation != world.incarnation) {
         reply.answer = ENGINE_OTHER_INCARNATION;
-    } else if (output->publish.is_repeat && output->publish.epoch != 0 &&
-               output->publish.epoch != top_of(room).epoch) {
+    } else if (output->publish.is_repeat &&
+               (!is_known(room) ||
+                (output->publish.epoch == 0 ? room->last_number == 0
+                                            : output->publish.epoch != room->epoch))) {
         reply.answer = ENGINE_LOST;
     } else if (is_known(room) && output->request <= room->last_number) {
         reply.answer = ENGINE_REPEAT;
