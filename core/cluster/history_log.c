@@ -118,7 +118,7 @@ static enum cluster_why copy_last(const struct history_log *log, uint32_t count,
         return WHY_NONE;
     struct entries *copy = entries_create(count);
     if (!copy)
-        return WHY_HOLDING;
+        return WHY_NO_MEMORY;
     for (uint32_t i = 0; i < count; i++) {
         copy->list[i] = (struct entry){
             .offset = log->top.offset - count + 1 + i,

@@ -47,11 +47,11 @@ uint64_t history_log_trim(struct history_log *log, uint64_t now_ms);
  * @param limit    Of messages. @param entries  Set: to be ended by entries_destroy(); NULL if
  *                 there are none.
  * @return WHY_NONE: they are all. Else the reason why not, and there are none: as recovery_judge().
- *         WHY_HOLDING: no memory. */
+ *         WHY_NO_MEMORY. */
 enum cluster_why history_log_since(struct history_log *log, struct position since, uint32_t limit,
                                    struct entries **entries, uint64_t now_ms);
 
-/** The last ones, up to @p limit. @return As above; WHY_NONE or WHY_HOLDING. */
+/** The last ones, up to @p limit. @return As above; WHY_NONE or WHY_NO_MEMORY. */
 enum cluster_why history_log_last(struct history_log *log, uint32_t limit, struct entries **entries,
                                   uint64_t now_ms);
 

@@ -168,27 +168,34 @@ static struct payload *kept_payload(const struct room_state *room, uint64_t offs
     return NULL;
 }
 
-/* @return The messages from..to; NULL: not all are to be had, or there is no memory. */
-static struct entries *collect(const struct room_state *room, const struct brought *brought,
-                               uint64_t from, uint64_t to)
+/* Puts the messages from..to into *entries. @return WHY_NONE; WHY_NO_MEMORY; WHY_HOLDING: one that
+ * was delivered meanwhile was not kept. */
+static enum cluster_why collect(const struct room_state *room, const struct brought *brought,
+                                uint64_t from, uint64_t to, struct entries **entries)
 {
-    struct entries *entries = entries_create((uint32_t)(to - from + 1));
+    struct entries *found = entries_create((uint32_t)(to - from + 1));
+    enum cluster_why why = found ? WHY_NONE : WHY_NO_MEMORY;
 
-    for (uint64_t offset = from; entries && offset <= to; offset++) {
+    for (uint64_t offset = from; why == WHY_NONE && offset <= to; offset++) {
+        const bool is_kept = offset > brought->span.top.offset;
         struct payload *payload;
-        if (offset > brought->span.top.offset) {
+        if (is_kept) {
             payload = kept_payload(room, offset);
         } else {
             const struct history_entry *entry = &brought->entries[offset - brought->span.first];
             payload = payload_create(entry->bytes, entry->size, entry->kind);
         }
-        if (!payload) {
-            entries_destroy(entries);
-            return NULL;
-        }
-        entries->list[entries->count++] = (struct entry){.offset = offset, .payload = payload};
+        if (payload)
+            found->list[found->count++] = (struct entry){.offset = offset, .payload = payload};
+        else
+            why = is_kept ? WHY_HOLDING : WHY_NO_MEMORY;
     }
-    return entries;
+    if (why != WHY_NONE) {
+        entries_destroy(found);
+        found = NULL;
+    }
+    *entries = found;
+    return why;
 }
 
 /* The first message that one who asked for the last ones gets. */
@@ -209,9 +216,9 @@ static bool serve(struct cluster_node *node, struct server *server, struct recov
 {
     struct room_state *room = recovery->room;
     const struct position top = brought->span.top, here = room->order.at;
-    const enum cluster_why why =
-        recovery->is_last ? WHY_NONE
-                          : recovery_judge(recovery->since, recovery->limit, &brought->span);
+    enum cluster_why why = recovery->is_last
+                               ? WHY_NONE
+                               : recovery_judge(recovery->since, recovery->limit, &brought->span);
 
     if (why != WHY_NONE) {
         recovery_refuse(server, recovery, why);
@@ -226,11 +233,15 @@ static bool serve(struct cluster_node *node, struct server *server, struct recov
     const uint64_t from = recovery->is_last ? first_of_last(recovery, &brought->span, at.offset)
                                             : recovery->since.offset + 1;
     struct entries *entries = NULL;
-    if (from <= at.offset && !(entries = collect(room, brought, from, at.offset)))
-        return false;
-    if (outputs_reserve(&node->outputs, 1) != 0) {
+    if (from <= at.offset)
+        why = collect(room, brought, from, at.offset, &entries);
+    if (why == WHY_NONE && outputs_reserve(&node->outputs, 1) != 0)
+        why = WHY_NO_MEMORY;
+    if (why != WHY_NONE) {
         entries_destroy(entries);
-        return false;
+        if (why == WHY_NO_MEMORY)
+            recovery_refuse(server, recovery, why);
+        return why == WHY_NO_MEMORY;
     }
     outputs_put(&node->outputs, &(struct output){.kind = OUTPUT_RECOVERED,
                                                  .server = server->index,

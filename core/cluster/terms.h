@@ -76,6 +76,7 @@ enum cluster_why {
     WHY_AHEAD,      /* the position is none that the engine has given out */
     WHY_TOO_MUCH,   /* more is missing than may be asked for */
     WHY_AWAY,       /* the server was away */
+    WHY_NO_MEMORY,
     /* of a lease */
     WHY_LEASE_OVER,  /* it ended by this node's clock */
     WHY_LEASE_TAKEN, /* the engine gave the node another identity */

@@ -25,7 +25,7 @@ struct world_room {
     uint32_t first_kept; /* offset; those before are trimmed */
     bool keeps;
     bool is_subscribed;
-    char messages[WORLD_LOG][16]; /* by offset */
+    char messages[WORLD_LOG][16]; /* the latest, by offset modulo WORLD_LOG */
 };
 
 /** What the engine does is changed by these. */
@@ -50,6 +50,8 @@ struct world {
     uint32_t commands[OUTPUT_LEASE + 1]; /* counted */
     uint32_t batch_most;                 /* keys in one command */
     uint64_t last_cookie;
+    void (*on_event)(const struct output *output); /* instead of the text */
+    void (*on_applied)(const char *text);          /* a message has its place */
 };
 
 extern struct world world;
