@@ -151,13 +151,48 @@ void lease_restart(struct lease *lease)
     lease->due_ms = 0;
 }
 
+/* Whoever lives has renewed it by then, as this node has. */
+static uint64_t lost_ms(const struct lease *lease, const struct lease_other *other)
+{
+    return other->until_ms + lease->renew_ms;
+}
+
+static void expire_others(struct lease *lease, struct outputs *outputs, uint64_t now_ms)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < lease->other_count; i++) {
+        const struct lease_other other = lease->others[i];
+        if (now_ms < lost_ms(lease, &other))
+            lease->others[kept++] = other;
+        else
+            put(outputs, OUTPUT_NODE_LOST, other.identity, other.node, WHY_LEASE_OVER);
+    }
+    lease->other_count = kept;
+}
+
 int lease_expire(struct lease *lease, struct outputs *outputs, uint64_t now_ms)
 {
+    if (now_ms < lease_due(lease))
+        return 0;
+    if (outputs_reserve(outputs, 1 + (size_t)lease->other_count) != 0)
+        return -1;
+    expire_others(lease, outputs, now_ms);
     if (lease->identity.slot == 0 || now_ms < lease->until_ms)
         return 0;
-    if (outputs_reserve(outputs, 1) != 0)
-        return -1;
     put(outputs, OUTPUT_LEASE_LOST, lease->identity, lease->node, WHY_LEASE_OVER);
     lease->identity = (struct node_identity){0};
     return 0;
+}
+
+uint64_t lease_due(const struct lease *lease)
+{
+    uint64_t due = lease->identity.slot != 0 ? lease->until_ms : UINT64_MAX;
+
+    for (uint32_t i = 0; i < lease->other_count; i++) {
+        const uint64_t at_ms = lost_ms(lease, &lease->others[i]);
+        if (at_ms < due)
+            due = at_ms;
+    }
+    return due;
 }

@@ -55,7 +55,11 @@ int lease_take(struct lease *lease, uint64_t incarnation, struct node_identity i
 /** The connection has ended: what was asked has no reply. */
 void lease_restart(struct lease *lease);
 
-/** Says that the lease is over if it is. @return 0, or -1 on no memory. */
+/** Says that the lease is over if it is, and so of others' that were not listed any more since: the
+ * server may be away, and its word isn't waited for. @return 0, or -1 on no memory. */
 int lease_expire(struct lease *lease, struct outputs *outputs, uint64_t now_ms);
+
+/** @return When lease_expire() has something to say; UINT64_MAX: never. */
+uint64_t lease_due(const struct lease *lease);
 
 #endif

@@ -72,9 +72,10 @@
  *   LEASE    lease.incarnation is not the stored one: ENGINE_OTHER_INCARNATION by
  *            node_request_failed(). Else of lease.identity {slot, boot}: a lease that is not over:
  *            it begins anew for ttl_ms. There is none for this slot, and may_restore: it is given
- *            again, as it was. Else a new one: a free slot; a boot number above all given out, and
- *            above boot_floor. Replies the identity, and all leases that are not over (its own
- *            included) with how long each still is
+ *            again, as it was. Else a new one: a free slot; a boot number boot_step above the
+ * highest of all given out, boot_floor, and its clock in ms. A lease that ends later than in ttl_ms
+ * was given by another clock: it ends in ttl_ms. Replies the identity, and all leases that are not
+ * over (its own included) with how long each still is
  *
  * A server that is a replica answers PUBLISH and PROBE with ENGINE_READ_ONLY. The script is not
  * there (NOSCRIPT): load it, answer ENGINE_NOT_RUN, which sends it again in order. Any other error
@@ -232,7 +233,8 @@ enum engine_answer {
 
 struct publish_reply {
     enum engine_answer answer;
-    struct position at; /* APPLIED. REPEAT: the epoch; the offset too, if it is known, else 0 */
+    struct position at; /* APPLIED. REPEAT: the epoch; the offset too, if it is known (of the last
+                           number it is), else 0: then nobody knows whether it was applied */
     uint32_t receivers; /* APPLIED */
 };
 

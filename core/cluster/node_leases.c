@@ -1,6 +1,8 @@
 /* The lease: asked of one server, which the servers' names choose. */
 #include "cluster/node_private.h"
 
+enum { BOOT_STEP_MAX = 65536 };
+
 void lease_pump(struct cluster_node *node, struct server *server, uint64_t now_ms)
 {
     struct output output;
@@ -15,6 +17,7 @@ void lease_pump(struct cluster_node *node, struct server *server, uint64_t now_m
         return;
     }
     lease_ask(&node->lease, ++node->request, server->incarnation, now_ms, &output);
+    output.lease.boot_step = 1 + chance_up_to(&node->chance, BOOT_STEP_MAX - 1);
     output.server = server->index;
     output.generation = server->life.generation;
     outputs_put(&node->outputs, &output);

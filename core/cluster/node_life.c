@@ -186,8 +186,8 @@ uint64_t node_due(const struct cluster_node *node)
 {
     uint64_t due = node->is_short ? node->short_ms : UINT64_MAX;
 
-    if (node->lease.identity.slot != 0 && node->lease.until_ms < due)
-        due = node->lease.until_ms;
+    if (lease_due(&node->lease) < due)
+        due = lease_due(&node->lease);
     for (uint32_t i = 0; i < node->settings.server_count; i++) {
         const uint64_t server = server_due(node, &node->servers[i]);
         due = server < due ? server : due;

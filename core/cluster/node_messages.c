@@ -76,12 +76,12 @@ void room_give_up(struct cluster_node *node, struct server *server, struct room_
 void room_begin(struct cluster_node *node, struct server *server, struct room_state *room,
                 struct position at)
 {
-    if (room->is_unsure && at.offset > 0) {
+    /* In what is at its beginning, or gone, it isn't seen what was there before. */
+    if (room->is_unsure) {
+        const struct position next = {at.epoch, at.epoch != 0 ? at.offset + 1 : 0};
         put_gap(node, server, room,
-                &(struct output){.gap = {.epoch = at.epoch,
-                                         .to = at.offset,
-                                         .next = {at.epoch, at.offset + 1},
-                                         .why = WHY_AWAY}});
+                &(struct output){
+                    .gap = {.epoch = at.epoch, .to = at.offset, .next = next, .why = WHY_AWAY}});
     }
     room->is_unsure = false;
     room_order_advance(&room->order, at);
@@ -170,6 +170,10 @@ int node_message(struct cluster_node *node, uint32_t index, uint64_t generation,
     struct room_state *room = server ? room_states_find(&node->rooms, key) : NULL;
 
     if (!room || room->server != index || room->sub.state == SUBSCRIPTION_NONE)
+        return CLUSTER_DONE;
+    /* Of the subscription that ends: nobody was there any more, and between it and the next one, if
+     * the room is wanted again, messages are lost. */
+    if (room->sub.state == SUBSCRIPTION_LEAVING)
         return CLUSTER_DONE;
     if (at.epoch == 0 || at.offset == 0)
         return CLUSTER_INVALID;

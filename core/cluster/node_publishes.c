@@ -160,8 +160,14 @@ static int take_reply(struct cluster_node *node, struct server *server, struct p
     case ENGINE_APPLIED:
         return take_applied(node, server, publish, reply);
     case ENGINE_REPEAT:
-        if (publish->was_sent && !publish->was_put_off)
-            return take_applied(node, server, publish, reply);
+        /* Below the last number it may be one that was not run, and was overtaken, while nobody
+         * got to know: without its place it isn't known to have one. */
+        if (publish->was_sent && !publish->was_put_off) {
+            if (reply->at.offset != 0)
+                return take_applied(node, server, publish, reply);
+            end_publish(node, server, publish, PUBLISH_UNKNOWN, WHY_ORDER);
+            break;
+        }
         /* It was a later one of this room that was applied. */
         end_unapplied(node, server, publish, WHY_ORDER);
         break;

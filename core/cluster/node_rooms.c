@@ -197,8 +197,13 @@ void rooms_restart(struct cluster_node *node, struct server *server)
     for (struct list *place = server->rooms.next; place != &server->rooms; place = next) {
         struct room_state *room = list_item(place, struct room_state, all);
         next = place->next;
-        if (room->sub.state == SUBSCRIPTION_HELD && !room->order.is_based)
+        /* Without numbers to go on from, it can't be seen afterwards what comes until then. */
+        if (room->order.is_based && room->order.at.epoch == 0) {
+            room_order_finish(&room->order);
             room->is_unsure = true;
+        } else if (room->sub.state == SUBSCRIPTION_HELD && !room->order.is_based) {
+            room->is_unsure = true;
+        }
         room->is_synced = false;
         room->is_behind = false;
         room->check = 0;

@@ -93,7 +93,7 @@ void tops_pump(struct cluster_node *node, struct server *server, uint64_t now_ms
 static void compare_offsets(struct cluster_node *node, struct server *server,
                             struct room_state *room, struct position top)
 {
-    if (top.offset < room->check_at.offset) {
+    if (top.epoch == room->check_at.epoch && top.offset < room->check_at.offset) {
         /* They went back, though the epoch says that they didn't: they are not to be trusted. */
         room_new_epoch(node, server, room, top);
     } else if (top.offset > room->order.at.offset && room->target < top.offset) {

@@ -86,6 +86,8 @@ struct output {
             struct node_identity identity; /* that it has; slot 0: none */
             bool may_restore;              /* see cluster/node.h */
             uint64_t boot_floor;           /* a new boot number has to be above it */
+            uint32_t boot_step;            /* by so much: an engine that has forgotten some that it
+                                              gave out must not give the same ones again */
             uint32_t ttl_ms;
         } lease;
         struct {

@@ -124,9 +124,11 @@ static void answer_publish(const struct output *output)
     } else if (is_known(room) && output->request <= room->last_number) {
         reply.answer = ENGINE_REPEAT;
         reply.at.epoch = room->epoch;
+        reply.at.offset = output->request == room->last_number ? room->last_offset : 0;
     } else {
         reply.at = append(room, output->payload->bytes, output->payload->size);
         room->last_number = output->request;
+        room->last_offset = reply.at.offset;
     }
     node_publish_reply(world.node, 0, output->generation, output->request, &reply, world.now_ms);
     if (reply.answer == ENGINE_APPLIED)

@@ -22,6 +22,7 @@ struct world_room {
     uint64_t epoch, offset;
     uint64_t incarnation;
     uint64_t last_number;
+    uint64_t last_offset; /* of that */
     uint32_t first_kept; /* offset; those before are trimmed */
     bool keeps;
     bool is_subscribed;
