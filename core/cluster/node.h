@@ -50,7 +50,9 @@
  *
  *   HELLO    if the server's identity (run_id with master_replid) is another than the stored one,
  *            or there is none: store it, and the proposed number as incarnation. No engine id: the
- *            proposed number becomes that, too. Replies incarnation and engine id
+ *            proposed number becomes that, too. Ends the command sockets that this node had before
+ *            this one (CLIENT KILL ID): what it has sent over them and was not run yet must never
+ *            be, however long it was on its way. Replies incarnation and engine id
  *   PUBLISH  1. publish.incarnation isn't the stored one: ENGINE_OTHER_INCARNATION, nothing done.
  *            2. The room is missing, or was made under another incarnation: if `is_repeat`:
  *            ENGINE_LOST. Else the room begins anew: the proposed number as

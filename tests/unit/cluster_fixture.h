@@ -23,7 +23,7 @@ struct world_room {
     uint64_t incarnation;
     uint64_t last_number;
     uint64_t last_offset; /* of that */
-    uint32_t first_kept; /* offset; those before are trimmed */
+    uint32_t first_kept;  /* offset; those before are trimmed */
     bool keeps;
     bool is_subscribed;
     char messages[WORLD_LOG][16]; /* the latest, by offset modulo WORLD_LOG */

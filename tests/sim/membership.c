@@ -1,0 +1,111 @@
+/* What a machine's node says of servers, of its own lease, and of other nodes; and whether that is
+ * true. */
+#include "machine.h"
+#include "world.h"
+
+static void take_identity(struct machine *machine, struct node_identity identity)
+{
+    struct world *world = machine->world;
+
+    machine->lease_since_ns = world->queue.now_ns + 1;
+    NOTE(world, "has a lease: slot, boot", machine->index, identity.slot, identity.boot, 0);
+    for (size_t i = 0; i < world->identities.count; i++) {
+        const struct held_identity *held = &world->identities.items[i];
+        if (!node_identity_equal(held->identity, identity))
+            continue;
+        if (held->incarnation != machine->incarnation)
+            BROKEN(world, "node %u has the identity %u/%lu, which another had before",
+                   machine->index, identity.slot, (unsigned long)identity.boot);
+        return;
+    }
+    LIST_ADD(&world->identities, (struct held_identity){identity, machine->incarnation});
+}
+
+static void take_seen(struct machine *machine, const struct output *output)
+{
+    NOTE(machine->world, "sees a node: slot, boot", machine->index, output->node.identity.slot,
+         output->node.identity.boot, 0);
+    if (machine->seen_count == MACHINE_SEEN_MOST) {
+        BROKEN(machine->world, "node %u sees more than there are", machine->index);
+        return;
+    }
+    machine->seen[machine->seen_count++] =
+        (struct seen_node){output->node.identity, output->node.node};
+}
+
+static void take_lost(struct machine *machine, const struct output *output)
+{
+    NOTE(machine->world, "has lost a node: slot, boot", machine->index, output->node.identity.slot,
+         output->node.identity.boot, 0);
+    for (uint32_t i = 0; i < machine->seen_count; i++) {
+        if (node_identity_equal(machine->seen[i].identity, output->node.identity)) {
+            machine->seen[i] = machine->seen[--machine->seen_count];
+            return;
+        }
+    }
+    BROKEN(machine->world, "node %u has lost %u/%lu, which it had not seen", machine->index,
+           output->node.identity.slot, (unsigned long)output->node.identity.boot);
+}
+
+void machine_membership(struct machine *machine, const struct output *output)
+{
+    switch (output->kind) {
+    case OUTPUT_STATE:
+        NOTE(machine->world, "says of server: state, why", machine->index, output->server,
+             output->state.state, output->state.why);
+        machine->is_up[output->server] = output->state.state == SERVER_UP;
+        break;
+    case OUTPUT_LEASE_HELD:
+        take_identity(machine, output->node.identity);
+        break;
+    case OUTPUT_LEASE_LOST:
+        NOTE(machine->world, "has lost its lease: why", machine->index, output->node.why, 0, 0);
+        machine->lease_since_ns = 0;
+        break;
+    case OUTPUT_NODE_SEEN:
+        take_seen(machine, output);
+        break;
+    default:
+        take_lost(machine, output);
+        break;
+    }
+}
+
+struct life *world_life(const struct world *world, uint64_t incarnation)
+{
+    for (size_t i = world->lives.count; i-- > 0;) {
+        if (world->lives.items[i].incarnation == incarnation)
+            return &world->lives.items[i];
+    }
+    return NULL;
+}
+
+void machine_check_ghosts(const struct machine *machine)
+{
+    struct world *world = machine->world;
+
+    for (uint32_t i = 0; i < machine->seen_count && machine->lease_since_ns != 0; i++) {
+        const struct life *life = world_life(world, machine->seen[i].node);
+        if (!life) {
+            BROKEN(world, "node %u sees a node that never was", machine->index);
+            continue;
+        }
+        uint64_t last_ns = life->died_ns > life->lease_ns ? life->died_ns : life->lease_ns;
+        if (last_ns < world->leases_changed_ns)
+            last_ns = world->leases_changed_ns;
+        if (life->died_ns != 0 && last_ns + WORLD_GHOST_S * SIM_S < world->queue.now_ns) {
+            BROKEN(world, "node %u sees %u/%lu, which has been dead for %lu ms", machine->index,
+                   machine->seen[i].identity.slot, (unsigned long)machine->seen[i].identity.boot,
+                   (unsigned long)((world->queue.now_ns - last_ns) / SIM_MS));
+        }
+    }
+}
+
+bool machine_sees(const struct machine *machine, const struct machine *other)
+{
+    for (uint32_t i = 0; i < machine->seen_count; i++) {
+        if (machine->seen[i].node == other->incarnation)
+            return true;
+    }
+    return false;
+}
