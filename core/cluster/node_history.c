@@ -146,6 +146,7 @@ static int take_hole(struct cluster_node *node, struct server *server, struct ro
     return status;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): each parameter is a part of one thing that came. */
 int node_history_reply(struct cluster_node *node, uint32_t index, uint64_t generation,
                        uint64_t request, struct position top, const struct history_entry *entries,
                        uint32_t count, uint64_t now_ms)

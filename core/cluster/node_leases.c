@@ -23,6 +23,7 @@ void lease_pump(struct cluster_node *node, struct server *server, uint64_t now_m
     outputs_put(&node->outputs, &output);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): each parameter is a part of one thing that came. */
 void node_lease_reply(struct cluster_node *node, uint32_t index, uint64_t generation,
                       uint64_t request, struct node_identity identity,
                       const struct lease_entry *leases, uint32_t count, uint64_t now_ms)

@@ -162,6 +162,7 @@ static int take_message(struct cluster_node *node, struct server *server, struct
     return CLUSTER_DONE;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): each parameter is a part of one thing that came. */
 int node_message(struct cluster_node *node, uint32_t index, uint64_t generation,
                  struct room_key key, struct position at, const void *bytes, size_t size,
                  uint32_t kind, uint64_t now_ms)

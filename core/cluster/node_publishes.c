@@ -154,8 +154,16 @@ static int take_applied(struct cluster_node *node, struct server *server, struct
 static int take_reply(struct cluster_node *node, struct server *server, struct publish *publish,
                       const struct publish_reply *reply)
 {
-    if (outputs_reserve(&node->outputs, 1) != 0)
+    if (reply->answer == ENGINE_NOT_RUN) {
+        publishes_put_off(&server->publishes, publish);
+        return CLUSTER_DONE;
+    }
+    if (outputs_reserve(&node->outputs, 1) != 0) {
+        /* It may be sent again; that a later one was applied then does not show that this was. */
+        if (reply->answer != ENGINE_APPLIED && reply->answer != ENGINE_REPEAT)
+            publish->was_put_off = true;
         return CLUSTER_NO_MEMORY;
+    }
     switch (reply->answer) {
     case ENGINE_APPLIED:
         return take_applied(node, server, publish, reply);
@@ -183,8 +191,6 @@ static int take_reply(struct cluster_node *node, struct server *server, struct p
         server_end(server, WHY_READ_ONLY);
         break;
     case ENGINE_NOT_RUN:
-        publishes_put_off(&server->publishes, publish);
-        break;
     case ENGINE_ERROR:
         end_unapplied(node, server, publish, WHY_REQUEST_REFUSED);
         break;
@@ -195,9 +201,12 @@ static int take_reply(struct cluster_node *node, struct server *server, struct p
 int node_publish_reply(struct cluster_node *node, uint32_t index, uint64_t generation,
                        uint64_t number, const struct publish_reply *reply, uint64_t now_ms)
 {
-    struct server *server = server_of(node, index, generation);
-
-    if (!server || server->life.phase != PHASE_READY)
+    if (index >= node->settings.server_count)
+        return CLUSTER_DONE;
+    struct server *server = &node->servers[index];
+    /* Also while the connection waits to be ended: what was not applied is not to be taken for
+     * something that nobody knows of. */
+    if (!server_life_is(&server->life, generation) || server->life.phase != PHASE_READY)
         return CLUSTER_DONE;
     struct publish *publish = publishes_find(&server->publishes, number);
     if (!publish) {

@@ -24,8 +24,12 @@ void publishes_init(struct publishes *publishes, uint64_t bytes_max)
 
 void publishes_finish(struct publishes *publishes)
 {
-    while (!list_is_empty(&publishes->list))
-        publishes_remove(publishes, of(publishes->list.next));
+    struct list *next;
+
+    for (struct list *place = publishes->list.next; place != &publishes->list; place = next) {
+        next = place->next;
+        publishes_remove(publishes, of(place));
+    }
 }
 
 int publishes_add(struct publishes *publishes, struct room_key key, struct payload *payload,

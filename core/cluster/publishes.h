@@ -17,7 +17,7 @@ struct publish {
     uint64_t epoch;       /* of the room when it was first sent; 0: unknown */
     bool is_flying;       /* it was sent over the present connection, and has no answer */
     bool was_sent;        /* it was sent before in a way that may have applied it */
-    bool was_put_off;     /* it was not run once: a later one may have been applied before it */
+    bool was_put_off;     /* it was not applied once: a later one may have been before it */
     struct keeping keeping;
     struct room_keys *keys;
     struct payload *payload;

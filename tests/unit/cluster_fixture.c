@@ -34,7 +34,7 @@ static void say(const char *format, ...)
 
     MUST(line_count < LINES);
     va_start(arguments, format);
-    vsnprintf(lines[line_count++], sizeof(lines[0]), format, arguments);
+    (void)vsnprintf(lines[line_count++], sizeof(lines[0]), format, arguments);
     va_end(arguments);
 }
 
@@ -43,7 +43,7 @@ struct world_room *world_room(const char *key)
     for (uint32_t i = 0; i < WORLD_ROOMS; i++) {
         struct world_room *room = &world.rooms[i];
         if (room->key[0] == '\0') {
-            snprintf(room->key, sizeof(room->key), "%s", key);
+            (void)snprintf(room->key, sizeof(room->key), "%s", key);
             room->keeps = true;
         }
         if (strcmp(room->key, key) == 0)
@@ -56,6 +56,7 @@ static const char *name_of(const struct room_keys *keys, uint32_t index)
 {
     static char name[ROOM_KEY_MAX + 1];
 
+    MUST(keys != NULL);
     memcpy(name, keys->list[index].bytes, keys->list[index].size);
     name[keys->list[index].size] = '\0';
     return name;
@@ -90,7 +91,7 @@ static struct position append(struct world_room *room, const void *bytes, size_t
     if (room->offset >= WORLD_LOG && room->first_kept <= room->offset - WORLD_LOG)
         room->first_kept = (uint32_t)(room->offset - WORLD_LOG + 1);
     char *text = room->messages[room->offset % WORLD_LOG];
-    snprintf(text, sizeof(room->messages[0]), "%.*s", (int)size, (const char *)bytes);
+    (void)snprintf(text, sizeof(room->messages[0]), "%.*s", (int)size, (const char *)bytes);
     if (world.on_applied)
         world.on_applied(text);
     return top_of(room);
@@ -138,6 +139,7 @@ static void answer_publish(const struct output *output)
 static void answer_tops(const struct output *output)
 {
     struct position tops[ROOMS_A_COMMAND] = {0};
+    MUST(output->keys != NULL);
     const bool are_few = output->keys->count <= WORLD_ROOMS;
 
     for (uint32_t i = 0; are_few && i < output->keys->count; i++)
@@ -196,6 +198,7 @@ static void answer_lease(const struct output *output)
 
 static void answer_subscribe(const struct output *output, bool subscribes)
 {
+    MUST(output->keys != NULL);
     for (uint32_t i = 0; i < output->keys->count; i++) {
         if (output->keys->count <= WORLD_ROOMS && strlen(name_of(output->keys, i)) == 1)
             room_of(output, i)->is_subscribed = subscribes;
@@ -286,8 +289,8 @@ static void say_recovered(const struct output *output)
     for (uint32_t i = 0; output->recovered.entries && i < output->recovered.entries->count; i++) {
         const struct entry *entry = &output->recovered.entries->list[i];
         const size_t length = strlen(text);
-        snprintf(text + length, sizeof(text) - length, " %d:%.*s", (int)entry->offset,
-                 (int)entry->payload->size, (const char *)entry->payload->bytes);
+        (void)snprintf(text + length, sizeof(text) - length, " %d:%.*s", (int)entry->offset,
+                       (int)entry->payload->size, (const char *)entry->payload->bytes);
     }
     say("recovered %d at %d%s", (int)output->recovered.cookie, (int)output->recovered.at.offset,
         text);

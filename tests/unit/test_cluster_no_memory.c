@@ -36,7 +36,7 @@ static uint32_t recoveries, delivered, gaps;
 #define EXPECT(condition, ...)                                                                     \
     do {                                                                                           \
         if (!(condition) && faults++ < FAULTS)                                                     \
-            snprintf(fault[faults - 1], sizeof(fault[0]), __VA_ARGS__);                            \
+            (void)snprintf(fault[faults - 1], sizeof(fault[0]), __VA_ARGS__);                      \
     } while (0)
 
 static uint32_t room_index(const struct output *output)
@@ -118,7 +118,7 @@ static void take_event(const struct output *output)
 
 static void note_applied(const char *text)
 {
-    applied[atoi(text)]++;
+    applied[strtoul(text, NULL, 10)]++;
 }
 
 static void begin_all(void)
@@ -144,7 +144,7 @@ static void publish_one(const char *room)
 {
     char text[16];
 
-    snprintf(text, sizeof(text), "%u", (unsigned)world.last_cookie + 1);
+    (void)snprintf(text, sizeof(text), "%u", (unsigned)world.last_cookie + 1);
     const uint64_t before = world.last_cookie;
     const int status = world_publish(room, text);
     if (world.last_cookie > before)
@@ -171,6 +171,8 @@ static void step(void)
     const char *room = names[dice_below(&dice, ROOMS)];
 
     world.loses_messages = dice_chance(&dice, 10);
+    world.is_stopped = world.is_stopped && !dice_chance(&dice, 3);
+    world.is_away = world.is_away && !dice_chance(&dice, 3);
     if (roll < 400) {
         publish_one(room);
     } else if (roll < 700) {
@@ -223,10 +225,11 @@ static void expect_all_told(void)
         ck_assert_msg(results[i] == (was_taken[i] ? 1 : 0), "publish %u: %u results", i,
                       results[i]);
         ck_assert_msg(applied[i] <= 1, "publish %u was applied %u times", i, applied[i]);
-        if (was_taken[i] && result[i] != PUBLISH_UNKNOWN)
+        if (was_taken[i] && result[i] != PUBLISH_UNKNOWN) {
             ck_assert_msg(applied[i] == (result[i] == PUBLISH_OK ? 1 : 0),
                           "publish %u lied: result %d, applied %u times", i, (int)result[i],
                           applied[i]);
+        }
     }
 }
 

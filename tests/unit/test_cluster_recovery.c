@@ -269,23 +269,23 @@ START_TEST(a_history_is_judged_as_a_whole)
 {
     static const struct {
         struct position since;
-        uint32_t limit;
         struct history_span span;
+        uint32_t limit;
         enum cluster_why why;
     } rows[] = {
-        {{1, 5}, 10, {{1, 9}, 6, 9}, WHY_NONE},
-        {{1, 5}, 10, {{1, 9}, 1, 9}, WHY_NONE},
-        {{1, 9}, 10, {{1, 9}, 1, 0}, WHY_NONE},
-        {{1, 5}, 10, {{1, 9}, 7, 9}, WHY_TRIMMED},
-        {{1, 5}, 10, {{1, 9}, 6, 8}, WHY_TRIMMED},
-        {{1, 5}, 3, {{1, 9}, 6, 9}, WHY_TOO_MUCH},
-        {{1, 5}, 4, {{1, 9}, 6, 9}, WHY_NONE},
-        {{2, 5}, 10, {{1, 9}, 6, 9}, WHY_EPOCH},
-        {{1, 10}, 10, {{1, 9}, 6, 9}, WHY_AHEAD},
-        {{1, 5}, 10, {{1, 9}, 1, 0}, WHY_NO_HISTORY},
-        {{1, 5}, 10, {{0, 0}, 1, 0}, WHY_EPOCH},
-        {{0, 0}, 10, {{0, 0}, 1, 0}, WHY_NONE},
-        {{1, 0}, UINT32_MAX, {{1, UINT64_MAX}, 1, UINT64_MAX}, WHY_TOO_MUCH},
+        {{1, 5}, {{1, 9}, 6, 9}, 10, WHY_NONE},
+        {{1, 5}, {{1, 9}, 1, 9}, 10, WHY_NONE},
+        {{1, 9}, {{1, 9}, 1, 0}, 10, WHY_NONE},
+        {{1, 5}, {{1, 9}, 7, 9}, 10, WHY_TRIMMED},
+        {{1, 5}, {{1, 9}, 6, 8}, 10, WHY_TRIMMED},
+        {{1, 5}, {{1, 9}, 6, 9}, 3, WHY_TOO_MUCH},
+        {{1, 5}, {{1, 9}, 6, 9}, 4, WHY_NONE},
+        {{2, 5}, {{1, 9}, 6, 9}, 10, WHY_EPOCH},
+        {{1, 10}, {{1, 9}, 6, 9}, 10, WHY_AHEAD},
+        {{1, 5}, {{1, 9}, 1, 0}, 10, WHY_NO_HISTORY},
+        {{1, 5}, {{0, 0}, 1, 0}, 10, WHY_EPOCH},
+        {{0, 0}, {{0, 0}, 1, 0}, 10, WHY_NONE},
+        {{1, 0}, {{1, UINT64_MAX}, 1, UINT64_MAX}, UINT32_MAX, WHY_TOO_MUCH},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -345,7 +345,7 @@ static void begin_log(const struct history_bounds *bounds, uint32_t count)
 
     history_log_init(&history, bounds, 9);
     for (uint32_t i = 1; i <= count; i++) {
-        snprintf(text, sizeof(text), "m%u", i);
+        (void)snprintf(text, sizeof(text), "m%u", i);
         append(text, 100);
     }
 }

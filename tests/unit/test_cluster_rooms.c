@@ -363,7 +363,7 @@ START_TEST(all_rooms_are_subscribed_again_in_large_commands_few_at_a_time)
     world.is_away = true;
     world_run();
     for (int i = 0; i < ROOMS; i++) {
-        snprintf(name, sizeof(name), "r%d", i);
+        (void)snprintf(name, sizeof(name), "r%d", i);
         ck_assert_int_eq(node_subscribe(world.node, key(name), 0, world.now_ms), CLUSTER_DONE);
     }
     world_forget();
