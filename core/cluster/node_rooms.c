@@ -86,6 +86,20 @@ static struct room_state *room_of_sub(struct subscription *sub)
     return list_item(sub, struct room_state, sub);
 }
 
+/* As if it had never been heard: also what is still asked, or held, is for nobody who comes now. */
+static void begin_anew(struct server *server, struct room_state *room, uint64_t now_ms)
+{
+    room_order_finish(&room->order);
+    room->target = 0;
+    room->hole_request = 0;
+    room->check = 0;
+    list_remove(&room->unchecked);
+    room->is_synced = false;
+    room->is_unsure = false;
+    recovery_restart(server, room);
+    room_watch(server, room, now_ms);
+}
+
 /* One command; @return how many rooms are in it. */
 static uint32_t write_command(struct cluster_node *node, struct server *server, uint64_t now_ms)
 {
@@ -109,8 +123,11 @@ static uint32_t write_command(struct cluster_node *node, struct server *server, 
                                  .server = server->index,
                                  .generation = server->life.generation,
                                  .keys = keys});
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         subscriptions_sent(&server->subs, batch[i], now_ms);
+        if (!subscribes)
+            begin_anew(server, room_of_sub(batch[i]), now_ms);
+    }
     return count;
 }
 
@@ -128,15 +145,7 @@ static void left(struct cluster_node *node, struct server *server, struct room_s
         room_end(node, server, room);
         return;
     }
-    room_order_finish(&room->order);
-    room->target = 0;
-    room->hole_request = 0;
-    room->check = 0;
-    list_remove(&room->unchecked);
-    room->is_synced = false;
-    room->is_unsure = false;
-    recovery_restart(server, room);
-    room_watch(server, room, now_ms);
+    begin_anew(server, room, now_ms);
 }
 
 void node_subscribed(struct cluster_node *node, uint32_t index, uint64_t generation,
