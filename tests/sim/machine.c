@@ -81,6 +81,7 @@ void machine_crash(struct machine *machine)
     if (!machine->node)
         return;
     NOTE(machine->world, "crashes", machine->index, 0, 0, 0);
+    machine_continue(machine);
     node_destroy(machine->node);
     machine->node = NULL;
     machine->world->lives.items[machine->life].died_ns = machine->world->queue.now_ns;
@@ -93,12 +94,43 @@ static void tick(void *target, uint64_t life)
 {
     struct machine *machine = target;
 
-    if (life != machine->lives || !machine->node ||
+    if (life != machine->lives || !machine->node || machine->is_stopped ||
         machine->tick_at_ns > machine->world->queue.now_ns)
         return;
     machine->tick_at_ns = UINT64_MAX;
     node_tick(machine->node, machine_now_ms(machine));
     machine_settle(machine);
+}
+
+static void set_reading(struct machine *machine, bool is_reading)
+{
+    for (uint32_t i = 0; i < MACHINE_SERVERS; i++) {
+        struct network *network = &machine->world->servers[i].network;
+        network->is_not_reading[machine->index] = !is_reading;
+        if (is_reading)
+            network_resume(network);
+    }
+}
+
+void machine_stop(struct machine *machine)
+{
+    NOTE(machine->world, "is stopped", machine->index, 0, 0, 0);
+    machine->is_stopped = true;
+    set_reading(machine, false);
+}
+
+void machine_continue(struct machine *machine)
+{
+    if (!machine->is_stopped)
+        return;
+    NOTE(machine->world, "goes on", machine->index, 0, 0, 0);
+    machine->is_stopped = false;
+    machine->continued_ns = machine->world->queue.now_ns;
+    set_reading(machine, true);
+    if (machine->node && machine->tick_at_ns <= machine->continued_ns) {
+        machine->tick_at_ns = machine->continued_ns;
+        queue_add(&machine->world->queue, 0, tick, machine, machine->lives);
+    }
 }
 
 /* At a whole millisecond of the machine's clock, and never in the past. */

@@ -41,6 +41,8 @@ struct machine {
     uint32_t index;
     struct cluster_node *node; /* NULL: it is down */
     uint64_t lives;
+    bool is_stopped;             /* SIGSTOP: it does nothing, and its clients neither */
+    uint64_t continued_ns;       /* when it last went on */
     uint64_t incarnation;        /* of this life */
     size_t life;                 /* index of it in world->lives */
     uint64_t clock_ms;           /* its monotonic clock at the world's 0 */
@@ -69,10 +71,20 @@ void machine_start(struct machine *machine);
 /** kill -9: its clients go, and what was asked of it isn't answered. */
 void machine_crash(struct machine *machine);
 
+/** It does nothing until then; its connections stay. */
+void machine_stop(struct machine *machine);
+void machine_continue(struct machine *machine);
+
+/** @return Whether it does something. */
+static inline bool machine_is_running(const struct machine *machine)
+{
+    return machine->node && !machine->is_stopped;
+}
+
 /** By its clock. */
 uint64_t machine_now_ms(const struct machine *machine);
 
-/* What its clients do. Ignored while it is down. */
+/* What its clients do. Ignored while it is down or stopped. */
 void machine_publish(struct machine *machine, uint32_t room);
 void machine_join(struct machine *machine, uint32_t room, bool wants_last);
 

@@ -17,7 +17,7 @@ static void check_ghosts(void *target, uint64_t data)
     (void)data;
 
     for (uint32_t i = 0; i < WORLD_MACHINES; i++) {
-        if (world->machines[i].node)
+        if (machine_is_running(&world->machines[i]))
             machine_check_ghosts(&world->machines[i]);
     }
     queue_add(&world->queue, SIM_S / 2, check_ghosts, world, 0);

@@ -57,6 +57,7 @@ struct world {
     uint32_t clients; /* that have been, ever */
     uint64_t
         leases_changed_ns; /* when a node was last told of leases of other data, or another clock */
+    uint64_t faults_off;   /* a bit for each fault that doesn't happen in this run */
     bool is_calm;          /* no more faults */
 
     uint64_t last_ids[WORLD_ROOMS]; /* the last publish that was OK, in calm times */
