@@ -18,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { STEPS = 20000, MUTATED_RUNS_MOST = 60 };
+enum { STEPS = 20000, MUTATED_RUNS_MOST = 400 };
 
 struct command {
     uint64_t first, seeds, steps, shown;
