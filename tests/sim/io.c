@@ -205,6 +205,8 @@ static void take_reply(struct machine *machine, uint32_t server, struct wire *wi
 
     switch (wire->kind) {
     case OUTPUT_HELLO:
+        if (machine->known_ns[server] == 0 && !wire->hello_reply.is_read_only)
+            machine->known_ns[server] = machine->world->queue.now_ns;
         node_hello_reply(machine->node, server, generation, wire->request, &wire->hello_reply,
                          now_ms);
         break;

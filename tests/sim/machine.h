@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct world;
+struct server;
 
 enum { MACHINE_SERVERS = 2, MACHINE_SEEN_MOST = 64 };
 
@@ -49,6 +50,10 @@ struct machine {
     uint64_t tick_at_ns;         /* asked for; UINT64_MAX: none */
     uint64_t lease_since_ns;     /* 0: it has none */
     bool is_up[MACHINE_SERVERS]; /* as it says of the server */
+    uint64_t
+        known_ns[MACHINE_SERVERS]; /* when it first had a server's HELLO in this life; 0: never */
+    uint64_t
+        alarmed_ns[MACHINE_SERVERS]; /* when it last said that a server has another engine's data */
     struct {
         uint64_t generation;   /* of the present connection; 0: none */
         struct link *links[2]; /* commands, subscriptions */
@@ -112,6 +117,10 @@ void machine_membership(struct machine *machine, const struct output *output);
 
 /** Nobody sees a node that has been dead for long. */
 void machine_check_ghosts(const struct machine *machine);
+
+/** Nobody calls a server up on whose port is another Redis, and has not said that it is another
+ * one. */
+void machine_check_alarm(const struct machine *machine, const struct server *server);
 
 /** @return Whether it has been told that @p other is there. */
 bool machine_sees(const struct machine *machine, const struct machine *other);

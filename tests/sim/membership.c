@@ -54,6 +54,9 @@ void machine_membership(struct machine *machine, const struct output *output)
         NOTE(machine->world, "says of server: state, why", machine->index, output->server,
              output->state.state, output->state.why);
         machine->is_up[output->server] = output->state.state == SERVER_UP;
+        if (output->state.why == WHY_OTHER_ENGINE &&
+            machine->world->mutation != MUTATION_ALARM_UNHEARD)
+            machine->alarmed_ns[output->server] = machine->world->queue.now_ns;
         break;
     case OUTPUT_LEASE_HELD:
         take_identity(machine, output->node.identity);
@@ -99,6 +102,18 @@ void machine_check_ghosts(const struct machine *machine)
                    (unsigned long)((world->queue.now_ns - last_ns) / SIM_MS));
         }
     }
+}
+
+void machine_check_alarm(const struct machine *machine, const struct server *server)
+{
+    const uint32_t index = server->index;
+    const uint64_t known_ns = machine->known_ns[index];
+
+    if (!machine_is_running(machine) || !machine->is_up[index] || known_ns == 0 ||
+        known_ns >= server->other_since_ns || machine->alarmed_ns[index] >= server->other_since_ns)
+        return;
+    BROKEN(machine->world, "node %u is up at another Redis than server %u, and has not said so",
+           machine->index, index);
 }
 
 bool machine_sees(const struct machine *machine, const struct machine *other)

@@ -19,6 +19,7 @@
     X(TOPS_UNSEEN, "a node doesn't look at tops")                                                  \
     X(LEASES_FOREVER, "a node's lease never ends")                                                 \
     X(RECOVERED_ALWAYS, "a node says recovered: true to whoever comes back")                       \
+    X(ALARM_UNHEARD, "a node takes another Redis on the port for its own")                         \
     X(UNSUBSCRIBES_LOST, "a node's unsubscribes aren't sent")                                      \
     X(ANSWERS_LATE, "a node waits for the server's answers without an end")
 

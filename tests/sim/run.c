@@ -11,16 +11,27 @@ static const uint64_t heal_ns = 30 * SIM_S; /* until all is well: a wait of 10 s
 static const uint64_t quiet_ns =
     12 * SIM_S; /* until the last message is everywhere, or its loss told */
 
-static void check_ghosts(void *target, uint64_t data)
+/* A second is given to who has not yet noticed that its connection has ended. */
+static void check_alarm(struct world *world, uint32_t machine, uint32_t index)
+{
+    const struct server *server = &world->servers[index];
+
+    if (server->is_other_there && world->queue.now_ns > server->other_since_ns + 2 * SIM_S)
+        machine_check_alarm(&world->machines[machine], server);
+}
+
+static void check_now(void *target, uint64_t data)
 {
     struct world *world = target;
     (void)data;
 
     for (uint32_t i = 0; i < WORLD_MACHINES; i++) {
+        for (uint32_t j = 0; j < WORLD_SERVERS; j++)
+            check_alarm(world, i, j);
         if (machine_is_running(&world->machines[i]))
             machine_check_ghosts(&world->machines[i]);
     }
-    queue_add(&world->queue, SIM_S / 2, check_ghosts, world, 0);
+    queue_add(&world->queue, SIM_S / 2, check_now, world, 0);
 }
 
 static void publish_last(struct world *world)
@@ -113,7 +124,7 @@ static void live(struct world *world, uint64_t steps, uint64_t most)
 {
     people_begin(world);
     faults_begin(world);
-    check_ghosts(world, 0);
+    check_now(world, 0);
     if (pass(world, UINT64_MAX, steps < most ? steps : most) || world->queue.steps >= most)
         return;
     faults_heal(world);

@@ -23,6 +23,7 @@ struct server {
     struct redis_data other;    /* of a Redis that isn't ours, or of ours while that one is there */
     uint64_t other_run_id;      /* of the replica's process */
     bool is_other_there;        /* another Redis on the port */
+    uint64_t other_since_ns;    /* since then */
     bool has_other_leases;      /* with other data, or another clock; nobody has asked since */
     int64_t clock_ms;           /* how far its clock is off */
     int64_t other_clock_ms;     /* the replica's */

@@ -73,6 +73,7 @@ void server_return(struct server *server, enum server_return how)
         server->other = redis->data;
         memset(&redis->data, 0, sizeof redis->data);
         server->is_other_there = true;
+        server->other_since_ns = server->world->queue.now_ns;
     } else if (how == RETURN_SNAPSHOT) {
         redis->data = server->snapshot;
     } else if (how == RETURN_NOTHING) {
