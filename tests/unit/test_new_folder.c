@@ -222,7 +222,7 @@ END_TEST
 
 START_TEST(there_is_a_bound)
 {
-    char name[8];
+    char name[16];
     ck_assert_int_eq(folder_open(&folder, path, &fault), FOLDER_OK);
     for (int i = 0; i < FOLDER_ENTRIES_MAX; i++) {
         (void)snprintf(name, sizeof name, "f%d", i);
