@@ -28,7 +28,9 @@ static void check_now(void *target, uint64_t data)
     for (uint32_t i = 0; i < WORLD_MACHINES; i++) {
         for (uint32_t j = 0; j < WORLD_SERVERS; j++)
             check_alarm(world, i, j);
-        if (machine_is_running(&world->machines[i]))
+        /* One that has just gone on has not had its turn yet. */
+        if (machine_is_running(&world->machines[i]) &&
+            world->queue.now_ns > world->machines[i].continued_ns + SIM_MS)
             machine_check_ghosts(&world->machines[i]);
     }
     queue_add(&world->queue, SIM_S / 2, check_now, world, 0);
