@@ -142,9 +142,9 @@ class TestNobodyReads(unittest.TestCase):
         client = host.client("/probe")
         client.read()
         client.send("slow:60000")
-        for _ in range(2):
+        for number in (signal.SIGTERM, signal.SIGINT):  # the same one within 100 ms would count once
             time.sleep(0.1)
-            host.process.send_signal(signal.SIGTERM)
+            host.process.send_signal(number)
         started = time.monotonic()
         self.assertEqual(host.wait_exit(), 1)
         self.assertLess(time.monotonic() - started, 5 * SLOWNESS)
