@@ -19,6 +19,19 @@
 
 /* --- Which files */
 
+/* @return 0, or -1 on no memory. */
+static int append_names(struct buffer *out, const char *path)
+{
+    for (const char *at = path; *at != '\0';) {
+        const size_t length = strcspn(at, "/");
+        if (length > 0 && !(length == 1 && at[0] == '.') &&
+            (buffer_append(out, "/", 1) || buffer_append(out, at, length)))
+            return -1;
+        at += length + (at[length] == '/');
+    }
+    return 0;
+}
+
 /* Without `.` and doubled slashes in it, as the kernel's names are put together. @return Allocated;
  * NULL on no memory. */
 static char *absolute(const char *path)
@@ -28,19 +41,12 @@ static char *absolute(const char *path)
     if (path[0] != '/' && !getcwd(here, sizeof here))
         return NULL;
     buffer_init(&out);
-    const char *const parts[] = {here, path};
-    for (size_t i = 0; i < 2; i++) {
-        for (const char *at = parts[i]; *at != '\0';) {
-            const size_t length = strcspn(at, "/");
-            if (length > 0 && !(length == 1 && at[0] == '.') &&
-                (buffer_append(&out, "/", 1) || buffer_append(&out, at, length)))
-                break;
-            at += length + (at[length] == '/');
-        }
+    if (append_names(&out, here) || append_names(&out, path) ||
+        (out.length == 0 && buffer_append(&out, "/", 1)) || buffer_append(&out, "", 1)) {
+        buffer_finish(&out);
+        return NULL;
     }
-    char *result = strndup(out.length > 0 ? out.bytes : "/", out.length > 0 ? out.length : 1);
-    buffer_finish(&out);
-    return result;
+    return out.bytes;
 }
 
 static bool is_listed(const struct watch *watch, const char *path)
