@@ -27,6 +27,7 @@ from toni_host import (
     Host,
     both,
     configuration,
+    descriptors_of,
     gateway,
     main,
     run_toni,
@@ -133,8 +134,7 @@ class ControlTestCase(unittest.TestCase):
         while True:
             with open("/proc/%d/stat" % process.pid, encoding="ascii") as file:
                 state = file.read().rsplit(")", 1)[1].split()[0]
-            links = [os.readlink("/proc/%d/fd/%s" % (process.pid, fd))
-                     for fd in os.listdir("/proc/%d/fd" % process.pid)]
+            links = descriptors_of(process.pid)
             if state == "S" and any(link.startswith("socket:") for link in links):
                 return
             if time.monotonic() > end:

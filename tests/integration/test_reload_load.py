@@ -19,6 +19,7 @@ from toni_host import (
     Host,
     TONI,
     configuration,
+    descriptors_of,
     gateway,
     main,
     raise_file_limit,
@@ -172,7 +173,7 @@ class TestAThousand(ReloadLoadTestCase):
     reloads = scaled(1000, 100)
 
     def open_files(self):
-        return sorted(os.readlink("/proc/%d/fd/%s" % (self.host.pid, fd)) for fd in os.listdir("/proc/%d/fd" % self.host.pid))
+        return descriptors_of(self.host.pid)
 
     def test_a_thousand_reloads_leave_nothing_behind(self):
         host = self.start()

@@ -445,6 +445,17 @@ class Host:
         return len(os.listdir("/proc/%d/fd" % self.pid))
 
 
+def descriptors_of(pid):
+    """What the descriptors of a process lead to; one that it closes meanwhile is left out."""
+    found, folder = [], "/proc/%d/fd" % pid
+    for number in os.listdir(folder):
+        try:
+            found.append(os.readlink(os.path.join(folder, number)))
+        except FileNotFoundError:
+            continue
+    return sorted(found)
+
+
 def run_toni(*arguments, cwd=None, before_exec=None, deadline=DEADLINE):
     """Runs `toni ARGUMENTS` to its end: CompletedProcess with texts. A host may be root."""
     if arguments[:1] == ("run",):
