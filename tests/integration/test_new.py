@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from toni_host import BUILD, DEADLINE, TONI, main, run_toni, without_root_rights
+from toni_host import BUILD, DEADLINE, SANITIZER, TONI, main, run_toni, without_root_rights
 
 FILES = {
     ".editorconfig", ".gitignore", ".vscode/settings.json", "CMakeLists.txt", "README.md", "board_gateway.c",
@@ -161,7 +161,8 @@ class NothingIsLeftHalf(Case):
         def full_after(size):
             def limit():
                 resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-                signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+                # The runtime of TSan makes a file before main(), which is then too large.
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN if SANITIZER == "tsan" else signal.SIG_DFL)
 
             return limit
 
