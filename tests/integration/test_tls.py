@@ -323,6 +323,13 @@ class Ends(TlsTestCase):
         def truncated():
             return self.figure("toni_tls_truncated_total")
 
+        # Those of other tests may have ended so, too.
+        self.eventually(
+            lambda: not any(
+                value for name, value in metrics(self.host).items() if name.startswith("toni_connections{")
+            ),
+            "nobody is connected",
+        )
         before = truncated()
         client, client_id = self.probe()
         client.sock.unwrap()  # close_notify, and no close frame

@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 import resource
+import select
 import selectors
 import shutil
 import signal
@@ -137,18 +138,49 @@ def own_material():
 
 
 class TlsSocket(ssl.SSLSocket):
-    """Whoever writes to one that has ended, or reads from one after that, hears of it as on a plain socket."""
+    """Whoever writes to one that has ended, or reads from one after that, hears of it as on a plain socket. And one
+    thread may read while another writes: OpenSSL bears one of them at a time in a session, and Python before 3.13 lets
+    both in. So each tries without waiting, and waits outside."""
+
+    turn = None  # until the handshake is over
+
+    def share(self):
+        super().settimeout(0)
+        self.turn = threading.Lock()
+        return self
+
+    def settimeout(self, limit):
+        self.limit = limit
+        if not self.turn:
+            super().settimeout(limit)
+
+    def _patiently(self, operation, *arguments):
+        if not self.turn:
+            return operation(*arguments)
+        end = None if self.limit is None else time.monotonic() + self.limit
+        while True:
+            with self.turn:
+                try:
+                    return operation(*arguments)
+                except ssl.SSLWantReadError:
+                    wanted = select.POLLIN
+                except ssl.SSLWantWriteError:
+                    wanted = select.POLLOUT
+            poll = select.poll()
+            poll.register(self, wanted)
+            if not poll.poll(None if end is None else max(0, 1000 * (end - time.monotonic()))):
+                raise socket.timeout("timed out")
 
     def recv(self, size=1024, flags=0):
         # Python 3.13 says here once more what a write was told before.
         try:
-            return super().recv(size, flags)
+            return self._patiently(super().recv, size, flags)
         except BrokenPipeError as ended:
             raise ConnectionResetError(str(ended)) from None
 
     def send(self, data, flags=0):
         try:
-            return super().send(data, flags)
+            return self._patiently(super().send, data, flags)
         except ssl.SSLEOFError as ended:
             raise BrokenPipeError(str(ended)) from None
 
@@ -565,7 +597,7 @@ def open_socket(address, source=None, receive_buffer=None, deadline=DEADLINE):
     if not isinstance(address, TlsAddress):
         return sock
     try:
-        return own_context().wrap_socket(sock, server_hostname="localhost")
+        return own_context().wrap_socket(sock, server_hostname="localhost").share()
     except BaseException:
         sock.close()
         raise
