@@ -93,6 +93,8 @@ class TestWatches(unittest.TestCase):
 
     def test_a_swap_cancels_and_the_new_version_watches_itself(self):
         clients = [self.client() for _ in range(5)]
+        for client in clients:
+            self.assertEqual(client.ask("say v1"), "heard v1")  # on_connect is over, which opens the pipe
         before = len(os.listdir("/proc/%d/fd" % self.host.process.pid))
         for version in range(2, 6):
             self.configure(watching(version=version))
