@@ -1,8 +1,8 @@
 /* The announce gateway against a fake slot, which is what it gets of the chat service. */
 #include "../../plugins/include/toni-plugins/chat.h"
+#include "runner.h"
 
 #include "toni_testkit.h"
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,9 +106,5 @@ int main(void)
     tcase_add_test(cases, answers_errors_in_one_line);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,10 +1,10 @@
 /* Tests of base/buffer. What happens without memory: test_base_no_memory.c. */
-#include <check.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
+#include "runner.h"
 
 static void check_content(const struct buffer *buffer, const char *expected)
 {
@@ -116,9 +116,5 @@ int main(void)
     tcase_add_test(cases, refuses_a_length_that_overflows);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

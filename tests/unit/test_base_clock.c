@@ -1,10 +1,10 @@
 /* Tests of base/clock. */
-#include <check.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "runner.h"
 
 static void check_format(int64_t wall_ms, const char *expected)
 {
@@ -81,9 +81,5 @@ int main(void)
     tcase_add_test(cases, seconds_and_milliseconds_are_of_one_clock);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* Stripes of counters: which thread has which. Threads wait for each other at barriers, so what a
  * test sees does not depend on who is faster. */
 #include "base/counter.h"
+#include "runner.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -129,9 +129,5 @@ int main(void)
     tcase_add_test(cases, many_generations_of_threads_use_none_up);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

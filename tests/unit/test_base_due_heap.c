@@ -1,11 +1,11 @@
 /* The heap of what is due, beside a plain search for the least. TONI_TEST_SEED chooses other random
  * numbers. */
-#include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/due_heap.h"
+#include "runner.h"
 
 enum { ITEMS = 200, OPERATIONS = 20000, TIMES = 50 };
 
@@ -81,9 +81,5 @@ int main(void)
     tcase_add_test(cases, room_is_made_once);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

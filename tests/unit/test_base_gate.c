@@ -3,8 +3,8 @@
  * ThreadSanitizer as a race. */
 #include "base/clock.h"
 #include "base/gate.h"
+#include "runner.h"
 
-#include <check.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -227,9 +227,5 @@ int main(void)
     tcase_add_test(cases, a_wait_that_times_out_leaves_the_gate_usable);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,11 +1,11 @@
 /* Tests of base/hash_table. What happens without memory: test_base_no_memory.c. */
-#include <check.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/hash_table.h"
+#include "runner.h"
 
 struct entry {
     struct hash_node node; /* first, so that a node's address is its entry's */
@@ -212,9 +212,5 @@ int main(void)
     tcase_add_test(cases, agrees_with_a_plain_set);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

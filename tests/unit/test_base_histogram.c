@@ -1,7 +1,7 @@
 /* Histograms of times: bounds, sums, and many threads in one. */
 #include "base/histogram.h"
+#include "runner.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -83,9 +83,5 @@ int main(void)
     tcase_add_test(cases, threads_lose_nothing);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

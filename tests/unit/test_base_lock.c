@@ -3,8 +3,8 @@
  * hangs until its time is over, and two threads inside as a wrong sum, and to ThreadSanitizer as a
  * race. */
 #include "base/lock.h"
+#include "runner.h"
 
-#include <check.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -139,9 +139,5 @@ int main(void)
     tcase_add_test(cases, all_who_wait_get_it);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,6 +1,5 @@
 /* Tests of base/log, through a sink that keeps what it is given; and through a pipe what only the
  * sink to stderr can show. */
-#include <check.h>
 #include <errno.h>
 #include <float.h>
 #include <math.h>
@@ -14,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "runner.h"
 
 #define CUT_MARK "\xE2\x80\xA6"
 
@@ -466,9 +466,5 @@ int main(void)
     tcase_set_timeout(cases, 300);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

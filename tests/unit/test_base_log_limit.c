@@ -1,5 +1,4 @@
 /* Tests of base/log_limit, by a clock that the test moves. */
-#include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -7,6 +6,7 @@
 #include <string.h>
 
 #include "base/log_limit.h"
+#include "runner.h"
 
 #define START_NS UINT64_C(5000000000000)
 
@@ -195,9 +195,5 @@ int main(void)
     tcase_add_test(cases, lines_below_the_threshold_use_nothing_up);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,4 @@
 /* Tests of base/log_ring: what goes in comes out, in its order, or is counted. */
-#include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -7,6 +6,7 @@
 #include <string.h>
 
 #include "base/log_ring.h"
+#include "runner.h"
 
 static struct log_ring ring;
 static struct log_record record;
@@ -235,9 +235,5 @@ int main(void)
     tcase_add_test(cases, every_line_of_many_writers_is_read_or_counted);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,6 +1,5 @@
 /* Tests of base/log_thread and base/log_stderr, with a pipe or a socket in the place of stderr.
  * Each runs in a process of its own (Check forks), since there is one log. */
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -16,6 +15,7 @@
 #include "base/log.h"
 #include "base/log_stderr.h"
 #include "base/log_thread.h"
+#include "runner.h"
 
 #define LONG_MS 60000
 #define SHORT_MS 20
@@ -290,9 +290,5 @@ int main(void)
     tcase_add_test(cases, what_is_not_the_journal_gets_none);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

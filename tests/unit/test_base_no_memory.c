@@ -1,5 +1,4 @@
 /* Tests of all of base that allocates, with an allocator that fails when it is told to. */
-#include <check.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -7,6 +6,7 @@
 #include "base/hash_table.h"
 #include "base/value.h"
 #include "no_memory.h"
+#include "runner.h"
 
 START_TEST(an_empty_buffer_is_unchanged)
 {
@@ -181,9 +181,5 @@ int main(void)
     tcase_add_test(cases, a_tree_is_unchanged);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* Tests of base/permute. */
-#include <check.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/permute.h"
+#include "runner.h"
 
 /* The paper's test vector for Speck64/128; there the highest word stands first. */
 static const uint32_t paper_key[PERMUTE_KEY_WORDS] = {0x03020100, 0x0b0a0908, 0x13121110,
@@ -79,9 +79,5 @@ int main(void)
     tcase_add_test(cases, every_word_of_the_key_counts);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

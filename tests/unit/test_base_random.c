@@ -1,9 +1,9 @@
 /* Tests of base/random. That the bytes are random is the kernel's affair. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
+#include "runner.h"
 
 START_TEST(fills_exactly_what_was_asked_for)
 {
@@ -58,9 +58,5 @@ int main(void)
     tcase_add_test(cases, no_bytes_are_no_fault);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

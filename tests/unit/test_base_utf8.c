@@ -1,6 +1,5 @@
 /* Tests of base/utf8: exhaustive where that is possible, against a decoder that is plain to read.
  */
-#include <check.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "runner.h"
 
 #define LAST_CODE_POINT 0x10FFFF
 
@@ -277,9 +277,5 @@ int main(void)
     tcase_set_timeout(cases, 300);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

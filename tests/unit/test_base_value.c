@@ -1,11 +1,11 @@
 /* Tests of base/value. What happens without memory: test_base_no_memory.c. */
-#include <check.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/value.h"
+#include "runner.h"
 
 static struct value *root;
 
@@ -337,9 +337,5 @@ int main(void)
     tcase_add_test(cases, what_is_nested_counts);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

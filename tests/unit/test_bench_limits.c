@@ -1,8 +1,8 @@
 /* When the generator says that it was the limit itself. */
 #include "command/limits.h"
 #include "command/reasons.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +86,5 @@ int main(void)
     tcase_add_test(cases, lateness_must_not_be_the_latency);
     tcase_add_test(cases, reasons_are_printable_and_bounded);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

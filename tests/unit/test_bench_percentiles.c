@@ -1,7 +1,7 @@
 /* Percentiles: how exact they are, and that those of several threads add up. */
 #include "client/percentiles.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static struct percentiles one, other;
@@ -76,9 +76,5 @@ int main(void)
     tcase_add_test(cases, those_of_threads_add_up);
     tcase_add_test(cases, none_is_nothing);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -1,7 +1,7 @@
 /* Which answer belongs to which message, where these have no marks. */
 #include "client/replies.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,9 +156,5 @@ int main(void)
     tcase_add_test(cases, so_many_wait_and_no_more);
     tcase_add_test(cases, those_given_up_are_forgotten_in_the_end);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -2,8 +2,8 @@
 #include "base/clock.h"
 #include "command/plan.h"
 #include "command/schedule.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 #define START (7 * (uint64_t)NS_PER_S)
@@ -92,9 +92,5 @@ int main(void)
     tcase_add_test(cases, what_is_counted_is_due);
     tcase_add_test(cases, publishers_are_numbered_in_their_rooms);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -1,7 +1,7 @@
 /* Placeholders in what is sent. */
 #include "client/template.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,9 +71,5 @@ int main(void)
     tcase_add_test(cases, escapes_are_for_who_wants_them);
     tcase_add_test(cases, what_is_in_it_is_known);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* Where to connect, and how a server's answer is judged. */
 #include "client/answer.h"
 #include "client/target.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,9 +101,5 @@ int main(void)
     tcase_add_test(cases, upgrades_are_judged);
     tcase_add_test(cases, refusals_say_why);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* The chat service against the fake host: its interface and its HTTP side. */
 #include "../../plugins/include/toni-plugins/chat.h"
+#include "runner.h"
 
 #include "toni_testkit.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <toni/toni.h>
@@ -228,7 +228,6 @@ int main(void)
 {
     Suite *suite = suite_create("plugins");
     TCase *cases = tcase_create("chat_service");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(cases, set_up, NULL);
     tcase_add_test(cases, sends_to_a_channel);
@@ -242,8 +241,5 @@ int main(void)
     tcase_add_test(cases, other_methods_are_405_and_no_channel_is_404);
     tcase_add_test(cases, errors_of_the_broadcast_have_a_status);
     suite_add_tcase(suite, cases);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

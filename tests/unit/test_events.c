@@ -1,5 +1,6 @@
 /* Events by name, against the fake host: the words on the wire, answers at once, later and in
  * parts, and everything that a client can get wrong. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdio.h>
@@ -835,9 +836,5 @@ int main(void)
     tcase_add_test(cases, what_a_client_has_sent_goes_to_a_room_if_it_may);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* Events from several threads at a time: each call is answered once, by whichever thread has it.
  * The host is a table of what the events need of one. */
-#include <check.h>
+#include "runner.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -184,9 +185,5 @@ int main(void)
     tcase_add_test(cases, a_timer_that_has_begun_ends_no_call_whose_time_begins_anew);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

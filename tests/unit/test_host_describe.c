@@ -1,7 +1,7 @@
 /* What `toni describe` shows as JSON: all of it, or an error. */
 #include "host/describe.h"
+#include "runner.h"
 
-#include <check.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +86,5 @@ int main(void)
     tcase_add_test(cases, without_memory_nothing_is_left_out);
     tcase_add_test(cases, a_path_that_is_not_utf8_is_null);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

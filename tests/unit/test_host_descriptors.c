@@ -1,7 +1,7 @@
 /* How descriptors are shared out: never more than there are, and what the limits say if they do. */
 #include "host/descriptors.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static struct limits limits_of(uint64_t connections, uint64_t http_connections)
@@ -98,9 +98,5 @@ int main(void)
     tcase_add_test(tcase, test_everybody_gets_some_of_few);
     tcase_add_test(tcase, test_none_left_is_no_fault);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -2,8 +2,8 @@
  * that come from outside: both ends in this process. */
 #include "base/log.h"
 #include "host/handover.h"
+#include "runner.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -338,9 +338,5 @@ int main(void)
     tcase_add_test(tests, test_a_host_that_is_gone);
     tcase_add_test(tests, test_the_variable);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

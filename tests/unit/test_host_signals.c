@@ -1,8 +1,8 @@
 /* Which signals end the host, and which of them only repeat another. */
 #include "base/clock.h"
 #include "host/signals.h"
+#include "runner.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -57,9 +57,5 @@ int main(void)
     tcase_add_test(cases, another_signal_at_once_is_a_second_one);
     tcase_add_test(cases, the_time_begins_with_the_first);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,7 +1,7 @@
 /* What `toni status` shows, as text and as JSON. */
 #include "host/status.h"
+#include "runner.h"
 
-#include <check.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,9 +218,5 @@ int main(void)
     tcase_add_test(cases, json_says_all);
     tcase_add_test(cases, json_of_a_text_that_is_not_utf8_is_null);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* Connections that libmicrohttpd was handed and closes without a word: they must leave no trace,
  * also if their numbers are another's by then. */
 #include "http/deadlines.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -107,9 +107,5 @@ int main(void)
     tcase_add_test(cases, one_that_a_thread_has_is_not);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,7 +1,7 @@
 /* Prometheus' text format, byte by byte. */
 #include "http/exposition.h"
+#include "runner.h"
 
-#include <check.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,9 +123,5 @@ int main(void)
     tcase_add_test(cases, a_histogram_is_cumulative);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

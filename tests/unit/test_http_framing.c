@@ -1,7 +1,7 @@
 /* Where the body of a request ends must not be a matter of opinion. */
 #include "http/framing.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,9 +80,5 @@ int main(void)
     tcase_add_test(cases, illegal_fields);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "http/exchange.h"
 #include "http/page.h"
+#include "runner.h"
 #include "temporary_folder.h"
 
 #include <toni/error.h>
@@ -280,9 +281,5 @@ int main(void)
     tcase_add_test(cases, a_large_file_is_whole);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* Exchanges that are kept: answered once, late, gone, withdrawn, too many, by streams, and by many
  * threads at once. */
 #include "instance/kept.h"
+#include "runner.h"
 
-#include <check.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -385,9 +385,5 @@ int main(void)
     tcase_add_test(tests, there_are_so_many_streams_at_a_time);
     tcase_add_test(tests, of_all_who_decide_one_does);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

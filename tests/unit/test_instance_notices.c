@@ -3,6 +3,7 @@
 #include "tasks_fixture.h"
 
 #include "instance/notice.h"
+#include "runner.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -122,9 +123,5 @@ int main(void)
     tcase_add_test(tests, an_instance_that_ends_releases_it);
     tcase_add_test(tests, it_can_be_taken_back);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

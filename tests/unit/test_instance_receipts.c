@@ -5,6 +5,7 @@
 #include "rooms/api.h"
 #include "rooms/client.h"
 #include "rooms/connections.h"
+#include "runner.h"
 
 #include <sched.h>
 #include <stdatomic.h>
@@ -232,7 +233,6 @@ int main(void)
 {
     Suite *suite = suite_create("instance_receipts");
     TCase *cases = tcase_create("receipts");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, it_comes_once_all_workers_have_delivered);
@@ -243,8 +243,5 @@ int main(void)
     tcase_add_test(cases, what_fails_tells_and_releases_nothing);
     tcase_add_test(cases, it_is_no_timer);
     suite_add_tcase(suite, cases);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include "tasks_fixture.h"
 
 #include "base/clock.h"
+#include "runner.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -586,9 +587,5 @@ int main(void)
     tcase_add_test(cases, each_is_released_once_whatever_threads_do);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

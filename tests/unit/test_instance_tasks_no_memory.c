@@ -1,6 +1,7 @@
 /* Every allocation of the tasks, made to fail in turn: then nothing has changed, and nothing is run
  * or released. */
 #include "no_memory.h"
+#include "runner.h"
 #include "tasks_fixture.h"
 
 #include <stdlib.h>
@@ -107,9 +108,5 @@ int main(void)
     tcase_add_test(cases, threads_need_memory);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 #include "tasks_fixture.h"
 
 #include "instance/watches.h"
+#include "runner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -332,9 +333,5 @@ int main(void)
     tcase_add_test(cases, those_of_create_wait_for_its_end);
     tcase_add_test(cases, cancelling_meets_what_is_on_its_way);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

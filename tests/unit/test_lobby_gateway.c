@@ -1,4 +1,5 @@
 /* The lobby gateway against the fake host: players come and go, the host moves on, games begin. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdio.h>
@@ -226,9 +227,5 @@ int main(void)
     tcase_add_test(cases, a_swap_in_the_middle_of_a_countdown);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Who may ask: hosts and origins, as gateways.conf has them. */
 #include "net/access.h"
+#include "runner.h"
 #include "temporary_folder.h"
 
 #include <arpa/inet.h>
@@ -169,9 +170,5 @@ int main(void)
     tcase_add_test(cases, another_scheme_is_of_no_host_of_ours);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* Who is let in, against plain counts, at random and from several threads; and that nothing remains
  * counted when all have left. */
 #include "net/admission.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 #define GATEWAYS 3
@@ -123,9 +123,5 @@ int main(void)
     tcase_add_loop_test(tcase, test_each_limit_holds, 0, 9);
     tcase_add_test(tcase, test_threads_never_pass_a_limit_and_leave_nothing);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

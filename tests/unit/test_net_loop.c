@@ -2,8 +2,8 @@
 #include "net/loop.h"
 
 #include "no_memory.h"
+#include "runner.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -129,9 +129,5 @@ int main(void)
     tcase_add_test(tests, what_cannot_be_watched_is_refused);
     tcase_add_test(tests, a_loop_is_made_or_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

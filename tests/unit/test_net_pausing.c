@@ -2,8 +2,8 @@
 #include "net/connection.h"
 #include "net/inbound.h"
 #include "net/pausing.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -130,9 +130,5 @@ int main(void)
     tcase_add_test(cases, what_came_in_the_pause_is_not_set_ahead);
     tcase_add_test(cases, what_is_not_paused_is_left_alone);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,9 +1,9 @@
 /* Who loses his place, beside a plain model that looks at all sockets: at random, with few and with
  * many addresses, and from several threads; and that nothing remains when all are gone. */
 #include "net/places.h"
+#include "runner.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -397,9 +397,5 @@ int main(void)
     tcase_add_test(tcase, test_a_place_like_another_is_of_its_address);
     tcase_add_test(tcase, test_threads_leave_nothing);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

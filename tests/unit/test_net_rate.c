@@ -1,7 +1,7 @@
 /* Rates of what clients send. */
 #include "net/rate.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static struct rate rate;
@@ -93,9 +93,5 @@ int main(void)
     tcase_add_test(cases, a_limit_that_comes_later_begins_full);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

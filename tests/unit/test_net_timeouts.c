@@ -1,8 +1,8 @@
 /* The wheel against a plain list of what is due when, with random settings, clearings and pauses on
  * a clock of the test's own; then on a real loop and clock, that what has come is heard first. */
 #include "net/timeouts.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -305,9 +305,5 @@ int main(void)
     tcase_add_test(tcase, test_between_portions_others_are_set_and_cleared);
     tcase_add_test(tcase, test_what_has_come_is_heard_first);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

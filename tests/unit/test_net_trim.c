@@ -2,8 +2,8 @@
 #include "net/trim.h"
 
 #include "rooms/pins.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,9 +137,5 @@ int main(void)
     tcase_add_test(cases, a_message_that_waited_for_many_counts_once);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,9 +2,9 @@
 #include "net/turn_share.h"
 
 #include "net/inflating.h"
+#include "runner.h"
 #include "ws/frame.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -243,9 +243,5 @@ int main(void)
     tcase_add_test(cases, much_that_becomes_nothing_is_read_in_pieces);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* The page service against the fake host: one file, and nothing else. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdlib.h>
@@ -132,9 +133,5 @@ int main(void)
     tcase_add_test(cases, a_file_that_goes_is_told);
     tcase_add_test(cases, a_file_that_can_not_be_a_page_is_a_fault);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* How calls of plugins read: literals, the family of sends, and interfaces between plugins. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdlib.h>
@@ -174,9 +175,5 @@ int main(void)
     tcase_add_test(calls, an_empty_slot_is_an_error_and_no_crash);
     suite_add_tcase(suite, calls);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

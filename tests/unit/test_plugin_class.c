@@ -1,5 +1,6 @@
 /* A gateway that is a class of toni.hpp: what it keeps, what it runs later, and where its
  * exceptions end. The fixture cxx_class_gateway does what its clients ask. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdio.h>
@@ -243,9 +244,5 @@ int main(void)
     tcase_add_test(cases, a_swap_keeps_the_state_and_makes_data_anew);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* The contract as plugins see it: a C and a C++17 plugin driven through a fake host, and the layout
  * of what crosses between the two, which may never change. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdlib.h>
@@ -1259,9 +1260,5 @@ int main(void)
     tcase_add_test(swaps, swaps_the_cxx_plugin);
     suite_add_tcase(suite, swaps);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,6 +1,5 @@
 /* Tests of plugin/copy_folder, in a temporary folder of their own: what is removed, and above all
  * what is not. */
-#include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "plugin/copy_folder.h"
+#include "runner.h"
 
 #define MARK ".copies-of-toni"
 
@@ -287,9 +287,5 @@ int main(void)
     tcase_add_test(cases, a_place_that_is_not_there_is_an_error);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -2,8 +2,8 @@
  * for the limits themselves, of a millisecond. */
 #include "base/log.h"
 #include "plugin/hooks.h"
+#include "runner.h"
 
-#include <check.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -200,7 +200,6 @@ int main(void)
 {
     Suite *suite = suite_create("plugin_hooks");
     TCase *cases = tcase_create("hooks");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, hooks_run_on_one_thread_that_is_not_the_caller);
@@ -211,8 +210,5 @@ int main(void)
     tcase_add_test(cases, a_stop_ends_that_wait);
     tcase_add_test(cases, a_stop_leaves_a_hook_its_time);
     suite_add_tcase(suite, cases);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

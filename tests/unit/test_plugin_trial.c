@@ -2,6 +2,7 @@
  * that process is this test's program: it is told what to say by its environment. What a real one
  * does is for integration tests. */
 #include "plugin/trial.h"
+#include "runner.h"
 #include "temporary_folder.h"
 
 #include <errno.h>
@@ -171,15 +172,11 @@ int main(int argc, char **argv)
 
     Suite *suite = suite_create("plugin_trial");
     TCase *cases = tcase_create("trial");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, what_it_says_just_before_it_ends_is_heard);
     tcase_add_test(cases, who_stops_anywhere_has_a_fault);
     tcase_add_test(cases, one_that_is_stopped_before_it_reads_does_not_hold_the_host_up);
     suite_add_tcase(suite, cases);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

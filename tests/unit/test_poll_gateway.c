@@ -1,4 +1,5 @@
 /* The poll gateway against the fake host: votes, who follows, how often, and a swap. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdio.h>
@@ -252,9 +253,5 @@ int main(void)
     tcase_add_test(cases, a_state_that_is_none_is_refused);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* The shipped rooms gateway, text by text, against a fake host; the echo gateway too. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdlib.h>
@@ -158,9 +159,5 @@ int main(void)
     tcase_add_test(echo, echo_keeps_going_when_a_client_is_full);
     suite_add_tcase(suite, echo);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,7 +1,7 @@
 /* What guards leave: bounds, replacement, and where header fields go in an answer. */
 #include "rooms/guard_notes.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <toni/guard.h>
@@ -260,9 +260,5 @@ int main(void)
     tcase_add_test(tests, the_subprotocol_is_one_that_is_offered);
     tcase_add_test(tests, a_refusal_has_a_status_that_makes_sense_and_a_text);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

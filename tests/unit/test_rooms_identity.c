@@ -2,8 +2,8 @@
 #include "base/clock.h"
 #include "rooms/guard_notes.h"
 #include "rooms/identity.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -194,9 +194,5 @@ int main(void)
     tcase_add_test(tests, the_guard_that_named_the_subject_is_noted);
     tcase_add_test(tests, who_may_not_say_it_is_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

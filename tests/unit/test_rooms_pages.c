@@ -2,8 +2,8 @@
  * and goes meanwhile; and what is done with all members of a room. */
 #include "rooms/largest.h"
 #include "rooms_fixture.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -342,9 +342,5 @@ int main(void)
     tcase_add_test(cases, members_join_leave_and_are_closed);
     tcase_add_test(cases, what_all_members_can_not_do);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

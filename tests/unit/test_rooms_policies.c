@@ -1,8 +1,8 @@
 /* What a client finds that did not read for a while, under each policy for full outboxes. In
  * memory; lanes turn when the test says so. The order of many operations is test_rooms_model's. */
 #include "rooms_fixture.h"
+#include "runner.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -555,7 +555,6 @@ int main(void)
 {
     Suite *suite = suite_create("rooms/policies");
     TCase *cases = tcase_create("all");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(cases, drop_oldest_keeps_the_newest);
     tcase_add_loop_test(cases, what_a_full_socket_has_not_begun_may_be_dropped, 0, 4);
@@ -583,8 +582,5 @@ int main(void)
     tcase_add_loop_test(cases, a_burst_in_one_turn_is_judged_when_more_comes, 0, 2);
     tcase_add_loop_test(cases, who_never_reads_is_bounded, 0, 3);
     suite_add_tcase(suite, cases);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

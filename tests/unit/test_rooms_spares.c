@@ -1,8 +1,8 @@
 /* Memory that a thread has done with and uses again. That commands and batches are whole while it
  * does is the other tests' of core/rooms. */
 #include "rooms/spares.h"
+#include "runner.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,14 +77,10 @@ int main(void)
 {
     Suite *suite = suite_create("rooms/spares");
     TCase *cases = tcase_create("all");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(cases, what_was_given_is_taken_again);
     tcase_add_test(cases, none_is_given_nothing);
     tcase_add_test(cases, threads_have_their_own);
     suite_add_tcase(suite, cases);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* What the fake host does with the newer calls of the contract: failures that are judged,
  * streams, watches, figures. The plugins are the fixtures that the integration tests run in a host.
  */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdlib.h>
@@ -199,9 +200,5 @@ int main(void)
     tcase_add_test(streams, a_stream_goes_on_when_the_test_says_so);
     suite_add_tcase(suite, streams);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

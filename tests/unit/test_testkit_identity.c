@@ -1,4 +1,5 @@
 /* Who clients are, in the test kit: a guard that says so, and a gateway that asks. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdio.h>
@@ -135,9 +136,5 @@ int main(void)
     tcase_add_test(tests, another_token_takes_its_place);
     tcase_add_test(tests, a_gateway_asks_who_it_is);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* A service that answers later, driven by the test kit: what a fake host says of exchanges that are
  * kept is what a host says. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdlib.h>
@@ -113,9 +114,5 @@ int main(void)
     tcase_add_test(tests, a_callback_that_fails_keeps_nothing);
     tcase_add_test(tests, too_many_wait);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* A guard that leaves something, driven by the test kit. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdlib.h>
@@ -121,9 +122,5 @@ int main(void)
     tcase_add_test(tests, what_a_host_refuses_is_refused);
     tcase_add_test(tests, a_guard_service_is_asked);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

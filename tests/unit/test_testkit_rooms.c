@@ -1,5 +1,6 @@
 /* The fake host keeps rooms and delivers: what a forgotten join, a wrong room and a client that has
  * gone look like in a test. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdlib.h>
@@ -272,9 +273,5 @@ int main(void)
     tcase_add_test(rooms, much_is_no_fault_unless_it_is_looked_at);
     suite_add_tcase(suite, rooms);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

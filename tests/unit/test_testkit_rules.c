@@ -2,11 +2,11 @@
  */
 #include "base/utf8.h"
 #include "rooms/rules.h"
+#include "runner.h"
 #include "toni_testkit_rules.h"
 #include "ws/field.h"
 #include "ws/frame.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,9 +174,5 @@ int main(void)
     tcase_add_test(cases, limits_are_the_defaults);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* A service that streams, driven by the test kit, and what an event looks like on the wire. */
+#include "runner.h"
 #include "toni_testkit.h"
 
 #include <stdlib.h>
@@ -148,9 +149,5 @@ int main(void)
     tcase_add_test(tests, what_a_host_refuses_is_refused);
     tcase_add_test(tests, an_event_on_the_wire);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,7 +1,7 @@
 /* How long a hello claims to be is found in whatever records it comes, and however these arrive. */
+#include "runner.h"
 #include "tls/hello.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,9 +116,5 @@ int main(void)
     tcase_add_test(tcase, a_second_hello_is_looked_at);
     tcase_add_test(tcase, other_messages_and_records_are_passed_over);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

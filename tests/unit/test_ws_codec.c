@@ -4,11 +4,11 @@
  *
  * TONI_TEST_SEED repeats one run, TONI_TEST_RUNS sets how many there are. */
 #include "no_memory.h"
+#include "runner.h"
 #include "ws_model.h"
 
 #include "ws/deflate.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -572,9 +572,5 @@ int main(void)
     tcase_add_test(cases, nothing_is_allocated);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

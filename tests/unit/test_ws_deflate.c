@@ -2,11 +2,11 @@
  * what others compress too, and nothing else does. What rooms do with it is test_rooms_deflate's.
  */
 #include "dice.h"
+#include "runner.h"
 
 #include "ws/deflate.h"
 #include "ws/frame.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,9 +174,5 @@ int main(void)
     tcase_add_test(cases, anything_at_all_is_inflated_or_refused);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,7 +1,7 @@
 /* Offers of permessage-deflate, and what they are answered (RFC 7692, section 7.1). */
+#include "runner.h"
 #include "ws/deflate_terms.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,9 +139,5 @@ int main(void)
     tcase_add_test(cases, who_wants_a_small_window_is_sent_nothing_compressed);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

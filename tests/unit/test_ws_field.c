@@ -1,7 +1,7 @@
 /* Tokens, lists, queries and percent-encoding, row by row. */
+#include "runner.h"
 #include "ws/field.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 START_TEST(tokens)
@@ -111,9 +111,5 @@ int main(void)
     tcase_add_test(cases, percent_encoding_is_judged);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

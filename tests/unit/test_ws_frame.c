@@ -1,9 +1,9 @@
 /* Frames to clients, written out by hand at every border of a head's size, and read back. */
 #include "dice.h"
+#include "runner.h"
 
 #include "ws/frame.h"
 
-#include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,9 +173,5 @@ int main(void)
     tcase_add_test(cases, boundaries);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* The opening handshake by RFC 6455, sections 4.1 and 4.2: what is judged, chosen and answered. */
 #include "no_memory.h"
+#include "runner.h"
 #include "ws/handshake.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -386,9 +386,5 @@ int main(void)
     tcase_add_test(cases, a_handshake_allocates_nothing);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,10 +1,10 @@
 /* Heads of requests by RFC 9112, row by row, and each of them cut at every place: the pieces that
  * bytes come in make no difference. TONI_TEST_SEED repeats the random cuts. */
 #include "no_memory.h"
+#include "runner.h"
 #include "ws/field.h"
 #include "ws/head.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -470,9 +470,5 @@ int main(void)
     suite_add_tcase(suite, cases);
     suite_add_tcase(suite, parts);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -1,8 +1,8 @@
 /* Host and Origin: how they are read, and which are the same. */
+#include "runner.h"
 #include "ws/web_name.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,9 +160,5 @@ int main(void)
     tcase_add_test(cases, knows_an_address);
     suite_add_tcase(suite, cases);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }
