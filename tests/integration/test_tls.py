@@ -9,7 +9,6 @@ import ssl
 import struct
 import subprocess
 import time
-import unittest
 
 import websockets
 
@@ -22,6 +21,7 @@ from toni_host import (
     TEXT,
     Client,
     Host,
+    OneHostTestCase,
     both,
     close_payload,
     configuration,
@@ -38,7 +38,7 @@ ALERT, HANDSHAKE = 21, 22
 PROTOCOL_VERSION, HANDSHAKE_FAILURE, NO_APPLICATION_PROTOCOL = 70, 40, 120
 
 
-class TlsTestCase(unittest.TestCase):
+class TlsTestCase(OneHostTestCase):
     """One host for all tests of a class: one plain address, one with TLS, and certificates for three names."""
 
     workers = 1
@@ -64,14 +64,6 @@ class TlsTestCase(unittest.TestCase):
             )
         cls.host.start()
         cls.plain, cls.address = cls.host.addresses
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.host.stop()
-        finally:
-            cls.host.kill()
-            super().tearDownClass()
 
     def client(self, path="/echo", **how):
         client = Client(self.address, path, tls=how.pop("tls", None) or self.ca.context(), **how)

@@ -6,11 +6,10 @@ import os
 import socket
 import ssl
 import time
-import unittest
 
 from tls_material import Authority, fingerprint
 from toni_host import (
-    DEADLINE, Client, Host, Refused, Response, both, configuration, gateway, main, metrics,
+    DEADLINE, Client, Host, OneHostTestCase, Refused, Response, both, configuration, gateway, main, metrics,
     open_plain_socket, request, scaled, service,
 )
 
@@ -20,7 +19,7 @@ PROXY, CLIENT = "127.0.0.2", "203.0.113.7"
 
 
 @both
-class Certificates(unittest.TestCase):
+class Certificates(OneHostTestCase):
     workers = 1
 
     @classmethod
@@ -48,14 +47,6 @@ class Certificates(unittest.TestCase):
             "alice", "DNS:alice.example,email:alice@example.org,URI:urn:alice,IP:192.0.2.1", subject="/O=Example/CN=Alice Ä"
         )
         cls.mallory = cls.stranger.issue("mallory", "DNS:alice.example", subject="/O=Example/CN=Alice")
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.host.stop()
-        finally:
-            cls.host.kill()
-            super().tearDownClass()
 
     def client(self, address, pair=None, path="/certificate", **how):
         client = Client(address, path, tls=self.ca.context(pair, how.pop("version", None)), **how)

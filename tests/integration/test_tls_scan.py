@@ -6,11 +6,10 @@ import os
 import re
 import struct
 import subprocess
-import unittest
 
 from test_tls_strangers import extension, message, records, u16
 from tls_material import RSA, Authority
-from toni_host import DEADLINE, ECHO, Host, configuration, main, open_plain_socket
+from toni_host import DEADLINE, ECHO, Host, OneHostTestCase, configuration, main, open_plain_socket
 
 SSL3, TLS10, TLS11, TLS12, TLS13 = 0x0300, 0x0301, 0x0302, 0x0303, 0x0304
 ALERT, HANDSHAKE, SERVER_HELLO = 21, 22, 2
@@ -102,7 +101,7 @@ def on_each_listener(test):
     return run
 
 
-class Scan(unittest.TestCase):
+class Scan(OneHostTestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -115,14 +114,6 @@ class Scan(unittest.TestCase):
         cls.host.start()
         admin = cls.host.log(msg="listening", protocol="admin")[1]["address"]
         cls.addresses = {"websocket": cls.host.address, "http": cls.host.http_address, "admin": admin}
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.host.stop()
-        finally:
-            cls.host.kill()
-            super().tearDownClass()
 
     def s_client(self, address, *arguments, give=""):
         return subprocess.run(

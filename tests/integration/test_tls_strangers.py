@@ -14,6 +14,7 @@ from toni_host import (
     SANITIZER,
     Client,
     Host,
+    OneHostTestCase,
     both,
     configuration,
     main,
@@ -155,7 +156,7 @@ def start(workers=1, limits=None, **tls):
     return host
 
 
-class StrangersCase(unittest.TestCase):
+class StrangersCase(OneHostTestCase):
     workers = 1
     limits = None
 
@@ -163,14 +164,6 @@ class StrangersCase(unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.host = start(cls.workers, cls.limits)
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.host.stop()
-        finally:
-            cls.host.kill()
-            super().tearDownClass()
 
     def figure(self, name):
         return metrics(self.host)[name]

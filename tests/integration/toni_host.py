@@ -1015,8 +1015,20 @@ class Crowd:
 # ---------------------------------------------------------------- test cases
 
 
-class HostTestCase(unittest.TestCase):
-    """One host for all tests of a class. It must end with exit code 0 and a clean log."""
+class OneHostTestCase(unittest.TestCase):
+    """One host for all tests of a class, which setUpClass makes: `host`. It must end with exit code 0 and a clean log."""
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.host.stop()
+        finally:
+            cls.host.kill()
+            super().tearDownClass()
+
+
+class HostTestCase(OneHostTestCase):
+    """One that serves what the class says."""
 
     gateways = (ROOMS, ECHO)
     limits = None
@@ -1033,14 +1045,6 @@ class HostTestCase(unittest.TestCase):
                 cls.gateways, cls.workers, cls.limits, cls.listen, http=cls.http, admin=cls.admin
             )
         ).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            cls.host.stop()
-        finally:
-            cls.host.kill()
-            super().tearDownClass()
 
     def client(self, path="/rooms", greeted=True, **how):
         """A client; its greeting, if the path has one, is checked and read."""
