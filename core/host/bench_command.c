@@ -9,8 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum exit_code bench_command(char **arguments)
+enum exit_code bench_command(int count, char **arguments)
 {
+    (void)count;                       /* the arguments end with NULL */
     static char name[] = "toni bench"; /* what it calls itself in its messages */
     char *generator = program_folder(TONI_BENCH_FROM_BIN);
     arguments[0] = name;

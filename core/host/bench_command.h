@@ -7,6 +7,6 @@
 
 /** Executes the generator.
  * @param arguments  From `bench` on; the first is replaced. @return Only if it can't. */
-enum exit_code bench_command(char **arguments);
+enum exit_code bench_command(int count, char **arguments);
 
 #endif

@@ -305,9 +305,12 @@ struct command {
     const char *name;
     struct argp argp;
     enum exit_code (*call)(const struct arguments *arguments);
+    /* Instead of those two: reads its command line itself, which begins with its name. */
+    enum exit_code (*take)(int count, char **arguments);
 };
 
 static const struct command commands[] = {
+    {.name = "new", .take = new_command},
     {"run",
      {.options = run_options,
       .parser = parse_option,
@@ -316,7 +319,8 @@ static const struct command commands[] = {
              "the sources: by `watch` of gateways.conf, or those of a CMake build folder beside "
              "it. What the compiler, `toni check` or a swap finds wrong is shown, and what ran "
              "before goes on; a host that crashes or hangs is started anew."},
-     run},
+     run,
+     NULL},
     {"check",
      {.options = check_options,
       .parser = parse_option,
@@ -324,7 +328,8 @@ static const struct command commands[] = {
           "Reads gateways.conf, loads its plugins, and prints all faults with file and line, or, "
           "if there is none, what came out: modules, instances in the order in which they "
           "start, and who gets what from whom. Starts nothing."},
-     check},
+     check,
+     NULL},
     {"describe",
      {.options = describe_options,
       .parser = parse_described,
@@ -332,33 +337,39 @@ static const struct command commands[] = {
       .doc =
           "Prints what a plugin says of itself: kind, name, version, what it needs and offers, and "
           "its options with type, range, default and what they are. Another process maps it."},
-     describe},
+     describe,
+     NULL},
     {"status",
      {.options = check_options,
       .parser = parse_option,
       .doc = "Asks the host that runs with that configuration what it does: state, workers, "
              "clients, and each instance."},
-     status},
+     status,
+     NULL},
     {"reload",
      {.options = config_option,
       .parser = parse_option,
       .doc = "Has the host that runs with that configuration read it again, and waits for what "
              "comes of it. With a fault nothing changes, and the host goes on."},
-     reload},
+     reload,
+     NULL},
     {"restart",
      {.options = config_option,
       .parser = parse_option,
       .doc = "Has the host that runs with that configuration replaced by a new one, which gets its "
              "listening sockets, and waits until that is ready. If it fails, the host goes on."},
-     restart},
+     restart,
+     NULL},
     {"revoke",
      {.options = config_option,
       .parser = parse_revoked,
       .args_doc = "SUBJECT",
       .doc = "Has the host that runs with that configuration close all clients of a subject, in "
              "all namespaces, and refuse those of its tokens that were issued by now."},
-     revoke_subject},
-    {"version", {.parser = parse_no_option, .doc = "Prints the version."}, version},
+     revoke_subject,
+     NULL},
+    {.name = "bench", .take = bench_command},
+    {"version", {.parser = parse_no_option, .doc = "Prints the version."}, version, NULL},
 };
 
 static const struct command *find_command(const char *name)
@@ -372,11 +383,11 @@ static const struct command *find_command(const char *name)
 
 static void complain_of_command(const char *name)
 {
-    const char *names[sizeof commands / sizeof *commands + 2] = {"new", "bench"};
-    const size_t count = sizeof commands / sizeof *commands;
-    for (size_t i = 0; i < count; i++)
-        names[i + 2] = commands[i].name;
-    const char *near = name_nearest(name, names, count + 2);
+    enum { COUNT = sizeof commands / sizeof *commands };
+    const char *names[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        names[i] = commands[i].name;
+    const char *near = name_nearest(name, names, COUNT);
     if (near)
         (void)fprintf(stderr, "toni: unknown command: %s; did you mean `%s`?\n\n", name, near);
     else
@@ -407,10 +418,6 @@ int main(int count, char **arguments)
     if (strcmp(name, TRIAL_COMMAND) == 0)
         trial_serve();
     argp_err_exit_status = EXIT_USAGE;
-    if (strcmp(name, "new") == 0)
-        return (int)new_command(count - 1, arguments + 1);
-    if (strcmp(name, "bench") == 0)
-        return (int)bench_command(arguments + 1);
     if (strcmp(name, "--version") == 0)
         name = "version";
     const struct command *command = find_command(name);
@@ -420,6 +427,8 @@ int main(int count, char **arguments)
         (void)fputs(overview, stderr);
         return EXIT_USAGE;
     }
+    if (command->take)
+        return (int)command->take(count - 1, arguments + 1);
     char program[32];
     (void)snprintf(program, sizeof program, "toni %s", command->name);
     arguments[1] = program; /* what argp calls the program in its messages */
