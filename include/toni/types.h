@@ -65,6 +65,12 @@ typedef uint64_t toni_exchange_id;
  * @param what  TONI_STREAM_DRAINED or TONI_STREAM_ENDED. */
 typedef void (*toni_stream_fn)(void *self, void *data, toni_exchange_id stream, uint32_t what);
 
+/** A place in the order of a room's messages. */
+typedef struct toni_position {
+    uint64_t epoch;  /**< one life of the room's numbers; 0: none is known */
+    uint64_t offset; /**< the number of the last message; 0: none yet in this epoch */
+} toni_position;
+
 /** Bytes that a client's name needs, the NUL included. */
 #define TONI_CLIENT_NAME_SIZE 17
 
