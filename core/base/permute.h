@@ -25,4 +25,9 @@ void permute_init(struct permute *permute, const uint32_t key[PERMUTE_KEY_WORDS]
  * @thread Any. */
 uint64_t permute_apply(const struct permute *permute, uint64_t value);
 
+/** The way back: permute_apply() of the result is @p image.
+ * @return The value.
+ * @thread Any. */
+uint64_t permute_invert(const struct permute *permute, uint64_t image);
+
 #endif

@@ -83,10 +83,7 @@ toni_client *client_find(const struct space *space, toni_client_id id)
 static void choose_id(toni_client *client)
 {
     toni_connections *connections = client->space->connections;
-    toni_client_id id;
-    do {
-        id = permute_apply(&connections->permute, atomic_fetch_add(&connections->next_client, 1));
-    } while (id == 0); /* which means nobody */
+    const toni_client_id id = naming_next(&connections->naming);
     client->receiver.id = id;
     (void)snprintf(client->name, sizeof client->name, "%016llx", (unsigned long long)id);
 }

@@ -9,14 +9,14 @@ static struct room *room_of(const struct hash_node *node)
 }
 
 /* What a room is found by. */
-struct room_key {
+struct wanted_room {
     const struct space *space;
     toni_str name;
 };
 
 static bool match(const struct hash_node *node, const void *of)
 {
-    const struct room_key *key = of;
+    const struct wanted_room *key = of;
     const struct room *room = room_of(node);
     return room->space == key->space && toni_str_equal(room->name, key->name);
 }
@@ -33,7 +33,7 @@ static uint64_t hash_of(const struct space *space, toni_str name)
 
 struct room *room_table_find(struct space *space, toni_str name)
 {
-    const struct room_key key = {space, name};
+    const struct wanted_room key = {space, name};
     struct hash_node *node =
         registry_find(&space->connections->room_table, hash_of(space, name), match, &key, ref);
     return node ? room_of(node) : NULL;
@@ -53,7 +53,7 @@ static struct room *make(struct space *space, struct stripe *stripe, uint64_t ha
 
 struct room *room_table_get(struct space *space, toni_str name)
 {
-    const struct room_key key = {space, name};
+    const struct wanted_room key = {space, name};
     const uint64_t hash = hash_of(space, name);
     struct stripe *stripe = registry_lock(&space->connections->room_table, hash);
     const struct hash_node *node = hash_table_find(&stripe->table, hash, match, &key);

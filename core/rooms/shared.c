@@ -26,7 +26,6 @@ static void wake_all(void *data)
 int shared_init(toni_connections *connections, const toni_host *host, const struct limits *limits,
                 uint32_t lane_count)
 {
-    uint32_t key[PERMUTE_KEY_WORDS];
     connections->common.host = host;
     connections->common.connections = connections;
     connections->limits = *limits;
@@ -36,9 +35,8 @@ int shared_init(toni_connections *connections, const toni_host *host, const stru
     budget_init(&connections->budgets[BUDGET_OUTBOX], BUDGET_OUTBOX, limits->outbox_bytes_total,
                 lane_count, wake_all, connections);
     if (random_bytes(&connections->hash_key, sizeof connections->hash_key) ||
-        random_bytes(key, sizeof key))
+        naming_init(&connections->naming))
         return -1;
-    permute_init(&connections->permute, key);
     connections->lanes = calloc(lane_count, sizeof *connections->lanes);
     if (!connections->lanes || revocations_init(&connections->revocations, &connections->hash_key,
                                                 limits->revocations, limits->revocation_s)) {

@@ -8,10 +8,10 @@
 #define ROOMS_SHARED_H
 
 #include "base/hash.h"
-#include "base/permute.h"
 #include "rooms/budget.h"
 #include "rooms/lane.h"
 #include "rooms/limits.h"
+#include "rooms/naming.h"
 #include "rooms/registry.h"
 #include "rooms/revocations.h"
 #include "ws/deflate.h"
@@ -42,8 +42,7 @@ struct toni_connections {
     uint32_t lane_count;
     struct lane *lanes;
     struct hash_key hash_key;
-    struct permute permute;
-    atomic_uint_fast64_t next_client; /* what ids are made from */
+    struct naming naming; /* of clients */
     atomic_uint_fast64_t next_room;
     atomic_uint_fast64_t next_multicast;
     atomic_uint_fast64_t memberships;    /* of all clients, in rooms that have a name */

@@ -19,12 +19,12 @@ NO_CIRCLES = ("core/net/", "core/ws/")
 # In these folders files have an order, too: a file includes those before it. X.h and X.c are one.
 FILE_ORDER = {
     "core/cluster": [
-        "terms", "list", "chance", "envelope", "payload", "output", "rendezvous", "recovery", "history_log", "room_order", "publishes",
+        "terms", "client_id", "list", "chance", "envelope", "payload", "output", "rendezvous", "recovery", "history_log", "room_order", "publishes",
         "subscriptions", "server_state", "checks", "lease", "node", "room_state", "node_private", "node_leases",
         "node_publishes", "node_messages", "node_rooms", "node_tops", "node_history", "node_recovery", "node_servers", "node_life",
     ],
     "core/rooms": [
-        "limits", "transport", "lane_figures", "spares", "registry", "receipt", "request", "identity", "guard_notes",
+        "limits", "naming", "transport", "lane_figures", "spares", "registry", "receipt", "request", "identity", "guard_notes",
         "remote", "topic", "budget", "batch", "outbox", "dropping", "lane", "pins", "backlog", "receiver", "direct", "audience",
         "revocations", "shared", "rules", "room_rules", "room", "metadata", "room_table", "broadcast", "memberships", "joining", "client", "client_list",
         "client_set", "target", "addressees", "multicast", "send", "connections", "crowd", "pages", "largest", "revoking", "api",

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/permute.h"
+#include "dice.h"
 #include "runner.h"
 
 /* The paper's test vector for Speck64/128; there the highest word stands first. */
@@ -17,6 +18,34 @@ START_TEST(agrees_with_the_published_vector)
 
     permute_init(&permute, paper_key);
     ck_assert_uint_eq(permute_apply(&permute, paper_plain), paper_cipher);
+}
+END_TEST
+
+START_TEST(the_way_back_agrees_with_the_published_vector)
+{
+    struct permute permute;
+
+    permute_init(&permute, paper_key);
+    ck_assert_uint_eq(permute_invert(&permute, paper_cipher), paper_plain);
+}
+END_TEST
+
+START_TEST(whatever_the_key_the_way_back_leads_to_the_value)
+{
+    struct dice dice = {.state = 20261129};
+    struct permute permute;
+
+    for (unsigned i = 0; i < 1000; i++) {
+        uint32_t key[PERMUTE_KEY_WORDS];
+        for (unsigned word = 0; word < PERMUTE_KEY_WORDS; word++)
+            key[word] = (uint32_t)dice_next(&dice);
+        permute_init(&permute, key);
+        for (unsigned j = 0; j < 100; j++) {
+            const uint64_t value = dice_next(&dice);
+            ck_assert_uint_eq(permute_invert(&permute, permute_apply(&permute, value)), value);
+            ck_assert_uint_eq(permute_apply(&permute, permute_invert(&permute, value)), value);
+        }
+    }
 }
 END_TEST
 
@@ -74,6 +103,8 @@ int main(void)
     TCase *cases = tcase_create("all");
 
     tcase_add_test(cases, agrees_with_the_published_vector);
+    tcase_add_test(cases, the_way_back_agrees_with_the_published_vector);
+    tcase_add_test(cases, whatever_the_key_the_way_back_leads_to_the_value);
     tcase_add_test(cases, a_counter_gives_ids_that_do_not_repeat);
     tcase_add_test(cases, ids_do_not_tell_their_order);
     tcase_add_test(cases, every_word_of_the_key_counts);
