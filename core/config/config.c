@@ -15,9 +15,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static const char *const top_keys[] = {"listen",  "hosts",       "origins", "control",
-                                       "workers", "plugin_path", "limits",  "modules",
-                                       "user",    "group",       "state",   "watch"};
+static const char *const top_keys[] = {"listen",      "hosts",  "origins",   "control", "workers",
+                                       "plugin_path", "limits", "modules",   "user",    "group",
+                                       "state",       "watch",  "namespaces"};
 static const char *const listen_keys[] = {"websocket",       "http",        "page",
                                           "workbench",       "admin",       "admin_token",
                                           "trusted_proxies", "proxy_header"};
@@ -293,7 +293,11 @@ static int read_top(struct config *config, const struct section *top)
         read_state(config, top) != 0 || read_plugin_path(config, top) != 0 ||
         config_watch_read(top, config->folder, &config->watch) != 0)
         return -1;
-    return read_modules(config, top);
+    if (read_modules(config, top) != 0)
+        return -1;
+    /* After the modules, whose namespaces they are. */
+    const struct value *namespaces = section_get(top, "namespaces", VALUE_LIST);
+    return namespaces ? config_namespaces_read(config, namespaces, top->faults) : 0;
 }
 
 struct config *gateways_conf_read(const char *path, struct fault_list *faults)
@@ -333,6 +337,7 @@ void gateways_conf_destroy(struct config *config)
     if (!config || atomic_fetch_sub(&config->references, 1) > 1)
         return;
     config_modules_finish(config);
+    config_namespaces_finish(&config->namespaces);
     for (size_t i = 0; i < config->plugin_path_count; i++)
         free(config->plugin_path[i]);
     free(config->plugin_path);

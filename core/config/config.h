@@ -8,6 +8,7 @@
 #include "config/fault.h"
 #include "config/listen_address.h"
 #include "config/name.h"
+#include "config/namespaces.h"
 #include "config/proxies.h"
 #include "config/run_as.h"
 #include "config/watch.h"
@@ -97,6 +98,7 @@ struct config {
     struct limits limits; /* the host's, and the defaults of its gateways */
     struct config_module *modules;
     size_t module_count;
+    struct config_namespaces namespaces; /* those that it says something of */
 };
 
 /* Not config_read and config_destroy: libconfig exports these names. */

@@ -1,7 +1,6 @@
 /* One table, made from the list of limits, leads from a key to its range and its field. */
 #include "config/limits.h"
 
-#include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -37,30 +36,11 @@ static const struct limit_key *find_key(const char *name)
     return NULL;
 }
 
-/* @return Whether the key is there and its number in the range. */
-static bool read_number(const struct section *section, const char *name, uint64_t lowest,
-                        uint64_t highest, uint64_t *result)
-{
-    const struct value *setting = section_get(section, name, VALUE_INT);
-    if (!setting)
-        return false;
-
-    const int64_t number = value_int(setting);
-    if (number < 0 || (uint64_t)number < lowest || (uint64_t)number > highest) {
-        fault_at(section->faults, setting,
-                 "`%s` of %s is %" PRId64 ", expected %" PRIu64 " to %" PRIu64, name,
-                 section->title, number, lowest, highest);
-        return false;
-    }
-    *result = (uint64_t)number;
-    return true;
-}
-
 static void read_limit(const struct section *section, const struct limit_key *key,
                        struct limits *limits)
 {
     uint64_t number;
-    if (read_number(section, key->name, key->lowest, key->highest, &number))
+    if (section_get_number(section, key->name, key->lowest, key->highest, &number))
         memcpy((char *)limits + key->offset, &number, sizeof number);
 }
 
@@ -131,7 +111,7 @@ void config_deflate_read(const struct section *provider, struct limits *limits)
             fault_at(provider->faults, deflate, "`deflate` of %s is `%s`, expected `off` or `on`",
                      provider->title, word);
     }
-    if (read_number(provider, "deflate_above", 0, DEFLATE_ABOVE_MAX, &above))
+    if (section_get_number(provider, "deflate_above", 0, DEFLATE_ABOVE_MAX, &above))
         limits->deflate_above = (uint32_t)above;
 }
 

@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "config/name.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static bool is_among(const char *name, const char *const *keys, size_t count)
@@ -69,6 +70,24 @@ const struct value *section_get_word(const struct section *section, const char *
                                      const char *expected)
 {
     return get(section, key, VALUE_STRING, expected);
+}
+
+bool section_get_number(const struct section *section, const char *key, uint64_t lowest,
+                        uint64_t highest, uint64_t *number)
+{
+    const struct value *setting = section_get(section, key, VALUE_INT);
+    if (!setting)
+        return false;
+
+    const int64_t found = value_int(setting);
+    if (found < 0 || (uint64_t)found < lowest || (uint64_t)found > highest) {
+        fault_at(section->faults, setting,
+                 "`%s` of %s is %" PRId64 ", expected %" PRIu64 " to %" PRIu64, key, section->title,
+                 found, lowest, highest);
+        return false;
+    }
+    *number = (uint64_t)found;
+    return true;
 }
 
 const struct value *section_need(const struct section *section, const char *key,

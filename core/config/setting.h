@@ -5,6 +5,8 @@
 
 #include "config/fault.h"
 
+#include <stdint.h>
+
 /** A group of settings, as it is being read. */
 struct section {
     const struct value *group;
@@ -26,6 +28,12 @@ const struct value *section_get(const struct section *section, const char *key,
  * @return It, a string, or NULL if it is not there, or is no string, which is a fault. */
 const struct value *section_get_word(const struct section *section, const char *key,
                                      const char *expected);
+
+/** Finds a whole number that may be left out.
+ * @param lowest, highest  Its range. @param number  Set if it is there and in the range.
+ * @return Whether it was; else a fault says why not, unless it is not there. */
+bool section_get_number(const struct section *section, const char *key, uint64_t lowest,
+                        uint64_t highest, uint64_t *number);
 
 /** Finds a setting that must be there.
  * @return It, or NULL after a fault. */

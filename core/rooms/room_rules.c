@@ -66,13 +66,18 @@ static void tell_of_claims(const struct room_patterns *patterns)
     }
 }
 
+bool room_pattern_fits(const struct room_pattern *pattern, toni_str room)
+{
+    return (pattern->kind == PATTERN_EXACT && toni_str_equal(pattern->text, room)) ||
+           (pattern->kind == PATTERN_PREFIX && begins_with(room, pattern->text));
+}
+
 static bool patterns_fit(const struct room_patterns *patterns, const struct identity *identity,
                          toni_str room)
 {
     for (size_t i = 0; i < patterns->count; i++) {
         struct room_pattern *pattern = &patterns->patterns[i];
-        if ((pattern->kind == PATTERN_EXACT && toni_str_equal(pattern->text, room)) ||
-            (pattern->kind == PATTERN_PREFIX && begins_with(room, pattern->text)) ||
+        if (room_pattern_fits(pattern, room) ||
             (pattern->kind == PATTERN_CLAIMS && claims_fit(identity, pattern, room)))
             return true;
     }

@@ -62,6 +62,10 @@ struct room_rules {
  * @return NULL, or what is wrong with it, in a few words. */
 const char *room_pattern_parse(toni_str text, struct room_pattern *pattern);
 
+/** @return Whether a room's name is the pattern's, or begins as it says. Of a pattern for claims:
+ * no. */
+bool room_pattern_fits(const struct room_pattern *pattern, toni_str room);
+
 /** Copies patterns. @return 0, or -1 on no memory. */
 int room_patterns_copy(struct room_patterns *to, const struct room_pattern *patterns, size_t count);
 

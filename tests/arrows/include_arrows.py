@@ -26,7 +26,7 @@ FILE_ORDER = {
     "core/rooms": [
         "limits", "naming", "transport", "lane_figures", "spares", "registry", "receipt", "request", "identity", "guard_notes",
         "remote", "topic", "budget", "batch", "outbox", "dropping", "lane", "pins", "backlog", "receiver", "direct", "audience",
-        "revocations", "shared", "rules", "room_rules", "room", "metadata", "room_table", "broadcast", "memberships", "joining", "client", "client_list",
+        "revocations", "shared", "rules", "room_rules", "history_rules", "room", "metadata", "room_table", "broadcast", "memberships", "joining", "client", "client_list",
         "client_set", "target", "addressees", "multicast", "send", "connections", "crowd", "pages", "largest", "revoking", "api",
     ],
 }  # fmt: skip

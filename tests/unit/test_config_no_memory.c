@@ -21,6 +21,9 @@ static const char good[] =
     "origins = [ \"https://www.example.org\" ];\n"
     "plugin_path = [ \"plugins\", \"/usr/lib/plugins\" ];\n"
     "limits = { connections = 100; message_bytes = 1024; };\n"
+    "namespaces = ( { name = \"quiz\"; history = ( { rooms = \"news-*\"; messages = 9; seconds = "
+    "9; }"
+    ",\n { rooms = \"*\"; messages = 1; seconds = 9; } ); } );\n"
     "@include \"modules.conf\"\n";
 static const char modules[] =
     "modules = ( { name = \"a\"; imports = [ \"broadcast\" ]; exports = [ \"one\" ]; providers = "
@@ -29,12 +32,15 @@ static const char modules[] =
     "      deflate = \"on\"; options = { number = 5; list = ( 1, \"two\", 3.0 ); };\n"
     "      origins = [ \"https://example.org\" ]; },\n"
     "    { service = \"one\"; library = \"one.so\"; inject = { other = \"two\"; }; } ); },\n"
-    "  { name = \"b\"; imports = [ \"a\" ]; global = true; providers = ( ); } );\n";
-static const char bad[] = "listen = { websocket = \"nowhere\"; port = 5; };\n"
-                          "colour = \"red\";\n"
-                          "limits = { connections = -1; };\n"
-                          "@include \"modules.conf\"\n"
-                          "modules = 5;\n";
+    "  { name = \"b\"; namespace = \"quiz\"; imports = [ \"a\" ]; global = true; providers = ( ); "
+    "} );\n";
+static const char bad[] =
+    "listen = { websocket = \"nowhere\"; port = 5; };\n"
+    "colour = \"red\";\n"
+    "limits = { connections = -1; };\n"
+    "@include \"modules.conf\"\n"
+    "namespaces = ( { name = \"quizz\"; history = ( { rooms = \"a*b\"; } ); } );\n"
+    "modules = 5;\n";
 
 /* With each number of allocations that succeed, until one is enough. */
 static void read_in_turn(const char *text, bool is_good)
