@@ -1,50 +1,85 @@
 /* The lease and the other nodes: see lease.h. */
 #include "cluster/lease.h"
 
-#include <stdlib.h>
+#include "base/utf8.h"
 
-int lease_init(struct lease *lease, uint64_t node, uint32_t lease_ms, uint32_t renew_ms,
-               uint32_t other_max)
+#include <stdlib.h>
+#include <string.h>
+
+bool lease_is_name(const char *bytes, size_t size)
 {
+    return size <= NODE_NAME_MAX && utf8_valid(bytes, size) && !utf8_has_control(bytes, size);
+}
+
+int lease_init(struct lease *lease, const struct lease_settings *settings)
+{
+    const char *name = settings->name ? settings->name : "";
+
     *lease = (struct lease){
-        .node = node, .lease_ms = lease_ms, .renew_ms = renew_ms, .other_max = other_max};
-    lease->others = calloc(other_max > 0 ? other_max : 1, sizeof(*lease->others));
-    return lease->others ? 0 : -1;
+        .node = settings->node,
+        .id_key = settings->id_key,
+        .name = payload_create(name, strlen(name), 0),
+        .lease_ms = settings->lease_ms,
+        .renew_ms = settings->renew_ms,
+        .other_max = settings->nodes_max,
+        .others =
+            calloc(settings->nodes_max > 0 ? settings->nodes_max : 1, sizeof(struct lease_other)),
+    };
+    return lease->others && lease->name ? 0 : -1;
 }
 
 void lease_finish(struct lease *lease)
 {
+    for (uint32_t i = 0; i < lease->other_count; i++)
+        payload_unref(lease->others[i].name);
     free(lease->others);
+    payload_unref(lease->name);
     *lease = (struct lease){0};
 }
 
 void lease_ask(struct lease *lease, uint64_t request, uint64_t incarnation, uint64_t now_ms,
                struct output *output)
 {
+    const bool is_held = lease->identity.slot != 0;
+
     lease->request = request;
     lease->sent_ms = now_ms;
     lease->due_ms = now_ms + lease->renew_ms;
     *output = (struct output){
         .kind = OUTPUT_LEASE,
         .request = request,
+        .payload = payload_ref(lease->name),
         .lease = {.incarnation = incarnation,
                   .node = lease->node,
-                  .identity = lease->identity,
-                  /* Only a server that forgot may give it again: one that let it end has told
-                   * the others so. */
-                  .may_restore = lease->identity.slot != 0 && incarnation != lease->incarnation,
+                  .identity = is_held ? lease->identity : lease->former,
+                  /* One that is held, and not listed by the server that gave it, ended there by
+                   * another clock: the others heard that, and have to hear it here, too. */
+                  .may_restore =
+                      is_held ? incarnation != lease->incarnation : lease->former.slot != 0,
                   .boot_floor = lease->boot_highest,
-                  .ttl_ms = lease->lease_ms},
+                  .ttl_ms = lease->lease_ms,
+                  .id_key = lease->id_key},
     };
 }
 
-static void put(struct outputs *outputs, enum output_kind kind, struct node_identity identity,
-                uint64_t node, enum cluster_why why)
+static void put(struct outputs *outputs, enum output_kind kind, const struct lease_other *node,
+                enum cluster_why why, uint64_t id_key)
 {
-    outputs_put(outputs, &(struct output){
-                             .kind = kind,
-                             .node = {.identity = identity, .node = node, .why = why},
-                         });
+    outputs_put(
+        outputs,
+        &(struct output){
+            .kind = kind,
+            .payload = payload_ref(node->name),
+            .node = {.identity = node->identity, .node = node->node, .why = why, .id_key = id_key},
+        });
+}
+
+static void put_own(const struct lease *lease, struct outputs *outputs, enum output_kind kind,
+                    struct node_identity identity, enum cluster_why why)
+{
+    const struct lease_other own = {.identity = identity, .node = lease->node, .name = lease->name};
+
+    put(outputs, kind, &own, why, kind == OUTPUT_LEASE_HELD ? lease->id_key : 0);
 }
 
 static void note_boot(struct lease *lease, struct node_identity identity)
@@ -53,20 +88,26 @@ static void note_boot(struct lease *lease, struct node_identity identity)
         lease->boot_highest = identity.boot;
 }
 
-static void take_own(struct lease *lease, uint64_t incarnation, struct node_identity identity,
+static void take_own(struct lease *lease, uint64_t incarnation, const struct lease_reply *reply,
                      struct outputs *outputs)
 {
     const struct node_identity before = lease->identity;
+    const bool is_same = node_identity_equal(before, reply->identity);
 
-    lease->identity = identity;
+    const bool has_other_key = lease->id_key != reply->id_key;
+
+    lease->identity = reply->identity;
+    lease->former = reply->identity;
+    lease->id_key = reply->id_key;
     lease->incarnation = incarnation;
     lease->until_ms = lease->sent_ms + lease->lease_ms - lease->lease_ms / 100;
-    note_boot(lease, identity);
-    if (node_identity_equal(before, identity))
+    note_boot(lease, reply->identity);
+    if (is_same && !has_other_key)
         return;
     if (before.slot != 0)
-        put(outputs, OUTPUT_LEASE_LOST, before, lease->node, WHY_LEASE_TAKEN);
-    put(outputs, OUTPUT_LEASE_HELD, identity, lease->node, WHY_NONE);
+        put_own(lease, outputs, OUTPUT_LEASE_LOST, before,
+                is_same ? WHY_LEASE_KEY : WHY_LEASE_TAKEN);
+    put_own(lease, outputs, OUTPUT_LEASE_HELD, reply->identity, WHY_NONE);
 }
 
 static struct lease_other *find(struct lease *lease, struct node_identity identity)
@@ -78,19 +119,39 @@ static struct lease_other *find(struct lease *lease, struct node_identity identi
     return NULL;
 }
 
+static bool is_same_name(const struct payload *a, const struct payload *b)
+{
+    return a->size > 0 && a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+static bool has_name(const struct lease *lease, const struct payload *name)
+{
+    if (is_same_name(lease->name, name))
+        return true;
+    for (uint32_t i = 0; i < lease->other_count; i++) {
+        if (is_same_name(lease->others[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+/* @param name  The reference is taken, and may be NULL for one that is known. */
 static void take_other(struct lease *lease, uint64_t incarnation, const struct lease_entry *entry,
-                       struct outputs *outputs, uint64_t now_ms)
+                       struct payload *name, struct outputs *outputs, uint64_t now_ms)
 {
     struct lease_other *other = find(lease, entry->identity);
 
     note_boot(lease, entry->identity);
-    if (!other) {
-        if (lease->other_count == lease->other_max)
-            return;
+    if (!other && lease->other_count < lease->other_max && name) {
+        const enum cluster_why why = has_name(lease, name) ? WHY_SAME_NAME : WHY_NONE;
         other = &lease->others[lease->other_count++];
-        *other = (struct lease_other){.identity = entry->identity, .node = entry->node};
-        put(outputs, OUTPUT_NODE_SEEN, other->identity, other->node, WHY_NONE);
+        *other = (struct lease_other){
+            .identity = entry->identity, .node = entry->node, .name = payload_ref(name)};
+        put(outputs, OUTPUT_NODE_SEEN, other, why, 0);
     }
+    payload_unref(name);
+    if (!other)
+        return;
     other->is_listed = true;
     other->incarnation = incarnation;
     other->until_ms = now_ms + entry->left_ms;
@@ -109,39 +170,66 @@ static void drop_gone(struct lease *lease, uint64_t incarnation, struct outputs 
             other->is_listed = false;
             lease->others[kept++] = *other;
         } else {
-            put(outputs, OUTPUT_NODE_LOST, other->identity, other->node, WHY_GONE);
+            put(outputs, OUTPUT_NODE_LOST, other, WHY_GONE, 0);
+            payload_unref(other->name);
         }
     }
     lease->other_count = kept;
 }
 
-int lease_take(struct lease *lease, uint64_t incarnation, struct node_identity identity,
-               const struct lease_entry *leases, uint32_t count, struct outputs *outputs,
-               uint64_t now_ms)
+/* The names of those that are listed and not known yet, and NULL for all others.
+ * @return NULL on no memory. */
+static struct payload **make_names(struct lease *lease, const struct lease_reply *reply)
+{
+    struct payload **names = calloc(reply->count > 0 ? reply->count : 1, sizeof(struct payload *));
+
+    for (uint32_t i = 0; names && i < reply->count; i++) {
+        const struct lease_entry *entry = &reply->leases[i];
+        const size_t size = lease_is_name(entry->name, entry->name_size) ? entry->name_size : 0;
+        if (entry->node == lease->node || find(lease, entry->identity))
+            continue;
+        names[i] = payload_create(entry->name, size, 0);
+        if (names[i])
+            continue;
+        while (i-- > 0)
+            payload_unref(names[i]);
+        free(names);
+        return NULL;
+    }
+    return names;
+}
+
+int lease_take(struct lease *lease, uint64_t incarnation, const struct lease_reply *reply,
+               struct outputs *outputs, uint64_t now_ms)
 {
     const uint64_t until_ms = lease->sent_ms + lease->lease_ms - lease->lease_ms / 100;
+    const bool is_late = reply->identity.slot == 0 || now_ms >= until_ms;
 
-    if (outputs_reserve(outputs, (size_t)count + lease->other_count + 2) != 0)
+    if (outputs_reserve(outputs, (size_t)reply->count + lease->other_count + 2) != 0)
+        return -1;
+    struct payload **names = is_late ? NULL : make_names(lease, reply);
+    if (!is_late && !names)
         return -1;
     lease->request = 0;
-    if (identity.slot == 0 || now_ms >= until_ms) {
+    if (is_late) {
         lease->due_ms = now_ms; /* it came too late to be of use */
         return 0;
     }
-    take_own(lease, incarnation, identity, outputs);
+    take_own(lease, incarnation, reply, outputs);
     /* The lost before the seen: a node that has a new identity is both, and its slot is free. */
-    for (uint32_t i = 0; i < count; i++) {
-        struct lease_other *other = find(lease, leases[i].identity);
+    for (uint32_t i = 0; i < reply->count; i++) {
+        struct lease_other *other = find(lease, reply->leases[i].identity);
         if (other)
             other->is_listed = true;
     }
     drop_gone(lease, incarnation, outputs, now_ms);
-    for (uint32_t i = 0; i < count; i++) {
-        if (leases[i].node != lease->node)
-            take_other(lease, incarnation, &leases[i], outputs, now_ms);
+    for (uint32_t i = 0; i < reply->count; i++) {
+        if (reply->leases[i].node != lease->node)
+            take_other(lease, incarnation, &reply->leases[i], names[i], outputs, now_ms);
     }
     for (uint32_t i = 0; i < lease->other_count; i++)
         lease->others[i].is_listed = false;
+    free(names);
     return 0;
 }
 
@@ -163,10 +251,12 @@ static void expire_others(struct lease *lease, struct outputs *outputs, uint64_t
 
     for (uint32_t i = 0; i < lease->other_count; i++) {
         const struct lease_other other = lease->others[i];
-        if (now_ms < lost_ms(lease, &other))
+        if (now_ms < lost_ms(lease, &other)) {
             lease->others[kept++] = other;
-        else
-            put(outputs, OUTPUT_NODE_LOST, other.identity, other.node, WHY_LEASE_OVER);
+        } else {
+            put(outputs, OUTPUT_NODE_LOST, &other, WHY_LEASE_OVER, 0);
+            payload_unref(other.name);
+        }
     }
     lease->other_count = kept;
 }
@@ -180,7 +270,7 @@ int lease_expire(struct lease *lease, struct outputs *outputs, uint64_t now_ms)
     expire_others(lease, outputs, now_ms);
     if (lease->identity.slot == 0 || now_ms < lease->until_ms)
         return 0;
-    put(outputs, OUTPUT_LEASE_LOST, lease->identity, lease->node, WHY_LEASE_OVER);
+    put_own(lease, outputs, OUTPUT_LEASE_LOST, lease->identity, WHY_LEASE_OVER);
     lease->identity = (struct node_identity){0};
     return 0;
 }

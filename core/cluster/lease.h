@@ -1,6 +1,9 @@
 /* This node's lease, and the other nodes that have one. The lease is counted from when it was asked
  * for, by this machine's clock, and a hundredth less: so it is over here before it is over for the
- * engine, and the node knows before the others do. */
+ * engine, and the node knows before the others do.
+ *
+ * A lease that is over is asked for again: ids of clients name it, and stay good everywhere if it
+ * is given. The engine gives it, unless another node has the slot by now. */
 #ifndef CLUSTER_LEASE_H
 #define CLUSTER_LEASE_H
 
@@ -13,6 +16,7 @@ struct lease_other {
     uint64_t incarnation; /* of the server, when it was last listed */
     uint64_t until_ms;    /* it is over then by what was last listed; this node's clock */
     bool is_listed;       /* by the reply that is being read */
+    struct payload *name; /* a reference */
 };
 
 /** One lease that is not over, as the engine lists it. */
@@ -20,11 +24,24 @@ struct lease_entry {
     struct node_identity identity;
     uint64_t node;    /* the node's incarnation */
     uint32_t left_ms; /* it still has, by the engine's clock */
+    const char *name; /* any bytes: what is no name is taken for none */
+    size_t name_size;
+};
+
+/** What the engine answers. */
+struct lease_reply {
+    struct node_identity identity;    /* that this node has now */
+    uint64_t id_key;                  /* that it keeps for the cluster */
+    const struct lease_entry *leases; /* all, this node's own included */
+    uint32_t count;
 };
 
 struct lease {
     struct node_identity identity; /* slot 0: none */
+    struct node_identity former;   /* that it had last, and wants again; slot 0: none */
     uint64_t node;                 /* this node's incarnation */
+    struct payload *name;          /* its name; a reference */
+    uint64_t id_key;               /* the cluster's, as far as is known; else a proposal */
     uint64_t until_ms;
     uint64_t incarnation;  /* of the server that gave it */
     uint64_t boot_highest; /* ever seen, of any node */
@@ -36,11 +53,22 @@ struct lease {
     struct lease_other *others;
 };
 
+/** What a lease is made with; see struct node_settings. */
+struct lease_settings {
+    uint64_t node;
+    uint64_t id_key;
+    const char *name;
+    uint32_t lease_ms, renew_ms;
+    uint32_t nodes_max;
+};
+
 /** @return 0, or -1 on no memory. */
-int lease_init(struct lease *lease, uint64_t node, uint32_t lease_ms, uint32_t renew_ms,
-               uint32_t other_max);
+int lease_init(struct lease *lease, const struct lease_settings *settings);
 
 void lease_finish(struct lease *lease);
+
+/** @return Whether these bytes may be a node's name; none are one. */
+bool lease_is_name(const char *bytes, size_t size);
 
 /** It is asked for. @param output  Filled in but for server and generation.
  * @param incarnation  Of the server. */
@@ -48,9 +76,8 @@ void lease_ask(struct lease *lease, uint64_t request, uint64_t incarnation, uint
                struct output *output);
 
 /** The reply came to what was last asked. @return 0, or -1 on no memory: nothing has changed. */
-int lease_take(struct lease *lease, uint64_t incarnation, struct node_identity identity,
-               const struct lease_entry *leases, uint32_t count, struct outputs *outputs,
-               uint64_t now_ms);
+int lease_take(struct lease *lease, uint64_t incarnation, const struct lease_reply *reply,
+               struct outputs *outputs, uint64_t now_ms);
 
 /** The connection has ended: what was asked has no reply. */
 void lease_restart(struct lease *lease);

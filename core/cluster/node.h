@@ -75,9 +75,11 @@
  *            node_request_failed(). Else of lease.identity {slot, boot}: a lease that is not over:
  *            it begins anew for ttl_ms. There is none for this slot, and may_restore: it is given
  *            again, as it was. Else a new one: a free slot; a boot number boot_step above the
- * highest of all given out, boot_floor, and its clock in ms. A lease that ends later than in ttl_ms
- * was given by another clock: it ends in ttl_ms. Replies the identity, and all leases that are not
- * over (its own included) with how long each still is
+ *            highest of all given out, boot_floor, and its clock in ms. A lease that ends later
+ *            than in ttl_ms was given by another clock: it ends in ttl_ms. lease.id_key is stored
+ *            if there is none. A lease has its node's name. Replies the identity, the stored
+ *            id_key, and all leases that are not over (its own included) with their names and how
+ *            long each still is
  *
  * A server that is a replica answers PUBLISH and PROBE with ENGINE_READ_ONLY. The script is not
  * there (NOSCRIPT): load it, answer ENGINE_NOT_RUN, which sends it again in order. Any other error
@@ -99,7 +101,8 @@
  *                nothing: is_complete says that `entries` are all that came since, and the client
  *                is where the room's DELIVERs are (or ahead: it then takes only what is above `at`)
  *   STATE        of a server, whenever it changes
- *   LEASE_HELD, LEASE_LOST   this node has an identity; it has it no longer
+ *   LEASE_HELD, LEASE_LOST   this node has an identity; it has it no longer. It may get the same
+ *                            one again
  *   NODE_SEEN, NODE_LOST     another one; never without LEASE_HELD before
  *
  * One thread at a time. */
@@ -118,6 +121,8 @@ struct node_settings {
     uint32_t server_count;      /* 1 to NODE_SERVERS_MAX */
     uint64_t incarnation;       /* of this node: random, not 0; another for each life */
     uint64_t seed;              /* random; of jitter and proposed numbers */
+    uint64_t id_key;            /* random, unknown to clients; the cluster's, if it has none yet */
+    const char *name;           /* for people; up to NODE_NAME_MAX bytes; NULL: none; copied */
 
     uint64_t pending_bytes;  /* publishes without a result, of each server */
     uint32_t pending_ms;     /* after that they have one */
@@ -143,7 +148,7 @@ struct node_settings {
 
 #define NODE_SERVERS_MAX 64
 
-/** Fills in all but servers, incarnation and seed. */
+/** Fills in all but servers, incarnation, seed, id_key and name. */
 void node_settings_defaults(struct node_settings *settings);
 
 /** @return A node that wants to open all connections; NULL on no memory or settings that are none.
@@ -283,10 +288,9 @@ int node_history_reply(struct cluster_node *node, uint32_t server, uint64_t gene
                        uint64_t request, struct position top, const struct history_entry *entries,
                        uint32_t count, uint64_t now_ms);
 
-/** @param identity  That this node has now. @param leases  All, its own included. Borrowed. */
+/** @param reply  Borrowed, with all that it leads to. */
 void node_lease_reply(struct cluster_node *node, uint32_t server, uint64_t generation,
-                      uint64_t request, struct node_identity identity,
-                      const struct lease_entry *leases, uint32_t count, uint64_t now_ms);
+                      uint64_t request, const struct lease_reply *reply, uint64_t now_ms);
 
 /** A request was answered with an error: the connection ends, and is made anew.
  * @param answer  What it was: ENGINE_OTHER_INCARNATION, ENGINE_READ_ONLY, ENGINE_ERROR. */

@@ -1,7 +1,11 @@
 /* The lease: asked of one server, which the servers' names choose. */
 #include "cluster/node_private.h"
 
-enum { BOOT_STEP_MAX = 65536 };
+/* Engines that have lost everything begin at their clocks again: by so much they may be apart. */
+#define BOOT_STEP_MAX (1u << 30)
+
+/* After a reply that there was no memory for. */
+#define RETRY_MS 100
 
 void lease_pump(struct cluster_node *node, struct server *server, uint64_t now_ms)
 {
@@ -25,17 +29,17 @@ void lease_pump(struct cluster_node *node, struct server *server, uint64_t now_m
 
 /* NOLINTNEXTLINE(readability-function-size): each parameter is a part of one thing that came. */
 void node_lease_reply(struct cluster_node *node, uint32_t index, uint64_t generation,
-                      uint64_t request, struct node_identity identity,
-                      const struct lease_entry *leases, uint32_t count, uint64_t now_ms)
+                      uint64_t request, const struct lease_reply *reply, uint64_t now_ms)
 {
     struct server *server = server_of(node, index, generation);
 
     if (!server || index != node->lease_server || request == 0 || node->lease.request != request)
         return;
-    /* Without memory the reply is lost, and asked for again. */
-    if (lease_take(&node->lease, server->incarnation, identity, leases, count, &node->outputs,
-                   now_ms) != 0) {
+    /* Without memory the reply is lost, and asked for again; not at once, or it would be asked for
+     * without an end. */
+    if (lease_take(&node->lease, server->incarnation, reply, &node->outputs, now_ms) != 0) {
         lease_restart(&node->lease);
+        node->lease.due_ms = now_ms + RETRY_MS;
         node->is_short = true;
     }
     server_pump(node, server, now_ms);

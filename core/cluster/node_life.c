@@ -19,6 +19,8 @@ void node_settings_defaults(struct node_settings *settings)
         .server_count = settings->server_count,
         .incarnation = settings->incarnation,
         .seed = settings->seed,
+        .id_key = settings->id_key,
+        .name = settings->name,
         .pending_bytes = 8u << 20,
         .pending_ms = 1000,
         .held_bytes = 8u << 20,
@@ -41,6 +43,11 @@ void node_settings_defaults(struct node_settings *settings)
     };
 }
 
+static bool is_name(const char *name)
+{
+    return !name || lease_is_name(name, strlen(name));
+}
+
 static bool are_settings(const struct node_settings *settings)
 {
     return settings->server_count >= 1 && settings->server_count <= NODE_SERVERS_MAX &&
@@ -48,7 +55,7 @@ static bool are_settings(const struct node_settings *settings)
            settings->backoff_ms > 0 && settings->backoff_max_ms >= settings->backoff_ms &&
            settings->flight_commands > 0 && settings->history_limit > 0 &&
            settings->history_flight > 0 && settings->sample_ms > 0 && settings->renew_ms > 0 &&
-           settings->lease_ms > settings->renew_ms;
+           settings->lease_ms > settings->renew_ms && is_name(settings->name);
 }
 
 /* The names, and the pointers to them, in one piece. */
@@ -101,6 +108,7 @@ struct cluster_node *node_create(const struct node_settings *settings, uint64_t 
         return NULL;
     node->settings = *settings;
     node->settings.servers = NULL;
+    node->settings.name = NULL;
     if (node->settings.history_flight > FLIGHTS_MAX)
         node->settings.history_flight = FLIGHTS_MAX;
     node->chance.state = settings->seed;
@@ -110,9 +118,13 @@ struct cluster_node *node_create(const struct node_settings *settings, uint64_t 
     outputs_init(&node->outputs);
     node->names = copy_names(settings);
     node->servers = calloc(settings->server_count, sizeof(*node->servers));
-    if (lease_init(&node->lease, settings->incarnation, settings->lease_ms, settings->renew_ms,
-                   settings->nodes_max) != 0 ||
-        !node->names || !node->servers) {
+    const struct lease_settings lease = {.node = settings->incarnation,
+                                         .id_key = settings->id_key,
+                                         .name = settings->name,
+                                         .lease_ms = settings->lease_ms,
+                                         .renew_ms = settings->renew_ms,
+                                         .nodes_max = settings->nodes_max};
+    if (lease_init(&node->lease, &lease) != 0 || !node->names || !node->servers) {
         lease_finish(&node->lease);
         free(node->servers);
         free(node->names);

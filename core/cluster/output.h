@@ -59,7 +59,8 @@ struct output {
                          number of its key */
     struct room_keys *keys;  /* PUBLISH, HISTORY, DELIVER, GAP, RECOVERED: the one room. SUBSCRIBE,
                                 UNSUBSCRIBE, TOPS: up to ROOMS_A_COMMAND of them. Else NULL */
-    struct payload *payload; /* PUBLISH, DELIVER */
+    struct payload *payload; /* PUBLISH, DELIVER. LEASE, LEASE_HELD, LEASE_LOST, NODE_SEEN,
+                                NODE_LOST: the node's name */
     union {
         struct {
             uint64_t proposed; /* the incarnation that a server gets which has none, or another */
@@ -89,6 +90,8 @@ struct output {
             uint32_t boot_step;            /* by so much: an engine that has forgotten some that it
                                               gave out must not give the same ones again */
             uint32_t ttl_ms;
+            uint64_t id_key; /* the cluster's, as far as the node knows; else one that it proposes.
+                                Kept by an engine that has none */
         } lease;
         struct {
             uint64_t cookie; /* as it was given to node_publish() */
@@ -122,8 +125,9 @@ struct output {
         } state;
         struct {
             struct node_identity identity;
-            uint64_t node; /* that node's incarnation */
-            enum cluster_why why;
+            uint64_t node;        /* that node's incarnation */
+            enum cluster_why why; /* SEEN: WHY_SAME_NAME, if another has its name; both live */
+            uint64_t id_key;      /* HELD: the cluster's, of ids of clients: see client_id.h */
         } node;
     };
 };

@@ -80,14 +80,20 @@ enum cluster_why {
     /* of a lease */
     WHY_LEASE_OVER,  /* it ended by this node's clock */
     WHY_LEASE_TAKEN, /* the engine gave the node another identity */
+    WHY_LEASE_KEY,   /* the engine lost the cluster's key, and has another now */
     WHY_GONE,        /* the engine no longer lists the node */
+    WHY_SAME_NAME,   /* another node, or this one, has the same name */
     WHY_COUNT
 };
 
 /** @return A few words for people; static. */
 const char *cluster_why_text(enum cluster_why why);
 
-/** Who a node is for the others; no two are the same, ever. */
+/* A node's name for people: UTF-8 without control characters. */
+#define NODE_NAME_MAX 64
+
+/** Who a node is for the others; no two are the same, ever. A node that has lost its lease gets
+ * the same one again, if its slot is still free. */
 struct node_identity {
     uint32_t slot; /* 1 to the engine's most; free again when the lease is over. 0: none */
     uint64_t boot; /* never given out twice */

@@ -103,7 +103,10 @@ static void fill(const struct machine *machine, struct wire *wire, const struct 
         break;
     case OUTPUT_LEASE:
         wire->lease.incarnation = output->lease.incarnation;
-        wire->lease.wanted = (struct redis_lease){output->lease.identity, output->lease.node, 0};
+        wire->lease.wanted =
+            (struct redis_lease){.identity = output->lease.identity, .node = output->lease.node};
+        memcpy(wire->lease.wanted.name, output->payload->bytes, output->payload->size);
+        wire->lease.id_key = output->lease.id_key;
         wire->lease.may_restore = output->lease.may_restore;
         wire->lease.boot_floor = output->lease.boot_floor;
         wire->lease.boot_step = output->lease.boot_step;
@@ -198,6 +201,17 @@ static void take_tops(struct machine *machine, uint32_t server, struct wire *wir
                     wire->tops, wire->room_count, machine_now_ms(machine));
 }
 
+static void take_lease_reply(struct machine *machine, uint32_t server, const struct wire *wire)
+{
+    const struct lease_reply reply = {.identity = wire->lease_reply.identity,
+                                      .id_key = wire->lease_reply.id_key,
+                                      .leases = wire->lease_reply.entries,
+                                      .count = wire->lease_reply.count};
+
+    node_lease_reply(machine->node, server, machine->io[server].generation, wire->request, &reply,
+                     machine_now_ms(machine));
+}
+
 static void take_reply(struct machine *machine, uint32_t server, struct wire *wire)
 {
     const uint64_t generation = machine->io[server].generation;
@@ -223,9 +237,7 @@ static void take_reply(struct machine *machine, uint32_t server, struct wire *wi
         node_probe_reply(machine->node, server, generation, wire->request, wire->answer, now_ms);
         break;
     default:
-        node_lease_reply(machine->node, server, generation, wire->request,
-                         wire->lease_reply.identity, wire->lease_reply.entries,
-                         wire->lease_reply.count, now_ms);
+        take_lease_reply(machine, server, wire);
         break;
     }
 }

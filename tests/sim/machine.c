@@ -45,6 +45,8 @@ static void set_up(struct machine *machine, struct node_settings *settings)
     settings->server_count = MACHINE_SERVERS;
     settings->incarnation = machine->incarnation;
     settings->seed = dice_next(&world->dice);
+    settings->id_key = ~machine->incarnation; /* no throw of the dice: recorded seeds stay */
+    settings->name = machine->name;
     settings->pending_bytes = WORLD_PENDING_BYTES;
     settings->held_bytes = WORLD_HELD_BYTES;
     settings->held_messages = 16;
@@ -61,6 +63,8 @@ void machine_start(struct machine *machine)
     machine->lives++;
     if (machine->lives == 1 || machine->world->mutation != MUTATION_NUMBERS_AGAIN)
         machine->incarnation = dice_next(&machine->world->dice) | 1;
+    (void)snprintf(machine->name, sizeof machine->name, "node %u",
+                   machine->index - (machine->index == 2 && machine->lives % 2 == 0));
     set_up(machine, &settings);
     machine->clock_ms += dice_next(&machine->world->dice) >> 40;
     machine->tick_at_ns = UINT64_MAX;
@@ -70,7 +74,9 @@ void machine_start(struct machine *machine)
     memset(machine->is_up, 0, sizeof machine->is_up);
     memset(machine->rooms, 0, sizeof machine->rooms);
     machine->life = machine->world->lives.count;
-    LIST_ADD(&machine->world->lives, (struct life){.incarnation = machine->incarnation});
+    struct life life = {.incarnation = machine->incarnation};
+    memcpy(life.name, machine->name, sizeof life.name);
+    LIST_ADD(&machine->world->lives, life);
     machine->node = node_create(&settings, machine_now_ms(machine));
     must_have(machine->node);
     NOTE(machine->world, "starts: life", machine->index, machine->lives, 0, 0);

@@ -35,6 +35,7 @@ struct member {
 struct seen_node {
     struct node_identity identity;
     uint64_t node;
+    char name[8];
 };
 
 struct machine {
@@ -49,6 +50,8 @@ struct machine {
     uint64_t clock_ms;           /* its monotonic clock at the world's 0 */
     uint64_t tick_at_ns;         /* asked for; UINT64_MAX: none */
     uint64_t lease_since_ns;     /* 0: it has none */
+    uint64_t id_key;             /* of the lease */
+    char name[8];                /* some have one that another has, too */
     bool is_up[MACHINE_SERVERS]; /* as it says of the server */
     uint64_t
         known_ns[MACHINE_SERVERS]; /* when it first had a server's HELLO in this life; 0: never */

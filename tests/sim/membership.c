@@ -3,6 +3,8 @@
 #include "machine.h"
 #include "world.h"
 
+#include <string.h>
+
 static void take_identity(struct machine *machine, struct node_identity identity)
 {
     struct world *world = machine->world;
@@ -21,16 +23,41 @@ static void take_identity(struct machine *machine, struct node_identity identity
     LIST_ADD(&world->identities, (struct held_identity){identity, machine->incarnation});
 }
 
+static bool has_name(const struct seen_node *seen, const char *name)
+{
+    return strcmp(seen->name, name) == 0;
+}
+
+/* It has the name that it was started with, and it is said if another has it. */
+static void check_name(const struct machine *machine, const struct seen_node *seen,
+                       enum cluster_why why)
+{
+    const struct life *life = world_life(machine->world, seen->node);
+    bool is_shared = has_name(seen, machine->name);
+
+    for (uint32_t i = 0; i < machine->seen_count; i++)
+        is_shared = is_shared || has_name(&machine->seen[i], seen->name);
+    if (life && !has_name(seen, life->name))
+        BROKEN(machine->world, "node %u calls %s what is %s", machine->index, seen->name,
+               life->name);
+    if (why != (is_shared ? WHY_SAME_NAME : WHY_NONE))
+        BROKEN(machine->world, "node %u was told wrong of the name %s of %u/%lu", machine->index,
+               seen->name, seen->identity.slot, (unsigned long)seen->identity.boot);
+}
+
 static void take_seen(struct machine *machine, const struct output *output)
 {
+    struct seen_node seen = {.identity = output->node.identity, .node = output->node.node};
+
     NOTE(machine->world, "sees a node: slot, boot", machine->index, output->node.identity.slot,
          output->node.identity.boot, 0);
     if (machine->seen_count == MACHINE_SEEN_MOST) {
         BROKEN(machine->world, "node %u sees more than there are", machine->index);
         return;
     }
-    machine->seen[machine->seen_count++] =
-        (struct seen_node){output->node.identity, output->node.node};
+    memcpy(seen.name, output->payload->bytes, output->payload->size);
+    check_name(machine, &seen, output->node.why);
+    machine->seen[machine->seen_count++] = seen;
 }
 
 static void take_lost(struct machine *machine, const struct output *output)
@@ -60,6 +87,7 @@ void machine_membership(struct machine *machine, const struct output *output)
         break;
     case OUTPUT_LEASE_HELD:
         take_identity(machine, output->node.identity);
+        machine->id_key = output->node.id_key;
         break;
     case OUTPUT_LEASE_LOST:
         NOTE(machine->world, "has lost its lease: why", machine->index, output->node.why, 0, 0);

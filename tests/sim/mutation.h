@@ -18,6 +18,7 @@
     X(ORDER_IGNORED, "a node delivers what comes as it comes")                                     \
     X(TOPS_UNSEEN, "a node doesn't look at tops")                                                  \
     X(LEASES_FOREVER, "a node's lease never ends")                                                 \
+    X(KEY_OVERWRITTEN, "the script takes each node's key of ids for the cluster's")                \
     X(RECOVERED_ALWAYS, "a node says recovered: true to whoever comes back")                       \
     X(ALARM_UNHEARD, "a node takes another Redis on the port for its own")                         \
     X(UNSUBSCRIBES_LOST, "a node's unsubscribes aren't sent")                                      \

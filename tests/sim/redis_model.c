@@ -156,30 +156,32 @@ static struct redis_lease *find_lease(struct redis_data *data, uint32_t slot)
     return NULL;
 }
 
-struct node_identity redis_lease(struct redis_model *redis, struct redis_lease wanted,
-                                 bool may_restore, uint64_t boot_floor, uint32_t boot_step,
-                                 uint32_t ttl_ms, uint64_t now_ms)
+struct node_identity redis_lease(struct redis_model *redis,
+                                 const struct redis_lease_command *command, uint64_t now_ms)
 {
     struct redis_data *data = &redis->data;
+    struct redis_lease wanted = command->wanted;
 
+    if (data->id_key == 0 || redis->mutation == MUTATION_KEY_OVERWRITTEN)
+        data->id_key = command->id_key;
     for (uint32_t i = data->lease_count; i-- > 0;) {
         struct redis_lease *given = &data->leases[i];
-        if (given->ends_ms > now_ms + ttl_ms) /* by another clock */
-            given->ends_ms = now_ms + ttl_ms;
+        if (given->ends_ms > now_ms + command->ttl_ms) /* by another clock */
+            given->ends_ms = now_ms + command->ttl_ms;
         if (given->ends_ms <= now_ms && redis->mutation != MUTATION_LEASES_FOREVER)
             *given = data->leases[--data->lease_count];
     }
     struct redis_lease *lease =
         wanted.identity.slot ? find_lease(data, wanted.identity.slot) : NULL;
     const bool has_one = lease && node_identity_equal(lease->identity, wanted.identity);
-    const bool restores = !lease && wanted.identity.slot != 0 && may_restore;
-    wanted.ends_ms = now_ms + ttl_ms;
+    const bool restores = !lease && wanted.identity.slot != 0 && command->may_restore;
+    wanted.ends_ms = now_ms + command->ttl_ms;
     if (!has_one && !restores) {
-        if (data->boot < boot_floor)
-            data->boot = boot_floor;
+        if (data->boot < command->boot_floor)
+            data->boot = command->boot_floor;
         if (data->boot < now_ms)
             data->boot = now_ms;
-        data->boot += boot_step;
+        data->boot += command->boot_step;
         wanted.identity = (struct node_identity){1, data->boot};
         while (find_lease(data, wanted.identity.slot))
             wanted.identity.slot++;

@@ -43,6 +43,7 @@ struct redis_lease {
     struct node_identity identity;
     uint64_t node;
     uint64_t ends_ms;
+    char name[8];
 };
 
 struct redis_data {
@@ -50,6 +51,7 @@ struct redis_data {
     uint64_t engine_id;
     uint64_t run_id, replid; /* of when the incarnation was made */
     uint64_t boot;           /* the highest that was given out */
+    uint64_t id_key;         /* 0: none */
     struct redis_room rooms[REDIS_ROOMS_MOST];
     struct redis_lease leases[REDIS_LEASES_MOST];
     uint32_t lease_count;
@@ -94,9 +96,18 @@ void redis_history(struct redis_model *redis, uint32_t room, struct position sin
 /** PROBE, and what comes first in LEASE. */
 enum engine_answer redis_probe(const struct redis_model *redis, uint64_t incarnation);
 
+struct redis_lease_command {
+    uint64_t incarnation;
+    struct redis_lease wanted;
+    bool may_restore;
+    uint64_t boot_floor;
+    uint32_t boot_step;
+    uint32_t ttl_ms;
+    uint64_t id_key;
+};
+
 /** LEASE, whose incarnation is the present one. @return The identity. */
-struct node_identity redis_lease(struct redis_model *redis, struct redis_lease wanted,
-                                 bool may_restore, uint64_t boot_floor, uint32_t boot_step,
-                                 uint32_t ttl_ms, uint64_t now_ms);
+struct node_identity redis_lease(struct redis_model *redis,
+                                 const struct redis_lease_command *command, uint64_t now_ms);
 
 #endif

@@ -65,6 +65,8 @@ static void judge_machine(struct world *world, const struct machine *machine)
     if (machine->lease_since_ns == 0 ||
         node_identity(machine->node, machine_now_ms(machine)).slot == 0)
         BROKEN(world, "all is well again, and node %u has no lease", machine->index);
+    if (machine->id_key == 0 || machine->id_key != world->machines[0].id_key)
+        BROKEN(world, "all is well again, and node %u has another key than 0", machine->index);
     for (size_t i = 0; i < machine->members.count; i++) {
         if (machine->members.items[i].waits != 0)
             BROKEN(world, "client %u of node %u still waits for what it missed",

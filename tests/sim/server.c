@@ -116,14 +116,18 @@ static void run_lease(struct server *server, struct link *link, const struct wir
     struct life *life = world_life(server->world, command->lease.wanted.node);
     if (life)
         life->lease_ns = server->world->queue.now_ns;
-    answer->lease_reply.identity = redis_lease(
-        &server->redis, command->lease.wanted, command->lease.may_restore,
-        command->lease.boot_floor, command->lease.boot_step, command->lease.ttl_ms, now_ms);
+    answer->lease_reply.identity = redis_lease(&server->redis, &command->lease, now_ms);
+    answer->lease_reply.id_key = server->redis.data.id_key;
     for (uint32_t i = 0; i < server->redis.data.lease_count; i++) {
         const struct redis_lease *lease = &server->redis.data.leases[i];
-        answer->lease_reply.entries[i] =
-            (struct lease_entry){lease->identity, lease->node,
-                                 lease->ends_ms > now_ms ? (uint32_t)(lease->ends_ms - now_ms) : 1};
+        char *name = answer->lease_reply.names[i];
+        memcpy(name, lease->name, sizeof lease->name);
+        answer->lease_reply.entries[i] = (struct lease_entry){
+            .identity = lease->identity,
+            .node = lease->node,
+            .left_ms = lease->ends_ms > now_ms ? (uint32_t)(lease->ends_ms - now_ms) : 1,
+            .name = name,
+            .name_size = strlen(name)};
     }
     answer->lease_reply.count = server->redis.data.lease_count;
     reply(link, answer);

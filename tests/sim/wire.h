@@ -38,21 +38,16 @@ struct wire {
             uint32_t limit;
             bool is_last;
         } history;
-        struct {
-            uint64_t incarnation;
-            struct redis_lease wanted;
-            bool may_restore;
-            uint64_t boot_floor;
-            uint32_t boot_step;
-            uint32_t ttl_ms;
-        } lease;
+        struct redis_lease_command lease;
         struct hello_reply hello_reply;
         struct publish_reply publish_reply;
         struct position tops[REDIS_ROOMS_MOST];
         struct redis_history history_reply;
         struct {
             struct node_identity identity;
+            uint64_t id_key;
             struct lease_entry entries[REDIS_LEASES_MOST];
+            char names[REDIS_LEASES_MOST][8];
             uint32_t count;
         } lease_reply;
     };

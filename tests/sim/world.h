@@ -32,6 +32,7 @@ struct life {
     uint64_t incarnation;
     uint64_t died_ns;  /* 0: it lives */
     uint64_t lease_ns; /* when a server last ran what it had sent for its lease */
+    char name[8];
 };
 
 /** An identity that a life was given. */

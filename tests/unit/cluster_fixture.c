@@ -170,6 +170,15 @@ static void answer_history(const struct output *output)
                        world.now_ms);
 }
 
+static bool is_slot_taken(uint32_t slot)
+{
+    for (uint32_t i = 0; i < world.lease_count; i++) {
+        if (world.leases[i].identity.slot == slot)
+            return true;
+    }
+    return false;
+}
+
 static void answer_lease(const struct output *output)
 {
     struct node_identity given = {.slot = 1, .boot = 0};
@@ -184,16 +193,22 @@ static void answer_lease(const struct output *output)
             break;
         }
     }
-    for (uint32_t i = 0; i < world.lease_count; i++)
-        given.slot += world.leases[i].identity.slot == given.slot ? 1 : 0;
-    if (given.boot == 0 && output->lease.may_restore)
+    while (given.boot == 0 && is_slot_taken(given.slot))
+        given.slot++;
+    if (given.boot == 0 && output->lease.may_restore && !is_slot_taken(output->lease.identity.slot))
         given = output->lease.identity;
     if (given.boot == 0)
         given.boot = ++world.boots;
-    world.leases[world.lease_count++] =
-        (struct lease_entry){given, output->lease.node, output->lease.ttl_ms};
-    node_lease_reply(world.node, 0, output->generation, output->request, given, world.leases,
-                     world.lease_count, world.now_ms);
+    if (world.id_key == 0)
+        world.id_key = output->lease.id_key;
+    world.leases[world.lease_count++] = (struct lease_entry){
+        .identity = given, .node = output->lease.node, .left_ms = output->lease.ttl_ms};
+    node_lease_reply(world.node, 0, output->generation, output->request,
+                     &(struct lease_reply){.identity = given,
+                                           .id_key = world.id_key,
+                                           .leases = world.leases,
+                                           .count = world.lease_count},
+                     world.now_ms);
 }
 
 static void answer_subscribe(const struct output *output, bool subscribes)
@@ -272,6 +287,7 @@ static const char *why_name(enum cluster_why why)
         [WHY_LEASE_OVER] = "over",     [WHY_LEASE_TAKEN] = "taken",
         [WHY_GONE] = "gone",           [WHY_CONNECTED] = "connected",
         [WHY_CAUGHT_UP] = "caught-up", [WHY_REQUEST_REFUSED] = "refused",
+        [WHY_SAME_NAME] = "same-name", [WHY_LEASE_KEY] = "key",
     };
     ck_assert_str_ne(cluster_why_text(why), why == WHY_NONE ? "x" : "");
     return names[why] ? names[why] : "";
@@ -326,8 +342,10 @@ static void say_event(const struct output *output)
         say("state %s %s", states[output->state.state], why_name(output->state.why));
         break;
     default:
-        say("%s %u/%d %s", nodes[output->kind - OUTPUT_LEASE_HELD], output->node.identity.slot,
-            (int)output->node.identity.boot, why_name(output->node.why));
+        say("%s %u/%d %s%s%.*s", nodes[output->kind - OUTPUT_LEASE_HELD],
+            output->node.identity.slot, (int)output->node.identity.boot, why_name(output->node.why),
+            output->payload->size > 0 ? " " : "", (int)output->payload->size,
+            (const char *)output->payload->bytes);
         break;
     }
 }
@@ -445,7 +463,17 @@ void world_others_publish(const char *key, const char *text)
 
 void world_other_node(uint32_t slot, uint64_t boot, uint64_t node, uint32_t left_ms)
 {
-    world.leases[world.lease_count++] = (struct lease_entry){{slot, boot}, node, left_ms};
+    world.leases[world.lease_count++] =
+        (struct lease_entry){.identity = {slot, boot}, .node = node, .left_ms = left_ms};
+}
+
+void world_named_node(uint32_t slot, uint64_t boot, uint64_t node, const char *name)
+{
+    world.leases[world.lease_count++] = (struct lease_entry){.identity = {slot, boot},
+                                                             .node = node,
+                                                             .left_ms = 10000,
+                                                             .name = name,
+                                                             .name_size = strlen(name)};
 }
 
 void world_expect_lines(const char *first, ...)
@@ -488,7 +516,7 @@ void world_begin(void (*change)(struct node_settings *))
 {
     static const char *const servers[] = {"one:6379"};
     struct node_settings settings = {
-        .servers = servers, .server_count = 1, .incarnation = 77, .seed = 1};
+        .servers = servers, .server_count = 1, .incarnation = 77, .seed = 1, .id_key = 5};
 
     memset(&world, 0, sizeof(world));
     world.now_ms = 1000000;

@@ -38,6 +38,7 @@ struct world {
     struct lease_entry leases[WORLD_LEASES];
     uint32_t lease_count;
     uint64_t boots;
+    uint64_t id_key;          /* 0: none */
     uint64_t generation;      /* of the open connection; 0: none */
     bool is_stopped;          /* commands pile up */
     bool stops_subscriptions; /* so do those of the subscription socket */
@@ -91,6 +92,9 @@ void world_others_publish(const char *key, const char *text);
 
 /** Another node has a lease from now on. */
 void world_other_node(uint32_t slot, uint64_t boot, uint64_t node, uint32_t left_ms);
+
+/** The same, with a name, which is borrowed for the length of the world. */
+void world_named_node(uint32_t slot, uint64_t boot, uint64_t node, const char *name);
 
 /** What was said since the last time is exactly this, line by line; ends with NULL. */
 void world_expect_lines(const char *first, ...);

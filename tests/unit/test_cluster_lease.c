@@ -3,6 +3,8 @@
 #include "cluster_fixture.h"
 #include "runner.h"
 
+#include <string.h>
+
 START_TEST(a_lease_is_renewed_and_stays)
 {
     world_begin_up(NULL);
@@ -44,17 +46,36 @@ START_TEST(nobody_relies_on_a_lease_that_no_tick_has_ended_yet)
 }
 END_TEST
 
-START_TEST(after_a_lost_lease_there_is_another_identity)
+/* The node loses its lease, and the engine lets it end. */
+static void lose_the_lease(void)
 {
     world_begin_up(NULL);
     world.is_away = true;
     world_break();
     world_pass(10000);
-    world.lease_count = 0; /* it is over for the engine, too */
+    ck_assert_uint_eq(world_count("lost 1/1 over"), 1);
+    world.lease_count = 0;
     world.is_away = false;
     world_forget();
+}
+
+START_TEST(after_a_lost_lease_the_identity_comes_back_while_its_slot_is_free)
+{
+    lose_the_lease();
     world_pass(11000);
-    ck_assert_uint_eq(world_count("held 1/2 "), 1);
+    ck_assert_uint_eq(world_count("held 1/1 "), 1);
+    world_pass(60000);
+    ck_assert_uint_eq(world_count("lost"), 0);
+    world_end();
+}
+END_TEST
+
+START_TEST(after_a_lost_lease_there_is_another_identity_if_the_slot_was_given_away)
+{
+    lose_the_lease();
+    world_named_node(1, ++world.boots, 88, "quick");
+    world_pass(11000);
+    ck_assert_uint_eq(world_count("held 2/3 "), 1);
     world_end();
 }
 END_TEST
@@ -114,9 +135,129 @@ START_TEST(a_node_that_began_anew_is_another)
 }
 END_TEST
 
+START_TEST(names_come_with_the_nodes_that_are_seen_and_lost)
+{
+    world_begin_up(NULL);
+    world_named_node(2, 50, 88, "left");
+    world_pass(3000);
+    world_expect("seen 2/50  left");
+    world.lease_count = 0;
+    world_other_node(1, 1, 77, 10000); /* this node's own */
+    world_pass(3000);
+    world_expect("gone 2/50 gone left");
+    world_end();
+}
+END_TEST
+
+START_TEST(what_is_no_name_is_none)
+{
+    char long_name[NODE_NAME_MAX + 2];
+
+    memset(long_name, 'x', sizeof long_name);
+    long_name[NODE_NAME_MAX + 1] = '\0';
+    world_begin_up(NULL);
+    world_named_node(2, 50, 88, "\xff");
+    world_named_node(3, 51, 89, "a\nb");
+    world_named_node(4, 52, 90, long_name);
+    long_name[NODE_NAME_MAX] = '\0';
+    ck_assert(lease_is_name(long_name, NODE_NAME_MAX));
+    long_name[NODE_NAME_MAX] = 'x';
+    world_pass(3000);
+    world_expect("seen 4/52 ", "seen 2/50 ", "seen 3/51 ");
+    world_end();
+}
+END_TEST
+
+START_TEST(a_node_can_not_be_made_with_a_name_that_is_none)
+{
+    static const char *const servers[] = {"one:6379"};
+    struct node_settings settings = {
+        .servers = servers, .server_count = 1, .incarnation = 77, .name = "a\tb"};
+
+    node_settings_defaults(&settings);
+    ck_assert_ptr_null(node_create(&settings, 0));
+}
+END_TEST
+
+static void name_it(struct node_settings *settings)
+{
+    settings->name = "mine";
+}
+
+START_TEST(two_nodes_with_one_name_both_live_and_it_is_said)
+{
+    world_begin(name_it);
+    world_run();
+    world_expect("state degraded connected", "held 1/1  mine", "state up caught-up");
+    world_named_node(2, 50, 88, "left");
+    world_named_node(3, 51, 89, "mine");
+    world_named_node(4, 52, 90, "left");
+    world_named_node(5, 53, 91, "right");
+    world_forget();
+    world_pass(3000);
+    world_expect("seen 5/53  right", "seen 2/50  left", "seen 3/51 same-name mine",
+                 "seen 4/52 same-name left");
+    world_end();
+}
+END_TEST
+
+static uint64_t key_held;
+
+static void note_key(const struct output *output)
+{
+    if (output->kind == OUTPUT_LEASE_HELD)
+        key_held = output->node.id_key;
+}
+
+START_TEST(the_first_node_gives_the_cluster_its_key_and_an_engine_that_forgot_has_it_back)
+{
+    world_begin(NULL);
+    world.on_event = note_key;
+    world_run();
+    ck_assert_uint_eq(key_held, 5);
+    world.id_key = 0;
+    world_restart_empty();
+    world_pass(200);
+    ck_assert_uint_eq(world.id_key, 5);
+    world_end();
+}
+END_TEST
+
+START_TEST(others_take_the_key_that_the_cluster_has)
+{
+    world_begin(NULL);
+    world.id_key = 1234;
+    world.on_event = note_key;
+    world_run();
+    ck_assert_uint_eq(key_held, 1234);
+    world.on_event = NULL;
+    world_forget();
+    /* Another node was quicker than any that knew it. */
+    world.id_key = 99;
+    world_pass(3000);
+    world_expect("lost 1/1 key", "held 1/1 ");
+    world_end();
+}
+END_TEST
+
 /* Without the world: what an engine that forgot all leases does to those of others. */
 static struct lease lease;
 static struct outputs outputs;
+
+static void begin(void)
+{
+    const struct lease_settings settings = {
+        .node = 7, .lease_ms = 10000, .renew_ms = 3000, .nodes_max = 4};
+
+    outputs_init(&outputs);
+    ck_assert_int_eq(lease_init(&lease, &settings), 0);
+}
+
+static void end(void)
+{
+    lease_finish(&lease);
+    outputs_finish(&outputs);
+}
 
 static uint32_t count(enum output_kind kind)
 {
@@ -130,88 +271,95 @@ static uint32_t count(enum output_kind kind)
     return found;
 }
 
-static void ask(uint64_t incarnation, uint64_t now_ms, struct output *output)
+static struct output ask(uint64_t incarnation, uint64_t now_ms)
 {
-    lease_ask(&lease, 1, incarnation, now_ms, output);
+    struct output output;
+
+    lease_ask(&lease, 1, incarnation, now_ms, &output);
+    output_finish(&output);
+    return output;
+}
+
+static struct lease_entry entry_of(uint32_t slot, uint64_t boot, uint64_t node, uint32_t left_ms)
+{
+    return (struct lease_entry){.identity = {slot, boot}, .node = node, .left_ms = left_ms};
+}
+
+/* The reply to a node that has what is listed first. */
+static void take(uint64_t incarnation, const struct lease_entry *leases, uint32_t entries,
+                 uint64_t now_ms)
+{
+    const struct lease_reply reply = {
+        .identity = leases[0].identity, .leases = leases, .count = entries};
+
+    ck_assert_int_eq(lease_take(&lease, incarnation, &reply, &outputs, now_ms), 0);
 }
 
 START_TEST(those_whom_the_engine_forgot_have_the_time_that_they_had)
 {
-    const struct lease_entry entries[] = {{{1, 1}, 7, 10000}, {{2, 5}, 8, 9000}};
-    struct output output;
+    const struct lease_entry entries[] = {entry_of(1, 1, 7, 10000), entry_of(2, 5, 8, 9000)};
 
-    outputs_init(&outputs);
-    ck_assert_int_eq(lease_init(&lease, 7, 10000, 3000, 4), 0);
-    ask(100, 0, &output);
-    ck_assert(!output.lease.may_restore);
-    ck_assert_int_eq(lease_take(&lease, 100, entries[0].identity, entries, 2, &outputs, 0), 0);
+    begin();
+    ck_assert(!ask(100, 0).lease.may_restore);
+    take(100, entries, 2, 0);
     ck_assert_uint_eq(count(OUTPUT_NODE_SEEN), 1);
-    ask(200, 3000, &output); /* another incarnation: it lists nobody yet */
+    const struct output output = ask(200, 3000); /* another incarnation: it lists nobody yet */
     ck_assert(output.lease.may_restore);
     ck_assert_uint_eq(output.lease.boot_floor, 5);
-    ck_assert_int_eq(lease_take(&lease, 200, entries[0].identity, entries, 1, &outputs, 3000), 0);
+    take(200, entries, 1, 3000);
     ck_assert_uint_eq(count(OUTPUT_NODE_LOST), 0);
-    ask(200, 9000, &output);
-    ck_assert(!output.lease.may_restore);
-    ck_assert_int_eq(lease_take(&lease, 200, entries[0].identity, entries, 1, &outputs, 9000), 0);
+    ck_assert(!ask(200, 9000).lease.may_restore);
+    take(200, entries, 1, 9000);
     ck_assert_uint_eq(count(OUTPUT_NODE_LOST), 1);
-    lease_finish(&lease);
-    outputs_finish(&outputs);
+    end();
 }
 END_TEST
 
 START_TEST(a_reply_that_comes_too_late_gives_no_lease)
 {
-    const struct lease_entry entry = {{1, 1}, 7, 10000};
-    struct output output;
+    const struct lease_entry entry = entry_of(1, 1, 7, 10000);
 
-    outputs_init(&outputs);
-    ck_assert_int_eq(lease_init(&lease, 7, 10000, 3000, 4), 0);
-    ask(100, 0, &output);
-    ck_assert_int_eq(lease_take(&lease, 100, entry.identity, &entry, 1, &outputs, 9900), 0);
+    begin();
+    (void)ask(100, 0);
+    take(100, &entry, 1, 9900);
     ck_assert_uint_eq(lease.identity.slot, 0);
     ck_assert_uint_eq(count(OUTPUT_LEASE_HELD), 0);
-    lease_finish(&lease);
-    outputs_finish(&outputs);
+    end();
 }
 END_TEST
 
 START_TEST(an_identity_that_was_given_to_another_is_said_to_be_lost)
 {
-    const struct lease_entry first = {{1, 1}, 7, 10000}, second = {{3, 9}, 7, 10000};
+    const struct lease_entry first = entry_of(1, 1, 7, 10000), second = entry_of(3, 9, 7, 10000);
     struct output output;
 
-    outputs_init(&outputs);
-    ck_assert_int_eq(lease_init(&lease, 7, 10000, 3000, 4), 0);
-    ask(100, 0, &output);
-    ck_assert_int_eq(lease_take(&lease, 100, first.identity, &first, 1, &outputs, 0), 0);
+    begin();
+    (void)ask(100, 0);
+    take(100, &first, 1, 0);
     ck_assert_uint_eq(count(OUTPUT_LEASE_HELD), 1);
-    ask(100, 3000, &output);
-    ck_assert_int_eq(lease_take(&lease, 100, second.identity, &second, 1, &outputs, 3000), 0);
+    (void)ask(100, 3000);
+    take(100, &second, 1, 3000);
     ck_assert(outputs_take(&outputs, &output));
     ck_assert_int_eq(output.kind, OUTPUT_LEASE_LOST);
     ck_assert_int_eq(output.node.why, WHY_LEASE_TAKEN);
+    output_finish(&output);
     ck_assert_uint_eq(count(OUTPUT_LEASE_HELD), 1);
-    lease_finish(&lease);
-    outputs_finish(&outputs);
+    end();
 }
 END_TEST
 
 START_TEST(the_nodes_that_are_known_are_bounded)
 {
-    struct lease_entry entries[9] = {{{1, 1}, 7, 10000}};
-    struct output output;
+    struct lease_entry entries[9] = {entry_of(1, 1, 7, 10000)};
 
-    outputs_init(&outputs);
-    ck_assert_int_eq(lease_init(&lease, 7, 10000, 3000, 4), 0);
+    begin();
     for (uint32_t i = 1; i < 9; i++)
-        entries[i] = (struct lease_entry){{i + 1, i + 1}, 100 + i, 10000};
-    ask(100, 0, &output);
-    ck_assert_int_eq(lease_take(&lease, 100, entries[0].identity, entries, 9, &outputs, 0), 0);
+        entries[i] = entry_of(i + 1, i + 1, 100 + i, 10000);
+    (void)ask(100, 0);
+    take(100, entries, 9, 0);
     ck_assert_uint_eq(count(OUTPUT_NODE_SEEN), 4);
     ck_assert_uint_eq(lease.other_count, 4);
-    lease_finish(&lease);
-    outputs_finish(&outputs);
+    end();
 }
 END_TEST
 
@@ -223,11 +371,19 @@ int main(void)
     tcase_add_test(tcase, a_lease_is_renewed_and_stays);
     tcase_add_test(tcase, a_node_knows_that_its_lease_is_over_before_the_engine_does);
     tcase_add_test(tcase, nobody_relies_on_a_lease_that_no_tick_has_ended_yet);
-    tcase_add_test(tcase, after_a_lost_lease_there_is_another_identity);
+    tcase_add_test(tcase, after_a_lost_lease_the_identity_comes_back_while_its_slot_is_free);
+    tcase_add_test(tcase, after_a_lost_lease_there_is_another_identity_if_the_slot_was_given_away);
     tcase_add_test(tcase, an_engine_that_forgot_gives_the_same_identity_again);
     tcase_add_test(tcase, a_lease_without_an_answer_ends_the_connection);
     tcase_add_test(tcase, other_nodes_are_seen_and_lost);
     tcase_add_test(tcase, a_node_that_began_anew_is_another);
+    tcase_add_test(tcase, names_come_with_the_nodes_that_are_seen_and_lost);
+    tcase_add_test(tcase, what_is_no_name_is_none);
+    tcase_add_test(tcase, a_node_can_not_be_made_with_a_name_that_is_none);
+    tcase_add_test(tcase, two_nodes_with_one_name_both_live_and_it_is_said);
+    tcase_add_test(tcase,
+                   the_first_node_gives_the_cluster_its_key_and_an_engine_that_forgot_has_it_back);
+    tcase_add_test(tcase, others_take_the_key_that_the_cluster_has);
     tcase_add_test(tcase, those_whom_the_engine_forgot_have_the_time_that_they_had);
     tcase_add_test(tcase, a_reply_that_comes_too_late_gives_no_lease);
     tcase_add_test(tcase, an_identity_that_was_given_to_another_is_said_to_be_lost);
