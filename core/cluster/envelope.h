@@ -4,6 +4,8 @@
 #ifndef CLUSTER_ENVELOPE_H
 #define CLUSTER_ENVELOPE_H
 
+#include "cluster/terms.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +18,10 @@
 #define ENVELOPE_NAMES_MOST 1024
 #define ENVELOPE_IDS_MOST 4096
 
+/* The longest name, in bytes. */
+#define ENVELOPE_NAME_SIZE_MOST 255
+
+/** 1 to ENVELOPE_NAME_SIZE_MOST bytes, of any kind. */
 struct envelope_name {
     const char *bytes;
     size_t size;
@@ -23,7 +29,7 @@ struct envelope_name {
 
 /** Whom a message is for. All is borrowed. */
 struct envelope {
-    bool is_all;                       /* the whole namespace */
+    bool is_all;                       /* the whole namespace: no others are named then */
     const struct envelope_name *rooms; /* their members, each once; in a message of a room: none */
     uint32_t room_count;
     const struct envelope_name *gateways; /* their clients */
@@ -36,5 +42,30 @@ struct envelope {
     uint32_t receipt_slot; /* of the node that is to get it */
     uint64_t receipt_boot;
 };
+
+/* As bytes, numbers with the lowest byte first:
+ *
+ *     1   the version, 1
+ *     1   1: the whole namespace; 2: there is a receipt. Their sum
+ *     8   how many rooms, gateways, clients, and clients less these: 2 each
+ *     20  receipt, receipt_slot, receipt_boot: 8, 4, 8; only if there is one
+ *     …   the names of rooms, then of gateways: 1 for the size, and the bytes
+ *     …   the clients, then those that are left out: 8 each
+ *
+ * Behind them the message begins. An envelope has one such form, and no other is read. */
+
+/** @return How many bytes envelope_write() fills; 0: a list or a name is too long, or a name empty,
+ * or others are named beside `is_all`. */
+size_t envelope_size(const struct envelope *envelope);
+
+/** Writes an envelope. @param bytes  As many as envelope_size() says, which is not 0. */
+void envelope_write(const struct envelope *envelope, uint8_t *bytes);
+
+/** Reads the envelope that a payload begins with. What it takes is bounded by the lists' bounds.
+ * @param bytes     Anything; the names point there.
+ * @param envelope  Set to it: to be freed by free(). Left alone if this fails.
+ * @param size_read Set to how many bytes it takes: the message is behind them.
+ * @return CLUSTER_DONE; CLUSTER_INVALID: there is none; CLUSTER_NO_MEMORY. */
+int envelope_read(const void *bytes, size_t size, struct envelope **envelope, size_t *size_read);
 
 #endif

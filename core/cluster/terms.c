@@ -27,6 +27,7 @@ const char *cluster_why_text(enum cluster_why why)
         [WHY_AHEAD] = "the position is ahead of the room",
         [WHY_TOO_MUCH] = "more is missing than may be asked for",
         [WHY_AWAY] = "the server is away",
+        [WHY_PENDING] = "too much waited to be delivered on this host",
         [WHY_NO_MEMORY] = "there was no memory",
         [WHY_LEASE_OVER] = "the lease is over by this node's clock",
         [WHY_LEASE_TAKEN] = "the engine gave another identity",

@@ -76,6 +76,7 @@ enum cluster_why {
     WHY_AHEAD,      /* the position is none that the engine has given out */
     WHY_TOO_MUCH,   /* more is missing than may be asked for */
     WHY_AWAY,       /* the server was away */
+    WHY_PENDING,    /* this host had no room for it: `pending_bytes`, `pending_bytes_per_room` */
     WHY_NO_MEMORY,
     /* of a lease */
     WHY_LEASE_OVER,  /* it ended by this node's clock */

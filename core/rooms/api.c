@@ -6,6 +6,7 @@
 #include "rooms/crowd.h"
 #include "rooms/metadata.h"
 #include "rooms/pages.h"
+#include "rooms/remote_out.h"
 #include "rooms/revoking.h"
 #include "rooms/room_table.h"
 #include "rooms/rules.h"
@@ -47,6 +48,15 @@ static int32_t leave_room(toni_connections *connections, toni_client_id id, toni
     return client ? let_go(client, client_leave(client, room)) : TONI_ERR_NOT_FOUND;
 }
 
+/* @param room  NULL: it has no members here. */
+static int32_t broadcast(struct space *space, toni_str name, struct room *room,
+                         const toni_message *message)
+{
+    if (space->remote)
+        return remote_out_room(space, name, room, message);
+    return room ? broadcast_send(room, message, NULL) : 0;
+}
+
 static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
                                  const toni_message *message)
 {
@@ -56,7 +66,7 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
     if (result != TONI_OK)
         return result;
     struct room *room = room_table_find(space_of(connections), name);
-    return room ? let_go_of_room(room, broadcast_send(room, message)) : 0;
+    return let_go_of_room(room, broadcast(space_of(connections), name, room, message));
 }
 
 static int32_t client_may(toni_client *client, toni_str name)
@@ -74,7 +84,7 @@ static int32_t broadcast_as(toni_client *client, toni_str name, struct room *roo
 {
     if (!client_may_publish(client, name, room))
         return TONI_ERR_FORBIDDEN;
-    return room ? broadcast_send(room, message) : 0;
+    return broadcast(client->space, name, room, message);
 }
 
 static int32_t broadcast_from(toni_client *client, toni_str name, const toni_message *message)

@@ -200,7 +200,6 @@ static uint32_t excepted_of(const struct excepted *excepted, const struct audien
 
 static void post(struct room *room, const struct excepted *excepted, struct command **spares)
 {
-    room->seq++;
     for (struct audience *audience = room->audiences; audience; audience = audience->next) {
         const uint32_t left_out = excepted ? excepted_of(excepted, audience) : 0;
         if (left_out < audience->targets)
@@ -232,8 +231,11 @@ static uint64_t variant_size(const struct room *room, uint64_t encoded,
 }
 
 int32_t broadcast_locked(struct room *room, const toni_message *message,
-                         const toni_message *deflated, const struct excepted *excepted)
+                         const toni_message *deflated, const struct excepted *excepted,
+                         const toni_position *at)
 {
+    if (at)
+        room_advance(room, at);
     const uint32_t targets = room->targets - (excepted ? excepted->count : 0);
     if (targets == 0)
         return 0;
@@ -258,6 +260,8 @@ int32_t broadcast_locked(struct room *room, const toni_message *message,
         return TONI_ERR_NO_MEMORY;
     }
     room->open->charged += (uint32_t)(encoded + variant);
+    if (!at)
+        room_advance(room, NULL);
     post(room, excepted, &spares);
     give_back(spares);
     return (int32_t)(targets <= INT32_MAX ? targets : INT32_MAX);
@@ -270,11 +274,11 @@ toni_message *broadcast_deflate(struct room *room, const toni_message *message)
                : NULL;
 }
 
-int32_t broadcast_send(struct room *room, const toni_message *message)
+int32_t broadcast_send(struct room *room, const toni_message *message, const toni_position *at)
 {
     toni_message *deflated = broadcast_deflate(room, message);
     lock_take(&room->lock);
-    const int32_t result = broadcast_locked(room, message, deflated, NULL);
+    const int32_t result = broadcast_locked(room, message, deflated, NULL, at);
     lock_give(&room->lock);
     free(deflated);
     return result;

@@ -1,6 +1,7 @@
 /* Broadcasts: what is for one whole room, or for everyone, less a few. Each takes the next number
  * of its room under the room's lock, is appended to the room's open batch, and posted to each lane
- * that has targets: that is the room's one order. */
+ * that has targets: that is the room's one order. With a door the engine has given the number, and
+ * the cluster's thread is the one that sends here: see remote.h. */
 #ifndef ROOMS_BROADCAST_H
 #define ROOMS_BROADCAST_H
 
@@ -15,18 +16,21 @@ struct excepted {
     struct membership *members[EXCEPTED_MAX];
 };
 
-/** Gives a number to one message and posts it to all lanes that have targets. Under the room's
- * lock.
+/** Gives one message its place and posts it to all lanes that have targets. Under the room's lock.
  * @param deflated  What clients that take compressed messages get; NULL: the message as it is.
  * @param excepted  Who doesn't get it; NULL: nobody.
- * @return How many were targeted, or TONI_ERR_BUSY, TONI_ERR_NO_MEMORY; then nothing is changed.
+ * @param at        Its place, see room_advance.
+ * @return How many were targeted, or TONI_ERR_BUSY, TONI_ERR_NO_MEMORY: then nobody gets it. In
+ * both cases, and where there are no targets, nothing is changed, but the room's place if it is
+ * given.
  * @thread Any. */
 int32_t broadcast_locked(struct room *room, const toni_message *message,
-                         const toni_message *deflated, const struct excepted *excepted);
+                         const toni_message *deflated, const struct excepted *excepted,
+                         const toni_position *at);
 
 /** Sends a message to a whole room, or to everyone; see broadcast_locked.
  * @param message  Checked; see message_check. @thread Any. */
-int32_t broadcast_send(struct room *room, const toni_message *message);
+int32_t broadcast_send(struct room *room, const toni_message *message, const toni_position *at);
 
 /** Compresses a message for those of a room who take that, before the room is locked.
  * @return To be freed; NULL: nobody gets it compressed. @thread Any. */

@@ -3,6 +3,7 @@
 
 #include "base/log_limit.h"
 #include "rooms/metadata.h"
+#include "rooms/remote.h"
 #include "rooms/room_table.h"
 
 #include <stdlib.h>
@@ -18,18 +19,42 @@ int joining_enter_everyone(struct space *space, struct receiver *receiver,
     return result;
 }
 
+/* The door is told of a room's first member before that is one: if it refuses, nobody has come. */
+static int32_t want(const struct room *room)
+{
+    struct remote *remote = room->space->remote;
+    return remote && room->members == 0 ? remote->want(remote, room->space, room->name) : TONI_OK;
+}
+
+static void unwant_if_empty(const struct room *room)
+{
+    struct remote *remote = room->space->remote;
+    if (remote && room->members == 0)
+        remote->unwant(remote, room->space, room->name);
+}
+
+static int32_t enter_locked(struct room *room, struct receiver *receiver,
+                            struct membership *membership)
+{
+    const int32_t wanted = want(room);
+    if (wanted != TONI_OK)
+        return wanted;
+    if (room_join(room, receiver, membership)) {
+        unwant_if_empty(room);
+        return TONI_ERR_NO_MEMORY;
+    }
+    if (room->members == 1)
+        atomic_fetch_add(&room->space->rooms, 1);
+    return TONI_OK;
+}
+
 /* Enters a room, unless that ended just now. */
 static int32_t enter(struct room *room, struct receiver *receiver, struct membership *membership,
                      bool *ended)
 {
     lock_take(&room->lock);
     *ended = room->ended;
-    int32_t result = TONI_OK;
-    if (!*ended) {
-        result = room_join(room, receiver, membership) ? TONI_ERR_NO_MEMORY : TONI_OK;
-        if (result == TONI_OK && room->members == 1)
-            atomic_fetch_add(&room->space->rooms, 1);
-    }
+    const int32_t result = *ended ? TONI_OK : enter_locked(room, receiver, membership);
     const bool empty = room->members == 0;
     lock_give(&room->lock);
     if (empty)
@@ -119,6 +144,7 @@ static void leave(struct membership *membership, void *data)
     room_leave(room, membership);
     const bool empty = room->members == 0;
     if (empty) {
+        unwant_if_empty(room);
         metadata_drop(room);
         atomic_fetch_sub(&room->space->rooms, 1);
     }

@@ -177,12 +177,18 @@ static int make_commands(struct multicast *multicast, struct command **commands,
     return 0;
 }
 
+static void advance_rooms(const struct multicast *multicast)
+{
+    for (uint32_t i = 0; i < multicast->to.room_count; i++)
+        room_advance(multicast->to.rooms[i], multicast->at);
+}
+
 static void post(struct multicast *multicast, struct command *commands, uint32_t count)
 {
     atomic_store(&multicast->undelivered, count);
     atomic_fetch_add(&multicast->refs, count);
-    for (uint32_t i = 0; i < multicast->to.room_count; i++)
-        multicast->to.rooms[i]->seq++;
+    if (!multicast->at)
+        advance_rooms(multicast);
     for (struct command *next; commands; commands = next) {
         const uint32_t lane = ((struct multicast_command *)commands)->lane;
         next = commands->next;
@@ -195,6 +201,8 @@ static int32_t send_locked(struct multicast *multicast)
 {
     uint32_t targeted, count = 0;
     struct command *commands = NULL;
+    if (multicast->at)
+        advance_rooms(multicast);
     if (addressees_count(&multicast->to, &targeted))
         return TONI_ERR_NO_MEMORY;
     if (targeted == 0)
@@ -216,12 +224,13 @@ static int32_t send_locked(struct multicast *multicast)
 }
 
 int32_t multicast_send(const toni_target *target, const toni_message *message,
-                       struct receipt *receipt)
+                       struct receipt *receipt, const toni_position *at)
 {
     struct multicast *multicast = multicast_create(target, message);
     if (!multicast)
         return TONI_ERR_NO_MEMORY;
     multicast->receipt = receipt;
+    multicast->at = at;
     addressees_lock(&multicast->to);
     int32_t result = send_locked(multicast);
     addressees_unlock(&multicast->to);

@@ -2,8 +2,8 @@
  * single clients, all less some; or that somebody wants a receipt for.
  *
  * It takes a sequence number in each of its rooms, all locked at once, so that it has its place in
- * the order of each. Each lane delivers it once to every client: the client remembers the last
- * multicast that reached it. */
+ * the order of each. (With a door a union has none; see remote.h.) Each lane delivers it once to
+ * every client: the client remembers the last multicast that reached it. */
 #ifndef ROOMS_MULTICAST_H
 #define ROOMS_MULTICAST_H
 
@@ -20,6 +20,8 @@
 
 struct multicast {
     toni_connections *connections;
+    const toni_position
+        *at; /* its place in each of its rooms, see room_advance; while it is sent */
     atomic_uint refs;
     atomic_uint undelivered; /* lanes that still have to */
     uint64_t id;             /* never 0, never again */
@@ -30,8 +32,9 @@ struct multicast {
 
 /** Sends a message to a target; see toni_target_send.
  * @param message  Checked; see message_check.
- * @param receipt  See target_send_receipt. */
+ * @param receipt  See target_send_receipt.
+ * @param at       Its place in each of its rooms, see room_advance. */
 int32_t multicast_send(const toni_target *target, const toni_message *message,
-                       struct receipt *receipt);
+                       struct receipt *receipt, const toni_position *at);
 
 #endif

@@ -343,15 +343,11 @@ static int32_t list_clients(toni_connections *connections, toni_page *page, toni
 /* --- Targets */
 
 /* Page by page: so no lock is held for all of them. */
-static void target_to_gateway(toni_target *target, toni_str gateway)
+void pages_add_gateway(toni_target *target, toni_str gateway)
 {
     toni_page page = TONI_PAGE_INIT;
     page.most = TONI_PAGE_MOST;
     page.gateway = gateway;
-    if (gateway.size == 0) {
-        target_fail(target, TONI_ERR_INVALID);
-        return;
-    }
     do {
         toni_client_ids *ids;
         const int32_t result = list_clients(space_handle(target->space), &page, &ids);
@@ -363,6 +359,16 @@ static void target_to_gateway(toni_target *target, toni_str gateway)
             toni_target_to_client(target, ids->ids[i]);
         toni_client_ids_destroy(ids);
     } while (page.cursor != 0);
+}
+
+static void target_to_gateway(toni_target *target, toni_str gateway)
+{
+    if (gateway.size == 0)
+        target_fail(target, TONI_ERR_INVALID);
+    else if (target->space->remote)
+        target_add_gateway(target, gateway);
+    else
+        pages_add_gateway(target, gateway);
 }
 
 void pages_fill_table(toni_host *table)

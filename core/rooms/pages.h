@@ -24,6 +24,10 @@ size_t pages_take_clients(toni_connections *connections, const struct space *spa
 /** The same of rooms, of all namespaces. */
 size_t pages_take_rooms(toni_connections *connections, uint64_t *cursor, struct room **rooms);
 
+/** Adds the clients to a target that a gateway has here now.
+ * @param gateway  Not empty. @thread Any. */
+void pages_add_gateway(toni_target *target, toni_str gateway);
+
 /** Sets these functions of toni/connections.h in a table. */
 void pages_fill_table(toni_host *table);
 

@@ -1,9 +1,14 @@
-/* The door from rooms to other machines. A namespace without one (NULL) is this host's alone: it
- * pays nothing. core/clustering implements it on an engine, the unit tests in memory.
+/* The door from rooms to other hosts. A namespace without one (NULL) is this host's alone: it pays
+ * nothing. core/clustering implements it on an engine, the unit tests in memory.
  *
  * With a door nobody gets a message before the engine has ordered it, the sender's own host
- * included: a broadcast goes out by publish(), and comes back by remote_deliver(). Joins, leaves,
- * direct sends and closes take effect at once. */
+ * included: it goes out by publish() (remote_out.h), and comes back by remote_deliver(). Joins,
+ * leaves, direct sends to clients that are here and closes take effect at once: so they may
+ * overtake a message that is on its way, and who is in the room when it comes gets it.
+ *
+ * A message to one room goes by the room's own channel, however it is addressed: so the room has
+ * one order on all hosts. What is for more than that goes by the namespace's channel, which has an
+ * order of its own. */
 #ifndef ROOMS_REMOTE_H
 #define ROOMS_REMOTE_H
 
@@ -21,39 +26,49 @@ struct remote_publish {
     struct space *space;
     toni_str room; /* empty: to the namespace's own channel, and `to` says to whom */
     const toni_message *message;
-    const struct envelope *to; /* NULL: all members of the room; the receipt's fields are ignored */
+    const struct envelope *to; /* NULL: all members of the room. With a room: who is left out. Its
+                                  receipt is the door's to fill in */
     struct receipt *receipt;   /* NULL: none. The door's if publish() does not fail: it adds up what
                                   the hosts say, and then calls `finished` */
 };
 
-/** The functions: any thread; none blocks, and none calls rooms back before it returns. */
+/** The functions: any thread; none blocks, none locks anything of rooms, and none calls rooms back
+ * before it returns. */
 struct remote {
-    /** @return TONI_OK: it will be ordered, or its loss be told; TONI_ERR_BUSY: the engine is away,
+    /** Without a lock of rooms.
+     * @return TONI_OK: it will be ordered, or its loss be told; TONI_ERR_BUSY: the engine is away,
      * or too much waits for it; TONI_ERR_TOO_BIG; TONI_ERR_NO_MEMORY. */
     int32_t (*publish)(struct remote *remote, const struct remote_publish *publish);
 
-    /** A room has got its first member here. Under the room's lock.
-     * @return TONI_OK; TONI_ERR_NO_MEMORY, TONI_ERR_LIMIT: then it may not be joined. */
+    /** A room has got its first member here. Whatever this host publishes to it from then on must
+     * come back: a client that joins and greets the room hears itself. Under the room's lock, as
+     * unwant(): of one name the two are called in turn, never by two threads at once.
+     * @return TONI_OK; TONI_ERR_NO_MEMORY, TONI_ERR_LIMIT: then it can't be joined. */
     int32_t (*want)(struct remote *remote, struct space *space, toni_str room);
 
-    /** Its last member has left. Under the room's lock. */
+    /** Its last member has left. */
     void (*unwant)(struct remote *remote, struct space *space, toni_str room);
 };
 
-/* What comes in: on the cluster's thread alone, one at a time. */
+/* What comes in: on the cluster's thread alone, one at a time, in the order of each room. */
 
 /** A message has got its place: to those who are here now.
  * @param room  Empty: of the namespace's channel. @param at  Its place; epoch 0: it has none.
  * @param to    NULL: all members. @param receipt  NULL, or one that counts for this host alone:
  *              `finished` is called unless this fails.
- * @return How many were targeted here; TONI_ERR_BUSY, TONI_ERR_NO_MEMORY: nobody gets it, which is
- *         told to them as a gap. */
+ * @return How many were targeted here. TONI_ERR_BUSY, TONI_ERR_TOO_BIG, TONI_ERR_NO_MEMORY: nobody
+ * gets it, which was told as by remote_gap(). TONI_ERR_INVALID: it is no message; the same as
+ * remote_refuse(). */
 int32_t remote_deliver(struct space *space, toni_str room, toni_position at,
                        const toni_message *message, const struct envelope *to,
                        struct receipt *receipt);
 
 /** Messages of a room are lost: its members here are told, where their gateway has a notice for it.
- * @param count  0: nobody knows how many. @param why  Static. */
+ * @param count  0: nobody knows how many. @param why  Why. */
 void remote_gap(struct space *space, toni_str room, uint64_t count, enum cluster_why why);
+
+/** Something has come in that toni has not sent: it is dropped, counted and logged, within a limit.
+ * @param what  What is wrong with it; static. */
+void remote_refuse(struct space *space, toni_str room, const char *what);
 
 #endif

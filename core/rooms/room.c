@@ -19,6 +19,8 @@ struct room *room_create(struct space *space, uint64_t id, toni_str name)
     room->refs = 1;
     room->deflate_above = DEFLATE_NEVER;
     room->id = id;
+    if (!space->remote)
+        room->at.epoch = id;
     room->name = toni_str_make(copy, name.size);
     return room;
 }
@@ -314,8 +316,8 @@ int32_t room_info(struct room *room, toni_room_info **info)
         .struct_size = sizeof *snapshot,
         .members = room->members,
         .targets = room->targets,
-        .epoch = room->id,
-        .sequence = room->seq,
+        .epoch = room->at.epoch,
+        .sequence = room->at.offset,
         .pending_bytes = atomic_load_explicit(&room->pending, memory_order_relaxed),
         .dropped_slow_consumer = topic_dropped(&room->topic, DROP_SLOW_CONSUMER),
         .dropped_oldest = topic_dropped(&room->topic, DROP_OLDEST),

@@ -24,8 +24,7 @@ struct room {
     struct topic topic;    /* first: its broadcasts'; one reference, that keeps the memory */
     struct hash_node node; /* of the table of rooms */
     struct space *space;   /* that it belongs to */
-    uint64_t id; /* also its epoch: a room that is made again has another. Rooms are locked by
-                    ascending id */
+    uint64_t id; /* a room that is made again has another. Rooms are locked by ascending id */
     atomic_uint refs;
     atomic_uint deflate_above; /* messages longer than this are compressed, see room_deflates() */
     struct lock lock;          /* guards all below, but `pending`; `deflate_above` is changed under
@@ -40,8 +39,9 @@ struct room {
         struct membership *only; /* most rooms have one member */
         struct membership **list;
     };
-    struct audience *audiences;   /* of the lanes with targets */
-    uint64_t seq;                 /* the last number that a message got */
+    struct audience *audiences; /* of the lanes with targets */
+    toni_position at; /* of the last message. Alone: the room's id, and how many it has had; with a
+                         door: as the engine said, {0, 0} until a message has come */
     struct batch *open;           /* takes the next broadcast; one reference, or NULL */
     atomic_uint_fast64_t pending; /* bytes of broadcasts that some lane has not delivered yet */
     toni_str name; /* lies behind the room, with a NUL; empty for the room of everyone */
@@ -82,6 +82,16 @@ struct audience *room_audience(const struct room *room, uint32_t lane);
 
 /** A target that takes compressed messages wants those compressed that are longer than this. */
 void room_lower_threshold(struct room *room, uint32_t deflate_above);
+
+/** A message has its place. Under the lock.
+ * @param at  NULL: the next one. Of epoch 0: it has none. */
+static inline void room_advance(struct room *room, const toni_position *at)
+{
+    if (!at)
+        room->at.offset++;
+    else if (at->epoch != 0)
+        room->at = *at;
+}
 
 /* Without the lock. */
 

@@ -4,6 +4,7 @@
 #include "rooms/broadcast.h"
 #include "rooms/client_list.h"
 #include "rooms/multicast.h"
+#include "rooms/remote_out.h"
 #include "rooms/room_table.h"
 #include "rooms/rules.h"
 #include "rooms/target.h"
@@ -18,21 +19,22 @@ static bool is_broadcast(const toni_target *target)
 }
 
 static int32_t broadcast_except(struct room *room, const toni_message *message,
-                                toni_client *const *except, uint32_t count)
+                                toni_client *const *except, uint32_t count, const toni_position *at)
 {
     toni_message *deflated = broadcast_deflate(room, message);
     struct excepted excepted;
     client_list_lock(except, count); /* so that none of them joins or leaves meanwhile */
     lock_take(&room->lock);
     client_list_find_excepted(except, count, room, &excepted);
-    const int32_t result = broadcast_locked(room, message, deflated, &excepted);
+    const int32_t result = broadcast_locked(room, message, deflated, &excepted, at);
     lock_give(&room->lock);
     client_list_unlock(except, count);
     free(deflated);
     return result;
 }
 
-static int32_t send_broadcast(const toni_target *target, const toni_message *message)
+static int32_t send_broadcast(const toni_target *target, const toni_message *message,
+                              const toni_position *at)
 {
     struct space *space = target->space;
     struct room *room = target->everyone ? room_ref(space->everyone)
@@ -42,11 +44,23 @@ static int32_t send_broadcast(const toni_target *target, const toni_message *mes
     toni_client *except[EXCEPTED_MAX];
     const uint32_t count =
         client_list_find(space, target->except.ids, target->except.count, except);
-    const int32_t result =
-        count > 0 ? broadcast_except(room, message, except, count) : broadcast_send(room, message);
+    const int32_t result = count > 0 ? broadcast_except(room, message, except, count, at)
+                                     : broadcast_send(room, message, at);
     client_list_unref(except, count);
     room_unref(room);
     return result;
+}
+
+int32_t target_send_here(const toni_target *target, const toni_message *message,
+                         struct receipt *receipt, const toni_position *at)
+{
+    return !receipt && is_broadcast(target) ? send_broadcast(target, message, at)
+                                            : multicast_send(target, message, receipt, at);
+}
+
+static bool goes_out(const toni_target *target)
+{
+    return target->space->remote && remote_out_takes(target);
 }
 
 int32_t target_send_receipt(toni_target *target, const toni_message *message,
@@ -56,8 +70,8 @@ int32_t target_send_receipt(toni_target *target, const toni_message *message,
     if (result == TONI_OK)
         result = broadcast_check(target->space->connections, message);
     if (result == TONI_OK)
-        result = !receipt && is_broadcast(target) ? send_broadcast(target, message)
-                                                  : multicast_send(target, message, receipt);
+        result = goes_out(target) ? remote_out_target(target, message, receipt)
+                                  : target_send_here(target, message, receipt, NULL);
     target_destroy(target);
     return result;
 }

@@ -23,15 +23,26 @@
 #include <stdint.h>
 
 struct room;
+struct remote;
+
+/* Of what comes from other hosts; the cluster's thread counts it. */
+struct remote_figures {
+    struct counter gaps; /* something is missing there, in a room or in the namespace's channel */
+    struct counter lost; /* messages that are; those of unknown number count as one each */
+    struct counter refused; /* what came in and was no message */
+};
 
 /* A namespace: what a plugin reaches through its handle. Each client and each room belongs to one;
  * all else is shared by all. It stays where it is until the host ends. */
 struct space {
     const toni_host *host; /* first, for ever: see toni/abi.h. A plugin's handle points here */
     toni_connections *connections;
-    char *name;                 /* empty: the default one */
-    uint64_t salt;              /* of the hashes of its rooms' names; 0 for the default one */
-    struct room *everyone;      /* has every client of it as a member; in no table */
+    char *name;            /* empty: the default one */
+    uint64_t salt;         /* of the hashes of its rooms' names; 0 for the default one */
+    struct room *everyone; /* has every client of it as a member; in no table */
+    struct remote *remote; /* the door to other hosts; NULL: this one is alone. Set before the
+                              namespace has a client, and there until the last has gone */
+    struct remote_figures remote_figures;
     atomic_uint_fast64_t rooms; /* that have a member */
     struct space *_Atomic next; /* in the order in which they were made */
 };

@@ -105,6 +105,7 @@ static toni_target *target_create(toni_connections *connections)
     target->error = TONI_OK;
     target->everyone = 0;
     names_init(&target->rooms);
+    target->gateways = NULL;
     ids_init(&target->clients);
     ids_init(&target->except);
     return target;
@@ -115,6 +116,10 @@ void target_destroy(toni_target *target)
     names_finish(&target->rooms);
     ids_finish(&target->clients);
     ids_finish(&target->except);
+    if (target->gateways) {
+        names_finish(target->gateways);
+        free(target->gateways);
+    }
     free(target);
 }
 
@@ -123,6 +128,24 @@ static void target_to_room(toni_target *target, toni_str room)
     if (!room_name_valid(room))
         target_fail(target, TONI_ERR_INVALID);
     else if (add_name(&target->rooms, room))
+        target_fail(target, TONI_ERR_NO_MEMORY);
+}
+
+/* @return The gateways; NULL on no memory. */
+static struct target_names *gateways_of(toni_target *target)
+{
+    if (!target->gateways) {
+        target->gateways = malloc(sizeof *target->gateways);
+        if (target->gateways)
+            names_init(target->gateways);
+    }
+    return target->gateways;
+}
+
+void target_add_gateway(toni_target *target, toni_str gateway)
+{
+    struct target_names *gateways = gateways_of(target);
+    if (!gateways || (gateway.size <= TARGET_NAME_MAX && add_name(gateways, gateway)))
         target_fail(target, TONI_ERR_NO_MEMORY);
 }
 

@@ -13,6 +13,9 @@
 #define TARGET_FEW_IDS 4
 #define TARGET_SHORT_NAME 64
 
+/* No gateway has a longer name: whoever names one names nobody. */
+#define TARGET_NAME_MAX 255
+
 struct target_ids {
     toni_client_id *ids; /* `few`, or allocated */
     uint32_t count;
@@ -34,12 +37,16 @@ struct toni_target {
     int32_t error; /* the first that a step found */
     int32_t everyone;
     struct target_names rooms;
+    struct target_names *gateways; /* with a door: named for the other hosts, too; or NULL */
     struct target_ids clients;
     struct target_ids except;
 };
 
 /** Notes what a step has found, if none has found anything before. */
 void target_fail(toni_target *target, int32_t error);
+
+/** Names a gateway. Only with a door: else its clients are named. */
+void target_add_gateway(toni_target *target, toni_str gateway);
 
 /** See toni_target_destroy. */
 void target_destroy(toni_target *target);

@@ -27,7 +27,7 @@ FILE_ORDER = {
         "limits", "naming", "transport", "lane_figures", "spares", "registry", "receipt", "request", "identity", "guard_notes",
         "remote", "topic", "budget", "batch", "outbox", "dropping", "lane", "pins", "backlog", "receiver", "direct", "audience",
         "revocations", "shared", "rules", "room_rules", "history_rules", "room", "metadata", "room_table", "broadcast", "memberships", "joining", "client", "client_list",
-        "client_set", "target", "addressees", "multicast", "send", "connections", "crowd", "pages", "largest", "revoking", "api",
+        "client_set", "target", "addressees", "multicast", "pages", "remote_out", "send", "remote_in", "connections", "crowd", "largest", "revoking", "api",
     ],
 }  # fmt: skip
 

@@ -762,7 +762,7 @@ START_TEST(a_room_that_is_busy)
     ck_assert_int_eq(send_target(to_room("r"), "x"), TONI_ERR_BUSY);
     ck_assert_int_eq(broadcast("s", "s"), 1);
     struct room *room = room_table_find(&connections->common, toni_str_of("r"));
-    ck_assert_uint_eq(room->seq, 2); /* a refused message takes no number */
+    ck_assert_uint_eq(room->at.offset, 2); /* a refused message takes no number */
     ck_assert_uint_eq(room->pending, 204);
     lane_turn(&connections->lanes[0]);
     ck_assert_int_eq(broadcast("r", "x"), TONI_ERR_BUSY); /* lane 1 has not taken it */

@@ -1,0 +1,66 @@
+/* An engine in memory, and doors to it: hosts of one process that share rooms. What is published
+ * waits until fake_engine_turn() gives it a place and hands it to whoever wants its room then, each
+ * host in turn. All may be called by many threads, but the turns: these are one thread's. */
+#ifndef FAKE_DOOR_H
+#define FAKE_DOOR_H
+
+#include "rooms_fixture.h"
+
+#include "rooms/remote.h"
+
+#include <pthread.h>
+
+enum { FAKE_DOORS = 2, FAKE_ROOMS = 64 };
+
+/* What an engine knows of a room, or of a namespace's channel. */
+struct fake_room {
+    char name[32]; /* NAMESPACE/ROOM */
+    uint64_t offset;
+    bool wanted[FAKE_DOORS];
+};
+
+struct fake_door {
+    struct remote remote; /* first */
+    struct fake_engine *engine;
+    struct space *space; /* the default one of its host */
+    uint32_t index;
+    uint32_t wants, unwants; /* calls */
+    int32_t want_result, publish_result;
+};
+
+struct fake_engine {
+    pthread_mutex_t mutex;
+    struct fake_door doors[FAKE_DOORS];
+    uint32_t door_count;
+    struct fake_room rooms[FAKE_ROOMS];
+    uint32_t room_count;
+    struct fake_sent *first, **last;
+    uint64_t epoch;     /* of all rooms */
+    uint64_t published; /* messages, ever */
+    int32_t refused;    /* what the last delivery that failed said; 0: none did */
+};
+
+void fake_engine_init(struct fake_engine *engine);
+
+/** Nothing may wait in it. */
+void fake_engine_finish(struct fake_engine *engine);
+
+/** Makes a door for the default namespace of a host that has no clients yet, and opens it. */
+struct fake_door *fake_door_open(struct fake_engine *engine, struct fixture *fixture);
+
+/** The same for another namespace of that host. */
+void fake_door_open_in(struct fake_door *door, struct space *space);
+
+/** Gives places to what waits: to @p most messages. @return How many these were. */
+uint32_t fake_engine_turn(struct fake_engine *engine, uint32_t most);
+
+/** @return How many messages wait. */
+uint32_t fake_engine_waiting(struct fake_engine *engine);
+
+/** @return Whether the host behind a door wants a room of the default namespace. */
+bool fake_door_wants(struct fake_door *door, const char *room);
+
+/** @return How many rooms it wants. */
+uint32_t fake_door_wanted(struct fake_door *door);
+
+#endif
