@@ -1,0 +1,321 @@
+/* What replies mean: see answer.h. */
+#include "answer.h"
+
+#include "hex.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Errors */
+
+static const struct known_fault {
+    const char *text;
+    int32_t answer;
+    bool is_memory;
+    const char *mend;
+} known_faults[] = {
+    {"NOSCRIPT", TONI_ENGINE_NOT_RUN, false, "it is loaded again"},
+    {"READONLY", TONI_ENGINE_READ_ONLY, false,
+     "it takes no writes: name the primary in `servers`, or sentinels in `masters`"},
+    {"OOM ", TONI_ENGINE_ERROR, true,
+     "its `maxmemory` is reached: raise it, let rooms keep less history, or lower `room_life`"},
+    {"NOPERM", TONI_ENGINE_ERROR, false,
+     "its user may not run what toni needs: docs/shipped.md has the ACL rules"},
+    {"NOAUTH", TONI_ENGINE_ERROR, false, "it wants a password: set `password_file`, and `user`"},
+    {"WRONGPASS", TONI_ENGINE_ERROR, false,
+     "`user` and what is in `password_file` are not right for it"},
+    {"ERR AUTH", TONI_ENGINE_ERROR, false,
+     "it has no password: take `password_file` out, or set `requirepass` there"},
+    {"ERR invalid password", TONI_ENGINE_ERROR, false, "what is in `password_file` is not right"},
+    {"MISCONF", TONI_ENGINE_ERROR, false,
+     "it can't write its snapshots and so takes no writes: its own log says why"},
+    {"LOADING", TONI_ENGINE_ERROR, false, "it reads its data still; this passes"},
+    {"BUSY ", TONI_ENGINE_ERROR, false,
+     "another script runs there for too long: SCRIPT KILL ends it"},
+    {"NOREPLICAS", TONI_ENGINE_ERROR, false,
+     "it has fewer replicas than `min-replicas-to-write` asks for"},
+    {"MASTERDOWN", TONI_ENGINE_READ_ONLY, false, "it is a replica without its primary"},
+    {"TONI_VERSION", TONI_ENGINE_ERROR, false, "Redis 7.0, or Valkey, is the oldest that will do"},
+    {"TONI_CLUSTER", TONI_ENGINE_ERROR, false,
+     "it is part of a Redis Cluster: start it without `cluster-enabled`, and name several servers "
+     "in `servers` instead"},
+    {"CLUSTERDOWN", TONI_ENGINE_ERROR, false, "it is part of a Redis Cluster, which will not do"},
+    {"MOVED", TONI_ENGINE_ERROR, false, "it is part of a Redis Cluster, which will not do"},
+    {"CROSSSLOT", TONI_ENGINE_ERROR, false, "it is part of a Redis Cluster, which will not do"},
+    {"ERR max number of clients", TONI_ENGINE_ERROR, false, "raise its `maxclients`"},
+    {"DENIED", TONI_ENGINE_ERROR, false,
+     "its protected mode lets nobody else in: set a password there, and `password_file`"},
+    {"ERR unknown command", TONI_ENGINE_ERROR, false,
+     "it has no such command: is this Redis, and was the command renamed?"},
+    {"ERR DB index", TONI_ENGINE_ERROR, false, "it has fewer databases than `database` says"},
+};
+
+struct answer_fault answer_fault(const redisReply *reply)
+{
+    for (size_t i = 0; i < sizeof known_faults / sizeof known_faults[0]; i++) {
+        const struct known_fault *fault = &known_faults[i];
+        const size_t size = strlen(fault->text);
+        if (reply->len >= size && memcmp(reply->str, fault->text, size) == 0)
+            return (struct answer_fault){fault->answer, fault->mend, fault->is_memory};
+    }
+    return (struct answer_fault){TONI_ENGINE_ERROR, NULL, false};
+}
+
+/* --- Parts of replies */
+
+static bool is_text(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS;
+}
+
+static toni_str text_of(const redisReply *reply)
+{
+    return toni_str_make(reply->str, reply->len);
+}
+
+static bool read_hex(const redisReply *reply, uint64_t *number)
+{
+    return is_text(reply) && reply->len == HEX_DIGITS && hex_get(reply->str, HEX_DIGITS, number);
+}
+
+static bool read_short(const char *text, size_t digits, uint32_t *number)
+{
+    uint64_t wide;
+    if (!hex_get(text, digits, &wide))
+        return false;
+    *number = (uint32_t)wide;
+    return true;
+}
+
+static bool read_position(const char *text, toni_position *position)
+{
+    return hex_get(text, HEX_DIGITS, &position->epoch) &&
+           hex_get(text + HEX_DIGITS, HEX_DIGITS, &position->offset);
+}
+
+/* @param most  What it may be. */
+static bool read_decimal(toni_str text, uint64_t most, uint64_t *number)
+{
+    uint64_t value = 0;
+    if (text.size == 0 || text.size > 19)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+        value = value * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    *number = value;
+    return value <= most;
+}
+
+/* --- Publishes and probes */
+
+#define AT_DIGITS ((size_t)2 * HEX_DIGITS)
+
+bool answer_published(const redisReply *reply, toni_engine_published *published)
+{
+    uint64_t receivers = 0;
+    *published = (toni_engine_published){.struct_size = sizeof *published};
+    if (!is_text(reply) || reply->len == 0)
+        return false;
+    const toni_str rest = toni_str_make(reply->str + 1, reply->len - 1);
+    switch (reply->str[0]) {
+    case 'A':
+        published->answer = TONI_ENGINE_APPLIED;
+        if (rest.size <= AT_DIGITS || !read_position(rest.data, &published->at) ||
+            !read_decimal(toni_str_make(rest.data + AT_DIGITS, rest.size - AT_DIGITS), UINT32_MAX,
+                          &receivers))
+            return false;
+        published->receivers = (uint32_t)receivers;
+        return true;
+    case 'R':
+        published->answer = TONI_ENGINE_REPEAT;
+        return rest.size == AT_DIGITS && read_position(rest.data, &published->at);
+    case 'L':
+        published->answer = TONI_ENGINE_LOST;
+        return rest.size == 0;
+    case 'I':
+        published->answer = TONI_ENGINE_OTHER_INCARNATION;
+        return rest.size == 0;
+    default:
+        return false;
+    }
+}
+
+bool answer_probe(const redisReply *reply, int32_t *answer)
+{
+    if (!is_text(reply) || reply->len != 1)
+        return false;
+    *answer = reply->str[0] == 'A' ? TONI_ENGINE_APPLIED : TONI_ENGINE_OTHER_INCARNATION;
+    return reply->str[0] == 'A' || reply->str[0] == 'I';
+}
+
+/* --- Requests */
+
+bool answer_hello(const redisReply *reply, struct answer_hello *hello)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3)
+        return false;
+    for (size_t i = 2; i < reply->elements; i++) {
+        if (!is_text(reply->element[i]))
+            return false;
+    }
+    *hello = (struct answer_hello){.version = text_of(reply->element[2]),
+                                   .client_count = reply->elements - 3,
+                                   .clients = reply->element + 3};
+    return read_hex(reply->element[0], &hello->incarnation) &&
+           read_hex(reply->element[1], &hello->engine_id) && hello->incarnation != 0 &&
+           hello->engine_id != 0;
+}
+
+bool answer_tops(const redisReply *reply, toni_position *tops, uint32_t count)
+{
+    if (!is_text(reply) || reply->len != count * AT_DIGITS)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!read_position(reply->str + i * AT_DIGITS, &tops[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The id of an entry has the halves of its offset. */
+static bool read_entry(redisReply *const *element, toni_engine_entry *entry)
+{
+    toni_str high, low;
+    uint64_t upper, lower;
+    if (!is_text(element[0]) || !is_text(element[1]) || !is_text(element[2]) ||
+        element[1]->len != 8 || !read_short(element[1]->str, 8, &entry->kind) ||
+        !toni_str_split_once(text_of(element[0]), '-', &high, &low) ||
+        !read_decimal(high, UINT32_MAX, &upper) || !read_decimal(low, UINT32_MAX, &lower))
+        return false;
+    entry->offset = upper << 32 | lower;
+    entry->body = text_of(element[2]);
+    return true;
+}
+
+static void turn_round(toni_engine_entry *entries, uint32_t count)
+{
+    for (uint32_t i = 0; i < count / 2; i++) {
+        const toni_engine_entry entry = entries[i];
+        entries[i] = entries[count - 1 - i];
+        entries[count - 1 - i] = entry;
+    }
+}
+
+/* What stands behind the last hole: while a room was published into by a node that keeps no history
+ * of it, there are holes. */
+static void drop_before_holes(struct answer_history *history)
+{
+    uint32_t first = 0;
+    for (uint32_t i = 1; i < history->count; i++) {
+        if (history->entries[i].offset != history->entries[i - 1].offset + 1)
+            first = i;
+    }
+    history->count -= first;
+    if (first > 0)
+        memmove(history->entries, history->entries + first,
+                history->count * sizeof history->entries[0]);
+}
+
+bool answer_history(const redisReply *reply, bool is_last, struct answer_history *history)
+{
+    *history = (struct answer_history){0};
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 3 != 1 ||
+        !is_text(reply->element[0]) || reply->element[0]->len != AT_DIGITS ||
+        !read_position(reply->element[0]->str, &history->top))
+        return false;
+    const size_t count = reply->elements / 3;
+    history->entries = calloc(count + 1, sizeof history->entries[0]);
+    if (!history->entries)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!read_entry(reply->element + 1 + i * 3, &history->entries[i])) {
+            free(history->entries);
+            history->entries = NULL;
+            return false;
+        }
+    }
+    history->count = (uint32_t)count;
+    if (is_last)
+        turn_round(history->entries, history->count);
+    drop_before_holes(history);
+    if (is_last && history->count > 0 &&
+        history->entries[history->count - 1].offset != history->top.offset)
+        history->count = 0;
+    return true;
+}
+
+/* Slot, node, boot number, how long it still is, name. */
+#define LEASE_DIGITS ((size_t)4 + HEX_DIGITS + HEX_DIGITS + 8)
+
+static bool read_leased(const redisReply *reply, toni_engine_leased *leased)
+{
+    if (!is_text(reply) || reply->len < LEASE_DIGITS)
+        return false;
+    const char *text = reply->str;
+    leased->name = toni_str_make(text + LEASE_DIGITS, reply->len - LEASE_DIGITS);
+    return read_short(text, 4, &leased->slot) && hex_get(text + 4, HEX_DIGITS, &leased->node) &&
+           hex_get(text + 4 + HEX_DIGITS, HEX_DIGITS, &leased->boot) &&
+           read_short(text + 4 + 2 * (size_t)HEX_DIGITS, 8, &leased->left_ms);
+}
+
+bool answer_lease(const redisReply *reply, struct answer_lease *lease)
+{
+    uint64_t slot;
+    *lease = (struct answer_lease){0};
+    if (is_text(reply) && reply->len == 1) {
+        lease->is_other_incarnation = reply->str[0] == 'I';
+        lease->is_full = reply->str[0] == 'F';
+        return lease->is_other_incarnation || lease->is_full;
+    }
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 || !is_text(reply->element[0]) ||
+        !read_decimal(text_of(reply->element[0]), UINT32_MAX, &slot) ||
+        !read_hex(reply->element[1], &lease->boot) || !read_hex(reply->element[2], &lease->id_key))
+        return false;
+    const size_t count = reply->elements - 3;
+    lease->slot = (uint32_t)slot;
+    lease->leases = calloc(count + 1, sizeof lease->leases[0]);
+    if (!lease->leases)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!read_leased(reply->element[i + 3], &lease->leases[i])) {
+            free(lease->leases);
+            lease->leases = NULL;
+            return false;
+        }
+    }
+    lease->count = (uint32_t)count;
+    return true;
+}
+
+/* --- Subscriptions */
+
+enum answer_pushed answer_pushed(const redisReply *reply, toni_str *channel, toni_str *payload)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 || !is_text(reply->element[0]) ||
+        !is_text(reply->element[1]))
+        return ANSWER_OTHER;
+    const toni_str what = text_of(reply->element[0]);
+    *channel = text_of(reply->element[1]);
+    *payload = toni_str_make(NULL, 0);
+    if (is_text(reply->element[2])) {
+        *payload = text_of(reply->element[2]);
+        return toni_str_equal(what, TONI_LIT("message")) ? ANSWER_MESSAGE : ANSWER_OTHER;
+    }
+    if (reply->element[2]->type != REDIS_REPLY_INTEGER)
+        return ANSWER_OTHER;
+    if (toni_str_equal(what, TONI_LIT("subscribe")))
+        return ANSWER_SUBSCRIBED;
+    return toni_str_equal(what, TONI_LIT("unsubscribe")) ? ANSWER_UNSUBSCRIBED : ANSWER_OTHER;
+}
+
+bool answer_message(toni_str payload, toni_position *at, uint32_t *kind, toni_str *body)
+{
+    const size_t head = AT_DIGITS + 8;
+    if (payload.size < head || !read_position(payload.data, at) ||
+        !read_short(payload.data + AT_DIGITS, 8, kind))
+        return false;
+    *body = toni_str_make(payload.data + head, payload.size - head);
+    return true;
+}

@@ -1,0 +1,72 @@
+/* What a server's replies mean. Pure. Whatever a server sends, a reply that is not what its command
+ * has is told apart from one that is: then nothing is known, and the connection ends. */
+#ifndef REDIS_ENGINE_ANSWER_H
+#define REDIS_ENGINE_ANSWER_H
+
+#include <hiredis/hiredis.h>
+#include <stdbool.h>
+#include <toni/engine.h>
+
+/** An error of the server. */
+struct answer_fault {
+    int32_t answer;   /* of toni_engine_answer */
+    const char *mend; /* what would mend it; NULL: nobody knows */
+    bool is_memory;   /* `maxmemory` is reached */
+};
+
+/** @param reply  Of type REDIS_REPLY_ERROR. */
+struct answer_fault answer_fault(const redisReply *reply);
+
+/* Each @return Whether the reply is one that its command has, and no error. */
+
+bool answer_published(const redisReply *reply, toni_engine_published *published);
+
+/** @param answer  Set to TONI_ENGINE_APPLIED or TONI_ENGINE_OTHER_INCARNATION. */
+bool answer_probe(const redisReply *reply, int32_t *answer);
+
+struct answer_hello {
+    uint64_t incarnation, engine_id;
+    toni_str version;    /* of the server; borrowed of the reply */
+    size_t client_count; /* of this node, from before: their ids */
+    redisReply *const *clients;
+};
+
+bool answer_hello(const redisReply *reply, struct answer_hello *hello);
+
+/** @param tops  Room for @p count. */
+bool answer_tops(const redisReply *reply, toni_position *tops, uint32_t count);
+
+struct answer_history {
+    toni_position top;
+    toni_engine_entry *entries; /* to be freed; their bodies are borrowed of the reply */
+    uint32_t count;
+};
+
+/** @param is_last  As it was asked for. */
+bool answer_history(const redisReply *reply, bool is_last, struct answer_history *history);
+
+struct answer_lease {
+    bool is_other_incarnation, is_full;
+    uint32_t slot;
+    uint64_t boot, id_key;
+    toni_engine_leased *leases; /* to be freed; their names are borrowed of the reply */
+    uint32_t count;
+};
+
+bool answer_lease(const redisReply *reply, struct answer_lease *lease);
+
+/** What came on the socket of subscriptions. */
+enum answer_pushed {
+    ANSWER_OTHER, /* none of these */
+    ANSWER_MESSAGE,
+    ANSWER_SUBSCRIBED,
+    ANSWER_UNSUBSCRIBED
+};
+
+/** @param channel, payload  Set; borrowed of the reply. */
+enum answer_pushed answer_pushed(const redisReply *reply, toni_str *channel, toni_str *payload);
+
+/** Takes a message of a room apart. @param body  Set to a part of @p payload. */
+bool answer_message(toni_str payload, toni_position *at, uint32_t *kind, toni_str *body);
+
+#endif

@@ -1,0 +1,71 @@
+/* The connection to one server: two sockets that begin and end together. On one go commands, on the
+ * other subscriptions. How it is made is here; what is asked over it, request.h; what comes of it,
+ * reply.h. */
+#ifndef REDIS_ENGINE_CONNECTION_H
+#define REDIS_ENGINE_CONNECTION_H
+
+#include "find.h"
+#include "waiting.h"
+
+/* Kinds of keys and channels: PREFIX:KIND:NAME. */
+#define KEY_SERVER 's' /* a hash: incarnation, identity, engine id; no name */
+#define KEY_LEASES 'l' /* a hash: one for each slot; no name */
+#define KEY_NODE 'n'   /* a text: a node's clients */
+#define KEY_ROOM 'r'   /* a hash: a room's numbers; and the channel of its messages */
+#define KEY_STREAM 'h' /* a stream: a room's history */
+#define KEY_PROBE 'p'  /* the channel of a connection's probes */
+#define KEY_TRIAL 't'  /* a room that a connection tries the script with */
+
+/** What all connections of an instance share. */
+struct common {
+    toni_context *context;
+    const struct settings *settings;
+    toni_engine *engine;    /* NULL: none is attached */
+    struct command command; /* the one that is put together */
+    char digest[41];        /* of the script for publishes: what it is called by */
+};
+
+struct connection {
+    struct common *common;
+    const struct server_place *server;
+    uint32_t index;  /* of the server */
+    uint64_t number; /* as `open` got it; 0: it is closed */
+    bool is_connected;
+    bool is_loading; /* the script is on its way to the server */
+    struct find find;
+    struct places places;
+    size_t place; /* the next that is tried */
+    char host[ADDRESS_HOST_MOST + 1];
+    struct link commands, pushes;
+    bool has_asked_pushes; /* what comes there is no reply to AUTH any more */
+    struct waiting_list waiting;
+    uint64_t client; /* id of the commands' socket */
+    uint64_t node;   /* by the last hello */
+    char probe_name[16];
+    char probe_text[16]; /* the last that was asked for */
+    /* A hello, until all of it is done. */
+    uint64_t hello_request, incarnation, engine_id;
+    /* What was logged last. */
+    char logged[200];
+    int64_t logged_ms;
+};
+
+/** Begins to connect: toni_engine_connected or toni_engine_closed. */
+void connection_open(struct connection *connection, uint64_t number);
+
+/** Ends it; nothing is told. */
+void connection_close(struct connection *connection);
+
+/** Ends it, and tells why. One that is closed is no error. @param why  Copied. */
+void connection_fail(struct connection *connection, const char *why);
+
+/** The commands are there: opens the other socket. */
+void connection_open_pushes(struct connection *connection);
+
+/** Notes that a reply will come. Ends the connection if it can't. @return 0 or -1. */
+int connection_expect(struct connection *connection, struct waiting one);
+
+/** Logs what a server refuses, but no more than a line a second, and none twice in a minute. */
+void connection_warn(struct connection *connection, const char *text);
+
+#endif

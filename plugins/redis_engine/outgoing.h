@@ -1,0 +1,29 @@
+/* Bytes that wait to be written to a socket: bounded, and written together. */
+#ifndef REDIS_ENGINE_OUTGOING_H
+#define REDIS_ENGINE_OUTGOING_H
+
+#include <stddef.h>
+
+/** All zero but for `most`: empty. */
+struct outgoing {
+    char *bytes;
+    size_t start, end; /* what waits is between them */
+    size_t room;
+    size_t most; /* bytes that may wait */
+};
+
+/** @return 0; -1: no memory, or more than `most` would wait. Nothing has changed then. */
+int outgoing_add(struct outgoing *outgoing, const char *bytes, size_t size);
+
+static inline size_t outgoing_size(const struct outgoing *outgoing)
+{
+    return outgoing->end - outgoing->start;
+}
+
+/** The first @p size bytes were written. */
+void outgoing_take(struct outgoing *outgoing, size_t size);
+
+/** Forgets all, and gives back what is allocated. */
+void outgoing_clear(struct outgoing *outgoing);
+
+#endif

@@ -1,0 +1,314 @@
+/* What comes from a server is told to the host: see reply.h.
+ *
+ * The host may close the connection, or open it anew, from within whatever it is told. So what is
+ * told is the last thing that is done with a reply. */
+#include "reply.h"
+
+#include "answer.h"
+#include "hex.h"
+#include "request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *name_of(enum waiting_kind kind)
+{
+    static const char *const names[] = {
+        [WAITING_AUTH] = "AUTH",
+        [WAITING_SELECT] = "SELECT",
+        [WAITING_CLIENT_ID] = "CLIENT ID",
+        [WAITING_LOAD] = "SCRIPT LOAD",
+        [WAITING_HELLO] = "the hello",
+        [WAITING_KILL] = "CLIENT KILL",
+        [WAITING_TRIAL] = "the trial of a publish",
+        [WAITING_PUBLISH] = "a publish",
+        [WAITING_TOPS] = "asking for rooms' positions",
+        [WAITING_HISTORY] = "asking for a history",
+        [WAITING_HISTORY_LAST] = "asking for a history",
+        [WAITING_PROBE] = "a probe",
+        [WAITING_LEASE] = "a lease",
+    };
+    return names[kind];
+}
+
+static void fail_by(struct connection *connection, const char *doing, const redisReply *reply)
+{
+    char why[320];
+    talk_fault(why, sizeof why, doing, reply);
+    connection_fail(connection, why);
+}
+
+/* --- Errors of the server */
+
+static void tell_published(struct connection *connection, uint64_t number,
+                           const toni_engine_published *published)
+{
+    toni_engine_published_reply(connection->common->engine, connection->index, connection->number,
+                                number, published);
+}
+
+static void take_publish_error(struct connection *connection, uint64_t number, int32_t answer)
+{
+    const toni_engine_published published = {.struct_size = sizeof published, .answer = answer};
+    /* What is behind it in the pipeline has no script either; the host sends all of that again once
+     * the last of it was answered, which is behind what loads it. */
+    if (answer == TONI_ENGINE_NOT_RUN && !connection->is_loading)
+        request_load(connection);
+    if (connection->number != 0)
+        tell_published(connection, number, &published);
+}
+
+static void take_error(struct connection *connection, const struct waiting *one,
+                       const redisReply *reply)
+{
+    char text[320];
+    struct answer_fault fault = answer_fault(reply);
+    talk_fault(text, sizeof text, name_of(one->kind), reply);
+    if (fault.answer == TONI_ENGINE_NOT_RUN && one->kind != WAITING_PUBLISH)
+        fault.answer = TONI_ENGINE_ERROR;
+    if (one->kind > WAITING_LOAD)
+        connection_warn(connection, text);
+    switch (one->kind) {
+    case WAITING_AUTH:
+    case WAITING_SELECT:
+    case WAITING_CLIENT_ID:
+    case WAITING_LOAD:
+        connection_fail(connection, text);
+        break;
+    case WAITING_PUBLISH:
+        take_publish_error(connection, one->request, fault.answer);
+        break;
+    case WAITING_PROBE:
+        toni_engine_probe_reply(connection->common->engine, connection->index, connection->number,
+                                one->request, fault.answer);
+        break;
+    case WAITING_TRIAL:
+        /* It is full. The host is told so of each publish; leases go on. */
+        if (fault.is_memory) {
+            toni_engine_hello_reply(connection->common->engine, connection->index,
+                                    connection->number, one->request, connection->incarnation,
+                                    connection->engine_id);
+            break;
+        }
+        /* fall through */
+    default:
+        toni_engine_request_failed(connection->common->engine, connection->index,
+                                   connection->number, one->request, fault.answer);
+        break;
+    }
+}
+
+/* --- Answers */
+
+static void take_client_id(struct connection *connection, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0) {
+        fail_by(connection, "CLIENT ID", reply);
+        return;
+    }
+    connection->client = (uint64_t)reply->integer;
+    connection_open_pushes(connection);
+}
+
+static void take_hello(struct connection *connection, const redisReply *reply)
+{
+    struct answer_hello hello;
+    if (!answer_hello(reply, &hello)) {
+        fail_by(connection, "the hello", reply);
+        return;
+    }
+    connection->incarnation = hello.incarnation;
+    connection->engine_id = hello.engine_id;
+    toni_log(connection->common->context, TONI_LOG_DEBUG, "%.*s: it is of version %.*s",
+             TONI_STR_ARG(connection->server->name), TONI_STR_ARG(hello.version));
+    request_end_clients(connection, hello.clients, hello.client_count);
+}
+
+static void take_trial(struct connection *connection, const struct waiting *one,
+                       const redisReply *reply)
+{
+    toni_engine_published published;
+    if (!answer_published(reply, &published)) {
+        fail_by(connection, "the trial of a publish", reply);
+        return;
+    }
+    if (published.answer == TONI_ENGINE_OTHER_INCARNATION)
+        toni_engine_request_failed(connection->common->engine, connection->index,
+                                   connection->number, one->request, published.answer);
+    else
+        toni_engine_hello_reply(connection->common->engine, connection->index, connection->number,
+                                one->request, connection->incarnation, connection->engine_id);
+}
+
+static void take_published(struct connection *connection, uint64_t number, const redisReply *reply)
+{
+    toni_engine_published published;
+    if (answer_published(reply, &published))
+        tell_published(connection, number, &published);
+    else
+        fail_by(connection, "a publish", reply);
+}
+
+static void take_probe(struct connection *connection, uint64_t request, const redisReply *reply)
+{
+    int32_t answer;
+    if (answer_probe(reply, &answer))
+        toni_engine_probe_reply(connection->common->engine, connection->index, connection->number,
+                                request, answer);
+    else
+        fail_by(connection, "a probe", reply);
+}
+
+static void take_tops(struct connection *connection, const struct waiting *one,
+                      const redisReply *reply)
+{
+    toni_position tops[TONI_ENGINE_KEYS_MOST];
+    if (answer_tops(reply, tops, one->count))
+        toni_engine_tops_reply(connection->common->engine, connection->index, connection->number,
+                               one->request, tops, one->count);
+    else
+        fail_by(connection, name_of(one->kind), reply);
+}
+
+static void take_history(struct connection *connection, const struct waiting *one,
+                         const redisReply *reply)
+{
+    struct answer_history history;
+    if (!answer_history(reply, one->kind == WAITING_HISTORY_LAST, &history)) {
+        fail_by(connection, name_of(one->kind), reply);
+        return;
+    }
+    toni_engine_history_reply(connection->common->engine, connection->index, connection->number,
+                              one->request, history.top, history.entries, history.count);
+    free(history.entries);
+}
+
+static void take_lease(struct connection *connection, uint64_t request, const redisReply *reply)
+{
+    toni_engine *engine = connection->common->engine;
+    struct answer_lease lease;
+    if (!answer_lease(reply, &lease)) {
+        fail_by(connection, "a lease", reply);
+        return;
+    }
+    if (lease.is_full)
+        connection_warn(connection, "a lease: all 1,023 slots of the cluster are taken");
+    if (lease.is_full || lease.is_other_incarnation)
+        toni_engine_request_failed(engine, connection->index, connection->number, request,
+                                   lease.is_full ? TONI_ENGINE_ERROR
+                                                 : TONI_ENGINE_OTHER_INCARNATION);
+    else
+        toni_engine_lease_reply(engine, connection->index, connection->number, request, lease.slot,
+                                lease.boot, lease.id_key, lease.leases, lease.count);
+    free(lease.leases);
+}
+
+static void take_answer(struct connection *connection, const struct waiting *one,
+                        const redisReply *reply)
+{
+    switch (one->kind) {
+    case WAITING_AUTH:
+    case WAITING_SELECT:
+    case WAITING_KILL: /* how many these were: none, if the client is gone already */
+        break;
+    case WAITING_LOAD:
+        connection->is_loading = false;
+        break;
+    case WAITING_CLIENT_ID:
+        take_client_id(connection, reply);
+        break;
+    case WAITING_HELLO:
+        take_hello(connection, reply);
+        break;
+    case WAITING_TRIAL:
+        take_trial(connection, one, reply);
+        break;
+    case WAITING_PUBLISH:
+        take_published(connection, one->request, reply);
+        break;
+    case WAITING_TOPS:
+        take_tops(connection, one, reply);
+        break;
+    case WAITING_HISTORY:
+    case WAITING_HISTORY_LAST:
+        take_history(connection, one, reply);
+        break;
+    case WAITING_PROBE:
+        take_probe(connection, one->request, reply);
+        break;
+    case WAITING_LEASE:
+        take_lease(connection, one->request, reply);
+        break;
+    }
+}
+
+void reply_take(struct connection *connection, const redisReply *reply)
+{
+    struct waiting one;
+    if (!waiting_take(&connection->waiting, &one))
+        fail_by(connection, "something that was not asked for", reply);
+    else if (reply->type == REDIS_REPLY_ERROR)
+        take_error(connection, &one, reply);
+    else
+        take_answer(connection, &one, reply);
+}
+
+/* --- Subscriptions */
+
+/* @return Whether it is a channel of that kind. @param name  Set to what is behind that. */
+static bool is_channel(const struct connection *connection, toni_str channel, char kind,
+                       toni_str *name)
+{
+    toni_str rest;
+    if (!toni_str_strip_prefix(channel, connection->common->settings->prefix, &rest) ||
+        rest.size <= 3 || rest.data[0] != ':' || rest.data[1] != kind || rest.data[2] != ':')
+        return false;
+    *name = toni_str_make(rest.data + 3, rest.size - 3);
+    return true;
+}
+
+static void take_probe_channel(struct connection *connection, enum answer_pushed what,
+                               toni_str payload)
+{
+    uint64_t request;
+    if (what == ANSWER_SUBSCRIBED && !connection->is_connected) {
+        connection->is_connected = true;
+        toni_engine_connected(connection->common->engine, connection->index, connection->number);
+    } else if (what == ANSWER_MESSAGE && payload.size == HEX_DIGITS &&
+               hex_get(payload.data, HEX_DIGITS, &request)) {
+        toni_engine_probe_echo(connection->common->engine, connection->index, connection->number,
+                               request);
+    }
+}
+
+/* What is not one of ours on our channel is somebody's else who has the same prefix. */
+static void take_message(struct connection *connection, toni_str room, toni_str payload)
+{
+    toni_position at;
+    uint32_t kind;
+    toni_str body;
+    if (answer_message(payload, &at, &kind, &body))
+        toni_engine_message(connection->common->engine, connection->index, connection->number, room,
+                            at, kind, body);
+    else
+        connection_warn(connection, "a message on a channel of a room is none of toni's: something "
+                                    "else uses the same `prefix`");
+}
+
+void reply_take_pushed(struct connection *connection, const redisReply *reply)
+{
+    toni_str channel, payload, name;
+    const enum answer_pushed what = answer_pushed(reply, &channel, &payload);
+    if (what == ANSWER_OTHER)
+        fail_by(connection, "subscriptions", reply);
+    else if (is_channel(connection, channel, KEY_PROBE, &name))
+        take_probe_channel(connection, what, payload);
+    else if (!is_channel(connection, channel, KEY_ROOM, &name))
+        connection_fail(connection, "the server tells of a channel that was not asked for");
+    else if (what == ANSWER_MESSAGE)
+        take_message(connection, name, payload);
+    else
+        toni_engine_subscribed(connection->common->engine, connection->index, connection->number,
+                               name, what == ANSWER_SUBSCRIBED);
+}

@@ -1,0 +1,228 @@
+/* What the host asks for becomes commands: see request.h. */
+#include "request.h"
+
+#include "hex.h"
+#include "script.h"
+
+#include <stdio.h>
+
+/* How long a server knows a node's clients; each probe renews it. */
+#define NODE_LIFE_MS ((uint64_t)24 * 3600 * 1000)
+
+/* What a reply to HISTORY has in bodies, about: what is behind that is asked for anew. */
+#define HISTORY_BYTES ((uint64_t)4 * 1024 * 1024)
+
+static const toni_str no_name = {NULL, 0};
+
+/* --- Parts of commands */
+
+static struct command *begin(struct connection *connection, toni_str what)
+{
+    struct command *command = &connection->common->command;
+    command_begin(command);
+    command_add(command, what);
+    return command;
+}
+
+static struct command *begin_script(struct connection *connection, const char *script,
+                                    uint64_t keys)
+{
+    struct command *command = begin(connection, TONI_LIT("EVAL"));
+    command_add(command, toni_str_of(script));
+    command_add_number(command, keys);
+    command_add_key(command, KEY_SERVER, no_name);
+    return command;
+}
+
+static void add_node(struct command *command, uint64_t node)
+{
+    char name[HEX_DIGITS];
+    hex_put(name, HEX_DIGITS, node);
+    command_add_key(command, KEY_NODE, toni_str_make(name, sizeof name));
+}
+
+static void put(struct connection *connection, struct link *link)
+{
+    if (command_end(&connection->common->command, &link->outgoing) != 0)
+        connection_fail(connection, "there is no memory for a command, or more than `output_size` "
+                                    "waits: the server does not read");
+}
+
+static void ask(struct connection *connection, struct waiting waiting)
+{
+    if (connection_expect(connection, waiting) == 0)
+        put(connection, &connection->commands);
+}
+
+/* --- The hello */
+
+void request_load(struct connection *connection)
+{
+    struct command *command = begin(connection, TONI_LIT("SCRIPT"));
+    command_add(command, TONI_LIT("LOAD"));
+    command_add(command, toni_str_of(script_publish));
+    connection->is_loading = true;
+    ask(connection, (struct waiting){.kind = WAITING_LOAD});
+}
+
+void request_hello(struct connection *connection, uint64_t request, const toni_engine_hello *hello)
+{
+    connection->node = hello->node;
+    connection->hello_request = request;
+    request_load(connection);
+    if (connection->number == 0)
+        return;
+    struct command *command = begin_script(connection, script_hello, 2);
+    add_node(command, hello->node);
+    command_add_hex(command, hello->proposed, HEX_DIGITS);
+    command_add_number(command, connection->client);
+    command_add_number(command, NODE_LIFE_MS);
+    ask(connection, (struct waiting){.kind = WAITING_HELLO, .request = request});
+}
+
+static struct command *begin_publish(struct connection *connection, bool keeps)
+{
+    struct command *command = begin(connection, TONI_LIT("EVALSHA"));
+    command_add(command, toni_str_make(connection->common->digest, 40));
+    command_add(command, keeps ? TONI_LIT("3") : TONI_LIT("2"));
+    command_add_key(command, KEY_SERVER, no_name);
+    return command;
+}
+
+/* With a history, so that all that the script may run is run once: what the server refuses is known
+ * before it could be in the middle of it. */
+static void try_script(struct connection *connection)
+{
+    const toni_str name = toni_str_make(connection->probe_name, sizeof connection->probe_name);
+    struct command *command = begin_publish(connection, true);
+    command_add_key(command, KEY_TRIAL, name);
+    command_add_key(command, KEY_STREAM, name);
+    command_add_hex(command, connection->incarnation, HEX_DIGITS);
+    command_add_hex(command, connection->node, HEX_DIGITS);
+    command_add_hex(command, 1, HEX_DIGITS);
+    command_add_hex(command, 1, HEX_DIGITS);
+    command_add_hex(command, 0, 8);
+    command_add(command, no_name);
+    command_add_number(command, 10000);
+    command_add(command, no_name);
+    command_add_number(command, 1);
+    command_add_number(command, 10000);
+    ask(connection, (struct waiting){.kind = WAITING_TRIAL, .request = connection->hello_request});
+}
+
+void request_end_clients(struct connection *connection, redisReply *const *ids, size_t count)
+{
+    for (size_t i = 0; i < count && connection->number != 0; i++) {
+        struct command *command = begin(connection, TONI_LIT("CLIENT"));
+        command_add(command, TONI_LIT("KILL"));
+        command_add(command, TONI_LIT("ID"));
+        command_add(command, toni_str_make(ids[i]->str, ids[i]->len));
+        ask(connection,
+            (struct waiting){.kind = WAITING_KILL, .request = connection->hello_request});
+    }
+    if (connection->number != 0)
+        try_script(connection);
+}
+
+/* --- Messages */
+
+void request_publish(struct connection *connection, const toni_engine_publish *publish)
+{
+    const bool keeps = publish->keep_messages > 0;
+    const uint64_t keep_ms = (uint64_t)publish->keep_seconds * 1000;
+    const uint64_t life_ms = connection->common->settings->room_life_ms;
+    struct command *command = begin_publish(connection, keeps);
+    command_add_key(command, KEY_ROOM, publish->room);
+    if (keeps)
+        command_add_key(command, KEY_STREAM, publish->room);
+    command_add_hex(command, publish->incarnation, HEX_DIGITS);
+    command_add_hex(command, publish->node, HEX_DIGITS);
+    command_add_hex(command, publish->number, HEX_DIGITS);
+    command_add_hex(command, publish->proposed, HEX_DIGITS);
+    command_add_hex(command, publish->kind, 8);
+    command_add(command, publish->body);
+    command_add_number(command, keep_ms > life_ms ? keep_ms : life_ms);
+    if (publish->is_repeat)
+        command_add_hex(command, publish->epoch, HEX_DIGITS);
+    else
+        command_add(command, no_name);
+    if (keeps) {
+        command_add_number(command, publish->keep_messages);
+        command_add_number(command, keep_ms > 0 ? keep_ms : life_ms);
+    }
+    ask(connection, (struct waiting){.kind = WAITING_PUBLISH, .request = publish->number});
+}
+
+void request_subscriptions(struct connection *connection, toni_str what, const toni_str *rooms,
+                           uint32_t count)
+{
+    if (count == 0)
+        return;
+    struct command *command = begin(connection, what);
+    for (uint32_t i = 0; i < count; i++)
+        command_add_key(command, KEY_ROOM, rooms[i]);
+    put(connection, &connection->pushes);
+}
+
+/* --- Questions */
+
+void request_tops(struct connection *connection, uint64_t request, const toni_str *rooms,
+                  uint32_t count)
+{
+    struct command *command = begin_script(connection, script_tops, (uint64_t)count + 1);
+    for (uint32_t i = 0; i < count; i++)
+        command_add_key(command, KEY_ROOM, rooms[i]);
+    command_add_number(command, connection->common->settings->room_life_ms);
+    ask(connection, (struct waiting){.kind = WAITING_TOPS, .count = count, .request = request});
+}
+
+void request_history(struct connection *connection, uint64_t request,
+                     const toni_engine_history *history)
+{
+    char id[32];
+    struct command *command = begin_script(connection, script_history, 3);
+    command_add_key(command, KEY_ROOM, history->room);
+    command_add_key(command, KEY_STREAM, history->room);
+    command_add_hex(command, history->since.epoch, HEX_DIGITS);
+    const int size =
+        snprintf(id, sizeof id, "%llu-%llu", (unsigned long long)(history->since.offset >> 32),
+                 (unsigned long long)(history->since.offset & UINT32_MAX));
+    command_add(command, toni_str_make(id, (size_t)size));
+    command_add_number(command, history->limit);
+    command_add(command, history->is_last ? TONI_LIT("1") : TONI_LIT("0"));
+    command_add_number(command, HISTORY_BYTES);
+    ask(connection,
+        (struct waiting){.kind = history->is_last ? WAITING_HISTORY_LAST : WAITING_HISTORY,
+                         .request = request});
+}
+
+void request_probe(struct connection *connection, uint64_t request, uint64_t incarnation)
+{
+    char message[HEX_DIGITS];
+    struct command *command = begin_script(connection, script_probe, 2);
+    add_node(command, connection->node);
+    command_add_hex(command, incarnation, HEX_DIGITS);
+    command_add_key(command, KEY_PROBE,
+                    toni_str_make(connection->probe_name, sizeof connection->probe_name));
+    hex_put(message, HEX_DIGITS, request);
+    command_add(command, toni_str_make(message, sizeof message));
+    command_add_number(command, NODE_LIFE_MS);
+    ask(connection, (struct waiting){.kind = WAITING_PROBE, .request = request});
+}
+
+void request_lease(struct connection *connection, uint64_t request, const toni_engine_lease *lease)
+{
+    struct command *command = begin_script(connection, script_lease, 2);
+    command_add_key(command, KEY_LEASES, no_name);
+    command_add_hex(command, lease->incarnation, HEX_DIGITS);
+    command_add_hex(command, lease->node, HEX_DIGITS);
+    command_add_number(command, lease->slot);
+    command_add_number(command, lease->ttl_ms);
+    command_add(command, lease->may_restore ? TONI_LIT("1") : TONI_LIT("0"));
+    command_add_hex(command, lease->boot, HEX_DIGITS);
+    command_add_hex(command, lease->boot_floor, HEX_DIGITS);
+    command_add_number(command, lease->boot_step);
+    command_add_hex(command, lease->id_key, HEX_DIGITS);
+    command_add(command, lease->name);
+    ask(connection, (struct waiting){.kind = WAITING_LEASE, .request = request});
+}

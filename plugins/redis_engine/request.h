@@ -1,0 +1,24 @@
+/* What the host asks for becomes commands of Redis. Each ends the connection if it has no memory
+ * for it, or too much waits. */
+#ifndef REDIS_ENGINE_REQUEST_H
+#define REDIS_ENGINE_REQUEST_H
+
+#include "connection.h"
+
+void request_hello(struct connection *connection, uint64_t request, const toni_engine_hello *hello);
+
+/** The second part of a hello: ends the node's older clients, and tries the script. */
+void request_end_clients(struct connection *connection, redisReply *const *ids, size_t count);
+
+void request_load(struct connection *connection);
+void request_publish(struct connection *connection, const toni_engine_publish *publish);
+void request_subscriptions(struct connection *connection, toni_str command, const toni_str *rooms,
+                           uint32_t count);
+void request_tops(struct connection *connection, uint64_t request, const toni_str *rooms,
+                  uint32_t count);
+void request_history(struct connection *connection, uint64_t request,
+                     const toni_engine_history *history);
+void request_probe(struct connection *connection, uint64_t request, uint64_t incarnation);
+void request_lease(struct connection *connection, uint64_t request, const toni_engine_lease *lease);
+
+#endif

@@ -1,0 +1,37 @@
+/* The scripts that a server runs: what has to happen in one step is one. docs/shipped.md has the
+ * keys. */
+#ifndef REDIS_ENGINE_SCRIPT_H
+#define REDIS_ENGINE_SCRIPT_H
+
+/** Numbers that a room keeps, one for each node that has published into it; beyond that the quarter
+ * of them that are the oldest goes. */
+#define SCRIPT_NUMBERS_MOST "256"
+
+/** Runs often, so it is sent once, and called by its digest.
+ * KEYS: server, room, and if the room keeps a history its stream. ARGV: incarnation, node, number,
+ * proposed, kind, body, how long the room lives in ms, epoch of a repeat or "", and for a history
+ * its messages and ms. Answers `I` (other incarnation), `L` (lost), `R` epoch offset (repeat), or
+ * `A` epoch offset receivers. */
+extern const char script_publish[];
+
+/** KEYS: server, node. ARGV: proposed, this client's id, how long to know it in ms. Answers
+ * incarnation, engine id, version of the server, and the ids of this node's older clients. */
+extern const char script_hello[];
+
+/** KEYS: server, node, ARGV: incarnation, channel, message, how long the node is known in ms.
+ * Answers `I` or `A`. */
+extern const char script_probe[];
+
+/** KEYS: server, rooms. ARGV: how long a room lives in ms. Answers one text: 32 digits a room. */
+extern const char script_tops[];
+
+/** KEYS: server, room, stream. ARGV: epoch, offset as in the stream, limit, 1 for the last, bytes.
+ * Answers the top, and id, kind and body of each entry. */
+extern const char script_history[];
+
+/** KEYS: server, leases. ARGV: incarnation, node, slot, ttl in ms, 1 for restoring, boot, floor,
+ * step, key of ids, name. Answers `I`, `F` (all slots are taken), or slot, boot, key, and each
+ * lease. */
+extern const char script_lease[];
+
+#endif

@@ -1,0 +1,38 @@
+/* What is said before anything else: see talk.h. */
+#include "talk.h"
+
+#include "answer.h"
+
+#include <stdio.h>
+
+int talk_auth(struct command *command, struct link *link, const struct credentials *who)
+{
+    const struct secret *password = &who->password;
+    if (password->size == 0 && who->user.size == 0)
+        return 0;
+    command_begin(command);
+    command_add(command, TONI_LIT("AUTH"));
+    if (who->user.size > 0)
+        command_add(command, who->user);
+    command_add(command, toni_str_make(password->bytes, password->size));
+    return command_end(command, &link->outgoing) == 0 ? 1 : -1;
+}
+
+int talk_words(struct command *command, struct link *link, const char *const *words)
+{
+    command_begin(command);
+    for (; *words; words++)
+        command_add(command, toni_str_of(*words));
+    return command_end(command, &link->outgoing);
+}
+
+void talk_fault(char *text, size_t size, const char *doing, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ERROR) {
+        (void)snprintf(text, size, "%s: the server's answer is none that this has", doing);
+        return;
+    }
+    const struct answer_fault fault = answer_fault(reply);
+    (void)snprintf(text, size, "%s: %.*s%s%s", doing, (int)(reply->len < 100 ? reply->len : 100),
+                   reply->str, fault.mend ? "; " : "", fault.mend ? fault.mend : "");
+}
