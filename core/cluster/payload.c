@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct payload *payload_create(const void *bytes, size_t size, uint32_t kind)
+struct payload *payload_create_empty(size_t size, uint32_t kind)
 {
     if (size > SIZE_MAX - sizeof(struct payload))
         return NULL;
@@ -14,7 +14,14 @@ struct payload *payload_create(const void *bytes, size_t size, uint32_t kind)
     payload->refs = 1;
     payload->kind = kind;
     payload->size = size;
-    if (size > 0)
+    return payload;
+}
+
+struct payload *payload_create(const void *bytes, size_t size, uint32_t kind)
+{
+    struct payload *payload = payload_create_empty(size, kind);
+
+    if (payload && size > 0)
         memcpy(payload->bytes, bytes, size);
     return payload;
 }

@@ -17,6 +17,9 @@ struct payload {
  * @return One reference; NULL on no memory. */
 struct payload *payload_create(const void *bytes, size_t size, uint32_t kind);
 
+/** @return One reference to @p size bytes that the caller fills in; NULL on no memory. */
+struct payload *payload_create_empty(size_t size, uint32_t kind);
+
 /** @return @p payload. */
 struct payload *payload_ref(struct payload *payload);
 

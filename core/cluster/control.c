@@ -1,0 +1,591 @@
+/* Requests between nodes: see control.h. */
+#include "cluster/control.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct seen {
+    struct node_identity identity;
+    struct payload *name; /* a reference */
+};
+
+struct sending {
+    struct sending *next;
+    struct control_send send;
+};
+
+struct control {
+    struct control_settings settings;
+    struct node_identity own; /* slot 0: none */
+    struct seen *seen;
+    uint32_t seen_count;
+    struct hash_table asks; /* by number */
+    struct list waiting;    /* in order of their ends */
+    struct list done;
+    struct sending *sends, **sends_end;
+    uint64_t number; /* the last */
+    uint64_t bytes;
+};
+
+/* A send's cookie: the ask's number, and which of its targets it is for. Numbers begin with 1, so
+ * no cookie of an ask is 0, which is an answer's. */
+#define TARGET_BITS 16
+#define TARGETS_MOST (1u << TARGET_BITS)
+
+static struct control_ask *ask_of(struct list *place)
+{
+    return list_item(place, struct control_ask, place);
+}
+
+/* --- Made and ended */
+
+struct control *control_create(const struct control_settings *settings)
+{
+    struct control *control = calloc(1, sizeof *control);
+
+    if (!control)
+        return NULL;
+    control->settings = *settings;
+    if (control->settings.nodes_max > TARGETS_MOST)
+        control->settings.nodes_max = TARGETS_MOST;
+    control->seen = calloc(settings->nodes_max > 0 ? settings->nodes_max : 1, sizeof(struct seen));
+    if (!control->seen) {
+        free(control);
+        return NULL;
+    }
+    hash_table_init(&control->asks);
+    list_init(&control->waiting);
+    list_init(&control->done);
+    control->sends_end = &control->sends;
+    return control;
+}
+
+void control_destroy(struct control *control)
+{
+    struct control_send send;
+    struct control_ask *ask;
+
+    if (!control)
+        return;
+    control_end(control);
+    while ((ask = control_take(control)))
+        control_ask_destroy(ask);
+    while (control_take_send(control, &send))
+        payload_unref(send.payload);
+    for (uint32_t i = 0; i < control->seen_count; i++)
+        payload_unref(control->seen[i].name);
+    hash_table_finish(&control->asks, NULL, NULL);
+    free(control->seen);
+    free(control);
+}
+
+void control_ask_destroy(struct control_ask *ask)
+{
+    for (uint32_t i = 0; i < ask->target_count; i++)
+        payload_unref(ask->targets[i].name);
+    free(ask->ids);
+    free(ask);
+}
+
+/* --- What is under way */
+
+static bool match(const struct hash_node *node, const void *number)
+{
+    return node->hash == *(const uint64_t *)number;
+}
+
+/* Numbers count up: all their bits but the low ones are the same. */
+static struct control_ask *find(const struct control *control, uint64_t number)
+{
+    struct hash_node *node = hash_table_find(&control->asks, number, match, &number);
+
+    return node ? list_item(node, struct control_ask, by_number) : NULL;
+}
+
+static void finish(struct control *control, struct control_ask *ask, enum control_outcome outcome)
+{
+    ask->outcome = outcome;
+    if (ask->is_receipt && ask->expected != UINT32_MAX)
+        ask->missing = ask->expected > ask->answered ? ask->expected - ask->answered : 0;
+    else if (ask->is_receipt)
+        ask->missing = outcome == CONTROL_NOT_SENT ? 0 : UINT32_MAX;
+    else
+        ask->missing = ask->target_count - ask->answered;
+    hash_table_remove(&control->asks, &ask->by_number);
+    list_append(&control->done, &ask->place);
+}
+
+/* What came of one node is what came of the request; of several, that not all have answered. */
+static void finish_if_over(struct control *control, struct control_ask *ask)
+{
+    const bool is_complete =
+        ask->is_receipt ? ask->answered >= ask->expected : ask->answered == ask->target_count;
+
+    if (is_complete)
+        finish(control, ask, CONTROL_ANSWERED);
+    else if (ask->waits > 0 || ask->is_receipt)
+        return;
+    else
+        finish(control, ask, ask->target_count == 1 ? ask->targets[0].outcome : CONTROL_NO_ANSWER);
+}
+
+static void end_target(struct control *control, struct control_ask *ask,
+                       struct control_target *target, enum control_outcome outcome)
+{
+    if (target->outcome != CONTROL_UNDER_WAY)
+        return;
+    target->outcome = outcome;
+    ask->waits--;
+    ask->answered += outcome == CONTROL_ANSWERED;
+    finish_if_over(control, ask);
+}
+
+/* It is over for all that it waits for. */
+static void give_up(struct control *control, struct control_ask *ask)
+{
+    for (uint32_t i = 0; i < ask->target_count; i++) {
+        if (ask->targets[i].outcome == CONTROL_UNDER_WAY)
+            ask->targets[i].outcome = CONTROL_NO_ANSWER;
+    }
+    ask->waits = 0;
+    finish(control, ask, CONTROL_NO_ANSWER);
+}
+
+void control_end(struct control *control)
+{
+    while (!list_is_empty(&control->waiting))
+        give_up(control, ask_of(list_first(&control->waiting)));
+}
+
+void control_tick(struct control *control, uint64_t now_ms)
+{
+    struct list *first;
+
+    while ((first = list_first(&control->waiting)) && ask_of(first)->ends_ms <= now_ms)
+        give_up(control, ask_of(first));
+}
+
+uint64_t control_due(const struct control *control)
+{
+    struct list *first = list_first(&control->waiting);
+
+    return first ? ask_of(first)->ends_ms : UINT64_MAX;
+}
+
+uint32_t control_count(const struct control *control)
+{
+    return (uint32_t)control->asks.count;
+}
+
+uint64_t control_bytes(const struct control *control)
+{
+    return control->bytes;
+}
+
+struct control_ask *control_take(struct control *control)
+{
+    struct list *first = list_first(&control->done);
+
+    if (!first)
+        return NULL;
+    list_remove(first);
+    control->bytes -= ask_of(first)->bytes;
+    return ask_of(first);
+}
+
+/* --- Who is there */
+
+void control_held(struct control *control, struct node_identity identity)
+{
+    control->own = identity;
+}
+
+void control_lost(struct control *control)
+{
+    control->own = (struct node_identity){0};
+}
+
+void control_seen(struct control *control, struct node_identity identity, struct payload *name)
+{
+    if (control->seen_count == control->settings.nodes_max)
+        return;
+    control->seen[control->seen_count++] =
+        (struct seen){.identity = identity, .name = payload_ref(name)};
+}
+
+static struct control_target *find_target(struct control_ask *ask, struct node_identity identity)
+{
+    for (uint32_t i = 0; i < ask->target_count; i++) {
+        if (node_identity_equal(ask->targets[i].identity, identity))
+            return &ask->targets[i];
+    }
+    return NULL;
+}
+
+/* It may have carried out what it was asked before it went. */
+static void stop_waiting_for(struct control *control, struct node_identity identity)
+{
+    struct list *place = control->waiting.next, *next;
+
+    for (; place != &control->waiting; place = next) {
+        struct control_ask *ask = ask_of(place);
+        struct control_target *target = find_target(ask, identity);
+        next = place->next;
+        if (target)
+            end_target(control, ask, target, CONTROL_NO_ANSWER);
+    }
+}
+
+void control_gone(struct control *control, struct node_identity identity)
+{
+    for (uint32_t i = 0; i < control->seen_count; i++) {
+        if (!node_identity_equal(control->seen[i].identity, identity))
+            continue;
+        payload_unref(control->seen[i].name);
+        control->seen[i] = control->seen[--control->seen_count];
+        break;
+    }
+    stop_waiting_for(control, identity);
+}
+
+bool control_find(const struct control *control, struct client_origin origin,
+                  struct node_identity *identity)
+{
+    for (uint32_t i = 0; i < control->seen_count; i++) {
+        *identity = control->seen[i].identity;
+        if (client_origin_is(origin, *identity))
+            return true;
+    }
+    return false;
+}
+
+/* --- Asking */
+
+static bool charge(struct control *control, uint64_t bytes)
+{
+    if (bytes > control->settings.bytes_max - control->bytes)
+        return false;
+    control->bytes += bytes;
+    return true;
+}
+
+/* In order of the ends, of which the latest is mostly the last. */
+static void put_in_order(struct control *control, struct control_ask *ask)
+{
+    struct list *after = control->waiting.prev;
+
+    while (after != &control->waiting && ask_of(after)->ends_ms > ask->ends_ms)
+        after = after->prev;
+    ask->place.prev = after;
+    ask->place.next = after->next;
+    after->next->prev = &ask->place;
+    after->next = &ask->place;
+}
+
+/* With @p limit a place for twice as many ids: those that are kept, and those that come. */
+static int make_ask(struct control *control, const struct seen *targets, uint32_t count,
+                    uint32_t limit, struct control_ask **made)
+{
+    const uint64_t bytes = sizeof(struct control_ask) + count * sizeof(struct control_target) +
+                           2 * (uint64_t)limit * sizeof(uint64_t);
+
+    if (control->own.slot == 0 || control->asks.count >= control->settings.asks_max ||
+        !charge(control, bytes))
+        return CLUSTER_BUSY;
+    struct control_ask *ask = calloc(1, sizeof *ask + count * sizeof(struct control_target));
+    if (ask && limit > 0)
+        ask->ids = malloc(2 * (size_t)limit * sizeof(uint64_t));
+    if (!ask || (limit > 0 && !ask->ids)) {
+        free(ask);
+        control->bytes -= bytes;
+        return CLUSTER_NO_MEMORY;
+    }
+    ask->bytes = bytes;
+    ask->limit = limit;
+    ask->from = control->own;
+    ask->target_count = ask->waits = count;
+    for (uint32_t i = 0; i < count; i++)
+        ask->targets[i] = (struct control_target){.identity = targets[i].identity,
+                                                  .name = payload_ref(targets[i].name)};
+    *made = ask;
+    return CLUSTER_DONE;
+}
+
+static void unmake_ask(struct control *control, struct control_ask *ask)
+{
+    control->bytes -= ask->bytes;
+    control_ask_destroy(ask);
+}
+
+static int add_ask(struct control *control, struct control_ask *ask, uint32_t answer_ms,
+                   uint64_t cookie, uint64_t now_ms)
+{
+    ask->number = control->number + 1;
+    if (hash_table_insert(&control->asks, &ask->by_number, ask->number) != 0)
+        return CLUSTER_NO_MEMORY;
+    control->number++;
+    ask->cookie = cookie;
+    ask->ends_ms = now_ms + answer_ms;
+    put_in_order(control, ask);
+    return CLUSTER_DONE;
+}
+
+/* @param payload  The reference is taken, also if there is no room. NULL: no memory. */
+static int send_to(struct control *control, uint32_t slot, uint64_t cookie, struct payload *payload)
+{
+    struct sending *sending = payload ? malloc(sizeof *sending) : NULL;
+
+    if (!sending || !charge(control, sizeof *sending + payload->size)) {
+        const int status = sending ? CLUSTER_BUSY : CLUSTER_NO_MEMORY;
+        payload_unref(payload);
+        free(sending);
+        return status;
+    }
+    *sending = (struct sending){.send = {.slot = slot, .cookie = cookie, .payload = payload}};
+    *control->sends_end = sending;
+    control->sends_end = &sending->next;
+    return CLUSTER_DONE;
+}
+
+/* @param place  What leads to it. */
+static void take_out(struct control *control, struct sending **place, struct control_send *send)
+{
+    struct sending *sending = *place;
+
+    *send = sending->send;
+    *place = sending->next;
+    if (!sending->next)
+        control->sends_end = place;
+    control->bytes -= sizeof *sending + send->payload->size;
+    free(sending);
+}
+
+bool control_take_send(struct control *control, struct control_send *send)
+{
+    if (!control->sends)
+        return false;
+    take_out(control, &control->sends, send);
+    return true;
+}
+
+/* What was not taken yet of an ask that is given up again. */
+static void take_back(struct control *control, uint64_t number)
+{
+    struct sending **place = &control->sends;
+    struct control_send send;
+
+    while (*place) {
+        if ((*place)->send.cookie >> TARGET_BITS != number) {
+            place = &(*place)->next;
+            continue;
+        }
+        take_out(control, place, &send);
+        payload_unref(send.payload);
+    }
+}
+
+static int send_all(struct control *control, const struct control_ask *ask,
+                    const struct control_request *request)
+{
+    int status = CLUSTER_DONE;
+
+    for (uint32_t i = 0; i < ask->target_count && status == CLUSTER_DONE; i++) {
+        const struct node_identity to = ask->targets[i].identity;
+        const struct control_head head = {.number = ask->number, .from = ask->from, .to = to};
+        status = send_to(control, to.slot, ask->number << TARGET_BITS | i,
+                         control_request_write(&head, request));
+    }
+    return status;
+}
+
+static int ask_these(struct control *control, const struct seen *targets, uint32_t count,
+                     const struct control_request *request, uint32_t answer_ms, uint64_t cookie,
+                     uint64_t now_ms)
+{
+    struct control_ask *ask;
+
+    if (!control_request_is_good(request))
+        return CLUSTER_INVALID;
+    int status = make_ask(control, targets, count, request->limit, &ask);
+    if (status != CLUSTER_DONE)
+        return status;
+    ask->is_room = request->form == CONTROL_ROOM;
+    status = add_ask(control, ask, answer_ms, cookie, now_ms);
+    if (status != CLUSTER_DONE) {
+        unmake_ask(control, ask);
+        return status;
+    }
+    status = send_all(control, ask, request);
+    if (status != CLUSTER_DONE) {
+        take_back(control, ask->number);
+        hash_table_remove(&control->asks, &ask->by_number);
+        list_remove(&ask->place);
+        unmake_ask(control, ask);
+        return status;
+    }
+    finish_if_over(control, ask); /* nobody is there */
+    return CLUSTER_DONE;
+}
+
+int control_ask(struct control *control, struct node_identity to,
+                const struct control_request *request, uint32_t answer_ms, uint64_t cookie,
+                uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < control->seen_count; i++) {
+        if (node_identity_equal(control->seen[i].identity, to))
+            return ask_these(control, &control->seen[i], 1, request, answer_ms, cookie, now_ms);
+    }
+    return CLUSTER_INVALID;
+}
+
+int control_ask_all(struct control *control, const struct control_request *request,
+                    uint32_t answer_ms, uint64_t cookie, uint64_t now_ms)
+{
+    return ask_these(control, control->seen, control->seen_count, request, answer_ms, cookie,
+                     now_ms);
+}
+
+void control_sent(struct control *control, uint64_t cookie, enum publish_result result,
+                  uint32_t receivers)
+{
+    struct control_ask *ask = find(control, cookie >> TARGET_BITS);
+    const uint64_t index = cookie & (TARGETS_MOST - 1);
+
+    if (!ask || index >= ask->target_count)
+        return;
+    if (result == PUBLISH_REJECTED)
+        end_target(control, ask, &ask->targets[index], CONTROL_NOT_SENT);
+    else if (result == PUBLISH_OK && receivers == 0)
+        end_target(control, ask, &ask->targets[index], CONTROL_NO_NODE);
+    /* Else an answer may come, also to what nobody knows of whether it was sent. */
+}
+
+/* --- Receipts */
+
+int control_receipt(struct control *control, uint32_t answer_ms, uint64_t cookie, uint64_t *number,
+                    uint64_t now_ms)
+{
+    struct control_ask *ask;
+    int status = make_ask(control, control->seen, control->seen_count, 0, &ask);
+
+    if (status != CLUSTER_DONE)
+        return status;
+    ask->is_receipt = true;
+    ask->expected = UINT32_MAX;
+    status = add_ask(control, ask, answer_ms, cookie, now_ms);
+    if (status != CLUSTER_DONE) {
+        unmake_ask(control, ask);
+        return status;
+    }
+    *number = ask->number;
+    return CLUSTER_DONE;
+}
+
+static void add(uint32_t *sum, uint32_t more)
+{
+    *sum = more > UINT32_MAX - *sum ? UINT32_MAX : *sum + more;
+}
+
+static void add_counts(struct control_ask *ask, struct control_counts counts)
+{
+    add(&ask->counts.targeted, counts.targeted);
+    add(&ask->counts.queued, counts.queued);
+    add(&ask->counts.dropped, counts.dropped);
+    add(&ask->counts.closed, counts.closed);
+}
+
+void control_receipt_sent(struct control *control, uint64_t number, enum publish_result result,
+                          uint32_t receivers)
+{
+    struct control_ask *ask = find(control, number);
+
+    if (!ask || !ask->is_receipt)
+        return;
+    if (result == PUBLISH_REJECTED) {
+        finish(control, ask, CONTROL_NOT_SENT);
+    } else if (result == PUBLISH_OK) {
+        ask->expected = receivers;
+        finish_if_over(control, ask);
+    }
+}
+
+void control_receipt_here(struct control *control, uint64_t number, struct control_counts counts)
+{
+    struct control_ask *ask = find(control, number);
+
+    if (!ask || !ask->is_receipt)
+        return;
+    add_counts(ask, counts);
+    ask->answered++;
+    finish_if_over(control, ask);
+}
+
+/* --- What comes */
+
+static int compare(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Of those that are kept and those that came the lowest stay. */
+static void take_ids(struct control_ask *ask, const struct control_frame *frame)
+{
+    uint32_t count = ask->id_count;
+
+    for (uint32_t i = 0; i < frame->answer.id_count && i < ask->limit; i++)
+        ask->ids[count++] = control_frame_id(frame, i);
+    if (count > 0)
+        qsort(ask->ids, count, sizeof(uint64_t), compare);
+    ask->id_count = count < ask->limit ? count : ask->limit;
+}
+
+static void take_answer(struct control *control, const struct control_frame *frame)
+{
+    struct control_ask *ask = find(control, frame->head.number);
+
+    if (!ask || !node_identity_equal(ask->from, frame->head.to))
+        return;
+    struct control_target *target = find_target(ask, frame->head.from);
+    if (!target || target->outcome != CONTROL_UNDER_WAY)
+        return;
+    if (frame->answer.status == CONTROL_STATUS_OTHER_NODE) {
+        end_target(control, ask, target, CONTROL_NO_NODE);
+        return;
+    }
+    if (ask->is_room && frame->answer.status < 0) {
+        end_target(control, ask, target, CONTROL_NO_ANSWER); /* the sum lacks it */
+        return;
+    }
+    ask->status = frame->answer.status;
+    ask->count += frame->answer.count;
+    add_counts(ask, frame->answer.counts);
+    take_ids(ask, frame);
+    end_target(control, ask, target, CONTROL_ANSWERED);
+}
+
+bool control_message(struct control *control, const void *bytes, size_t size,
+                     struct control_frame *frame)
+{
+    if (!control_read(bytes, size, frame))
+        return false;
+    if (frame->request.form == CONTROL_ANSWER) {
+        take_answer(control, frame);
+        return false;
+    }
+    if (control->own.slot != 0 && node_identity_equal(control->own, frame->head.to))
+        return true;
+    (void)control_answer(control, &frame->head,
+                         &(struct control_answer){.status = CONTROL_STATUS_OTHER_NODE});
+    return false;
+}
+
+int control_answer(struct control *control, const struct control_head *asked,
+                   const struct control_answer *answer)
+{
+    const struct control_head head = {
+        .number = asked->number, .from = asked->to, .to = asked->from};
+
+    return send_to(control, head.to.slot, 0, control_answer_write(&head, answer));
+}

@@ -1,0 +1,60 @@
+/* What comes on a node's control channel: anything, from a node of another version or an engine
+ * that isn't one. The first byte says what is under way meanwhile. */
+#include "cluster/control.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+static const struct node_identity me = {1, 1}, other = {2, 2};
+
+static void require(bool is_so)
+{
+    if (!is_so)
+        abort();
+}
+
+/* What is read is written as it came. */
+static void require_same(const struct control_frame *frame, const uint8_t *bytes, size_t size)
+{
+    uint64_t ids[CONTROL_IDS_MOST];
+    struct control_answer answer = frame->answer;
+    const bool is_answer = frame->request.form == CONTROL_ANSWER;
+
+    for (uint32_t i = 0; i < answer.id_count; i++)
+        ids[i] = control_frame_id(frame, i);
+    answer.ids = ids;
+    struct payload *written = is_answer ? control_answer_write(&frame->head, &answer)
+                                        : control_request_write(&frame->head, &frame->request);
+    require(written && written->size == size);
+    for (size_t i = 0; i < size; i++)
+        require(written->bytes[i] == bytes[i]);
+    payload_unref(written);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct control_settings settings = {
+        .asks_max = 8, .bytes_max = 1u << 20, .nodes_max = 4};
+    static const struct control_request request = {.form = CONTROL_ROOM, .limit = 3};
+    struct control_frame frame;
+    uint64_t number;
+
+    if (size == 0)
+        return 0;
+    struct control *control = control_create(&settings);
+    struct payload *name = payload_create("", 0, 0);
+    require(control && name);
+    control_held(control, me);
+    control_seen(control, other, name);
+    if (data[0] & 1)
+        (void)control_ask_all(control, &request, 1000, 1, 0);
+    if (data[0] & 2)
+        (void)control_receipt(control, 1000, 2, &number, 0);
+    if (control_read(data + 1, size - 1, &frame))
+        require_same(&frame, data + 1, size - 1);
+    if (control_message(control, data + 1, size - 1, &frame))
+        require(frame.head.to.slot == me.slot && frame.head.to.boot == me.boot);
+    payload_unref(name);
+    control_destroy(control);
+    return 0;
+}
