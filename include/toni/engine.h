@@ -336,6 +336,7 @@ static inline void toni_engine_history_reply(toni_engine *engine, uint32_t serve
 }
 
 /** @param slot, boot  What the node has now. @param id_key  As stored. @param leases  Copied. */
+/* NOLINTNEXTLINE(readability-function-size): as many parameters as the host's table has */
 static inline void toni_engine_lease_reply(toni_engine *engine, uint32_t server,
                                            uint64_t connection, uint64_t request, uint32_t slot,
                                            uint64_t boot, uint64_t id_key,
