@@ -15,6 +15,21 @@
  * in program order, be it a broadcast, a direct send, a leave or a close. After the answer to a
  * leave nothing more of that room comes.
  *
+ * In a cluster a room has members on several hosts, and what is sent to it reaches them all. Joins,
+ * leaves, closes, and direct sends to clients of this host take effect at once, here. All else goes
+ * to the engine first, and nobody gets it before it has come back, the members here included. So
+ *
+ * - a room's messages reach all its members on all hosts in one order, and those of one thread to
+ *   one room in program order;
+ * - whoever is a member of the room when a message arrives gets it: a direct send, a leave or a
+ *   close may overtake one that was sent before, and who joins meanwhile gets it, too;
+ * - what is for more than one room (several rooms, clients or gateways, or everybody) has an order
+ *   of its own: beside the messages of one room it may come sooner on one host, later on another;
+ * - whatever counts or lists clients and rooms is about this host alone, if it says nothing else:
+ *   how many a message was for, toni_get_room_members, toni_room_count, the lists by pages.
+ *
+ * A namespace with `cluster = false` is each host's own, as without a cluster.
+ *
  * A client that is being closed is no target any more, but stays a member of its rooms until its
  * `on_disconnect` has returned.
  */
@@ -33,7 +48,8 @@
  * @param client  The client's id.
  * @param room    UTF-8, 1 to 255 bytes; borrowed for the call.
  * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client: no trace is left in the room),
- * TONI_ERR_INVALID (name), TONI_ERR_LIMIT (`rooms_per_client`, `memberships`), TONI_ERR_FORBIDDEN
+ * TONI_ERR_INVALID (name), TONI_ERR_LIMIT (`rooms_per_client`, `memberships`; in a cluster also: so
+ * many rooms as the host may have there), TONI_ERR_FORBIDDEN
  * (by `join` of `rooms`, in the client's gateway's own group of gateways.conf),
  * TONI_ERR_CLOSING, TONI_ERR_NO_MEMORY.
  * @thread Any. @since ABI 1.0 */
@@ -44,7 +60,8 @@ static inline int32_t toni_join_room(toni_connections *connections, toni_client_
 }
 
 /** Takes a client out of a room. What the calling thread broadcast to the room before still reaches
- * the client, nothing later does. Not being a member is no error.
+ * the client (in a cluster: if it has come back by then), nothing later does. Not being a member is
+ * no error.
  * @param room  UTF-8, 1 to 255 bytes; borrowed for the call.
  * @return TONI_OK; TONI_ERR_NOT_FOUND (no such client), TONI_ERR_INVALID (name).
  * @thread Any. @since ABI 1.0 */
@@ -87,7 +104,8 @@ static inline int32_t toni_get_client_rooms(toni_connections *connections, toni_
     return toni_host_of(connections)->get_client_rooms(connections, client, rooms);
 }
 
-/** Has all members of a room join another one; they stay in the first, too. Each joins by itself:
+/** Has all members of a room join another one; they stay in the first, too. In a cluster: those of
+ * this host, as in the next two functions. Each joins by itself:
  * who comes meanwhile may not be among them, and who can't (a limit, no memory, it is being closed)
  * is left out.
  * @param room   Whose members; one that doesn't exist has none.
@@ -102,7 +120,7 @@ static inline int32_t toni_members_join(toni_connections *connections, toni_str 
 }
 
 /** Has all members of a room leave it, so that it ends, unless somebody comes meanwhile. What was
- * broadcast before still reaches them.
+ * broadcast before still reaches them, as with toni_leave_room.
  * @return How many left; errors as toni_members_join. @thread Any. @since ABI 1.0 */
 static inline int32_t toni_members_leave(toni_connections *connections, toni_str room)
 {
@@ -295,7 +313,8 @@ static inline toni_target *toni_to_room(toni_connections *connections, toni_str 
 
 /** A target of the clients of one gateway, those that are connected at the time of the call.
  * @param gateway  The gateway's name in gateways.conf; borrowed for the call. One that is not
- * there, or in another namespace, has no clients. An instance's own is toni_context_name.
+ * there, or in another namespace, has no clients. An instance's own is toni_context_name. In a
+ * cluster: the clients of all gateways of that name, when the message arrives.
  * @return The target; see toni_to_room. It costs more than toni_to_all, which is told by the room
  * of everyone: each client is looked up. @thread Any. @since ABI 1.0 */
 static inline toni_target *toni_to_gateway(toni_connections *connections, toni_str gateway)
@@ -306,9 +325,8 @@ static inline toni_target *toni_to_gateway(toni_connections *connections, toni_s
     return target;
 }
 
-/** @return A target of every client of the namespace. The caller owns it; see toni_to_room. @thread
- * Any.
- * @since ABI 1.0 */
+/** @return A target of every client of the namespace, in a cluster on all hosts. The caller owns
+ * it; see toni_to_room. @thread Any. @since ABI 1.0 */
 static inline toni_target *toni_to_all(toni_connections *connections)
 {
     toni_target *target = toni_host_of(connections)->target_create(connections);
@@ -317,8 +335,8 @@ static inline toni_target *toni_to_all(toni_connections *connections)
     return target;
 }
 
-/** @return A target of one client. The caller owns it; see toni_to_room. @thread Any. @since
- * ABI 1.0 */
+/** @return A target of one client, in a cluster wherever it is. The caller owns it; see
+ * toni_to_room. @thread Any. @since ABI 1.0 */
 static inline toni_target *toni_to_client(toni_connections *connections, toni_client_id client)
 {
     toni_target *target = toni_host_of(connections)->target_create(connections);

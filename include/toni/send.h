@@ -133,10 +133,12 @@ static inline int32_t toni_send_to_client_parts(toni_connections *connections,
 /** Sends a message to every member of a room, the sender included if it is one.
  * @param connections  The injected handle.
  * @param room     UTF-8, 1 to 255 bytes. A room that doesn't exist has no members.
- * @return How many clients were targeted; TONI_ERR_INVALID (room name, or a text that is not
- * UTF-8), TONI_ERR_TOO_BIG (larger than `pending_bytes_per_room` or `pending_bytes`), TONI_ERR_BUSY
- * (the workers have not yet taken what waits in this room or host), TONI_ERR_NO_MEMORY. After an
- * error nobody gets it.
+ * @return How many clients were targeted; in a cluster how many of this host would be now: whoever
+ * is a member when it arrives gets it. TONI_ERR_INVALID (room name, or a text that is not
+ * UTF-8), TONI_ERR_TOO_BIG (larger than `pending_bytes_per_room` or `pending_bytes`, or than the
+ * engine takes), TONI_ERR_BUSY (the workers have not yet taken what waits in this room or host; in
+ * a cluster: the engine is away, or too much waits for it), TONI_ERR_NO_MEMORY. After an error
+ * nobody gets it.
  * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_broadcast_to_room(toni_connections *connections, toni_str room,
                                              const toni_message *message)
@@ -257,9 +259,12 @@ static inline void toni_target_destroy(toni_target *target)
         toni_host_of(target)->target_destroy(target);
 }
 
-/** Sends a message to the target, and ends the target.
+/** Sends a message to the target, and ends the target. In a cluster a target of one client that is
+ * on this host is sent to at once.
  * @param target  Owned by the call from now on. NULL gives TONI_ERR_NO_MEMORY.
- * @return How many clients were targeted; errors as toni_broadcast_to_room.
+ * @return How many clients were targeted; errors as toni_broadcast_to_room. In a cluster also
+ * TONI_ERR_LIMIT: it names more than 1,024 rooms or gateways, or 4,096 clients, or as many that are
+ * left out.
  * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_target_send(toni_target *target, const toni_message *message)
 {

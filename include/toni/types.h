@@ -142,8 +142,10 @@ typedef struct toni_room_info {
     uint32_t targets;     /**< whom a broadcast would go to */
     uint32_t reserved;
     uint64_t epoch;    /**< tells a room from others, and from an earlier one of its name, while the
-                          host runs */
-    uint64_t sequence; /**< number of the last message to it, its first being 1; 0: none yet */
+                          host runs. In a cluster: the engine's, the same on all hosts; 0: no
+                          message has come yet since the room has members here */
+    uint64_t sequence; /**< number of the last message to it, its first being 1; 0: none yet. In a
+                          cluster: of the last that came, within that epoch */
     uint64_t pending_bytes; /**< of messages that some worker has not put into outboxes yet */
     uint64_t dropped_slow_consumer; /**< waited when `close` closed their client */
     uint64_t dropped_oldest;        /**< by `drop_oldest`, or `latest` at its limits */
