@@ -15,9 +15,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static const char *const top_keys[] = {"listen",      "hosts",  "origins",   "control", "workers",
-                                       "plugin_path", "limits", "modules",   "user",    "group",
-                                       "state",       "watch",  "namespaces"};
+static const char *const top_keys[] = {"listen",      "hosts",  "origins",    "control", "workers",
+                                       "plugin_path", "limits", "modules",    "user",    "group",
+                                       "state",       "watch",  "namespaces", "cluster"};
 static const char *const listen_keys[] = {"websocket",       "http",        "page",
                                           "workbench",       "admin",       "admin_token",
                                           "trusted_proxies", "proxy_header"};
@@ -281,6 +281,7 @@ static int read_top(struct config *config, const struct section *top)
     section_check_keys(top, top_keys, COUNT(top_keys));
     read_workers(config, top);
     config_run_as_read(top, &config->run_as);
+    config_cluster_read(top, &config->cluster);
 
     /* Before the modules: gateways begin with the host's limits. */
     const struct value *limits = section_get(top, "limits", VALUE_GROUP);

@@ -4,6 +4,7 @@
 #define CONFIG_CONFIG_H
 
 #include "config/access.h"
+#include "config/cluster.h"
 #include "config/control.h"
 #include "config/fault.h"
 #include "config/listen_address.h"
@@ -89,6 +90,7 @@ struct config {
     struct access_list hosts;        /* names that the host goes by, beside those that it knows */
     struct access_list origins;      /* of pages that may open a WebSocket */
     struct config_control control;
+    struct config_cluster cluster;
     struct config_watch watch; /* for `toni run --watch` alone */
     char *state;               /* folder for what the host keeps; NULL: it keeps nothing */
     struct run_as run_as;      /* after it has given up root */

@@ -4,6 +4,7 @@
 
 #include "config/name.h"
 #include "config/options.h"
+#include "graph/engine.h"
 #include "graph/resolver.h"
 #include "plugin/descriptor.h"
 
@@ -286,6 +287,7 @@ static int resolve(struct plan *plan)
         .provider_count = plan->candidate_count + 1,
     };
 
+    engine_check(&plan->config->cluster, &declarations, plan->faults);
     return resolution_init(&plan->resolution, &declarations, plan->faults);
 }
 

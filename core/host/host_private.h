@@ -8,6 +8,7 @@
 #define HOST_HOST_PRIVATE_H
 
 #include "host/certificates.h"
+#include "host/cluster.h"
 #include "host/control.h"
 #include "host/loading.h"
 #include "host/predecessor.h"
@@ -42,6 +43,7 @@ struct host {
     char *real_path; /* of the configuration: who asks for the status may be in another folder */
     toni_connections *connections;
     struct tasks *tasks;
+    struct clustering *clustering; /* NULL: the host is alone */
     struct server *server;
     struct http_server *http;
     struct access *access;

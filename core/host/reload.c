@@ -95,6 +95,18 @@ static int close_clients(void *data, struct slot *slot)
     return is_deserted(reload, slot, until_ns) ? 0 : -1;
 }
 
+static int let_go(void *data, struct slot *slot)
+{
+    const struct reload *reload = data;
+    return cluster_let_go(reload->clustering, slot);
+}
+
+static void go_on(void *data, struct slot *slot)
+{
+    const struct reload *reload = data;
+    cluster_go_on(reload->clustering, slot);
+}
+
 /* --- The reload's thread */
 
 static void report_faults(struct reload *reload, struct fault_list *faults)
@@ -180,9 +192,17 @@ static struct graph *read_next(struct reload *reload, struct fault_list *faults)
 
 static void swap(struct reload *reload, struct graph *next, struct fault_list *faults)
 {
-    const struct swap_world world = {
-        .data = reload, .adopt = adopt, .close_clients = close_clients};
+    const struct swap_world world = {.data = reload,
+                                     .adopt = adopt,
+                                     .close_clients = close_clients,
+                                     .let_go = let_go,
+                                     .go_on = go_on};
     struct swap_report report = {0};
+    if (cluster_open_doors(reload->clustering, next->config, reload->server->connections)) {
+        fault_at(faults, next->config->tree, "out of memory for its namespaces");
+        graph_destroy(next);
+        return;
+    }
     if (!swap_run(reload->loading->graph, next, &world, &reload->leftovers, faults, &report)) {
         reload->next = next;
         reload->code = report.not_ready > 0 ? EXIT_FAULT : EXIT_CLEAN;

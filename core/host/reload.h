@@ -6,6 +6,7 @@
 #define HOST_RELOAD_H
 
 #include "base/buffer.h"
+#include "host/cluster.h"
 #include "host/loading.h"
 #include "host/run.h"
 #include "http/admin.h"
@@ -36,6 +37,7 @@ struct reload {
     const char *config_path;
     struct loading *loading; /* NULL: see reload_watch() */
     struct server *server;
+    struct clustering *clustering; /* NULL: the host is alone */
     struct http_server *http;
     struct http_admin *admin;
     struct reload_notices notices;

@@ -125,6 +125,8 @@ static int make(struct host *host)
         log_error("the threads for timers and jobs could not be made: out of memory or threads");
         return -1;
     }
+    if (cluster_make(config, host->connections, &host->slots, &host->clustering))
+        return -1;
     return graph_create(host->loading.graph, &host->slots, host->table, host->connections,
                         host->tasks);
 }
@@ -155,7 +157,7 @@ static void offer_page(struct host *host)
 static int open_up(struct host *host)
 {
     const struct config *config = host->loading.config;
-    if (graph_start(host->loading.graph) ||
+    if (graph_start(host->loading.graph) || cluster_begin(host->clustering) ||
         server_bind(host->server, config->websocket.addresses, config->websocket.count,
                     &host->loading.tls.websocket, &host->predecessor.inherited) ||
         http_server_bind(host->http, &config->http, &host->loading.tls.http,
@@ -174,17 +176,22 @@ static int open_up(struct host *host)
                                                             .http = host->http,
                                                             .admin = host->admin,
                                                             .slots = &host->slots,
-                                                            .tasks = host->tasks});
+                                                            .tasks = host->tasks,
+                                                            .clustering = host->clustering,
+                                                            .is_ready_by_cluster =
+                                                                config->cluster.is_ready_by_it});
     host_watch_certificates(host);
     report_ready(host, TONI_GATEWAY);
     report_ready(host, TONI_SERVICE);
     log_info("ready", log_uint("workers", host->connections->lane_count), log_int("pid", getpid()));
     http_server_report_page(host->http);
     host->reload.server = host->server;
+    host->reload.clustering = host->clustering;
     host->reload.http = host->http;
     host->reload.admin = host->admin;
     host->status.server = host->server;
     host->status.connections = host->connections;
+    host->status.clustering = host->clustering;
     host->status.slots = &host->slots;
     host->status.reload = &host->reload;
     return 0;
@@ -210,6 +217,7 @@ static void unmake(struct host *host)
         (void)server_stop(host->server);
     http_admin_withdraw(host->admin);
     const int leftovers = reload_end(&host->reload);
+    clustering_stop(host->clustering);
     /* exit() would wait for the lock that a hung dlopen() holds. */
     if (graph_end(host->loading.graph) || leftovers || atomic_load(&host->loading.loader.is_stuck))
         end_at_once(host);
@@ -224,6 +232,7 @@ static void unmake(struct host *host)
     http_server_destroy(host->http);
     server_destroy(host->server);
     connections_destroy(host->connections);
+    clustering_destroy(host->clustering);
     tasks_destroy(
         host->tasks); /* after the connections: messages on their way may have had receipts */
     slots_finish(&host->slots);

@@ -4,6 +4,7 @@
 #define HOST_STATUS_H
 
 #include "base/buffer.h"
+#include "clustering/clustering.h"
 #include "host/control.h"
 #include "host/reload.h"
 #include "instance/slot.h"
@@ -19,6 +20,7 @@ struct status_sources {
     int64_t started_ms; /* wall clock */
     const struct server *server;
     toni_connections *connections;
+    struct clustering *clustering; /* NULL: the host is alone */
     struct slots *slots;
     const struct reload *reload;
     bool is_draining;

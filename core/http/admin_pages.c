@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log_limit.h"
+#include "clustering/clustering.h"
 #include "http/deadlines.h"
 #include "http/host.h"
 
@@ -93,10 +94,23 @@ static enum MHD_Result send_health(struct admin_pages *pages, struct MHD_Connect
     return send_text(connection, 200, "ok\n");
 }
 
+/* `ready` of `cluster` in gateways.conf: the engine is a reason to send clients elsewhere. */
+static bool lacks_engine(struct admin_pages *pages)
+{
+    pthread_mutex_lock(&pages->mutex);
+    const struct metrics_sources *sources = &pages->sources;
+    const bool lacks = pages->has_sources && sources->clustering && sources->is_ready_by_cluster &&
+                       !clustering_is_up(sources->clustering);
+    pthread_mutex_unlock(&pages->mutex);
+    return lacks;
+}
+
 static enum MHD_Result send_readiness(struct admin_pages *pages, struct MHD_Connection *connection)
 {
     switch (atomic_load(&pages->state)) {
     case ADMIN_READY:
+        if (lacks_engine(pages))
+            return send_text(connection, 503, "a server of the cluster's engine is away\n");
         return send_text(connection, 200, "ready\n");
     case ADMIN_DRAINING:
         return send_text(connection, 503, "draining\n");

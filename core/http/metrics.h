@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+struct clustering;
 struct http_admin;
 struct http_server;
 struct server;
@@ -20,6 +21,8 @@ struct metrics_sources {
     const struct http_admin *admin;
     struct slots *slots;
     struct tasks *tasks;
+    struct clustering *clustering; /* NULL: the host is alone */
+    bool is_ready_by_cluster;      /* while a server of its engine is away, the host is not ready */
 };
 
 /** What there is to say of the process itself. */

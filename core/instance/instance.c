@@ -136,15 +136,14 @@ int32_t instance_guard(struct instance *instance, const toni_request *request)
     return result;
 }
 
-/* The functions of an interface are called from any thread, and guard their own state. */
-static void guard_call_begin(struct plugin_call *call, struct instance *instance)
+void instance_call_begin(struct instance *instance, const char *function, struct plugin_call *call)
 {
     *call = (struct plugin_call){
-        .instance = instance, .callback = "toni_guard", .began_ns = clock_now_ns()};
+        .instance = instance, .callback = function, .began_ns = clock_now_ns()};
     plugin_call_begin(call);
 }
 
-static void guard_call_end(struct instance *instance, const struct plugin_call *call)
+void instance_call_end(struct instance *instance, const struct plugin_call *call)
 {
     plugin_call_end(call);
     note_callback(instance, call, clock_now_ns() - call->began_ns);
@@ -160,9 +159,9 @@ int32_t instance_check(struct instance *instance, const toni_request *request)
 {
     const toni_guard_slot slot = guard_of(instance);
     PLUGIN_CALL(call);
-    guard_call_begin(&call, instance);
+    instance_call_begin(instance, "toni_guard", &call);
     const int32_t result = toni_guard_check(&slot, request);
-    guard_call_end(instance, &call);
+    instance_call_end(instance, &call);
     return result;
 }
 
@@ -173,9 +172,9 @@ int32_t instance_refresh(struct instance *instance, const toni_request *request,
     if (!provides || !toni_str_equal(provides->name, TONI_LIT("toni_guard")))
         return TONI_ERR_NOT_FOUND;
     PLUGIN_CALL(call);
-    guard_call_begin(&call, instance);
+    instance_call_begin(instance, "toni_guard", &call);
     const int32_t result = toni_guard_refresh(&slot, request, token);
-    guard_call_end(instance, &call);
+    instance_call_end(instance, &call);
     return result;
 }
 

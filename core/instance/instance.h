@@ -153,6 +153,16 @@ void instance_on_request_failed(struct instance *instance, const toni_exchange *
 void instance_callback_failed(struct instance *instance, const char *callback,
                               const toni_client *client, int32_t error);
 
+/** Begins a call of a function of the interface that the instance provides, by the host itself.
+ * Such functions are called from any thread, and guard their own state: no lock is taken. It is
+ * measured as a callback.
+ * @param function  What it is called in the log.
+ * @param call      Filled in; stays where it is until instance_call_end(). */
+void instance_call_begin(struct instance *instance, const char *function, struct plugin_call *call);
+
+/** Ends it. @thread That which began. */
+void instance_call_end(struct instance *instance, const struct plugin_call *call);
+
 /** For callbacks that are not in the descriptor: takes the lock, if the instance is serialised.
  * @param callback  What the callback is called in the log.
  * @param call      Filled in; stays where it is until instance_leave(). */

@@ -97,6 +97,7 @@ static const size_t functions[] = {
     offsetof(toni_plugin, on_request),    offsetof(toni_plugin, export_state),
     offsetof(toni_plugin, import_state),  offsetof(toni_plugin, on_adopt),
     offsetof(toni_plugin, on_error),      offsetof(toni_plugin, on_drained),
+    offsetof(toni_plugin, on_degraded),   offsetof(toni_plugin, on_node_lost),
 };
 #define FUNCTION_COUNT (sizeof functions / sizeof functions[0])
 _Static_assert(FUNCTION_COUNT <= 32, "a bit for each");

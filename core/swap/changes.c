@@ -257,6 +257,30 @@ static void check_state(const struct config *now, const struct config *next,
         there, here);
 }
 
+static void check_cluster(const struct config *now, const struct config *next,
+                          struct fault_list *faults)
+{
+    if (config_cluster_equal(&now->cluster, &next->cluster))
+        return;
+    fault_at(faults, place_of(next, "cluster"),
+             "cluster is not what the host started with; a reload can't change it: `toni restart`");
+}
+
+/* Who goes by the engine, and who goes on alone, is said once. */
+static void check_doors(const struct config *now, const struct config *next,
+                        struct fault_list *faults)
+{
+    for (size_t i = 0; now->cluster.at && i < next->namespaces.count; i++) {
+        const struct config_namespace *there = &next->namespaces.list[i];
+        const struct config_namespace *here = config_namespace_find(&now->namespaces, there->name);
+        if (here->is_cluster != there->is_cluster || here->is_local_only != there->is_local_only)
+            fault_at(faults, there->at,
+                     "`cluster` or `local_only` of namespace `%s` is not what the host started "
+                     "with; a reload can't change it: `toni restart`",
+                     there->name);
+    }
+}
+
 /* The limits that the host reads for itself when it starts. */
 static void check_limits(const struct limits *now, const struct limits *next,
                          const struct config *config, struct fault_list *faults)
@@ -301,6 +325,8 @@ void changes_check_host(const struct config *now, const struct config *next,
     check_addresses(&now->admin, &next->admin, "admin", next, faults);
     check_control(now, next, faults);
     check_state(now, next, faults);
+    check_cluster(now, next, faults);
+    check_doors(now, next, faults);
     config_run_as_check(&next->run_as, faults);
     if (now->page != next->page) {
         fault_at(faults, place_of(next, "listen.page"),

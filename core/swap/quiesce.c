@@ -45,10 +45,39 @@ static void each_tasks(struct swap *swap, void (*call)(struct instance *instance
     }
 }
 
+/* Of those that another takes the place of, or nobody. */
+static bool is_left(const struct swap *swap, size_t number)
+{
+    const size_t after = swap->changes.after[number];
+    return after == NOBODY || swap->changes.next[after].change == CHANGE_SWAP;
+}
+
+int swap_let_go(struct swap *swap)
+{
+    int result = 0;
+    for (size_t i = 0; swap->world->let_go && i < swap->now->setup_count; i++) {
+        struct slot *slot = swap->now->setups[i].slot;
+        if (!is_left(swap, i) || !swap->world->let_go(swap->world->data, slot))
+            continue;
+        swap_fault_busy(swap, &swap->now->setups[i]);
+        result = -1;
+    }
+    return result;
+}
+
+void swap_go_on(struct swap *swap)
+{
+    for (size_t i = 0; swap->world->go_on && i < swap->now->setup_count; i++) {
+        if (is_left(swap, i))
+            swap->world->go_on(swap->world->data, swap->now->setups[i].slot);
+    }
+}
+
 void swap_open_gates(struct swap *swap)
 {
     each_gate(swap, gate_open);
     each_tasks(swap, tasks_go_on);
+    swap_go_on(swap);
     swap->report->paused_ns = clock_now_ns() - swap->closed_ns;
 }
 

@@ -8,6 +8,10 @@ static int prepare(struct swap *swap)
 {
     if (swap_find_places(swap) || swap_check_client_data(swap) || swap_make_all(swap))
         return -1;
+    if (swap_let_go(swap)) {
+        swap_go_on(swap);
+        return -1;
+    }
     if (!swap_quiesce(swap) && !swap_check_client_data(swap) && !swap_transfer(swap) &&
         !swap_set_limits(swap))
         return 0;

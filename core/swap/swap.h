@@ -21,6 +21,15 @@ struct swap_world {
      * @return 0; -1 if a worker did not come to it in time. */
     int (*adopt)(void *data, struct slot *slot);
 
+    /** The gates are about to be closed: whoever has begun something with the instance that is in
+     * the slot now, and that another is about to take the place of, ends it. NULL: nobody has.
+     * @return 0; -1 if that did not come about in time: the swap is given up. */
+    int (*let_go)(void *data, struct slot *slot);
+
+    /** The gates are open again, whether or not another instance is there. For each let_go(), also
+     * if that failed. */
+    void (*go_on)(void *data, struct slot *slot);
+
     /** Tells all clients of a slot 1001, and waits until they are gone.
      * @return 0; -1 if some were still there after their `close_ms`. */
     int (*close_clients)(void *data, struct slot *slot);

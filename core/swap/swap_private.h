@@ -50,6 +50,11 @@ void swap_roll_back(struct swap *swap);
 
 /* --- Step 2 */
 
+/** Has the world let go of what is about to be exchanged. @return 0, or -1 after a fault;
+ * swap_go_on() follows in both cases, or swap_open_gates(). */
+int swap_let_go(struct swap *swap);
+void swap_go_on(struct swap *swap);
+
 /** Closes the gates and waits until no call is inside. @return 0, or -1 after a fault; the gates
  * are closed in both cases. */
 int swap_quiesce(struct swap *swap);

@@ -22,6 +22,7 @@
 #ifndef TONI_PLUGIN_H
 #define TONI_PLUGIN_H
 
+#include <toni/cluster.h>
 #include <toni/event_list.h>
 #include <toni/option.h>
 #include <toni/service.h>
@@ -184,6 +185,18 @@ typedef struct toni_plugin {
     /** The events that a gateway takes by name, for who writes its clients; see event_list.h. NULL:
      * nothing is told of any. */
     const toni_event_list *events;
+
+    /* What happens to the cluster, if gateways.conf has one; see cluster.h. */
+
+    /** A server of the engine has another state, or broadcasts of this node were lost. Called as a
+     * task (task.h): some time after it came about, and never while another callback of the
+     * instance runs, unless it is TONI_CONCURRENT.
+     * @param degraded  Borrowed for the call. */
+    void (*on_degraded)(void *self, const toni_degraded *degraded);
+
+    /** Another node of the cluster is gone: its lease is over. Called as `on_degraded` is.
+     * @param node  Its name; empty: it is not known. Borrowed for the call. */
+    void (*on_node_lost)(void *self, toni_str node);
 } toni_plugin;
 
 /** The least that a descriptor has: all that is mandatory. No accepted plugin has a smaller one,

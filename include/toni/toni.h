@@ -7,8 +7,10 @@
 #include <toni/abi.h>
 #include <toni/certificate.h>
 #include <toni/client.h>
+#include <toni/cluster.h>
 #include <toni/connections.h>
 #include <toni/context.h>
+#include <toni/engine.h>
 #include <toni/error.h>
 #include <toni/event_list.h>
 #include <toni/figures.h>

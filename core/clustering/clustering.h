@@ -1,0 +1,115 @@
+/* The cluster of a host: one thread, which owns the node's logic (cluster/node.h), calls the engine
+ * that gateways.conf names (toni/engine.h), and hands what comes in to the rooms
+ * (rooms/remote.h).
+ *
+ * Any thread puts publishes and wishes for rooms into an inbox; a turn of the thread takes them
+ * all, tells the node, carries out what the node says, and has the engine send it. See
+ * docs/architecture.md, "The cluster's thread".
+ *
+ * Main thread only, unless said otherwise. */
+#ifndef CLUSTERING_CLUSTERING_H
+#define CLUSTERING_CLUSTERING_H
+
+#include "cluster/node.h"
+#include "instance/slot.h"
+#include "rooms/remote.h"
+#include "rooms/shared.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct clustering;
+
+/** What it is made with. All is copied. */
+struct clustering_settings {
+    const char *engine;  /* the name of the instance that offers toni_engine */
+    const char *node;    /* this node's name for people; NULL: made of machine and process */
+    uint32_t receipt_ms; /* how long a receipt waits for the message to come back */
+};
+
+/** @param connections, slots  Borrowed, and outliving it.
+ * @return It, without a thread; NULL on no memory or no randomness, which is logged. */
+struct clustering *clustering_create(const struct clustering_settings *settings,
+                                     toni_connections *connections, struct slots *slots);
+
+/** Gives a namespace its door: from now on its broadcasts go by the engine. Before anything is in
+ * the namespace.
+ * @param is_local_only  It goes on alone while a server is away.
+ * @return 0, or -1 on no memory. @thread One at a time. */
+int clustering_open_door(struct clustering *clustering, struct space *space, bool is_local_only);
+
+/** Begins to use the engine: its instance has been made and started.
+ * @return 0; -1 if there is no thread, or the engine refuses, which is logged. */
+int clustering_start(struct clustering *clustering);
+
+/** Waits until no server is down. @return Whether that came about in time. */
+bool clustering_wait_up(struct clustering *clustering, uint64_t within_ms);
+
+/** Lets go of the engine, whose instance is about to be exchanged: publishes wait meanwhile, and
+ * are neither lost nor refused as long as that takes less than they may wait.
+ * @return 0; -1 if a call of the engine did not end in time. clustering_go_on() must follow in both
+ * cases. @thread Any. */
+int clustering_pause(struct clustering *clustering, uint64_t within_ms);
+
+/** Begins to use the instance that is in the engine's slot now. @thread Any. */
+void clustering_go_on(struct clustering *clustering);
+
+/** @return The slot of the engine; NULL before clustering_start(). @thread Any. */
+struct slot *clustering_engine_slot(const struct clustering *clustering);
+
+/** Refuses what is new, waits for the results of what was accepted, lets go of the engine and ends
+ * the thread. A thread that is in a call of the engine which does not end is left to itself, and
+ * the engine's slot abandoned (instance/slot.h): then the process must end without freeing
+ * anything. Doors stay, and refuse. @param clustering  NULL is fine. */
+void clustering_stop(struct clustering *clustering);
+
+/** After clustering_stop(), and once nobody uses a door any more. @param clustering  NULL is fine.
+ */
+void clustering_destroy(struct clustering *clustering);
+
+/* --- What there is to see. Any thread. */
+
+struct clustering_server {
+    const char *name; /* stays until the end */
+    struct node_figures node;
+    uint64_t waiting_bytes;   /* of publishes without a result, as the limit counts them */
+    uint64_t refused;         /* publishes that were refused with TONI_ERR_BUSY */
+    uint64_t lost;            /* that had no receipt, and were rejected, or unknown */
+    uint64_t resubscriptions; /* rooms that were subscribed anew after a connection had ended */
+    char why[64];             /* what the engine last said of the end of a connection; or empty */
+};
+
+struct clustering_report {
+    const char *engine;            /* the instance's name */
+    const char *node;              /* this node's */
+    uint64_t node_id;              /* its incarnation */
+    bool is_attached;              /* to an engine */
+    struct node_identity identity; /* slot 0: none */
+    uint32_t nodes;                /* others that are seen */
+    uint64_t rooms;                /* that somebody here wants */
+    uint64_t nonsense;             /* calls of an engine that made no sense, and were ignored */
+    uint32_t count;
+    struct clustering_server servers[NODE_SERVERS_MAX];
+};
+
+/** @param report  Filled in with what was so at the last turn. */
+void clustering_read(struct clustering *clustering, struct clustering_report *report);
+
+/** @return Whether all servers take publishes. */
+bool clustering_is_up(const struct clustering *clustering);
+
+/** The engine's call that has not returned. */
+struct clustering_held {
+    const char *instance;
+    const char *callback;
+    uint64_t since_ns;
+    uint64_t callback_ms; /* its limit */
+    pthread_t thread;
+};
+
+/** @return Whether the thread is in a call. */
+bool clustering_held(const struct clustering *clustering, struct clustering_held *held);
+
+#endif

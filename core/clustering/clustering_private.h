@@ -1,0 +1,243 @@
+/* What the cluster's thread consists of, and what its files do for each other. For this folder
+ * alone: door.c is what other threads call, attachment.c the engine, answers.c what an engine
+ * tells, commands.c and events.c what the node says, thread.c the loop and its turns.
+ *
+ * All is the thread's own, but for what is said to be others' as well. */
+#ifndef CLUSTERING_CLUSTERING_PRIVATE_H
+#define CLUSTERING_CLUSTERING_PRIVATE_H
+
+#include "clustering/clustering.h"
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/log_limit.h"
+#include "clustering/inbox.h"
+#include "clustering/receipts.h"
+#include "clustering/sent.h"
+#include "instance/instance.h"
+
+#include <toni/engine.h>
+
+#include <stdatomic.h>
+#include <uv.h>
+
+/* Publishes without a result, of each server, in bytes; and how long they wait for one. */
+#define WAITING_BYTES_MOST (8u << 20)
+#define WAITING_MS 1000
+
+/* Of these with a receipt. */
+#define RECEIPTS_MOST 65536u
+
+/* A message that an engine brings; publishes are smaller. */
+#define MESSAGE_BYTES_MOST (2 * WAITING_BYTES_MOST)
+
+/* Publishes may be made before it is known which servers there are: these are charged here. */
+#define SERVER_UNKNOWN NODE_SERVERS_MAX
+
+/* What there was no memory for is tried again after that; and how old the report may be. */
+#define SHORT_MS 10
+#define REPORT_MS 100
+
+/* How often an engine that refuses to be attached is asked again. */
+#define ATTACH_AGAIN_MS 1000
+
+/* The longest name of a server. */
+#define SERVER_NAME_MOST 255
+
+struct attachment;
+struct tell;
+
+/* The door of one namespace; what rooms have of it is its first member. */
+struct door {
+    struct remote remote; /* first */
+    struct clustering *clustering;
+    struct space *space;
+    uint32_t flags; /* ROOM_LOCAL_ONLY or 0 */
+    struct door *_Atomic next;
+};
+
+/* Of one server, for those that publish. Any thread. */
+struct server_view {
+    _Atomic uint32_t state; /* enum server_state */
+    atomic_uint_fast64_t waiting_bytes;
+    struct counter refused;
+    struct counter lost;
+    uint8_t padding[COUNTER_PADDING];
+};
+
+/* Of one server, for the thread. */
+struct server_link {
+    struct clustering *clustering;
+    uint32_t index;
+    uint64_t generation;  /* of the connection that the engine was asked for; 0: none */
+    uint64_t open_wanted; /* the generation that is to be opened, once there is an engine; or 0 */
+    uint64_t lost_untold; /* publishes, since gateways were last told */
+    uint64_t resubscriptions;
+    enum server_state state;
+    enum cluster_why state_why;
+    enum server_state shown; /* to publishers and gateways; see turn.c */
+    struct log_limit state_lines;
+    char why[64]; /* of the end of the last connection, in the engine's words */
+};
+
+struct clustering {
+    char *engine_name;
+    char *node_name;
+    uint32_t receipt_ms;
+    uint64_t incarnation;
+    toni_connections *connections;
+    struct slots *slots;
+
+    struct inbox inbox;         /* any thread */
+    atomic_uint receipts_out;   /* any thread: publishes with a receipt */
+    struct door *_Atomic doors; /* any thread reads */
+    struct server_view views[NODE_SERVERS_MAX + 1];
+    atomic_bool is_known; /* which servers there are: the next two are constant */
+    uint32_t server_count;
+    char *names[NODE_SERVERS_MAX];
+    struct slot *_Atomic slot; /* of the engine */
+
+    pthread_mutex_t lock; /* a leaf; guards what follows up to `report` */
+    pthread_cond_t changed;
+    bool wants_engine;
+    bool has_engine;
+    bool is_asked_to_stop;
+    bool has_ended;
+    bool has_tried; /* to attach for the first time; `wants_engine` is false if that failed */
+    struct node_identity identity;
+    uint64_t last_receipt; /* number; begins at random */
+    struct clustering_report report;
+
+    pthread_t thread;
+    bool has_thread;
+    bool is_lost; /* the thread: it is in a call that does not end */
+    struct plugin_call_board board;
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_timer_t due;
+    uv_prepare_t turn;
+
+    struct cluster_node *node;
+    struct server_link links[NODE_SERVERS_MAX];
+    struct attachment *engine;      /* NULL: none is attached */
+    struct attachment *attachments; /* all that ever were: an engine may keep what it was given */
+    uint64_t attach_at_ms;          /* not before */
+    uint64_t held_until_ms; /* publishes wait in the inbox, since the engine is exchanged; 0: no */
+    uint64_t outstanding;   /* publishes that were taken and have no result */
+    struct wanted *waiting; /* rooms that publishes wait for */
+    struct receipts own_receipts;
+    uint64_t nonsense;
+    uint32_t nodes_seen;
+    uint64_t tell_at_ms;  /* gateways are told of what was lost; 0: nothing */
+    uint64_t reported_ms; /* when the report was last made */
+    struct tell *first_tell, *last_tell;
+    uint32_t tell_count;
+    bool is_report_old;
+    bool is_short;    /* of memory for a room that is wanted */
+    bool is_stopping; /* nothing is waited for any more but results */
+};
+
+static inline uint64_t now_ms(void)
+{
+    return clock_now_ms();
+}
+
+/* --- attachment.c: the engine */
+
+/** Attaches to the instance in the engine's slot. @return 0; -1, which is logged. */
+int engine_attach(struct clustering *clustering);
+
+/** Detaches, if anything is attached. */
+void engine_detach(struct clustering *clustering);
+
+/** Begins a call of the engine. @param name  Of the function, for people.
+ * @return Whether there is one; engine_leave() must follow then. */
+bool engine_enter(struct clustering *clustering, const char *name, struct plugin_call *call);
+void engine_leave(struct clustering *clustering, const struct plugin_call *call);
+
+/** Calls what engines have posted. */
+void engine_run_posts(struct clustering *clustering);
+
+/** Opens the connections that the node asked for while there was no engine. */
+void engine_open_all(struct clustering *clustering);
+
+/** Frees all attachments. */
+void attachments_finish(struct clustering *clustering);
+
+const struct toni_engine_table *engine_table(const struct clustering *clustering, void **self);
+
+/** Calls a function of the engine's table, if an engine is attached.
+ * @param arguments  In parentheses, `engine_self` first. */
+#define ENGINE_CALL(clustering, function, arguments)                                               \
+    do {                                                                                           \
+        PLUGIN_CALL(engine_call);                                                                  \
+        if (engine_enter((clustering), #function, &engine_call)) {                                 \
+            void *engine_self;                                                                     \
+            const struct toni_engine_table *engine_functions =                                     \
+                engine_table((clustering), &engine_self);                                          \
+            engine_functions->function arguments;                                                  \
+            engine_leave((clustering), &engine_call);                                              \
+        }                                                                                          \
+    } while (0)
+
+/* --- answers.c: what engines tell */
+
+extern const struct toni_engine_host engine_host;
+
+/* --- commands.c, events.c: what the node says */
+
+/** The connection that the engine was asked for is no more. */
+void connection_ended(struct clustering *clustering, uint32_t server);
+
+/** Carries out a command for the engine. */
+void command_carry_out(struct clustering *clustering, const struct output *output);
+
+/** Carries out all else. */
+void event_carry_out(struct clustering *clustering, struct output *output);
+
+/** What became of a publish; frees it. */
+void sent_finish(struct clustering *clustering, struct sent *sent, enum publish_result result,
+                 enum cluster_why why);
+
+/** The engine said that a room's messages come, or that they don't. */
+void room_heard(struct clustering *clustering, struct room_key key, bool is_heard);
+
+/* --- turn.c */
+
+/** Takes all that there is to do, and does it. */
+void turn_run(struct clustering *clustering);
+
+/** @return When there has to be a turn at the latest; UINT64_MAX: never. */
+uint64_t turn_due(const struct clustering *clustering);
+
+/** Hands the publishes that wait for a room to the node. */
+void turn_release(struct clustering *clustering, struct wanted *wanted);
+
+/* --- thread.c */
+
+/** Begins to use an engine, or lets go of it, as others have asked for. */
+void thread_look_at_engine(struct clustering *clustering);
+
+/* --- report.c */
+
+/** Makes the report anew, if the last one is old. */
+void report_make(struct clustering *clustering);
+
+/* --- telling.c */
+
+/** Tells gateways of a server's state, or of what was lost. */
+void tell_degraded(struct clustering *clustering, uint32_t server, enum server_state state,
+                   enum cluster_why why, uint64_t lost);
+
+/** Tells those who have not been told yet. */
+void telling_run(struct clustering *clustering);
+
+/** @return When telling_run() has to be called; UINT64_MAX: never. */
+uint64_t telling_due(const struct clustering *clustering);
+
+void telling_finish(struct clustering *clustering);
+
+/** Tells gateways that another node is gone. */
+void tell_node_lost(struct clustering *clustering, toni_str name);
+
+#endif

@@ -1,0 +1,187 @@
+/* The door that rooms have to the cluster (rooms/remote.h): on any thread, and never waiting. */
+#include "clustering/clustering_private.h"
+
+#include "cluster/rendezvous.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <toni/error.h>
+
+static struct door *door_of(struct remote *remote)
+{
+    return (struct door *)remote;
+}
+
+/* A room's key, in the place that the caller has for it. See docs/architecture.md for the forms.
+ * @param room  Empty: the namespace's own channel. @return Size 0: it is too long. */
+static struct room_key make_key(const struct space *space, toni_str room, char bytes[ROOM_KEY_MAX])
+{
+    const size_t name = strlen(space->name);
+    const size_t size = name + 1 + room.size;
+    if (size > ROOM_KEY_MAX)
+        return (struct room_key){bytes, 0};
+    if (room.size == 0) {
+        bytes[0] = '\x01';
+        memcpy(bytes + 1, space->name, name);
+    } else {
+        memcpy(bytes, space->name, name);
+        bytes[name] = '/';
+        memcpy(bytes + name + 1, room.data, room.size);
+    }
+    return (struct room_key){bytes, size};
+}
+
+static uint32_t server_of(const struct clustering *clustering, struct room_key key)
+{
+    if (!atomic_load_explicit(&clustering->is_known, memory_order_acquire))
+        return SERVER_UNKNOWN;
+    return rendezvous_choose((const char *const *)clustering->names, clustering->server_count, key);
+}
+
+static int32_t refuse_busy(struct server_view *view)
+{
+    counter_add_shared(&view->refused, 1);
+    return TONI_ERR_BUSY;
+}
+
+/* --- Publishing */
+
+/* The receipt's number and who is to get it, in an envelope, which may be empty otherwise. */
+static int32_t prepare_receipt(struct clustering *clustering, struct receipt *receipt,
+                               struct envelope *envelope, struct receipt_ticket **ticket)
+{
+    pthread_mutex_lock(&clustering->lock);
+    const struct node_identity identity = clustering->identity;
+    envelope->receipt = ++clustering->last_receipt;
+    pthread_mutex_unlock(&clustering->lock);
+    envelope->receipt_slot = identity.slot;
+    envelope->receipt_boot = identity.boot;
+    if (atomic_fetch_add(&clustering->receipts_out, 1) >= RECEIPTS_MOST) {
+        atomic_fetch_sub(&clustering->receipts_out, 1);
+        return TONI_ERR_BUSY;
+    }
+    *ticket = receipt_ticket_create(receipt, envelope->receipt, identity);
+    if (*ticket)
+        return TONI_OK;
+    atomic_fetch_sub(&clustering->receipts_out, 1);
+    return TONI_ERR_NO_MEMORY;
+}
+
+static void drop_ticket(struct clustering *clustering, struct receipt_ticket *ticket)
+{
+    if (ticket)
+        atomic_fetch_sub(&clustering->receipts_out, 1);
+    free(ticket);
+}
+
+/* @return Whether it was charged. */
+static bool charge(struct server_view *view, size_t bytes)
+{
+    if (atomic_fetch_add(&view->waiting_bytes, bytes) + bytes <= WAITING_BYTES_MOST)
+        return true;
+    atomic_fetch_sub(&view->waiting_bytes, bytes);
+    return false;
+}
+
+/* What was asked for is copied; the caller undoes the ticket, if this fails. */
+static int32_t put(struct door *door, struct room_key key, const struct remote_publish *publish,
+                   const struct envelope *envelope, struct receipt_ticket *ticket)
+{
+    struct clustering *clustering = door->clustering;
+    const toni_str body = publish->message->body;
+    const uint32_t server = server_of(clustering, key);
+    struct server_view *view = &clustering->views[server];
+    if ((door->flags & ROOM_LOCAL_ONLY) == 0 && server != SERVER_UNKNOWN &&
+        atomic_load_explicit(&view->state, memory_order_relaxed) == SERVER_DOWN)
+        return refuse_busy(view);
+    struct sent *sent = sent_create(key, envelope, body.data, body.size, publish->message->kind);
+    if (!sent)
+        return TONI_ERR_NO_MEMORY;
+    sent->flags = door->flags;
+    sent->server = server;
+    sent->asked_ms = now_ms();
+    sent->ticket = ticket;
+    sent->receipt_number = ticket ? ticket->number : 0;
+    if (!charge(view, sent->charged)) {
+        sent_destroy(sent);
+        return refuse_busy(view);
+    }
+    const size_t charged = sent->charged;
+    const int32_t result = inbox_put(&clustering->inbox, sent);
+    if (result != TONI_OK) {
+        atomic_fetch_sub(&view->waiting_bytes, charged);
+        sent_destroy(sent);
+    }
+    return result;
+}
+
+static int32_t door_publish(struct remote *remote, const struct remote_publish *publish)
+{
+    struct door *door = door_of(remote);
+    char bytes[ROOM_KEY_MAX];
+    const struct room_key key = make_key(door->space, publish->room, bytes);
+    struct envelope own = publish->to ? *publish->to : (struct envelope){0};
+    struct receipt_ticket *ticket = NULL;
+    if (key.size == 0)
+        return TONI_ERR_INVALID;
+    if (publish->message->body.size > WAITING_BYTES_MOST)
+        return TONI_ERR_TOO_BIG;
+    own.receipt = 0;
+    int32_t result = TONI_OK;
+    if (publish->receipt)
+        result = prepare_receipt(door->clustering, publish->receipt, &own, &ticket);
+    const bool has_envelope = publish->to || publish->receipt;
+    if (result == TONI_OK && has_envelope && envelope_size(&own) == 0)
+        result = TONI_ERR_TOO_BIG;
+    if (result == TONI_OK)
+        result = put(door, key, publish, has_envelope ? &own : NULL, ticket);
+    if (result == TONI_OK)
+        uv_async_send(&door->clustering->wake);
+    else
+        drop_ticket(door->clustering, ticket);
+    return result;
+}
+
+/* --- Rooms */
+
+static int32_t door_want(struct remote *remote, struct space *space, toni_str room)
+{
+    struct door *door = door_of(remote);
+    char bytes[ROOM_KEY_MAX];
+    const struct room_key key = make_key(space, room, bytes);
+    if (key.size == 0)
+        return TONI_ERR_LIMIT;
+    const int32_t result = inbox_want(&door->clustering->inbox, key, door->flags);
+    if (result == TONI_OK)
+        uv_async_send(&door->clustering->wake);
+    return result;
+}
+
+static void door_unwant(struct remote *remote, struct space *space, toni_str room)
+{
+    struct door *door = door_of(remote);
+    char bytes[ROOM_KEY_MAX];
+    inbox_unwant(&door->clustering->inbox, make_key(space, room, bytes));
+    uv_async_send(&door->clustering->wake);
+}
+
+int clustering_open_door(struct clustering *clustering, struct space *space, bool is_local_only)
+{
+    struct door *door = calloc(1, sizeof *door);
+    if (!door)
+        return -1;
+    *door = (struct door){
+        .remote = {.publish = door_publish, .want = door_want, .unwant = door_unwant},
+        .clustering = clustering,
+        .space = space,
+        .flags = is_local_only ? ROOM_LOCAL_ONLY : 0,
+        .next = clustering->doors,
+    };
+    if (door_want(&door->remote, space, (toni_str){0}) != TONI_OK) { /* the namespace's channel */
+        free(door);
+        return -1;
+    }
+    atomic_store_explicit(&clustering->doors, door, memory_order_release);
+    space->remote = &door->remote;
+    return 0;
+}

@@ -1,0 +1,212 @@
+/* What the node says to the host: results, messages, gaps, states, other nodes. */
+#include "clustering/clustering_private.h"
+
+#include "base/log_limit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Losses are told to gateways at most so often, with how many there were. */
+#define TELL_LOST_MS 1000
+
+/* --- Rooms */
+
+/* @param room  Set; empty: the namespace's channel. @return NULL: it is nobody's here. */
+static struct space *find_space(struct clustering *clustering, const struct room_keys *keys,
+                                toni_str *room)
+{
+    const char *bytes = keys->list[0].bytes;
+    const size_t size = keys->list[0].size;
+    const bool is_channel = bytes[0] == '\x01';
+    const char *slash = is_channel ? bytes + size : memchr(bytes, '/', size);
+    if (!slash)
+        return NULL;
+    const toni_str namespace = {bytes + (is_channel ? 1 : 0),
+                                (size_t)(slash - bytes) - (is_channel ? 1 : 0)};
+    *room = is_channel ? (toni_str){0} : (toni_str){slash + 1, size - (size_t)(slash + 1 - bytes)};
+    for (struct door *door = atomic_load_explicit(&clustering->doors, memory_order_acquire); door;
+         door = door->next) {
+        if (toni_str_equal(namespace, toni_str_of(door->space->name)))
+            return door->space;
+    }
+    return NULL;
+}
+
+void room_heard(struct clustering *clustering, struct room_key key, bool is_heard)
+{
+    struct wanted *wanted = inbox_find(&clustering->inbox, key);
+    if (!wanted)
+        return;
+    wanted->is_heard = is_heard;
+    if (is_heard)
+        turn_release(clustering, wanted);
+    else
+        inbox_forget(&clustering->inbox, wanted);
+}
+
+/* --- Messages */
+
+static void deliver_to(struct clustering *clustering, struct space *space, toni_str room,
+                       const struct output *output, const struct envelope *envelope, size_t head)
+{
+    const struct payload *payload = output->payload;
+    const toni_str body = {(const char *)payload->bytes + head, payload->size - head};
+    const toni_message message = {
+        .struct_size = sizeof message, .kind = payload->kind & ~PAYLOAD_HAS_ENVELOPE, .body = body};
+    struct receipt *receipt = NULL;
+    if (envelope && envelope->receipt != 0)
+        receipt =
+            receipts_take(&clustering->own_receipts, envelope->receipt,
+                          (struct node_identity){envelope->receipt_slot, envelope->receipt_boot});
+    const toni_position at = {output->deliver.at.epoch, output->deliver.at.offset};
+    const int32_t result = remote_deliver(space, room, at, &message, envelope, receipt);
+    if (result < 0 && receipt)
+        receipt->finished(receipt);
+}
+
+static void deliver(struct clustering *clustering, struct output *output)
+{
+    toni_str room;
+    struct space *space = find_space(clustering, output->keys, &room);
+    struct envelope *envelope = NULL;
+    size_t head = 0;
+    if (!space)
+        return;
+    if ((output->payload->kind & PAYLOAD_HAS_ENVELOPE) != 0 &&
+        envelope_read(output->payload->bytes, output->payload->size, &envelope, &head) !=
+            CLUSTER_DONE) {
+        remote_refuse(space, room, "its envelope");
+        return;
+    }
+    deliver_to(clustering, space, room, output, envelope, head);
+    free(envelope);
+}
+
+static void tell_gap(struct clustering *clustering, const struct output *output)
+{
+    toni_str room;
+    struct space *space = find_space(clustering, output->keys, &room);
+    const uint64_t from = output->gap.from, to = output->gap.to;
+    if (space)
+        remote_gap(space, room, from > 0 && to >= from ? to - from + 1 : 0, output->gap.why);
+}
+
+/* --- What became of publishes */
+
+/* Nobody waits for what became of it: so it is logged, and gateways are told. */
+static void note_loss(struct clustering *clustering, const struct sent *sent,
+                      enum publish_result result, enum cluster_why why)
+{
+    counter_add_shared(&clustering->views[sent->server].lost, 1);
+    log_limited(LOG_LEVEL_WARN,
+                result == PUBLISH_REJECTED
+                    ? "a broadcast is lost: the engine did not take it"
+                    : "a broadcast may be lost: the engine did not say what became of it",
+                log_brief("room", sent->key, sent->key_size),
+                log_str("reason", cluster_why_text(why)));
+    if (sent->server == SERVER_UNKNOWN)
+        return;
+    clustering->links[sent->server].lost_untold++;
+    if (clustering->tell_at_ms == 0)
+        clustering->tell_at_ms = now_ms() + TELL_LOST_MS;
+}
+
+void sent_finish(struct clustering *clustering, struct sent *sent, enum publish_result result,
+                 enum cluster_why why)
+{
+    const struct wanted *wanted = NULL;
+    atomic_fetch_sub(&clustering->views[sent->server].waiting_bytes, sent->charged);
+    clustering->outstanding--;
+    if (sent->receipt_number != 0) {
+        if (result == PUBLISH_OK)
+            wanted = inbox_find_for(&clustering->inbox, sent);
+        receipts_result(&clustering->own_receipts, sent->receipt_number,
+                        wanted && wanted->is_heard ? now_ms() + clustering->receipt_ms : 0);
+        atomic_fetch_sub(&clustering->receipts_out, 1);
+    } else if (result != PUBLISH_OK) {
+        note_loss(clustering, sent, result, why);
+    }
+    sent_destroy(sent);
+}
+
+/* --- States, nodes */
+
+static void note_state(struct clustering *clustering, const struct output *output)
+{
+    static const char *const words[] = {[SERVER_DOWN] = "a server of the cluster is away",
+                                        [SERVER_DEGRADED] =
+                                            "a server of the cluster is there; rooms are caught "
+                                            "up with",
+                                        [SERVER_UP] = "a server of the cluster is up"};
+    struct server_link *link = &clustering->links[output->server];
+    const bool is_worse = output->state.state < link->state;
+    if (output->state.state != link->state || output->state.state == SERVER_DOWN)
+        log_limited_by(&link->state_lines, is_worse ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+                       words[output->state.state],
+                       log_str("server", clustering->names[output->server]),
+                       log_str("reason", cluster_why_text(output->state.why)),
+                       log_str("engine_says", output->state.state == SERVER_DOWN ? link->why : ""));
+    link->state = output->state.state;
+    link->state_why = output->state.why;
+}
+
+static void note_identity(struct clustering *clustering, const struct output *output)
+{
+    const bool is_held = output->kind == OUTPUT_LEASE_HELD;
+    pthread_mutex_lock(&clustering->lock);
+    clustering->identity = is_held ? output->node.identity : (struct node_identity){0};
+    pthread_mutex_unlock(&clustering->lock);
+    if (is_held)
+        log_info("this node is one of the cluster", log_str("node", clustering->node_name),
+                 log_uint("slot", output->node.identity.slot));
+    else
+        log_warn("this node is none of the cluster's any more",
+                 log_str("reason", cluster_why_text(output->node.why)));
+}
+
+static void note_node(struct clustering *clustering, const struct output *output)
+{
+    const struct payload *payload = output->payload;
+    const toni_str name =
+        payload ? (toni_str){(const char *)payload->bytes, payload->size} : (toni_str){0};
+    const bool is_seen = output->kind == OUTPUT_NODE_SEEN;
+    log_info(is_seen ? "another node is seen" : "another node is gone",
+             log_strn("node", name.data, name.size), log_uint("slot", output->node.identity.slot),
+             log_str("reason", cluster_why_text(output->node.why)));
+    if (is_seen) {
+        clustering->nodes_seen++;
+        return;
+    }
+    clustering->nodes_seen--;
+    tell_node_lost(clustering, name);
+}
+
+void event_carry_out(struct clustering *clustering, struct output *output)
+{
+    switch (output->kind) {
+    case OUTPUT_RESULT:
+        /* NOLINTNEXTLINE(performance-no-int-to-ptr): the node keeps it as a number */
+        sent_finish(clustering, (struct sent *)(uintptr_t)output->result.cookie,
+                    output->result.result, output->result.why);
+        break;
+    case OUTPUT_DELIVER:
+        deliver(clustering, output);
+        break;
+    case OUTPUT_GAP:
+        tell_gap(clustering, output);
+        break;
+    case OUTPUT_STATE:
+        note_state(clustering, output);
+        break;
+    case OUTPUT_LEASE_HELD:
+    case OUTPUT_LEASE_LOST:
+        note_identity(clustering, output);
+        break;
+    case OUTPUT_NODE_SEEN:
+    case OUTPUT_NODE_LOST:
+        note_node(clustering, output);
+        break;
+    default: /* OUTPUT_RECOVERED: nobody asks yet */
+        break;
+    }
+}

@@ -1,0 +1,212 @@
+/* The inbox; see inbox.h. */
+#include "clustering/inbox.h"
+
+#include "base/random.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <toni/error.h>
+
+int inbox_init(struct inbox *inbox)
+{
+    *inbox = (struct inbox){0};
+    hash_table_init(&inbox->rooms);
+    return random_bytes(&inbox->hash_key, sizeof inbox->hash_key);
+}
+
+static struct wanted *wanted_of(struct hash_node *node)
+{
+    return (struct wanted *)(void *)node;
+}
+
+static void free_wanted(struct hash_node *node, void *data)
+{
+    (void)data;
+    free(wanted_of(node));
+}
+
+void inbox_finish(struct inbox *inbox)
+{
+    hash_table_finish(&inbox->rooms, free_wanted, NULL);
+}
+
+static bool has_key(const struct hash_node *node, const void *key)
+{
+    const struct wanted *wanted = (const struct wanted *)(const void *)node;
+    const struct room_key *sought = key;
+    return wanted->key_size == sought->size &&
+           memcmp(wanted->key, sought->bytes, sought->size) == 0;
+}
+
+static struct wanted *find(const struct inbox *inbox, struct room_key key, uint64_t hash)
+{
+    return wanted_of(hash_table_find(&inbox->rooms, hash, has_key, &key));
+}
+
+static uint64_t hash_of(const struct inbox *inbox, struct room_key key)
+{
+    return hash_bytes(&inbox->hash_key, key.bytes, key.size);
+}
+
+/* Under the lock. */
+static void note_change(struct inbox *inbox, struct wanted *wanted)
+{
+    if (wanted->is_changed)
+        return;
+    wanted->is_changed = true;
+    wanted->next_changed = inbox->changed;
+    inbox->changed = wanted;
+}
+
+/* --- Any thread */
+
+int32_t inbox_put(struct inbox *inbox, struct sent *sent)
+{
+    sent->hash = hash_of(inbox, sent_key(sent));
+    lock_take(&inbox->lock);
+    const bool is_closed = inbox->is_closed;
+    if (!is_closed)
+        sent_append(&inbox->sent, sent);
+    lock_give(&inbox->lock);
+    return is_closed ? TONI_ERR_CLOSING : TONI_OK;
+}
+
+void inbox_close(struct inbox *inbox)
+{
+    lock_take(&inbox->lock);
+    inbox->is_closed = true;
+    lock_give(&inbox->lock);
+}
+
+/* Under the lock. @return NULL on no memory. */
+static struct wanted *add(struct inbox *inbox, struct room_key key, uint64_t hash, uint32_t flags)
+{
+    struct wanted *wanted = calloc(1, sizeof *wanted + key.size);
+    if (!wanted || hash_table_insert(&inbox->rooms, &wanted->node, hash)) {
+        free(wanted);
+        return NULL;
+    }
+    wanted->flags = flags;
+    wanted->key_size = key.size;
+    memcpy(wanted->key, key.bytes, key.size);
+    return wanted;
+}
+
+int32_t inbox_want(struct inbox *inbox, struct room_key key, uint32_t flags)
+{
+    const uint64_t hash = hash_of(inbox, key);
+    int32_t result = TONI_OK;
+    lock_take(&inbox->lock);
+    struct wanted *wanted = find(inbox, key, hash);
+    if (!wanted && inbox->rooms.count >= INBOX_ROOMS_MOST)
+        result = TONI_ERR_LIMIT;
+    else if (!wanted && !(wanted = add(inbox, key, hash, flags)))
+        result = TONI_ERR_NO_MEMORY;
+    if (result == TONI_OK) {
+        wanted->is_wanted = true;
+        note_change(inbox, wanted);
+    }
+    lock_give(&inbox->lock);
+    return result;
+}
+
+void inbox_unwant(struct inbox *inbox, struct room_key key)
+{
+    lock_take(&inbox->lock);
+    struct wanted *wanted = find(inbox, key, hash_of(inbox, key));
+    if (wanted) {
+        wanted->is_wanted = false;
+        note_change(inbox, wanted);
+    }
+    lock_give(&inbox->lock);
+}
+
+uint64_t inbox_room_count(struct inbox *inbox)
+{
+    lock_take(&inbox->lock);
+    const uint64_t count = inbox->rooms.count;
+    lock_give(&inbox->lock);
+    return count;
+}
+
+/* --- The cluster's thread */
+
+struct sent_list inbox_take(struct inbox *inbox)
+{
+    lock_take(&inbox->lock);
+    const struct sent_list taken = inbox->sent;
+    inbox->sent = (struct sent_list){0};
+    lock_give(&inbox->lock);
+    return taken;
+}
+
+struct wanted *inbox_take_changed(struct inbox *inbox, bool *is_wanted)
+{
+    lock_take(&inbox->lock);
+    struct wanted *wanted = inbox->changed;
+    if (wanted) {
+        inbox->changed = wanted->next_changed;
+        wanted->is_changed = false;
+        *is_wanted = wanted->is_wanted;
+    }
+    lock_give(&inbox->lock);
+    return wanted;
+}
+
+void inbox_put_back(struct inbox *inbox, struct wanted *wanted)
+{
+    lock_take(&inbox->lock);
+    note_change(inbox, wanted);
+    lock_give(&inbox->lock);
+}
+
+struct wanted *inbox_find(struct inbox *inbox, struct room_key key)
+{
+    const uint64_t hash = hash_of(inbox, key);
+    lock_take(&inbox->lock);
+    struct wanted *wanted = find(inbox, key, hash);
+    lock_give(&inbox->lock);
+    return wanted;
+}
+
+struct wanted *inbox_find_for(struct inbox *inbox, const struct sent *sent)
+{
+    lock_take(&inbox->lock);
+    struct wanted *wanted = find(inbox, sent_key(sent), sent->hash);
+    lock_give(&inbox->lock);
+    return wanted;
+}
+
+/* Under the lock. */
+static void forget(struct inbox *inbox, struct wanted *wanted)
+{
+    if (wanted->is_subscribed || wanted->is_heard || wanted->is_waiting || wanted->is_wanted ||
+        wanted->is_changed)
+        return;
+    hash_table_remove(&inbox->rooms, &wanted->node);
+    free(wanted);
+}
+
+void inbox_forget(struct inbox *inbox, struct wanted *wanted)
+{
+    lock_take(&inbox->lock);
+    forget(inbox, wanted);
+    lock_give(&inbox->lock);
+}
+
+void inbox_forget_unwanted(struct inbox *inbox,
+                           bool (*is_there)(struct room_key key, const void *data),
+                           const void *data)
+{
+    struct hash_node *node, *next;
+    lock_take(&inbox->lock);
+    for (node = hash_table_next(&inbox->rooms, NULL); node; node = next) {
+        struct wanted *wanted = wanted_of(node);
+        next = hash_table_next(&inbox->rooms, node);
+        if (wanted->is_subscribed || !wanted->is_heard || !is_there(wanted_key(wanted), data))
+            continue;
+        wanted->is_heard = false;
+        forget(inbox, wanted);
+    }
+    lock_give(&inbox->lock);
+}

@@ -1,0 +1,230 @@
+/* A turn: what others have asked for goes to the node, what the node says is carried out, and the
+ * engine sends it together. */
+#include "clustering/clustering_private.h"
+
+/* --- Rooms */
+
+/* @return 0; -1: there is no memory, and it is tried again. */
+static int change_room(struct clustering *clustering, struct wanted *wanted, bool is_wanted)
+{
+    struct cluster_node *node = clustering->node;
+    const struct room_key key = wanted_key(wanted);
+    if (is_wanted && !wanted->is_subscribed) {
+        if (node_subscribe(node, key, wanted->flags, now_ms()) != CLUSTER_DONE)
+            return -1;
+        wanted->is_subscribed = true;
+    } else if (!is_wanted && wanted->is_subscribed) {
+        (void)node_unsubscribe(node, key, now_ms());
+        wanted->is_subscribed = false;
+    }
+    if (!is_wanted)
+        inbox_forget(&clustering->inbox, wanted);
+    return 0;
+}
+
+static void take_rooms(struct clustering *clustering)
+{
+    struct wanted *wanted;
+    bool is_wanted;
+    clustering->is_short = false;
+    while (!clustering->is_short && (wanted = inbox_take_changed(&clustering->inbox, &is_wanted))) {
+        if (change_room(clustering, wanted, is_wanted)) {
+            inbox_put_back(&clustering->inbox, wanted);
+            clustering->is_short = true;
+        }
+    }
+}
+
+/* --- Publishes */
+
+static uint32_t server_of(const struct clustering *clustering, const struct sent *sent)
+{
+    return node_server_of(clustering->node, sent_key(sent));
+}
+
+static void hand_on(struct clustering *clustering, struct sent *sent)
+{
+    if (sent->ticket)
+        receipts_add(&clustering->own_receipts, sent->ticket);
+    sent->ticket = NULL;
+    const int status = node_publish(clustering->node, sent_key(sent), sent->payload, sent->keeping,
+                                    sent->flags, (uint64_t)(uintptr_t)sent, now_ms());
+    if (status == CLUSTER_DONE)
+        return;
+    /* Alone, and nobody is here: then it has reached all that it can. */
+    const bool is_fine = status == CLUSTER_BUSY && (sent->flags & ROOM_LOCAL_ONLY) != 0 &&
+                         !inbox_find_for(&clustering->inbox, sent);
+    sent_finish(clustering, sent, is_fine ? PUBLISH_OK : PUBLISH_REJECTED,
+                status == CLUSTER_NO_MEMORY ? WHY_NO_MEMORY : WHY_AWAY);
+}
+
+void turn_release(struct clustering *clustering, struct wanted *wanted)
+{
+    struct sent *sent;
+    while ((sent = sent_take(&wanted->waiting)))
+        hand_on(clustering, sent);
+}
+
+/* Whoever has joined a room, and then says something in it, hears that too: so it waits until the
+ * room is heard here. */
+static void publish(struct clustering *clustering, struct sent *sent)
+{
+    struct wanted *wanted = inbox_find_for(&clustering->inbox, sent);
+    const bool must_wait = wanted && wanted->is_subscribed && !wanted->is_heard &&
+                           !clustering->is_stopping &&
+                           clustering->links[server_of(clustering, sent)].state != SERVER_DOWN;
+    if (!must_wait) {
+        if (wanted)
+            turn_release(clustering, wanted);
+        hand_on(clustering, sent);
+        return;
+    }
+    sent_append(&wanted->waiting, sent);
+    if (!wanted->is_waiting) {
+        wanted->is_waiting = true;
+        wanted->next_waiting = clustering->waiting;
+        clustering->waiting = wanted;
+    }
+}
+
+static bool waits_still(const struct clustering *clustering, const struct wanted *wanted)
+{
+    const struct sent *oldest = wanted->waiting.first;
+    return oldest && !clustering->is_stopping && now_ms() < oldest->asked_ms + WAITING_MS &&
+           clustering->links[server_of(clustering, oldest)].state != SERVER_DOWN;
+}
+
+static void look_at_waiting(struct clustering *clustering)
+{
+    struct wanted **place = &clustering->waiting;
+    while (*place) {
+        struct wanted *wanted = *place;
+        if (waits_still(clustering, wanted)) {
+            place = &wanted->next_waiting;
+            continue;
+        }
+        turn_release(clustering, wanted);
+        *place = wanted->next_waiting;
+        wanted->is_waiting = false;
+        inbox_forget(&clustering->inbox, wanted);
+    }
+}
+
+/* While the engine is exchanged publishes stay where they are, if that does not take too long. */
+static bool is_held(struct clustering *clustering)
+{
+    if (clustering->held_until_ms == 0)
+        return false;
+    bool is_there = clustering->engine != NULL;
+    for (uint32_t i = 0; i < clustering->server_count; i++)
+        is_there = is_there && clustering->links[i].state != SERVER_DOWN;
+    if (!is_there && now_ms() < clustering->held_until_ms && !clustering->is_stopping)
+        return true;
+    clustering->held_until_ms = 0;
+    return false;
+}
+
+static void take_publishes(struct clustering *clustering)
+{
+    struct sent_list taken = inbox_take(&clustering->inbox);
+    struct sent *sent;
+    while ((sent = sent_take(&taken))) {
+        clustering->outstanding++;
+        publish(clustering, sent);
+    }
+}
+
+/* --- What is shown */
+
+static void show_state(struct clustering *clustering, struct server_link *link)
+{
+    if (link->shown == link->state)
+        return;
+    link->shown = link->state;
+    atomic_store_explicit(&clustering->views[link->index].state, (uint32_t)link->state,
+                          memory_order_relaxed);
+    pthread_mutex_lock(&clustering->lock);
+    pthread_cond_broadcast(&clustering->changed); /* for clustering_wait_up() */
+    pthread_mutex_unlock(&clustering->lock);
+    const uint64_t lost = link->lost_untold;
+    link->lost_untold = 0;
+    tell_degraded(clustering, link->index, link->state, link->state_why, lost);
+}
+
+static void show_states(struct clustering *clustering)
+{
+    for (uint32_t i = 0; i < clustering->server_count; i++)
+        show_state(clustering, &clustering->links[i]);
+}
+
+static void tell_losses(struct clustering *clustering)
+{
+    if (clustering->tell_at_ms == 0 || now_ms() < clustering->tell_at_ms)
+        return;
+    clustering->tell_at_ms = 0;
+    for (uint32_t i = 0; i < clustering->server_count; i++) {
+        struct server_link *link = &clustering->links[i];
+        const uint64_t lost = link->lost_untold;
+        link->lost_untold = 0;
+        if (lost > 0)
+            tell_degraded(clustering, i, link->shown, link->state_why, lost);
+    }
+}
+
+/* --- All of it */
+
+static void carry_out(struct clustering *clustering)
+{
+    struct output output;
+    while (node_take(clustering->node, &output)) {
+        if (output.kind < OUTPUT_RESULT)
+            command_carry_out(clustering, &output);
+        else
+            event_carry_out(clustering, &output);
+        output_finish(&output);
+    }
+}
+
+void turn_run(struct clustering *clustering)
+{
+    engine_run_posts(clustering);
+    take_rooms(clustering);
+    const bool is_paused = is_held(clustering);
+    if (!is_paused) {
+        take_publishes(clustering);
+        look_at_waiting(clustering);
+    }
+    if (node_due(clustering->node) <= now_ms())
+        node_tick(clustering->node, now_ms());
+    carry_out(clustering);
+    receipts_expire(&clustering->own_receipts, now_ms());
+    if (!is_paused)
+        show_states(clustering);
+    tell_losses(clustering);
+    telling_run(clustering);
+    report_make(clustering);
+    ENGINE_CALL(clustering, flush, (engine_self));
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t turn_due(const struct clustering *clustering)
+{
+    uint64_t due = earlier(node_due(clustering->node), receipts_due(&clustering->own_receipts));
+    due = earlier(due, telling_due(clustering));
+    if (clustering->is_report_old)
+        due = earlier(due, clustering->reported_ms + REPORT_MS);
+    if (clustering->held_until_ms > 0)
+        due = earlier(due, clustering->held_until_ms);
+    if (clustering->tell_at_ms > 0)
+        due = earlier(due, clustering->tell_at_ms);
+    if (clustering->is_short)
+        due = earlier(due, now_ms() + SHORT_MS);
+    for (const struct wanted *wanted = clustering->waiting; wanted; wanted = wanted->next_waiting)
+        due =
+            earlier(due, wanted->waiting.first ? wanted->waiting.first->asked_ms + WAITING_MS : 0);
+    return due;
+}
