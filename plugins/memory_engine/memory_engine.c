@@ -2,60 +2,20 @@
  * the pattern for who writes an engine of a real server: nothing is stored, and no other process
  * reaches it. Instances with the same option `store` share one.
  *
- * store.c is what the server does. Here is what every engine has: connections, subscriptions, and
- * the way into the cluster's thread. Commands are answered within the call. What comes of
- * subscriptions is queued, since other nodes' threads put it there, and told by what was posted.
+ * store.c is what the server does, session.c what is kept for each host. Here are the functions of
+ * the table: commands are answered within the call, what comes of subscriptions by the session.
  *
  * Over HTTP a test has the server fail: `POST /memory-engine/restart` ends all connections and
  * gives it another identity, `…/wipe` takes its data with that, `…/read-only` makes it a replica
  * until the next restart. */
+#include "session.h"
 #include "store.h"
 
 #include <toni/toni.h>
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-enum {
-    QUEUE_BYTES_MOST = 64 * 1024 * 1024, /* that wait for a node; then its connection ends */
-    SUBSCRIPTIONS_MOST = 100000,         /* of a node; then its connection ends */
-};
-
-struct subscription {
-    struct subscription *next;
-    size_t key_size;
-    char key[];
-};
-
-enum item_kind { ITEM_MESSAGE, ITEM_SUBSCRIBED, ITEM_UNSUBSCRIBED, ITEM_ECHO };
-
-/* What is to be told in the order of the subscriptions. */
-struct item {
-    struct item *next;
-    enum item_kind kind;
-    uint32_t message_kind;
-    toni_position at;
-    uint64_t request; /* of an ECHO */
-    toni_str room, body;
-    char bytes[];
-};
-
-/* One instance, and its connection if it has one. */
-struct session {
-    struct session *next; /* of the same server */
-    struct server *server;
-    toni_engine *engine; /* NULL: not attached */
-    uint64_t connection; /* 0: none */
-    uint64_t node;       /* that has said hello on it */
-    const char *lost;    /* why the connection is over, which was not told yet; NULL: it isn't */
-    int is_posted;
-    struct subscription *subscriptions;
-    size_t subscription_count;
-    struct item *first, *last;
-    size_t queue_bytes;
-};
 
 struct server {
     struct server *next;
@@ -65,9 +25,7 @@ struct server {
     char bytes[];
 };
 
-/* Instances share the servers: that is what this engine is for. One lock guards them all, but for
- * what a session has that its own thread alone uses: `engine`, `connection`. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Instances share the servers: that is what this engine is for. The lock guards them. */
 static struct server *servers;
 
 static uint64_t now_ms(void)
@@ -77,109 +35,54 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* --- What waits for the cluster's thread; under the lock */
+/* --- Connections */
 
-static void deliver(void *data);
-
-/* Without memory for a post, the next flush does it. */
-static void wake(struct session *session)
+static int32_t attach(void *self, toni_engine *engine, const toni_str **names, uint32_t *count)
 {
-    if (!session->is_posted)
-        session->is_posted = toni_engine_post(session->engine, deliver, session) == TONI_OK;
+    struct session *session = self;
+    session->engine = engine;
+    session->is_posted = false; /* what was posted to the engine before is not called any more */
+    *names = &session->server->name;
+    *count = 1;
+    return TONI_OK;
 }
 
-static void lose(struct session *session, const char *why)
+static void detach(void *self)
 {
-    if (session->connection == 0 || session->lost)
-        return;
-    session->lost = why;
-    wake(session);
+    pthread_mutex_lock(&session_lock);
+    session_end(self);
+    pthread_mutex_unlock(&session_lock);
 }
 
-static void free_items(struct item *items)
+static void open_connection(void *self, uint32_t server, uint64_t connection)
 {
-    while (items) {
-        struct item *next = items->next;
-        free(items);
-        items = next;
-    }
+    struct session *session = self;
+    pthread_mutex_lock(&session_lock);
+    session->connection = connection;
+    pthread_mutex_unlock(&session_lock);
+    toni_engine_connected(session->engine, server, connection);
 }
 
-static struct item *take_items(struct session *session)
+static void close_connection(void *self, uint32_t server, uint64_t connection)
 {
-    struct item *items = session->first;
-    session->first = session->last = NULL;
-    session->queue_bytes = 0;
-    return items;
+    struct session *session = self;
+    (void)server;
+    pthread_mutex_lock(&session_lock);
+    if (session->connection == connection)
+        session_end(session);
+    pthread_mutex_unlock(&session_lock);
 }
 
-static toni_str keep(char *where, toni_str text)
-{
-    if (text.size > 0)
-        memcpy(where, text.data, text.size);
-    return toni_str_make(where, text.size);
-}
+/* --- Commands: the lock, the store, the answer */
 
-/* @param item  Copied, with its room and body. */
-static void push(struct session *session, struct item item)
+/* @return Whether the connection is there; then the lock is held. */
+static bool begin(struct session *session)
 {
-    const size_t size = sizeof item + item.room.size + item.body.size;
-    if (session->queue_bytes + size > QUEUE_BYTES_MOST) {
-        lose(session, "the node does not take its messages: 64 MiB wait");
-        return;
-    }
-    struct item *made = malloc(size);
-    if (!made) {
-        lose(session, "no memory for a message");
-        return;
-    }
-    *made = item;
-    made->room = keep(made->bytes, item.room);
-    made->body = keep(made->bytes + item.room.size, item.body);
-    if (session->last)
-        session->last->next = made;
-    else
-        session->first = made;
-    session->last = made;
-    session->queue_bytes += size;
-    wake(session);
-}
-
-/* --- Subscriptions; under the lock */
-
-/* @return Where the list points to it, or to NULL. */
-static struct subscription **find_subscription(struct session *session, toni_str room)
-{
-    struct subscription **found = &session->subscriptions;
-    while (*found && !toni_str_equal(toni_str_make((*found)->key, (*found)->key_size), room))
-        found = &(*found)->next;
-    return found;
-}
-
-static void add_subscription(struct session *session, toni_str room)
-{
-    if (*find_subscription(session, room))
-        return;
-    struct subscription *made =
-        session->subscription_count < SUBSCRIPTIONS_MOST ? malloc(sizeof *made + room.size) : NULL;
-    if (!made) {
-        lose(session, "no memory for a subscription, or 100,000 of them");
-        return;
-    }
-    *made = (struct subscription){.next = session->subscriptions, .key_size = room.size};
-    (void)keep(made->key, room);
-    session->subscriptions = made;
-    session->subscription_count++;
-}
-
-static void remove_subscription(struct session *session, struct subscription **where)
-{
-    struct subscription *over = *where;
-    if (!over)
-        return;
-    *where = over->next;
-    session->subscription_count--;
-    free(over);
+    pthread_mutex_lock(&session_lock);
+    const bool is_there = session->connection != 0 && !session->lost;
+    if (!is_there)
+        pthread_mutex_unlock(&session_lock);
+    return is_there;
 }
 
 /* @return To how many nodes it was sent. */
@@ -188,110 +91,16 @@ static uint32_t send_to_subscribers(struct server *server, const toni_engine_pub
 {
     uint32_t receivers = 0;
     for (struct session *one = server->sessions; one; one = one->next) {
-        if (one->connection == 0 || one->lost || !*find_subscription(one, publish->room))
+        if (one->connection == 0 || one->lost || !session_is_subscribed(one, publish->room))
             continue;
-        push(one, (struct item){.kind = ITEM_MESSAGE,
-                                .message_kind = publish->kind,
-                                .at = at,
-                                .room = publish->room,
-                                .body = publish->body});
+        session_push(one, (struct item){.kind = ITEM_MESSAGE,
+                                        .message_kind = publish->kind,
+                                        .at = at,
+                                        .room = publish->room,
+                                        .body = publish->body});
         receivers++;
     }
     return receivers;
-}
-
-/* --- Connections */
-
-static void end_connection(struct session *session)
-{
-    while (session->subscriptions)
-        remove_subscription(session, &session->subscriptions);
-    free_items(take_items(session));
-    session->connection = session->node = 0;
-    session->lost = NULL;
-}
-
-static void tell(const struct session *session, const struct item *item)
-{
-    const uint64_t connection = session->connection;
-    switch (item->kind) {
-    case ITEM_MESSAGE:
-        toni_engine_message(session->engine, 0, connection, item->room, item->at,
-                            item->message_kind, item->body);
-        break;
-    case ITEM_ECHO:
-        toni_engine_probe_echo(session->engine, 0, connection, item->request);
-        break;
-    default:
-        toni_engine_subscribed(session->engine, 0, connection, item->room,
-                               item->kind == ITEM_SUBSCRIBED);
-    }
-}
-
-static void deliver(void *data)
-{
-    struct session *session = data;
-    pthread_mutex_lock(&lock);
-    struct item *items = take_items(session);
-    const uint64_t connection = session->connection;
-    const char *lost = session->lost;
-    session->is_posted = 0;
-    if (lost)
-        end_connection(session);
-    pthread_mutex_unlock(&lock);
-    for (const struct item *item = items; item && !lost; item = item->next)
-        tell(session, item);
-    free_items(items);
-    if (lost)
-        toni_engine_closed(session->engine, 0, connection, toni_str_of(lost));
-}
-
-static int32_t attach(void *self, toni_engine *engine, const toni_str **names, uint32_t *count)
-{
-    struct session *session = self;
-    session->engine = engine;
-    session->is_posted = 0; /* what was posted to the engine before is not called any more */
-    *names = &session->server->name;
-    *count = 1;
-    return TONI_OK;
-}
-
-static void detach(void *self)
-{
-    pthread_mutex_lock(&lock);
-    end_connection(self);
-    pthread_mutex_unlock(&lock);
-}
-
-static void open_connection(void *self, uint32_t server, uint64_t connection)
-{
-    struct session *session = self;
-    pthread_mutex_lock(&lock);
-    session->connection = connection;
-    pthread_mutex_unlock(&lock);
-    toni_engine_connected(session->engine, server, connection);
-}
-
-static void close_connection(void *self, uint32_t server, uint64_t connection)
-{
-    struct session *session = self;
-    (void)server;
-    pthread_mutex_lock(&lock);
-    if (session->connection == connection)
-        end_connection(session);
-    pthread_mutex_unlock(&lock);
-}
-
-/* --- Commands: the lock, the store, the answer */
-
-/* @return Whether the connection is there; then the lock is held. */
-static bool begin(struct session *session)
-{
-    pthread_mutex_lock(&lock);
-    const bool is_there = session->connection != 0 && !session->lost;
-    if (!is_there)
-        pthread_mutex_unlock(&lock);
-    return is_there;
 }
 
 static void hello(void *self, uint32_t server, uint64_t request, const toni_engine_hello *hello)
@@ -303,13 +112,13 @@ static void hello(void *self, uint32_t server, uint64_t request, const toni_engi
     const bool is_read_only = store->is_read_only;
     for (struct session *one = session->server->sessions; one; one = one->next) {
         if (one != session && one->node == hello->node)
-            lose(one, "the node has connected anew");
+            session_lose(one, "the node has connected anew");
     }
     session->node = hello->node;
     if (!is_read_only)
         store_hello(store, hello->proposed);
     const uint64_t incarnation = store->incarnation, engine_id = store->engine_id;
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&session_lock);
     if (is_read_only) {
         toni_engine_request_failed(session->engine, server, session->connection, request,
                                    TONI_ENGINE_READ_ONLY);
@@ -327,10 +136,10 @@ static void publish(void *self, uint32_t server, const toni_engine_publish *publ
         return;
     const bool is_done = store_publish(&session->server->store, publish, now_ms(), &reply);
     if (!is_done)
-        lose(session, "no memory for a room");
+        session_lose(session, "no memory for a room");
     else if (reply.answer == TONI_ENGINE_APPLIED)
         reply.receivers = send_to_subscribers(session->server, publish, reply.at);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&session_lock);
     if (is_done)
         toni_engine_published_reply(session->engine, server, session->connection, publish->number,
                                     &reply);
@@ -343,10 +152,10 @@ static void subscribe(void *self, uint32_t server, const toni_str *rooms, uint32
     if (!begin(session))
         return;
     for (uint32_t i = 0; i < count; i++) {
-        add_subscription(session, rooms[i]);
-        push(session, (struct item){.kind = ITEM_SUBSCRIBED, .room = rooms[i]});
+        session_subscribe(session, rooms[i]);
+        session_push(session, (struct item){.kind = ITEM_SUBSCRIBED, .room = rooms[i]});
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&session_lock);
 }
 
 static void unsubscribe(void *self, uint32_t server, const toni_str *rooms, uint32_t count)
@@ -356,10 +165,10 @@ static void unsubscribe(void *self, uint32_t server, const toni_str *rooms, uint
     if (!begin(session))
         return;
     for (uint32_t i = 0; i < count; i++) {
-        remove_subscription(session, find_subscription(session, rooms[i]));
-        push(session, (struct item){.kind = ITEM_UNSUBSCRIBED, .room = rooms[i]});
+        session_unsubscribe(session, rooms[i]);
+        session_push(session, (struct item){.kind = ITEM_UNSUBSCRIBED, .room = rooms[i]});
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&session_lock);
 }
 
 static void tops(void *self, uint32_t server, uint64_t request, const toni_str *rooms,
@@ -371,7 +180,7 @@ static void tops(void *self, uint32_t server, uint64_t request, const toni_str *
         return;
     for (uint32_t i = 0; i < count && i < TONI_ENGINE_KEYS_MOST; i++)
         found[i] = store_top(&session->server->store, rooms[i]);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&session_lock);
     toni_engine_tops_reply(session->engine, server, session->connection, request, found, count);
 }
 
@@ -388,7 +197,7 @@ static void history(void *self, uint32_t server, uint64_t request,
     const uint32_t count = store_history(&session->server->store, history, now_ms(), entries);
     toni_engine_history_reply(session->engine, server, session->connection, request, top, entries,
                               count);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&session_lock);
 }
 
 static void probe(void *self, uint32_t server, uint64_t request, uint64_t incarnation)
@@ -398,8 +207,8 @@ static void probe(void *self, uint32_t server, uint64_t request, uint64_t incarn
         return;
     const int32_t answer = store_check(&session->server->store, incarnation);
     if (answer == TONI_ENGINE_APPLIED)
-        push(session, (struct item){.kind = ITEM_ECHO, .request = request});
-    pthread_mutex_unlock(&lock);
+        session_push(session, (struct item){.kind = ITEM_ECHO, .request = request});
+    pthread_mutex_unlock(&session_lock);
     toni_engine_probe_reply(session->engine, server, session->connection, request, answer);
 }
 
@@ -431,17 +240,17 @@ static void lease(void *self, uint32_t server, uint64_t request, const toni_engi
         toni_engine_request_failed(session->engine, server, session->connection, request,
                                    answer == TONI_ENGINE_APPLIED ? TONI_ENGINE_ERROR : answer);
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&session_lock);
 }
 
 static void flush(void *self)
 {
     struct session *session = self;
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&session_lock);
     const bool has_waiting = session->first || session->lost;
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&session_lock);
     if (has_waiting)
-        deliver(session);
+        session_deliver(session);
 }
 
 static const struct toni_engine_table table = {
@@ -467,7 +276,7 @@ static void end_all(struct server *server, const char *why)
 {
     server->store.life++;
     for (struct session *one = server->sessions; one; one = one->next)
-        lose(one, why);
+        session_lose(one, why);
 }
 
 static int32_t on_request(void *self, toni_exchange *exchange)
@@ -481,13 +290,13 @@ static int32_t on_request(void *self, toni_exchange *exchange)
     if (!is_wipe && !is_read_only && !toni_str_equal(order, TONI_LIT("/restart")))
         return toni_exchange_answer(exchange, 404, TONI_LIT("text/plain"),
                                     TONI_LIT("there are restart, wipe and read-only\n"));
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&session_lock);
     if (is_wipe)
         store_wipe(&server->store);
     server->store.is_read_only = is_read_only;
     if (!is_read_only)
         end_all(server, is_wipe ? "the server has lost its data" : "the server was started anew");
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&session_lock);
     return toni_exchange_answer(exchange, 204, TONI_LIT(""), TONI_LIT(""));
 }
 
@@ -504,7 +313,9 @@ static struct server *find_server(toni_str name)
     server = calloc(1, sizeof *server + name.size);
     if (!server)
         return NULL;
-    server->name = keep(server->bytes, name);
+    if (name.size > 0)
+        memcpy(server->bytes, name.data, name.size);
+    server->name = toni_str_make(server->bytes, name.size);
     server->next = servers;
     servers = server;
     return server;
@@ -532,13 +343,13 @@ static int32_t create(toni_context *context, void **self)
     struct session *session = calloc(1, sizeof *session);
     if (!session)
         return TONI_ERR_NO_MEMORY;
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&session_lock);
     session->server = find_server(toni_option_str(context, TONI_LIT("store")));
     if (session->server) {
         session->next = session->server->sessions;
         session->server->sessions = session;
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&session_lock);
     if (!session->server) {
         free(session);
         return TONI_ERR_NO_MEMORY;
@@ -549,9 +360,9 @@ static int32_t create(toni_context *context, void **self)
 
 static void destroy(void *self)
 {
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&session_lock);
     leave_server(self);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&session_lock);
     free(self);
 }
 

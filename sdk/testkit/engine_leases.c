@@ -90,12 +90,17 @@ END_TEST
 START_TEST(a_lease_begins_anew_when_it_is_renewed)
 {
     toni_engine_lease lease = want(LEFT, 3 * SHORT_MS);
+    int64_t asked_ms = node_now_ms();
+    const int64_t until_ms = asked_ms + 5 * (int64_t)SHORT_MS;
     (void)ask(LEFT, &lease);
-    const uint64_t boot = lease.boot;
-    for (int64_t until_ms = node_now_ms() + 5 * (int64_t)SHORT_MS; node_now_ms() < until_ms;) {
+    while (asked_ms < until_ms) {
+        const toni_engine_lease before = lease;
+        const int64_t before_ms = asked_ms;
         toni_fake_node_wait(LEFT, SHORT_MS / 3);
+        asked_ms = node_now_ms();
         (void)ask(LEFT, &lease);
-        ck_assert_uint_eq(lease.boot, boot);
+        if (node_now_ms() - before_ms < 3 * (int64_t)SHORT_MS) /* else this machine was too busy */
+            ck_assert_uint_eq(lease.boot, before.boot);
     }
 }
 END_TEST

@@ -309,6 +309,8 @@ static const toni_str keys[] = {
     TONI_LIT_INIT("\x02"
                   "17"),
     TONI_LIT_INIT("\0\0"),
+    TONI_LIT_INIT("/n\0a"),
+    TONI_LIT_INIT("/n\0b"),
     TONI_LIT_INIT(" "),
     TONI_LIT_INIT("/a b"),
     TONI_LIT_INIT("/{a}b"),

@@ -2,6 +2,7 @@
 #include "visits.h"
 
 #include <stdlib.h>
+#include <toni_fake_node.h>
 #include <toni_real_host.h>
 #include <toni_testkit.h>
 #include <unistd.h>

@@ -46,7 +46,7 @@ static int dial(void)
 }
 
 /* Says a command, and waits for one line. @return The line's first byte; 0: it said nothing. */
-static char say(const char *command)
+static int say(const char *command)
 {
     char line[256] = "";
     const int fd = dial();
