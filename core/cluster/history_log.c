@@ -17,12 +17,17 @@ static struct logged *nth(const struct history_log *log, uint32_t index)
     return &log->ring[(log->begin + index) & (log->capacity - 1)];
 }
 
-static uint64_t charge(const struct payload *payload)
+uint64_t history_log_charge(uint64_t size)
 {
-    return payload->size + sizeof(struct payload) + sizeof(struct logged);
+    return size + sizeof(struct payload) + sizeof(struct logged);
 }
 
-static void drop_first(struct history_log *log)
+static uint64_t charge(const struct payload *payload)
+{
+    return history_log_charge(payload->size);
+}
+
+void history_log_drop_first(struct history_log *log)
 {
     struct payload *payload = nth(log, 0)->payload;
 
@@ -35,7 +40,7 @@ static void drop_first(struct history_log *log)
 static void drop_all(struct history_log *log)
 {
     while (log->count > 0)
-        drop_first(log);
+        history_log_drop_first(log);
     free(log->ring);
     log->ring = NULL;
     log->capacity = 0;
@@ -56,7 +61,7 @@ uint64_t history_log_trim(struct history_log *log, uint64_t now_ms)
 {
     while (log->count > 0 && (log->count > log->bounds.messages || log->bytes > log->bounds.bytes ||
                               now_ms - nth(log, 0)->at_ms >= log->bounds.ms))
-        drop_first(log);
+        history_log_drop_first(log);
     if (log->count == 0) {
         drop_all(log);
         return UINT64_MAX;
@@ -87,6 +92,12 @@ static int grow(struct history_log *log)
     return 0;
 }
 
+void history_log_skip(struct history_log *log)
+{
+    log->top.offset++;
+    drop_all(log);
+}
+
 struct position history_log_append(struct history_log *log, struct payload *payload,
                                    uint64_t now_ms)
 {
@@ -97,7 +108,7 @@ struct position history_log_append(struct history_log *log, struct payload *payl
     }
     /* First what it takes the place of: so a full ring does not grow. */
     if (log->count == log->bounds.messages)
-        drop_first(log);
+        history_log_drop_first(log);
     if (grow(log) != 0) {
         drop_all(log);
         return log->top;

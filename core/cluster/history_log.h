@@ -40,6 +40,16 @@ void history_log_bind(struct history_log *log, const struct history_bounds *boun
 struct position history_log_append(struct history_log *log, struct payload *payload,
                                    uint64_t now_ms);
 
+/** The room's next message is not kept, and so nothing before it is, as there would be a hole. It
+ * takes its number. */
+void history_log_skip(struct history_log *log);
+
+/** Drops the oldest message; there is one. */
+void history_log_drop_first(struct history_log *log);
+
+/** @return What a message of so many bytes counts as, see history_bounds. */
+uint64_t history_log_charge(uint64_t size);
+
 /** Drops what is too old. @return When the next is; UINT64_MAX: nothing is kept. */
 uint64_t history_log_trim(struct history_log *log, uint64_t now_ms);
 

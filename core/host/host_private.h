@@ -10,6 +10,7 @@
 #include "host/certificates.h"
 #include "host/cluster.h"
 #include "host/control.h"
+#include "host/histories.h"
 #include "host/loading.h"
 #include "host/predecessor.h"
 #include "host/program.h"
@@ -70,6 +71,7 @@ struct host {
 
     uv_timer_t certificates_due;              /* once an hour */
     struct certificate_watch certificates[3]; /* of websocket, http and admin */
+    struct history_timer history_timer;
 
     atomic_uint asked_for; /* ASKED_… of commands.c */
     atomic_int signal;     /* the first that ends the host */

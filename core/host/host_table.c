@@ -2,6 +2,7 @@
 #include "host/host_table.h"
 
 #include "http/exchange.h"
+#include "instance/comebacks.h"
 #include "instance/context.h"
 #include "instance/guard_ticket.h"
 #include "instance/plugin_figures.h"
@@ -23,6 +24,7 @@ static void fill(toni_host *table)
     refreshing_fill_table(table);
     http_exchange_fill_table(table);
     tasks_fill_table(table);
+    comebacks_fill_table(table);
     plugin_figures_fill_table(table);
     state_fill_table(table);
 }

@@ -1,6 +1,8 @@
 /* Reloads; see reload.h. */
 #include "host/reload.h"
 
+#include "host/histories.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/access.h"
@@ -252,6 +254,7 @@ static void take_over(struct reload *reload)
     loading->tls = reload->next_tls;
     reload->next_tls = (struct tls_sets){0};
     reload->server->limits.hook_ms = loading->config->limits.hook_ms;
+    (void)histories_apply(reload->server->connections, loading->config);
     reload->server->limits.watchdog_ms = loading->config->limits.watchdog_ms;
     http_server_describe_again(reload->http);
 }

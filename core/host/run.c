@@ -127,6 +127,9 @@ static int make(struct host *host)
     }
     if (cluster_make(config, host->connections, &host->slots, &host->clustering))
         return -1;
+    if (histories_apply(host->connections, config))
+        return -1;
+    history_timer_start(&host->history_timer, &host->loop, host->connections);
     return graph_create(host->loading.graph, &host->slots, host->table, host->connections,
                         host->tasks);
 }

@@ -20,6 +20,7 @@ void host_close_handles(struct host *host)
     control_close(host->control);
     reload_close(&host->reload);
     watchdog_close(&host->watchdog);
+    history_timer_close(&host->history_timer);
     uv_walk(&host->loop, close_own, host);
 }
 

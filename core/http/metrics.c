@@ -334,6 +334,32 @@ static void write_deflate(struct exposition *exposition, const struct deflaters 
     exposition_number(exposition, LABELS({"side", "after"}), counter_read(&deflaters->bytes_after));
 }
 
+static void write_histories(struct exposition *exposition, const struct histories *histories)
+{
+    static const char *const words[] = {
+#define NOT_RECOVERED_LABEL(name, word, text) word,
+        NOT_RECOVERED(NOT_RECOVERED_LABEL)
+#undef NOT_RECOVERED_LABEL
+    };
+    write_gauge(exposition, "toni_history_rooms", "Rooms that keep messages.",
+                atomic_load(&histories->rooms));
+    write_gauge(exposition, "toni_history_bytes",
+                "What the messages are charged that rooms keep; see history_bytes.",
+                atomic_load(&histories->bytes));
+    write_counter(exposition, "toni_history_crowded_total",
+                  "Messages that rooms did not keep, or not for as long as they should, for want "
+                  "of history_bytes.",
+                  counter_read(&histories->crowded));
+    write_counter(exposition, "toni_recovered_total",
+                  "Clients that came back to a room and got all that they had missed.",
+                  counter_read(&histories->recovered));
+    exposition_family(exposition, "toni_not_recovered_total", "counter",
+                      "Clients that came back to a room and got nothing of what they had missed.");
+    for (unsigned i = 0; i < NOT_RECOVERED_COUNT; i++)
+        exposition_number(exposition, LABELS({"reason", words[i]}),
+                          counter_read(&histories->not_recovered[i]));
+}
+
 static void write_rooms(struct exposition *exposition, toni_connections *connections,
                         const struct connections_figures *figures)
 {
@@ -367,6 +393,7 @@ static void write_rooms(struct exposition *exposition, toni_connections *connect
                 "Metadata that plugins have given to rooms, with what it is kept in; see "
                 "room_metadata_bytes.",
                 atomic_load(&connections->metadata_bytes));
+    write_histories(exposition, &connections->histories);
     write_gauge(exposition, "toni_identified_clients",
                 "Clients of which a guard has said who they are.",
                 atomic_load(&connections->identities));

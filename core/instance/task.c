@@ -141,8 +141,9 @@ void task_job_ended(struct tasks *tasks, struct task_list *list)
 
 void task_put(struct tasks *tasks, struct task *task)
 {
-    const bool is_out = (task->kind == TASK_RECEIPT && !task->has_worked) ||
-                        (task->kind == TASK_NOTICE && task->news == 0);
+    const bool awaits_one = task->kind == TASK_RECEIPT || task->kind == TASK_COMEBACK;
+    const bool is_out =
+        (awaits_one && !task->has_worked) || (task->kind == TASK_NOTICE && task->news == 0);
 
     if (task->instance->tasks.state != TASK_LIST_OPEN || is_out) {
         task->place = TASK_WAITS;

@@ -28,7 +28,8 @@ enum task_kind {
     TASK_WORK,
     TASK_RECEIPT,
     TASK_WATCH,
-    TASK_NOTICE
+    TASK_NOTICE,
+    TASK_COMEBACK
 };
 
 enum task_place {
@@ -146,6 +147,10 @@ void task_take_back(struct tasks *tasks, struct task *task);
  * @return 0, or -1 on no memory. */
 int task_remember(struct tasks *tasks, struct task *task);
 
+/** Under the lock. Finds a task that waits for what became of something, known by its number alone.
+ * @return The task, which can't be found by that any more; NULL: it was cancelled. */
+struct task *task_recall(struct tasks *tasks, uint64_t number);
+
 /** From now on it can't be found. */
 void task_forget(struct tasks *tasks, struct task *task);
 
@@ -172,8 +177,8 @@ static inline bool task_is_timer(const struct task *task)
 /** @return Whether others know the task by its number, at first. */
 static inline bool task_is_numbered(const struct task *task)
 {
-    return task_is_timer(task) || task->kind == TASK_RECEIPT || task->kind == TASK_WATCH ||
-           task->kind == TASK_NOTICE;
+    return task_is_timer(task) || task->kind == TASK_RECEIPT || task->kind == TASK_COMEBACK ||
+           task->kind == TASK_WATCH || task->kind == TASK_NOTICE;
 }
 
 #endif

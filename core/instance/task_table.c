@@ -201,9 +201,7 @@ struct sent {
     uint64_t number;
 };
 
-/* Under the lock. @return The task, which can't be found by its number any more; NULL: it was
- * cancelled. */
-static struct task *recall(struct tasks *tasks, uint64_t number)
+struct task *task_recall(struct tasks *tasks, uint64_t number)
 {
     struct task *task = task_find(tasks, number);
 
@@ -218,7 +216,7 @@ static void on_finished(struct receipt *receipt)
     struct tasks *tasks = sent->tasks;
 
     pthread_mutex_lock(&tasks->lock);
-    struct task *task = recall(tasks, sent->number);
+    struct task *task = task_recall(tasks, sent->number);
     if (task) {
         task->receipt = (toni_receipt){
             .struct_size = sizeof task->receipt,
@@ -238,7 +236,7 @@ static void on_finished(struct receipt *receipt)
 bool task_take_back_numbered(struct tasks *tasks, uint64_t number)
 {
     pthread_mutex_lock(&tasks->lock);
-    struct task *task = recall(tasks, number);
+    struct task *task = task_recall(tasks, number);
     if (task)
         task_delist(task);
     pthread_mutex_unlock(&tasks->lock);

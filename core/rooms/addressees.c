@@ -59,7 +59,9 @@ static int find_rooms(struct addressees *to, const toni_target *target)
     }
     uint32_t found = 0;
     for (uint32_t i = 0; i < count; i++) {
-        struct room *room = room_table_find(to->space, target->rooms.names[i]);
+        const toni_str name = target->rooms.names[i];
+        struct room *room =
+            to->is_of_room ? room_table_to_send(to->space, name) : room_table_find(to->space, name);
         if (room)
             to->rooms[found++] = room;
     }
@@ -78,6 +80,7 @@ int addressees_find(struct addressees *to, const toni_target *target)
 {
     to->space = target->space;
     to->is_everyone = target->everyone;
+    to->is_of_room = !target->everyone && target->rooms.count == 1 && target->clients.count == 0;
     if (find_clients(to, &target->except, &to->except, &to->except_count) ||
         find_clients(to, &target->clients, &to->clients, &to->client_count))
         return -1;
@@ -88,7 +91,7 @@ int addressees_find(struct addressees *to, const toni_target *target)
 void addressees_finish(struct addressees *to)
 {
     for (uint32_t i = 0; i < to->room_count; i++)
-        room_unref(to->rooms[i]);
+        room_table_release(to->rooms[i]);
     client_list_unref(to->clients, to->client_count);
     client_list_unref(to->except, to->except_count);
     free(to->rooms);

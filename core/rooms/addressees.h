@@ -16,6 +16,8 @@ struct addressees {
     uint32_t client_count;
     uint32_t except_count;
     bool is_everyone;      /* `rooms` is that of everyone */
+    bool is_of_room;       /* the message is one of `rooms`, its only one, though it leave some out;
+                              none: the room is not there */
     toni_client **clients; /* see client_list.h; none of `except` */
     toni_client **except;
 };

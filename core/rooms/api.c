@@ -54,7 +54,7 @@ static int32_t broadcast(struct space *space, toni_str name, struct room *room,
 {
     if (space->remote)
         return remote_out_room(space, name, room, message);
-    return room ? broadcast_send(room, message, NULL) : 0;
+    return broadcast_to(space, name, room, message);
 }
 
 static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
@@ -166,6 +166,18 @@ static int32_t get_room(toni_connections *connections, toni_str name, toni_room_
         return TONI_ERR_INVALID;
     struct room *room = room_table_find(space_of(connections), name);
     return room ? let_go_of_room(room, room_info(room, info)) : TONI_ERR_NOT_FOUND;
+}
+
+static int32_t room_position(toni_connections *connections, toni_str name, toni_position *position)
+{
+    *position = (toni_position){0};
+    if (!room_name_valid(name))
+        return TONI_ERR_INVALID;
+    struct room *room = room_table_find(space_of(connections), name);
+    if (!room)
+        return TONI_ERR_NOT_FOUND;
+    *position = room_history_position(room);
+    return let_go_of_room(room, TONI_OK);
 }
 
 static int32_t set_room_metadata(toni_connections *connections, toni_str name, toni_str value)
@@ -303,6 +315,7 @@ void api_fill_table(toni_host *table)
     table->room_info_destroy = room_info_destroy;
     table->set_room_metadata = set_room_metadata;
     table->get_room_metadata = get_room_metadata;
+    table->room_position = room_position;
     table->client_id = client_id;
     table->client_name = client_name;
     table->client_id_name = client_id_name;

@@ -1,8 +1,12 @@
 /* Broadcasts; see broadcast.h. */
 #include "rooms/broadcast.h"
 
+#include "rooms/direct.h"
+
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+#include <toni/history.h>
 
 /* A room's batch has space for one message like the first and a bit, since most rooms are quiet. */
 #define BATCH_SLACK 64
@@ -230,9 +234,9 @@ static uint64_t variant_size(const struct room *room, uint64_t encoded,
     return stays_open && room->open->deflated ? encoded : 0;
 }
 
-int32_t broadcast_locked(struct room *room, const toni_message *message,
-                         const toni_message *deflated, const struct excepted *excepted,
-                         const toni_position *at)
+static int32_t send_locked(struct room *room, const toni_message *message,
+                           const toni_message *deflated, const struct excepted *excepted,
+                           const toni_position *at)
 {
     if (at)
         room_advance(room, at);
@@ -267,11 +271,97 @@ int32_t broadcast_locked(struct room *room, const toni_message *message,
     return (int32_t)(targets <= INT32_MAX ? targets : INT32_MAX);
 }
 
-toni_message *broadcast_deflate(struct room *room, const toni_message *message)
+/* Not inlined: most rooms have no history. */
+#define OFF_THE_WAY __attribute__((noinline))
+
+static toni_message *deflate(struct room *room, const toni_message *message)
 {
     return room_deflates(room, message->body.size)
                ? deflaters_shrink(&room->space->connections->deflaters, message)
                : NULL;
+}
+
+/* --- Rooms with a history, and messages with a position */
+
+bool broadcast_position(const struct room *room, const toni_position *at, toni_position *position)
+{
+    if (at) {
+        *position = *at;
+        return true;
+    }
+    if (!room->history || !history_is_on(room->history))
+        return false;
+    const struct position next = history_next(room->history);
+    *position = (toni_position){next.epoch, next.offset};
+    return true;
+}
+
+struct payload *broadcast_payload(const toni_message *message, const toni_position *position)
+{
+    struct payload *payload = payload_create(message->body.data, message->body.size, message->kind);
+    if (payload && position) {
+        char text[TONI_POSITION_TEXT + 1];
+        toni_position_text(*position, text);
+        memcpy(payload->bytes + message_position_at(message), text, TONI_POSITION_TEXT);
+    }
+    return payload;
+}
+
+/* What is compressed only now, with the room locked. */
+static int32_t send_late(struct room *room, const toni_message *message,
+                         const struct excepted *excepted, const toni_position *at)
+{
+    toni_message *deflated = room->targets > 0 ? deflate(room, message) : NULL;
+    const int32_t result = send_locked(room, message, deflated, excepted, at);
+    free(deflated);
+    return result;
+}
+
+/* For want of memory a message is not kept; only one that needs its position is not sent either. */
+OFF_THE_WAY static int32_t send_and_keep(struct room *room, const toni_message *message,
+                                         const toni_message *deflated,
+                                         const struct excepted *excepted, const toni_position *at)
+{
+    toni_position position;
+    const bool is_kept = !at && room->history;
+    const bool has_place = message_position_at(message) > 0;
+    const bool is_marked = has_place && broadcast_position(room, at, &position);
+    if (is_kept && room->ended)
+        return BROADCAST_ENDED;
+    struct payload *payload =
+        is_kept || is_marked ? broadcast_payload(message, is_marked ? &position : NULL) : NULL;
+    int32_t result;
+    if (is_marked && payload) {
+        const toni_message marked = message_of_payload(payload);
+        result = send_late(room, &marked, excepted, at);
+    } else if (is_marked) {
+        if (at)
+            room_advance(room, at);
+        result = TONI_ERR_NO_MEMORY;
+    } else {
+        result = has_place ? send_late(room, message, excepted, at)
+                           : send_locked(room, message, deflated, excepted, at);
+    }
+    if (is_kept && result >= 0)
+        room_history_append(room, payload);
+    payload_unref(payload);
+    return result;
+}
+
+int32_t broadcast_locked(struct room *room, const toni_message *message,
+                         const toni_message *deflated, const struct excepted *excepted,
+                         const toni_position *at)
+{
+    if (room->history || message_position_at(message) > 0)
+        return send_and_keep(room, message, deflated, excepted, at);
+    return send_locked(room, message, deflated, excepted, at);
+}
+
+/* --- To a room */
+
+toni_message *broadcast_deflate(struct room *room, const toni_message *message)
+{
+    return message_position_at(message) == 0 ? deflate(room, message) : NULL;
 }
 
 int32_t broadcast_send(struct room *room, const toni_message *message, const toni_position *at)
@@ -282,4 +372,27 @@ int32_t broadcast_send(struct room *room, const toni_message *message, const ton
     lock_give(&room->lock);
     free(deflated);
     return result;
+}
+
+static int32_t send_to_kept(struct space *space, toni_str name, const toni_message *message)
+{
+    int32_t result;
+    do {
+        struct room *room = room_table_to_send(space, name);
+        if (!room)
+            return 0;
+        result = broadcast_send(room, message, NULL);
+        room_table_release(room);
+    } while (result == BROADCAST_ENDED);
+    return result;
+}
+
+int32_t broadcast_to(struct space *space, toni_str name, struct room *room,
+                     const toni_message *message)
+{
+    const int32_t result = room ? broadcast_send(room, message, NULL) : BROADCAST_ENDED;
+    if (result != BROADCAST_ENDED)
+        return result;
+    const bool keeps = atomic_load_explicit(&space->keeps_history, memory_order_relaxed);
+    return keeps ? send_to_kept(space, name, message) : 0;
 }

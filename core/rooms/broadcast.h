@@ -5,7 +5,7 @@
 #ifndef ROOMS_BROADCAST_H
 #define ROOMS_BROADCAST_H
 
-#include "rooms/room.h"
+#include "rooms/room_history.h"
 
 /* A broadcast may leave out so many; more make it a multicast. */
 #define EXCEPTED_MAX 8
@@ -16,13 +16,18 @@ struct excepted {
     struct membership *members[EXCEPTED_MAX];
 };
 
+/** What a broadcast returns, less than all errors: the room has ended since it was found, and one
+ * of its name is to keep the message. */
+#define BROADCAST_ENDED INT32_MIN
+
 /** Gives one message its place and posts it to all lanes that have targets. Under the room's lock.
+ * A room with a history keeps it, also if nobody is there.
  * @param deflated  What clients that take compressed messages get; NULL: the message as it is.
  * @param excepted  Who doesn't get it; NULL: nobody.
  * @param at        Its place, see room_advance.
- * @return How many were targeted, or TONI_ERR_BUSY, TONI_ERR_NO_MEMORY: then nobody gets it. In
- * both cases, and where there are no targets, nothing is changed, but the room's place if it is
- * given.
+ * @return How many were targeted, or TONI_ERR_BUSY, TONI_ERR_NO_MEMORY, BROADCAST_ENDED: then
+ * nobody gets it. In these cases, and where there are no targets, nothing is changed, but the
+ * room's place if it is given, and its history.
  * @thread Any. */
 int32_t broadcast_locked(struct room *room, const toni_message *message,
                          const toni_message *deflated, const struct excepted *excepted,
@@ -32,7 +37,23 @@ int32_t broadcast_locked(struct room *room, const toni_message *message,
  * @param message  Checked; see message_check. @thread Any. */
 int32_t broadcast_send(struct room *room, const toni_message *message, const toni_position *at);
 
-/** Compresses a message for those of a room who take that, before the room is locked.
+/** The same to a room by its name, whether it is there or not.
+ * @param room  What was found by the name; NULL: nothing. It may have ended.
+ * @return As broadcast_locked, but never BROADCAST_ENDED. @thread Any. */
+int32_t broadcast_to(struct space *space, toni_str name, struct room *room,
+                     const toni_message *message);
+
+/** @param at  As with broadcast_locked. @param position  Set to what is written into a message of
+ * the room that has a place for it. @return Whether there is one. Under the room's lock. */
+bool broadcast_position(const struct room *room, const toni_position *at, toni_position *position);
+
+/** Puts a message together as a room keeps it.
+ * @param position  Written into it; NULL: none is.
+ * @return To be ended by payload_unref under the room's lock; NULL on no memory. */
+struct payload *broadcast_payload(const toni_message *message, const toni_position *position);
+
+/** Compresses a message for those of a room who take that, before the room is locked. One that
+ * its position may be written into is compressed under the lock.
  * @return To be freed; NULL: nobody gets it compressed. @thread Any. */
 toni_message *broadcast_deflate(struct room *room, const toni_message *message);
 

@@ -167,16 +167,30 @@ static bool may_join(const toni_client *client, toni_str room)
     return room_rules_allow_join(limits->room_rules, client->identity, room);
 }
 
-int32_t client_join(toni_client *client, toni_str room)
+static int32_t join(toni_client *client, toni_str room, struct comeback *comeback)
 {
     lock_take(&client->lock);
     int32_t result = client->state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
     if (client->state == CLIENT_OPEN && !may_join(client, room))
         result = TONI_ERR_FORBIDDEN;
     else if (client->state == CLIENT_OPEN)
-        result = joining_join(&client->memberships, client->space, &client->receiver, room);
+        result =
+            joining_join(&client->memberships, client->space, &client->receiver, room, comeback);
     lock_give(&client->lock);
     return result;
+}
+
+int32_t client_join(toni_client *client, toni_str room)
+{
+    return join(client, room, NULL);
+}
+
+int32_t client_come_back(toni_client *client, toni_str room, struct comeback *comeback)
+{
+    /* What it was sent before does not count against it, if that can be written first. */
+    if (lane_is_mine(client->receiver.lane))
+        lane_flush(client->receiver.lane);
+    return join(client, room, comeback);
 }
 
 bool client_may_publish(toni_client *client, toni_str name, const struct room *room)

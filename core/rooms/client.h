@@ -6,6 +6,7 @@
 #define ROOMS_CLIENT_H
 
 #include "base/lock.h"
+#include "rooms/comeback.h"
 #include "rooms/direct.h"
 #include "rooms/identity.h"
 #include "rooms/memberships.h"
@@ -78,6 +79,10 @@ toni_client *client_find(const struct space *space, toni_client_id id);
 
 /** See toni_join_room. @param room  A valid name. */
 int32_t client_join(toni_client *client, toni_str room);
+
+/** See toni_join_room_since. @param room  A valid name. @param comeback  What came of it is set if
+ * the result is TONI_OK. @return As toni_join_room. */
+int32_t client_come_back(toni_client *client, toni_str room, struct comeback *comeback);
 
 /** See toni_client_may_publish.
  * @param name  Of the room. @param room  It; NULL: there is none. @return Whether it may. */

@@ -2,7 +2,7 @@
 #include "rooms/connections.h"
 
 #include "rooms/receiver.h"
-#include "rooms/room.h"
+#include "rooms/room_history.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +22,7 @@ static int space_init(struct space *space, toni_connections *connections, const 
 static void space_finish(struct space *space)
 {
     room_unref(space->everyone);
+    history_rules_unref(space->history);
     free(space->name);
 }
 
@@ -81,6 +82,7 @@ void connections_destroy(toni_connections *connections)
 {
     if (!connections)
         return;
+    room_history_end(connections);
     for (uint32_t i = 0; i < connections->lane_count; i++)
         lane_finish(&connections->lanes[i]);
     for (struct space *space = connections->common.next, *next; space; space = next) {

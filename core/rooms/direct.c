@@ -4,15 +4,15 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static bool admit(struct receiver *receiver, uint64_t bytes)
+static bool admit(struct receiver *receiver, uint64_t messages, uint64_t bytes)
 {
     const struct limits *limits = receiver->limits;
-    const uint64_t messages = atomic_fetch_add(&receiver->posted_messages, 1) + 1;
+    const uint64_t count = atomic_fetch_add(&receiver->posted_messages, messages) + messages;
     const uint64_t total = atomic_fetch_add(&receiver->posted_bytes, bytes) + bytes;
-    if (messages + atomic_load(&receiver->left_messages) <= limits->outbox_messages &&
+    if (count + atomic_load(&receiver->left_messages) <= limits->outbox_messages &&
         total + atomic_load(&receiver->left_bytes) <= limits->outbox_bytes)
         return true;
-    receiver_retract(receiver, 1, bytes);
+    receiver_retract(receiver, messages, bytes);
     return false;
 }
 
@@ -109,7 +109,7 @@ static void note_refusal(struct receiver *receiver)
 int32_t direct_send(struct receiver *receiver, const toni_message *message)
 {
     const uint64_t bytes = frame_message_size(message->body.size);
-    if (!admit(receiver, bytes)) {
+    if (!admit(receiver, 1, bytes)) {
         note_refusal(receiver);
         return TONI_ERR_FULL;
     }
@@ -117,4 +117,63 @@ int32_t direct_send(struct receiver *receiver, const toni_message *message)
         return TONI_OK;
     receiver_retract(receiver, 1, bytes);
     return TONI_ERR_NO_MEMORY;
+}
+
+/* --- Several at once */
+
+static void drop_all(struct command *first)
+{
+    for (struct command *next; first; first = next) {
+        next = first->next;
+        drop(first);
+    }
+}
+
+/* @return The first of commands that bring all, in that order; NULL on no memory. */
+static struct command *make_all(struct receiver *receiver, const struct entries *entries)
+{
+    struct command *first = NULL, *last = NULL;
+    for (uint32_t i = 0; i < entries->count; i++) {
+        const toni_message message = message_of_payload(entries->list[i].payload);
+        if (append_to_last(last, receiver, &message))
+            continue;
+        struct direct *direct = direct_create(receiver, &message);
+        if (!direct) {
+            drop_all(first);
+            return NULL;
+        }
+        if (last)
+            last->next = &direct->command;
+        else
+            first = &direct->command;
+        last = &direct->command;
+    }
+    return first;
+}
+
+static void post_all(struct lane *lane, struct command *first)
+{
+    for (struct command *next; first; first = next) {
+        next = first->next;
+        lane_post(lane, first);
+    }
+}
+
+int32_t direct_send_all(struct receiver *receiver, const struct entries *entries)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < entries->count; i++)
+        bytes += frame_message_size(entries->list[i].payload->size);
+    if (!admit(receiver, entries->count, bytes)) {
+        note_refusal(receiver);
+        return TONI_ERR_FULL;
+    }
+    struct command *first = make_all(receiver, entries);
+    if (!first) {
+        receiver_retract(receiver, entries->count, bytes);
+        return TONI_ERR_NO_MEMORY;
+    }
+    counter_add_shared(&receiver->lane->targeted, entries->count);
+    post_all(receiver->lane, first);
+    return TONI_OK;
 }

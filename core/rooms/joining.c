@@ -2,8 +2,10 @@
 #include "rooms/joining.h"
 
 #include "base/log_limit.h"
+#include "rooms/direct.h"
 #include "rooms/metadata.h"
 #include "rooms/remote.h"
+#include "rooms/room_history.h"
 #include "rooms/room_table.h"
 
 #include <stdlib.h>
@@ -33,8 +35,41 @@ static void unwant_if_empty(const struct room *room)
         remote->unwant(remote, room->space, room->name);
 }
 
+/* @return IS_RECOVERED: it gets all of them; or why it gets none. */
+static enum not_recovered send_missed(struct receiver *receiver, const struct entries *entries)
+{
+    switch (entries ? direct_send_all(receiver, entries) : TONI_OK) {
+    case TONI_OK:
+        return IS_RECOVERED;
+    case TONI_ERR_FULL:
+        return NOT_OUTBOX;
+    default:
+        return NOT_NO_MEMORY;
+    }
+}
+
+/* Under the lock of the room, whose member it is since: nothing is broadcast before what it missed
+ * is on its way, so whether that is posted before or after its arrival is the same. */
+static void come_back(struct room *room, struct receiver *receiver, struct comeback *comeback)
+{
+    struct history *history = room->history;
+    struct entries *entries = NULL;
+    const bool was_there = comeback->since.position.epoch > 0;
+    const bool is_on = history && history_is_on(history);
+    comeback->why = is_on ? history_since(history, &comeback->since, &entries) : NOT_NO_HISTORY;
+    if (!is_on && !was_there && comeback->since.last == 0)
+        comeback->why = IS_RECOVERED;
+    if (comeback->why == IS_RECOVERED)
+        comeback->why = send_missed(receiver, entries);
+    if (is_on)
+        comeback->at = (toni_position){history->log.top.epoch, history->log.top.offset};
+    comeback->is_recovered = comeback->why == IS_RECOVERED && was_there;
+    comeback->messages = comeback->why == IS_RECOVERED && entries ? entries->count : 0;
+    entries_destroy(entries);
+}
+
 static int32_t enter_locked(struct room *room, struct receiver *receiver,
-                            struct membership *membership)
+                            struct membership *membership, struct comeback *comeback)
 {
     const int32_t wanted = want(room);
     if (wanted != TONI_OK)
@@ -43,18 +78,22 @@ static int32_t enter_locked(struct room *room, struct receiver *receiver,
         unwant_if_empty(room);
         return TONI_ERR_NO_MEMORY;
     }
-    if (room->members == 1)
+    if (room->members == 1) {
         atomic_fetch_add(&room->space->rooms, 1);
+        atomic_store_explicit(&room->is_vacant, false, memory_order_relaxed);
+    }
+    if (comeback)
+        come_back(room, receiver, comeback);
     return TONI_OK;
 }
 
 /* Enters a room, unless that ended just now. */
 static int32_t enter(struct room *room, struct receiver *receiver, struct membership *membership,
-                     bool *ended)
+                     struct comeback *comeback, bool *ended)
 {
     lock_take(&room->lock);
     *ended = room->ended;
-    const int32_t result = *ended ? TONI_OK : enter_locked(room, receiver, membership);
+    const int32_t result = *ended ? TONI_OK : enter_locked(room, receiver, membership, comeback);
     const bool empty = room->members == 0;
     lock_give(&room->lock);
     if (empty)
@@ -62,17 +101,27 @@ static int32_t enter(struct room *room, struct receiver *receiver, struct member
     return result;
 }
 
+static void stay(struct room *room, struct comeback *comeback)
+{
+    if (!comeback)
+        return;
+    comeback->why = NOT_MEMBER;
+    comeback->at = room_history_position(room);
+}
+
 /* @param membership  To be that in this room if the result is TONI_OK and nothing ended; NULL: it
  * may be in no more rooms. */
 static int32_t join_found(struct memberships *set, struct room *room, struct receiver *receiver,
-                          struct membership **membership, bool *ended)
+                          struct membership **membership, struct comeback *comeback, bool *ended)
 {
     *ended = false;
-    if (memberships_find(set, room))
+    if (memberships_find(set, room)) {
+        stay(room, comeback);
         return TONI_OK;
+    }
     if (!*membership)
         return TONI_ERR_LIMIT;
-    const int32_t result = enter(room, receiver, *membership, ended);
+    const int32_t result = enter(room, receiver, *membership, comeback, ended);
     if (result == TONI_OK && !*ended) {
         memberships_add(set, *membership);
         *membership = NULL;
@@ -82,7 +131,7 @@ static int32_t join_found(struct memberships *set, struct room *room, struct rec
 
 /* @param is_full  It may be in no more rooms than it is in. */
 static int32_t join(struct memberships *set, struct space *space, struct receiver *receiver,
-                    toni_str name, bool is_full)
+                    toni_str name, struct comeback *comeback, bool is_full)
 {
     struct membership *membership = NULL;
     if (!is_full && !memberships_reserve(set))
@@ -97,7 +146,7 @@ static int32_t join(struct memberships *set, struct space *space, struct receive
             result = is_full ? TONI_ERR_LIMIT : TONI_ERR_NO_MEMORY;
             break;
         }
-        result = join_found(set, room, receiver, &membership, &ended);
+        result = join_found(set, room, receiver, &membership, comeback, &ended);
         room_unref(room);
     }
     free(membership);
@@ -122,12 +171,12 @@ static bool charge_membership(struct space *space, toni_str name)
 }
 
 int32_t joining_join(struct memberships *set, struct space *space, struct receiver *receiver,
-                     toni_str name)
+                     toni_str name, struct comeback *comeback)
 {
     const uint64_t before = set->count;
     const bool is_charged =
         before < receiver->limits->rooms_per_client && charge_membership(space, name);
-    const int32_t result = join(set, space, receiver, name, !is_charged);
+    const int32_t result = join(set, space, receiver, name, comeback, !is_charged);
     if (is_charged && set->count == before)
         atomic_fetch_sub(&space->connections->memberships, 1);
     return result;
@@ -147,6 +196,7 @@ static void leave(struct membership *membership, void *data)
         unwant_if_empty(room);
         metadata_drop(room);
         atomic_fetch_sub(&room->space->rooms, 1);
+        atomic_store_explicit(&room->is_vacant, true, memory_order_relaxed);
     }
     lock_give(&room->lock);
     atomic_fetch_sub(&room->space->connections->memberships, 1);

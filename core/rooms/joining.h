@@ -4,6 +4,7 @@
 #ifndef ROOMS_JOINING_H
 #define ROOMS_JOINING_H
 
+#include "rooms/comeback.h"
 #include "rooms/memberships.h"
 
 #include <toni/types.h>
@@ -17,10 +18,12 @@ int joining_enter_everyone(struct space *space, struct receiver *receiver,
                            struct membership *membership);
 
 /** Joins a room, within the limits. Of one that it is in already the set changes nothing.
- * @param name  A valid one.
+ * @param name      A valid one.
+ * @param comeback  What came of it is set but for the status, if the result is TONI_OK; NULL: it
+ *                  does not come back.
  * @return As toni_join_room. */
 int32_t joining_join(struct memberships *set, struct space *space, struct receiver *receiver,
-                     toni_str name);
+                     toni_str name, struct comeback *comeback);
 
 /** @return Whether it was in the room. */
 bool joining_leave(struct memberships *set, struct space *space, toni_str name);

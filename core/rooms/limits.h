@@ -31,6 +31,7 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(revocations, 10000, 1, 1000000, LIMIT_HOST)     /* subjects whose tokens are refused */      \
     X(revocation_s, 86400, 1, 315360000, LIMIT_HOST)  /* for so many seconds */                    \
     X(room_metadata_bytes, 16777216, 0, 1099511627776, LIMIT_HOST) /* of all rooms */              \
+    X(history_bytes, 67108864, 0, 1099511627776, LIMIT_HOST)       /* messages that rooms keep */  \
     X(outbox_messages, 1024, 1, 100000000, LIMIT_GATEWAY)                                          \
     X(outbox_bytes, 4194304, 1, 1073741824, LIMIT_GATEWAY)                                         \
     X(outbox_bytes_total, 268435456, 1048576, 1099511627776, LIMIT_HOST)                           \

@@ -1,7 +1,9 @@
 /* Multicasts; see multicast.h. */
 #include "rooms/multicast.h"
 
+#include "rooms/broadcast.h"
 #include "rooms/client.h"
+#include "rooms/direct.h"
 
 #include <stdlib.h>
 
@@ -223,8 +225,47 @@ static int32_t send_locked(struct multicast *multicast)
     return (int32_t)(targeted <= INT32_MAX ? targeted : INT32_MAX);
 }
 
-int32_t multicast_send(const toni_target *target, const toni_message *message,
-                       struct receipt *receipt, const toni_position *at)
+/* As it is kept, with its position in it. */
+static int32_t send_marked(struct multicast *multicast, const struct payload *payload)
+{
+    const toni_message message = message_of_payload(payload);
+    batch_unref(multicast->batch);
+    return make_batch(multicast, &message) ? TONI_ERR_NO_MEMORY : send_locked(multicast);
+}
+
+/* A message of one room that keeps it, or has a place for its position: as broadcast_locked(). */
+static int32_t send_and_keep(struct multicast *multicast, const toni_message *message)
+{
+    struct room *room = multicast->to.rooms[0];
+    toni_position position;
+    const bool is_kept = !multicast->at && room->history;
+    const bool is_marked =
+        message_position_at(message) > 0 && broadcast_position(room, multicast->at, &position);
+    if (is_kept && room->ended)
+        return BROADCAST_ENDED;
+    struct payload *payload =
+        is_kept || is_marked ? broadcast_payload(message, is_marked ? &position : NULL) : NULL;
+    if (is_marked && !payload)
+        return TONI_ERR_NO_MEMORY;
+    const int32_t result = is_marked ? send_marked(multicast, payload) : send_locked(multicast);
+    if (is_kept && result >= 0)
+        room_history_append(room, payload);
+    payload_unref(payload);
+    return result;
+}
+
+/* Under the locks of its rooms. */
+static int32_t send(struct multicast *multicast, const toni_message *message)
+{
+    const struct addressees *to = &multicast->to;
+    const bool is_of_room = to->is_of_room && to->room_count > 0;
+    if (is_of_room && (to->rooms[0]->history || message_position_at(message) > 0))
+        return send_and_keep(multicast, message);
+    return send_locked(multicast);
+}
+
+static int32_t send_once(const toni_target *target, const toni_message *message,
+                         struct receipt *receipt, const toni_position *at)
 {
     struct multicast *multicast = multicast_create(target, message);
     if (!multicast)
@@ -232,11 +273,21 @@ int32_t multicast_send(const toni_target *target, const toni_message *message,
     multicast->receipt = receipt;
     multicast->at = at;
     addressees_lock(&multicast->to);
-    int32_t result = send_locked(multicast);
+    const int32_t result = send(multicast, message);
     addressees_unlock(&multicast->to);
     if (result < 0)
         multicast->receipt = NULL; /* the caller's again */
     multicast_unref(multicast);
+    return result;
+}
+
+int32_t multicast_send(const toni_target *target, const toni_message *message,
+                       struct receipt *receipt, const toni_position *at)
+{
+    int32_t result;
+    do {
+        result = send_once(target, message, receipt, at);
+    } while (result == BROADCAST_ENDED);
     return result;
 }
 

@@ -37,25 +37,25 @@ _Static_assert(STRIPES == 64, "a stripe has the six highest bits of a key");
 
 /* --- The lowest entries of a stripe: a heap with the highest on top */
 
-struct entry {
+struct listed {
     uint64_t key;
     struct hash_node *node;
 };
 
 struct lowest {
-    struct entry *entries;
+    struct listed *entries;
     size_t count;
     size_t most;
 };
 
-static void swap_entries(struct entry *a, struct entry *b)
+static void swap_entries(struct listed *a, struct listed *b)
 {
-    const struct entry kept = *a;
+    const struct listed kept = *a;
     *a = *b;
     *b = kept;
 }
 
-static void sift_up(struct entry *entries, size_t at)
+static void sift_up(struct listed *entries, size_t at)
 {
     while (at > 0 && entries[(at - 1) / 2].key < entries[at].key) {
         swap_entries(&entries[(at - 1) / 2], &entries[at]);
@@ -63,7 +63,7 @@ static void sift_up(struct entry *entries, size_t at)
     }
 }
 
-static void sift_down(struct entry *entries, size_t count)
+static void sift_down(struct listed *entries, size_t count)
 {
     for (size_t at = 0, child; (child = 2 * at + 1) < count; at = child) {
         if (child + 1 < count && entries[child + 1].key > entries[child].key)
@@ -77,17 +77,17 @@ static void sift_down(struct entry *entries, size_t count)
 static void offer(struct lowest *lowest, uint64_t key, struct hash_node *node)
 {
     if (lowest->count < lowest->most) {
-        lowest->entries[lowest->count] = (struct entry){key, node};
+        lowest->entries[lowest->count] = (struct listed){key, node};
         sift_up(lowest->entries, lowest->count++);
     } else if (key < lowest->entries[0].key) {
-        lowest->entries[0] = (struct entry){key, node};
+        lowest->entries[0] = (struct listed){key, node};
         sift_down(lowest->entries, lowest->count);
     }
 }
 
 static int by_key(const void *a, const void *b)
 {
-    const uint64_t left = ((const struct entry *)a)->key, right = ((const struct entry *)b)->key;
+    const uint64_t left = ((const struct listed *)a)->key, right = ((const struct listed *)b)->key;
     return (left > right) - (left < right);
 }
 
@@ -104,7 +104,7 @@ struct listing {
 /* Fills in entries with a reference to each, by ascending key.
  * @return How many: all there are from @p cursor on, if that is less than @p most. */
 static size_t fill(const struct listing *listing, struct registry *registry, uint64_t cursor,
-                   struct entry *entries, size_t most)
+                   struct listed *entries, size_t most)
 {
     size_t found = 0;
     for (uint32_t s = stripe_of(cursor); s < STRIPES && found < most; s++) {
@@ -125,7 +125,7 @@ static size_t fill(const struct listing *listing, struct registry *registry, uin
 }
 
 /* @return Where the next page begins; 0: there is none, or it would be empty for all one knows. */
-static uint64_t cursor_after(const struct entry *entries, size_t count, size_t most)
+static uint64_t cursor_after(const struct listed *entries, size_t count, size_t most)
 {
     return count < most ? 0 : entries[count - 1].key + 1;
 }
@@ -152,7 +152,9 @@ static struct room *room_of(const struct hash_node *node)
 
 static bool is_room_wanted(const struct listing *listing, const struct hash_node *node)
 {
-    return !listing->space || room_of(node)->space == listing->space;
+    const struct room *room = room_of(node);
+    return !atomic_load_explicit(&room->is_vacant, memory_order_relaxed) &&
+           (!listing->space || room->space == listing->space);
 }
 
 static void ref_room(struct hash_node *node)
@@ -160,7 +162,8 @@ static void ref_room(struct hash_node *node)
     (void)room_ref(room_of(node));
 }
 
-static toni_room_names *copy_names(const struct entry *entries, size_t count, const toni_host *host)
+static toni_room_names *copy_names(const struct listed *entries, size_t count,
+                                   const toni_host *host)
 {
     size_t text_size = 0;
     for (size_t i = 0; i < count; i++)
@@ -184,7 +187,7 @@ static int32_t list_rooms(toni_connections *connections, toni_page *page, toni_r
     if (!page_valid(page) || page->room.size > 0 || page->gateway.size > 0)
         return TONI_ERR_INVALID;
     const size_t most = size_of(page);
-    struct entry *entries = malloc(most * sizeof *entries);
+    struct listed *entries = malloc(most * sizeof *entries);
     if (!entries)
         return TONI_ERR_NO_MEMORY;
     const size_t count =
@@ -198,15 +201,32 @@ static int32_t list_rooms(toni_connections *connections, toni_page *page, toni_r
     return *names ? TONI_OK : TONI_ERR_NO_MEMORY;
 }
 
-size_t pages_take_rooms(toni_connections *connections, uint64_t *cursor, struct room **rooms)
+static size_t take_rooms(const struct listing *listing, struct registry *table, uint64_t *cursor,
+                         struct room **rooms)
 {
-    const struct listing listing = {.is_wanted = is_room_wanted, .ref = ref_room};
-    struct entry entries[PAGES_TAKEN];
-    const size_t count = fill(&listing, &connections->room_table, *cursor, entries, PAGES_TAKEN);
+    struct listed entries[PAGES_TAKEN];
+    const size_t count = fill(listing, table, *cursor, entries, PAGES_TAKEN);
     *cursor = cursor_after(entries, count, PAGES_TAKEN);
     for (size_t i = 0; i < count; i++)
         rooms[i] = room_of(entries[i].node);
     return count;
+}
+
+size_t pages_take_rooms(toni_connections *connections, uint64_t *cursor, struct room **rooms)
+{
+    const struct listing listing = {.is_wanted = is_room_wanted, .ref = ref_room};
+    return take_rooms(&listing, &connections->room_table, cursor, rooms);
+}
+
+static bool is_of_space(const struct listing *listing, const struct hash_node *node)
+{
+    return room_of(node)->space == listing->space;
+}
+
+size_t pages_take_all_rooms(const struct space *space, uint64_t *cursor, struct room **rooms)
+{
+    const struct listing listing = {.space = space, .is_wanted = is_of_space, .ref = ref_room};
+    return take_rooms(&listing, &space->connections->room_table, cursor, rooms);
 }
 
 /* --- Clients */
@@ -242,7 +262,7 @@ size_t pages_take_clients(toni_connections *connections, const struct space *spa
                           uint64_t *cursor, toni_client **clients)
 {
     const struct listing listing = {.space = space, .is_wanted = is_any_wanted, .ref = ref_client};
-    struct entry entries[PAGES_TAKEN];
+    struct listed entries[PAGES_TAKEN];
     const size_t count = fill(&listing, &connections->client_table, *cursor, entries, PAGES_TAKEN);
     *cursor = cursor_after(entries, count, PAGES_TAKEN);
     for (size_t i = 0; i < count; i++)
@@ -266,7 +286,7 @@ static void add_id(toni_client_ids *ids, toni_client_id id)
 static int32_t list_all_clients(const struct listing *listing, toni_page *page, size_t most,
                                 toni_client_ids *ids)
 {
-    struct entry *entries = malloc(most * sizeof *entries);
+    struct listed *entries = malloc(most * sizeof *entries);
     if (!entries)
         return TONI_ERR_NO_MEMORY;
     const size_t count =

@@ -24,6 +24,9 @@ size_t pages_take_clients(toni_connections *connections, const struct space *spa
 /** The same of rooms, of all namespaces. */
 size_t pages_take_rooms(toni_connections *connections, uint64_t *cursor, struct room **rooms);
 
+/** The same of the rooms of one namespace, those too that nobody is in and that keep messages. */
+size_t pages_take_all_rooms(const struct space *space, uint64_t *cursor, struct room **rooms);
+
 /** Adds the clients to a target that a gateway has here now.
  * @param gateway  Not empty. @thread Any. */
 void pages_add_gateway(toni_target *target, toni_str gateway);

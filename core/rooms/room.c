@@ -36,6 +36,7 @@ void room_unref(struct room *room)
     if (!room || atomic_fetch_sub_explicit(&room->refs, 1, memory_order_acq_rel) != 1)
         return;
     batch_unref(room->open);
+    history_destroy(room->history);
     if (room->capacity > 0)
         free(room->list);
     topic_unref(&room->topic);

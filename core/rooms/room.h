@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "rooms/audience.h"
 #include "rooms/batch.h"
+#include "rooms/history.h"
 #include "rooms/shared.h"
 #include "rooms/topic.h"
 
@@ -31,6 +32,8 @@ struct room {
                                   it */
     bool ended;                /* out of the table: nobody joins it any more */
     bool has_metadata;         /* in a table of its own: see metadata.h */
+    atomic_bool is_vacant;     /* nobody is in it: it is there for its history, and in no list;
+                                  changed under the lock */
     uint32_t members;
     uint32_t capacity;  /* of `list`; 0: it is no array */
     uint32_t targets;   /* members that are not being closed */
@@ -43,6 +46,7 @@ struct room {
     toni_position at; /* of the last message. Alone: the room's id, and how many it has had; with a
                          door: as the engine said, {0, 0} until a message has come */
     struct batch *open;           /* takes the next broadcast; one reference, or NULL */
+    struct history *history;      /* owned; NULL: it keeps none */
     atomic_uint_fast64_t pending; /* bytes of broadcasts that some lane has not delivered yet */
     toni_str name; /* lies behind the room, with a NUL; empty for the room of everyone */
 };

@@ -39,12 +39,53 @@ struct room *room_table_find(struct space *space, toni_str name)
     return node ? room_of(node) : NULL;
 }
 
-/* Under the stripe's lock. @return The room, with a reference for the table. */
+/* --- Histories */
+
+struct history_rule room_table_rule(struct space *space, toni_str name)
+{
+    const struct history_rule none = {0};
+    /* Where there is a door, the engine behind it keeps the messages. */
+    if (!atomic_load_explicit(&space->keeps_history, memory_order_acquire) || space->remote)
+        return none;
+    lock_take(&space->history_lock);
+    struct history_rules *rules = history_rules_ref(space->history);
+    lock_give(&space->history_lock);
+    const struct history_rule *found = history_rules_find(rules, name);
+    const struct history_rule rule = found ? *found : none;
+    history_rules_unref(rules);
+    return rule;
+}
+
+/* A client may bring a position from before a restart, or of an earlier room. */
+uint64_t room_table_epoch(const struct room *room)
+{
+    const uint64_t epoch =
+        hash_bytes(&room->space->connections->hash_key, &room->id, sizeof room->id);
+    return epoch > 0 ? epoch : 1;
+}
+
+/* @return 0, or -1 on no memory. */
+static int begin_history(struct room *room)
+{
+    const struct history_rule rule = room_table_rule(room->space, room->name);
+    if (rule.messages == 0)
+        return 0;
+    room->history =
+        history_create(&room->space->connections->histories, room, room_table_epoch(room), &rule);
+    return room->history ? 0 : -1;
+}
+
+/* --- Rooms */
+
+/* Under the stripe's lock: so whoever has set other rules, and locks it then, finds the room.
+ * @return The room, with a reference for the table. */
 static struct room *make(struct space *space, struct stripe *stripe, uint64_t hash, toni_str name)
 {
     const uint64_t id = atomic_fetch_add(&space->connections->next_room, 1) + 1;
     struct room *room = room_create(space, id, name);
-    if (room && hash_table_insert(&stripe->table, &room->node, hash)) {
+    if (room)
+        atomic_init(&room->is_vacant, true);
+    if (room && (begin_history(room) || hash_table_insert(&stripe->table, &room->node, hash))) {
         room_unref(room);
         return NULL;
     }
@@ -64,11 +105,20 @@ struct room *room_table_get(struct space *space, toni_str name)
     return room;
 }
 
+struct room *room_table_to_send(struct space *space, toni_str name)
+{
+    struct room *room = room_table_find(space, name);
+    if (room || room_table_rule(space, name).messages == 0)
+        return room;
+    return room_table_get(space, name);
+}
+
 void room_table_collect(struct room *room)
 {
     struct stripe *stripe = registry_lock(&room->space->connections->room_table, room->node.hash);
     lock_take(&room->lock);
-    const bool ends = room->members == 0 && !room->ended;
+    const bool ends = room->members == 0 && !room->ended &&
+                      !(room->history && history_has_messages(room->history));
     if (ends) {
         room->ended = true;
         hash_table_remove(&stripe->table, &room->node);
@@ -77,4 +127,11 @@ void room_table_collect(struct room *room)
     registry_unlock(stripe);
     if (ends)
         room_unref(room);
+}
+
+void room_table_release(struct room *room)
+{
+    if (atomic_load_explicit(&room->is_vacant, memory_order_relaxed))
+        room_table_collect(room);
+    room_unref(room);
 }

@@ -1,5 +1,6 @@
 /* The table of rooms, by namespace and name. A room comes with its first member and goes with its
- * last. */
+ * last; one that keeps a history comes with its first message, too, and goes when nobody is in it
+ * and its last message is too old. */
 #ifndef ROOMS_ROOM_TABLE_H
 #define ROOMS_ROOM_TABLE_H
 
@@ -12,7 +13,23 @@ struct room *room_table_find(struct space *space, toni_str name);
  * before it is locked. @thread Any. */
 struct room *room_table_get(struct space *space, toni_str name);
 
-/** Ends a room that has no members. Without the room's lock. @thread Any. */
+/** The same for who sends to it: a room is made if there is none only where its history is to keep
+ * what is sent. @return It; NULL: there is none, or no memory for one. */
+struct room *room_table_to_send(struct space *space, toni_str name);
+
+/** Drops what room_table_to_send has returned: a room that was made for what could not be kept
+ * ends.
+ * @param room  One of the table, or that of everyone. @thread Any, without the room's lock. */
+void room_table_release(struct room *room);
+
+/** @return What a room's history is to be like by the rules of its namespace; `messages` 0: it
+ * keeps none. @thread Any. */
+struct history_rule room_table_rule(struct space *space, toni_str name);
+
+/** @return The epoch of positions in a room; another for each room, and in each host. */
+uint64_t room_table_epoch(const struct room *room);
+
+/** Ends a room that has no members and keeps no messages. Without the room's lock. @thread Any. */
 void room_table_collect(struct room *room);
 
 #endif

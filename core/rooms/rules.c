@@ -38,6 +38,10 @@ int32_t message_check(const toni_message *message, uint64_t limit)
     /* The size alone first: that of the frames could wrap around. */
     if (message->body.size > limit || frame_message_size(message->body.size) > limit)
         return TONI_ERR_TOO_BIG;
+    const size_t at = message_position_at(message);
+    if (at > 0 &&
+        (message->body.size < TONI_POSITION_TEXT || at > message->body.size - TONI_POSITION_TEXT))
+        return TONI_ERR_INVALID;
     if (message->kind == TONI_TEXT && !utf8_valid(message->body.data, message->body.size))
         return TONI_ERR_INVALID;
     return TONI_OK;

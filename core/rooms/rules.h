@@ -7,6 +7,7 @@
 #include <toni/types.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The longest name of a room. */
@@ -19,6 +20,14 @@ int32_t broadcast_check(toni_connections *connections, const toni_message *messa
 /** @param limit  In bytes on the wire.
  * @return TONI_OK, or why this message can't be sent: TONI_ERR_INVALID, TONI_ERR_TOO_BIG. */
 int32_t message_check(const toni_message *message, uint64_t limit);
+
+/** @return Where in the body of @p message its position is to be written; 0: nowhere. */
+static inline size_t message_position_at(const toni_message *message)
+{
+    return message->struct_size >= offsetof(toni_message, position_at) + sizeof(size_t)
+               ? message->position_at
+               : 0;
+}
 
 /** @return Whether this is a legal name of a room. */
 bool room_name_valid(toni_str name);

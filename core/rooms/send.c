@@ -33,12 +33,12 @@ static int32_t broadcast_except(struct room *room, const toni_message *message,
     return result;
 }
 
-static int32_t send_broadcast(const toni_target *target, const toni_message *message,
-                              const toni_position *at)
+static int32_t send_to_found(const toni_target *target, const toni_message *message,
+                             const toni_position *at)
 {
     struct space *space = target->space;
     struct room *room = target->everyone ? room_ref(space->everyone)
-                                         : room_table_find(space, target->rooms.names[0]);
+                                         : room_table_to_send(space, target->rooms.names[0]);
     if (!room)
         return 0;
     toni_client *except[EXCEPTED_MAX];
@@ -47,7 +47,17 @@ static int32_t send_broadcast(const toni_target *target, const toni_message *mes
     const int32_t result = count > 0 ? broadcast_except(room, message, except, count, at)
                                      : broadcast_send(room, message, at);
     client_list_unref(except, count);
-    room_unref(room);
+    room_table_release(room);
+    return result;
+}
+
+static int32_t send_broadcast(const toni_target *target, const toni_message *message,
+                              const toni_position *at)
+{
+    int32_t result;
+    do {
+        result = send_to_found(target, message, at);
+    } while (result == BROADCAST_ENDED);
     return result;
 }
 

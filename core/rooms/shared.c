@@ -44,6 +44,7 @@ int shared_init(toni_connections *connections, const toni_host *host, const stru
         return -1;
     }
     deflaters_init(&connections->deflaters);
+    histories_init(&connections->histories, limits->history_bytes);
     registry_init(&connections->client_table);
     registry_init(&connections->room_table);
     registry_init(&connections->metadata_table);
@@ -56,6 +57,7 @@ void shared_finish(toni_connections *connections)
     registry_finish(&connections->room_table);
     registry_finish(&connections->metadata_table);
     deflaters_finish(&connections->deflaters);
+    histories_finish(&connections->histories);
     revocations_finish(&connections->revocations);
     free(connections->lanes);
 }

@@ -2,13 +2,14 @@
  * counted for all together. Knows neither clients nor rooms; they know it.
  *
  * Locks, in this order: an instance's (core/instance), a client's, a stripe's of the table of
- * clients or rooms, rooms' by ascending id, a stripe's of the table of metadata, a lane's queue. No
- * plugin code runs under any but the first. */
+ * clients or rooms, rooms' by ascending id, a stripe's of the table of metadata, a lane's queue, a
+ * leaf. No plugin code runs under any but the first. */
 #ifndef ROOMS_SHARED_H
 #define ROOMS_SHARED_H
 
 #include "base/hash.h"
 #include "rooms/budget.h"
+#include "rooms/histories.h"
 #include "rooms/lane.h"
 #include "rooms/limits.h"
 #include "rooms/naming.h"
@@ -22,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct history_rules;
 struct room;
 struct remote;
 
@@ -45,6 +47,9 @@ struct space {
     struct remote_figures remote_figures;
     atomic_uint_fast64_t rooms; /* that have a member */
     struct space *_Atomic next; /* in the order in which they were made */
+    struct lock history_lock;   /* a leaf; guards the next, which is one reference */
+    struct history_rules *history;
+    atomic_bool keeps_history; /* there are such rules */
 };
 
 struct toni_connections {
@@ -68,6 +73,7 @@ struct toni_connections {
     struct budget budgets[BUDGET_KINDS];                /* what clients pin together */
     struct revocations revocations;                     /* of all namespaces */
     struct deflaters deflaters;     /* for messages to clients that take compressed ones */
+    struct histories histories;     /* of all rooms */
     struct registry client_table;   /* by id */
     struct registry room_table;     /* by name */
     struct registry metadata_table; /* of rooms, by their names' hashes */

@@ -197,6 +197,12 @@ struct toni_host {
     /* request.h, http.h: whether it came over TLS */
     int32_t (*request_is_secure)(const toni_request *request);
     int32_t (*exchange_is_secure)(const toni_exchange *exchange);
+
+    /* history.h: clients that come back */
+    int32_t (*room_position)(toni_connections *connections, toni_str room, toni_position *position);
+    int32_t (*join_room_since)(toni_connections *connections, toni_client_id client, toni_str room,
+                               const toni_since *since, toni_context *context,
+                               toni_joined_fn notify, void *data, toni_release_fn release);
 };
 
 /** The frozen first member of every handle, read.

@@ -11,12 +11,20 @@
     1u /**< UTF-8; the host has checked it in what it hands out, and checks it in what it sends */
 #define TONI_BINARY 2u /**< any bytes */
 
+/** Bytes that the text of a position takes, without a NUL: see history.h. */
+#define TONI_POSITION_TEXT 33
+
+/** The text of no position: what stands where the host is to write one. */
+#define TONI_POSITION_NONE "0000000000000000:0000000000000000"
+
 /** A message. Who fills it says in `struct_size` how much of it there is; `toni_text` and
  * `toni_binary` do that. */
 typedef struct toni_message {
     uint32_t struct_size;
-    uint32_t kind; /**< TONI_TEXT or TONI_BINARY */
-    toni_str body; /**< borrowed for the length of the call, in both directions */
+    uint32_t kind;      /**< TONI_TEXT or TONI_BINARY */
+    toni_str body;      /**< borrowed for the length of the call, in both directions */
+    size_t position_at; /**< where in the body the host writes the room's position, from 1; 0:
+                           nowhere. See toni_message_with_position. Of a message that comes in: 0 */
 } toni_message;
 
 /** The size of a message in ABI 1.0: none is smaller. Later minors keep this number. */
@@ -30,6 +38,7 @@ static inline toni_message toni_text(toni_str body)
     message.struct_size = (uint32_t)sizeof message;
     message.kind = TONI_TEXT;
     message.body = body;
+    message.position_at = 0;
     return message;
 }
 

@@ -17,6 +17,7 @@
 #include <toni/format.h>
 #include <toni/guard.h>
 #include <toni/guard_interface.h>
+#include <toni/history.h>
 #include <toni/host.h>
 #include <toni/http.h>
 #include <toni/identity.h>

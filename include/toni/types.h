@@ -71,6 +71,41 @@ typedef struct toni_position {
     uint64_t offset; /**< the number of the last message; 0: none yet in this epoch */
 } toni_position;
 
+/** Since when a client that comes back misses messages, see toni_join_room_since:
+ * toni_since_position and toni_since_last make one. @since ABI 1.0 */
+typedef struct toni_since {
+    uint32_t struct_size;
+    uint32_t last; /**< of a client that was never there: how many of the last messages it gets,
+                      fewer if the room keeps fewer */
+    toni_position position; /**< the last that it got; epoch 0: it was never there */
+    uint32_t limit;         /**< how many it may miss at most; 0: as many as the room keeps */
+    uint32_t reserved;
+} toni_since;
+
+/** The size of toni_since in ABI 1.0: none is smaller. Later minors keep this number. */
+#define TONI_SINCE_SIZE_1_0 (offsetof(toni_since, reserved) + sizeof(uint32_t))
+
+/** What came of toni_join_room_since. Borrowed for the length of the call. @since ABI 1.0 */
+typedef struct toni_joined {
+    uint32_t struct_size; /**< of what the host filled in */
+    int32_t status;       /**< TONI_OK: it is in the room; or as toni_join_room, and it is not */
+    toni_client_id client;
+    toni_str room;
+    uint32_t is_recovered; /**< 1: it got each message that came since `position`; there may have
+                              been none. 0: it got none of them, or `last` was asked for */
+    uint32_t messages;     /**< how many it got in front of the live ones */
+    toni_position at;      /**< where the room was when it came in; zeros: it keeps no history */
+    toni_str
+        why; /**< why it did not get them: `epoch` (the room's numbers began anew: it had ended,
+                or the host was started anew), `ahead` (a position that was never given out),
+                `trimmed` (not kept any more), `too_much` (more than `limit`), `no_history`,
+                `outbox` (they don't fit into it), `member` (it is one already), `away` (a
+                cluster's server is), `no_memory`. Empty: it got what was asked for */
+} toni_joined;
+
+/** Tells an instance what came of toni_join_room_since. @param data  As it was given. */
+typedef void (*toni_joined_fn)(void *self, void *data, const toni_joined *joined);
+
 /** Bytes that a client's name needs, the NUL included. */
 #define TONI_CLIENT_NAME_SIZE 17
 

@@ -26,8 +26,8 @@ FILE_ORDER = {
     "core/rooms": [
         "limits", "naming", "transport", "lane_figures", "spares", "registry", "receipt", "request", "identity", "guard_notes",
         "remote", "topic", "budget", "batch", "outbox", "dropping", "lane", "pins", "backlog", "receiver", "direct", "audience",
-        "revocations", "shared", "rules", "room_rules", "history_rules", "room", "metadata", "room_table", "broadcast", "memberships", "joining", "client", "client_list",
-        "client_set", "target", "addressees", "multicast", "pages", "remote_out", "send", "remote_in", "connections", "crowd", "largest", "revoking", "api",
+        "revocations", "histories", "shared", "rules", "room_rules", "history_rules", "history", "room", "metadata", "room_table", "room_history", "broadcast", "memberships", "comeback", "joining", "client", "client_list",
+        "client_set", "target", "addressees", "multicast", "pages", "history_change", "remote_out", "send", "returning", "remote_in", "connections", "crowd", "largest", "revoking", "api",
     ],
 }  # fmt: skip
 

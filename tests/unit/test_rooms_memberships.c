@@ -107,7 +107,7 @@ END_TEST
 
 /* Rooms that are nowhere: the set knows them by their addresses alone, which are those of an
  * allocator that gives a room 352 bytes, and the same in each run. */
-struct entry {
+struct filed {
     struct membership membership;
     struct audience audience;
 };
@@ -117,7 +117,7 @@ static struct room *room_at(uint32_t index)
     return (struct room *)(0x7f0000000000 + (uintptr_t)index * 352);
 }
 
-static struct entry *entries;
+static struct filed *entries;
 static struct memberships set;
 
 /* @return How many memberships were looked at for rooms from @p first on to be joined. */

@@ -10,7 +10,7 @@
 
 enum {
     MEMBERSHIP_BYTES = 96,      /* in rooms of 100, of a client that is in 10 */
-    ROOM_BYTES = 320,           /* with its one member */
+    ROOM_BYTES = 328,           /* with its one member */
     ROOM_ON_LANES_BYTES = 2100, /* with a member on each of 16 lanes */
     METADATA_BYTES = 100 + 64,  /* of 100 bytes, with what they are charged beyond */
     CLIENT_BYTES = 640,         /* without its request; 80 are the first buckets of its stripe */

@@ -392,8 +392,9 @@ END_TEST
 /* Those that a reload gives to who uses them. */
 static bool takes_effect_at_a_reload(const char *name)
 {
-    return strcmp(name, "swap_ms") == 0 || strcmp(name, "drain_ms") == 0 ||
-           strcmp(name, "restart_ms") == 0 || strcmp(name, "watchdog_ms") == 0;
+    return strcmp(name, "swap_ms") == 0 || strcmp(name, "history_bytes") == 0 ||
+           strcmp(name, "drain_ms") == 0 || strcmp(name, "restart_ms") == 0 ||
+           strcmp(name, "watchdog_ms") == 0;
 }
 
 START_TEST(each_limit_of_the_host_needs_a_restart)

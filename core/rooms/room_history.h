@@ -1,0 +1,30 @@
+/* What rooms do with their histories: they keep what is sent to them, and forget what is too old.
+ */
+#ifndef ROOMS_ROOM_HISTORY_H
+#define ROOMS_ROOM_HISTORY_H
+
+#include "rooms/room_table.h"
+#include "rooms/rules.h"
+
+#include <toni/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** Keeps a message of a room, which has its number by that; of a room without a history nothing.
+ * Under the room's lock.
+ * @param payload  NULL: there was no memory for it. @thread Any. */
+void room_history_append(struct room *room, struct payload *payload);
+
+/** Forgets what is too old, of @p most rooms at most, and ends rooms that are there for nothing
+ * else.
+ * @return Whether there may be more. @thread Any, one at a time. */
+bool room_history_sweep(toni_connections *connections, size_t most);
+
+/** All rooms forget all: the host ends, and nobody is in one. */
+void room_history_end(toni_connections *connections);
+
+/** @return Where the room is; zeros: it keeps no history. @thread Any. */
+toni_position room_history_position(struct room *room);
+
+#endif
