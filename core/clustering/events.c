@@ -72,13 +72,15 @@ static void deliver(struct clustering *clustering, struct output *output)
     size_t head = 0;
     if (!space)
         return;
-    if ((output->payload->kind & PAYLOAD_HAS_ENVELOPE) != 0 &&
-        envelope_read(output->payload->bytes, output->payload->size, &envelope, &head) !=
-            CLUSTER_DONE) {
+    int read = CLUSTER_DONE;
+    if ((output->payload->kind & PAYLOAD_HAS_ENVELOPE) != 0)
+        read = envelope_read(output->payload->bytes, output->payload->size, &envelope, &head);
+    if (read == CLUSTER_DONE)
+        deliver_to(clustering, space, room, output, envelope, head);
+    else if (read == CLUSTER_NO_MEMORY)
+        remote_gap(space, room, 1, WHY_NO_MEMORY);
+    else
         remote_refuse(space, room, "its envelope");
-        return;
-    }
-    deliver_to(clustering, space, room, output, envelope, head);
     free(envelope);
 }
 
