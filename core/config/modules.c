@@ -2,10 +2,12 @@
  * library can be looked at: so all faults come out at once. */
 #include "config/modules.h"
 
+#include "config/gap_notice.h"
 #include "config/limits.h"
 #include "config/name.h"
 #include "config/room_rules.h"
 #include "config/setting.h"
+#include "rooms/gap_notice.h"
 #include "rooms/room_rules.h"
 
 #include <stdlib.h>
@@ -18,8 +20,9 @@
 static const char *const module_keys[] = {"name",      "imports", "exports",  "global",
                                           "namespace", "guards",  "providers"};
 static const char *const provider_keys[] = {
-    "gateway", "service",       "library", "path",   "options", "limits", "inject",
-    "deflate", "deflate_above", "origins", "guards", "rooms",   "refuse", "list_rooms"};
+    "gateway", "service",    "library",       "path",     "options", "limits",
+    "inject",  "deflate",    "deflate_above", "origins",  "guards",  "rooms",
+    "refuse",  "list_rooms", "gap_notice",    "gap_event"};
 
 /* @return The name, or NULL after a fault. */
 static const char *check_name(const struct value *setting, struct fault_list *faults)
@@ -183,8 +186,9 @@ static int read_guards(const struct config_module *module, struct config_provide
 static int read_clients(const struct config_module *module, struct config_provider *provider,
                         const struct section *section)
 {
-    static const char *const keys[] = {"deflate", "deflate_above", "origins",   "guards",
-                                       "rooms",   "refuse",        "list_rooms"};
+    static const char *const keys[] = {"deflate",    "deflate_above", "origins",
+                                       "guards",     "rooms",         "refuse",
+                                       "list_rooms", "gap_notice",    "gap_event"};
 
     if (provider->kind != TONI_SERVICE) {
         config_deflate_read(section, &provider->limits);
@@ -192,7 +196,8 @@ static int read_clients(const struct config_module *module, struct config_provid
         config_list_rooms_read(section, &provider->limits);
         return config_origins_read(section, &provider->origins) ||
                        read_guards(module, provider, section) ||
-                       config_room_rules_read(section, &provider->limits)
+                       config_room_rules_read(section, &provider->limits) ||
+                       config_gap_notice_read(section, &provider->limits)
                    ? -1
                    : 0;
     }
@@ -241,6 +246,7 @@ static void provider_finish(struct config_provider *provider)
     free(provider->guards);
     access_list_finish(&provider->origins);
     room_rules_unref(provider->limits.room_rules);
+    gap_notice_unref(provider->limits.gap_notice);
 }
 
 /* Adds the provider to its module unless there is no telling which library it means. */

@@ -83,7 +83,7 @@ static void show_rooms(const struct status_sources *sources, const struct larges
         const struct room *room = largest->rooms[i].room;
         report->largest[report->largest_count++] =
             (struct status_room){.namespace = room->space->name,
-                                 .name = room->name,
+                                 .name = room->topic.name,
                                  .members = largest->rooms[i].members};
     }
 }

@@ -290,6 +290,9 @@ static void write_messages(struct exposition *exposition, const struct worker_su
     write_counter(exposition, "toni_sent_bytes_total",
                   "Bytes written to sockets from outboxes, with frame heads and control frames.",
                   figures->sent_bytes);
+    write_counter(exposition, "toni_gap_notices_total",
+                  "Notices to clients of messages that they don't get; see gap_notice.",
+                  figures->gap_notices);
     write_dropped(exposition, slots);
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "config/name.h"
 #include "instance/instance.h"
+#include "rooms/gap_notice.h"
 #include "rooms/room_rules.h"
 
 #include <stdlib.h>
@@ -63,6 +64,7 @@ static void slot_destroy(struct slot *slot)
     for (struct limits_copy *copy = slot->limits, *next; copy; copy = next) {
         next = copy->next;
         room_rules_unref(copy->limits.room_rules);
+        gap_notice_unref(copy->limits.gap_notice);
         free(copy);
     }
     gate_finish(&slot->gate);
@@ -392,6 +394,7 @@ int slot_set_limits(struct slot *slot, const struct limits *limits)
             return -1;
         copy->limits = *limits;
         (void)room_rules_ref(copy->limits.room_rules);
+        (void)gap_notice_ref(copy->limits.gap_notice);
     }
     copy->next = first;
     atomic_store_explicit(&slot->limits, copy, memory_order_release);

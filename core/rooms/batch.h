@@ -33,6 +33,7 @@ struct batch {
     atomic_uint refs;
     bool is_broadcast;      /* a full outbox may drop it; direct sends and closes never */
     bool is_control;        /* pings and pongs: they are no messages, and no limit counts them */
+    bool is_notice;         /* a gap notice: no message either, and never dropped */
     bool is_small;          /* it was made with BATCH_SMALL bytes */
     struct topic *topic;    /* what these messages are about, one reference; NULL: no one room */
     uint32_t count;         /* messages */

@@ -108,6 +108,7 @@ void connections_figures(const toni_connections *connections, struct connections
         figures->queued += counter_read(&lane->figures.queued);
         figures->sent += counter_read(&lane->figures.sent);
         figures->sent_bytes += counter_read(&lane->figures.sent_bytes);
+        figures->gap_notices += counter_read(&lane->figures.gap_notices);
         for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++)
             figures->dropped[reason] += counter_read(&lane->figures.dropped[reason]);
         figures->outbox_messages += counter_read(&lane->figures.outbox_messages);

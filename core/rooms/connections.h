@@ -29,6 +29,7 @@ struct connections_figures {
     uint64_t queued;   /* see lane_figures.h */
     uint64_t sent;
     uint64_t sent_bytes;
+    uint64_t gap_notices;
     uint64_t dropped[DROP_REASON_COUNT];
     uint64_t outbox_messages;
     uint64_t outbox_bytes;

@@ -1,6 +1,8 @@
 /* Dropping; see dropping.h. */
 #include "rooms/dropping.h"
 
+#include "rooms/marks.h"
+
 #include <string.h>
 
 void outbox_each(const struct outbox *outbox, outbox_told *told, void *data)
@@ -8,6 +10,8 @@ void outbox_each(const struct outbox *outbox, outbox_told *told, void *data)
     for (uint32_t i = 0; i < outbox->count; i++) {
         const struct outbox_entry *entry = outbox_at(outbox, i);
         const uint32_t messages = outbox_entry_messages(entry);
+        if (outbox_entry_is_mark(entry))
+            continue;
         const bool stays = i == 0 && messages > 0 && outbox->begun % FRAME_MAX > 0;
         told(data, entry->batch, messages - stays);
     }
@@ -33,33 +37,42 @@ static void set_begun_apart(struct outbox *outbox)
 
 static bool may_drop(const struct outbox *outbox, uint32_t index)
 {
-    return outbox_at(outbox, index)->batch->is_broadcast && (index > 0 || outbox->begun == 0);
+    const struct outbox_entry *entry = outbox_at(outbox, index);
+    return !outbox_entry_is_mark(entry) && entry->batch->is_broadcast && !entry->batch->is_notice &&
+           (index > 0 || outbox->begun == 0);
+}
+
+/* Messages that go whole leave their entry to the mark. */
+static bool has_place_for_mark(struct outbox *outbox)
+{
+    return outbox->count < outbox->capacity || !outbox_grow(outbox);
 }
 
 /* Drops @p count messages of an entry, from @p first on, which must be one of its ends. An entry
- * without messages is to be taken out of the ring by the caller. */
-static void drop(struct outbox *outbox, uint32_t index, uint32_t first, uint32_t count,
-                 outbox_told *told, void *data)
+ * without messages is to be taken out of the ring by the caller.
+ * @return How many entries came before it: a mark, or none. */
+static uint32_t drop(struct outbox *outbox, uint32_t index, uint32_t first, uint32_t count,
+                     const struct outbox_dropping *dropping)
 {
+    const bool is_whole = count == outbox_at(outbox, index)->count;
+    if (count == 0 || (!is_whole && dropping->leaves_marks && !has_place_for_mark(outbox)))
+        return 0;
     struct outbox_entry *entry = outbox_at(outbox, index);
-    if (count == 0)
-        return;
+    struct batch *batch = entry->batch;
+    const bool is_at_front = first == entry->first;
     outbox->messages -= count;
-    outbox->bytes -= batch_offset(entry->batch, first + count) - batch_offset(entry->batch, first);
-    if (first == entry->first)
+    outbox->bytes -= batch_offset(batch, first + count) - batch_offset(batch, first);
+    if (is_at_front)
         entry->first += count;
     entry->count -= count;
-    told(data, entry->batch, count);
-    if (entry->count == 0)
-        batch_give(outbox->refs, entry->batch);
-}
-
-/* The next outbox_hold begins at the first entry again: charging twice charges once. */
-static void hold_again(struct outbox *outbox)
-{
-    outbox->held = 0;
-    outbox->direct_messages = 0;
-    outbox->direct_bytes = 0;
+    dropping->told(dropping->data, batch, count);
+    if (dropping->leaves_marks && is_whole)
+        outbox_mark_entry(outbox, index, batch->topic, count);
+    else if (dropping->leaves_marks)
+        outbox_insert_mark(outbox, is_at_front ? index : index + 1, batch->topic, count);
+    if (is_whole)
+        batch_give(outbox->refs, batch);
+    return dropping->leaves_marks && is_at_front && !is_whole;
 }
 
 uint64_t outbox_drop_waiting(struct outbox *outbox)
@@ -69,12 +82,12 @@ uint64_t outbox_drop_waiting(struct outbox *outbox)
     struct outbox_entry *begun = outbox_at(outbox, 0);
     const uint64_t before = outbox->messages;
     for (uint32_t i = 1; i < outbox->count; i++)
-        batch_give(outbox->refs, outbox_at(outbox, i)->batch);
+        outbox_release_entry(outbox, outbox_at(outbox, i));
     begun->count = outbox->count = 1;
     outbox->controls = begun->batch->is_control;
     outbox->messages = outbox_entry_messages(begun);
     outbox->bytes = outbox_entry_end(begun) - outbox_entry_begin(begun) - outbox->begun;
-    hold_again(outbox);
+    outbox_hold_again(outbox);
     return before - outbox->messages;
 }
 
@@ -91,20 +104,7 @@ static void close_gaps_at_head(struct outbox *outbox, uint32_t end)
     if (outbox->held >= end)
         outbox->held -= to;
     else
-        hold_again(outbox);
-}
-
-/* Takes the empty ones of the entries from @p begin on out; those behind them move to the front. */
-static void close_gaps_at_tail(struct outbox *outbox, uint32_t begin)
-{
-    uint32_t to = begin;
-    for (uint32_t i = begin; i < outbox->count; i++) {
-        if (outbox_at(outbox, i)->count > 0)
-            *outbox_at(outbox, to++) = *outbox_at(outbox, i);
-    }
-    outbox->count = to;
-    if (outbox->held > begin)
-        hold_again(outbox);
+        outbox_hold_again(outbox);
 }
 
 /* How many of the first @p most messages of an entry are too many. */
@@ -122,7 +122,7 @@ static uint32_t count_excess(const struct outbox *outbox, const struct outbox_en
 }
 
 void outbox_drop_oldest(struct outbox *outbox, uint64_t spared, uint64_t spared_bytes,
-                        uint64_t messages, uint64_t bytes, outbox_told *told, void *data)
+                        uint64_t messages, uint64_t bytes, const struct outbox_dropping *dropping)
 {
     uint32_t i = 0;
     uint64_t old = outbox->messages - spared; /* of the entries from i on */
@@ -134,29 +134,33 @@ void outbox_drop_oldest(struct outbox *outbox, uint64_t spared, uint64_t spared_
         const uint32_t has = outbox_entry_messages(entry);
         const uint32_t of_this = has < old ? has : (uint32_t)old;
         if (may_drop(outbox, i))
-            drop(outbox, i, entry->first, count_excess(outbox, entry, of_this, messages, bytes),
-                 told, data);
+            i += drop(outbox, i, entry->first,
+                      count_excess(outbox, entry, of_this, messages, bytes), dropping);
         old -= of_this;
     }
+    if (outbox->marks > 0)
+        outbox_join_marks(outbox, &(uint32_t){0}, &i);
     close_gaps_at_head(outbox, i);
+    outbox_bound_marks(outbox);
 }
 
 void outbox_drop_newest_control(struct outbox *outbox)
 {
     for (uint32_t i = outbox->count; i-- > (outbox->begun > 0);) {
         struct outbox_entry *entry = outbox_at(outbox, i);
-        if (!entry->batch->is_control)
+        if (outbox_entry_is_mark(entry) || !entry->batch->is_control)
             continue;
         outbox->bytes -= outbox_entry_end(entry) - outbox_entry_begin(entry);
         outbox->controls--;
         entry->count = 0;
         batch_give(outbox->refs, entry->batch);
-        close_gaps_at_tail(outbox, i);
+        outbox_close_gaps(outbox, i);
         return;
     }
 }
 
-void outbox_drop_newest(struct outbox *outbox, uint64_t messages, outbox_told *told, void *data)
+void outbox_drop_newest(struct outbox *outbox, uint64_t messages,
+                        const struct outbox_dropping *dropping)
 {
     set_begun_apart(outbox);
     uint32_t i = outbox->count;
@@ -166,9 +170,12 @@ void outbox_drop_newest(struct outbox *outbox, uint64_t messages, outbox_told *t
         const uint32_t count = has < messages ? has : (uint32_t)messages;
         messages -= count;
         if (may_drop(outbox, i))
-            drop(outbox, i, entry->first + entry->count - count, count, told, data);
+            (void)drop(outbox, i, entry->first + entry->count - count, count, dropping);
     }
-    close_gaps_at_tail(outbox, i);
+    if (outbox->marks > 0)
+        outbox_join_marks(outbox, &i, &(uint32_t){outbox->count});
+    outbox_close_gaps(outbox, i);
+    outbox_bound_marks(outbox);
 }
 
 /* A set of topics with open addressing, @p mask + 1 places, never full.
@@ -186,6 +193,7 @@ static bool add_topic(const struct topic **set, size_t mask, const struct topic 
 void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, uint64_t *newest,
                         uint64_t *newest_bytes, outbox_told *told, void *data)
 {
+    const struct outbox_dropping dropping = {told, data, false};
     const struct topic **set = (const struct topic **)(void *)scratch;
     uint64_t apart = *newest; /* of the entries before i */
     size_t places = 2, topics = 0;
@@ -211,7 +219,7 @@ void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, uint64_t *newes
             *newest_bytes -= batch_offset(entry->batch, end - is_latest) -
                              batch_offset(entry->batch, end - of_newest);
         }
-        drop(outbox, i, entry->first, entry->count - is_latest, told, data);
+        (void)drop(outbox, i, entry->first, entry->count - is_latest, &dropping);
     }
-    close_gaps_at_tail(outbox, i);
+    outbox_close_gaps(outbox, i);
 }

@@ -20,7 +20,7 @@ static int bind(struct room *room, const struct history_rule *rule)
 
 static int change_room(struct room *room)
 {
-    const struct history_rule rule = room_table_rule(room->space, room->name);
+    const struct history_rule rule = room_table_rule(room->space, room->topic.name);
     lock_take(&room->lock);
     const int result = bind(room, &rule);
     const bool is_over = room->members == 0;

@@ -25,14 +25,15 @@ int joining_enter_everyone(struct space *space, struct receiver *receiver,
 static int32_t want(const struct room *room)
 {
     struct remote *remote = room->space->remote;
-    return remote && room->members == 0 ? remote->want(remote, room->space, room->name) : TONI_OK;
+    return remote && room->members == 0 ? remote->want(remote, room->space, room->topic.name)
+                                        : TONI_OK;
 }
 
 static void unwant_if_empty(const struct room *room)
 {
     struct remote *remote = room->space->remote;
     if (remote && room->members == 0)
-        remote->unwant(remote, room->space, room->name);
+        remote->unwant(remote, room->space, room->topic.name);
 }
 
 /* @return IS_RECOVERED: it gets all of them; or why it gets none. */

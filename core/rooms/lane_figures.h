@@ -48,9 +48,10 @@ struct gateway_figures {
 };
 
 struct lane_figures {
-    struct counter queued;     /* messages that came into outboxes */
-    struct counter sent;       /* messages of which the last byte was written */
-    struct counter sent_bytes; /* frame heads and close frames included */
+    struct counter queued;      /* messages that came into outboxes */
+    struct counter sent;        /* messages of which the last byte was written */
+    struct counter sent_bytes;  /* frame heads and close frames included */
+    struct counter gap_notices; /* that came into outboxes; they are no messages */
     struct counter dropped[DROP_REASON_COUNT];
     struct counter outbox_messages; /* that wait now, as the last flush of each client left them */
     struct counter outbox_bytes;

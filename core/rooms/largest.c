@@ -26,7 +26,7 @@ static bool comes_before(const struct large_room *a, const struct large_room *b)
     if (a->members != b->members)
         return a->members > b->members;
     const int order = strcmp(a->room->space->name, b->room->space->name);
-    return order != 0 ? order < 0 : compare_text(a->room->name, b->room->name) < 0;
+    return order != 0 ? order < 0 : compare_text(a->room->topic.name, b->room->topic.name) < 0;
 }
 
 /* Takes the reference over. */

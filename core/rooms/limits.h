@@ -58,7 +58,11 @@ enum limit_scope { LIMIT_HOST, LIMIT_GATEWAY };
     X(drain_ms, 10000, 0, 3600000, LIMIT_HOST)                                                     \
     X(restart_ms, 30000, 1, 3600000, LIMIT_HOST)
 
+struct gap_notice;
 struct room_rules;
+
+/** See rooms/gap_notice.h. */
+bool gap_notice_equal(const struct gap_notice *a, const struct gap_notice *b);
 
 /** See rooms/room_rules.h. */
 bool room_rules_equal(const struct room_rules *a, const struct room_rules *b);
@@ -88,6 +92,7 @@ struct limits {
     uint32_t deflate_above;        /* only messages longer than this are compressed */
     struct room_rules *room_rules; /* see rooms/room_rules.h; NULL: none. Whose the limits are says
                                       who has the reference */
+    struct gap_notice *gap_notice; /* see rooms/gap_notice.h; the same */
 };
 
 /* The defaults of contract and documentation. */
@@ -108,7 +113,8 @@ static inline bool limits_equal(const struct limits *a, const struct limits *b)
 #define LIMIT_EQUAL(name, standard, lowest, highest, scope) a->name == b->name &&
     return LIMITS(LIMIT_EQUAL) a->outbox_policy == b->outbox_policy && a->deflate == b->deflate &&
            a->deflate_above == b->deflate_above && a->refuses_by_close == b->refuses_by_close &&
-           a->lists_rooms == b->lists_rooms && room_rules_equal(a->room_rules, b->room_rules);
+           a->lists_rooms == b->lists_rooms && room_rules_equal(a->room_rules, b->room_rules) &&
+           gap_notice_equal(a->gap_notice, b->gap_notice);
 #undef LIMIT_EQUAL
 }
 

@@ -157,7 +157,7 @@ void memberships_each(const struct memberships *set, memberships_visit *call, vo
 
 static void add_size(struct membership *membership, void *data)
 {
-    *(size_t *)data += membership_room(membership)->name.size + 1;
+    *(size_t *)data += membership_room(membership)->topic.name.size + 1;
 }
 
 struct name_list {
@@ -168,7 +168,7 @@ struct name_list {
 static void copy_name(struct membership *membership, void *data)
 {
     struct name_list *names = data;
-    *names->next++ = str_copy(&names->text, membership_room(membership)->name);
+    *names->next++ = str_copy(&names->text, membership_room(membership)->topic.name);
 }
 
 int32_t memberships_names(const struct memberships *set, const toni_host *host,

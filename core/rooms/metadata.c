@@ -81,7 +81,7 @@ static int32_t exchange(struct room *room, struct metadata *fresh, struct metada
 static void log_refused(const struct room *room)
 {
     char text[ROOM_TITLE_SIZE];
-    const toni_str title = room_title(room->space, room->name, text);
+    const toni_str title = room_title(room->space, room->topic.name, text);
     log_limited(
         LOG_LEVEL_WARN,
         "metadata of a room was refused: that of all rooms together is as large as it may "

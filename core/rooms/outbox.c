@@ -15,11 +15,21 @@ void outbox_init(struct outbox *outbox)
     *outbox = (struct outbox){0};
 }
 
+void outbox_release_entry(struct outbox *outbox, const struct outbox_entry *entry)
+{
+    if (outbox_entry_is_mark(entry)) {
+        topic_unref(entry->topic);
+        outbox->marks--;
+    } else {
+        batch_give(outbox->refs, entry->batch);
+    }
+}
+
 uint64_t outbox_clear(struct outbox *outbox)
 {
     uint64_t dropped = outbox->messages;
     for (uint32_t i = 0; i < outbox->count; i++)
-        batch_give(outbox->refs, outbox_at(outbox, i)->batch);
+        outbox_release_entry(outbox, outbox_at(outbox, i));
     free(outbox->entries);
     *outbox = (struct outbox){.refs = outbox->refs};
     return dropped;
@@ -73,10 +83,31 @@ void outbox_hold(struct outbox *outbox, struct budget *budget)
 {
     for (; outbox->held < outbox->count; outbox->held++) {
         const struct outbox_entry *entry = outbox_at(outbox, outbox->held);
+        if (outbox_entry_is_mark(entry))
+            continue;
         batch_hold(entry->batch, budget);
         if (!entry->batch->is_broadcast)
             count_direct(outbox, entry, outbox->held == 0 ? outbox->begun : 0);
     }
+}
+
+void outbox_hold_again(struct outbox *outbox)
+{
+    outbox->held = 0;
+    outbox->direct_messages = 0;
+    outbox->direct_bytes = 0;
+}
+
+void outbox_close_gaps(struct outbox *outbox, uint32_t begin)
+{
+    uint32_t to = begin;
+    for (uint32_t i = begin; i < outbox->count; i++) {
+        if (outbox_at(outbox, i)->count > 0)
+            *outbox_at(outbox, to++) = *outbox_at(outbox, i);
+    }
+    outbox->count = to;
+    if (outbox->held > begin)
+        outbox_hold_again(outbox);
 }
 
 /* The first entry loses @p messages and @p bytes. */
@@ -122,6 +153,8 @@ __attribute__((noinline)) static const uint8_t *gather(const struct outbox *outb
             outbox_entry_end(entry) - outbox_entry_begin(entry) - (i == 1 ? outbox->begun : 0))
             break; /* the entry before did not fit whole */
         entry = outbox_at(outbox, i);
+        if (outbox_entry_is_mark(entry))
+            break; /* its notice comes with the next write */
         fit = entry_fit(entry, 0, FRAME_MAX - gathered);
         if (fit == 0)
             break;
@@ -146,11 +179,9 @@ const uint8_t *outbox_peek(const struct outbox *outbox, uint8_t *scratch, size_t
     return batch_at(entry->batch, outbox_entry_begin(entry) + outbox->begun);
 }
 
-static void drop_first_entry(struct outbox *outbox)
+/* What the first entry referred to has been dropped. */
+static void take_out_first(struct outbox *outbox)
 {
-    struct batch *batch = outbox_at(outbox, 0)->batch;
-    outbox->controls -= batch->is_control;
-    batch_give(outbox->refs, batch);
     outbox->head = (outbox->head + 1) & (outbox->capacity - 1);
     outbox->count--;
     outbox->begun = 0;
@@ -159,6 +190,21 @@ static void drop_first_entry(struct outbox *outbox)
         outbox->entries = NULL;
         outbox->head = outbox->capacity = 0;
     }
+}
+
+static void drop_first_entry(struct outbox *outbox)
+{
+    struct batch *batch = outbox_at(outbox, 0)->batch;
+    outbox->controls -= batch->is_control;
+    batch_give(outbox->refs, batch);
+    take_out_first(outbox);
+}
+
+void outbox_drop_first_mark(struct outbox *outbox)
+{
+    outbox_release_entry(outbox, outbox_at(outbox, 0));
+    outbox->held -= outbox->held > 0;
+    take_out_first(outbox);
 }
 
 /* Takes out what is not all there is. */
@@ -194,7 +240,7 @@ __attribute__((noinline)) static void consume_some(struct outbox *outbox, size_t
 
 void outbox_consume(struct outbox *outbox, size_t size)
 {
-    if (size < outbox->bytes) {
+    if (size < outbox->bytes || outbox->marks > 0) {
         consume_some(outbox, size);
         return;
     }

@@ -167,14 +167,14 @@ static toni_room_names *copy_names(const struct listed *entries, size_t count,
 {
     size_t text_size = 0;
     for (size_t i = 0; i < count; i++)
-        text_size += room_of(entries[i].node)->name.size + 1;
+        text_size += room_of(entries[i].node)->topic.name.size + 1;
     toni_room_names *names = malloc(sizeof *names + count * sizeof(toni_str) + text_size);
     if (!names)
         return NULL;
     toni_str *list = (toni_str *)(names + 1);
     char *text = (char *)(list + count);
     for (size_t i = 0; i < count; i++)
-        list[i] = str_copy(&text, room_of(entries[i].node)->name);
+        list[i] = str_copy(&text, room_of(entries[i].node)->topic.name);
     *names = (toni_room_names){.host = host, .count = count, .names = list};
     return names;
 }

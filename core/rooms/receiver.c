@@ -3,6 +3,7 @@
 
 #include "base/log_limit.h"
 #include "rooms/dropping.h"
+#include "rooms/marks.h"
 #include "rooms/pins.h"
 
 #include <stddef.h>
@@ -41,10 +42,12 @@ static void pace(struct receiver *receiver)
 OFF_THE_WAY static void set_left(struct receiver *receiver)
 {
     struct lane_figures *figures = &receiver->lane->figures;
+    const uint64_t bytes = outbox_limited_bytes(&receiver->outbox);
     counter_add(&figures->outbox_messages, receiver->outbox.messages - receiver->left_messages);
-    counter_add(&figures->outbox_bytes, receiver->outbox.bytes - receiver->left_bytes);
+    counter_add(&figures->outbox_bytes, bytes - receiver->left_bytes);
     atomic_store(&receiver->left_messages, receiver->outbox.messages);
-    atomic_store(&receiver->left_bytes, receiver->outbox.bytes);
+    atomic_store(&receiver->left_bytes, bytes);
+    receiver->has_left = receiver->outbox.count > 0;
     backlog_note(&receiver->backlog, receiver->lane, &receiver->outbox);
     pace(receiver);
     if (backlog_is_high(&receiver->outbox, receiver->limits))
@@ -66,7 +69,7 @@ __attribute__((noinline)) static void look_whether_drained(struct receiver *rece
  * is needed. */
 static void settle(struct receiver *receiver)
 {
-    if (receiver->outbox.count > 0 || receiver->left_bytes > 0)
+    if (receiver->outbox.count > 0 || receiver->has_left)
         set_left(receiver);
     if (receiver->delivered_messages > 0) {
         receiver_retract(receiver, receiver->delivered_messages, receiver->delivered_bytes);
@@ -116,6 +119,16 @@ enum outbox_answer receiver_enqueue(struct receiver *receiver, struct batch *bat
     note_fresh(receiver, count, outbox->bytes - before);
     touch(receiver);
     return answer;
+}
+
+void receiver_mark_gap(struct receiver *receiver, struct topic *topic, uint32_t count)
+{
+    if (!receiver->limits->gap_notice || receiver->close_queued || receiver->write_shut ||
+        receiver->starved)
+        return;
+    if (outbox_append_mark(&receiver->outbox, topic, count))
+        receiver->starved = true;
+    touch(receiver);
 }
 
 void receiver_look(struct receiver *receiver)
@@ -208,6 +221,23 @@ OFF_THE_WAY static bool write_bare_close(struct receiver *receiver)
     return taken == (ssize_t)size;
 }
 
+/* Messages are missing before all that waits: the notice takes that place. Without memory for it
+ * the client is closed, as without memory for a message; one that is being closed anyway is told no
+ * more than that. @return Whether the mark is gone. */
+OFF_THE_WAY static bool tell_gap(struct receiver *receiver)
+{
+    const int told = outbox_tell_mark(&receiver->outbox, receiver->limits->gap_notice);
+    if (told > 0)
+        counter_add(&receiver->lane->figures.gap_notices, 1);
+    if (told >= 0)
+        return true;
+    if (receiver->close_queued)
+        outbox_drop_first_mark(&receiver->outbox);
+    else
+        receiver->starved = true;
+    return receiver->close_queued;
+}
+
 static void write_outbox(struct receiver *receiver)
 {
     const struct transport *transport = receiver->transport;
@@ -215,6 +245,11 @@ static void write_outbox(struct receiver *receiver)
         size_t size;
         if (is_busy(receiver))
             return;
+        if (outbox_begins_with_mark(&receiver->outbox)) {
+            if (!tell_gap(receiver))
+                return;
+            continue;
+        }
         const uint8_t *bytes = outbox_peek(&receiver->outbox, receiver->lane->scratch, &size);
         ssize_t taken = write_bytes(receiver, bytes, size);
         if (taken < 0)
@@ -246,7 +281,8 @@ static bool see_what_is_old(const struct receiver *receiver, uint64_t *messages,
     *messages = outbox->messages > receiver->fresh_messages
                     ? outbox->messages - receiver->fresh_messages
                     : 0;
-    *bytes = outbox->bytes > receiver->fresh_bytes ? outbox->bytes - receiver->fresh_bytes : 0;
+    const uint64_t all = outbox_limited_bytes(outbox);
+    *bytes = all > receiver->fresh_bytes ? all - receiver->fresh_bytes : 0;
     return true;
 }
 
@@ -303,24 +339,33 @@ static void count_shed(void *data, const struct batch *batch, uint32_t messages)
     count_in_topic(data, batch, messages);
 }
 
+static bool tells_gaps(const struct receiver *receiver)
+{
+    return receiver->limits->gap_notice != NULL;
+}
+
 /* The old have to be within the limits; the fresh come on top of that. */
 static void drop_oldest(struct receiver *receiver, uint64_t old_messages, uint64_t old_bytes)
 {
     struct shedding shedding = {receiver, DROP_OLDEST};
+    const struct outbox_dropping dropping = {count_shed, &shedding, tells_gaps(receiver)};
     struct outbox *outbox = &receiver->outbox;
     outbox_drop_oldest(outbox, outbox->messages - old_messages, outbox->bytes - old_bytes,
                        receiver->limits->outbox_messages, receiver->limits->outbox_bytes,
-                       count_shed, &shedding);
+                       &dropping);
 }
 
 /* None of the fresh ones is taken; they are not to be looked at again in this turn. */
 static void drop_fresh(struct receiver *receiver)
 {
     struct shedding shedding = {receiver, DROP_NEWEST};
-    outbox_drop_newest(&receiver->outbox, receiver->fresh_messages, count_shed, &shedding);
+    const struct outbox_dropping dropping = {count_shed, &shedding, tells_gaps(receiver)};
+    outbox_drop_newest(&receiver->outbox, receiver->fresh_messages, &dropping);
     receiver->fresh_messages = receiver->fresh_bytes = 0;
 }
 
+/* What a newer one takes the place of is not missed: that is what the policy is for. So it leaves
+ * no marks. */
 static void keep_latest(struct receiver *receiver)
 {
     struct shedding shedding = {receiver, DROP_NOT_LATEST};

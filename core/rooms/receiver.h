@@ -46,6 +46,7 @@ struct receiver {
     bool slow;           /* it was closed as a slow consumer */
     bool evicted;        /* it was closed since all outboxes together were too large */
     bool paused;         /* nothing is read from it: see backlog.h */
+    bool has_left;       /* the last flush left something, be it marks alone */
     atomic_bool is_high; /* much waits, or a direct send was refused: its owner is told when little
                             is left. Any thread sets it, see direct.c; the worker clears it */
     uint16_t bare_code;  /* all that a bare close frame says; 0: not even that */
@@ -82,6 +83,10 @@ static inline struct batch *receiver_batch(const struct receiver *receiver, stru
 {
     return receiver->deflates && batch->deflated ? batch->deflated : batch;
 }
+
+/** Messages of a room are missing behind what waits: its gateway's notice tells it so there.
+ * @param topic  The room's. @param count  Messages, or GAP_COUNT_UNKNOWN. */
+void receiver_mark_gap(struct receiver *receiver, struct topic *topic, uint32_t count);
 
 /** Has it flushed at the end of the turn, though nothing may have come for it. */
 void receiver_look(struct receiver *receiver);

@@ -1,6 +1,7 @@
 /* What comes in by a namespace's door; see remote.h. */
 #include "base/log_limit.h"
 #include "rooms/broadcast.h"
+#include "rooms/gap.h"
 #include "rooms/pages.h"
 #include "rooms/remote.h"
 #include "rooms/room_table.h"
@@ -108,6 +109,15 @@ static toni_str title_of(const struct space *space, toni_str room, char title[RO
     return room.size > 0 ? room_title(space, room, title) : toni_str_of(space->name);
 }
 
+/* @return Whether those who are here will be told, or nobody is. */
+static bool tell_members(struct space *space, toni_str name, uint64_t count)
+{
+    struct room *room = name.size > 0 ? room_table_find(space, name) : room_ref(space->everyone);
+    const bool is_told = !room || !gap_tell(room, count);
+    room_unref(room);
+    return is_told;
+}
+
 void remote_gap(struct space *space, toni_str room, uint64_t count, enum cluster_why why)
 {
     char text[ROOM_TITLE_SIZE];
@@ -117,6 +127,9 @@ void remote_gap(struct space *space, toni_str room, uint64_t count, enum cluster
     log_limited(LOG_LEVEL_WARN, "messages of a room are lost on this host",
                 log_brief("room", title.data, title.size), log_uint("count", count),
                 log_str("why", cluster_why_text(why)));
+    if (!tell_members(space, room, count))
+        log_limited(LOG_LEVEL_ERROR, "no memory to tell a room's members that messages are lost",
+                    log_brief("room", title.data, title.size), log_uint("count", count));
 }
 
 void remote_refuse(struct space *space, toni_str room, const char *what)

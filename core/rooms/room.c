@@ -21,7 +21,7 @@ struct room *room_create(struct space *space, uint64_t id, toni_str name)
     room->id = id;
     if (!space->remote)
         room->at.epoch = id;
-    room->name = toni_str_make(copy, name.size);
+    room->topic.name = toni_str_make(copy, name.size);
     return room;
 }
 

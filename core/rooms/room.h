@@ -22,7 +22,8 @@
 #define DEFLATE_NEVER UINT32_MAX
 
 struct room {
-    struct topic topic;    /* first: its broadcasts'; one reference, that keeps the memory */
+    struct topic topic;    /* first: its broadcasts', and the name, which lies behind the room
+                              with a NUL; one reference, that keeps the memory */
     struct hash_node node; /* of the table of rooms */
     struct space *space;   /* that it belongs to */
     uint64_t id; /* a room that is made again has another. Rooms are locked by ascending id */
@@ -48,7 +49,6 @@ struct room {
     struct batch *open;           /* takes the next broadcast; one reference, or NULL */
     struct history *history;      /* owned; NULL: it keeps none */
     atomic_uint_fast64_t pending; /* bytes of broadcasts that some lane has not delivered yet */
-    toni_str name; /* lies behind the room, with a NUL; empty for the room of everyone */
 };
 
 /** @param name  Copied. @return A room without members, with one reference; NULL on no memory. */

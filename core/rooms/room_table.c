@@ -18,7 +18,7 @@ static bool match(const struct hash_node *node, const void *of)
 {
     const struct wanted_room *key = of;
     const struct room *room = room_of(node);
-    return room->space == key->space && toni_str_equal(room->name, key->name);
+    return room->space == key->space && toni_str_equal(room->topic.name, key->name);
 }
 
 static void ref(struct hash_node *node)
@@ -67,7 +67,7 @@ uint64_t room_table_epoch(const struct room *room)
 /* @return 0, or -1 on no memory. */
 static int begin_history(struct room *room)
 {
-    const struct history_rule rule = room_table_rule(room->space, room->name);
+    const struct history_rule rule = room_table_rule(room->space, room->topic.name);
     if (rule.messages == 0)
         return 0;
     room->history =

@@ -8,11 +8,14 @@
 
 #include "rooms/lane_figures.h"
 
+#include <toni/str.h>
+
 #include <stdatomic.h>
 #include <stdint.h>
 
 struct topic {
     atomic_uint refs;
+    toni_str name; /* the room's, which lies in the same memory; empty for the room of everyone */
     struct counter dropped[DROP_POLICY_COUNT]; /* messages, once for each client */
 };
 

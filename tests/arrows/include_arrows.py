@@ -25,8 +25,8 @@ FILE_ORDER = {
     ],
     "core/rooms": [
         "limits", "naming", "transport", "lane_figures", "spares", "registry", "receipt", "request", "identity", "guard_notes",
-        "remote", "topic", "budget", "batch", "outbox", "dropping", "lane", "pins", "backlog", "receiver", "direct", "audience",
-        "revocations", "histories", "shared", "rules", "room_rules", "history_rules", "history", "room", "metadata", "room_table", "room_history", "broadcast", "memberships", "comeback", "joining", "client", "client_list",
+        "remote", "topic", "budget", "batch", "outbox", "gap_notice", "marks", "dropping", "lane", "pins", "backlog", "receiver", "direct", "audience",
+        "revocations", "histories", "shared", "rules", "room_rules", "history_rules", "history", "room", "gap", "metadata", "room_table", "room_history", "broadcast", "memberships", "comeback", "joining", "client", "client_list",
         "client_set", "target", "addressees", "multicast", "pages", "history_change", "remote_out", "send", "returning", "remote_in", "connections", "crowd", "largest", "revoking", "api",
     ],
 }  # fmt: skip
@@ -47,8 +47,8 @@ ONE_PLACE = {
     "nettle/memops.h": (re.compile(r"core/http/admin_token\.c"), "core/http/admin_token.c", None),
     "nettle/sha1.h": (re.compile(r"core/ws/handshake\.c"), "core/ws/handshake.c", None),
     "jansson.h": (
-        re.compile(r"core/(host/(describe|graph|parts|status)_json|http/(events_json|host_json|json_text|workbench_json))\.[ch]|(plugins|sdk/events|bench)/.*"),
-        "core/host/*_json.c, core/http/*json*.c, plugins, sdk/events and bench",
+        re.compile(r"core/(config/gap_notice|host/(describe|graph|parts|status)_json|http/(events_json|host_json|json_text|workbench_json))\.[ch]|(plugins|sdk/events|bench)/.*"),
+        "core/config/gap_notice.c, core/host/*_json.c, core/http/*json*.c, plugins, sdk/events and bench",
         None,
     ),
 }

@@ -97,6 +97,8 @@ static void require_backlog(const struct receiver *receiver)
     for (uint32_t i = 0; i < outbox->count; i++) {
         const struct outbox_entry *entry =
             &outbox->entries[(outbox->head + i) & (outbox->capacity - 1)];
+        if (outbox_entry_is_mark(entry))
+            continue;
         REQUIRE(entry->batch->holder);
         if (entry->batch->is_broadcast)
             continue;

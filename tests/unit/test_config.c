@@ -1,5 +1,6 @@
 /* gateways.conf, key by key, and every fault with its line. */
 #include "config/config.h"
+#include "rooms/gap_notice.h"
 #include "temporary_folder.h"
 
 #include <arpa/inet.h>
@@ -969,6 +970,67 @@ START_TEST(bad_deflate)
 }
 END_TEST
 
+/* Writes what a gateway's clients are told. */
+static const char *gap_text(const char *keys, const char *room, uint32_t count)
+{
+    static char text[GAP_TEXT_MAX + 1];
+    const struct gap_notice *notice = read_gateway(keys)->gap_notice;
+    ck_assert_ptr_nonnull(notice);
+    const size_t size = notice->write(notice, toni_str_of(room), count, text);
+    ck_assert_uint_gt(size, 0);
+    text[size] = '\0';
+    return text;
+}
+
+START_TEST(gap_notices)
+{
+    static const char event[] = "gap_event = \"room.gap\";";
+    ck_assert_ptr_null(read_gateway("")->gap_notice);
+    ck_assert_str_eq(gap_text("gap_notice = \"lost {count} in {room}\";", "r", 7), "lost 7 in r");
+    ck_assert_str_eq(gap_text("gap_notice = \"{{{count}}}\";", "r", GAP_COUNT_UNKNOWN), "{?}");
+    ck_assert_str_eq(gap_text(event, "r", 7),
+                     "{\"event\":\"room.gap\",\"data\":{\"room\":\"r\",\"count\":7}}");
+    ck_assert_str_eq(gap_text(event, "", GAP_COUNT_UNKNOWN),
+                     "{\"event\":\"room.gap\",\"data\":{\"room\":null,\"count\":null}}");
+    ck_assert_str_eq(gap_text("gap_event = \"a\\\"b\";", "q\"\\ü/{room}", 4294967294u),
+                     "{\"event\":\"a\\\"b\",\"data\":{\"room\":\"q\\\"\\\\ü/{room}\","
+                     "\"count\":4294967294}}");
+}
+END_TEST
+
+/* Every byte of both names is doubled. */
+START_TEST(the_largest_gap_event)
+{
+    char setting[600], room[256];
+    memset(room, '\\', 255);
+    room[255] = '\0';
+    int size = snprintf(setting, sizeof setting, "gap_event = \"");
+    for (int i = 0; i < 255; i++)
+        size += snprintf(setting + size, sizeof setting - (size_t)size, "\\\\");
+    (void)snprintf(setting + size, sizeof setting - (size_t)size, "\";");
+    ck_assert_uint_eq(strlen(gap_text(setting, room, 4294967294u)),
+                      strlen("{\"event\":\"\",\"data\":{\"room\":\"\",\"count\":4294967294}}") +
+                          1020);
+}
+END_TEST
+
+START_TEST(bad_gap_notices)
+{
+    BAD_PROVIDER(GATEWAY "gap_notice = \"\";", "`gap_notice` of gateway `a` is ``", "is empty");
+    BAD_PROVIDER(GATEWAY "gap_notice = \"{rom}\";", "`{rom}`", "neither `{count}` nor `{room}`",
+                 "`{{` and `}}`");
+    BAD_PROVIDER(GATEWAY "gap_notice = \"{room} {room}\";", "twice");
+    BAD_PROVIDER(GATEWAY "gap_notice = 5;", "an integer", "a string");
+    BAD_PROVIDER(GATEWAY "gap_event = \"\";", "`gap_event` of gateway `a` is ``", "is empty",
+                 "\"room.gap\"");
+    BAD_PROVIDER(GATEWAY "gap_event = \"a\\nb\";", "without control characters");
+    BAD_PROVIDER(GATEWAY "gap_event = \"a\"; gap_notice = \"b\";", "both", "remove one");
+    BAD_PROVIDER(SERVICE "gap_notice = \"x\";", "`gap_notice` of service `b`", "clients");
+    BAD_PROVIDER(SERVICE "gap_event = \"x\";", "`gap_event` of service `b`", "clients");
+    BAD_PROVIDER(GATEWAY "gap_notic = \"x\";", "unknown", "did you mean `gap_notice`?");
+}
+END_TEST
+
 START_TEST(all_faults_at_once_and_in_order)
 {
     static const unsigned lines[] = {2, 3, 4, 6, 7, 8};
@@ -1072,6 +1134,9 @@ int main(void)
     tcase_add_test(cases, refuse);
     tcase_add_test(cases, deflate);
     tcase_add_test(cases, bad_deflate);
+    tcase_add_test(cases, gap_notices);
+    tcase_add_test(cases, the_largest_gap_event);
+    tcase_add_test(cases, bad_gap_notices);
     tcase_add_test(cases, all_faults_at_once_and_in_order);
     tcase_add_test(cases, faults_are_printed_one_to_a_line);
     tcase_add_test(cases, the_shipped_file_is_good);

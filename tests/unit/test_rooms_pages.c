@@ -285,8 +285,8 @@ END_TEST
 
 static void check_room(const struct large_room *large, const char *name, uint32_t members)
 {
-    ck_assert_msg(toni_str_equal(large->room->name, toni_str_of(name)), "%.*s, expected %s",
-                  TONI_STR_ARG(large->room->name), name);
+    ck_assert_msg(toni_str_equal(large->room->topic.name, toni_str_of(name)), "%.*s, expected %s",
+                  TONI_STR_ARG(large->room->topic.name), name);
     ck_assert_uint_eq(large->members, members);
 }
 
