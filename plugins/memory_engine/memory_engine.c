@@ -5,9 +5,9 @@
  * store.c is what the server does, session.c what is kept for each host. Here are the functions of
  * the table: commands are answered within the call, what comes of subscriptions by the session.
  *
- * Over HTTP a test has the server fail: `POST /memory-engine/restart` ends all connections and
- * gives it another identity, `…/wipe` takes its data with that, `…/read-only` makes it a replica
- * until the next restart. */
+ * With the option `faults` a test has the server fail over HTTP: `POST /memory-engine/restart` ends
+ * all connections and gives it another identity, `…/wipe` takes its data with that, `…/read-only`
+ * makes it a replica until the next restart. */
 #include "session.h"
 #include "store.h"
 
@@ -287,6 +287,9 @@ static int32_t on_request(void *self, toni_exchange *exchange)
     const bool is_read_only = toni_str_equal(order, TONI_LIT("/read-only"));
     if (!toni_str_equal(toni_exchange_method(exchange), TONI_LIT("POST")))
         return toni_exchange_answer(exchange, 405, TONI_LIT("text/plain"), TONI_LIT("POST it\n"));
+    if (!((struct session *)self)->may_fail)
+        return toni_exchange_answer(exchange, 403, TONI_LIT("text/plain"),
+                                    TONI_LIT("the option `faults` is not set\n"));
     if (!is_wipe && !is_read_only && !toni_str_equal(order, TONI_LIT("/restart")))
         return toni_exchange_answer(exchange, 404, TONI_LIT("text/plain"),
                                     TONI_LIT("there are restart, wipe and read-only\n"));
@@ -343,6 +346,7 @@ static int32_t create(toni_context *context, void **self)
     struct session *session = calloc(1, sizeof *session);
     if (!session)
         return TONI_ERR_NO_MEMORY;
+    session->may_fail = toni_option_bool(context, TONI_LIT("faults"));
     pthread_mutex_lock(&session_lock);
     session->server = find_server(toni_option_str(context, TONI_LIT("store")));
     if (session->server) {
@@ -368,6 +372,8 @@ static void destroy(void *self)
 
 TONI_PLUGIN(.kind = TONI_SERVICE, .name = TONI_LIT("memory_engine"),
             .path = TONI_LIT("/memory-engine"), .provides = TONI_OFFERS(toni_engine, &table),
-            .options = TONI_OPTIONS(TONI_OPTION_STR(
-                "store", "default", "instances of one process with the same one share a server")),
+            .options = TONI_OPTIONS(
+                TONI_OPTION_STR("store", "default",
+                                "instances of one process with the same one share a server"),
+                TONI_OPTION_BOOL("faults", 0, "whether its HTTP path takes orders to fail")),
             .create = create, .destroy = destroy, .on_request = on_request);

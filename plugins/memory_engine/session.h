@@ -39,6 +39,7 @@ struct session {
     uint64_t node;       /* that has said hello on it */
     const char *lost;    /* why the connection is over, which was not told yet; NULL: it isn't */
     bool is_posted;
+    bool may_fail; /* by order of a test */
     struct subscription *subscriptions;
     size_t subscription_count;
     struct item *first, *last;

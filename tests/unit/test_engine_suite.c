@@ -497,6 +497,7 @@ static const struct toni_engine_table faulty_table = {
 static void load(toni_fake_host *host)
 {
     toni_fake_host_load(host, TEST_PLUGINS_DIR "/memory_engine.so");
+    toni_fake_host_set_bool(host, "faults", 1);
 }
 
 static void restart(toni_fake_node *node)

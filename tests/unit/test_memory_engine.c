@@ -6,6 +6,7 @@ static void load(toni_fake_host *host)
 {
     toni_fake_host_load(host, TEST_PLUGINS_DIR "/memory_engine.so");
     toni_fake_host_set_str(host, "store", "test");
+    toni_fake_host_set_bool(host, "faults", 1);
 }
 
 static void order(toni_fake_node *node, const char *path)
@@ -31,6 +32,20 @@ static void make_read_only(toni_fake_node *node)
     order(node, "/memory-engine/read-only");
 }
 
+START_TEST(nobody_has_it_fail_unless_that_is_meant)
+{
+    toni_fake_host host;
+    toni_fake_exchange exchange;
+    toni_fake_host_init(&host);
+    toni_fake_host_load(&host, TEST_PLUGINS_DIR "/memory_engine.so");
+    ck_assert_int_eq(toni_fake_host_start(&host), TONI_OK);
+    toni_fake_exchange_init(&exchange, &host, "POST", "/memory-engine/wipe");
+    ck_assert_int_eq(toni_fake_exchange_run(&exchange), TONI_OK);
+    ck_assert_uint_eq(exchange.status, 403);
+    toni_fake_host_stop(&host);
+}
+END_TEST
+
 int main(void)
 {
     static const toni_engine_subject subject = {.name = "memory_engine",
@@ -38,5 +53,9 @@ int main(void)
                                                 .restart = restart,
                                                 .wipe = wipe,
                                                 .make_read_only = make_read_only};
-    return run_suite(toni_engine_suite(&subject));
+    Suite *suite = toni_engine_suite(&subject);
+    TCase *orders = tcase_create("orders");
+    tcase_add_test(orders, nobody_has_it_fail_unless_that_is_meant);
+    suite_add_tcase(suite, orders);
+    return run_suite(suite);
 }
