@@ -6,9 +6,14 @@
 
 #define VERSION 1
 
-enum { FLAG_ALL = 1, FLAG_RECEIPT = 2, FLAGS = FLAG_ALL | FLAG_RECEIPT };
+enum {
+    FLAG_ALL = 1,
+    FLAG_RECEIPT = 2,
+    FLAG_POSITION = 4,
+    FLAGS = FLAG_ALL | FLAG_RECEIPT | FLAG_POSITION
+};
 
-enum { HEAD_SIZE = 10, RECEIPT_SIZE = 20, ID_SIZE = 8 };
+enum { HEAD_SIZE = 10, RECEIPT_SIZE = 20, POSITION_SIZE = 4, ID_SIZE = 8 };
 
 /* --- Writing */
 
@@ -58,27 +63,35 @@ static bool counts_allowed(const struct envelope *envelope)
 
 size_t envelope_size(const struct envelope *envelope)
 {
-    size_t size = HEAD_SIZE + (envelope->receipt != 0 ? RECEIPT_SIZE : 0);
+    size_t size = HEAD_SIZE + (envelope->receipt != 0 ? RECEIPT_SIZE : 0u) +
+                  (envelope->position_at != 0 ? POSITION_SIZE : 0u);
     if (!counts_allowed(envelope) || !measure_names(envelope->rooms, envelope->room_count, &size) ||
         !measure_names(envelope->gateways, envelope->gateway_count, &size))
         return 0;
     return size + ((size_t)envelope->client_count + envelope->except_count) * ID_SIZE;
 }
 
+static unsigned flags_of(const struct envelope *envelope)
+{
+    return (envelope->is_all ? FLAG_ALL : 0u) | (envelope->receipt != 0 ? FLAG_RECEIPT : 0u) |
+           (envelope->position_at != 0 ? FLAG_POSITION : 0u);
+}
+
 void envelope_write(const struct envelope *envelope, uint8_t *bytes)
 {
-    const bool has_receipt = envelope->receipt != 0;
     bytes = put(bytes, VERSION, 1);
-    bytes = put(bytes, (envelope->is_all ? FLAG_ALL : 0u) | (has_receipt ? FLAG_RECEIPT : 0u), 1);
+    bytes = put(bytes, flags_of(envelope), 1);
     bytes = put(bytes, envelope->room_count, 2);
     bytes = put(bytes, envelope->gateway_count, 2);
     bytes = put(bytes, envelope->client_count, 2);
     bytes = put(bytes, envelope->except_count, 2);
-    if (has_receipt) {
+    if (envelope->receipt != 0) {
         bytes = put(bytes, envelope->receipt, 8);
         bytes = put(bytes, envelope->receipt_slot, 4);
         bytes = put(bytes, envelope->receipt_boot, 8);
     }
+    if (envelope->position_at != 0)
+        bytes = put(bytes, envelope->position_at, POSITION_SIZE);
     bytes = put_names(bytes, envelope->rooms, envelope->room_count);
     bytes = put_names(bytes, envelope->gateways, envelope->gateway_count);
     bytes = put_ids(bytes, envelope->clients, envelope->client_count);
@@ -103,6 +116,24 @@ static uint64_t take(struct reader *reader, unsigned size)
     return number;
 }
 
+static bool take_receipt(struct reader *reader, struct envelope *head)
+{
+    if (reader->left < RECEIPT_SIZE)
+        return false;
+    head->receipt = take(reader, 8);
+    head->receipt_slot = (uint32_t)take(reader, 4);
+    head->receipt_boot = take(reader, 8);
+    return head->receipt != 0;
+}
+
+static bool take_position(struct reader *reader, struct envelope *head)
+{
+    if (reader->left < POSITION_SIZE)
+        return false;
+    head->position_at = (uint32_t)take(reader, POSITION_SIZE);
+    return head->position_at != 0;
+}
+
 /* @return Whether there is a head, of lists that are allowed. @param head  Filled in but for what
  * its lists hold. */
 static bool take_head(struct reader *reader, struct envelope *head)
@@ -117,14 +148,8 @@ static bool take_head(struct reader *reader, struct envelope *head)
     head->except_count = (uint32_t)take(reader, 2);
     if (flags & ~(uint64_t)FLAGS || !counts_allowed(head))
         return false;
-    if (!(flags & FLAG_RECEIPT))
-        return true;
-    if (reader->left < RECEIPT_SIZE)
-        return false;
-    head->receipt = take(reader, 8);
-    head->receipt_slot = (uint32_t)take(reader, 4);
-    head->receipt_boot = take(reader, 8);
-    return head->receipt != 0;
+    return (!(flags & FLAG_RECEIPT) || take_receipt(reader, head)) &&
+           (!(flags & FLAG_POSITION) || take_position(reader, head));
 }
 
 static bool take_names(struct reader *reader, struct envelope_name *names, uint32_t count)

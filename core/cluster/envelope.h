@@ -41,14 +41,17 @@ struct envelope {
     uint64_t receipt;      /* whoever sends it wants one: its number; 0: no */
     uint32_t receipt_slot; /* of the node that is to get it */
     uint64_t receipt_boot;
+    uint32_t position_at; /* where in the message of a room its position is to be written, see
+                             toni/message.h; 0: nowhere */
 };
 
 /* As bytes, numbers with the lowest byte first:
  *
  *     1   the version, 1
- *     1   1: the whole namespace; 2: there is a receipt. Their sum
+ *     1   1: the whole namespace; 2: there is a receipt; 4: a position is written. Their sum
  *     8   how many rooms, gateways, clients, and clients less these: 2 each
  *     20  receipt, receipt_slot, receipt_boot: 8, 4, 8; only if there is one
+ *     4   position_at; only if one is written
  *     …   the names of rooms, then of gateways: 1 for the size, and the bytes
  *     …   the clients, then those that are left out: 8 each
  *

@@ -26,8 +26,9 @@ struct remote_publish {
     struct space *space;
     toni_str room; /* empty: to the namespace's own channel, and `to` says to whom */
     const toni_message *message;
-    const struct envelope *to; /* NULL: all members of the room. With a room: who is left out. Its
-                                  receipt is the door's to fill in */
+    const struct envelope *to; /* NULL: all members of the room. With a room: who is left out, and
+                                  where its position is written. Its receipt is the door's to fill
+                                  in */
     struct receipt *receipt;   /* NULL: none. The door's if publish() does not fail: it adds up what
                                   the hosts say, and then calls `finished` */
 };
@@ -54,8 +55,9 @@ struct remote {
 
 /** A message has got its place: to those who are here now.
  * @param room  Empty: of the namespace's channel. @param at  Its place; epoch 0: it has none.
- * @param to    NULL: all members. @param receipt  NULL, or one that counts for this host alone:
- *              `finished` is called unless this fails.
+ * @param to    NULL: all members. It says where in the message its place is written, not the
+ *              message's own `position_at`. @param receipt  NULL, or one that counts for this host
+ * alone: `finished` is called unless this fails.
  * @return How many were targeted here. TONI_ERR_BUSY, TONI_ERR_TOO_BIG, TONI_ERR_NO_MEMORY: nobody
  * gets it, which was told as by remote_gap(). TONI_ERR_INVALID: it is no message; the same as
  * remote_refuse(). */

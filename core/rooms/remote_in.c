@@ -83,8 +83,9 @@ static int32_t deliver(struct space *space, toni_str room, const toni_position *
     const int32_t checked = broadcast_check(space->connections, message);
     if (checked != TONI_OK)
         return checked;
-    return to || receipt ? to_target(space, room, at, message, to, receipt)
-                         : to_whole_room(space, room, at, message);
+    const bool is_whole = room.size > 0 && !receipt && (!to || to->except_count == 0);
+    return is_whole ? to_whole_room(space, room, at, message)
+                    : to_target(space, room, at, message, to, receipt);
 }
 
 int32_t remote_deliver(struct space *space, toni_str room, toni_position at,
@@ -92,8 +93,12 @@ int32_t remote_deliver(struct space *space, toni_str room, toni_position at,
                        struct receipt *receipt)
 {
     const char *fault = fault_of(room, to);
+    const toni_message placed = {.struct_size = sizeof placed,
+                                 .kind = message->kind,
+                                 .body = message->body,
+                                 .position_at = to && room.size > 0 ? to->position_at : 0};
     const int32_t result =
-        fault ? TONI_ERR_INVALID : deliver(space, room, &at, message, to, receipt);
+        fault ? TONI_ERR_INVALID : deliver(space, room, &at, &placed, to, receipt);
     if (result == TONI_ERR_INVALID)
         remote_refuse(space, room, fault ? fault : "a name in it, its kind, or its text");
     else if (result < 0)

@@ -4,6 +4,7 @@
 #include "rooms/addressees.h"
 #include "rooms/client.h"
 #include "rooms/pages.h"
+#include "rooms/rules.h"
 
 #include <stdlib.h>
 
@@ -25,10 +26,18 @@ static int32_t publish(const struct remote_publish *publish, uint32_t targeted)
     return answer(publish->space->connections, remote->publish(remote, publish), targeted);
 }
 
+/* What has been checked is smaller than 4 GiB: see `pending_bytes_per_room`. */
+static uint32_t position_in(const toni_message *message)
+{
+    return (uint32_t)message_position_at(message);
+}
+
 int32_t remote_out_room(struct space *space, toni_str name, struct room *room,
                         const toni_message *message)
 {
-    const struct remote_publish out = {.space = space, .room = name, .message = message};
+    const struct envelope to = {.position_at = position_in(message)};
+    const struct remote_publish out = {
+        .space = space, .room = name, .message = message, .to = to.position_at > 0 ? &to : NULL};
     uint32_t targeted = 0;
     if (room) {
         lock_take(&room->lock);
@@ -129,13 +138,15 @@ int32_t remote_out_target(toni_target *target, const toni_message *message, stru
     struct envelope to = {.is_all = target->everyone, .except_count = target->except.count};
     struct remote_publish out = {
         .space = target->space, .message = message, .to = &to, .receipt = receipt};
-    if (is_room)
+    if (is_room) {
         out.room = target->rooms.names[0];
-    else if (!to.is_all) /* which covers all others */
+        to.position_at = position_in(message);
+    } else if (!to.is_all) { /* which covers all others */
         count_named(target, &to);
+    }
     if (!is_within_bounds(&to))
         return TONI_ERR_LIMIT;
-    if (is_room && to.except_count == 0)
+    if (is_room && to.except_count == 0 && to.position_at == 0)
         out.to = NULL;
     struct envelope_name *names = name_all(target, &to);
     if (!names)

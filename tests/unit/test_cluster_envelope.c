@@ -11,7 +11,7 @@
 
 /* The longest envelope that there is. */
 enum {
-    MOST = 30 + 2 * ENVELOPE_NAMES_MOST * (1 + ENVELOPE_NAME_SIZE_MOST) + 2 * ENVELOPE_IDS_MOST * 8
+    MOST = 34 + 2 * ENVELOPE_NAMES_MOST * (1 + ENVELOPE_NAME_SIZE_MOST) + 2 * ENVELOPE_IDS_MOST * 8
 };
 
 static uint8_t bytes[MOST + 64];
@@ -44,7 +44,8 @@ static struct envelope everything(void)
                              .except_count = ENVELOPE_IDS_MOST,
                              .receipt = UINT64_MAX,
                              .receipt_slot = UINT32_MAX,
-                             .receipt_boot = UINT64_MAX};
+                             .receipt_boot = UINT64_MAX,
+                             .position_at = UINT32_MAX};
 }
 
 static bool same_names(const struct envelope_name *a, const struct envelope_name *b, uint32_t count)
@@ -66,8 +67,8 @@ static bool same(const struct envelope *a, const struct envelope *b)
     return a->is_all == b->is_all && a->room_count == b->room_count &&
            a->gateway_count == b->gateway_count && a->client_count == b->client_count &&
            a->except_count == b->except_count && a->receipt == b->receipt &&
-           a->receipt_slot == b->receipt_slot && a->receipt_boot == b->receipt_boot &&
-           same_names(a->rooms, b->rooms, a->room_count) &&
+           a->receipt_slot == b->receipt_slot && a->position_at == b->position_at &&
+           a->receipt_boot == b->receipt_boot && same_names(a->rooms, b->rooms, a->room_count) &&
            same_names(a->gateways, b->gateways, a->gateway_count) &&
            same_ids(a->clients, b->clients, a->client_count) &&
            same_ids(a->except, b->except, a->except_count);
@@ -127,9 +128,11 @@ START_TEST(the_bytes_are_these)
                                       .except_count = 1,
                                       .receipt = 0x0102,
                                       .receipt_slot = 3,
-                                      .receipt_boot = 0x0405};
-    static const uint8_t expected[] = "\x01\x02\x01\x00\x01\x00\x01\x00\x01\x00"
+                                      .receipt_boot = 0x0405,
+                                      .position_at = 0x0607};
+    static const uint8_t expected[] = "\x01\x06\x01\x00\x01\x00\x01\x00\x01\x00"
                                       "\x02\x01\0\0\0\0\0\0\x03\0\0\0\x05\x04\0\0\0\0\0\0"
+                                      "\x07\x06\0\0"
                                       "\x04hall\x01g"
                                       "\x88\x77\x66\x55\x44\x33\x22\x11\x09\0\0\0\0\0\0";
     ck_assert_uint_eq(envelope_size(&envelope), sizeof expected);
@@ -209,7 +212,7 @@ START_TEST(others_than_are_written_are_none)
     ck_refused(0, 0);     /* versions */
     ck_refused(0, 2);     /* */
     ck_refused(1, 2 | 1); /* all, and others */
-    ck_refused(1, 2 | 4); /* a flag that there isn't */
+    ck_refused(1, 2 | 8); /* a flag that there isn't */
     ck_refused(1, 0x80 | 2);
     ck_refused(10, 0);    /* a receipt without a number */
     ck_refused(3, 4 + 1); /* more rooms, gateways, clients than there may be */
@@ -258,6 +261,8 @@ static struct envelope random_envelope(struct dice *dice)
         clients[i] = dice_next(dice);
     for (uint32_t i = 0; i < envelope.except_count; i++)
         except[i] = dice_next(dice);
+    if (dice_chance(dice, 50))
+        envelope.position_at = 1 + dice_below(dice, 1000);
     if (dice_chance(dice, 50)) {
         envelope.receipt = 1 + dice_next(dice) / 2;
         envelope.receipt_slot = dice_below(dice, 1000);

@@ -282,6 +282,24 @@ START_TEST(a_message_without_a_place_leaves_the_room_where_it_is)
 }
 END_TEST
 
+/* By the place that the engine gave: the same on all hosts. */
+START_TEST(a_message_carries_its_place)
+{
+    char text[] = "at EEEEEEEEEEEEEEEE:OOOOOOOOOOOOOOOO.";
+    struct peer *here = add(0, "hall"), *there = add(1, "hall"), *left_out = add(0, "hall");
+    toni_message message = toni_text(str(text));
+    message.position_at = 3;
+    ck_assert_int_eq(toni_broadcast_to_room(connections(0), str("hall"), &message), 2);
+    toni_target *target = toni_to_room(connections(1), str("hall"));
+    toni_target_except(target, left_out->id);
+    ck_assert_int_eq(toni_target_send(target, &message), 1);
+    arrive();
+    ck_got(here, "at 00000000000003e8:0000000000000001.|at 00000000000003e8:0000000000000002.");
+    ck_got(there, "at 00000000000003e8:0000000000000001.|at 00000000000003e8:0000000000000002.");
+    ck_got(left_out, "at 00000000000003e8:0000000000000001.");
+}
+END_TEST
+
 /* Its last member is being closed: nobody is targeted, but the room is still there. */
 START_TEST(a_room_without_targets_goes_on_counting)
 {
@@ -746,6 +764,7 @@ int main(void)
     tcase_add_test(cases, members_of_a_room_are_those_here);
     tcase_add_test(cases, a_room_is_where_the_engine_says);
     tcase_add_test(cases, a_message_without_a_place_leaves_the_room_where_it_is);
+    tcase_add_test(cases, a_message_carries_its_place);
     tcase_add_test(cases, a_room_without_targets_goes_on_counting);
     tcase_add_test(cases, what_is_for_more_than_a_room_takes_no_number_of_it);
     tcase_add_test(cases, who_is_left_out_gets_nothing);
