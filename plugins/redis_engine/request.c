@@ -5,6 +5,7 @@
 #include "script.h"
 
 #include <stdio.h>
+#include <time.h>
 
 /* How long a server knows a node's clients; each probe renews it. */
 #define NODE_LIFE_MS ((uint64_t)24 * 3600 * 1000)
@@ -104,6 +105,7 @@ static void try_script(struct connection *connection)
     command_add_hex(command, 0, 8);
     command_add(command, no_name);
     command_add_number(command, 10000);
+    command_add(command, TONI_LIT("0"));
     command_add(command, no_name);
     command_add_number(command, 1);
     command_add_number(command, 10000);
@@ -126,11 +128,20 @@ void request_end_clients(struct connection *connection, redisReply *const *ids, 
 
 /* --- Messages */
 
+/* A coarse clock will do: it tells sixteenths of a room's life apart. */
+static uint64_t wall_ms(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000;
+}
+
 void request_publish(struct connection *connection, const toni_engine_publish *publish)
 {
     const bool keeps = publish->keep_messages > 0;
     const uint64_t keep_ms = (uint64_t)publish->keep_seconds * 1000;
     const uint64_t life_ms = connection->common->settings->room_life_ms;
+    const uint64_t room_ms = keep_ms > life_ms ? keep_ms : life_ms;
     struct command *command = begin_publish(connection, keeps);
     command_add_key(command, KEY_ROOM, publish->room);
     if (keeps)
@@ -141,7 +152,8 @@ void request_publish(struct connection *connection, const toni_engine_publish *p
     command_add_hex(command, publish->proposed, HEX_DIGITS);
     command_add_hex(command, publish->kind, 8);
     command_add(command, publish->body);
-    command_add_number(command, keep_ms > life_ms ? keep_ms : life_ms);
+    command_add_number(command, room_ms);
+    command_add_number(command, wall_ms() / (room_ms / 16));
     if (publish->is_repeat)
         command_add_hex(command, publish->epoch, HEX_DIGITS);
     else

@@ -9,9 +9,10 @@
 
 /** Runs often, so it is sent once, and called by its digest.
  * KEYS: server, room, and if the room keeps a history its stream. ARGV: incarnation, node, number,
- * proposed, kind, body, how long the room lives in ms, epoch of a repeat or "", and for a history
- * its messages and ms. Answers `I` (other incarnation), `L` (lost), `R` epoch offset (repeat), or
- * `A` epoch offset receivers. */
+ * proposed, kind, body, how long the room lives in ms, what part of that time this is, epoch of a
+ * repeat or "", and for a history its messages and ms. A room's life is renewed where that part is
+ * another than the room has noted: not each time, which would cost a tenth more. Answers `I` (other
+ * incarnation), `L` (lost), `R` epoch offset (repeat), or `A` epoch offset receivers. */
 extern const char script_publish[];
 
 /** KEYS: server, node. ARGV: proposed, this client's id, how long to know it in ms. Answers

@@ -1,0 +1,707 @@
+"""The engine for Redis against real servers, and against what only looks like one."""
+
+import os
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from redis_servers import Engine, Server, free_port, programs, wait_for  # noqa: E402
+from tls_material import Authority  # noqa: E402
+
+APPLIED, REPEAT, LOST, OTHER_INCARNATION, READ_ONLY, NOT_RUN, ERROR = "0123456"
+NONE = "0:0"
+
+
+class Case(unittest.TestCase):
+    program = None
+
+    def server(self, **options):
+        server = Server(self.program, **options)
+        self.addCleanup(server.stop)
+        return server
+
+    def engine(self, *options):
+        engine = Engine(*options)
+        self.addCleanup(engine.stop)
+        return engine
+
+    def pair(self, **options):
+        """A server, and an engine that is connected to it."""
+        server = self.server(**options)
+        engine = self.engine(("servers", server.address))
+        engine.connect()
+        return server, engine
+
+    def fails_to_open(self, *options):
+        """Why there is no connection."""
+        engine = self.engine(*options)
+        engine.open()
+        return engine.next("closed").line
+
+
+class Messages(Case):
+    def test_order_repeats_and_what_comes_back(self):
+        server, engine = self.pair()
+        other = self.engine(("servers", "unix:" + server.path))
+        other.connect(node=0xB)
+        self.assertEqual(other.incarnation, engine.incarnation)
+        other.subscribe("/a")
+        self.assertEqual(engine.publish("/a", 1, "one"), [APPLIED, "77", "1", "1"])
+        self.assertEqual(engine.publish("/a", 2, "two"), [APPLIED, "77", "2", "1"])
+        self.assertEqual(engine.publish("/a", 2, "two", epoch="77"), [REPEAT, "77", "2", "0"])
+        self.assertEqual(engine.publish("/a", 1, "one", epoch="77"), [REPEAT, "77", "0", "0"])
+        self.assertEqual(engine.publish("/a", 3, "three", epoch="78"), [LOST, "0", "0", "0"])
+        self.assertEqual(engine.publish("/new", 4, epoch="0"), [LOST, "0", "0", "0"])
+        self.assertEqual(engine.publish("/a", 5, incarnation="123"), [OTHER_INCARNATION, "0", "0", "0"])
+        for expected in ("one", "two"):
+            self.assertEqual(other.next("message")[-1], expected)
+        self.assertEqual(engine.tops("/a", "/new"), ["77:2", NONE])
+
+    def test_numbers_of_64_bits(self):
+        _, engine = self.pair()
+        for last in (2**53 - 1, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 2):
+            room = "/n%x" % last
+            self.assertEqual(engine.publish(room, last, proposed=last), [APPLIED, "%x" % last, "1", "0"])
+            self.assertEqual(engine.publish(room, last, epoch="%x" % last)[:3], [REPEAT, "%x" % last, "1"])
+            self.assertEqual(engine.publish(room, last - 1)[0], REPEAT)
+            self.assertEqual(engine.publish(room, last + 1, epoch="%x" % last)[:3], [APPLIED, "%x" % last, "2"])
+
+    def test_offsets_of_64_bits(self):
+        server, engine = self.pair()
+        for last in (2**32 - 1, 2**53 - 1, 2**53, 2**63 - 1, 2**63):
+            room = "/o%x" % last
+            engine.publish(room, 1, keep=(5, 60))
+            server.call("HSET", "toni:r:" + room, "o", "%016x" % last)
+            self.assertEqual(engine.publish(room, 2, "b", keep=(5, 60))[2], "%x" % (last + 1))
+            self.assertEqual(engine.publish(room, 3, "c", keep=(5, 60))[2], "%x" % (last + 2))
+            entries = ["%x:1:1:b" % (last + 1), "%x:1:1:c" % (last + 2)]
+            self.assertEqual(engine.history(room, "77", last, 10)[1], entries)
+            self.assertEqual(engine.history(room, "77", last + 1, 10)[1], entries[1:])
+            self.assertEqual(engine.history(room, "-", 0, 1)[1], entries[1:])
+
+    def test_numbers_of_nodes_are_bounded(self):
+        server, engine = self.pair()
+        for node in range(1, 400):
+            engine.node = node
+            self.assertEqual(engine.publish("/many", 1)[0], APPLIED)
+        self.assertLessEqual(server.call("HLEN", "toni:r:/many"), 256 + 5)
+        self.assertGreater(server.call("HLEN", "toni:r:/many"), 128)
+        # The last ones are known still.
+        self.assertEqual(engine.publish("/many", 1, epoch="77")[:3], [REPEAT, "77", "%x" % 399])
+
+    def test_history(self):
+        server, engine = self.pair()
+        for i in range(1, 8):
+            engine.publish("/h", i, "m%d" % i, keep=(5, 60))
+        top, entries = engine.history("/h", "77", 3, 10)
+        self.assertEqual((top, entries), ("77:7", ["%d:1:2:m%d" % (i, i) for i in (4, 5, 6, 7)]))
+        self.assertEqual(engine.history("/h", "77", 0, 10)[1][0], "3:1:2:m3")
+        self.assertEqual(engine.history("/h", "77", 3, 2)[1], ["4:1:2:m4", "5:1:2:m5"])
+        self.assertEqual(engine.history("/h", "78", 3, 10), ("77:7", []))
+        self.assertEqual(engine.history("/h", "-", 0, 2)[1], ["6:1:2:m6", "7:1:2:m7"])
+        self.assertEqual(engine.history("/none", "77", 0, 2), (NONE, []))
+        self.assertEqual(server.call("XLEN", "toni:h:/h"), 5)
+        self.assertGreater(server.call("PTTL", "toni:h:/h"), 50_000)
+        self.assertLessEqual(server.call("PTTL", "toni:h:/h"), 60_000)
+        # One that was not kept makes a hole: what is before it is no history any more.
+        engine.publish("/h", 8, "m8")
+        self.assertEqual(engine.history("/h", "-", 0, 9), ("77:8", []))
+        engine.publish("/h", 9, "m9", keep=(5, 60))
+        self.assertEqual(engine.history("/h", "77", 4, 9)[1], ["9:1:2:m9"])
+
+    def test_a_history_of_large_messages_comes_in_parts(self):
+        _, engine = self.pair()
+        for i in range(1, 21):
+            engine.publish("/big", i, "@1000000", keep=(100, 60))
+        _, entries = engine.history("/big", "77", 0, 100)
+        self.assertEqual([entry.split(":")[0] for entry in entries], ["1", "2", "3", "4", "5"])
+        _, entries = engine.history("/big", "-", 0, 100)
+        self.assertEqual(entries[-1].split(":")[0], "14")  # 20, in hexadecimal
+
+    def test_a_stream_of_another_epoch_is_no_history(self):
+        server, engine = self.pair()
+        for i in range(1, 4):
+            engine.publish("/e", i, keep=(9, 60))
+        server.call("DEL", "toni:r:/e")
+        self.assertEqual(engine.publish("/e", 4, proposed=0x88)[:3], [APPLIED, "88", "1"])
+        self.assertEqual(engine.history("/e", "88", 0, 9), ("88:1", []))
+        self.assertEqual(engine.publish("/e", 5, "new", keep=(9, 60))[2], "2")
+        self.assertEqual(engine.history("/e", "88", 1, 9), ("88:2", ["2:1:3:new"]))
+
+    def test_rooms_end_when_nobody_needs_them(self):
+        server = self.server()
+        engine = self.engine(("servers", server.address), ("room_life", "1min"))
+        engine.connect()
+        engine.publish("/life", 1)
+        self.assertGreater(server.call("PTTL", "toni:r:/life"), 55_000)
+        server.call("PEXPIRE", "toni:r:/life", 10_000)
+        engine.tops("/life")  # whoever is subscribed to a room asks for it
+        self.assertGreater(server.call("PTTL", "toni:r:/life"), 55_000)
+
+    def test_subscriptions(self):
+        server, engine = self.pair()
+        rooms = ["/room-%d" % i for i in range(512)]
+        engine.subscribe(*rooms)
+        self.assertEqual(len(server.call("PUBSUB", "CHANNELS", "toni:r:*")), 512)
+        engine.say("unsubscribe 0 /room-1 /never")
+        self.assertEqual([engine.next("subscribed")[3:] for _ in range(2)], [["/room-1", "0"], ["/never", "0"]])
+        self.assertEqual(engine.publish("/room-1", 1), [APPLIED, "77", "1", "0"])
+
+    def test_what_others_publish_on_the_channel_is_dropped(self):
+        server, engine = self.pair()
+        engine.subscribe("/a")
+        server.call("PUBLISH", "toni:r:/a", "hello")
+        self.assertEqual(engine.publish("/a", 1)[0], APPLIED)
+        self.assertEqual(engine.next("message")[4:6], ["77", "1"])
+        self.assertTrue(any("prefix" in line for line in engine.logs), engine.logs)
+
+    def test_probes(self):
+        _, engine = self.pair()
+        request = engine.probe()
+        told = {tuple(engine.lines.get(timeout=10)[:1]): None for _ in range(2)}
+        self.assertEqual(set(told), {("probe",), ("echo",)})
+        engine.probe("1234")
+        self.assertEqual(engine.next("probe")[4], OTHER_INCARNATION)
+        self.assertEqual(request, 2)
+
+    def test_leases(self):
+        _, engine = self.pair()
+        (slot, boot, key), leases = engine.lease(0xA, step=5)
+        self.assertEqual((slot, key), ("1", "99"))
+        self.assertGreaterEqual(int(boot, 16), int(time.time() * 1000) - 5000)
+        self.assertEqual(engine.lease(0xA, 1, int(boot, 16), key=0x55)[0], ["1", boot, "99"])
+        (slot2, boot2, _), leases = engine.lease(0xB, step=5, name="right")
+        self.assertEqual((slot2, int(boot2, 16) >= int(boot, 16) + 5, len(leases)), ("2", True, 2))
+        self.assertEqual({one.split(":")[4] for one in leases}, {"left", "right"})
+        # Beyond what a double has, and with a carry into the upper half.
+        for floor in (2**53, 2**53 + 2**33 - 2, 2**63 - 1, 2**64 - 10):
+            (_, boot, _), _ = engine.lease(0xC, floor=floor, step=3)
+            self.assertEqual(int(boot, 16), floor + 3)
+
+    def test_a_lease_is_over_and_may_be_restored(self):
+        server, engine = self.pair()
+        (slot, boot, _), _ = engine.lease(0xA, ttl=100)
+        time.sleep(0.2)
+        (_, boot_again, _), _ = engine.lease(0xA, int(slot), int(boot, 16), restore=1)
+        self.assertEqual(boot_again, boot)
+        server.call("HSET", "toni:l:", "1", "%016x%016x%016xold" % (0xA, int(boot, 16), 1))
+        (_, another, _), _ = engine.lease(0xA, int(slot), int(boot, 16))
+        self.assertGreater(int(another, 16), int(boot, 16))
+        # One by a clock that is far ahead is cut.
+        server.call("HSET", "toni:l:", "7", "%016x%016x%016xahead" % (0xC, 5, 2**41 * 2))
+        _, leases = engine.lease(0xA, 1, int(another, 16), ttl=5000)
+        self.assertLessEqual(max(int(one.split(":")[3]) for one in leases), 5000)
+
+    def test_all_slots_are_taken(self):
+        server, engine = self.pair()
+        until = int(time.time() * 1000) + 5000
+        for slot in range(1, 1024):
+            server.call("HSET", "toni:l:", slot, "%016x%016x%016xn" % (slot, slot, until))
+        engine.say("lease 0 9 %s aaaa 0 10000 0 0 0 1 1 left" % engine.incarnation)
+        self.assertEqual(engine.next("failed")[3:], ["9", ERROR])
+        self.assertTrue(any("1,023" in line for line in engine.logs))
+
+
+class Losses(Case):
+    """A server that has lost something says so."""
+
+    def test_scripts_are_loaded_again_and_nothing_behind_is_applied(self):
+        server, engine = self.pair()
+        server.call("SCRIPT", "FLUSH")
+        engine.say(*[engine.publish_line("/s", i) for i in range(1, 51)])
+        answers = [engine.next("published")[4] for _ in range(50)]
+        self.assertEqual(set(answers), {NOT_RUN})
+        engine.say(*[engine.publish_line("/s", i) for i in range(1, 51)])
+        told = [engine.next("published") for _ in range(50)]
+        self.assertEqual([one[4] for one in told], [APPLIED] * 50)
+        self.assertEqual([int(one[6], 16) for one in told], list(range(1, 51)))
+
+    def test_flushall(self):
+        server, engine = self.pair()
+        engine.publish("/f", 1)
+        before = engine.incarnation
+        server.call("FLUSHALL")
+        self.assertEqual(engine.publish("/f", 2)[0], OTHER_INCARNATION)
+        engine.probe()
+        self.assertEqual(engine.next("probe")[4], OTHER_INCARNATION)
+        engine.say("close 0 %d" % engine.connection)
+        self.assertNotEqual(engine.connect(), before)
+        self.assertEqual(engine.tops("/f"), [NONE])
+
+    def test_a_restart_from_a_snapshot_is_no_recovery(self):
+        server, engine = self.pair()
+        for i in range(1, 6):
+            engine.publish("/r", i, keep=(100, 60))
+        server.call("SAVE")
+        for i in range(6, 11):
+            engine.publish("/r", i, keep=(100, 60))
+        before, engine_id = engine.incarnation, engine.engine_id
+        server.restart()
+        engine.next("closed")
+        engine.connect()
+        self.assertNotEqual(engine.incarnation, before)
+        self.assertEqual(engine.engine_id, engine_id)
+        # What fell back to 5 is another epoch: a client at 77:10 is told that it lost something.
+        self.assertEqual(engine.tops("/r"), [NONE])
+        self.assertEqual(engine.publish("/r", 10, epoch="77")[0], LOST)
+        self.assertEqual(engine.publish("/r", 11, proposed=0x99)[:3], [APPLIED, "99", "1"])
+        self.assertEqual(engine.history("/r", "77", 5, 100), ("99:1", []))
+
+    def test_a_failover_there_and_back(self):
+        one, two = self.server(), self.server()
+        engine = self.engine(("servers", one.address))
+        first = engine.connect()
+        for i in range(1, 6):
+            engine.publish("/fo", i)
+        two.call("REPLICAOF", "127.0.0.1", one.port)
+        wait_for("replica", lambda: b"master_link_status:up" in two.call("INFO", "replication"))
+        # The first is cut off, and goes on alone; then it becomes a replica of the other, and loses that.
+        two.call("REPLICAOF", "NO", "ONE")
+        for i in range(6, 11):
+            engine.publish("/fo", i)
+        one.call("REPLICAOF", "127.0.0.1", two.port)
+        wait_for("replica", lambda: b"master_link_status:up" in one.call("INFO", "replication"))
+        self.assertEqual(engine.publish("/fo", 11)[0], READ_ONLY)
+        engine.probe()
+        self.assertEqual(engine.next("probe")[4], READ_ONLY)
+        one.call("REPLICAOF", "NO", "ONE")
+        # The same process, so the same run_id: but it fell from 10 to 5.
+        engine.say("close 0 %d" % engine.connection)
+        self.assertNotEqual(engine.connect(), first)
+        self.assertEqual(engine.tops("/fo"), [NONE])
+
+    def test_a_replica_says_so(self):
+        one, two = self.server(), self.server()
+        two.call("REPLICAOF", "127.0.0.1", one.port)
+        wait_for("replica", lambda: b"master_link_status:up" in two.call("INFO", "replication"))
+        engine = self.engine(("servers", two.address))
+        engine.open()
+        engine.next("connected")
+        engine.say("hello 0 1 77 a")
+        self.assertEqual(engine.next("failed")[3:], ["1", READ_ONLY])
+        self.assertTrue(any("primary" in line for line in engine.logs), engine.logs)
+
+    def test_an_older_connection_of_the_node_ends(self):
+        server, engine = self.pair()
+        again = self.engine(("servers", server.address))
+        again.connect(node=0xA)
+        self.assertIn("closed", engine.next("closed").line)
+        other = self.engine(("servers", server.address))
+        other.connect(node=0xB)
+        self.assertEqual(again.publish("/x", 1)[0], APPLIED)
+
+    def test_what_a_stopped_server_had_taken_in_is_never_run_late(self):
+        server, engine = self.pair()
+        server.halt()
+        engine.say(engine.publish_line("/late", 1))
+        engine.say("close 0 %d" % engine.connection)
+        server.signal(signal.SIGCONT)
+        engine.connect()
+        # It was run before the hello, or never.
+        first = engine.tops("/late")
+        time.sleep(0.2)
+        self.assertEqual(engine.tops("/late"), first)
+
+
+class Refusals(Case):
+    """What the server refuses is said in words that mend it."""
+
+    def secret(self, text):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = os.path.join(folder.name, "password")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        return path
+
+    def test_passwords(self):
+        server = self.server(requirepass="open sesame")
+        server._answers = lambda: True
+        self.assertIn("password_file", self.fails_to_open(("servers", server.address)))
+        wrong = ("password_file", self.secret("guess-1234"))
+        line = self.fails_to_open(("servers", server.address), wrong)
+        self.assertIn("WRONGPASS", line)
+        self.assertNotIn("guess-1234", line)
+        engine = self.engine(("servers", server.address), ("password_file", self.secret("open sesame")))
+        engine.connect()
+        self.assertEqual(engine.publish("/p", 1)[0], APPLIED)
+
+    def test_a_password_for_a_server_without_one(self):
+        server = self.server()
+        line = self.fails_to_open(("servers", server.address), ("password_file", self.secret("x")))
+        self.assertIn("take `password_file` out", line)
+
+    def acl(self, rules):
+        server = self.server()
+        answer = server.call("ACL", "SETUSER", "toni", "on", ">secret", *rules.split())
+        self.assertEqual(answer, "+OK")
+        return server, (("servers", server.address), ("user", "toni"), ("password_file", self.secret("secret")))
+
+    def test_the_acl_rules_of_the_docs_will_do(self):
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/shipped.md")
+        with open(path, encoding="utf-8") as page:
+            line = [line for line in page if line.startswith("ACL SETUSER toni ")][0]
+        rules = line.split(" on ", 1)[1].replace(">PASSWORD ", "").strip()
+        _, options = self.acl(rules)
+        engine = self.engine(*options)
+        engine.connect()
+        engine.subscribe("/a")
+        self.assertEqual(engine.publish("/a", 1, keep=(5, 60))[0], APPLIED)
+        engine.next("message")
+        engine.tops("/a")
+        engine.history("/a", "77", 0, 5)
+        engine.lease(0xA)
+        engine.probe()
+        self.assertEqual({engine.lines.get(timeout=10)[0] for _ in range(2)}, {"probe", "echo"})
+        self.assertEqual(engine.logs, [])
+
+    def test_acl_without_scripts(self):
+        _, options = self.acl("~toni:* &toni:* +@all -eval -evalsha")
+        engine = self.engine(*options)
+        engine.open()
+        engine.next("connected")
+        engine.say("hello 0 1 77 a")
+        self.assertEqual(engine.next("failed")[3:], ["1", ERROR])
+        self.assertIn("ACL", engine.logs[0])
+
+    def test_acl_without_streams_is_found_before_a_message_is_half_applied(self):
+        server, options = self.acl("~toni:* &toni:* +@all -xadd")
+        engine = self.engine(*options)
+        engine.open()
+        engine.next("connected")
+        engine.say("hello 0 1 77 a")
+        self.assertEqual(engine.next("failed")[3:], ["1", ERROR])
+        self.assertIn("ACL rules", engine.logs[0])
+
+    def test_acl_without_channels(self):
+        _, options = self.acl("~toni:* +@all resetchannels")
+        engine = self.engine(*options)
+        engine.open()
+        self.assertIn("NOPERM", engine.next("closed").line)
+
+    def fill(self, server):
+        server.call("CONFIG", "SET", "maxmemory", "3mb")
+        client = server.client()
+        for i in range(200):
+            if str(client("SET", "ballast-%d" % i, "x" * 100_000)).startswith("-OOM"):
+                break
+        client.close()
+
+    def test_memory_is_full(self):
+        server, engine = self.pair(maxmemory_policy="noeviction")
+        engine.subscribe("/full")
+        engine.publish("/full", 1)
+        engine.next("message")
+        self.fill(server)
+        server.call("CONFIG", "SET", "maxmemory", "1mb")
+        engine.say(*[engine.publish_line("/full", i, keep=(9, 60)) for i in range(2, 12)])
+        self.assertEqual({engine.next("published")[4] for _ in range(10)}, {ERROR})
+        self.assertIn("maxmemory", engine.logs[0])
+        self.assertEqual(len(engine.logs), 1)  # not one for each message
+        # Nothing was applied in part; probes, leases and a new connection need no memory.
+        self.assertEqual(engine.tops("/full"), ["77:1"])
+        engine.probe()
+        self.assertEqual({engine.lines.get(timeout=10)[0] for _ in range(2)}, {"probe", "echo"})
+        engine.lease(0xA)
+        engine.say("close 0 %d" % engine.connection)
+        before = engine.incarnation
+        self.assertEqual(engine.connect(), before)
+        server.call("CONFIG", "SET", "maxmemory", "0")
+        self.assertEqual(engine.publish("/full", 20)[:3], [APPLIED, "77", "2"])
+
+    def test_eviction_begins_rooms_anew(self):
+        for policy in ("allkeys-lru", "volatile-ttl"):
+            with self.subTest(policy):
+                server, engine = self.pair(maxmemory_policy=policy)
+                epochs = {}
+                server.call("CONFIG", "SET", "maxmemory", "3mb")
+                for i in range(1, 3000):
+                    answer, epoch, offset, _ = engine.publish("/ev-%d" % (i % 50), i, "@5000", i, keep=(20, 60))
+                    if answer == OTHER_INCARNATION:  # evicted was what tells that
+                        engine.say("close 0 %d" % engine.connection)
+                        engine.connect()
+                        continue
+                    self.assertEqual(answer, APPLIED)
+                    last = epochs.get(i % 50, ("", 0))
+                    if epoch == last[0]:
+                        self.assertEqual(int(offset, 16), last[1] + 1)
+                    else:
+                        self.assertEqual(offset, "1")
+                    epochs[i % 50] = (epoch, int(offset, 16))
+                self.assertIn(b"evicted_keys", server.call("INFO", "stats"))
+
+    def test_a_redis_cluster(self):
+        server = self.server(cluster_enabled="yes", cluster_port=free_port())
+        engine = self.engine(("servers", server.address))
+        engine.open()
+        engine.next("connected")
+        engine.say("hello 0 1 77 a")
+        self.assertEqual(engine.next("failed")[3:], ["1", ERROR])
+        self.assertIn("Redis Cluster", engine.logs[0])
+
+    def test_options_that_are_none(self):
+        for option, words in (
+            (("servers", "127.0.0.1:0"), "its port is no number"),
+            (("servers", "::1:6379"), "brackets"),
+            (("servers", "unix:here"), "absolute path"),
+            (("prefix", ""), "prefix"),
+            (("ca", "/nowhere.pem"), "tls = true"),
+            (("password_file", "/nowhere"), "/nowhere: No such file"),
+            (("masters", "m@"), "no sentinels"),
+        ):
+            with self.subTest(option):
+                more = [] if option[0] in ("servers", "masters") else [("servers", "127.0.0.1:6379")]
+                engine = self.engine(option, *more)
+                self.assertIn(words, engine.next("refused").line)
+
+
+class Places(Case):
+    """Where a server is."""
+
+    def test_unix_sockets_databases_and_prefixes(self):
+        server = self.server()
+        engine = self.engine(("servers", "unix:" + server.path), ("database", "3"), ("prefix", "mine"))
+        engine.connect()
+        engine.publish("/u", 1)
+        self.assertEqual(server.call("EXISTS", "mine:r:/u"), 0)
+        client = server.client()
+        client("SELECT", 3)
+        self.assertEqual(client("EXISTS", "mine:r:/u"), 1)
+        client.close()
+
+    def test_names(self):
+        server = self.server()
+        engine = self.engine(("servers", "localhost:%d" % server.port))
+        engine.connect()
+        self.assertEqual(engine.publish("/n", 1)[0], APPLIED)
+        self.assertIn("looking up", self.fails_to_open(("servers", "no-such-host.invalid:6379")))
+
+    def test_nobody_is_there(self):
+        self.assertIn("refused", self.fails_to_open(("servers", "127.0.0.1:%d" % free_port())))
+
+    def test_a_lookup_that_is_abandoned(self):
+        engine = self.engine(("servers", "no-such-host.invalid:6379"))
+        for i in range(1, 11):
+            engine.say("open 0 %d" % i, "close 0 %d" % i)
+        engine.say("open 0 99")
+        self.assertEqual(engine.next_of("closed")[2], "99")
+
+    def test_tls(self):
+        with tempfile.TemporaryDirectory() as folder:
+            authority = Authority(folder)
+            authority.issue("server", "IP:127.0.0.1,DNS:redis.test")
+            authority.issue("client", "DNS:client.test")
+            certificate, key = os.path.join(folder, "server.pem"), os.path.join(folder, "server.key")
+            port = free_port()
+            server = self.server(
+                tls_port=port, tls_cert_file=certificate, tls_key_file=key, tls_ca_cert_file=authority.path)  # fmt: skip
+            address = ("servers", "127.0.0.1:%d" % port)
+            own = (("certificate", os.path.join(folder, "client.pem")), ("key", os.path.join(folder, "client.key")))
+            tls = (("tls", "true"), ("ca", authority.path), *own)
+            engine = self.engine(address, *tls)
+            engine.connect()
+            engine.subscribe("/t")
+            self.assertEqual(engine.publish("/t", 1, "@3000000"), [APPLIED, "77", "1", "1"])
+            self.assertEqual(engine.next("message")[7], "3000000")
+            engine.say("flood 5000 10 500 0 %s c" % engine.incarnation)
+            self.assertEqual(engine.next("flooded")[3], "5000")
+            named = self.engine(address, *tls, ("tls_name", "redis.test"))
+            named.connect(node=0xB)
+            self.assertIn("hostname mismatch", self.fails_to_open(address, *tls, ("tls_name", "other.test")).lower())
+            other = Authority(os.path.join(folder, "other"), "Other CA")
+            line = self.fails_to_open(address, ("tls", "true"), ("ca", other.path), *own)
+            self.assertIn("certificate", line)
+            # Without TLS on the port of TLS. The other way round such a server waits for more, and the host ends that.
+            self.assertIn("closed", self.fails_to_open(address))
+
+    def test_sentinels(self):
+        one, two = self.server(), self.server()
+        two.call("REPLICAOF", "127.0.0.1", one.port)
+        wait_for("replica", lambda: b"master_link_status:up" in two.call("INFO", "replication"))
+        sentinel = FakeSentinel(one.port)
+        self.addCleanup(sentinel.stop)
+        dead = free_port()
+        masters = ("masters", "main@127.0.0.1:%d, 127.0.0.1:%d" % (dead, sentinel.port))
+        engine = self.engine(masters)
+        engine.connect()
+        self.assertEqual(engine.publish("/s", 1)[0], APPLIED)
+        one.kill()
+        two.call("REPLICAOF", "NO", "ONE")
+        sentinel.primary = two.port
+        engine.next("closed")
+        engine.connect()
+        self.assertEqual(engine.publish("/s", 2)[0], APPLIED)
+        self.assertEqual(two.call("EXISTS", "toni:r:/s"), 1)
+        sentinel.primary = None
+        self.assertIn("no primary with the name", self.fails_to_open(masters))
+
+
+class FakeSentinel:
+    """Answers where the primary is; one that decides for itself would need half a minute for it."""
+
+    def __init__(self, primary):
+        self.primary = primary
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            with sock:
+                if b"get-master-addr-by-name" in sock.recv(4096):
+                    port = str(self.primary).encode()
+                    known = b"*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n" % (len(port), port)
+                    sock.sendall(known if self.primary else b"*-1\r\n")
+                    sock.settimeout(5)
+                    try:
+                        sock.recv(1)
+                    except OSError:
+                        pass
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+class Strangers(Case):
+    """What answers is no Redis, or one that has gone mad: the connection ends, and says why."""
+
+    def stranger(self, answer):
+        """Listens, and has each connection answered by a function of its socket."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+
+        def serve():
+            while True:
+                try:
+                    sock, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=run, args=(sock,), daemon=True).start()
+
+        def run(sock):
+            with sock:
+                try:
+                    sock.recv(65536)
+                    answer(sock)
+                except OSError:
+                    pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        return ("servers", "127.0.0.1:%d" % listener.getsockname()[1])
+
+    def test_garbage(self):
+        for answer, words in (
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no reply of Redis"),
+            (os.urandom(65536).replace(b"\0", b"!") + b"!", "no reply of Redis"),
+            (b"*3\r\n:1\r\n:2\r\n:3\r\n", "CLIENT ID"),
+            (b"+OK\r\n", "CLIENT ID"),
+            (b":-5\r\n", "CLIENT ID"),
+            (b"*1000000000\r\n", "no reply of Redis"),
+            (b"$9999999999999999999\r\n", "no reply of Redis"),
+            (b"*1\r\n" * 100, "no reply of Redis"),
+            (b"-ERR max number of clients reached\r\n", "maxclients"),
+            (b"-DENIED Redis is running in protected mode\r\n", "protected mode"),
+            (b"", "closed the connection"),
+        ):
+            with self.subTest(answer[:40]):
+                self.assertIn(words, self.fails_to_open(self.stranger(lambda sock, a=answer: sock.sendall(a))))
+
+    def test_an_answer_of_100_mb(self):
+        def answer(sock):
+            sock.sendall(b"$104857600\r\n")
+            for _ in range(100):
+                sock.sendall(b"x" * 1048576)
+
+        engine = self.engine(self.stranger(answer))
+        engine.open()
+        self.assertIn("reply_size", engine.next("closed").line)
+        with open("/proc/%d/status" % engine.process.pid, encoding="ascii") as status:
+            peak = [int(line.split()[1]) for line in status if line.startswith("VmHWM")][0]
+        self.assertLess(peak, 250_000)
+
+    def test_replies_byte_by_byte(self):
+        server = self.server()
+
+        def pump(source, target):
+            while True:
+                data = source.recv(4096)
+                if not data:
+                    target.shutdown(socket.SHUT_WR)
+                    return
+                for i in range(len(data)):
+                    target.sendall(data[i : i + 1])
+
+        def answer(sock):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with socket.create_connection(("127.0.0.1", server.port)) as upstream:
+                upstream.sendall(first[0])
+                threading.Thread(target=pump, args=(sock, upstream), daemon=True).start()
+                pump(upstream, sock)
+
+        first = [b""]
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+
+        def serve():
+            while True:
+                try:
+                    sock, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=answer, args=(sock,), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        engine = self.engine(("servers", "127.0.0.1:%d" % listener.getsockname()[1]))
+        engine.connect()
+        engine.subscribe("/b")
+        self.assertEqual(engine.publish("/b", 1, "hello"), [APPLIED, "77", "1", "1"])
+        self.assertEqual(engine.next("message")[-1], "hello")
+
+    def test_a_server_that_hangs(self):
+        server, engine = self.pair()
+        server.halt()
+        # What waits is bounded, and then the connection ends: the host is not held up meanwhile.
+        engine.say(*[engine.publish_line("/hang", i, "@4000000") for i in range(1, 30)])
+        self.assertIn("output_size", engine.next("closed").line)
+        server.signal(signal.SIGCONT)
+        wait_for("connection", lambda: server.call("PING") == "+PONG")
+        engine.connect()
+
+    def test_a_reset(self):
+        def answer(sock):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        self.assertIn("reading", self.fails_to_open(self.stranger(answer)))
+
+    def test_either_socket_ends_both(self):
+        server, engine = self.pair()
+        for kind in ("normal", "pubsub"):
+            client = server.client()
+            client("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+            client.close()
+            engine.next("closed")
+            engine.connect()
+        self.assertEqual(engine.publish("/k", 1)[0], APPLIED)
+
+
+class Valkey(Messages):
+    program = "valkey-server"
+
+    def setUp(self):
+        if self.program not in programs():
+            self.skipTest("this Debian has no %s" % self.program)
+
+
+if __name__ == "__main__":
+    unittest.main()
