@@ -54,11 +54,12 @@ static void end_by_tls(struct link *link, const char *doing)
     char text[160] = "the server has ended the connection", why[224];
     const long verdict = SSL_get_verify_result(link->ssl);
     const unsigned long error = ERR_peek_last_error();
-    if (verdict != X509_V_OK)
+    if (verdict != X509_V_OK) {
         (void)snprintf(text, sizeof text, "its certificate: %s",
                        X509_verify_cert_error_string(verdict));
-    else if (error != 0)
+    } else if (error != 0) {
         ERR_error_string_n(error, text, sizeof text);
+    }
     ERR_clear_error();
     (void)snprintf(why, sizeof why, "%s: %s", doing, text);
     link_end(link, why);

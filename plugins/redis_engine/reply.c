@@ -133,12 +133,13 @@ static void take_trial(struct connection *connection, const struct waiting *one,
         fail_by(connection, "the trial of a publish", reply);
         return;
     }
-    if (published.answer == TONI_ENGINE_OTHER_INCARNATION)
+    if (published.answer == TONI_ENGINE_OTHER_INCARNATION) {
         toni_engine_request_failed(connection->common->engine, connection->index,
                                    connection->number, one->request, published.answer);
-    else
+    } else {
         toni_engine_hello_reply(connection->common->engine, connection->index, connection->number,
                                 one->request, connection->incarnation, connection->engine_id);
+    }
 }
 
 static void take_published(struct connection *connection, uint64_t number, const redisReply *reply)
@@ -153,22 +154,24 @@ static void take_published(struct connection *connection, uint64_t number, const
 static void take_probe(struct connection *connection, uint64_t request, const redisReply *reply)
 {
     int32_t answer;
-    if (answer_probe(reply, &answer))
+    if (answer_probe(reply, &answer)) {
         toni_engine_probe_reply(connection->common->engine, connection->index, connection->number,
                                 request, answer);
-    else
+    } else {
         fail_by(connection, "a probe", reply);
+    }
 }
 
 static void take_tops(struct connection *connection, const struct waiting *one,
                       const redisReply *reply)
 {
     toni_position tops[TONI_ENGINE_KEYS_MOST];
-    if (answer_tops(reply, tops, one->count))
+    if (answer_tops(reply, tops, one->count)) {
         toni_engine_tops_reply(connection->common->engine, connection->index, connection->number,
                                one->request, tops, one->count);
-    else
+    } else {
         fail_by(connection, name_of(one->kind), reply);
+    }
 }
 
 static void take_history(struct connection *connection, const struct waiting *one,
@@ -194,13 +197,14 @@ static void take_lease(struct connection *connection, uint64_t request, const re
     }
     if (lease.is_full)
         connection_warn(connection, "a lease: all 1,023 slots of the cluster are taken");
-    if (lease.is_full || lease.is_other_incarnation)
+    if (lease.is_full || lease.is_other_incarnation) {
         toni_engine_request_failed(engine, connection->index, connection->number, request,
                                    lease.is_full ? TONI_ENGINE_ERROR
                                                  : TONI_ENGINE_OTHER_INCARNATION);
-    else
+    } else {
         toni_engine_lease_reply(engine, connection->index, connection->number, request, lease.slot,
                                 lease.boot, lease.id_key, lease.leases, lease.count);
+    }
     free(lease.leases);
 }
 
@@ -288,12 +292,13 @@ static void take_message(struct connection *connection, toni_str room, toni_str 
     toni_position at;
     uint32_t kind;
     toni_str body;
-    if (answer_message(payload, &at, &kind, &body))
+    if (answer_message(payload, &at, &kind, &body)) {
         toni_engine_message(connection->common->engine, connection->index, connection->number, room,
                             at, kind, body);
-    else
+    } else {
         connection_warn(connection, "a message on a channel of a room is none of toni's: something "
                                     "else uses the same `prefix`");
+    }
 }
 
 void reply_take_pushed(struct connection *connection, const redisReply *reply)

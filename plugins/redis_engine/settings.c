@@ -40,10 +40,11 @@ static int32_t fail_address(toni_context *context, const char *option, toni_str 
 static int32_t check_name(const struct settings *settings, toni_context *context, toni_str name)
 {
     for (size_t i = 0; i < settings->server_count; i++) {
-        if (toni_str_equal(settings->servers[i].name, name))
+        if (toni_str_equal(settings->servers[i].name, name)) {
             return toni_fail(context, TONI_ERR_INVALID,
                              "`servers` and `masters`: \"%.*s\" stands there twice",
                              TONI_STR_ARG(name));
+        }
     }
     if (settings->server_count == SETTINGS_SERVERS_MOST)
         return toni_fail(context, TONI_ERR_LIMIT, "`servers` and `masters`: there are more than %d",
@@ -200,10 +201,11 @@ int32_t settings_read(struct settings *settings, toni_context *context)
         result = read_servers(settings, context);
     if (result == TONI_OK)
         result = read_masters(settings, context);
-    if (result == TONI_OK && settings->server_count == 0)
+    if (result == TONI_OK && settings->server_count == 0) {
         result = toni_fail(context, TONI_ERR_INVALID,
                            "there is no server: name one in `servers`, as in servers = [ "
                            "\"127.0.0.1:6379\" ], or in `masters`");
+    }
     if (result == TONI_OK)
         result = read_password(&settings->server.password, context, "password_file");
     if (result == TONI_OK)

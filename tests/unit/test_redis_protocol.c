@@ -202,10 +202,9 @@ static const char *fault_of(struct incoming *incoming, const char *text)
 
 START_TEST(what_is_no_reply_is_a_fault)
 {
+    static const char deep[] = "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n";
     static const char *const texts[] = {"HTTP/1.1 200 OK\r\n", "*1048577\r\n", "*1000000000\r\n",
-                                        "$99999999999999999999\r\n",
-                                        "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1"
-                                        "\r\n*1\r\n*1\r\n"};
+                                        "$99999999999999999999\r\n", deep};
     struct incoming incoming;
     ck_assert_int_eq(incoming_init(&incoming, 1000), 0);
     ck_assert_ptr_nonnull(fault_of(&incoming, texts[_i]));
