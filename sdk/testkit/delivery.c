@@ -60,14 +60,17 @@ static void leave_out(toni_fake_host *host, toni_client_id id)
     }
 }
 
-/* @param result  What is returned unless it is TONI_OK: an error, or a count that a test has set.
+/* @param room    Whose message it is; empty: of no one room.
+ * @param result  What is returned unless it is TONI_OK: an error, or a count that a test has set.
  * @return How many were targeted. */
-static int32_t deliver_to_targets(toni_fake_host *host, int32_t result, const toni_message *message)
+static int32_t deliver_to_targets(toni_fake_host *host, int32_t result, toni_str room,
+                                  const toni_message *message)
 {
     if (result < 0)
         return result;
+    const toni_message kept = room.size > 0 ? fake_keep(host, room, message) : *message;
     for (size_t i = 0; i < host->targeted_count; i++)
-        fake_deliver(host, host->targeted[i], message);
+        fake_deliver(host, host->targeted[i], &kept);
     return result > 0 ? result : (int32_t)host->targeted_count;
 }
 
@@ -81,7 +84,7 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str room,
         fake_check_room(room), toni_fake_message_check(message, TONI_FAKE_BROADCAST_MAX));
     host->targeted_count = 0;
     fake_for_members(host, room, add_target, NULL);
-    return deliver_to_targets(host, fake_answer(host, "broadcast", refusal), message);
+    return deliver_to_targets(host, fake_answer(host, "broadcast", refusal), room, message);
 }
 
 /* What rules for rooms say is the test's: `result` for "may_publish" or "broadcast_from". */
@@ -101,7 +104,7 @@ static int32_t broadcast_from(toni_client *client, toni_str room, const toni_mes
         fake_check_room(room), toni_fake_message_check(message, TONI_FAKE_BROADCAST_MAX));
     host->targeted_count = 0;
     fake_for_members(host, room, add_target, NULL);
-    return deliver_to_targets(host, fake_answer(host, "broadcast_from", refusal), message);
+    return deliver_to_targets(host, fake_answer(host, "broadcast_from", refusal), room, message);
 }
 
 /* --- Targets: one at a time */
@@ -113,6 +116,8 @@ static toni_target *target_create(toni_connections *connections)
     host->handed_out++;
     host->target_error = TONI_OK;
     host->targeted_count = host->left_out_count = 0;
+    host->target_parts = 0;
+    host->target_room = TONI_LIT("");
     return (toni_target *)&host->target;
 }
 
@@ -121,6 +126,11 @@ static void target_to_room(toni_target *target, toni_str room)
     toni_fake_host *host = host_of_target(target);
     fake_record(host, "to_room %.*s\n", TONI_STR_ARG(room));
     host->target_error = fake_first_error(host->target_error, fake_check_room(room));
+    host->target_parts++;
+    if (fake_check_room(room) == TONI_OK) {
+        memcpy(host->target_name, room.data, room.size);
+        host->target_room = toni_str_make(host->target_name, room.size);
+    }
     fake_for_members(host, room, add_target, NULL);
 }
 
@@ -128,6 +138,7 @@ static void target_to_client(toni_target *target, toni_client_id client)
 {
     toni_fake_host *host = host_of_target(target);
     fake_record(host, "to_client %" PRIu64 "\n", client);
+    host->target_parts += 2;
     add_target(host, client, NULL);
 }
 
@@ -136,6 +147,7 @@ static void target_to_gateway(toni_target *target, toni_str gateway)
 {
     toni_fake_host *host = host_of_target(target);
     fake_record(host, "to_gateway %.*s\n", TONI_STR_ARG(gateway));
+    host->target_parts += 2;
     if (gateway.size == 0)
         host->target_error = fake_first_error(host->target_error, TONI_ERR_INVALID);
     for (size_t i = 0; i < host->known_count && toni_str_equal(gateway, TONI_LIT("fake")); i++)
@@ -146,6 +158,7 @@ static void target_to_all(toni_target *target)
 {
     toni_fake_host *host = host_of_target(target);
     fake_record(host, "to_all\n");
+    host->target_parts += 2;
     for (size_t i = 0; i < host->known_count; i++)
         add_target(host, host->known[i].id, NULL);
 }
@@ -168,7 +181,8 @@ int32_t fake_send_to_target(toni_fake_host *host, const char *call, const toni_m
         leave_out(host, host->left_out[i]);
     const int32_t refusal = fake_first_error(
         host->target_error, toni_fake_message_check(message, TONI_FAKE_BROADCAST_MAX));
-    return deliver_to_targets(host, fake_answer(host, call, refusal), message);
+    const toni_str room = host->target_parts == 1 ? host->target_room : TONI_LIT("");
+    return deliver_to_targets(host, fake_answer(host, call, refusal), room, message);
 }
 
 static int32_t target_send(toni_target *target, const toni_message *message)

@@ -27,6 +27,7 @@ void toni_fake_host_init(toni_fake_host *host)
     fake_figures_fill(&host->table);
     fake_crowd_fill(&host->table);
     fake_metadata_fill(&host->table);
+    fake_history_fill(&host->table);
     host->context = host->connections = host->target = &host->table;
     host->info.host = host->room.host = &host->table;
     host->info.struct_size = sizeof host->info;

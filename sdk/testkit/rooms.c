@@ -36,7 +36,7 @@ static void end_membership(toni_fake_host *host, toni_fake_membership *membershi
     fake_end_metadata(host, room_of(&ended));
 }
 
-static void add_membership(toni_fake_host *host, toni_client_id client, toni_str room)
+void fake_join(toni_fake_host *host, toni_client_id client, toni_str room)
 {
     if (find_membership(host, client, room))
         return;
@@ -45,6 +45,20 @@ static void add_membership(toni_fake_host *host, toni_client_id client, toni_str
     toni_fake_membership *membership = &host->memberships[host->membership_count++];
     *membership = (toni_fake_membership){.client = client, .size = room.size};
     memcpy(membership->room, room.data, room.size);
+}
+
+int fake_is_member(toni_fake_host *host, toni_client_id client, toni_str room)
+{
+    return find_membership(host, client, room) != NULL;
+}
+
+int fake_room_has_members(toni_fake_host *host, toni_str room)
+{
+    for (size_t i = 0; i < host->membership_count; i++) {
+        if (is_in(&host->memberships[i], room))
+            return 1;
+    }
+    return 0;
 }
 
 void fake_leave_all_rooms(toni_fake_host *host, toni_client_id client)
@@ -61,7 +75,7 @@ void fake_take_rooms_along(toni_fake_host *host, toni_fake_host *next, toni_clie
         if (host->memberships[i].client != client)
             continue;
         fake_take_metadata_along(host, next, room_of(&host->memberships[i]));
-        add_membership(next, client, room_of(&host->memberships[i]));
+        fake_join(next, client, room_of(&host->memberships[i]));
     }
 }
 
@@ -90,7 +104,7 @@ static int32_t join_room(toni_connections *connections, toni_client_id client, t
     const int32_t result = fake_answer(
         host, "join", fake_first_error(fake_check_room(room), fake_check_open(host, client)));
     if (result >= 0)
-        add_membership(host, client, room);
+        fake_join(host, client, room);
     return result;
 }
 

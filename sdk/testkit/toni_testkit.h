@@ -38,6 +38,7 @@
  *     members_join NAME NAME, members_leave NAME, members_close NAME CODE TEXT, and a line for each
  *     list_clients CURSOR, list_rooms CURSOR
  *     set_metadata ROOM SIZE, get_metadata ROOM
+ *     room_position ROOM     join_since ID ROOM POSITION LAST      (history.h)
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
  *     guard_value NAME: VALUE       guard_header NAME: VALUE       guard_subprotocol NAME
  *     guard_refuse STATUS TEXT      guard_drop_parameter NAME
@@ -102,6 +103,11 @@
 /** How many rooms of a fake host may have metadata at a time. */
 #define TONI_FAKE_MAX_METADATA 64
 
+/** How many rooms of a fake host may keep messages, how many each, and how long these are. */
+#define TONI_FAKE_MAX_HISTORIES 8
+#define TONI_FAKE_HISTORY_MESSAGES 16
+#define TONI_FAKE_HISTORY_SIZE 1024
+
 /** How many tickets (guard.h) a plugin may have at a time. */
 #define TONI_FAKE_MAX_TICKETS 256
 
@@ -128,6 +134,25 @@ typedef struct toni_fake_metadata {
     size_t size;
     char bytes[TONI_ROOM_METADATA_MAX];
 } toni_fake_metadata;
+
+/** A message that a room keeps. Internal to the fake host. */
+typedef struct toni_fake_kept_message {
+    uint64_t at_ms;
+    uint32_t kind;
+    size_t size;
+    char bytes[TONI_FAKE_HISTORY_SIZE];
+} toni_fake_kept_message;
+
+/** A room that keeps its messages. Internal to the fake host. */
+typedef struct toni_fake_history {
+    size_t room_size;
+    char room[TONI_FAKE_ROOM_SIZE];
+    uint32_t messages;
+    uint32_t seconds;
+    toni_position at;
+    toni_fake_kept_message kept[TONI_FAKE_HISTORY_MESSAGES]; /**< the oldest first */
+    size_t count;
+} toni_fake_history;
 
 /** A task that the plugin asked for. Internal to the fake host. */
 typedef struct toni_fake_task {
@@ -250,6 +275,12 @@ typedef struct toni_fake_host {
     size_t membership_count;
     toni_fake_metadata metadata[TONI_FAKE_MAX_METADATA]; /**< of rooms with a member */
     size_t metadata_count;
+
+    toni_fake_history histories[TONI_FAKE_MAX_HISTORIES]; /**< see toni_fake_host_keep */
+    size_t history_count;
+    toni_str target_room; /**< of the target: the one room that it is for */
+    char target_name[TONI_FAKE_ROOM_SIZE];
+    unsigned target_parts; /**< of the target: 1 if it is for one room alone */
 
     toni_fake_task tasks[TONI_FAKE_MAX_TASKS]; /**< that are not over */
     int64_t last_task;                         /**< the id of the last that was asked for */
@@ -405,6 +436,16 @@ void toni_fake_host_clear(toni_fake_host *host);
         ck_assert_str_eq((host)->calls, (expected));                                               \
         toni_fake_host_clear(host);                                                                \
     } while (0)
+
+/* --- Histories */
+
+/** A room keeps its messages from now on, as `history` of a namespace in gateways.conf has it: who
+ * comes back (toni_join_room_since) gets what it missed, by the rules of a host, and is told when
+ * time passes (toni_fake_host_advance).
+ * @param room      Its name; not a pattern.
+ * @param messages  At most TONI_FAKE_HISTORY_MESSAGES. @param seconds  How long each is kept. */
+void toni_fake_host_keep(toni_fake_host *host, const char *room, uint32_t messages,
+                         uint32_t seconds);
 
 /* --- Time and work */
 

@@ -78,6 +78,10 @@ typedef void (*fake_member_fn)(toni_fake_host *host, toni_client_id client, void
 void fake_for_members(toni_fake_host *host, toni_str room, fake_member_fn call, void *data);
 void fake_leave_all_rooms(toni_fake_host *host, toni_client_id client);
 void fake_take_rooms_along(toni_fake_host *host, toni_fake_host *next, toni_client_id client);
+int fake_is_member(toni_fake_host *host, toni_client_id client, toni_str room);
+int fake_room_has_members(toni_fake_host *host, toni_str room);
+/* Unless it is in it. */
+void fake_join(toni_fake_host *host, toni_client_id client, toni_str room);
 /* @return In how many rooms it is. */
 size_t fake_count_rooms(const toni_fake_host *host, toni_client_id client);
 /* @return A snapshot, zero, for fake_take_back. */
@@ -90,6 +94,12 @@ void fake_take_back(toni_fake_host *host, const char *call, void *snapshot);
 void fake_end_metadata(toni_fake_host *host, toni_str room);
 /* Before the first member comes into the room of `next`. */
 void fake_take_metadata_along(const toni_fake_host *host, toni_fake_host *next, toni_str room);
+
+/* --- history.c */
+
+/* A message of one room: kept if the room keeps its messages.
+ * @return As it is delivered: with its position, where it wants one. Good until the next call. */
+toni_message fake_keep(toni_fake_host *host, toni_str room, const toni_message *message);
 
 /* --- delivery.c */
 
@@ -163,5 +173,6 @@ void fake_state_fill(toni_host *table);
 void fake_figures_fill(toni_host *table);
 void fake_crowd_fill(toni_host *table);
 void fake_metadata_fill(toni_host *table);
+void fake_history_fill(toni_host *table);
 
 #endif

@@ -107,6 +107,11 @@ static inline int32_t toni_fake_message_check(const toni_message *message, uint6
         return TONI_ERR_INVALID;
     if (message->body.size > most || toni_fake_wire_size(message->body.size) > most)
         return TONI_ERR_TOO_BIG;
+    if (message->struct_size >= offsetof(toni_message, position_at) + sizeof(size_t) &&
+        message->position_at > 0 &&
+        (message->body.size < TONI_POSITION_TEXT ||
+         message->position_at > message->body.size - TONI_POSITION_TEXT))
+        return TONI_ERR_INVALID;
     return message->kind == TONI_TEXT && !toni_fake_is_utf8(message->body) ? TONI_ERR_INVALID
                                                                            : TONI_OK;
 }

@@ -9,6 +9,7 @@
 
 struct lobby {
     toni_connections *connections;
+    toni_context *context;
 };
 
 struct history {
