@@ -126,7 +126,7 @@ int crowd_init(struct crowd *crowd, const struct options *options)
     crowd->message = malloc(options->size);
     uint32_t *counts = calloc(options->rooms, sizeof *counts);
     int result = -1;
-    target_init_local(&crowd->target, options->port);
+    target_init_local(&crowd->target, options->ports, options->port_count);
     if (options->tls)
         crowd->target.tls =
             stream_context(&(struct stream_terms){.takes_any = true, .only_newest = true});

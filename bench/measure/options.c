@@ -41,7 +41,10 @@ enum key {
 };
 
 static const struct argp_option known[] = {
-    {"port", PORT, "PORT", 0, "Where the server listens, on 127.0.0.1", 0},
+    {"port", PORT, "PORT", 0,
+     "Where the server listens, on 127.0.0.1; given again: where another one of its cluster does, "
+     "and connections go to each in turn",
+     0},
     {"pid", PID, "PID", 0, "The server's process, whose time and memory are read", 0},
     {"tls", TLS, 0, 0, "Speak TLS 1.3 to it, whatever its certificate", 0},
     {0, 0, 0, 0, "How to speak to it ({room}, {message}, {size} of the message; \\r and \\n)", 1},
@@ -121,7 +124,9 @@ static error_t read_server(int key, char *text, struct argp_state *state, struct
 {
     switch (key) {
     case PORT:
-        options->port = (uint16_t)number_of(state, text, UINT16_MAX);
+        if (options->port_count == TARGET_PORTS_MOST)
+            argp_error(state, "more than %u ports", TARGET_PORTS_MOST);
+        options->ports[options->port_count++] = (uint16_t)number_of(state, text, UINT16_MAX);
         return 0;
     case PID:
         options->pid = (pid_t)number_of(state, text, INT32_MAX);
@@ -222,7 +227,7 @@ static error_t read_measure(int key, const char *text, struct argp_state *state,
 static void check(const struct options *options, struct argp_state *state)
 {
     const char *wrong = NULL;
-    if (!options->port)
+    if (options->port_count == 0)
         wrong = "--port is missing";
     else if (options->rooms == 0 || options->rooms >= MARK_ROOMS_MAX ||
              options->connections < options->rooms)

@@ -2,12 +2,15 @@
 #ifndef MEASURE_OPTIONS_H
 #define MEASURE_OPTIONS_H
 
+#include "client/target.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct options {
-    uint16_t port;
+    uint16_t ports[TARGET_PORTS_MOST];
+    uint32_t port_count;
     pid_t pid; /* of the server; 0: its cost is not measured */
     bool tls;
 
