@@ -2,6 +2,8 @@
 #include "clustering/clustering_private.h"
 
 #include "cluster/rendezvous.h"
+#include "rooms/room_table.h"
+#include "rooms/rules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,18 +85,32 @@ static bool charge(struct server_view *view, size_t bytes)
     return false;
 }
 
+/* What the room keeps, and where the message wants its position. */
+static struct sent *make(struct door *door, struct room_key key,
+                         const struct remote_publish *publish, const struct envelope *envelope)
+{
+    const toni_message *message = publish->message;
+    const uint32_t position = (uint32_t)message_position_at(message) << PAYLOAD_POSITION_SHIFT;
+    struct sent *sent = sent_create(key, envelope, message->body.data, message->body.size,
+                                    message->kind | position);
+    if (!sent || publish->room.size == 0)
+        return sent;
+    const struct history_rule rule = room_table_kept(door->space, publish->room);
+    sent->keeping = (struct keeping){rule.messages, rule.seconds};
+    return sent;
+}
+
 /* What was asked for is copied; the caller undoes the ticket, if this fails. */
 static int32_t put(struct door *door, struct room_key key, const struct remote_publish *publish,
                    const struct envelope *envelope, struct receipt_ticket *ticket)
 {
     struct clustering *clustering = door->clustering;
-    const toni_str body = publish->message->body;
     const uint32_t server = server_of(clustering, key);
     struct server_view *view = &clustering->views[server];
     if ((door->flags & ROOM_LOCAL_ONLY) == 0 && server != SERVER_UNKNOWN &&
         atomic_load_explicit(&view->state, memory_order_relaxed) == SERVER_DOWN)
         return refuse_busy(view);
-    struct sent *sent = sent_create(key, envelope, body.data, body.size, publish->message->kind);
+    struct sent *sent = make(door, key, publish, envelope);
     if (!sent)
         return TONI_ERR_NO_MEMORY;
     sent->flags = door->flags;
@@ -124,7 +140,8 @@ static int32_t door_publish(struct remote *remote, const struct remote_publish *
     struct receipt_ticket *ticket = NULL;
     if (key.size == 0)
         return TONI_ERR_INVALID;
-    if (publish->message->body.size > WAITING_BYTES_MOST)
+    if (publish->message->body.size > WAITING_BYTES_MOST ||
+        message_position_at(publish->message) > PAYLOAD_POSITION_MOST)
         return TONI_ERR_TOO_BIG;
     own.receipt = 0;
     int32_t result = TONI_OK;

@@ -41,11 +41,10 @@ struct room *room_table_find(struct space *space, toni_str name)
 
 /* --- Histories */
 
-struct history_rule room_table_rule(struct space *space, toni_str name)
+struct history_rule room_table_kept(struct space *space, toni_str name)
 {
     const struct history_rule none = {0};
-    /* Where there is a door, the engine behind it keeps the messages. */
-    if (!atomic_load_explicit(&space->keeps_history, memory_order_acquire) || space->remote)
+    if (!atomic_load_explicit(&space->keeps_history, memory_order_acquire))
         return none;
     lock_take(&space->history_lock);
     struct history_rules *rules = history_rules_ref(space->history);
@@ -54,6 +53,11 @@ struct history_rule room_table_rule(struct space *space, toni_str name)
     const struct history_rule rule = found ? *found : none;
     history_rules_unref(rules);
     return rule;
+}
+
+struct history_rule room_table_rule(struct space *space, toni_str name)
+{
+    return space->remote ? (struct history_rule){0} : room_table_kept(space, name);
 }
 
 /* A client may bring a position from before a restart, or of an earlier room. */

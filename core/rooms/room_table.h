@@ -22,8 +22,11 @@ struct room *room_table_to_send(struct space *space, toni_str name);
  * @param room  One of the table, or that of everyone. @thread Any, without the room's lock. */
 void room_table_release(struct room *room);
 
-/** @return What a room's history is to be like by the rules of its namespace; `messages` 0: it
- * keeps none. @thread Any. */
+/** @return What is kept of a room by the rules of its namespace, be it here or by the engine behind
+ * a door; `messages` 0: nothing. @thread Any. */
+struct history_rule room_table_kept(struct space *space, toni_str name);
+
+/** @return The same of what is kept here: nothing, where there is a door. */
 struct history_rule room_table_rule(struct space *space, toni_str name);
 
 /** @return The epoch of positions in a room; another for each room, and in each host. */
