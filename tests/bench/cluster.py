@@ -12,7 +12,7 @@ import time
 
 from running import Bench, faults_of
 from scenarios import Scenario
-from systems import Server, SocketIo, Toni, free_port, node_finds, which, write
+from systems import ROOT, Server, SocketIo, Toni, free_port, node_finds, which, write
 
 NODES = 3
 READY_S = 2  # until rooms are subscribed
@@ -49,12 +49,17 @@ SCENARIOS = (
 )
 
 
+def redis_program():
+    """Also where scripts/setup gives it its name."""
+    return which("redis-server") or which("valkey-server") or os.path.join(ROOT, "build", "redis", "redis-server")
+
+
 class Redis:
     """One that keeps nothing."""
 
     def __init__(self, core):
         self.port, self.folder = free_port(), tempfile.TemporaryDirectory(prefix="toni-bench-")
-        command = [which("redis-server") or which("valkey-server"), "--port", str(self.port), "--save", "",
+        command = [redis_program(), "--port", str(self.port), "--save", "",
                    "--bind", "127.0.0.1", "--dir", self.folder.name]
         if core:
             command = ["taskset", "-c", core, *command]

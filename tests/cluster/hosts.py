@@ -1,0 +1,140 @@
+"""Hosts of toni that share a Redis, each reached by a proxy if a test asks for it."""
+
+import os
+import re
+import sys
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
+
+# pylint: disable=wrong-import-position
+from load import Load
+from proxy import Proxy
+from redis_server import Redis
+from toni_host import DEADLINE, SLOWNESS, Host, configuration, gateway, metrics, raise_file_limit, service
+
+# What the issue allows, and as much again for a machine that others use, too.
+SLACK = 2 * SLOWNESS
+REFUSED_S, SILENT_S, BACK_S, GHOST_S = 1 * SLACK, 2 * SLACK, 5 * SLACK, 15 * SLACK
+
+LONG = os.environ.get("TONI_CLUSTER") == "long"
+
+
+def sized(short, long):
+    """A figure of the short form, which CI runs, or of the long one."""
+    return long if LONG else short
+
+
+def cluster_conf(name, servers, history=None, workers=1, cluster=None, limits=None, engine_options=None, **top):
+    """gateways.conf of one node. history: of all rooms, {messages, seconds}."""
+    gateways = [
+        gateway("cluster", "cluster_gateway.so", None),
+        service("redis", "redis_engine.so", None, options={"servers": servers, **(engine_options or {})}),
+    ]
+    if history:
+        top["namespaces"] = [{"name": "", "history": [{"rooms": "*", **history}]}]
+    return configuration(
+        gateways, workers, {"connections": 20000, **(limits or {})}, admin="127.0.0.1:0",
+        cluster={"engine": "redis", "node": name, "ready": True, **(cluster or {})}, **top,
+    )
+
+
+class ClusterTestCase(unittest.TestCase):
+    """Three nodes and a Redis for each test; at its end the judge is asked, and hosts must end well."""
+
+    nodes = 3
+    history = {"messages": 10000, "seconds": 300}
+    redis_settings = {}
+    proxied = ()  # indexes of nodes that are behind a proxy
+    workers = 1
+
+    def setUp(self):
+        raise_file_limit()
+        self.redis = Redis(**self.redis_settings).start()
+        self.addCleanup(self.redis.kill)
+        self.proxies = {index: self._proxy() for index in self.proxied}
+        self.hosts = [self.node(index) for index in range(self.nodes)]
+        for host in self.hosts:
+            self.wait_up(host)
+        self.load = Load([host.address for host in self.hosts])
+        self.load.start()
+        self.addCleanup(self._end_load)
+
+    def _proxy(self):
+        proxy = Proxy(self.redis.port)
+        self.addCleanup(proxy.close)
+        return proxy
+
+    def _end_load(self):
+        if self.load.is_alive():
+            self.load.stop()
+
+    def node(self, index, **conf):
+        where = self.proxies[index].address if index in self.proxies else self.redis.address
+        host = Host(cluster_conf("node-%d" % index, [where], self.history, self.workers, **conf)).start()
+        self.addCleanup(host.kill)
+        return host
+
+    def figure(self, host, name):
+        """The sum of a figure over its labels."""
+        return sum(value for key, value in metrics(host).items() if key.split("{")[0] == name)
+
+    def subscribers(self):
+        """{room: how many nodes subscribe to it}, as the server has it."""
+        channels = self.redis.cli("pubsub", "channels").split()
+        lines = self.redis.cli("pubsub", "numsub", *channels).splitlines() if channels else []
+        counts = dict(zip(lines[::2], map(int, lines[1::2])))
+        return {name.split("/", 1)[1]: count for name, count in counts.items() if ":/" in name}
+
+    def subscriptions(self):
+        """Of all nodes, as the server has it."""
+        clients = self.redis.cli("client", "list", "type", "pubsub")
+        return sum(int(number) for number in re.findall(r" sub=(\d+) ", clients))
+
+    def is_up(self, host):
+        """Whether the host has its servers, as a balancer in front hears it."""
+        try:
+            urllib.request.urlopen("http://%s/readyz" % host.admin_address, timeout=DEADLINE).close()
+            return True
+        except urllib.error.HTTPError as refused:
+            self.assertEqual(refused.code, 503)
+            return False
+
+    def wait_up(self, host, deadline=DEADLINE):
+        self.eventually(lambda: self.is_up(host), "the server is up for this host", deadline)
+
+    def eventually(self, done, what, deadline=DEADLINE):
+        end = time.monotonic() + deadline
+        while not done():
+            if time.monotonic() > end:
+                self.fail("not within %.0f s: %s" % (deadline, what))
+            time.sleep(0.02)
+
+    def crowd(self, members, rooms):
+        """So many members, spread over hosts and rooms, all of which get what is published from now on."""
+        names = ["room-%d" % number for number in range(rooms)]
+        # Members are dealt to hosts in turn: so every room has some on each of them.
+        self.load.connect(members, lambda number: [names[number // self.nodes % rooms]])
+        self.load.publish(names, 0)
+        self.load.fence(names)
+        return names
+
+    def settle(self, rooms, deadline=DEADLINE * 2):
+        """No more messages; whoever is in a room gets its last one. Then the judge speaks."""
+        self.load.pause()
+        self.load.fence(rooms, deadline)
+        self.load.stop()
+        self.load.judge.verdict()
+
+    def warnings(self):
+        """What hosts had to say meanwhile."""
+        lines = [line for host in self.hosts for line, fields, _ in host.lines if fields and fields["level"] != "info"]
+        return "\n".join(lines[-40:])
+
+    def end_well(self):
+        for host in self.hosts:
+            host.stop()

@@ -1,0 +1,137 @@
+"""Redis ends, stands still, forgets, or comes back as somebody else: publishers are told, every loss is told, and nobody is
+told that he has all when he hasn't."""
+
+import time
+import unittest
+
+from hosts import BACK_S, REFUSED_S, SILENT_S, ClusterTestCase, sized
+from redis_server import Redis
+from toni_host import SLOWNESS, say
+
+MEMBERS, ROOMS, RATE = sized(60, 3000), sized(6, 100), sized(200, 2000)
+BEFORE_S = sized(1, 10)
+STOPPED_S = sized(3, 30)
+GROWTH_BYTES = 20 << 20
+
+
+class RedisLost(ClusterTestCase):
+    def publishing(self):
+        rooms = self.crowd(MEMBERS, ROOMS)
+        self.load.publish(rooms, RATE)
+        time.sleep(BEFORE_S)
+        return rooms
+
+    def is_refused_since(self, moment, within_s=REFUSED_S):
+        """Publishes fail, the last one that didn't soon after it was gone."""
+        self.load.until(lambda: self.load.last_refused > moment, "a publish is refused", within_s)
+        time.sleep(0.2)
+        self.assertLess(self.load.last_accepted - moment, within_s)
+
+    def is_back_since(self, moment):
+        for host in self.hosts:
+            self.wait_up(host, BACK_S)
+        say("back %.2f s after it was there again" % (time.monotonic() - moment))
+
+    def nobody_was_cut_off(self):
+        self.assertFalse(self.load.lost_clients, [client.closed for client in self.load.lost_clients])
+
+
+class TestKilled(RedisLost):
+    def test_a_restart_with_nothing_is_told_to_everybody(self):
+        rooms = self.publishing()
+        killed = time.monotonic()
+        self.redis.kill()
+        self.is_refused_since(killed)
+        self.redis.start()
+        self.is_back_since(time.monotonic())
+        self.settle(rooms)
+        self.nobody_was_cut_off()
+        self.assertGreaterEqual(self.load.judge.gaps, MEMBERS)  # the epoch is another: each was told
+        self.end_well()
+
+
+class TestSnapshot(RedisLost):
+    def test_nobody_has_recovered_what_an_old_snapshot_does_not_hold(self):
+        rooms = self.publishing()
+        self.assertEqual(self.redis.cli("save"), "OK")
+        time.sleep(BEFORE_S)  # more, that the snapshot hasn't
+        self.load.pause()
+        self.load.fence(rooms)
+        away = self.load.members[: MEMBERS // 2]
+        self.load.ask(lambda: [self.load._close(member) for member in away])
+        before = dict(self.load.judge.tops)
+        self.redis.kill()
+        self.redis.start()
+        self.is_back_since(time.monotonic())
+        self.assertGreater(int(self.redis.cli("dbsize")), 0, "the snapshot was not loaded")
+        self.load.publish(rooms, RATE)  # until offsets are above those that were lost
+        self.load.until(
+            lambda: all(self.load.judge.tops[room][0] != epoch and self.load.judge.tops[room][1] > offset
+                        for room, (epoch, offset) in before.items()),
+            "positions of a new epoch, above those that were lost", 60 * SLOWNESS,
+        )
+        self.load.come_back(away, self.load.addresses)
+        self.load.until(lambda: self.load.answers["back"] >= len(away), "all have come back")
+        self.settle(rooms)
+        self.assertEqual((self.load.recovered, self.load.unrecovered), (0, len(away)))
+        self.end_well()
+
+
+class TestStopped(RedisLost):
+    def test_sockets_live_publishes_fail_and_nothing_piles_up(self):
+        rooms = self.publishing()
+        before = [host.pss_bytes() for host in self.hosts]
+        stopped = time.monotonic()
+        self.redis.pause()
+        self.is_refused_since(stopped, SILENT_S)  # a probe's turn, and its answer that doesn't come
+        time.sleep(max(0.0, stopped + STOPPED_S - time.monotonic()))
+        growth = [host.pss_bytes() - was for host, was in zip(self.hosts, before)]
+        self.redis.go_on()
+        self.is_back_since(time.monotonic())
+        self.settle(rooms)
+        self.nobody_was_cut_off()
+        say("grown by %s KiB" % [size >> 10 for size in growth])
+        self.assertLess(max(growth), GROWTH_BYTES)
+        self.end_well()
+
+
+class TestForgotten(RedisLost):
+    def test_flushall_is_told(self):
+        rooms = self.publishing()
+        self.assertEqual(self.redis.cli("flushall"), "OK")
+        self.load.until(lambda: self.load.judge.gaps >= MEMBERS, "each member is told of a gap")
+        self.is_back_since(time.monotonic())
+        self.settle(rooms)
+        self.nobody_was_cut_off()
+        self.end_well()
+
+    def test_script_flush_loses_nothing(self):
+        rooms = self.publishing()
+        for _ in range(3):
+            self.assertEqual(self.redis.cli("script", "flush"), "OK")
+            time.sleep(0.5)
+        self.settle(rooms)
+        self.nobody_was_cut_off()
+        self.assertEqual(self.load.judge.gaps, 0)
+        self.assertFalse(self.load.refused, self.load.refused)
+        self.assertEqual(len(self.load.judge.places), self.load.sent)
+        self.end_well()
+
+
+class TestAnother(RedisLost):
+    def test_another_redis_on_the_port_is_noticed(self):
+        rooms = self.publishing()
+        other = Redis(port=self.redis.port)
+        self.addCleanup(other.kill)
+        self.redis.kill()
+        other.start()
+        self.redis = other
+        self.load.until(lambda: self.load.judge.gaps >= MEMBERS, "each member is told of a gap")
+        self.is_back_since(time.monotonic())
+        self.settle(rooms)
+        self.nobody_was_cut_off()
+        self.end_well()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
