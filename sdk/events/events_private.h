@@ -98,6 +98,10 @@ int32_t send_error(toni_events *events, toni_client_id client, const json_t *id,
 /* `{"event":…,"id":…,"data":…}`. @param number  0: none. */
 void text_event(struct text *text, const toni_events *events, const char *name, uint64_t number,
                 const json_t *data);
+/* An event to a room. @param room  That it names, with a place for its position; NULL: neither.
+ * @return Where that place is; 0: nowhere. */
+size_t text_room_event(struct text *text, const toni_events *events, const char *name,
+                       const toni_str *room, const json_t *data);
 /* @return TONI_ERR_NO_MEMORY, if putting it together has failed. */
 int32_t text_send(const struct text *text, toni_events *events, toni_client_id client);
 

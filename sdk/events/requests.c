@@ -2,6 +2,7 @@
 #include "events_private.h"
 
 #include <stdlib.h>
+#include <toni/history.h>
 
 int32_t toni_events_send(toni_events *events, toni_client_id client, const char *name, json_t *data)
 {
@@ -36,11 +37,15 @@ int32_t toni_events_send_to_target(toni_events *events, toni_target *target, con
 int32_t toni_events_send_to_room(toni_events *events, toni_str room, const char *name, json_t *data)
 {
     struct text text;
-    text_event(&text, events, name, 0, data);
+    toni_position position;
+    const bool is_kept =
+        toni_room_position(events->connections, room, &position) == TONI_OK && position.epoch != 0;
+    const size_t position_at = text_room_event(&text, events, name, is_kept ? &room : NULL, data);
+    const toni_message message =
+        toni_message_with_position(toni_text(toni_str_make(text.bytes, text.size)), position_at);
     const int32_t result = text.has_failed
                                ? TONI_ERR_NO_MEMORY
-                               : toni_broadcast_to_room_text(events->connections, room,
-                                                             toni_str_make(text.bytes, text.size));
+                               : toni_broadcast_to_room(events->connections, room, &message);
     text_finish(&text);
     json_decref(data);
     return result;

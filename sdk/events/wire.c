@@ -68,21 +68,47 @@ int32_t send_error(toni_events *events, toni_client_id client, const json_t *id,
     return end_answer(&text, events, client);
 }
 
-void text_event(struct text *text, const toni_events *events, const char *name, uint64_t number,
-                const json_t *data)
+static void begin_event(struct text *text, const toni_events *events, const char *name)
 {
-    char digits[32];
     text_init(text);
     ADD(text, "{");
     text_add_string(text, events->field, strlen(events->field));
     ADD(text, ":");
     text_add_string(text, name, strlen(name));
+}
+
+static void end_event(struct text *text, const json_t *data)
+{
+    ADD(text, ",\"data\":");
+    text_add_json(text, data);
+    ADD(text, "}");
+}
+
+void text_event(struct text *text, const toni_events *events, const char *name, uint64_t number,
+                const json_t *data)
+{
+    char digits[32];
+    begin_event(text, events, name);
     if (number > 0) {
         const int length =
             snprintf(digits, sizeof digits, ",\"id\":%llu", (unsigned long long)number);
         text_add(text, digits, (size_t)length);
     }
-    ADD(text, ",\"data\":");
-    text_add_json(text, data);
-    ADD(text, "}");
+    end_event(text, data);
+}
+
+size_t text_room_event(struct text *text, const toni_events *events, const char *name,
+                       const toni_str *room, const json_t *data)
+{
+    size_t position_at = 0;
+    begin_event(text, events, name);
+    if (room) {
+        ADD(text, ",\"room\":");
+        text_add_string(text, room->data, room->size);
+        ADD(text, ",\"at\":\"");
+        position_at = text->size;
+        ADD(text, TONI_POSITION_NONE "\"");
+    }
+    end_event(text, data);
+    return position_at;
 }

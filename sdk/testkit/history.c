@@ -92,7 +92,6 @@ static int32_t room_position(toni_connections *connections, toni_str room, toni_
 {
     toni_fake_host *host = host_of_connections(connections);
     const toni_fake_history *history = find(host, room);
-    fake_record(host, "room_position %.*s\n", TONI_STR_ARG(room));
     *position = (toni_position){0, 0};
     const int32_t is_there =
         history || fake_room_has_members(host, room) ? TONI_OK : TONI_ERR_NOT_FOUND;

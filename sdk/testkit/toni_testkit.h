@@ -38,7 +38,7 @@
  *     members_join NAME NAME, members_leave NAME, members_close NAME CODE TEXT, and a line for each
  *     list_clients CURSOR, list_rooms CURSOR
  *     set_metadata ROOM SIZE, get_metadata ROOM
- *     room_position ROOM     join_since ID ROOM POSITION LAST      (history.h)
+ *     join_since ID ROOM POSITION LAST             (history.h)
  *     guard_wait ID          guard_decide ID RESULT (guard.h; RESULT is a number: -11 is FORBIDDEN)
  *     guard_value NAME: VALUE       guard_header NAME: VALUE       guard_subprotocol NAME
  *     guard_refuse STATUS TEXT      guard_drop_parameter NAME

@@ -99,6 +99,7 @@ static const toni_event_handler handlers[] = {
     {.name = "parts", .handle = parts},
     {.name = "draw", .handle = echo, .members = drawing},
     TONI_EVENT_TOKEN,
+    TONI_EVENTS_ROOM,
     {0},
 };
 
@@ -583,6 +584,68 @@ START_TEST(the_server_says_something)
 }
 END_TEST
 
+/* --- Rooms that clients come into by themselves */
+
+#define AT(offset) "0000000000000001:000000000000000" offset
+
+static void say_and_wait(const char *text)
+{
+    ck_assert_int_eq(toni_fake_client_send_text(&anna, text), TONI_OK);
+    toni_fake_host_advance(&host, 0);
+}
+
+START_TEST(a_client_comes_back_to_a_room)
+{
+    toni_fake_host_keep(&host, "r", 2, 60);
+    ck_assert_int_eq(toni_events_send_to_room(events, TONI_LIT("r"), "said", json_integer(1)), 0);
+    say_and_wait("{\"event\":\"room.join\",\"id\":1,\"data\":{\"room\":\"r\",\"last\":5}}");
+    toni_fake_client_expect(
+        &anna, "text:{\"event\":\"said\",\"room\":\"r\",\"at\":\"" AT(
+                   "1") "\",\"data\":1}\n"
+                        "text:{\"id\":1,\"data\":{\"recovered\":false,\"messages\":1,\"at\":\"" AT(
+                            "1") "\"}}\n");
+    say_and_wait("{\"event\":\"room.leave\",\"id\":2,\"data\":{\"room\":\"r\"}}");
+    toni_fake_client_expect(&anna, "text:{\"id\":2,\"complete\":true}\n");
+    ck_assert_int_eq(toni_events_send_to_room(events, TONI_LIT("r"), "said", json_integer(2)), 0);
+    say_and_wait(
+        "{\"event\":\"room.join\",\"id\":3,\"data\":{\"room\":\"r\",\"since\":\"" AT("1") "\"}}");
+    toni_fake_client_expect(
+        &anna, "text:{\"event\":\"said\",\"room\":\"r\",\"at\":\"" AT(
+                   "2") "\",\"data\":2}\n"
+                        "text:{\"id\":3,\"data\":{\"recovered\":true,\"messages\":1,\"at\":\"" AT(
+                            "2") "\"}}\n");
+    say_and_wait("{\"event\":\"room.leave\",\"data\":{\"room\":\"r\"}}");
+    for (int i = 3; i <= 5; i++)
+        ck_assert_int_eq(toni_events_send_to_room(events, TONI_LIT("r"), "said", json_integer(i)),
+                         0);
+    say_and_wait(
+        "{\"event\":\"room.join\",\"id\":4,\"data\":{\"room\":\"r\",\"since\":\"" AT("2") "\"}}");
+    toni_fake_client_expect(&anna, "text:{\"id\":4,\"data\":{\"recovered\":false,\"messages\":0,"
+                                   "\"why\":\"trimmed\",\"at\":\"" AT("5") "\"}}\n");
+}
+END_TEST
+
+START_TEST(rooms_that_keep_nothing_have_no_positions)
+{
+    say_and_wait("{\"event\":\"room.join\",\"id\":1,\"data\":{\"room\":\"q\"}}");
+    ck_assert_int_eq(toni_events_send_to_room(events, TONI_LIT("q"), "said", json_integer(1)), 1);
+    toni_fake_client_expect(&anna, "text:{\"id\":1,\"data\":{\"recovered\":false,\"messages\":0}}\n"
+                                   "text:{\"event\":\"said\",\"data\":1}\n");
+    ck_assert_ptr_nonnull(
+        strstr(toni_fake_client_call(&anna, "room.join", "{\"room\":\"q\",\"since\":\"1\"}"),
+               "unprocessable"));
+    ck_assert_ptr_nonnull(strstr(
+        toni_fake_client_call(&anna, "room.join",
+                              "{\"room\":\"q\",\"since\":\"000000000000000X:0000000000000000\"}"),
+        "\"kind\":\"bad_request\",\"message\":\"`since` is no position"));
+    host.result = TONI_ERR_FORBIDDEN;
+    host.result_of = "join_since";
+    ck_assert_ptr_nonnull(
+        strstr(toni_fake_client_call(&anna, "room.join", "{\"room\":\"secret\"}"), "forbidden"));
+    host.result = TONI_OK;
+}
+END_TEST
+
 static void add_told(const char *format, unsigned long long a, unsigned long long b)
 {
     const size_t used = strlen(told);
@@ -826,6 +889,8 @@ int main(void)
     tcase_add_test(cases, data_is_checked_and_faults_have_paths);
     tcase_add_test(cases, details_have_a_bound);
     tcase_add_test(cases, the_server_says_something);
+    tcase_add_test(cases, a_client_comes_back_to_a_room);
+    tcase_add_test(cases, rooms_that_keep_nothing_have_no_positions);
     tcase_add_test(cases, a_client_answers_the_server);
     tcase_add_test(cases, a_client_does_not_answer);
     tcase_add_test(cases, a_question_to_a_room_tells_who_answered);

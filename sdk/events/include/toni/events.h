@@ -101,6 +101,19 @@ typedef struct toni_event_handler {
         "token", toni_events_token, NULL, toni_events_token_members, 0                             \
     }
 
+/** For the list of handlers: clients come into rooms by themselves, as far as `rooms` of
+ * gateways.conf lets them. `{"event":"room.join","id":9,"data":{"room":"news","since":"…"}}` joins,
+ * and is answered, once the client is in the room and has got what it missed, with
+ * `{"id":9,"data":{"recovered":true,"messages":3,"at":"…"}}`; see toni_join_room_since. `since` is
+ * the last `at` that it got, of an event of the room or of this answer; instead `last` asks for so
+ * many of the last events. Without both it gets those that come. `why` says why it did not get what
+ * it missed. `room.leave` leaves, and is complete. */
+#define TONI_EVENTS_ROOM                                                                           \
+    {"room.join", toni_events_join, NULL, toni_events_join_members, 0},                            \
+    {                                                                                              \
+        "room.leave", toni_events_leave, NULL, toni_events_leave_members, 0                        \
+    }
+
 /** The handlers for the descriptor, so that `toni describe` and the page of the host show them:
  * `.events = TONI_EVENTS(handlers)`. TONI_EVENTS_BY is for a `field` of another name. In C++:
  * `static constexpr toni_event_list events = toni_events_list(handlers);` and its address. */
@@ -163,6 +176,12 @@ int32_t toni_events_create(toni_context *context, void *self, const toni_events_
 int32_t toni_events_token(void *self, const toni_event *event);
 extern const toni_event_member toni_events_token_members[];
 
+/** What TONI_EVENTS_ROOM consists of. */
+int32_t toni_events_join(void *self, const toni_event *event);
+int32_t toni_events_leave(void *self, const toni_event *event);
+extern const toni_event_member toni_events_join_members[];
+extern const toni_event_member toni_events_leave_members[];
+
 /** Ends them, in the instance's `destroy`. Requests that wait are told TONI_REPLY_ENDED.
  * @param events  NULL is fine. */
 void toni_events_destroy(toni_events *events);
@@ -218,7 +237,9 @@ int toni_call_is_cancelled(toni_call call);
 int32_t toni_events_send(toni_events *events, toni_client_id client, const char *name,
                          json_t *data);
 
-/** Sends an event to a room. @return As toni_broadcast_to_room. */
+/** Sends an event to a room. In one that keeps a history (history.h) the event says which room it
+ * is of, and where it stands in its order: `{"event":"news","room":"R","at":"…","data":…}`.
+ * @return As toni_broadcast_to_room. */
 int32_t toni_events_send_to_room(toni_events *events, toni_str room, const char *name,
                                  json_t *data);
 
