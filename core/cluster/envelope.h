@@ -10,12 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The kind of a payload. The lowest bits are the message's own kind, as toni/message.h has it; one
- * says that it begins with an envelope; the highest are the message's `position_at`. */
-#define PAYLOAD_KIND 0xffu
+/* In the kind of a payload: it begins with an envelope. The lowest bits are the message's own kind,
+ * as toni/message.h has it. */
 #define PAYLOAD_HAS_ENVELOPE 0x100u
-#define PAYLOAD_POSITION_SHIFT 12
-#define PAYLOAD_POSITION_MOST 0xfffffu
 
 /* Of each list, at most. More are refused by whoever sends. */
 #define ENVELOPE_NAMES_MOST 1024

@@ -3,7 +3,6 @@
 
 #include "cluster/rendezvous.h"
 #include "rooms/room_table.h"
-#include "rooms/rules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -85,14 +84,13 @@ static bool charge(struct server_view *view, size_t bytes)
     return false;
 }
 
-/* What the room keeps, and where the message wants its position. */
+/* With what the engine is to keep of the room. */
 static struct sent *make(struct door *door, struct room_key key,
                          const struct remote_publish *publish, const struct envelope *envelope)
 {
     const toni_message *message = publish->message;
-    const uint32_t position = (uint32_t)message_position_at(message) << PAYLOAD_POSITION_SHIFT;
-    struct sent *sent = sent_create(key, envelope, message->body.data, message->body.size,
-                                    message->kind | position);
+    struct sent *sent =
+        sent_create(key, envelope, message->body.data, message->body.size, message->kind);
     if (!sent || publish->room.size == 0)
         return sent;
     const struct history_rule rule = room_table_kept(door->space, publish->room);
@@ -140,8 +138,7 @@ static int32_t door_publish(struct remote *remote, const struct remote_publish *
     struct receipt_ticket *ticket = NULL;
     if (key.size == 0)
         return TONI_ERR_INVALID;
-    if (publish->message->body.size > WAITING_BYTES_MOST ||
-        message_position_at(publish->message) > PAYLOAD_POSITION_MOST)
+    if (publish->message->body.size > WAITING_BYTES_MOST)
         return TONI_ERR_TOO_BIG;
     own.receipt = 0;
     int32_t result = TONI_OK;

@@ -52,11 +52,7 @@ static void deliver_to(struct clustering *clustering, struct space *space, toni_
     const struct payload *payload = output->payload;
     const toni_str body = {(const char *)payload->bytes + head, payload->size - head};
     const toni_message message = {
-        .struct_size = sizeof message,
-        .kind = payload->kind & PAYLOAD_KIND,
-        .body = body,
-        .position_at = payload->kind >> PAYLOAD_POSITION_SHIFT,
-    };
+        .struct_size = sizeof message, .kind = payload->kind & ~PAYLOAD_HAS_ENVELOPE, .body = body};
     struct receipt *receipt = NULL;
     if (envelope && envelope->receipt != 0)
         receipt =

@@ -26,7 +26,7 @@ struct sent {
 };
 
 /** @param envelope  Goes in front of the body; NULL: none.
- * @param kind       As envelope.h has it, but for the envelope.
+ * @param kind       Of the message, as toni/message.h has it.
  * @return A copy of it all; NULL on no memory. */
 struct sent *sent_create(struct room_key key, const struct envelope *envelope, const void *body,
                          size_t size, uint32_t kind);

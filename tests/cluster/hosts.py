@@ -32,7 +32,7 @@ def sized(short, long):
 def cluster_conf(name, servers, history=None, workers=1, cluster=None, limits=None, engine_options=None, **top):
     """gateways.conf of one node. history: of all rooms, {messages, seconds}."""
     gateways = [
-        gateway("cluster", "cluster_gateway.so", None),
+        gateway("cluster", "cluster_gateway.so", None, gap_notice="gap {count} {room}"),
         service("redis", "redis_engine.so", None, options={"servers": servers, **(engine_options or {})}),
     ]
     if history:

@@ -92,6 +92,11 @@ class Judge:
         track.gaps += 1
         track.may_skip = True
 
+    def gap_somewhere(self, client, rooms):
+        """It was told of a gap in some of these."""
+        for room in rooms:
+            self.tracks[client, room].may_skip = True
+
     def comes_back(self, client, room, track):
         """With where it was; the answer is still to come."""
         self.tracks[client, room] = track

@@ -5,7 +5,7 @@ import time
 import unittest
 
 from hosts import ClusterTestCase, sized
-from toni_host import PING, PONG, SLOWNESS, Client, Frame, say
+from toni_host import PING, PONG, SLOWNESS, Client, say
 
 ROOMS = sized(5000, 100000)  # of each node
 CLIENTS = 10  # of each node
@@ -26,7 +26,8 @@ class Pulse(threading.Thread):
             while not self.is_over:
                 begun = time.monotonic()
                 self.client.send_frame(PING, b"pulse")
-                self.client.expect_pong(b"pulse")
+                while self.client.read_data().opcode != PONG:
+                    pass
                 self.longest_s = max(self.longest_s, time.monotonic() - begun)
                 time.sleep(0.02)
         except BaseException as failure:
@@ -47,6 +48,7 @@ class TestManyRooms(ClusterTestCase):
         return super().node(index, limits={"rooms_per_client": ROOMS, "memberships": 10 * ROOMS}, **conf)
 
     def test_no_host_stands_still(self):
+        self.load.are_rooms_many = True
         of_client = ROOMS // CLIENTS
         for host in self.hosts:  # every node has all rooms
             self.load.connect(
