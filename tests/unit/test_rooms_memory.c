@@ -1,5 +1,7 @@
 /* What rooms, memberships and clients take of the heap, weighed: to the byte, whatever the machine
  * does. A limit here is a figure of docs/performance.md: whoever has to raise it says so there. */
+#include "rooms/history_change.h"
+#include "rooms/room_history.h"
 #include "rooms_fixture.h"
 #include "runner.h"
 #include "weighing.h"
@@ -13,10 +15,17 @@ enum {
     ROOM_BYTES = 328,           /* with its one member */
     ROOM_ON_LANES_BYTES = 2100, /* with a member on each of 16 lanes */
     METADATA_BYTES = 100 + 64,  /* of 100 bytes, with what they are charged beyond */
+    KEPT_BYTES = 100 + 48,      /* of 100 bytes; the charge is 32 beyond */
     CLIENT_BYTES = 640,         /* without its request; 80 are the first buckets of its stripe */
 };
 
-enum { MEMBERS = 100, FEW_ROOMS = 10, MANY_ROOMS = 3000, LANES = FIXTURE_LANES };
+enum {
+    MEMBERS = 100,
+    FEW_ROOMS = 10,
+    MANY_ROOMS = 3000,
+    KEPT_MESSAGES = 8192,
+    LANES = FIXTURE_LANES
+};
 
 static struct fixture fixture;
 static struct peer *peers[MEMBERS];
@@ -126,6 +135,55 @@ START_TEST(metadata_of_a_room)
 }
 END_TEST
 
+static void keep_history(void)
+{
+    struct room_pattern pattern;
+    const struct history_rule rule = {HISTORY_MESSAGES_MOST, 60};
+    REQUIRE(!room_pattern_parse(toni_str_of("*"), &pattern));
+    struct history_rules *rules = history_rules_create(&pattern, &rule, 1);
+    REQUIRE(history_change(space_of(fixture.connections), rules) == 0);
+    history_rules_unref(rules);
+}
+
+static void say(uint32_t room)
+{
+    char text[100] = {0};
+    REQUIRE(toni_broadcast_to_room_text(fixture.connections, name_of(room),
+                                        toni_str_make(text, sizeof text)) == 0);
+}
+
+/* As charged, but for what the allocator adds to each. */
+START_TEST(a_message_that_a_room_keeps)
+{
+    begin(1, 0);
+    keep_history();
+    say(0);
+    const int64_t before = weighed_bytes();
+    const uint64_t charged = fixture.connections->histories.bytes;
+    for (uint32_t i = 1; i < KEPT_MESSAGES; i++)
+        say(0);
+    require_at_most(each(before, KEPT_MESSAGES), KEPT_BYTES);
+    REQUIRE(fixture.connections->histories.bytes - charged == (KEPT_MESSAGES - 1) * (100 + 32));
+    room_history_end(fixture.connections);
+    end(0);
+}
+END_TEST
+
+/* An empty room is charged what it is, for its message. */
+START_TEST(a_room_that_is_there_for_a_message)
+{
+    begin(1, 0);
+    keep_history();
+    const int64_t before = weighed_bytes();
+    for (uint32_t room = 0; room < MANY_ROOMS; room++)
+        say(room);
+    require_at_most(each(before, MANY_ROOMS), HISTORY_COST + 100 + 32);
+    REQUIRE(fixture.connections->histories.bytes == MANY_ROOMS * (HISTORY_COST + 100 + 32));
+    room_history_end(fixture.connections);
+    end(0);
+}
+END_TEST
+
 START_TEST(a_room_with_a_member_on_each_of_16_lanes)
 {
     begin(LANES, LANES);
@@ -223,6 +281,8 @@ int main(void)
     tcase_add_test(cases, a_membership);
     tcase_add_test(cases, a_room_with_its_one_member);
     tcase_add_test(cases, metadata_of_a_room);
+    tcase_add_test(cases, a_message_that_a_room_keeps);
+    tcase_add_test(cases, a_room_that_is_there_for_a_message);
     tcase_add_test(cases, a_room_with_a_member_on_each_of_16_lanes);
     tcase_add_test(cases, a_room_with_its_one_member_on_one_of_16_lanes);
     tcase_add_test(cases, a_broadcast_leaves_nothing_behind_in_a_room);
