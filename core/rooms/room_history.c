@@ -27,8 +27,12 @@ void room_history_append(struct room *room, struct payload *payload)
 toni_position room_history_position(struct room *room)
 {
     toni_position position = {0};
+    const bool is_kept_out_there =
+        room->space->remote && room_table_kept(room->space, room->topic.name).messages > 0;
     lock_take(&room->lock);
-    if (room->history && history_is_on(room->history))
+    if (is_kept_out_there)
+        position = room->at;
+    else if (room->history && history_is_on(room->history))
         position = (toni_position){room->history->log.top.epoch, room->history->log.top.offset};
     lock_give(&room->lock);
     return position;

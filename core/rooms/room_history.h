@@ -24,7 +24,8 @@ bool room_history_sweep(toni_connections *connections, size_t most);
 /** All rooms forget all: the host ends, and nobody is in one. */
 void room_history_end(toni_connections *connections);
 
-/** @return Where the room is; zeros: it keeps no history. @thread Any. */
+/** @return Where the room is; zeros: it keeps no history, or, with a door, no message has come yet
+ * since somebody is in it here. Without the room's lock. @thread Any. */
 toni_position room_history_position(struct room *room);
 
 #endif

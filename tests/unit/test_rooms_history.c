@@ -3,6 +3,7 @@
 #include "rooms/broadcast.h"
 #include "rooms/history_change.h"
 #include "rooms/receipt.h"
+#include "rooms/remote.h"
 #include "rooms/returning.h"
 #include "rooms/room_history.h"
 #include "rooms_fixture.h"
@@ -217,7 +218,7 @@ START_TEST(who_was_never_there_gets_the_last_ones)
 {
     add_to(1, "k");
     for (int i = 1; i <= 7; i++) {
-        char text[12];
+        char text[16];
         (void)snprintf(text, sizeof text, "%d", i);
         say("k", text);
     }
@@ -419,7 +420,7 @@ END_TEST
 START_TEST(so_many_rooms_forget_at_a_time)
 {
     for (int i = 0; i < 10; i++) {
-        char room[12];
+        char room[16];
         (void)snprintf(room, sizeof room, "k%d", i);
         say(room, "x");
     }
@@ -674,6 +675,42 @@ START_TEST(a_compressed_message_has_its_position)
 }
 END_TEST
 
+/* --- With a door: the engine behind it keeps the messages, and knows their places */
+
+static int32_t want(struct remote *remote, struct space *space, toni_str room)
+{
+    (void)remote, (void)space, (void)room;
+    return TONI_OK;
+}
+
+static void unwant(struct remote *remote, struct space *space, toni_str room)
+{
+    (void)remote, (void)space, (void)room;
+}
+
+START_TEST(with_a_door_the_places_are_those_of_the_engine)
+{
+    static struct remote door = {.want = want, .unwant = unwant};
+    space_of(connections)->remote = &door;
+    struct peer *peer = add_to(0, "k");
+    add_to(0, "other");
+    ck_assert_uint_eq(where("k").epoch, 0);
+    const toni_message message = marked(MARKED, 3);
+    const toni_position at = {7, 3};
+    const struct envelope to = {.position_at = 3};
+    ck_assert_int_eq(remote_deliver(space_of(connections), TONI_LIT("k"), at, &message, &to, NULL),
+                     1);
+    ck_assert_int_eq(
+        remote_deliver(space_of(connections), TONI_LIT("other"), at, &message, NULL, NULL), 1);
+    turn();
+    check_mark(peer_texts(peer), at, 3, 1);
+    ck_assert_uint_eq(where("k").epoch, 7);
+    ck_assert_uint_eq(where("k").offset, 3);
+    ck_assert_uint_eq(where("other").epoch, 0);
+    ck_assert_uint_eq(connections->histories.bytes, 0);
+}
+END_TEST
+
 START_TEST(texts_of_positions)
 {
     char text[TONI_POSITION_TEXT + 1];
@@ -727,6 +764,7 @@ int main(void)
     tcase_add_test(cases, where_there_is_no_position_the_text_stays);
     tcase_add_test(cases, a_position_has_to_fit);
     tcase_add_test(cases, a_compressed_message_has_its_position);
+    tcase_add_test(cases, with_a_door_the_places_are_those_of_the_engine);
     tcase_add_test(cases, texts_of_positions);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
