@@ -298,7 +298,7 @@ static enum exit_code load_and_serve(struct host *host, const char *config_path)
     if (!make(host) && !open_up(host)) {
         const bool is_successor = predecessor_is_there(&host->predecessor);
         host_take_over(host);
-        watchdog_start(&host->watchdog, &host->loop, host->server,
+        watchdog_start(&host->watchdog, &host->loop, host->server, host->clustering,
                        service_notify_watchdog_ms(is_successor),
                        host->watch > 0 ? WATCHED_HANG_MS : 0);
         uv_run(&host->loop, UV_RUN_DEFAULT);

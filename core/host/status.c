@@ -119,10 +119,18 @@ static int write_report(const struct status_sources *sources, bool as_json, stru
     struct largest largest;
     largest_find(&largest, sources->connections);
     int result = collect(sources, &report);
+    struct clustering_report *cluster =
+        sources->clustering ? malloc(sizeof *cluster) : NULL; /* too much for a stack */
+    if (cluster)
+        clustering_read(sources->clustering, cluster);
+    report.cluster = cluster;
+    if (sources->clustering && !cluster)
+        result = -1;
     show_rooms(sources, &largest, &report);
     if (!result)
         result = as_json ? status_write_json(&report, out) : status_write_text(&report, out);
     forget(&report);
+    free(cluster);
     largest_finish(&largest);
     return result ? result : buffer_append(out, "", 1); /* the NUL at its end */
 }

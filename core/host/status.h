@@ -70,6 +70,7 @@ struct status_report {
     uint64_t rooms;                           /* of all namespaces */
     struct status_room largest[LARGEST_MOST]; /* of these, the largest first */
     size_t largest_count;
+    const struct clustering_report *cluster; /* NULL: the host is alone */
 };
 
 /** A handler of the control socket (control.h).
@@ -80,6 +81,12 @@ void status_handle(void *data, struct control_request *request, const char *argu
 /** Appends it for people, 80 columns wide if names and paths are not too long.
  * @return 0, or -1 on no memory. */
 int status_write_text(const struct status_report *report, struct buffer *out);
+
+/** Appends the cluster for people. @return 0, or -1 on no memory. */
+int status_write_cluster(const struct clustering_report *report, struct buffer *out);
+
+/** @return `down`, `degraded` or `up`. */
+const char *status_server_state(const struct clustering_server *server);
 
 /** Appends one JSON object (RFC 8259), documented where it is made. @return 0, or -1 on no memory.
  */

@@ -13,7 +13,13 @@
  *                               { "let_in", "refused", "timeout", "busy", "withdrawn",
  *                                 "revoked" } } ],
  *     "rooms": how many there are,
- *     "largest_rooms": [ { "namespace", "name", "members" } ], the largest first }
+ *     "largest_rooms": [ { "namespace", "name", "members" } ], the largest first,
+ *     "cluster": null of a host that is alone, else { "engine", "node", "slot": 0 without a lease,
+ *                "nodes": how many others there are,
+ *                "servers": [ { "name", "state": "down", "degraded" or "up", "why",
+ *                  "engine_says": of the end of the last connection, "probe_ms", "rooms",
+ *                  "subscribed", "pending", "pending_bytes", "ok", "rejected", "unknown", "busy",
+ *                  "repeats", "gaps", "resubscriptions", "connections" } ] } }
  *
  * Times are ISO 8601, in UTC. A text that is not UTF-8 is null, but for the `version` of a plugin
  * and paths of files nothing can be. jansson's functions take a NULL for an argument and then fail,
@@ -89,20 +95,50 @@ static json_t *rooms_to_json(const struct status_report *report)
     return rooms;
 }
 
+static json_t *server_to_json(const struct clustering_server *server)
+{
+    const struct node_figures *node = &server->node;
+    return json_pack(
+        "{s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+        "s:I, s:I}",
+        "name", text_or_null(toni_str_of(server->name)), "state", status_server_state(server),
+        "why", cluster_why_text(node->why), "engine_says", server->why, "probe_ms",
+        (json_int_t)node->probe_ms, "rooms", (json_int_t)node->rooms, "subscribed",
+        (json_int_t)node->subscribed, "pending", (json_int_t)node->pending, "pending_bytes",
+        (json_int_t)server->waiting_bytes, "ok", (json_int_t)node->ok, "rejected",
+        (json_int_t)(node->rejected + node->busy), "unknown", (json_int_t)node->unknown, "busy",
+        (json_int_t)server->refused, "repeats", (json_int_t)node->repeats, "gaps",
+        (json_int_t)node->gaps, "resubscriptions", (json_int_t)server->resubscriptions,
+        "connections", (json_int_t)node->connections);
+}
+
+static json_t *cluster_to_json(const struct clustering_report *report)
+{
+    if (!report)
+        return json_null();
+    json_t *servers = json_array();
+    for (uint32_t i = 0; i < report->count; i++)
+        servers = list_append_json(servers, server_to_json(&report->servers[i]));
+    return json_pack("{s:s, s:s, s:I, s:I, s:o}", "engine", report->engine, "node", report->node,
+                     "slot", (json_int_t)report->identity.slot, "nodes", (json_int_t)report->nodes,
+                     "servers", servers);
+}
+
 static json_t *report_to_json(const struct status_report *report)
 {
     json_t *instances = json_array();
 
     for (size_t i = 0; i < report->instance_count; i++)
         instances = list_append_json(instances, instance_to_json(&report->instances[i]));
-    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:o, s:I, s:o}", "version",
-                     report->version, "pid", (json_int_t)report->pid, "state", report->state,
-                     "since", time_to_json(report->since_ms), "config",
+    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:o, s:I, s:o, s:o}",
+                     "version", report->version, "pid", (json_int_t)report->pid, "state",
+                     report->state, "since", time_to_json(report->since_ms), "config",
                      text_or_null(toni_str_of(report->config_path)), "workers",
                      (json_int_t)report->workers, "clients", (json_int_t)report->clients, "reloads",
                      (json_int_t)report->reloads, "last_reload", reload_to_json(report),
                      "old_libraries", (json_int_t)report->old_libraries, "instances", instances,
-                     "rooms", (json_int_t)report->rooms, "largest_rooms", rooms_to_json(report));
+                     "rooms", (json_int_t)report->rooms, "largest_rooms", rooms_to_json(report),
+                     "cluster", cluster_to_json(report->cluster));
 }
 
 static int append(const char *bytes, size_t size, void *out)

@@ -185,5 +185,7 @@ int status_write_text(const struct status_report *report, struct buffer *out)
     for (size_t i = 0; i < report->instance_count; i++)
         result |= write_instance(&report->instances[i], widths, out);
     result |= write_rooms(report, out);
+    if (report->cluster)
+        result |= status_write_cluster(report->cluster, out);
     return result ? -1 : 0;
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/process_end.h"
+#include "clustering/clustering.h"
 #include "host/run.h"
 #include "host/service_notify.h"
 #include "net/held.h"
@@ -64,6 +65,27 @@ static void tell(struct watchdog *watchdog, const struct held *held, uint64_t he
              held, held_ms, held->callback_ms);
 }
 
+static uint64_t ms_since(uint64_t since_ns, uint64_t now_ns)
+{
+    return since_ns < now_ns ? (now_ns - since_ns) / NS_PER_MS : 0;
+}
+
+/* No client waits for the engine: so it doesn't end the host. */
+static void look_at_engine(struct watchdog *watchdog, uint64_t now_ns)
+{
+    struct clustering_held held;
+    if (!watchdog->clustering || !clustering_held(watchdog->clustering, &held) ||
+        ms_since(held.since_ns, now_ns) <= held.callback_ms ||
+        watchdog->told_engine_ns == held.since_ns)
+        return;
+    watchdog->told_engine_ns = held.since_ns;
+    log_warn("a function of the cluster's engine has not returned yet: broadcasts wait, and rooms "
+             "hear nothing from other hosts",
+             log_str("instance", held.instance), log_str("callback", held.callback),
+             log_uint("held_ms", ms_since(held.since_ns, now_ns)),
+             log_uint("limit_ms", held.callback_ms));
+}
+
 /* The thread that is held up is made to crash: so the log says where it is (host/crash.h), and a
  * core dump shows it. */
 static void end_host(struct watchdog *watchdog, const struct held *held, uint64_t held_ms)
@@ -83,6 +105,7 @@ static uint64_t look(struct watchdog *watchdog)
     const uint64_t now_ns = clock_now_ns();
     struct held held;
 
+    look_at_engine(watchdog, now_ns);
     if (!held_find(watchdog->server, &held) || held.since_ns > now_ns)
         return 0;
     const uint64_t held_ms = (now_ns - held.since_ns) / NS_PER_MS;
@@ -105,8 +128,9 @@ static void on_look(uv_timer_t *timer)
 }
 
 void watchdog_start(struct watchdog *watchdog, uv_loop_t *loop, const struct server *server,
-                    uint64_t service_ms, uint64_t hang_ms)
+                    const struct clustering *clustering, uint64_t service_ms, uint64_t hang_ms)
 {
+    watchdog->clustering = clustering;
     watchdog->server = server;
     watchdog->hang_ms = hang_ms;
     watchdog->service_ms = service_ms;

@@ -583,6 +583,7 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     write_refused(exposition, connections, sources->slots);
     write_deflate(exposition, &connections->deflaters);
     write_rooms(exposition, connections, &figures);
+    metrics_write_cluster(exposition, sources->clustering);
     write_http(exposition, sources->http);
     write_instances(exposition, sources->slots);
     write_task_threads(exposition, sources->tasks);

@@ -42,6 +42,9 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
 /** Writes those of TLS. @thread Any. */
 void metrics_write_tls(struct exposition *exposition, const struct metrics_sources *sources);
 
+/** Writes those of the cluster. @param clustering  NULL writes none. @thread Any. */
+void metrics_write_cluster(struct exposition *exposition, struct clustering *clustering);
+
 /** Writes what plugins ask for. @thread Any. */
 void metrics_write_plugins(struct exposition *exposition, struct slots *slots);
 

@@ -4,13 +4,14 @@ its own (socket_engine.py); what Redis adds is tested in tests/cluster."""
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import unittest
 
-from toni_host import DEADLINE, FIXTURES, Client, Host, configuration, gateway, main, run_toni, scaled
+from toni_host import DEADLINE, FIXTURES, Client, Host, configuration, gateway, main, run_toni, say, scaled
 
 SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "socket_engine.py")
 
@@ -37,6 +38,11 @@ class Server:
             os.unlink(self.path)
 
 
+def read_until(client, text):
+    while client.read() != text:
+        pass
+
+
 def engine(server, **options):
     return gateway("tie", "socket_engine.so", None, kind="service", options={"server": server.path, **options})
 
@@ -59,7 +65,18 @@ class ClusterTestCase(unittest.TestCase):
     def start(self, node, **more):
         host = Host(cluster_conf(self.server, node, **more)).start()
         self.addCleanup(host.kill)
+        self.hosts.append(host)
         return host
+
+    def run(self, result=None):
+        """Of a test that fails the hosts' logs are shown."""
+        before = len(result.failures) + len(result.errors)
+        self.hosts = []
+        result = super().run(result)
+        if len(result.failures) + len(result.errors) > before:
+            for host in self.hosts:
+                say(host.text())
+        return result
 
     def client(self, host, room=None):
         client = Client(host.address, "/rooms")
@@ -67,7 +84,6 @@ class ClusterTestCase(unittest.TestCase):
         client.read()
         if room:
             client.send("join:" + room)
-            self.name = None
             texts = [client.read(), client.read()]
             assert "Joined room: " + room in texts, texts
             client.name = next(text for text in texts if text.endswith(" joined")).rsplit(" ", 1)[0]
@@ -83,8 +99,171 @@ class TestTwoHosts(ClusterTestCase):
         one.send("msg:tea:hello")
         self.assertEqual(one.read(), "[tea] %s: hello" % one.name)
         self.assertEqual(other.read(), "[tea] %s: hello" % one.name)
-        left.stop()
-        right.stop()
+
+    def test_one_order_everywhere(self):
+        """Four write at a time, two on each host, in two rooms: all read the same, byte for byte."""
+        hosts = [self.start("left"), self.start("right")]
+        count = scaled(200, 60)
+        for room in ("tea", "mate"):
+            # Each has heard itself: so its host hears the room.
+            members = [self.client(host, room) for host in hosts for _ in range(2)]
+            threads = [threading.Thread(target=self.write, args=(member, room, number, count)) for number, member in enumerate(members)]
+            for thread in threads:
+                thread.start()
+            read = [self.read_all(member, len(members) * count) for member in members]
+            for thread in threads:
+                thread.join()
+            for number, texts in enumerate(read):
+                self.assertEqual(texts, read[0], "member %d reads what the first does" % number)
+            for number in range(len(members)):
+                mine = [text for text in read[0] if text.split(": ")[1].startswith("%d/" % number)]
+                self.assertEqual([text.rsplit("/", 1)[1] for text in mine], [str(i) for i in range(count)])
+
+    def write(self, member, room, number, count):
+        for i in range(count):
+            member.send("msg:%s:%d/%d" % (room, number, i))
+
+    def read_all(self, member, count):
+        texts = []
+        while len(texts) < count:
+            text = member.read()
+            if text.startswith("["):
+                texts.append(text)
+            else:
+                self.assertTrue(text.endswith(" joined"), text)
+        return texts
+
+
+class TestEngine(ClusterTestCase):
+    """What an engine does to its host."""
+
+    def test_it_is_exchanged_while_messages_are_published(self):
+        """Every message comes to both hosts once, and in order, over any number of exchanges."""
+        left, right = self.start("left"), self.start("right")
+        sender, reader = self.client(left, "tea"), self.client(right, "tea")
+        results = []
+
+        def exchange():
+            for number in range(5):
+                conf = cluster_conf(self.server, "left", options={"misbehaves": "not in way %d" % number})
+                with open(left.conf, "w", encoding="utf-8") as out:
+                    out.write(conf)
+                results.append(run_toni("reload", "-c", left.conf))
+
+        thread = threading.Thread(target=exchange)
+        thread.start()
+        number = 0
+        while thread.is_alive() or number < 100:
+            sender.send("msg:tea:%d" % number)
+            self.assertEqual(reader.read(), "[tea] %s: %d" % (sender.name, number))
+            number += 1
+        thread.join()
+        for result in results:
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            self.assertIn("1 swapped", result.stdout)
+
+    def test_one_that_says_nonsense_harms_nothing(self):
+        host = self.start("left", options={"misbehaves": "nonsense"})
+        self.client(host).send("join:first")  # whose greeting is what the engine is wrong about
+        host.wait_log(msg="the engine said what makes no sense, which is ignored")
+        with host.changed:
+            host.changed.wait_for(lambda: len(host.log(msg="a server of the cluster is up")) > 1, DEADLINE)
+        client = self.client(host, "tea")
+        for number in range(20):
+            client.send("msg:tea:%d" % number)
+            self.assertEqual(client.read(), "[tea] %s: %d" % (client.name, number))
+        self.assertTrue(host.log(msg="the engine said what makes no sense, which is ignored"))
+        host.stop()
+
+    def test_one_that_refuses_to_begin_keeps_the_host_from_starting(self):
+        for how, why in (("create", "it is told to fail"), ("attach", "the engine can't be attached"), ("names", "it does not name 1 to 64 servers")):
+            with self.subTest(how):
+                host = Host(cluster_conf(self.server, "left", options={"misbehaves": how})).launch()
+                self.addCleanup(host.kill)
+                self.assertEqual(host.wait_exit(), 1)
+                self.assertIn(why, host.text())
+
+    def test_one_that_hangs_is_named_and_left_behind(self):
+        host = self.start("left", options={"misbehaves": "hang"}, limits={"callback_ms": 200})
+        client = self.client(host)
+        client.send("join:tea")
+        held = host.wait_log(msg=lambda text: text.startswith("a function of the cluster's engine has not returned"))
+        self.assertEqual((held["instance"], held["callback"]), ("tie", "publish"))
+        other = self.client(host)
+        other.send("nothing")  # the host serves
+        host.process.terminate()
+        host.expect_error(msg=lambda text: "does not return" in text)
+        self.assertEqual(host.wait_exit(), 1)
+
+    def test_the_server_goes_and_comes_back(self):
+        """What is sent meanwhile is refused; then all is as before, with another life of the data."""
+        host = self.start("left")
+        client = self.client(host, "tea")
+        self.server.kill()
+        host.wait_log(msg="a server of the cluster is away")
+        client.send("msg:tea:to nobody")
+        self.assertIn("too much is waiting", client.read())
+        before = len(host.log(msg="a server of the cluster is up"))
+        self.server.start()
+        with host.changed:
+            host.changed.wait_for(lambda: len(host.log(msg="a server of the cluster is up")) > before, DEADLINE)
+        client.send("msg:tea:again")
+        self.assertEqual(client.read(), "[tea] %s: again" % client.name)
+        host.stop()
+
+    def test_a_host_without_servers_starts(self):
+        self.server.kill()
+        host = self.start("left")
+        self.assertTrue(host.log(msg=lambda text: text.startswith("not all servers of the cluster's engine")))
+        client = self.client(host)
+        client.send("join:tea")
+        self.assertEqual(client.read(), "Joined room: tea")
+        host.stop()
+
+    def test_what_waits_at_the_end_has_its_result(self):
+        """The server does not answer any more, and the host stops in time all the same."""
+        host = self.start("left")
+        client = self.client(host, "tea")
+        self.server.signal(signal.SIGSTOP)
+        self.addCleanup(self.server.signal, signal.SIGCONT)
+        for number in range(100):
+            client.send("msg:tea:%d" % number)
+        client.send("leave:tea")
+        read_until(client, "Left room: tea")
+        host.stop()
+        self.assertTrue(host.log(msg=lambda text: "may be lost" in text))
+
+
+class TestConfiguration(ClusterTestCase):
+    def check(self, conf):
+        path = os.path.join(self.folder, "gateways.conf")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(conf)
+        return run_toni("check", "-c", path)
+
+    def test_faults(self):
+        for cluster, fault in (
+            ({"engine": "tia"}, "`engine` of `cluster` is `tia`, which no module provides; did you mean `tie`?"),
+            ({"engine": "rooms"}, "`engine` of `cluster` is `rooms`, whose library offers no interface"),
+            ({"node": ""}, "`node` of `cluster` has 0 bytes"),
+            ({"receipt_ms": 0}, "`receipt_ms`"),
+            ({"engin": "tie"}, "did you mean `engine`?"),
+        ):
+            with self.subTest(fault):
+                result = self.check(cluster_conf(self.server, "left", cluster=cluster))
+                self.assertEqual(result.returncode, 2)
+                self.assertIn(fault, result.stderr)
+                self.assertRegex(result.stderr, r"gateways\.conf:\d+: ")
+
+    def test_a_reload_changes_nothing_of_it(self):
+        host = self.start("left")
+        with open(host.conf, "w", encoding="utf-8") as out:
+            out.write(cluster_conf(self.server, "right"))
+        result = run_toni("reload", "-c", host.conf)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("cluster is not what the host started with", result.stdout + result.stderr)
+        host.expect_error(msg="reload refused")
+        host.stop()
 
 
 if __name__ == "__main__":

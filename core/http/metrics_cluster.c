@@ -1,0 +1,96 @@
+/* The metrics of the cluster, by server of its engine. A host that is alone has none. */
+#include "clustering/clustering.h"
+#include "http/metrics.h"
+
+#include <stdlib.h>
+
+static void write_one(struct exposition *exposition, const char *name, const char *help,
+                      uint64_t value)
+{
+    exposition_family(exposition, name, "gauge", help);
+    exposition_number(exposition, NO_LABELS, value);
+}
+
+/* X(name, type, what it is of a `struct clustering_server *s`, help) */
+#define CLUSTER_METRICS(X)                                                                         \
+    X("toni_cluster_server_state", "gauge", s->node.state,                                         \
+      "How a server of the engine is: 0 down, 1 degraded, 2 up.")                                  \
+    X("toni_cluster_connections_total", "counter", s->node.connections,                            \
+      "Connections that were made to the server.")                                                 \
+    X("toni_cluster_pending", "gauge", s->node.pending, "Broadcasts that have no result yet.")     \
+    X("toni_cluster_pending_bytes", "gauge", s->waiting_bytes,                                     \
+      "What these take, those included that wait for their turn; 8 MiB at most.")                  \
+    X("toni_cluster_repeats_total", "counter", s->node.repeats,                                    \
+      "Broadcasts that were sent again and had been applied before.")                              \
+    X("toni_cluster_lost_total", "counter", s->lost,                                               \
+      "Broadcasts without a receipt that were not applied, or maybe not.")                         \
+    X("toni_cluster_delivered_total", "counter", s->node.delivered,                                \
+      "Messages that came from the server and were handed to rooms.")                              \
+    X("toni_cluster_older_total", "counter", s->node.older,                                        \
+      "Messages that had come before, and were dropped.")                                          \
+    X("toni_cluster_held_bytes", "gauge", s->node.held_bytes, "Messages that wait behind a hole.") \
+    X("toni_cluster_gaps_total", "counter", s->node.gaps, "Gaps that rooms were told of.")         \
+    X("toni_cluster_histories_total", "counter", s->node.histories,                                \
+      "Questions for the history of a room.")                                                      \
+    X("toni_cluster_rooms", "gauge", s->node.rooms, "Rooms at the server that are wanted here.")   \
+    X("toni_cluster_subscribed_rooms", "gauge", s->node.subscribed,                                \
+      "Of these, those that the server has confirmed on this connection.")                         \
+    X("toni_cluster_resubscriptions_total", "counter", s->resubscriptions,                         \
+      "Rooms that were subscribed again after a connection had ended.")
+
+static void write_servers(struct exposition *exposition, const struct clustering_report *report)
+{
+#define WRITE(metric, type, value, help)                                                           \
+    exposition_family(exposition, metric, type, help);                                             \
+    for (const struct clustering_server *s = report->servers; s < report->servers + report->count; \
+         s++)                                                                                      \
+        exposition_number(exposition, LABELS({"server", s->name}), value);
+    CLUSTER_METRICS(WRITE)
+#undef WRITE
+    exposition_family(exposition, "toni_cluster_probe_seconds", "gauge",
+                      "How long the last probe took, there and back.");
+    for (uint32_t i = 0; i < report->count; i++)
+        exposition_seconds(exposition, LABELS({"server", report->servers[i].name}),
+                           report->servers[i].node.probe_ms * (uint64_t)1000000);
+}
+
+static void write_publishes(struct exposition *exposition, const struct clustering_report *report)
+{
+    exposition_family(
+        exposition, "toni_cluster_publishes_total", "counter",
+        "Broadcasts by what became of them: ok, rejected, unknown, or refused at once "
+        "as busy.");
+    for (uint32_t i = 0; i < report->count; i++) {
+        const struct clustering_server *server = &report->servers[i];
+        const struct {
+            const char *result;
+            uint64_t count;
+        } results[] = {{"ok", server->node.ok},
+                       {"rejected", server->node.rejected + server->node.busy},
+                       {"unknown", server->node.unknown},
+                       {"busy", server->refused}};
+        for (size_t r = 0; r < sizeof results / sizeof results[0]; r++)
+            exposition_number(exposition,
+                              LABELS({"server", server->name}, {"result", results[r].result}),
+                              results[r].count);
+    }
+}
+
+void metrics_write_cluster(struct exposition *exposition, struct clustering *clustering)
+{
+    struct clustering_report *report = clustering ? malloc(sizeof *report) : NULL;
+    if (!report) {
+        exposition->failed = exposition->failed || clustering;
+        return;
+    }
+    clustering_read(clustering, report);
+    write_one(exposition, "toni_cluster_slot", "This node's slot; 0: it has no lease.",
+              report->identity.slot);
+    write_one(exposition, "toni_cluster_nodes", "Other nodes that have a lease.", report->nodes);
+    exposition_family(exposition, "toni_cluster_nonsense_total", "counter",
+                      "What the engine said and made no sense.");
+    exposition_number(exposition, NO_LABELS, report->nonsense);
+    write_servers(exposition, report);
+    write_publishes(exposition, report);
+    free(report);
+}
