@@ -161,7 +161,7 @@ START_TEST(json_says_all)
         "s:i, s:s, s:s, s:i, s:n},"
         "{s:s, s:s, s:s, s:s, s:n, s:n, s:i, s:s, s:s, s:n, s:{s:i, s:i, s:i, s:i, s:i, s:i}},"
         "{s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:s, s:s, s:i, s:n}], s:i, s:[{s:s, s:s, s:i}, "
-        "{s:s, s:s, s:i}]}",
+        "{s:s, s:s, s:i}], s:n}",
         "version", "0.1.0", "pid", 4711, "state", "serving", "since", "2025-11-27T11:33:21.175Z",
         "config", "/etc/toni/gateways.conf", "workers", 2, "clients", 1042, "reloads", 7,
         "last_reload", "time", "2025-11-27T11:33:21.175Z", "text", "reloaded\n", "old_libraries", 3,
@@ -175,7 +175,7 @@ START_TEST(json_says_all)
         "", "path", "/\xc3\xa9\xc3\xa9", "version", "generation", 1, "since",
         "1970-01-01T00:00:00.000Z", "library", "/x.so", "clients", 0, "guard", "rooms", 4000,
         "largest_rooms", "namespace", "quiz", "name", "L1", "members", 1000, "namespace", "",
-        "name", "caf\xc3\xa9", "members", 42);
+        "name", "caf\xc3\xa9", "members", 42, "cluster");
 
     ck_assert_ptr_nonnull(expected);
     ck_assert_msg(json_equal(whole, expected), "%s", out.bytes);
