@@ -14,7 +14,7 @@ struct sending {
     struct control_send send;
 };
 
-struct control {
+struct control_table {
     struct control_settings settings;
     struct node_identity own; /* slot 0: none */
     struct seen *seen;
@@ -34,14 +34,14 @@ struct control {
 
 static struct control_ask *ask_of(struct list *place)
 {
-    return list_item(place, struct control_ask, place);
+    return list_owner(place, struct control_ask, place);
 }
 
 /* --- Made and ended */
 
-struct control *control_create(const struct control_settings *settings)
+struct control_table *control_table_create(const struct control_settings *settings)
 {
-    struct control *control = calloc(1, sizeof *control);
+    struct control_table *control = calloc(1, sizeof *control);
 
     if (!control)
         return NULL;
@@ -60,7 +60,7 @@ struct control *control_create(const struct control_settings *settings)
     return control;
 }
 
-void control_destroy(struct control *control)
+void control_table_destroy(struct control_table *control)
 {
     struct control_send send;
     struct control_ask *ask;
@@ -95,14 +95,15 @@ static bool match(const struct hash_node *node, const void *number)
 }
 
 /* Numbers count up: all their bits but the low ones are the same. */
-static struct control_ask *find(const struct control *control, uint64_t number)
+static struct control_ask *find(const struct control_table *control, uint64_t number)
 {
     struct hash_node *node = hash_table_find(&control->asks, number, match, &number);
 
-    return node ? list_item(node, struct control_ask, by_number) : NULL;
+    return node ? list_owner(node, struct control_ask, by_number) : NULL;
 }
 
-static void finish(struct control *control, struct control_ask *ask, enum control_outcome outcome)
+static void finish(struct control_table *control, struct control_ask *ask,
+                   enum control_outcome outcome)
 {
     ask->outcome = outcome;
     if (ask->is_receipt && ask->expected != UINT32_MAX)
@@ -116,7 +117,7 @@ static void finish(struct control *control, struct control_ask *ask, enum contro
 }
 
 /* What came of one node is what came of the request; of several, that not all have answered. */
-static void finish_if_over(struct control *control, struct control_ask *ask)
+static void finish_if_over(struct control_table *control, struct control_ask *ask)
 {
     const bool is_complete =
         ask->is_receipt ? ask->answered >= ask->expected : ask->answered == ask->target_count;
@@ -129,7 +130,7 @@ static void finish_if_over(struct control *control, struct control_ask *ask)
         finish(control, ask, ask->target_count == 1 ? ask->targets[0].outcome : CONTROL_NO_ANSWER);
 }
 
-static void end_target(struct control *control, struct control_ask *ask,
+static void end_target(struct control_table *control, struct control_ask *ask,
                        struct control_target *target, enum control_outcome outcome)
 {
     if (target->outcome != CONTROL_UNDER_WAY)
@@ -141,7 +142,7 @@ static void end_target(struct control *control, struct control_ask *ask,
 }
 
 /* It is over for all that it waits for. */
-static void give_up(struct control *control, struct control_ask *ask)
+static void give_up(struct control_table *control, struct control_ask *ask)
 {
     for (uint32_t i = 0; i < ask->target_count; i++) {
         if (ask->targets[i].outcome == CONTROL_UNDER_WAY)
@@ -151,13 +152,13 @@ static void give_up(struct control *control, struct control_ask *ask)
     finish(control, ask, CONTROL_NO_ANSWER);
 }
 
-void control_end(struct control *control)
+void control_end(struct control_table *control)
 {
     while (!list_is_empty(&control->waiting))
         give_up(control, ask_of(list_first(&control->waiting)));
 }
 
-void control_tick(struct control *control, uint64_t now_ms)
+void control_tick(struct control_table *control, uint64_t now_ms)
 {
     struct list *first;
 
@@ -165,24 +166,24 @@ void control_tick(struct control *control, uint64_t now_ms)
         give_up(control, ask_of(first));
 }
 
-uint64_t control_due(const struct control *control)
+uint64_t control_due(const struct control_table *control)
 {
     struct list *first = list_first(&control->waiting);
 
     return first ? ask_of(first)->ends_ms : UINT64_MAX;
 }
 
-uint32_t control_count(const struct control *control)
+uint32_t control_count(const struct control_table *control)
 {
     return (uint32_t)control->asks.count;
 }
 
-uint64_t control_bytes(const struct control *control)
+uint64_t control_bytes(const struct control_table *control)
 {
     return control->bytes;
 }
 
-struct control_ask *control_take(struct control *control)
+struct control_ask *control_take(struct control_table *control)
 {
     struct list *first = list_first(&control->done);
 
@@ -195,17 +196,18 @@ struct control_ask *control_take(struct control *control)
 
 /* --- Who is there */
 
-void control_held(struct control *control, struct node_identity identity)
+void control_held(struct control_table *control, struct node_identity identity)
 {
     control->own = identity;
 }
 
-void control_lost(struct control *control)
+void control_lost(struct control_table *control)
 {
     control->own = (struct node_identity){0};
 }
 
-void control_seen(struct control *control, struct node_identity identity, struct payload *name)
+void control_seen(struct control_table *control, struct node_identity identity,
+                  struct payload *name)
 {
     if (control->seen_count == control->settings.nodes_max)
         return;
@@ -223,7 +225,7 @@ static struct control_target *find_target(struct control_ask *ask, struct node_i
 }
 
 /* It may have carried out what it was asked before it went. */
-static void stop_waiting_for(struct control *control, struct node_identity identity)
+static void stop_waiting_for(struct control_table *control, struct node_identity identity)
 {
     struct list *place = control->waiting.next, *next;
 
@@ -236,7 +238,7 @@ static void stop_waiting_for(struct control *control, struct node_identity ident
     }
 }
 
-void control_gone(struct control *control, struct node_identity identity)
+void control_gone(struct control_table *control, struct node_identity identity)
 {
     for (uint32_t i = 0; i < control->seen_count; i++) {
         if (!node_identity_equal(control->seen[i].identity, identity))
@@ -248,7 +250,7 @@ void control_gone(struct control *control, struct node_identity identity)
     stop_waiting_for(control, identity);
 }
 
-bool control_find(const struct control *control, struct client_origin origin,
+bool control_find(const struct control_table *control, struct client_origin origin,
                   struct node_identity *identity)
 {
     for (uint32_t i = 0; i < control->seen_count; i++) {
@@ -259,9 +261,14 @@ bool control_find(const struct control *control, struct client_origin origin,
     return false;
 }
 
+const struct payload *control_name(const struct control_table *control, uint32_t index)
+{
+    return index < control->seen_count ? control->seen[index].name : NULL;
+}
+
 /* --- Asking */
 
-static bool charge(struct control *control, uint64_t bytes)
+static bool charge(struct control_table *control, uint64_t bytes)
 {
     if (bytes > control->settings.bytes_max - control->bytes)
         return false;
@@ -270,7 +277,7 @@ static bool charge(struct control *control, uint64_t bytes)
 }
 
 /* In order of the ends, of which the latest is mostly the last. */
-static void put_in_order(struct control *control, struct control_ask *ask)
+static void put_in_order(struct control_table *control, struct control_ask *ask)
 {
     struct list *after = control->waiting.prev;
 
@@ -283,7 +290,7 @@ static void put_in_order(struct control *control, struct control_ask *ask)
 }
 
 /* With @p limit a place for twice as many ids: those that are kept, and those that come. */
-static int make_ask(struct control *control, const struct seen *targets, uint32_t count,
+static int make_ask(struct control_table *control, const struct seen *targets, uint32_t count,
                     uint32_t limit, struct control_ask **made)
 {
     const uint64_t bytes = sizeof(struct control_ask) + count * sizeof(struct control_target) +
@@ -311,13 +318,13 @@ static int make_ask(struct control *control, const struct seen *targets, uint32_
     return CLUSTER_DONE;
 }
 
-static void unmake_ask(struct control *control, struct control_ask *ask)
+static void unmake_ask(struct control_table *control, struct control_ask *ask)
 {
     control->bytes -= ask->bytes;
     control_ask_destroy(ask);
 }
 
-static int add_ask(struct control *control, struct control_ask *ask, uint32_t answer_ms,
+static int add_ask(struct control_table *control, struct control_ask *ask, uint32_t answer_ms,
                    uint64_t cookie, uint64_t now_ms)
 {
     ask->number = control->number + 1;
@@ -331,7 +338,8 @@ static int add_ask(struct control *control, struct control_ask *ask, uint32_t an
 }
 
 /* @param payload  The reference is taken, also if there is no room. NULL: no memory. */
-static int send_to(struct control *control, uint32_t slot, uint64_t cookie, struct payload *payload)
+static int send_to(struct control_table *control, uint32_t slot, uint64_t cookie,
+                   struct payload *payload)
 {
     struct sending *sending = payload ? malloc(sizeof *sending) : NULL;
 
@@ -348,7 +356,8 @@ static int send_to(struct control *control, uint32_t slot, uint64_t cookie, stru
 }
 
 /* @param place  What leads to it. */
-static void take_out(struct control *control, struct sending **place, struct control_send *send)
+static void take_out(struct control_table *control, struct sending **place,
+                     struct control_send *send)
 {
     struct sending *sending = *place;
 
@@ -360,7 +369,7 @@ static void take_out(struct control *control, struct sending **place, struct con
     free(sending);
 }
 
-bool control_take_send(struct control *control, struct control_send *send)
+bool control_take_send(struct control_table *control, struct control_send *send)
 {
     if (!control->sends)
         return false;
@@ -369,7 +378,7 @@ bool control_take_send(struct control *control, struct control_send *send)
 }
 
 /* What was not taken yet of an ask that is given up again. */
-static void take_back(struct control *control, uint64_t number)
+static void take_back(struct control_table *control, uint64_t number)
 {
     struct sending **place = &control->sends;
     struct control_send send;
@@ -384,7 +393,7 @@ static void take_back(struct control *control, uint64_t number)
     }
 }
 
-static int send_all(struct control *control, const struct control_ask *ask,
+static int send_all(struct control_table *control, const struct control_ask *ask,
                     const struct control_request *request)
 {
     int status = CLUSTER_DONE;
@@ -398,7 +407,7 @@ static int send_all(struct control *control, const struct control_ask *ask,
     return status;
 }
 
-static int ask_these(struct control *control, const struct seen *targets, uint32_t count,
+static int ask_these(struct control_table *control, const struct seen *targets, uint32_t count,
                      const struct control_request *request, uint32_t answer_ms, uint64_t cookie,
                      uint64_t now_ms)
 {
@@ -427,9 +436,9 @@ static int ask_these(struct control *control, const struct seen *targets, uint32
     return CLUSTER_DONE;
 }
 
-int control_ask(struct control *control, struct node_identity to,
-                const struct control_request *request, uint32_t answer_ms, uint64_t cookie,
-                uint64_t now_ms)
+int control_ask_node(struct control_table *control, struct node_identity to,
+                     const struct control_request *request, uint32_t answer_ms, uint64_t cookie,
+                     uint64_t now_ms)
 {
     for (uint32_t i = 0; i < control->seen_count; i++) {
         if (node_identity_equal(control->seen[i].identity, to))
@@ -438,14 +447,14 @@ int control_ask(struct control *control, struct node_identity to,
     return CLUSTER_INVALID;
 }
 
-int control_ask_all(struct control *control, const struct control_request *request,
+int control_ask_all(struct control_table *control, const struct control_request *request,
                     uint32_t answer_ms, uint64_t cookie, uint64_t now_ms)
 {
     return ask_these(control, control->seen, control->seen_count, request, answer_ms, cookie,
                      now_ms);
 }
 
-void control_sent(struct control *control, uint64_t cookie, enum publish_result result,
+void control_sent(struct control_table *control, uint64_t cookie, enum publish_result result,
                   uint32_t receivers)
 {
     struct control_ask *ask = find(control, cookie >> TARGET_BITS);
@@ -462,8 +471,8 @@ void control_sent(struct control *control, uint64_t cookie, enum publish_result 
 
 /* --- Receipts */
 
-int control_receipt(struct control *control, uint32_t answer_ms, uint64_t cookie, uint64_t *number,
-                    uint64_t now_ms)
+int control_receipt(struct control_table *control, uint32_t answer_ms, uint64_t cookie,
+                    uint64_t *number, uint64_t now_ms)
 {
     struct control_ask *ask;
     int status = make_ask(control, control->seen, control->seen_count, 0, &ask);
@@ -494,8 +503,8 @@ static void add_counts(struct control_ask *ask, struct control_counts counts)
     add(&ask->counts.closed, counts.closed);
 }
 
-void control_receipt_sent(struct control *control, uint64_t number, enum publish_result result,
-                          uint32_t receivers)
+void control_receipt_sent(struct control_table *control, uint64_t number,
+                          enum publish_result result, uint32_t receivers)
 {
     struct control_ask *ask = find(control, number);
 
@@ -509,7 +518,8 @@ void control_receipt_sent(struct control *control, uint64_t number, enum publish
     }
 }
 
-void control_receipt_here(struct control *control, uint64_t number, struct control_counts counts)
+void control_receipt_here(struct control_table *control, uint64_t number,
+                          struct control_counts counts)
 {
     struct control_ask *ask = find(control, number);
 
@@ -541,7 +551,7 @@ static void take_ids(struct control_ask *ask, const struct control_frame *frame)
     ask->id_count = count < ask->limit ? count : ask->limit;
 }
 
-static void take_answer(struct control *control, const struct control_frame *frame)
+static void take_answer(struct control_table *control, const struct control_frame *frame)
 {
     struct control_ask *ask = find(control, frame->head.number);
 
@@ -565,7 +575,7 @@ static void take_answer(struct control *control, const struct control_frame *fra
     end_target(control, ask, target, CONTROL_ANSWERED);
 }
 
-bool control_message(struct control *control, const void *bytes, size_t size,
+bool control_message(struct control_table *control, const void *bytes, size_t size,
                      struct control_frame *frame)
 {
     if (!control_read(bytes, size, frame))
@@ -576,13 +586,13 @@ bool control_message(struct control *control, const void *bytes, size_t size,
     }
     if (control->own.slot != 0 && node_identity_equal(control->own, frame->head.to))
         return true;
-    (void)control_answer(control, &frame->head,
-                         &(struct control_answer){.status = CONTROL_STATUS_OTHER_NODE});
+    (void)control_reply(control, &frame->head,
+                        &(struct control_answer){.status = CONTROL_STATUS_OTHER_NODE});
     return false;
 }
 
-int control_answer(struct control *control, const struct control_head *asked,
-                   const struct control_answer *answer)
+int control_reply(struct control_table *control, const struct control_head *asked,
+                  const struct control_answer *answer)
 {
     const struct control_head head = {
         .number = asked->number, .from = asked->to, .to = asked->from};

@@ -12,7 +12,7 @@
  *
  * Each request that was taken on is given back exactly once, by control_take().
  *
- *     control_ask(control, identity, &request, 1000, cookie, now_ms);
+ *     control_ask_node(control, identity, &request, 1000, cookie, now_ms);
  *     while (control_take_send(control, &send)) {
  *         publish send.payload in the channel of send.slot;
  *         with its result: control_sent(control, send.cookie, result, receivers);
@@ -32,7 +32,7 @@
 #include "cluster/control_wire.h"
 #include "cluster/list.h"
 
-struct control;
+struct control_table;
 
 struct control_settings {
     uint32_t asks_max;  /* under way at a time */
@@ -93,28 +93,29 @@ struct control_send {
 };
 
 /** @return NULL on no memory. */
-struct control *control_create(const struct control_settings *settings);
+struct control_table *control_table_create(const struct control_settings *settings);
 
 /** Forgets all that is under way; see control_end(). @param control  NULL is fine. */
-void control_destroy(struct control *control);
+void control_table_destroy(struct control_table *control);
 
 /** All that is under way is done, without an answer. */
-void control_end(struct control *control);
+void control_end(struct control_table *control);
 
 /* # What the node says: LEASE_HELD, LEASE_LOST, NODE_SEEN, NODE_LOST */
 
-void control_held(struct control *control, struct node_identity identity);
-void control_lost(struct control *control);
+void control_held(struct control_table *control, struct node_identity identity);
+void control_lost(struct control_table *control);
 
 /** @param name  Takes a reference of its own. */
-void control_seen(struct control *control, struct node_identity identity, struct payload *name);
+void control_seen(struct control_table *control, struct node_identity identity,
+                  struct payload *name);
 
 /** Nobody waits for it any more. */
-void control_gone(struct control *control, struct node_identity identity);
+void control_gone(struct control_table *control, struct node_identity identity);
 
 /** @return Whether a node that is seen is what an id says of where its client is.
  * @param identity  Set to it. */
-bool control_find(const struct control *control, struct client_origin origin,
+bool control_find(const struct control_table *control, struct client_origin origin,
                   struct node_identity *identity);
 
 /* # What the host asks for. Each returns CLUSTER_DONE: there will be a result; CLUSTER_BUSY: too
@@ -122,63 +123,67 @@ bool control_find(const struct control *control, struct client_origin origin,
 
 /** Asks one node. @param to  Another one. @param answer_ms  For so long its answer is waited for.
  */
-int control_ask(struct control *control, struct node_identity to,
-                const struct control_request *request, uint32_t answer_ms, uint64_t cookie,
-                uint64_t now_ms);
+int control_ask_node(struct control_table *control, struct node_identity to,
+                     const struct control_request *request, uint32_t answer_ms, uint64_t cookie,
+                     uint64_t now_ms);
 
 /** Asks all others that are seen. */
-int control_ask_all(struct control *control, const struct control_request *request,
+int control_ask_all(struct control_table *control, const struct control_request *request,
                     uint32_t answer_ms, uint64_t cookie, uint64_t now_ms);
 
 /** Waits for what becomes of a message. @param number  Set to what its envelope has to say. */
-int control_receipt(struct control *control, uint32_t answer_ms, uint64_t cookie, uint64_t *number,
-                    uint64_t now_ms);
+int control_receipt(struct control_table *control, uint32_t answer_ms, uint64_t cookie,
+                    uint64_t *number, uint64_t now_ms);
 
 /** The message was published, or not. @param receivers  Nodes that it was sent to, this included.
  */
-void control_receipt_sent(struct control *control, uint64_t number, enum publish_result result,
-                          uint32_t receivers);
+void control_receipt_sent(struct control_table *control, uint64_t number,
+                          enum publish_result result, uint32_t receivers);
 
 /** What became of it at this node, which got it, too. */
-void control_receipt_here(struct control *control, uint64_t number, struct control_counts counts);
+void control_receipt_here(struct control_table *control, uint64_t number,
+                          struct control_counts counts);
 
 /* # What the I/O tells */
 
 /** What came of a publish. @param cookie  Of the send. @param receivers  If it is PUBLISH_OK. */
-void control_sent(struct control *control, uint64_t cookie, enum publish_result result,
+void control_sent(struct control_table *control, uint64_t cookie, enum publish_result result,
                   uint32_t receivers);
 
 /** A message came on this node's channel.
  * @param frame  Filled in; leads into @p bytes.
  * @return Whether it is a request that this host has to carry out, and to answer by
- * control_answer(). Answers, and what is none or for another node, are dealt with here. */
-bool control_message(struct control *control, const void *bytes, size_t size,
+ * control_reply(). Answers, and what is none or for another node, are dealt with here. */
+bool control_message(struct control_table *control, const void *bytes, size_t size,
                      struct control_frame *frame);
 
 /** Answers a request that came, or a message with a receipt.
  * @param asked  Its head. A receipt's: `from` who wants it, `to` this node.
  * @return CLUSTER_DONE; CLUSTER_NO_MEMORY, CLUSTER_BUSY: whoever asked will have no answer. */
-int control_answer(struct control *control, const struct control_head *asked,
-                   const struct control_answer *answer);
+int control_reply(struct control_table *control, const struct control_head *asked,
+                  const struct control_answer *answer);
 
 /** Ends what has waited for too long. */
-void control_tick(struct control *control, uint64_t now_ms);
+void control_tick(struct control_table *control, uint64_t now_ms);
 
 /** @return When control_tick() is due; UINT64_MAX: never. */
-uint64_t control_due(const struct control *control);
+uint64_t control_due(const struct control_table *control);
 
 /* # What comes out. After each call. */
 
 /** @return Whether there was something to be published. */
-bool control_take_send(struct control *control, struct control_send *send);
+bool control_take_send(struct control_table *control, struct control_send *send);
 
 /** @return The next that is done, the caller's from now on; NULL: none. */
-struct control_ask *control_take(struct control *control);
+struct control_ask *control_take(struct control_table *control);
 
 void control_ask_destroy(struct control_ask *ask);
 
+/** @return The name of a node that is seen; NULL: there are no more. @param index  From 0 on. */
+const struct payload *control_name(const struct control_table *control, uint32_t index);
+
 /** What is under way, for figures. */
-uint32_t control_count(const struct control *control);
-uint64_t control_bytes(const struct control *control);
+uint32_t control_count(const struct control_table *control);
+uint64_t control_bytes(const struct control_table *control);
 
 #endif

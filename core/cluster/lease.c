@@ -40,8 +40,6 @@ void lease_finish(struct lease *lease)
 void lease_ask(struct lease *lease, uint64_t request, uint64_t incarnation, uint64_t now_ms,
                struct output *output)
 {
-    const bool is_held = lease->identity.slot != 0;
-
     lease->request = request;
     lease->sent_ms = now_ms;
     lease->due_ms = now_ms + lease->renew_ms;
@@ -51,11 +49,10 @@ void lease_ask(struct lease *lease, uint64_t request, uint64_t incarnation, uint
         .payload = payload_ref(lease->name),
         .lease = {.incarnation = incarnation,
                   .node = lease->node,
-                  .identity = is_held ? lease->identity : lease->former,
-                  /* One that is held, and not listed by the server that gave it, ended there by
-                   * another clock: the others heard that, and have to hear it here, too. */
-                  .may_restore =
-                      is_held ? incarnation != lease->incarnation : lease->former.slot != 0,
+                  .identity = lease->former,
+                  /* Whether it is held or over here: a request that an engine which stood still
+                   * runs late must not give another. */
+                  .may_restore = lease->former.slot != 0,
                   .boot_floor = lease->boot_highest,
                   .ttl_ms = lease->lease_ms,
                   .id_key = lease->id_key},

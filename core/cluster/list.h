@@ -11,7 +11,7 @@ struct list {
 };
 
 /** The struct that has @p place as its @p member. */
-#define list_item(place, type, member) ((type *)(void *)((char *)(place)-offsetof(type, member)))
+#define list_owner(place, type, member) ((type *)(void *)((char *)(place)-offsetof(type, member)))
 
 static inline void list_init(struct list *list)
 {

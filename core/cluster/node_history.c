@@ -35,8 +35,8 @@ static struct room_state *next_room(struct server *server, bool *is_recovery)
 
     *is_recovery = !hole;
     if (hole)
-        return list_item(hole, struct room_state, asking);
-    return recovering ? list_item(recovering, struct room_state, recovering) : NULL;
+        return list_owner(hole, struct room_state, asking);
+    return recovering ? list_owner(recovering, struct room_state, recovering) : NULL;
 }
 
 static void send_history(struct cluster_node *node, struct server *server, struct room_state *room,

@@ -148,9 +148,9 @@ static void server_finish(struct server *server)
     for (uint32_t i = 0; i < FLIGHTS_MAX; i++)
         room_keys_unref(server->flights[i].key);
     while ((first = list_first(&server->recoveries)))
-        recovery_refuse(server, list_item(first, struct recovery, by_time), WHY_AWAY);
+        recovery_refuse(server, list_owner(first, struct recovery, by_time), WHY_AWAY);
     while ((first = list_first(&server->refused)))
-        recovery_destroy(list_item(first, struct recovery, by_time));
+        recovery_destroy(list_owner(first, struct recovery, by_time));
 }
 
 static void free_room(struct hash_node *hash_node, void *data)

@@ -55,7 +55,7 @@ uint32_t recovery_limit(const struct room_state *room)
 
     for (struct list *place = room->recoveries.next; place != &room->recoveries;
          place = place->next) {
-        const struct recovery *recovery = list_item(place, struct recovery, in_room);
+        const struct recovery *recovery = list_owner(place, struct recovery, in_room);
         limit = recovery->limit > limit ? recovery->limit : limit;
     }
     return limit;
@@ -65,7 +65,7 @@ void recovery_sent(struct room_state *room, uint64_t request)
 {
     for (struct list *place = room->recoveries.next; place != &room->recoveries;
          place = place->next)
-        list_item(place, struct recovery, in_room)->is_flying = true;
+        list_owner(place, struct recovery, in_room)->is_flying = true;
     room->recover_request = request;
     list_remove(&room->recovering);
 }
@@ -74,7 +74,7 @@ void recovery_restart(struct server *server, struct room_state *room)
 {
     for (struct list *place = room->recoveries.next; place != &room->recoveries;
          place = place->next)
-        list_item(place, struct recovery, in_room)->is_flying = false;
+        list_owner(place, struct recovery, in_room)->is_flying = false;
     room->recover_request = 0;
     room_state_drop_kept(room);
     recovery_watch(server, room);
@@ -105,7 +105,7 @@ void recovery_pump(struct cluster_node *node, struct server *server)
     struct list *first;
 
     while ((first = list_first(&server->refused))) {
-        struct recovery *recovery = list_item(first, struct recovery, by_time);
+        struct recovery *recovery = list_owner(first, struct recovery, by_time);
         if (outputs_reserve(&node->outputs, 1) != 0) {
             node->is_short = true;
             return;
@@ -125,7 +125,7 @@ void recovery_expire(struct server *server, uint64_t now_ms)
     struct list *first;
 
     while ((first = list_first(&server->recoveries))) {
-        struct recovery *recovery = list_item(first, struct recovery, by_time);
+        struct recovery *recovery = list_owner(first, struct recovery, by_time);
         if (now_ms < recovery->due_ms)
             return;
         struct room_state *room = recovery->room;
@@ -262,7 +262,7 @@ void recovery_take(struct cluster_node *node, struct server *server, struct room
     struct list *next;
 
     for (struct list *place = room->recoveries.next; place != &room->recoveries; place = next) {
-        struct recovery *recovery = list_item(place, struct recovery, in_room);
+        struct recovery *recovery = list_owner(place, struct recovery, in_room);
         next = place->next;
         if (recovery->is_flying && !serve(node, server, recovery, &brought))
             recovery->is_flying = false;

@@ -41,7 +41,7 @@ void room_end(struct cluster_node *node, struct server *server, struct room_stat
     struct list *first;
 
     while ((first = list_first(&room->recoveries)))
-        recovery_refuse(server, list_item(first, struct recovery, in_room), WHY_AWAY);
+        recovery_refuse(server, list_owner(first, struct recovery, in_room), WHY_AWAY);
     room_caught_up(server, room);
     subscriptions_remove(&server->subs, &room->sub);
     server->held_bytes -= room->charged;
@@ -83,7 +83,7 @@ void room_watch(struct server *server, struct room_state *room, uint64_t now_ms)
 
 static struct room_state *room_of_sub(struct subscription *sub)
 {
-    return list_item(sub, struct room_state, sub);
+    return list_owner(sub, struct room_state, sub);
 }
 
 /* As if it had never been heard: also what is still asked, or held, is for nobody who comes now. */
@@ -173,7 +173,7 @@ void rooms_heal(struct cluster_node *node, struct server *server)
             node->is_short = true;
             return;
         }
-        room_heal(node, server, list_item(first, struct room_state, local_place));
+        room_heal(node, server, list_owner(first, struct room_state, local_place));
     }
 }
 
@@ -187,7 +187,7 @@ void rooms_expire(struct cluster_node *node, struct server *server, uint64_t now
             room_end(node, server, room_of_sub(sub));
     }
     while ((first = list_first(&server->holding))) {
-        struct room_state *room = list_item(first, struct room_state, holding);
+        struct room_state *room = list_owner(first, struct room_state, holding);
         if (now_ms < room->holding_ms + node->settings.held_ms)
             return;
         if (outputs_reserve(&node->outputs, room_outputs(room)) != 0) {
@@ -204,7 +204,7 @@ void rooms_restart(struct cluster_node *node, struct server *server)
     struct list *next;
 
     for (struct list *place = server->rooms.next; place != &server->rooms; place = next) {
-        struct room_state *room = list_item(place, struct room_state, all);
+        struct room_state *room = list_owner(place, struct room_state, all);
         next = place->next;
         /* Without numbers to go on from, it can't be seen afterwards what comes until then. */
         if (room->order.is_based && room->order.at.epoch == 0) {

@@ -148,7 +148,7 @@ static void count_behind(struct server *server)
 {
     server->behind = 0;
     for (struct list *place = server->rooms.next; place != &server->rooms; place = place->next) {
-        struct room_state *room = list_item(place, struct room_state, all);
+        struct room_state *room = list_owner(place, struct room_state, all);
         room->is_behind = subscription_is_needed(&room->sub);
         server->behind += room->is_behind ? 1 : 0;
     }
@@ -200,7 +200,7 @@ static void expire_requests(const struct cluster_node *node, struct server *serv
         const bool is_heard = check->has_reply && (check->tops == 0 || check->has_tops);
         server_end(server, is_heard ? WHY_NO_ECHO : WHY_NO_REPLY);
     }
-    if (first && now_ms >= list_item(first, struct subscription, place)->asked_ms + reply_ms)
+    if (first && now_ms >= list_owner(first, struct subscription, place)->asked_ms + reply_ms)
         server_end(server, WHY_NO_REPLY);
     if (server->index == node->lease_server && node->lease.request != 0 &&
         now_ms >= node->lease.sent_ms + reply_ms)
@@ -239,7 +239,7 @@ static uint64_t requests_due(const struct cluster_node *node, const struct serve
     if (check)
         due = check->sent_ms + reply_ms;
     if (first)
-        earlier(&due, list_item(first, struct subscription, place)->asked_ms + reply_ms);
+        earlier(&due, list_owner(first, struct subscription, place)->asked_ms + reply_ms);
     if (server->index == node->lease_server)
         earlier(&due,
                 node->lease.request != 0 ? node->lease.sent_ms + reply_ms : node->lease.due_ms);
@@ -263,11 +263,11 @@ uint64_t server_due(const struct cluster_node *node, const struct server *server
     if (oldest)
         earlier(&due, oldest->since_ms + node->settings.pending_ms);
     if (leaving)
-        earlier(&due, list_item(leaving, struct subscription, leaving)->due_ms);
+        earlier(&due, list_owner(leaving, struct subscription, leaving)->due_ms);
     if (holding)
-        earlier(&due, list_item(holding, struct room_state, holding)->holding_ms +
+        earlier(&due, list_owner(holding, struct room_state, holding)->holding_ms +
                           node->settings.held_ms);
     if (recovery)
-        earlier(&due, list_item(recovery, struct recovery, by_time)->due_ms);
+        earlier(&due, list_owner(recovery, struct recovery, by_time)->due_ms);
     return due;
 }

@@ -20,7 +20,7 @@ static int send_check(struct cluster_node *node, struct server *server, struct c
 
     for (struct list *place = server->unchecked.next;
          place != &server->unchecked && count < ROOMS_A_COMMAND; place = place->next) {
-        rooms[count] = list_item(place, struct room_state, unchecked);
+        rooms[count] = list_owner(place, struct room_state, unchecked);
         list[count] = *room_state_key(rooms[count]);
         count++;
     }
@@ -66,7 +66,7 @@ static void choose_samples(struct cluster_node *node, struct server *server, uin
         struct subscription *sub = subscriptions_rotate(&server->subs);
         if (!sub)
             return;
-        room_check(server, list_item(sub, struct room_state, sub));
+        room_check(server, list_owner(sub, struct room_state, sub));
     }
 }
 

@@ -6,7 +6,7 @@
 
 static struct publish *of(struct list *place)
 {
-    return list_item(place, struct publish, place);
+    return list_owner(place, struct publish, place);
 }
 
 static uint64_t charge(size_t key_size, size_t size)

@@ -3,7 +3,7 @@
 
 static struct subscription *of(struct list *place)
 {
-    return list_item(place, struct subscription, place);
+    return list_owner(place, struct subscription, place);
 }
 
 static bool is_flying(const struct subscription *sub)
@@ -78,7 +78,7 @@ void subscription_unwant(struct subscriptions *subs, struct subscription *sub, u
 struct subscription *subscriptions_expire(struct subscriptions *subs, uint64_t now_ms)
 {
     struct list *first = list_first(&subs->leaving);
-    struct subscription *sub = first ? list_item(first, struct subscription, leaving) : NULL;
+    struct subscription *sub = first ? list_owner(first, struct subscription, leaving) : NULL;
 
     if (!sub || sub->due_ms > now_ms)
         return NULL;

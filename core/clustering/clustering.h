@@ -44,7 +44,7 @@ int clustering_open_door(struct clustering *clustering, struct space *space, boo
  * @return 0; -1 if there is no thread, or the engine refuses, which is logged. */
 int clustering_start(struct clustering *clustering);
 
-/** Waits until no server is down. @return Whether that came about in time. */
+/** Waits until no server is down, and this node has a lease. @return Whether no server is down. */
 bool clustering_wait_up(struct clustering *clustering, uint64_t within_ms);
 
 /** Lets go of the engine, whose instance is about to be exchanged: publishes wait meanwhile, and

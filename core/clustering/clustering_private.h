@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log_limit.h"
+#include "clustering/asks.h"
 #include "clustering/inbox.h"
 #include "clustering/receipts.h"
 #include "clustering/sent.h"
@@ -89,6 +90,7 @@ struct clustering {
     struct slots *slots;
 
     struct inbox inbox;         /* any thread */
+    struct asks asks;           /* the same */
     atomic_uint receipts_out;   /* any thread: publishes with a receipt */
     struct door *_Atomic doors; /* any thread reads */
     struct server_view views[NODE_SERVERS_MAX + 1];
@@ -212,6 +214,36 @@ uint64_t turn_due(const struct clustering *clustering);
 
 /** Hands the publishes that wait for a room to the node. */
 void turn_release(struct clustering *clustering, struct wanted *wanted);
+
+/* --- asking.c: requests of this host and of others */
+
+/** @return 0, or -1 on no memory. */
+int asks_init(struct asks *asks);
+
+/** Ends all that waits with TONI_ERR_CLOSING; what comes later is refused. */
+void asks_close(struct clustering *clustering);
+
+/** After asks_close(). */
+void asks_finish(struct asks *asks);
+
+/** As struct remote has it. @thread Any. */
+int32_t asks_put(struct clustering *clustering, struct space *space,
+                 const toni_cluster_request *request, struct remote_call *call);
+
+/** Begins what was put, hands on what is to be sent, and tells what is done. */
+void asks_run(struct clustering *clustering);
+
+/** @return When asks_run() has something to do; UINT64_MAX: never. */
+uint64_t asks_due(const struct asks *asks);
+
+/** This node has an identity, or has it no longer; another one is seen, or gone. */
+void asks_identity(struct clustering *clustering, const struct output *output);
+
+/** Whether a publish was one of a control channel, and what came of it. */
+bool asks_result(struct clustering *clustering, const struct output *output);
+
+/** Whether a message came on a control channel; then it is dealt with. */
+bool asks_message(struct clustering *clustering, const struct output *output);
 
 /* --- thread.c */
 

@@ -179,13 +179,23 @@ static void door_unwant(struct remote *remote, struct space *space, toni_str roo
     uv_async_send(&door->clustering->wake);
 }
 
+static int32_t door_ask(struct remote *remote, const toni_cluster_request *request,
+                        struct remote_call *call)
+{
+    struct door *door = door_of(remote);
+    return asks_put(door->clustering, door->space, request, call);
+}
+
 int clustering_open_door(struct clustering *clustering, struct space *space, bool is_local_only)
 {
     struct door *door = calloc(1, sizeof *door);
     if (!door)
         return -1;
     *door = (struct door){
-        .remote = {.publish = door_publish, .want = door_want, .unwant = door_unwant},
+        .remote = {.publish = door_publish,
+                   .want = door_want,
+                   .unwant = door_unwant,
+                   .ask = door_ask},
         .clustering = clustering,
         .space = space,
         .flags = is_local_only ? ROOM_LOCAL_ONLY : 0,

@@ -157,6 +157,7 @@ static void note_identity(struct clustering *clustering, const struct output *ou
     const bool is_held = output->kind == OUTPUT_LEASE_HELD;
     pthread_mutex_lock(&clustering->lock);
     clustering->identity = is_held ? output->node.identity : (struct node_identity){0};
+    pthread_cond_broadcast(&clustering->changed); /* for clustering_wait_up() */
     pthread_mutex_unlock(&clustering->lock);
     if (is_held)
         log_info("this node is one of the cluster", log_str("node", clustering->node_name),
@@ -187,12 +188,15 @@ void event_carry_out(struct clustering *clustering, struct output *output)
 {
     switch (output->kind) {
     case OUTPUT_RESULT:
+        if (asks_result(clustering, output))
+            break;
         /* NOLINTNEXTLINE(performance-no-int-to-ptr): the node keeps it as a number */
         sent_finish(clustering, (struct sent *)(uintptr_t)output->result.cookie,
                     output->result.result, output->result.why);
         break;
     case OUTPUT_DELIVER:
-        deliver(clustering, output);
+        if (!asks_message(clustering, output))
+            deliver(clustering, output);
         break;
     case OUTPUT_GAP:
         tell_gap(clustering, output);
@@ -202,10 +206,12 @@ void event_carry_out(struct clustering *clustering, struct output *output)
         break;
     case OUTPUT_LEASE_HELD:
     case OUTPUT_LEASE_LOST:
+        asks_identity(clustering, output);
         note_identity(clustering, output);
         break;
     case OUTPUT_NODE_SEEN:
     case OUTPUT_NODE_LOST:
+        asks_identity(clustering, output);
         note_node(clustering, output);
         break;
     default: /* OUTPUT_RECOVERED: nobody asks yet */

@@ -63,7 +63,8 @@ struct clustering *clustering_create(const struct clustering_settings *settings,
     clustering->slots = slots;
     init_links(clustering);
     if (!clustering->engine_name || !clustering->node_name || make_random(clustering) ||
-        inbox_init(&clustering->inbox) || pthread_mutex_init(&clustering->lock, NULL))
+        inbox_init(&clustering->inbox) || asks_init(&clustering->asks) ||
+        pthread_mutex_init(&clustering->lock, NULL))
         goto no_parts;
     if (clock_condition_init(&clustering->changed))
         goto no_condition;
@@ -73,6 +74,7 @@ struct clustering *clustering_create(const struct clustering_settings *settings,
 no_condition:
     pthread_mutex_destroy(&clustering->lock);
 no_parts:
+    asks_finish(&clustering->asks);
     free(clustering->engine_name);
     free(clustering->node_name);
     free(clustering);
@@ -224,6 +226,7 @@ static void *run(void *data)
     plugin_call_board = &clustering->board;
     uv_run(&clustering->loop, UV_RUN_DEFAULT);
     engine_detach(clustering);
+    asks_close(clustering);
     note(clustering, &clustering->has_ended, true);
     return NULL;
 }
@@ -252,11 +255,17 @@ int clustering_start(struct clustering *clustering)
     return is_good ? 0 : -1;
 }
 
+/* Clients that come before it has a lease could not be reached from other hosts. */
+static bool is_ready(const struct clustering *clustering)
+{
+    return clustering_is_up(clustering) && clustering->identity.slot != 0;
+}
+
 bool clustering_wait_up(struct clustering *clustering, uint64_t within_ms)
 {
     const uint64_t until_ns = clock_now_ns() + within_ms * NS_PER_MS;
     pthread_mutex_lock(&clustering->lock);
-    while (!clustering_is_up(clustering) &&
+    while (!is_ready(clustering) &&
            clock_condition_wait(&clustering->changed, &clustering->lock, until_ns) == 0)
         ;
     pthread_mutex_unlock(&clustering->lock);
@@ -350,6 +359,8 @@ void clustering_destroy(struct clustering *clustering)
     if (!clustering || clustering->is_lost)
         return;
     drop_publishes(clustering);
+    asks_close(clustering);
+    asks_finish(&clustering->asks);
     uv_walk(&clustering->loop, close_handle, NULL);
     uv_run(&clustering->loop, UV_RUN_DEFAULT);
     uv_loop_close(&clustering->loop);

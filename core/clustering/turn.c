@@ -196,6 +196,7 @@ void turn_run(struct clustering *clustering)
     }
     if (node_due(clustering->node) <= now_ms())
         node_tick(clustering->node, now_ms());
+    asks_run(clustering);
     carry_out(clustering);
     receipts_expire(&clustering->own_receipts, now_ms());
     if (!is_paused)
@@ -215,6 +216,7 @@ uint64_t turn_due(const struct clustering *clustering)
 {
     uint64_t due = earlier(node_due(clustering->node), receipts_due(&clustering->own_receipts));
     due = earlier(due, telling_due(clustering));
+    due = earlier(due, asks_due(&clustering->asks));
     if (clustering->is_report_old)
         due = earlier(due, clustering->reported_ms + REPORT_MS);
     if (clustering->held_until_ms > 0)

@@ -25,6 +25,7 @@ static void fill(toni_host *table)
     http_exchange_fill_table(table);
     tasks_fill_table(table);
     comebacks_fill_table(table);
+    asking_fill_table(table);
     plugin_figures_fill_table(table);
     state_fill_table(table);
 }

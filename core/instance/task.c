@@ -141,7 +141,8 @@ void task_job_ended(struct tasks *tasks, struct task_list *list)
 
 void task_put(struct tasks *tasks, struct task *task)
 {
-    const bool awaits_one = task->kind == TASK_RECEIPT || task->kind == TASK_COMEBACK;
+    const bool awaits_one =
+        task->kind == TASK_RECEIPT || task->kind == TASK_COMEBACK || task->kind == TASK_ANSWER;
     const bool is_out =
         (awaits_one && !task->has_worked) || (task->kind == TASK_NOTICE && task->news == 0);
 

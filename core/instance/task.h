@@ -29,7 +29,8 @@ enum task_kind {
     TASK_RECEIPT,
     TASK_WATCH,
     TASK_NOTICE,
-    TASK_COMEBACK
+    TASK_COMEBACK,
+    TASK_ANSWER
 };
 
 enum task_place {
@@ -178,7 +179,7 @@ static inline bool task_is_timer(const struct task *task)
 static inline bool task_is_numbered(const struct task *task)
 {
     return task_is_timer(task) || task->kind == TASK_RECEIPT || task->kind == TASK_COMEBACK ||
-           task->kind == TASK_WATCH || task->kind == TASK_NOTICE;
+           task->kind == TASK_ANSWER || task->kind == TASK_WATCH || task->kind == TASK_NOTICE;
 }
 
 #endif

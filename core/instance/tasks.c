@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 /* By enum task_kind; how callbacks are called in the log. */
-static const char *const kind_names[] = {"after",   "every", "post",   "work",
-                                         "receipt", "watch", "stream", "joined"};
+static const char *const kind_names[] = {"after", "every",  "post",   "work",  "receipt",
+                                         "watch", "stream", "joined", "answer"};
 
 /* --- Running */
 

@@ -82,6 +82,9 @@ void tasks_wake(struct tasks *tasks);
 /** Sets the functions of toni/task.h in a table. Their contexts are those of instance_context(). */
 void tasks_fill_table(toni_host *table);
 
+/** Fills in what is asked of the cluster; asking.c. */
+void asking_fill_table(toni_host *table);
+
 /* --- What an instance says; its own thread */
 
 /** Begins an instance's list, in which tasks wait for tasks_open(). */

@@ -1,6 +1,7 @@
 /* What plugins call; see api.h. */
 #include "rooms/api.h"
 
+#include "rooms/asked.h"
 #include "rooms/broadcast.h"
 #include "rooms/client.h"
 #include "rooms/crowd.h"
@@ -32,12 +33,23 @@ static int32_t let_go_of_room(struct room *room, int32_t result)
     return result;
 }
 
+/* Of a client that is not here. */
+static int32_t of_room_elsewhere(toni_connections *connections, toni_cluster_kind kind,
+                                 toni_client_id id, toni_str room)
+{
+    return asked_elsewhere(
+        space_of(connections),
+        &(toni_cluster_request){
+            .struct_size = sizeof(toni_cluster_request), .kind = kind, .client = id, .text = room});
+}
+
 static int32_t join_room(toni_connections *connections, toni_client_id id, toni_str room)
 {
     if (!room_name_valid(room))
         return TONI_ERR_INVALID;
     toni_client *client = client_find(space_of(connections), id);
-    return client ? let_go(client, client_join(client, room)) : TONI_ERR_NOT_FOUND;
+    return client ? let_go(client, client_join(client, room))
+                  : of_room_elsewhere(connections, TONI_CLUSTER_JOIN, id, room);
 }
 
 static int32_t leave_room(toni_connections *connections, toni_client_id id, toni_str room)
@@ -45,7 +57,8 @@ static int32_t leave_room(toni_connections *connections, toni_client_id id, toni
     if (!room_name_valid(room))
         return TONI_ERR_INVALID;
     toni_client *client = client_find(space_of(connections), id);
-    return client ? let_go(client, client_leave(client, room)) : TONI_ERR_NOT_FOUND;
+    return client ? let_go(client, client_leave(client, room))
+                  : of_room_elsewhere(connections, TONI_CLUSTER_LEAVE, id, room);
 }
 
 /* @param room  NULL: it has no members here. */
@@ -205,7 +218,13 @@ static int32_t send_to_client(toni_connections *connections, toni_client_id id,
                               const toni_message *message)
 {
     toni_client *client = client_find(space_of(connections), id);
-    return client ? let_go(client, client_send(client, message)) : TONI_ERR_NOT_FOUND;
+    if (client)
+        return let_go(client, client_send(client, message));
+    return asked_elsewhere(space_of(connections),
+                           &(toni_cluster_request){.struct_size = sizeof(toni_cluster_request),
+                                                   .kind = TONI_CLUSTER_SEND,
+                                                   .client = id,
+                                                   .message = message});
 }
 
 static int32_t close_checked(toni_client *client, uint16_t code, toni_str reason)
@@ -217,7 +236,14 @@ static int32_t close_client(toni_connections *connections, toni_client_id id, ui
                             toni_str reason)
 {
     toni_client *client = client_find(space_of(connections), id);
-    return client ? let_go(client, close_checked(client, code, reason)) : TONI_ERR_NOT_FOUND;
+    if (client)
+        return let_go(client, close_checked(client, code, reason));
+    return asked_elsewhere(space_of(connections),
+                           &(toni_cluster_request){.struct_size = sizeof(toni_cluster_request),
+                                                   .kind = TONI_CLUSTER_CLOSE,
+                                                   .client = id,
+                                                   .text = reason,
+                                                   .code = code});
 }
 
 static int32_t remove_client(toni_connections *connections, toni_client_id id)

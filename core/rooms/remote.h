@@ -33,6 +33,12 @@ struct remote_publish {
                                   the hosts say, and then calls `finished` */
 };
 
+/** Somebody who waits for what comes of a request. */
+struct remote_call {
+    /** Called once, on the cluster's thread. @param answer  Borrowed for the call. */
+    void (*finished)(struct remote_call *call, const toni_cluster_answer *answer);
+};
+
 /** The functions: any thread; none blocks, none locks anything of rooms, and none calls rooms back
  * before it returns. */
 struct remote {
@@ -49,6 +55,16 @@ struct remote {
 
     /** Its last member has left. */
     void (*unwant)(struct remote *remote, struct space *space, toni_str room);
+
+    /** Has another host carry something out, or all of them: of a room `status`, `count` and
+     * members are those of all hosts, this included. @param request  Checked by asked_check(); of a
+     * client it is not here.
+     * @param call  NULL: nobody wants to know what comes of it. Else the door's if this does not
+     *              fail.
+     * @return TONI_OK: it will be handed on. TONI_ERR_NOT_FOUND: the id is of no host that there
+     * is; TONI_ERR_BUSY, TONI_ERR_TOO_BIG, TONI_ERR_NO_MEMORY. */
+    int32_t (*ask)(struct remote *remote, const toni_cluster_request *request,
+                   struct remote_call *call);
 };
 
 /* What comes in: on the cluster's thread alone, one at a time, in the order of each room. */

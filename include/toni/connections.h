@@ -28,6 +28,11 @@
  * - whatever counts or lists clients and rooms is about this host alone, if it says nothing else:
  *   how many a message was for, toni_get_room_members, toni_room_count, the lists by pages.
  *
+ * A client's id is good on all hosts: toni_join_room, toni_leave_room, toni_remove_client,
+ * toni_close_client and toni_send_to_client hand on what is for a client of another host, and
+ * return TONI_OK for that; cluster.h has the same calls with an answer. What is only read
+ * (toni_get_client, toni_get_client_rooms) is of clients of this host.
+ *
  * A namespace with `cluster = false` is each host's own, as without a cluster.
  *
  * A client that is being closed is no target any more, but stays a member of its rooms until its

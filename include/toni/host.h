@@ -203,6 +203,11 @@ struct toni_host {
     int32_t (*join_room_since)(toni_connections *connections, toni_client_id client, toni_str room,
                                const toni_since *since, toni_context *context,
                                toni_joined_fn notify, void *data, toni_release_fn release);
+
+    /* cluster.h: clients and rooms of other hosts */
+    int32_t (*cluster_ask)(toni_connections *connections, const toni_cluster_request *request,
+                           toni_context *context, toni_cluster_fn notify, void *data,
+                           toni_release_fn release);
 };
 
 /** The frozen first member of every handle, read.

@@ -255,6 +255,44 @@ typedef struct toni_receipt {
 /** Tells an instance what became of a message. @param data  As it was given. */
 typedef void (*toni_receipt_fn)(void *self, void *data, const toni_receipt *receipt);
 
+/** What hosts are asked for; see cluster.h. */
+typedef enum toni_cluster_kind {
+    TONI_CLUSTER_SEND = 1,  /**< `client`, `message` */
+    TONI_CLUSTER_CLOSE = 2, /**< `client`, `code`, `text` is the reason */
+    TONI_CLUSTER_JOIN = 3,  /**< `client`, `text` is the room */
+    TONI_CLUSTER_LEAVE = 4, /**< `client`, `text` is the room */
+    TONI_CLUSTER_ROOM = 5,  /**< `text` is the room, `after`, `limit` */
+    TONI_CLUSTER_NODES = 6
+} toni_cluster_kind;
+
+/** A request to whichever host it concerns; see cluster.h. All is borrowed for the call, and zero
+ * where its kind does not name it. */
+typedef struct toni_cluster_request {
+    uint32_t struct_size;
+    uint32_t kind; /**< of toni_cluster_kind */
+    toni_client_id client;
+    toni_client_id after; /**< members with ids above this */
+    toni_str text;
+    const toni_message *message;
+    uint32_t code;
+    uint32_t limit; /**< of members; up to 1,000 */
+} toni_cluster_request;
+
+/** What came of a request. Borrowed for the length of the call that brings it. */
+typedef struct toni_cluster_answer {
+    uint32_t struct_size;
+    int32_t status;                /**< of the host that carried it out; or see cluster.h */
+    uint64_t count;                /**< of a room: its members on all hosts that answered */
+    const toni_client_id *members; /**< of a room: a page of them, in ascending order */
+    size_t member_count;
+    const toni_str *nodes; /**< the names of hosts that did not answer; of toni_cluster_nodes: of
+                                all that there are */
+    size_t node_count;
+} toni_cluster_answer;
+
+/** Tells an instance what came of its request. @param data  As it was given. */
+typedef void (*toni_cluster_fn)(void *self, void *data, const toni_cluster_answer *answer);
+
 /** Instead of the index of an item: the option itself, see option.h. */
 #define TONI_OPTION_ITSELF SIZE_MAX
 

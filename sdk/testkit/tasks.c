@@ -98,6 +98,48 @@ static int32_t target_send_with_receipt(toni_target *target, const toni_message 
     return added < 0 ? added : result;
 }
 
+/* All are here, and there is no other host. Of a room there is the number alone. */
+static int32_t carry_out(toni_connections *connections, const toni_cluster_request *request,
+                         uint64_t *count)
+{
+    toni_client_ids *members;
+    int32_t result;
+    switch (request->kind) {
+    case TONI_CLUSTER_SEND:
+        return toni_send_to_client(connections, request->client, request->message);
+    case TONI_CLUSTER_CLOSE:
+        return toni_close_client(connections, request->client, (uint16_t)request->code,
+                                 request->text);
+    case TONI_CLUSTER_JOIN:
+        return toni_join_room(connections, request->client, request->text);
+    case TONI_CLUSTER_LEAVE:
+        return toni_leave_room(connections, request->client, request->text);
+    case TONI_CLUSTER_ROOM:
+        result = toni_get_room_members(connections, request->text, &members);
+        *count = result == TONI_OK ? members->count : 0;
+        toni_client_ids_destroy(members);
+        return result;
+    default:
+        return TONI_OK;
+    }
+}
+
+static int32_t cluster_ask(toni_connections *connections, const toni_cluster_request *request,
+                           toni_context *context, toni_cluster_fn notify, void *data,
+                           toni_release_fn release)
+{
+    toni_fake_host *host = host_of_context(context);
+    toni_fake_task task = {.on_answer = notify, .data = data, .release = release};
+    const int32_t result = fake_result_of(host, "cluster_ask");
+    if (!notify)
+        return TONI_ERR_INVALID;
+    if (result < 0)
+        return result;
+    task.answer.struct_size = sizeof task.answer;
+    task.answer.status = carry_out(connections, request, &task.answer.count);
+    return add_task(host, &task, 0);
+}
+
 /* Its place is free before `release` is called, which may look at the host. */
 static void end_task(toni_fake_task *task)
 {
@@ -214,6 +256,8 @@ static void run_task(toni_fake_host *host, toni_fake_task *task)
         now.run(host->self, now.data);
     else if (now.notify)
         now.notify(host->self, now.data, &now.receipt);
+    else if (now.on_answer)
+        now.on_answer(host->self, now.data, &now.answer);
     else if (now.done)
         now.done(host->self, now.data, now.result);
     if (task->period_ms) /* it was not cancelled meanwhile */
@@ -276,4 +320,5 @@ void fake_tasks_fill(toni_host *table)
     table->context_watch = context_watch;
     table->context_unwatch = context_unwatch;
     table->target_send_with_receipt = target_send_with_receipt;
+    table->cluster_ask = cluster_ask;
 }

@@ -28,6 +28,8 @@
  *     target                 to_room NAME, to_client ID, to_gateway NAME, to_all, except ID
  *     target_send BODY       target_destroy
  *     target_send_with_receipt BODY: toni_fake_host_advance tells that all targets queued it
+ *     what cluster.h asks for is done as by send_to, close_client, join, leave and members, since
+ *     all clients are here; toni_fake_host_advance tells what came of it
  *     header NAME: VALUE     answer STATUS TYPE BODY (of an HTTP request; BODY as it is)
  *     log LEVEL MESSAGE KEY=VALUE…, fail TEXT     (toni_fail)
  *     keep ID MS             header_kept ID NAME: VALUE     answer_kept ID STATUS TYPE BODY
@@ -166,6 +168,8 @@ typedef struct toni_fake_task {
     int32_t result; /**< of the job */
     toni_receipt_fn notify;
     toni_receipt receipt;
+    toni_cluster_fn on_answer;
+    toni_cluster_answer answer;
     toni_watch_fn watch;
     int32_t fd;      /**< of a watch */
     uint32_t events; /**< that it asked for */

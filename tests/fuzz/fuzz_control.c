@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    struct control *control = control_create(&settings);
+    struct control_table *control = control_table_create(&settings);
     struct payload *name = payload_create("", 0, 0);
     require(control && name);
     control_held(control, me);
@@ -55,6 +55,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (control_message(control, data + 1, size - 1, &frame))
         require(frame.head.to.slot == me.slot && frame.head.to.boot == me.boot);
     payload_unref(name);
-    control_destroy(control);
+    control_table_destroy(control);
     return 0;
 }

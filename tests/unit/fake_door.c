@@ -102,6 +102,14 @@ static void unwant(struct remote *remote, struct space *space, toni_str name)
     pthread_mutex_unlock(&door->engine->mutex);
 }
 
+/* All clients are here. */
+static int32_t ask(struct remote *remote, const toni_cluster_request *request,
+                   struct remote_call *call)
+{
+    (void)remote, (void)request, (void)call;
+    return TONI_ERR_NOT_FOUND;
+}
+
 /* --- Delivery */
 
 /* The sender's receipt, which has the sum of what the hosts say. */
@@ -240,7 +248,7 @@ struct fake_door *fake_door_open(struct fake_engine *engine, struct fixture *fix
 {
     REQUIRE(engine->door_count < FAKE_DOORS);
     struct fake_door *door = &engine->doors[engine->door_count];
-    *door = (struct fake_door){.remote = {publish, want, unwant},
+    *door = (struct fake_door){.remote = {publish, want, unwant, ask},
                                .engine = engine,
                                .index = engine->door_count++,
                                .space = &fixture->connections->common};

@@ -16,7 +16,7 @@ static const struct control_request room_page = {
 
 enum { NOW = 1000, ANSWER_MS = 500 };
 
-static struct control *control;
+static struct control_table *control;
 static struct payload *last_sent; /* the frame that was read of it leads into it */
 
 static void see(struct node_identity identity, const char *text)
@@ -30,7 +30,7 @@ static void see(struct node_identity identity, const char *text)
 
 static void begin(void)
 {
-    control = control_create(&settings);
+    control = control_table_create(&settings);
     ck_assert_ptr_nonnull(control);
     control_held(control, me);
     see(left, "left");
@@ -47,7 +47,7 @@ static void end(void)
     ck_assert_ptr_null(control_take(control));
     ck_assert_uint_eq(control_count(control), 0);
     ck_assert_uint_eq(control_bytes(control), 0);
-    control_destroy(control);
+    control_table_destroy(control);
     payload_unref(last_sent);
     last_sent = NULL;
 }
@@ -68,7 +68,7 @@ static uint64_t take_send(uint32_t slot, struct control_frame *frame)
 
 static void ask(struct node_identity to, const struct control_request *request)
 {
-    ck_assert_int_eq(control_ask(control, to, request, ANSWER_MS, 5, NOW), CLUSTER_DONE);
+    ck_assert_int_eq(control_ask_node(control, to, request, ANSWER_MS, 5, NOW), CLUSTER_DONE);
 }
 
 /* A node answers what it was asked by @p frame. */
@@ -166,7 +166,7 @@ START_TEST(without_a_lease_nothing_is_carried_out_or_asked)
 
     begin();
     control_lost(control);
-    ck_assert_int_eq(control_ask(control, left, &join, ANSWER_MS, 5, NOW), CLUSTER_BUSY);
+    ck_assert_int_eq(control_ask_node(control, left, &join, ANSWER_MS, 5, NOW), CLUSTER_BUSY);
     struct payload *request =
         control_request_write(&(struct control_head){.number = 9, .from = left, .to = me}, &join);
     ck_assert(!control_message(control, request->bytes, request->size, &frame));
@@ -217,9 +217,9 @@ END_TEST
 START_TEST(those_with_a_short_time_end_first)
 {
     begin();
-    ck_assert_int_eq(control_ask(control, left, &join, 900, 1, NOW), 0);
-    ck_assert_int_eq(control_ask(control, left, &join, 300, 2, NOW), 0);
-    ck_assert_int_eq(control_ask(control, left, &join, 600, 3, NOW), 0);
+    ck_assert_int_eq(control_ask_node(control, left, &join, 900, 1, NOW), 0);
+    ck_assert_int_eq(control_ask_node(control, left, &join, 300, 2, NOW), 0);
+    ck_assert_int_eq(control_ask_node(control, left, &join, 600, 3, NOW), 0);
     for (uint64_t i = 0; i < 3; i++) {
         static const uint64_t order[] = {2, 3, 1};
         ck_assert_uint_eq(control_due(control), NOW + 300 * (i + 1));
@@ -240,7 +240,7 @@ START_TEST(nobody_waits_for_a_node_that_is_gone)
     ask(left, &join);
     control_gone(control, left);
     expect(CONTROL_NO_ANSWER);
-    ck_assert_int_eq(control_ask(control, left, &join, ANSWER_MS, 5, NOW), CLUSTER_INVALID);
+    ck_assert_int_eq(control_ask_node(control, left, &join, ANSWER_MS, 5, NOW), CLUSTER_INVALID);
     ck_assert(control_find(control, (struct client_origin){3, 300}, &found));
     ck_assert(node_identity_equal(found, right));
     ck_assert(!control_find(control, (struct client_origin){3, 301}, &found));
@@ -423,7 +423,7 @@ START_TEST(what_is_under_way_is_bounded)
     begin();
     for (unsigned i = 0; i < 4; i++)
         ask(left, &join);
-    ck_assert_int_eq(control_ask(control, left, &join, ANSWER_MS, 5, NOW), CLUSTER_BUSY);
+    ck_assert_int_eq(control_ask_node(control, left, &join, ANSWER_MS, 5, NOW), CLUSTER_BUSY);
     control_end(control);
     for (unsigned i = 0; i < 4; i++)
         expect(CONTROL_NO_ANSWER);
@@ -431,7 +431,7 @@ START_TEST(what_is_under_way_is_bounded)
         payload_unref(send.payload);
     /* Bytes are counted until they are taken to be published. */
     ask(left, &large);
-    ck_assert_int_eq(control_ask(control, left, &large, ANSWER_MS, 5, NOW), CLUSTER_BUSY);
+    ck_assert_int_eq(control_ask_node(control, left, &large, ANSWER_MS, 5, NOW), CLUSTER_BUSY);
     ck_assert_int_eq(control_ask_all(control, &large, ANSWER_MS, 5, NOW), CLUSTER_BUSY);
     ck_assert(control_take_send(control, &send));
     payload_unref(send.payload);
@@ -469,10 +469,11 @@ START_TEST(without_memory_nothing_has_changed)
         uint64_t number;
         int one = 0, all = 0, receipt = 0, answered = 0;
         const uint64_t bytes = control_bytes(control);
-        WITH_ALLOCATIONS(left_over, one = control_ask(control, left, &join, ANSWER_MS, 5, NOW));
+        WITH_ALLOCATIONS(left_over,
+                         one = control_ask_node(control, left, &join, ANSWER_MS, 5, NOW));
         WITH_ALLOCATIONS(left_over, all = control_ask_all(control, &room_page, ANSWER_MS, 5, NOW));
         WITH_ALLOCATIONS(left_over, receipt = control_receipt(control, ANSWER_MS, 5, &number, NOW));
-        WITH_ALLOCATIONS(left_over, answered = control_answer(control, &head, &answer));
+        WITH_ALLOCATIONS(left_over, answered = control_reply(control, &head, &answer));
         ck_assert(answered == CLUSTER_DONE || answered == CLUSTER_NO_MEMORY);
         const uint32_t done = (uint32_t)((one == 0) + (all == 0) + (receipt == 0));
         ck_assert_uint_eq(control_count(control), done);

@@ -23,7 +23,7 @@ enum {
 };
 
 struct node {
-    struct control *control;
+    struct control_table *control;
     struct node_identity identity; /* slot 0: it has no lease */
 };
 
@@ -144,10 +144,10 @@ static void carry_out(uint32_t node, const struct control_frame *frame)
     ck_assert_uint_ne(what->runs, UINT32_MAX);
     what->runs++;
     ck_assert_uint_le(what->runs, what->is_all ? NODES - 1 : 1);
-    (void)control_answer(nodes[node].control, &frame->head,
-                         &(struct control_answer){.status = -(int32_t)(frame->request.client % 7) *
-                                                            (what->is_all ? 0 : 1),
-                                                  .count = 1});
+    (void)control_reply(nodes[node].control, &frame->head,
+                        &(struct control_answer){.status = -(int32_t)(frame->request.client % 7) *
+                                                           (what->is_all ? 0 : 1),
+                                                 .count = 1});
 }
 
 static void arrive(const struct flying *message)
@@ -239,8 +239,9 @@ static void ask(uint32_t node)
 
     *what = (struct asked){.since_ms = now_ms, .is_all = is_all};
     const int status =
-        is_all ? control_ask_all(nodes[node].control, &room, ANSWER_MS, asked_count, now_ms)
-               : control_ask(nodes[node].control, to, &request, ANSWER_MS, asked_count, now_ms);
+        is_all
+            ? control_ask_all(nodes[node].control, &room, ANSWER_MS, asked_count, now_ms)
+            : control_ask_node(nodes[node].control, to, &request, ANSWER_MS, asked_count, now_ms);
     if (status != CLUSTER_DONE) {
         ck_assert(nodes[node].identity.slot == 0 || status == CLUSTER_INVALID ||
                   control_count(nodes[node].control) == 64);
@@ -285,7 +286,7 @@ static void run(uint64_t seed)
     now_ms = 1;
     boots = asked_count = flying_count = ghost_count = 0;
     for (uint32_t i = 0; i < NODES; i++)
-        nodes[i] = (struct node){.control = control_create(&settings)};
+        nodes[i] = (struct node){.control = control_table_create(&settings)};
     for (uint32_t i = 0; i < NODES; i++)
         get_lease(i);
     for (uint32_t i = 0; i < STEPS; i++)
@@ -298,7 +299,7 @@ static void run(uint64_t seed)
     while (flying_count > 0)
         payload_unref(flying[--flying_count].payload);
     for (uint32_t i = 0; i < NODES; i++)
-        control_destroy(nodes[i].control);
+        control_table_destroy(nodes[i].control);
     for (uint32_t i = 0; i < asked_count; i++)
         ck_assert_uint_eq(asked[i].results, 1);
 }

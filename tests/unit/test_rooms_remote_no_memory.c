@@ -43,7 +43,14 @@ static void unwant(struct remote *remote, struct space *space, toni_str room)
     wanted--;
 }
 
-static struct remote door = {publish, want, unwant};
+static int32_t ask(struct remote *remote, const toni_cluster_request *request,
+                   struct remote_call *call)
+{
+    (void)remote, (void)request, (void)call;
+    return TONI_ERR_NOT_FOUND;
+}
+
+static struct remote door = {publish, want, unwant, ask};
 
 /* --- Operations */
 
