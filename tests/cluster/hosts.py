@@ -95,6 +95,10 @@ class ClusterTestCase(unittest.TestCase):
         clients = self.redis.cli("client", "list", "type", "pubsub")
         return sum(int(number) for number in re.findall(r" sub=(\d+) ", clients))
 
+    def lost(self):
+        """Broadcasts that were accepted and not ordered, as the hosts count them."""
+        return sum(self.figure(host, "toni_cluster_lost_total") for host in self.hosts)
+
     def is_up(self, host):
         """Whether the host has its servers, as a balancer in front hears it."""
         try:

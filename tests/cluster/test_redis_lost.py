@@ -90,6 +90,7 @@ class TestStopped(RedisLost):
         self.is_back_since(time.monotonic())
         self.settle(rooms)
         self.nobody_was_cut_off()
+        self.assertLessEqual(self.load.accepted - len(self.load.judge.places), self.lost(), "neither placed nor counted as lost")
         say("grown by %s KiB" % [size >> 10 for size in growth])
         self.assertLess(max(growth), GROWTH_BYTES)
         self.end_well()

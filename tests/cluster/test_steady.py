@@ -22,6 +22,7 @@ class TestSteady(ClusterTestCase):
         self.assertFalse(load.refused, load.refused)
         self.assertFalse(load.lost_clients, [client.closed for client in load.lost_clients])
         self.assertEqual(load.accepted, load.sent)
+        self.assertEqual(len(judge.places) + self.lost(), load.sent, "accepted, and neither placed nor counted as lost")
         self.assertEqual(len(judge.places), load.sent, "what was accepted and what has a place\n" + self.warnings())
         self.assertGreater(load.sent, RATE * SECONDS * 0.5, "the load did not keep its pace")
         alone = self.alone()
