@@ -17,19 +17,13 @@
 
 /* --- Who it is */
 
-static struct sockaddr_in loopback(uint16_t port)
+void target_init_local(struct target *target, uint16_t port)
 {
-    return (struct sockaddr_in){
+    const struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-void target_init_local(struct target *target, const uint16_t *ports, uint32_t count)
-{
-    const struct sockaddr_in address = loopback(ports[0]);
-    *target = (struct target){.fields = "", .address_size = sizeof address, .port_count = count};
+    *target = (struct target){.fields = "", .address_size = sizeof address};
     memcpy(&target->address, &address, sizeof address);
-    memcpy(target->ports, ports, count * sizeof *ports);
-    (void)snprintf(target->host, sizeof target->host, "127.0.0.1:%u", (unsigned)ports[0]);
+    (void)snprintf(target->host, sizeof target->host, "127.0.0.1:%u", (unsigned)port);
 }
 
 static const char *init_socket(struct target *target, const char *path)
@@ -156,27 +150,15 @@ static int bind_source(const struct target *target, int fd, uint32_t number)
     return bind(fd, (const struct sockaddr *)&source, size);
 }
 
-/* Where this connection goes. */
-static struct sockaddr_storage address_of(const struct target *target, uint32_t number)
-{
-    struct sockaddr_storage address = target->address;
-    if (target->port_count > 1) {
-        const struct sockaddr_in one = loopback(target->ports[number % target->port_count]);
-        memcpy(&address, &one, sizeof one);
-    }
-    return address;
-}
-
 int target_connect(const struct target *target, uint32_t number, int flags)
 {
-    const struct sockaddr_storage address = address_of(target, number);
-    const int family = address.ss_family;
+    const int family = target->address.ss_family;
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
     if (fd < 0)
         return -1;
     if ((family != AF_UNIX && (bind_source(target, fd, number) ||
                                setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)))) ||
-        (connect(fd, (const struct sockaddr *)&address, target->address_size) &&
+        (connect(fd, (const struct sockaddr *)&target->address, target->address_size) &&
          errno != EINPROGRESS)) {
         const int error = errno;
         close(fd);

@@ -18,14 +18,9 @@
 
 #define TARGET_REQUEST_SIZE 16384U
 
-/** How many ports of 127.0.0.1 connections may be dealt to. */
-#define TARGET_PORTS_MOST 16U
-
 struct target {
     struct sockaddr_storage address;
     socklen_t address_size;
-    uint16_t ports[TARGET_PORTS_MOST]; /* of target_init_local */
-    uint32_t port_count;
     char host[300];          /* what the field Host says */
     const char *fields;      /* further fields, each with its line end; "" if there are none */
     const char *subprotocol; /* that is asked for; NULL: none */
@@ -35,9 +30,8 @@ struct target {
     uint32_t source_count;            /* 0: the system's choice; on 127.0.0.1, many of 127/8 */
 };
 
-/** 127.0.0.1.
- * @param ports  1 to TARGET_PORTS_MOST, to which connections go in turn. */
-void target_init_local(struct target *target, const uint16_t *ports, uint32_t count);
+/** 127.0.0.1. */
+void target_init_local(struct target *target, uint16_t port);
 
 /** Looks the host up. Of several addresses, the first that can be connected to is taken.
  * @param url  For as long as the target.

@@ -28,6 +28,13 @@ static uint32_t room_of(const struct crowd *crowd, uint32_t index)
     return index % crowd->options->rooms;
 }
 
+/* Those of a room are dealt to the servers in turn, and so are the rooms' first. */
+static const struct target *target_of(const struct crowd *crowd, uint32_t index)
+{
+    const uint32_t rooms = crowd->options->rooms;
+    return &crowd->targets[(index / rooms + index % rooms) % crowd->options->port_count];
+}
+
 /* The publishers are the last of the active connections. Each room's are numbered.
  * @param counts  Of publishers by room, all 0. */
 static void number_publishers(struct crowd *crowd, uint32_t *counts)
@@ -126,11 +133,13 @@ int crowd_init(struct crowd *crowd, const struct options *options)
     crowd->message = malloc(options->size);
     uint32_t *counts = calloc(options->rooms, sizeof *counts);
     int result = -1;
-    target_init_local(&crowd->target, options->ports, options->port_count);
     if (options->tls)
-        crowd->target.tls =
-            stream_context(&(struct stream_terms){.takes_any = true, .only_newest = true});
-    if (read_templates(crowd) == 0 && crowd->epoll >= 0 && (crowd->target.tls || !options->tls) &&
+        crowd->tls = stream_context(&(struct stream_terms){.takes_any = true, .only_newest = true});
+    for (uint32_t i = 0; i < options->port_count; i++) {
+        target_init_local(&crowd->targets[i], options->ports[i]);
+        crowd->targets[i].tls = crowd->tls;
+    }
+    if (read_templates(crowd) == 0 && crowd->epoll >= 0 && (crowd->tls || !options->tls) &&
         crowd->connections && crowd->publishers && crowd->members && crowd->message && counts) {
         memset(crowd->message, LEDGER_FILLER, options->size);
         for (uint32_t i = 0; i < crowd->count; i++)
@@ -153,7 +162,7 @@ void crowd_finish(struct crowd *crowd)
     template_finish(&crowd->init);
     template_finish(&crowd->join);
     template_finish(&crowd->publish);
-    SSL_CTX_free(crowd->target.tls);
+    SSL_CTX_free(crowd->tls);
     if (crowd->epoll >= 0)
         close(crowd->epoll);
     free(crowd->connections);
@@ -320,7 +329,7 @@ static int connect_one(struct crowd *crowd, uint32_t index)
     char path[PATH_SIZE];
     if (crowd_path(crowd, index, path))
         return -1;
-    if (connection_open(connection, &crowd->target, path, index))
+    if (connection_open(connection, target_of(crowd, index), path, index))
         return -1;
     if (greet(crowd, connection) || connection_unblock(connection) || listen_to(crowd, connection))
         return -1;

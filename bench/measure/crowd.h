@@ -18,7 +18,8 @@ struct publisher {
 
 struct crowd {
     const struct options *options;
-    struct target target;
+    struct target targets[SERVERS_MAX];
+    SSL_CTX *tls; /* for all of them; NULL: plain */
     int epoll;
     struct connection *connections; /* active, then idle */
     uint32_t count;

@@ -42,10 +42,9 @@ enum key {
 
 static const struct argp_option known[] = {
     {"port", PORT, "PORT", 0,
-     "Where the server listens, on 127.0.0.1; given again: where another one of its cluster does, "
-     "and connections go to each in turn",
-     0},
-    {"pid", PID, "PID", 0, "The server's process, whose time and memory are read", 0},
+     "Where the server listens, on 127.0.0.1; of several, each room has members on all", 0},
+    {"pid", PID, "PID", 0,
+     "The server's process, whose time and memory are read; of several, their sums", 0},
     {"tls", TLS, 0, 0, "Speak TLS 1.3 to it, whatever its certificate", 0},
     {0, 0, 0, 0, "How to speak to it ({room}, {message}, {size} of the message; \\r and \\n)", 1},
     {"path", WS_PATH, "TEMPLATE", 0, "Path of the handshake (/rooms)", 1},
@@ -120,16 +119,24 @@ static double rate_of(struct argp_state *state, const char *text)
     return rate;
 }
 
+/* @return The place for one more. */
+static uint32_t next_server(struct argp_state *state, uint32_t *count)
+{
+    if (*count == SERVERS_MAX)
+        argp_error(state, "there can be %u servers at most", SERVERS_MAX);
+    return (*count)++;
+}
+
 static error_t read_server(int key, char *text, struct argp_state *state, struct options *options)
 {
     switch (key) {
     case PORT:
-        if (options->port_count == TARGET_PORTS_MOST)
-            argp_error(state, "more than %u ports", TARGET_PORTS_MOST);
-        options->ports[options->port_count++] = (uint16_t)number_of(state, text, UINT16_MAX);
+        options->ports[next_server(state, &options->port_count)] =
+            (uint16_t)number_of(state, text, UINT16_MAX);
         return 0;
     case PID:
-        options->pid = (pid_t)number_of(state, text, INT32_MAX);
+        options->pids[next_server(state, &options->pid_count)] =
+            (pid_t)number_of(state, text, INT32_MAX);
         return 0;
     case TLS:
         options->tls = true;
@@ -239,7 +246,7 @@ static void check(const struct options *options, struct argp_state *state)
         wrong = "a publisher can't be slow";
     else if (options->size < MARK_SIZE)
         wrong = "a message must have room for its mark";
-    else if (options->burst && !options->pid)
+    else if (options->burst && options->pid_count == 0)
         wrong = "--burst needs --pid";
     else if (options->idle_share == 0 || options->window == 0)
         wrong = "--idle-share and --window can't be 0";

@@ -2,16 +2,18 @@
 #ifndef MEASURE_OPTIONS_H
 #define MEASURE_OPTIONS_H
 
-#include "client/target.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Most servers that share the connections: the nodes of a cluster. */
+#define SERVERS_MAX 16U
+
 struct options {
-    uint16_t ports[TARGET_PORTS_MOST];
+    uint16_t ports[SERVERS_MAX];
     uint32_t port_count;
-    pid_t pid; /* of the server; 0: its cost is not measured */
+    pid_t pids[SERVERS_MAX]; /* of the servers; what others cost is not measured */
+    uint32_t pid_count;
     bool tls;
 
     /* How to speak to the server: templates, see template.h. */

@@ -66,11 +66,13 @@ static int publish_burst(struct crowd *crowd, struct window *window, uint32_t me
 {
     const struct options *options = crowd->options;
     int result = 0;
-    watched_stop(options->pid);
+    for (uint32_t i = 0; i < options->pid_count; i++)
+        watched_stop(options->pids[i]);
     while (result == 0 && window->sent < messages &&
            window->expected - window->delivered < options->window)
         result = publish_next(crowd, window, 0);
-    watched_continue(options->pid);
+    for (uint32_t i = 0; i < options->pid_count; i++)
+        watched_continue(options->pids[i]);
     return result;
 }
 
@@ -116,7 +118,7 @@ static int visit(struct crowd *crowd, struct window *window, uint32_t count)
 {
     const struct options *options = crowd->options;
     char path[PATH_SIZE];
-    struct visits visits = {.target = &crowd->target,
+    struct visits visits = {.target = &crowd->targets[0],
                             .path = path,
                             .window = options->window,
                             .most = count,
@@ -162,16 +164,35 @@ static int read_times(const struct options *options, struct cpu_time *server,
                       struct cpu_time *generator)
 {
     *server = (struct cpu_time){0};
-    if (watched_cpu(getpid(), generator) == 0 &&
-        (!options->pid || watched_cpu(options->pid, server) == 0))
+    pid_t pid = getpid();
+    bool read = watched_cpu(pid, generator) == 0;
+    for (uint32_t i = 0; read && i < options->pid_count; i++) {
+        struct cpu_time one;
+        pid = options->pids[i];
+        read = watched_cpu(pid, &one) == 0;
+        server->used_ns += one.used_ns;
+        server->waited_ns += one.waited_ns;
+    }
+    if (read)
         return 0;
-    (void)fprintf(stderr, "toni-bench: the times of process %d can't be read\n", (int)options->pid);
+    (void)fprintf(stderr, "toni-bench: the times of process %d can't be read\n", (int)pid);
     return -1;
 }
 
 static uint64_t memory_kib(const struct options *options)
 {
-    return options->pid ? watched_memory_kib(options->pid) : 0;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < options->pid_count; i++)
+        sum += watched_memory_kib(options->pids[i]);
+    return sum;
+}
+
+static uint64_t peak_kib(const struct options *options)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < options->pid_count; i++)
+        sum += watched_peak_kib(options->pids[i]);
+    return sum;
 }
 
 /* The processor's time of a thread that runs is brought up to date when it sleeps. */
@@ -194,7 +215,7 @@ static int measure(struct run *run, struct crowd *crowd)
     run->window.server = difference(server[0], server[1]);
     run->window.generator = difference(generator[0], generator[1]);
     run->memory.after = memory_kib(options);
-    run->memory.peak = options->pid ? watched_peak_kib(options->pid) : 0;
+    run->memory.peak = peak_kib(options);
     return result;
 }
 

@@ -26,15 +26,15 @@ struct sent *sent_create(struct room_key key, const struct envelope *envelope, c
                          size_t size, uint32_t kind)
 {
     const size_t head = envelope ? envelope_size(envelope) : 0;
-    struct sent *sent = calloc(1, sizeof *sent + key.size);
+    struct sent *sent = malloc(sizeof *sent + key.size);
     struct payload *payload = sent ? make_payload(envelope, head, body, size, kind) : NULL;
     if (!payload) {
         free(sent);
         return NULL;
     }
-    sent->payload = payload;
-    sent->charged = sizeof *sent + key.size + sizeof *payload + payload->size;
-    sent->key_size = key.size;
+    *sent = (struct sent){.payload = payload,
+                          .charged = sizeof *sent + key.size + sizeof *payload + payload->size,
+                          .key_size = key.size};
     memcpy(sent->key, key.bytes, key.size);
     return sent;
 }

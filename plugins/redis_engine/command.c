@@ -3,10 +3,28 @@
 
 #include "hex.h"
 
-#include <hiredis/hiredis.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* --- Numbers */
+
+static size_t decimal_size(uint64_t number)
+{
+    size_t digits = 1;
+    for (; number >= 10; number /= 10)
+        digits++;
+    return digits;
+}
+
+/* @return What is behind it. */
+static char *put_decimal(char *text, size_t digits, uint64_t number)
+{
+    for (size_t i = digits; i-- > 0; number /= 10)
+        text[i] = (char)('0' + number % 10);
+    return text + digits;
+}
+
+/* --- Arguments */
 
 void command_begin(struct command *command)
 {
@@ -62,11 +80,10 @@ void command_add_hex(struct command *command, uint64_t number, size_t digits)
 
 void command_add_number(struct command *command, uint64_t number)
 {
-    char text[24];
-    const int size = snprintf(text, sizeof text, "%llu", (unsigned long long)number);
-    char *made = make(command, (size_t)size);
+    const size_t digits = decimal_size(number);
+    char *made = make(command, digits);
     if (made)
-        memcpy(made, text, (size_t)size);
+        (void)put_decimal(made, digits, number);
 }
 
 void command_add_key(struct command *command, char kind, toni_str name)
@@ -81,25 +98,54 @@ void command_add_key(struct command *command, char kind, toni_str name)
         memcpy(made + prefix.size + 3, name.data, name.size);
 }
 
+/* --- As RESP has it: hiredis's formatter calls sprintf for each argument, which was half of what a
+ * publish cost. */
+
+#define LINE_END 2 /* bytes */
+
+static char *put_line_end(char *text)
+{
+    text[0] = '\r';
+    text[1] = '\n';
+    return text + LINE_END;
+}
+
+static size_t head_size(uint64_t number)
+{
+    return 1 + decimal_size(number) + LINE_END;
+}
+
+static char *put_head(char *text, char sign, uint64_t number)
+{
+    *text = sign;
+    return put_line_end(put_decimal(text + 1, decimal_size(number), number));
+}
+
+static size_t size_of(const struct command *command)
+{
+    size_t size = head_size(command->count);
+    for (size_t i = 0; i < command->count; i++)
+        size += head_size(command->arguments[i].size) + command->arguments[i].size + LINE_END;
+    return size;
+}
+
 int command_end(struct command *command, struct outgoing *outgoing)
 {
-    const char *bytes[COMMAND_ARGUMENTS_MOST];
-    size_t sizes[COMMAND_ARGUMENTS_MOST];
-    char *text = NULL;
-    if (command->is_broken)
+    char *text = command->is_broken ? NULL : outgoing_add(outgoing, size_of(command));
+    if (!text)
         return -1;
+    text = put_head(text, '*', command->count);
     for (size_t i = 0; i < command->count; i++) {
-        bytes[i] = command->arguments[i].bytes ? command->arguments[i].bytes
-                                               : command->text + command->arguments[i].offset;
-        sizes[i] = command->arguments[i].size;
+        const size_t size = command->arguments[i].size;
+        const char *bytes = command->arguments[i].bytes
+                                ? command->arguments[i].bytes
+                                : command->text + command->arguments[i].offset;
+        text = put_head(text, '$', size);
+        if (size > 0)
+            memcpy(text, bytes, size);
+        text = put_line_end(text + size);
     }
-    /* An int before hiredis 1.0. */
-    const long long size = redisFormatCommandArgv(&text, (int)command->count, bytes, sizes);
-    if (size < 0)
-        return -1;
-    const int result = outgoing_add(outgoing, text, (size_t)size);
-    redisFreeCommand(text);
-    return result;
+    return 0;
 }
 
 void command_finish(struct command *command)

@@ -1,5 +1,4 @@
-/* One command for a server, put together argument by argument and written by hiredis's formatter.
- */
+/* One command for a server, put together argument by argument. */
 #ifndef REDIS_ENGINE_COMMAND_H
 #define REDIS_ENGINE_COMMAND_H
 

@@ -18,11 +18,14 @@ static inline void hex_put(char *text, size_t digits, uint64_t number)
         text[i] = "0123456789abcdef"[number & 15];
 }
 
-static inline int hex_digit(char digit)
+/* One more than a digit's value; 0: it is none. */
+static inline uint64_t hex_digit(char digit)
 {
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+    static const unsigned char digits[256] = {
+        ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+        ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+        ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16};
+    return digits[(unsigned char)digit];
 }
 
 /** Reads a number of so many digits. @return Whether that is what stood there. */
@@ -30,10 +33,10 @@ static inline bool hex_get(const char *text, size_t digits, uint64_t *number)
 {
     uint64_t value = 0;
     for (size_t i = 0; i < digits; i++) {
-        const int digit = hex_digit(text[i]);
-        if (digit < 0)
+        const uint64_t digit = hex_digit(text[i]);
+        if (digit == 0)
             return false;
-        value = value << 4 | (uint64_t)digit;
+        value = value << 4 | (digit - 1);
     }
     *number = value;
     return true;

@@ -23,8 +23,11 @@ void incoming_finish(struct incoming *incoming);
 /** Takes bytes in. @return NULL, or what is wrong. */
 const char *incoming_feed(struct incoming *incoming, const char *bytes, size_t size);
 
-/** @param reply  Set to the next reply, to be freed by freeReplyObject; NULL: none is complete.
+/** @param reply  Set to the next reply, to be freed by incoming_free; NULL: none is complete.
  * @return NULL, or what is wrong; valid until the next call. */
 const char *incoming_next(struct incoming *incoming, redisReply **reply);
+
+/** Frees a reply, with its elements; hiredis's own function can't. NULL is no error. */
+void incoming_free(void *reply);
 
 #endif

@@ -13,6 +13,9 @@
 
 /* What is read in one go, and how often for one event: others wait meanwhile. */
 #define CHUNK ((size_t)16 * 1024)
+
+/* What is handed to hiredis's reader in one go: for each KiB of replies it moves what is behind. */
+#define PIECE ((size_t)2 * 1024)
 #define CHUNKS_MOST 32
 
 /* --- Ending */
@@ -168,10 +171,26 @@ static bool hand_on(struct link *link)
         if (!reply)
             return true;
         link->with.calls->replied(link->with.data, reply);
-        freeReplyObject(reply);
+        incoming_free(reply);
         if (link->life != life)
             return false;
     }
+}
+
+/* @return Whether the link is still the same one. */
+static bool take_bytes(struct link *link, const char *bytes, size_t size)
+{
+    for (size_t at = 0; at < size; at += PIECE) {
+        const size_t left = size - at;
+        const char *fault = incoming_feed(&link->incoming, bytes + at, left < PIECE ? left : PIECE);
+        if (fault) {
+            link_end(link, fault);
+            return false;
+        }
+        if (!hand_on(link))
+            return false;
+    }
+    return true;
 }
 
 static void take_in(struct link *link)
@@ -183,12 +202,7 @@ static void take_in(struct link *link)
             return;
         if (got == 0)
             break;
-        const char *fault = incoming_feed(&link->incoming, bytes, (size_t)got);
-        if (fault) {
-            link_end(link, fault);
-            return;
-        }
-        if (!hand_on(link))
+        if (!take_bytes(link, bytes, (size_t)got))
             return;
         if (!link->ssl && (size_t)got < sizeof bytes)
             break;

@@ -29,16 +29,15 @@ static int make_room(struct outgoing *outgoing, size_t size)
     return 0;
 }
 
-int outgoing_add(struct outgoing *outgoing, const char *bytes, size_t size)
+char *outgoing_add(struct outgoing *outgoing, size_t size)
 {
     const size_t used = outgoing_size(outgoing);
     if (used > outgoing->most || size > outgoing->most - used)
-        return -1;
+        return NULL;
     if (outgoing->room - outgoing->end < size && make_room(outgoing, size) != 0)
-        return -1;
-    memcpy(outgoing->bytes + outgoing->end, bytes, size);
+        return NULL;
     outgoing->end += size;
-    return 0;
+    return outgoing->bytes + outgoing->end - size;
 }
 
 void outgoing_take(struct outgoing *outgoing, size_t size)

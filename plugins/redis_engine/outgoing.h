@@ -12,8 +12,9 @@ struct outgoing {
     size_t most; /* bytes that may wait */
 };
 
-/** @return 0; -1: no memory, or more than `most` would wait. Nothing has changed then. */
-int outgoing_add(struct outgoing *outgoing, const char *bytes, size_t size);
+/** So many bytes more wait, at least one. @return Where the caller writes them at once; NULL: no
+ * memory, or more than `most` would wait. Nothing has changed then. */
+char *outgoing_add(struct outgoing *outgoing, size_t size);
 
 static inline size_t outgoing_size(const struct outgoing *outgoing)
 {

@@ -9,7 +9,6 @@ import platform
 import shutil
 import sys
 
-import cluster
 import counting
 import deflate
 import looking
@@ -84,11 +83,6 @@ def read_arguments():
         "--deflate",
         action="store_true",
         help="show what permessage-deflate costs, in memory and instructions, instead",
-    )
-    add(
-        "--cluster",
-        action="store_true",
-        help="measure three hosts that share their rooms over a Redis, beside Socket.IO's, instead",
     )
     add(
         "--quick",
@@ -193,9 +187,6 @@ def main():
     bench = make_bench(options)
     if options.deflate:
         print(deflate.text(bench, options.rounds))
-        return 0
-    if options.cluster:
-        print(cluster.text(bench, options.rounds, options.quick))
         return 0
     return look(options, bench) if options.count or options.profile else measure(options, bench)
 

@@ -1,176 +1,233 @@
-"""scripts/bench --cluster: what it costs to share rooms. Three nodes over one Redis, clients dealt to them in turn, and
-every room on all three; toni beside Socket.IO with its Redis adapter, and beside one host of each that is alone.
+"""Several servers that share their rooms over one redis-server, as one system to measure; and what the engine for Redis
+publishes by itself."""
 
-Processor time is that of all nodes together; the Redis's stands beside it."""
-
-import contextlib
+import copy
+import glob
 import os
-import statistics
+import shutil
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
-from running import Bench, faults_of
-from scenarios import Scenario
-from systems import ROOT, Server, SocketIo, Toni, free_port, node_finds, which, write
+from systems import HERE, ROOT, START_S, STOP_S, Server, SocketIo, Toni, free_port, node_finds
 
-NODES = 3
-READY_S = 2  # until rooms are subscribed
-
-ENGINE = """\
-cluster = {{ engine = "redis"; node = "node-{port}"; }};
-modules = (
-  {{ name = "engine"; global = true;
-    providers = ( {{ service = "redis"; library = "redis_engine.so"; options = {{ servers = [ "127.0.0.1:{redis}" ]; }}; }} );
-    exports = [ "redis" ]; }},
-"""
-
-SCENARIOS = (
-    Scenario(
-        "rooms",
-        "100 rooms of 30; 200 messages outstanding",
-        {"connections": 3000, "rooms": 100, "publishers": 100, "messages": 30000, "warm-up": 2000, "window": 6000, "size": 64},
-        peer_share=0.1,
-        quick=300,
-    ),
-    Scenario(
-        "small",
-        "1,000 rooms of 3; 200 messages outstanding",
-        {"connections": 3000, "rooms": 1000, "publishers": 1000, "messages": 60000, "warm-up": 4000, "window": 600, "size": 64},
-        peer_share=0.2,
-        quick=300,
-    ),
-    Scenario(
-        "paced",
-        "100 rooms of 30; 500 messages a second",
-        {"connections": 3000, "rooms": 100, "publishers": 100, "messages": 5000, "rate": 500, "size": 64},
-        quick=300,
-    ),
-)
+ADAPTER = "@socket.io/redis-adapter"
+FLOOD_S = 120
 
 
 def redis_program():
-    """Also where scripts/setup gives it its name."""
-    return which("redis-server") or which("valkey-server") or os.path.join(ROOT, "build", "redis", "redis-server")
+    """Where scripts/setup puts it, or what is installed."""
+    places = os.path.join(ROOT, "build", "redis") + os.pathsep + os.environ["PATH"]
+    return shutil.which("redis-server", path=places)
+
+
+def cpu_s(pid):
+    """Processor time of all threads of a process."""
+    total_ns = 0
+    for path in glob.glob("/proc/%d/task/*/schedstat" % pid):
+        with open(path, encoding="ascii") as line:
+            total_ns += int(line.read().split()[0])
+    return total_ns / 1e9
 
 
 class Redis:
-    """One that keeps nothing."""
+    """A redis-server that keeps nothing on disk. Use it with `with`."""
 
-    def __init__(self, core):
-        self.port, self.folder = free_port(), tempfile.TemporaryDirectory(prefix="toni-bench-")
-        command = [redis_program(), "--port", str(self.port), "--save", "",
-                   "--bind", "127.0.0.1", "--dir", self.folder.name]
-        if core:
-            command = ["taskset", "-c", core, *command]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    def __init__(self, cores):
+        self.port = free_port()
+        self.folder = tempfile.mkdtemp(prefix="toni-bench-redis-")
+        command = [redis_program(), "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--dir", self.folder, "--logfile", "log"]
+        if cores:
+            command = ["taskset", "-c", cores, *command]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def __enter__(self):
+        end = time.monotonic() + START_S
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.stop()
+                raise RuntimeError("redis-server does not start")
+            time.sleep(0.02)
+        return self
+
+    def answers(self):
+        ping = ["redis-cli", "-p", str(self.port), "ping"]
+        return subprocess.run(ping, capture_output=True, text=True, check=False).stdout == "PONG\n"
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Nodes:
+    """Servers of one kind and their Redis, all on the same cores. Use it with `with`."""
+
+    def __init__(self, system, cores, prefix=()):
+        self.system = system
+        self.cores = cores
+        self.prefix = prefix
+        self.redis = Redis(cores)
+        self.servers = []
+
+    def __enter__(self):
+        try:
+            self.redis.__enter__()
+            for index in range(self.system.nodes):
+                node = self.system.node(index, self.redis.port)
+                self.servers.append(Server(node, self.cores, self.prefix))
+                self.servers[-1].wait_until_it_listens()
+            for server in self.servers:
+                server.system.wait_until_it_is_one_of_them()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.folder.cleanup()
+        self.stop()
+
+    def where(self):
+        return [option for server in self.servers for option in server.where()]
+
+    def log_tail(self):
+        return "".join(server.log_tail() for server in self.servers)
+
+    def stop(self):
+        for server in self.servers:
+            server.stop()
+        self.redis.stop()
 
 
-class SharedToni(Toni):
-    name = "toni"
+class ToniNodes(Toni):
+    """Hosts with the engine for Redis."""
 
-    def __init__(self, build, redis=None):
-        super().__init__(build)
-        self.redis = redis
-
-    def command(self, port, folder):
-        command = super().command(port, folder)
-        if self.redis:
-            with open(command[-1], encoding="utf-8") as conf:
-                text = conf.read()
-            write(command[-1], text.replace("modules = (\n", ENGINE.format(port=port, redis=self.redis)))
-        return command
-
-
-class SharedSocketIo(SocketIo):
-    def __init__(self, build, redis=None):
-        super().__init__(build)
-        self.redis = redis
+    def __init__(self, build, nodes, name):
+        super().__init__(build, name=name)
+        self.nodes = nodes
+        self.index = self.redis_port = self.admin_port = None
 
     def missing(self):
-        return super().missing() or (
-            None if node_finds("@socket.io/redis-adapter") else "its Redis adapter (scripts/setup bench)"
-        )
+        return None if redis_program() else "redis-server (scripts/setup)"
 
-    def command(self, port, folder):
-        return super().command(port, folder) + ([str(self.redis)] if self.redis else [])
+    def serve(self, cores, prefix=()):
+        return Nodes(self, cores, prefix)
 
+    def node(self, index, redis_port):
+        one = copy.copy(self)
+        one.index, one.redis_port, one.admin_port = index, redis_port, free_port()
+        return one
 
-def used_s(pid):
-    """Processor time of a process."""
-    with open("/proc/%d/stat" % pid, encoding="ascii") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-class Watch:
-    """Processor time between the gates."""
-
-    def __init__(self, pids):
-        self.pids, self.at = pids, {}
-
-    def at_gate(self, name, _server):
-        self.at[name] = [used_s(pid) for pid in self.pids]
-
-    def used(self):
-        return [after - before for before, after in zip(self.at["begin"], self.at["end"])]
-
-
-def measure(bench, kind, nodes, scenario, share):
-    """One run: what it found, in numbers."""
-    with contextlib.ExitStack() as stack:
-        redis = stack.enter_context(Redis(bench.server_core)) if nodes > 1 else None
-        if redis:
-            time.sleep(0.3)
-        system = kind(bench.build, redis and redis.port)
-        servers = [stack.enter_context(Server(system, bench.server_core)) for _ in range(nodes)]
-        if redis:
-            time.sleep(READY_S)
-        watch = Watch([server.pid for server in servers] + ([redis.process.pid] if redis else []))
-        ports = ["--port=%d" % server.port for server in servers[1:]]
-        command = bench.load_command(servers[0], [*ports, *scenario.arguments(share), "--gate"])
-        load = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            report = Bench.read_report(load, servers[0], watch.at_gate)
-        finally:
-            if load.poll() is None:
-                load.kill()
-            load.communicate()
-        used = watch.used()
+    def cluster_keys(self):
         return {
-            "per_cpu_s": report["window"]["delivered"] / max(0.01, sum(used[:nodes])),
-            "redis": (used[nodes] / max(0.01, sum(used[:nodes]))) if redis else 0.0,
-            "p50": report["latency_us"]["p50"], "p99": report["latency_us"]["p99"],
-            "faults": faults_of(report, needs_one_order=kind is SharedToni),
+            "admin": 'admin = "127.0.0.1:%d";' % self.admin_port,
+            "cluster": 'cluster = { engine = "redis"; node = "node-%d"; ready = true; };' % self.index,
+            "engine": ', { service = "redis"; library = "redis_engine.so";'
+            ' options = { servers = [ "127.0.0.1:%d" ]; }; }' % self.redis_port,
         }
 
+    def wait_until_it_is_one_of_them(self):
+        """Until the host says that its server is up."""
+        end = time.monotonic() + START_S
+        while True:
+            try:
+                urllib.request.urlopen("http://127.0.0.1:%d/readyz" % self.admin_port, timeout=5).close()
+                return
+            except urllib.error.HTTPError:
+                if time.monotonic() > end:
+                    raise RuntimeError("%s: its Redis does not come up" % self.name) from None
+            time.sleep(0.05)
 
-def text(bench, rounds, is_quick):
-    kinds = [kind for kind in (SharedToni, SharedSocketIo) if not kind(bench.build).missing()]
-    lines = []
-    for scenario in SCENARIOS:
-        lines += ["%s: %s" % (scenario.name, scenario.says),
-                  "%-22s %22s %14s %12s %12s" % ("", "deliveries per cpu-s", "Redis's part", "p50, us", "p99, us")]
-        load = scenario.with_load(messages=scenario.quick) if is_quick else scenario
-        found = {}
-        for _ in range(rounds):
-            for kind in kinds:
-                for nodes in (1, NODES):
-                    share = 1.0 if kind is SharedToni or "rate" in load.load else load.peer_share
-                    found.setdefault((kind, nodes), []).append(measure(bench, kind, nodes, load, share))
-        for (kind, nodes), runs in found.items():
-            middle = {key: statistics.median(run[key] for run in runs) for key in ("per_cpu_s", "redis", "p50", "p99")}
-            lines.append("%-22s %22s %13.0f%% %12.0f %12.0f" % (
-                "%s, %s" % (kind.name, "alone" if nodes == 1 else "%d over Redis" % nodes),
-                format(round(middle["per_cpu_s"]), ","), middle["redis"] * 100, middle["p50"], middle["p99"]))
-            lines += ["  wrong: " + fault for fault in sorted({fault for run in runs for fault in run["faults"]})]
-        lines.append("")
-    return "\n".join(lines)
+
+class SocketIoNodes(SocketIo):
+    """Node processes with Socket.IO's adapter for Redis."""
+
+    def __init__(self, build, nodes, name):
+        super().__init__(build)
+        self.name = name
+        self.nodes = nodes
+        self.redis_port = None
+
+    def missing(self):
+        if not redis_program():
+            return "redis-server (scripts/setup)"
+        if not node_finds(ADAPTER):
+            return "the node module %s (scripts/setup bench)" % ADAPTER
+        return super().missing()
+
+    def serve(self, cores, prefix=()):
+        return Nodes(self, cores, prefix)
+
+    def node(self, index, redis_port):
+        del index
+        one = copy.copy(self)
+        one.redis_port = redis_port
+        return one
+
+    def command(self, port, folder):
+        script = os.path.join(HERE, "peers", "socketio_rooms.js")
+        return ["node", script, str(port), str(self.redis_port)]
+
+    def wait_until_it_is_one_of_them(self):
+        """It listens once its adapter is connected."""
+
+
+# --- What the engine publishes by itself
+
+
+def driver_of(build):
+    """tests/integration/engine_driver.c, which plays the host."""
+    return os.path.join(build, "tests", "bench", "engine_driver")
+
+
+def flood(build, cores, load_core, messages, count):
+    """So many publishes of 256 bytes to 1,000 rooms by one engine, 1,000 unanswered at most; `messages`: of a history, 0:
+    without one. The report's times are those of the engine's process and of Redis's."""
+    plugin = os.path.join(build, "lib", "toni", "plugins", "redis_engine.so")
+    with Redis(cores) as redis:
+        command = [driver_of(build), plugin, "servers=127.0.0.1:%d" % redis.port]
+        if load_core:
+            command = ["taskset", "-c", load_core, *command]
+        driver = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        try:
+            return drive(driver, redis, messages, count)
+        finally:
+            driver.stdin.close()
+            driver.wait(STOP_S)
+            driver.stdout.close()
+
+
+def drive(driver, redis, messages, count):
+    def say(line, answer):
+        driver.stdin.write(line + "\n")
+        for told in driver.stdout:
+            words = told.split()
+            if words[0] == answer:
+                return words
+        raise RuntimeError("the engine's driver has ended")
+
+    say("open 0 1", "connected")
+    incarnation = say("hello 0 1 5001 a", "hello")[4]
+    flooding = "flood %d 1000 1000 %d %s a"
+    say(flooding % (count // 10, messages, incarnation), "flooded")
+    before = cpu_s(driver.pid), cpu_s(redis.process.pid)
+    words = say(flooding % (count, messages, incarnation), "flooded")
+    engine_s, redis_s = cpu_s(driver.pid) - before[0], cpu_s(redis.process.pid) - before[1]
+    if int(words[3]) != count:
+        raise RuntimeError("%s of %d publishes were applied" % (words[3], count))
+    return {
+        "publishes_per_s": count / (int(words[2]) / 1e6),
+        "publishes_per_redis_cpu_s": count / redis_s,
+        "engine_us": 1e6 * engine_s / count,
+        "redis_us": 1e6 * redis_s / count,
+    }

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from systems import Server, Toni
+from systems import Toni
 
 RUN_S = 300
 
@@ -36,12 +36,7 @@ class Bench:
 
     def load_command(self, server, arguments):
         command = [os.path.join(self.build, "libexec", "toni", "toni-bench"), "measure"]
-        command += [
-            "--port=%d" % server.port,
-            "--pid=%d" % server.pid,
-            *server.system.load,
-            *arguments,
-        ]
+        command += [*server.where(), *server.system.load, *arguments]
         if self.load_core:
             command = ["taskset", "-c", self.load_core, *command]
         return [*self.load_prefix, *command]
@@ -60,7 +55,7 @@ class Bench:
     def run(self, system, arguments, cores=None, at_gate=None, prefix=()):
         """@param at_gate: called with the gate's name and the server before the measured window and
         behind it."""
-        with Server(system, cores or self.server_core, prefix) as server:
+        with system.serve(cores or self.server_core, prefix) as server:
             command = self.load_command(server, arguments)
             if at_gate:
                 command.append("--gate")

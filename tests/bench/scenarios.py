@@ -333,6 +333,51 @@ MEMORY_SHARED = MEMORY_ROOMS.with_load(
     "memory, rooms of %d" % MEMORY_MEMBERS, idle_share=MEMORY_MEMBERS
 )
 
+# Several nodes over one Redis: each room has four members on each of three nodes, and publishers are
+# on all of them. The same on one host says what Redis adds.
+CLUSTER = Scenario(
+    "cluster",
+    "three nodes, 100 rooms of 12; 400 messages of 256 bytes outstanding",
+    {
+        "connections": 1200,
+        "rooms": 100,
+        "publishers": 100,
+        "messages": 20000,
+        "window": 4800,
+        "size": 256,
+        "settle-ms": 1500,
+    },
+    peer_share=0.15,
+    quick=500,
+)
+CLUSTER_STEADY = replace(
+    CLUSTER,
+    name="cluster, 200 a second",
+    says="the same at 200 messages a second, whatever has come back",
+    load={**CLUSTER.load, "messages": 1000, "rate": 200},
+    peer_share=1.0,
+)
+CLUSTER_NODES = 3
+
+# One node: what a message costs a host beyond the local path.
+CLUSTER_ECHO = Scenario(
+    "cluster, one member",
+    "1,000 rooms of 1, 256 bytes; 200 messages outstanding; one node",
+    {**ECHO.load, "messages": 60000, "window": 200, "size": 256, "settle-ms": 1500},
+    quick=2000,
+)
+CLUSTER_FAN = Scenario(
+    "cluster, fan",
+    "one room of 1,000, 256 bytes; 20 messages outstanding; one node",
+    {**FAN.load, "messages": 1500, "size": 256, "settle-ms": 1500},
+    quick=300,
+)
+CLUSTER_ONE = (CLUSTER_ECHO, CLUSTER_FAN)
+
+# What an engine publishes by itself: of a history of so many messages for each room; 0: without.
+FLOODS = {0: "publishes without a history", 100: "publishes with a history of 100"}
+FLOOD_COUNT = 200000
+
 NAMES = (
     "fan",
     "rooms",
@@ -351,6 +396,7 @@ NAMES = (
     "workers",
     "standby",
     "memory",
+    "cluster",
 )
 SAYS = {
     **{s.name: s.says for s in (*DELIVERY, CONNECT, MANY, SLOW, LARGE)},
@@ -362,6 +408,7 @@ SAYS = {
     "bursts": "fan, rooms and echo in bursts, so that each turn has the same to do",
     "workers": "the deliveries, and the bursts, with two workers on two cores",
     "standby": "fan and rooms while 10,000 connections and 100,000 rooms stand by",
+    "cluster": "three nodes over one Redis, beside one host and Socket.IO on its Redis adapter",
     "memory": "of an idle connection, a membership and an idle room",
 }
 

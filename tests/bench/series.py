@@ -1,9 +1,11 @@
 """Series of runs: systems in turns, several rounds, medians."""
 
+import os
 import statistics
 import sys
 import time
 
+import cluster
 import scenarios
 from certificate import Certificate
 from running import Wrong, faults_of
@@ -25,6 +27,7 @@ class Results:
 
     def __init__(self):
         self.reports = {}
+        self.floods = {}  # what an engine publishes by itself, by the length of the history
         self.faults = []
 
     def add(self, scenario, system, report):
@@ -73,6 +76,7 @@ OWN_ROUNDS = (
     "large",
     "standby",
     "memory",
+    "cluster",
 )
 
 
@@ -240,6 +244,55 @@ class Series:
         for system in self.tonis:
             self.run(scenarios.MEMORY_ROOMS, system)
             self.run(scenarios.MEMORY_SHARED, system)
+
+    def cluster(self):
+        """Toni's nodes and Socket.IO's, in turns, and a host that is alone."""
+        build, nodes = self.bench.build, scenarios.CLUSTER_NODES
+        three = cluster.ToniNodes(build, nodes, "toni, %d nodes" % nodes)
+        one = cluster.ToniNodes(build, 1, "toni, a node")
+        peer = cluster.SocketIoNodes(build, nodes, "socketio, %d nodes" % nodes)
+        with_peer = any(system.name == peer.name.split(",")[0] for system in self.others)
+        missing = three.missing() or (with_peer and peer.missing())
+        if missing:
+            say("without cluster: not there: %s" % missing)
+            return
+        for scenario in (scenarios.CLUSTER, scenarios.CLUSTER_STEADY):
+            self.run(scenario, self.toni)
+            self.run_nodes(scenario, three)
+            if with_peer:
+                self.run_nodes(scenario, peer)
+        for scenario in scenarios.CLUSTER_ONE:
+            self.run(scenario, self.toni)
+            self.run_nodes(scenario, one)
+        self.flood()
+
+    def run_nodes(self, scenario, system):
+        """Notes Redis's processor time beside that of the nodes."""
+        redis_s = {}
+
+        def at_gate(name, server):
+            redis_s[name] = cluster.cpu_s(server.redis.process.pid)
+
+        self.run(scenario, system, at_gate=at_gate)
+        if "end" in redis_s and self.results.of(scenario.name, system.name):
+            report = self.results.of(scenario.name, system.name)[-1]
+            report["redis_cpu_s"] = redis_s["end"] - redis_s["begin"]
+
+    def flood(self):
+        build = self.bench.build
+        if not os.path.exists(cluster.driver_of(build)):
+            say("without the engine's own publishes: not there: its driver, which needs Check")
+            return
+        count = scenarios.FLOOD_COUNT // (100 if self.options.quick else 1)
+        for messages in scenarios.FLOODS:
+            try:
+                report = cluster.flood(
+                    build, self.bench.server_core, self.bench.load_core, messages, count
+                )
+            except RuntimeError as error:
+                self.results.faults.append("%s: %s" % (scenarios.FLOODS[messages], error))
+                continue
+            self.results.floods.setdefault(messages, []).append(report)
 
     def round(self, wanted):
         two = "workers" in wanted

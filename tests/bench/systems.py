@@ -20,13 +20,14 @@ NCHAN_MODULE = "/usr/lib/nginx/modules/ngx_nchan_module.so"
 START_S, STOP_S = 30, 5
 
 TONI_CONF = """\
-listen = {{ websocket = {listen}; }};
+listen = {{ websocket = {listen}; {admin} }};
 workers = {workers};
+{cluster}
 limits = {{ {limits} }};
 modules = (
   {{ name = "chat";
     imports = [ "broadcast" ];
-    providers = ( {{ gateway = "{gateway}"; library = "{library}"; path = "/rooms"; {provider} }} ); }}
+    providers = ( {{ gateway = "{gateway}"; library = "{library}"; path = "/rooms"; {provider} }}{engine} ); }}
 );
 """
 
@@ -104,6 +105,10 @@ class System:
     def command(self, port, folder):
         raise NotImplementedError
 
+    def serve(self, cores, prefix=()):
+        """What runs it; to be used with `with`."""
+        return Server(self, cores, prefix)
+
 
 class Toni(System):
     name = "toni"
@@ -136,9 +141,14 @@ class Toni(System):
             gateway=self.gateway,
             library=library,
             provider=self.provider,
+            **self.cluster_keys(),
         )
         conf = write(os.path.join(folder, "gateways.conf"), text)
         return [os.path.join(self.build, "bin", "toni"), "run", "--allow-root", "-l", "error", "-c", conf]
+
+    def cluster_keys(self):
+        """What gateways.conf has besides if the host is one of several: cluster.py."""
+        return {"admin": "", "cluster": "", "engine": ""}
 
     def listen(self, port):
         address = '"127.0.0.1:%d"' % port
@@ -314,6 +324,10 @@ class Server:
                 cwd=self.folder,
                 env=system.environment() if system.environment else None,
             )
+
+    def where(self):
+        """As options of the load generator."""
+        return ["--port=%d" % self.port, "--pid=%d" % self.pid]
 
     @property
     def pid(self):

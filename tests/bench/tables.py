@@ -1,5 +1,6 @@
 """What a series found, as text for people and as JSON."""
 
+import cluster_tables
 import host_tables
 import scenarios
 from layout import TONI_IS, limit_lines, spread, table, thousands, toni_is
@@ -200,6 +201,7 @@ def series_text(results, quick):
         if s.name in results.names()
     ]
     parts += host_tables.texts(results, quick)
+    parts += cluster_tables.texts(results)
     blocks = (
         ("in bursts, so that each turn has the same to do:", bursts_lines(results)),
         ("processor time of a delivery, two workers on two cores:", workers_lines(results)),
@@ -221,5 +223,6 @@ def series_json(results, quick, machine):
             for report in reports
         ],
         "memory": memory_figures(results, quick),
+        "floods": results.floods,
         "faults": results.faults,
     }

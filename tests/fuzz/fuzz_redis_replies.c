@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (fault || !reply)
                 break;
             read_as_all(reply);
-            freeReplyObject(reply);
+            incoming_free(reply);
         }
     }
     incoming_finish(&incoming);
