@@ -48,19 +48,44 @@ static bool is_whole(const struct toni_engine_table *table)
            table->flush;
 }
 
+/* One that can't be attached is asked once a second, so what it was given before serves again. */
+static struct attachment *find_refused(const struct clustering *clustering,
+                                       const struct instance *instance)
+{
+    struct attachment *engine = clustering->attachments;
+    while (engine && !(engine->is_refused && engine->instance == instance))
+        engine = engine->next;
+    return engine;
+}
+
 static struct attachment *make_attachment(struct clustering *clustering, struct instance *instance)
 {
-    const toni_slot provided = instance_provides(instance);
     struct attachment *engine = calloc(1, sizeof *engine);
     if (!engine)
         return NULL;
     *engine = (struct attachment){.handle = {&engine_host},
                                   .clustering = clustering,
                                   .instance = instance,
-                                  .table = provided.table,
-                                  .self = provided.self,
                                   .next = clustering->attachments};
     clustering->attachments = engine;
+    return engine;
+}
+
+/* @return What the instance is to be given; NULL on no memory. */
+static struct attachment *offer_attachment(struct clustering *clustering, struct instance *instance)
+{
+    const toni_slot provided = instance_provides(instance);
+    struct attachment *engine = find_refused(clustering, instance);
+    if (!engine)
+        engine = make_attachment(clustering, instance);
+    if (!engine)
+        return NULL;
+    engine->table = provided.table;
+    engine->self = provided.self;
+    engine->thread = pthread_self();
+    lock_take(&engine->lock);
+    engine->is_over = false;
+    lock_give(&engine->lock);
     return engine;
 }
 
@@ -116,11 +141,12 @@ static const char *judge(struct clustering *clustering, const toni_str *servers,
 {
     if (!are_names(servers, count))
         return "it does not name 1 to 64 servers, each once, in 1 to 255 bytes";
-    if (clustering->server_count > 0)
+    if (clustering->server_count > 0) {
         return are_known_names(clustering, servers, count)
                    ? NULL
                    : "it names other servers than the one before: rooms would be elsewhere than "
                      "on the other nodes; `toni restart`";
+    }
     return learn_names(clustering, servers, count) ? "out of memory" : NULL;
 }
 
@@ -136,13 +162,13 @@ static int attach(struct clustering *clustering, struct attachment *engine)
     int32_t result = TONI_ERR_CLOSING;
     PLUGIN_CALL(call);
     clustering->engine = engine;
-    engine->thread = pthread_self();
     engine->is_attaching = true;
     if (engine_enter(clustering, "attach", &call)) {
         result = engine->table->attach(engine->self, &engine->handle, &servers, &count);
         engine_leave(clustering, &call);
     }
     engine->is_attaching = false;
+    engine->is_refused = true;
     if (result < 0) {
         attachment_end(engine);
         clustering->engine = NULL;
@@ -150,6 +176,7 @@ static int attach(struct clustering *clustering, struct attachment *engine)
         return -1;
     }
     const char *why = judge(clustering, servers, count);
+    engine->is_refused = why != NULL;
     if (!why)
         return 0;
     engine_detach(clustering);
@@ -161,7 +188,7 @@ int engine_attach(struct clustering *clustering)
 {
     struct instance *instance = slot_enter(clustering->slot);
     const bool is_engine = instance && is_whole(instance_provides(instance).table);
-    struct attachment *engine = is_engine ? make_attachment(clustering, instance) : NULL;
+    struct attachment *engine = is_engine ? offer_attachment(clustering, instance) : NULL;
     slot_exit(clustering->slot);
     if (!instance || !is_engine) {
         log_refusal(clustering, instance ? "its table has not all functions of toni_engine"

@@ -24,6 +24,7 @@ struct attachment {
     struct attachment *next; /* of all */
 
     pthread_t thread;
+    bool is_refused;   /* it could not be attached */
     bool is_attaching; /* servers are not known yet: nothing can be told of them */
     struct engine_watch *watches;
     uint32_t watch_count;

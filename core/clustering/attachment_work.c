@@ -63,11 +63,12 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     const toni_engine_ready_fn ready = watch->ready;
     void *data = watch->data;
     uint32_t what = watch->events;
-    if (status == 0)
+    if (status == 0) {
         what &=
             (events & UV_READABLE ? TONI_READABLE : 0) | (events & UV_WRITABLE ? TONI_WRITABLE : 0);
-    else
+    } else {
         (void)uv_poll_start(poll, poll_events(watch->events), on_ready);
+    }
     PLUGIN_CALL(call);
     if (what != 0 && engine_enter(clustering, "ready", &call)) {
         ready(data, what);
@@ -205,11 +206,10 @@ int32_t attachment_post(toni_engine *engine, toni_engine_posted_fn run, void *da
         *(attachment->last_post ? &attachment->last_post->next : &attachment->first_post) = post;
         attachment->last_post = post;
         attachment->post_count++;
+        uv_async_send(&attachment->clustering->wake); /* it is there as long as nothing is over */
     }
     lock_give(&attachment->lock);
-    if (result == TONI_OK)
-        uv_async_send(&attachment->clustering->wake);
-    else
+    if (result != TONI_OK)
         free(post);
     return result;
 }

@@ -102,7 +102,7 @@ struct clustering {
     pthread_mutex_t lock; /* a leaf; guards what follows up to `report` */
     pthread_cond_t changed;
     bool wants_engine;
-    bool has_engine;
+    bool has_engine; /* or is about to attach to one */
     bool is_asked_to_stop;
     bool has_ended;
     bool has_tried; /* to attach for the first time; `wants_engine` is false if that failed */

@@ -116,6 +116,10 @@ static int32_t put(struct door *door, struct room_key key, const struct remote_p
     sent->asked_ms = now_ms();
     sent->ticket = ticket;
     sent->receipt_number = ticket ? ticket->number : 0;
+    if (sent->charged > WAITING_BYTES_MOST) {
+        sent_destroy(sent);
+        return TONI_ERR_TOO_BIG;
+    }
     if (!charge(view, sent->charged)) {
         sent_destroy(sent);
         return refuse_busy(view);

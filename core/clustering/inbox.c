@@ -177,11 +177,16 @@ struct wanted *inbox_find_for(struct inbox *inbox, const struct sent *sent)
     return wanted;
 }
 
+static bool is_needed(const struct wanted *wanted)
+{
+    return wanted->is_subscribed || wanted->is_heard || wanted->is_waiting || wanted->is_wanted ||
+           wanted->is_changed;
+}
+
 /* Under the lock. */
 static void forget(struct inbox *inbox, struct wanted *wanted)
 {
-    if (wanted->is_subscribed || wanted->is_heard || wanted->is_waiting || wanted->is_wanted ||
-        wanted->is_changed)
+    if (is_needed(wanted))
         return;
     hash_table_remove(&inbox->rooms, &wanted->node);
     free(wanted);
@@ -198,15 +203,22 @@ void inbox_forget_unwanted(struct inbox *inbox,
                            bool (*is_there)(struct room_key key, const void *data),
                            const void *data)
 {
-    struct hash_node *node, *next;
+    struct wanted *left = NULL; /* those that go, in a list: a table that shrinks can't be walked */
+    struct hash_node *node = NULL;
     lock_take(&inbox->lock);
-    for (node = hash_table_next(&inbox->rooms, NULL); node; node = next) {
+    while ((node = hash_table_next(&inbox->rooms, node))) {
         struct wanted *wanted = wanted_of(node);
-        next = hash_table_next(&inbox->rooms, node);
         if (wanted->is_subscribed || !wanted->is_heard || !is_there(wanted_key(wanted), data))
             continue;
         wanted->is_heard = false;
-        forget(inbox, wanted);
+        if (is_needed(wanted))
+            continue;
+        wanted->next_waiting = left;
+        left = wanted;
+    }
+    for (struct wanted *next; left; left = next) {
+        next = left->next_waiting;
+        forget(inbox, left);
     }
     lock_give(&inbox->lock);
 }

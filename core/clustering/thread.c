@@ -165,9 +165,12 @@ void thread_look_at_engine(struct clustering *clustering)
     pthread_mutex_lock(&clustering->lock);
     const bool wants = clustering->wants_engine && !clustering->is_asked_to_stop;
     const bool stops = clustering->is_asked_to_stop;
+    const bool begins = wants && !clustering->engine && now_ms() >= clustering->attach_at_ms;
+    if (begins)
+        clustering->has_engine = true; /* who pauses waits from here on, also while it attaches */
     pthread_mutex_unlock(&clustering->lock);
     clustering->is_stopping = stops;
-    if (wants && !clustering->engine && now_ms() >= clustering->attach_at_ms)
+    if (begins)
         begin_engine(clustering);
     else if (!wants && !stops && clustering->engine)
         end_engine(clustering);

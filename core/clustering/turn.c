@@ -193,10 +193,10 @@ void turn_run(struct clustering *clustering)
     if (!is_paused) {
         take_publishes(clustering);
         look_at_waiting(clustering);
+        asks_run(clustering);
     }
     if (node_due(clustering->node) <= now_ms())
         node_tick(clustering->node, now_ms());
-    asks_run(clustering);
     carry_out(clustering);
     receipts_expire(&clustering->own_receipts, now_ms());
     if (!is_paused)
@@ -212,21 +212,27 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-uint64_t turn_due(const struct clustering *clustering)
+/* @return When requests and publishes that wait are due: none of these is looked at while the
+ * engine is exchanged. */
+static uint64_t waiting_due(const struct clustering *clustering)
 {
-    uint64_t due = earlier(node_due(clustering->node), receipts_due(&clustering->own_receipts));
-    due = earlier(due, telling_due(clustering));
-    due = earlier(due, asks_due(&clustering->asks));
-    if (clustering->is_report_old)
-        due = earlier(due, clustering->reported_ms + REPORT_MS);
-    if (clustering->held_until_ms > 0)
-        due = earlier(due, clustering->held_until_ms);
-    if (clustering->tell_at_ms > 0)
-        due = earlier(due, clustering->tell_at_ms);
-    if (clustering->is_short)
-        due = earlier(due, now_ms() + SHORT_MS);
+    uint64_t due = asks_due(&clustering->asks);
     for (const struct wanted *wanted = clustering->waiting; wanted; wanted = wanted->next_waiting)
         due =
             earlier(due, wanted->waiting.first ? wanted->waiting.first->asked_ms + WAITING_MS : 0);
     return due;
+}
+
+uint64_t turn_due(const struct clustering *clustering)
+{
+    uint64_t due = earlier(node_due(clustering->node), receipts_due(&clustering->own_receipts));
+    due = earlier(due, telling_due(clustering));
+    if (clustering->is_report_old)
+        due = earlier(due, clustering->reported_ms + REPORT_MS);
+    if (clustering->tell_at_ms > 0)
+        due = earlier(due, clustering->tell_at_ms);
+    if (clustering->is_short)
+        due = earlier(due, now_ms() + SHORT_MS);
+    return earlier(due, clustering->held_until_ms > 0 ? clustering->held_until_ms
+                                                      : waiting_due(clustering));
 }
