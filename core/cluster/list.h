@@ -49,6 +49,13 @@ static inline void list_append(struct list *list, struct list *place)
     list->prev = place;
 }
 
+/** Puts a place before all others; out of where it was before. */
+static inline void list_prepend(struct list *list, struct list *place)
+{
+    list_remove(place);
+    list_append(list->next, place);
+}
+
 /** @return The first place; NULL: there is none. */
 static inline struct list *list_first(const struct list *list)
 {

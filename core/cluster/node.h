@@ -96,7 +96,9 @@
  *                behind a GAP
  *   GAP          what is lost, before the first message behind it. `to` 0: the epoch is over, and
  *                nobody knows whether there was anything in it from `from` on. `from` 0: nobody
- *                knows since when
+ *                knows since when. A room without numbers when the connection ended goes on from
+ *                there, if the server has the same incarnation afterwards: that it had some
+ *                meanwhile and they were thrown away is then not seen
  *   RECOVERED    of a node_recover(): exactly one for each that returned CLUSTER_DONE. All or
  *                nothing: is_complete says that `entries` are all that came since, and the client
  *                is where the room's DELIVERs are (or ahead: it then takes only what is above `at`)
@@ -184,7 +186,12 @@ uint64_t node_due(const struct cluster_node *node);
 int node_publish(struct cluster_node *node, struct room_key key, struct payload *payload,
                  struct keeping keeping, uint32_t flags, uint64_t cookie, uint64_t now_ms);
 
-/** Wants a room's messages; counted. @param flags  ROOM_LOCAL_ONLY or 0; the first call's count.
+/** Wants a room's messages; counted. The first call has a TOPS ask where the room is; what the
+ * engine orders after that is delivered or told as a GAP, also what comes before the SUBSCRIBE.
+ * What this node publishes afterwards is sent behind that TOPS. While the server is away, or if the
+ * connection ends before the answer, a GAP with `from` 0 is told, once the engine is there and has
+ * numbers for the room.
+ * @param flags  ROOM_LOCAL_ONLY or 0; the first call's count.
  * @return CLUSTER_DONE, CLUSTER_INVALID, CLUSTER_NO_MEMORY, CLUSTER_TOO_MANY. */
 int node_subscribe(struct cluster_node *node, struct room_key key, uint32_t flags, uint64_t now_ms);
 

@@ -90,6 +90,8 @@ static void server_init(struct server *server, uint32_t index, const struct node
     subscriptions_init(&server->subs, settings->flight_commands * ROOMS_A_COMMAND,
                        settings->linger_ms);
     list_init(&server->rooms);
+    list_init(&server->joining);
+    list_init(&server->joins);
     list_init(&server->unchecked);
     list_init(&server->asking);
     list_init(&server->holding);
@@ -144,6 +146,7 @@ static void server_finish(struct server *server)
     struct list *first;
 
     publishes_finish(&server->publishes);
+    joins_restart(server);
     checks_restart(&server->checks);
     for (uint32_t i = 0; i < FLIGHTS_MAX; i++)
         room_keys_unref(server->flights[i].key);

@@ -69,22 +69,32 @@ void room_gap(struct cluster_node *node, struct server *server, struct room_stat
 void room_give_up(struct cluster_node *node, struct server *server, struct room_state *room,
                   enum cluster_why why)
 {
+    if (room->order.held && !room->order.is_based) {
+        const struct position at = {room->order.at.epoch, room->order.held->offset - 1};
+        if (room->doubt == DOUBT_NONE)
+            room->doubt = DOUBT_PLACE;
+        room_begin(node, server, room, at, why);
+        room_drain(node, server, room);
+    }
     while (room->order.held)
         gap_once(node, server, room, room->order.held->offset - 1, why);
 }
 
 void room_begin(struct cluster_node *node, struct server *server, struct room_state *room,
-                struct position at)
+                struct position at, enum cluster_why why)
 {
-    /* In what is at its beginning, or gone, it isn't seen what was there before. */
-    if (room->is_unsure) {
+    /* Numbers that are none, or at their beginning, leave nothing out but what is gone with data.
+     */
+    if (room->doubt == DOUBT_DATA || (room->doubt == DOUBT_PLACE && at.offset != 0)) {
         const struct position next = {at.epoch, at.epoch != 0 ? at.offset + 1 : 0};
         put_gap(node, server, room,
                 &(struct output){
-                    .gap = {.epoch = at.epoch, .to = at.offset, .next = next, .why = WHY_AWAY}});
+                    .gap = {.epoch = at.epoch, .to = at.offset, .next = next, .why = why}});
     }
-    room->is_unsure = false;
+    room->doubt = DOUBT_NONE;
+    list_remove(&room->joining);
     room_order_advance(&room->order, at);
+    room_check(server, room);
 }
 
 void room_new_epoch(struct cluster_node *node, struct server *server, struct room_state *room,
@@ -147,12 +157,14 @@ static int take_message(struct cluster_node *node, struct server *server, struct
     if (room->local.epoch != 0)
         room_heal(node, server, room);
     if (verdict == ORDER_EPOCH) {
+        if (!room->order.is_based)
+            room->doubt = DOUBT_DATA; /* between the epoch of what is held and this one */
         room_new_epoch(node, server, room, (struct position){at.epoch, 0});
         verdict = room_order_judge(&room->order, at);
     }
-    if (!room->order.is_based)
-        room_begin(node, server, room, (struct position){at.epoch, at.offset - 1});
-    if (verdict == ORDER_HOLE) {
+    if (verdict == ORDER_EARLY)
+        room->order.at.epoch = at.epoch;
+    if (verdict == ORDER_EARLY || verdict == ORDER_HOLE) {
         const int status = hold(node, server, room, at.offset, payload);
         payload_unref(payload);
         return status;
@@ -172,9 +184,8 @@ int node_message(struct cluster_node *node, uint32_t index, uint64_t generation,
 
     if (!room || room->server != index || room->sub.state == SUBSCRIPTION_NONE)
         return CLUSTER_DONE;
-    /* Of the subscription that ends: nobody was there any more, and between it and the next one, if
-     * the room is wanted again, messages are lost. */
-    if (room->sub.state == SUBSCRIPTION_LEAVING)
+    /* Of the subscription that ends, before anybody was there again. */
+    if (room->sub.state == SUBSCRIPTION_LEAVING && !room->order.is_based)
         return CLUSTER_DONE;
     if (at.epoch == 0 || at.offset == 0)
         return CLUSTER_INVALID;

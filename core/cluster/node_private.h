@@ -5,6 +5,7 @@
  *   node_publishes  publishes and their results
  *   node_rooms      subscriptions
  *   node_messages   messages, holes and gaps
+ *   node_joins      where rooms begin on this node
  *   node_tops       tops compared
  *   node_history    the histories that are asked and come back
  *   node_recovery   clients that missed something
@@ -53,7 +54,9 @@ struct server {
     uint64_t behind; /* rooms that it is degraded for */
     struct checks checks;
     uint64_t sample_ms; /* when rooms were last chosen for a look at their tops */
-    struct list unchecked, asking, holding, recovering, recoveries, refused, local;
+    struct list joining, unchecked, asking, holding, recovering, recoveries, refused, local;
+    struct list joins; /* TOPS on their way for rooms that were in `joining` */
+    uint32_t join_count;
     uint64_t held_bytes;
     uint32_t recovery_count;
     struct flight flights[FLIGHTS_MAX];
@@ -96,7 +99,7 @@ uint64_t server_due(const struct cluster_node *node, const struct server *server
 /* node_publishes */
 
 /** Sends what may be sent. */
-void publishes_pump(struct cluster_node *node, struct server *server);
+void publishes_pump(struct cluster_node *node, struct server *server, uint64_t now_ms);
 
 /** Ends those that waited for too long, and those that another incarnation can't be asked about. */
 void publishes_expire(struct cluster_node *node, struct server *server, uint64_t now_ms);
@@ -121,6 +124,10 @@ void rooms_expire(struct cluster_node *node, struct server *server, uint64_t now
 /** The connection has ended. */
 void rooms_restart(struct cluster_node *node, struct server *server);
 
+/** The server has other data than on the connection before: of a room that has no numbers there
+ * nobody knows any more whether it had some. */
+void rooms_doubt(struct server *server);
+
 /* node_messages */
 
 /** How many outputs a message, a new epoch, or the end of all holes of a room takes at most. */
@@ -140,13 +147,15 @@ void room_drain(struct cluster_node *node, struct server *server, struct room_st
 void room_gap(struct cluster_node *node, struct server *server, struct room_state *room,
               uint64_t to, enum cluster_why why);
 
-/** Gives up all holes before what is held, and delivers that. */
+/** Gives up all holes before what is held, and delivers that. A room that has not begun yet begins
+ * with it. */
 void room_give_up(struct cluster_node *node, struct server *server, struct room_state *room,
                   enum cluster_why why);
 
-/** The first time that the node knows where the room is. */
+/** It is known from where on its messages are this node's. What is in doubt before that is told.
+ */
 void room_begin(struct cluster_node *node, struct server *server, struct room_state *room,
-                struct position at);
+                struct position at, enum cluster_why why);
 
 /** The engine's numbers of this room began anew; epoch 0: it has none. They are at @p at. */
 void room_new_epoch(struct cluster_node *node, struct server *server, struct room_state *room,
@@ -155,12 +164,35 @@ void room_new_epoch(struct cluster_node *node, struct server *server, struct roo
 /** The room goes on alone no longer. */
 void room_heal(struct cluster_node *node, struct server *server, struct room_state *room);
 
+/* node_joins */
+
+/** The room is to begin at its top, if it has not begun and nobody has asked for that. */
+void joins_add(struct server *server, struct room_state *room);
+
+/** Asks for the tops at which rooms are to begin. */
+void joins_pump(struct cluster_node *node, struct server *server, uint64_t now_ms);
+
+/** A publish to this room is about to be sent: what the room begins at is asked before.
+ * @return 0; -1: there is no memory for that. */
+int join_first(struct cluster_node *node, struct server *server, struct room_state *room,
+               uint64_t now_ms);
+
+/** @return Whether these tops were asked for here; then they were dealt with. */
+bool joins_take(struct cluster_node *node, struct server *server, uint64_t request,
+                const struct position *tops, uint32_t count, uint64_t now_ms);
+
+/** @return When the oldest question without an answer was sent; UINT64_MAX: there is none. */
+uint64_t joins_oldest_ms(const struct server *server);
+
+/** The connection has ended: there are no answers any more. */
+void joins_restart(struct server *server);
+
 /* node_tops */
 
 /** Asks for tops that are to be compared, and sends a probe if one is due. */
 void tops_pump(struct cluster_node *node, struct server *server, uint64_t now_ms);
 
-/** A room's top is to be compared. */
+/** A room's top is to be compared; not before it has begun and is heard. */
 void room_check(struct server *server, struct room_state *room);
 
 /** It is among those that the server is degraded for no longer. */

@@ -76,13 +76,15 @@ int node_publish(struct cluster_node *node, struct room_key key, struct payload 
     return CLUSTER_DONE;
 }
 
-void publishes_pump(struct cluster_node *node, struct server *server)
+void publishes_pump(struct cluster_node *node, struct server *server, uint64_t now_ms)
 {
     struct publish *publish;
 
     while ((publish = publishes_next(&server->publishes))) {
         const struct room_key key = publish->keys->list[0];
-        const struct room_state *room = room_states_find(&node->rooms, key);
+        struct room_state *room = room_states_find(&node->rooms, key);
+        if (room && join_first(node, server, room, now_ms) != 0)
+            return;
         if (outputs_reserve(&node->outputs, 1) != 0) {
             node->is_short = true;
             return;

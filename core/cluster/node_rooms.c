@@ -17,11 +17,14 @@ int node_subscribe(struct cluster_node *node, struct room_key key, uint32_t flag
             room_state_destroy(room);
             return CLUSTER_NO_MEMORY;
         }
+        if (node->servers[room->server].life.phase == PHASE_WAITING)
+            room->doubt = DOUBT_PLACE; /* others may be able to publish until it is there */
         list_append(&node->servers[room->server].rooms, &room->all);
         node->servers[room->server].room_count++;
     }
     struct server *server = &node->servers[room->server];
     subscription_want(&server->subs, &room->sub);
+    joins_add(server, room);
     server_pump(node, server, now_ms);
     return CLUSTER_DONE;
 }
@@ -72,7 +75,7 @@ void room_watch(struct server *server, struct room_state *room, uint64_t now_ms)
         list_append(&server->holding, &room->holding);
     }
     /* While its top is being compared, nobody knows in which epoch there is anything to ask. */
-    if (!lacks || !is_heard || is_checking || room->hole_request != 0)
+    if (!lacks || !is_heard || is_checking || room->hole_request != 0 || !room->order.is_based)
         list_remove(&room->asking);
     else if (!list_is_in(&room->asking))
         list_append(&server->asking, &room->asking);
@@ -92,10 +95,12 @@ static void begin_anew(struct server *server, struct room_state *room, uint64_t 
     room_order_finish(&room->order);
     room->target = 0;
     room->hole_request = 0;
+    room->join_request = 0;
+    room->doubt = DOUBT_NONE;
+    list_remove(&room->joining);
     room->check = 0;
     list_remove(&room->unchecked);
     room->is_synced = false;
-    room->is_unsure = false;
     recovery_restart(server, room);
     room_watch(server, room, now_ms);
 }
@@ -137,17 +142,6 @@ void rooms_pump(struct cluster_node *node, struct server *server, uint64_t now_m
         ;
 }
 
-/* Nobody needs it and no messages come: it ends; or it begins anew, as if it had never been. */
-static void left(struct cluster_node *node, struct server *server, struct room_state *room,
-                 uint64_t now_ms)
-{
-    if (!subscription_is_needed(&room->sub)) {
-        room_end(node, server, room);
-        return;
-    }
-    begin_anew(server, room, now_ms);
-}
-
 void node_subscribed(struct cluster_node *node, uint32_t index, uint64_t generation,
                      struct room_key key, bool is_subscribed, uint64_t now_ms)
 {
@@ -159,8 +153,8 @@ void node_subscribed(struct cluster_node *node, uint32_t index, uint64_t generat
         return;
     if (room->sub.state == SUBSCRIPTION_HELD)
         room_check(server, room);
-    else
-        left(node, server, room, now_ms);
+    else if (!subscription_is_needed(&room->sub))
+        room_end(node, server, room);
     server_pump(node, server, now_ms);
 }
 
@@ -206,13 +200,13 @@ void rooms_restart(struct cluster_node *node, struct server *server)
     for (struct list *place = server->rooms.next; place != &server->rooms; place = next) {
         struct room_state *room = list_owner(place, struct room_state, all);
         next = place->next;
-        /* Without numbers to go on from, it can't be seen afterwards what comes until then. */
-        if (room->order.is_based && room->order.at.epoch == 0) {
-            room_order_finish(&room->order);
-            room->is_unsure = true;
-        } else if (room->sub.state == SUBSCRIPTION_HELD && !room->order.is_based) {
-            room->is_unsure = true;
-        }
+        /* It can't be seen afterwards what comes until it has begun; if the engine has answered
+         * that, not even whether there were numbers. */
+        if (room->join_request != 0 && !room->order.is_based)
+            room->doubt = DOUBT_DATA;
+        else if (!room->order.is_based && room->doubt == DOUBT_NONE)
+            room->doubt = DOUBT_PLACE;
+        room->join_request = 0;
         room->is_synced = false;
         room->is_behind = false;
         room->check = 0;
@@ -220,8 +214,24 @@ void rooms_restart(struct cluster_node *node, struct server *server)
         list_remove(&room->unchecked);
         list_remove(&room->asking);
         recovery_restart(server, room);
-        if (!subscription_restart(&server->subs, &room->sub))
+        if (subscription_restart(&server->subs, &room->sub))
+            joins_add(server, room);
+        else
             room_end(node, server, room);
     }
     server->behind = 0;
+}
+
+void rooms_doubt(struct server *server)
+{
+    for (struct list *place = server->rooms.next; place != &server->rooms; place = place->next) {
+        struct room_state *room = list_owner(place, struct room_state, all);
+        if (room->order.is_based && room->order.at.epoch == 0) {
+            room_order_finish(&room->order);
+            room->doubt = DOUBT_DATA;
+            joins_add(server, room);
+        } else if (room->doubt != DOUBT_NONE) {
+            room->doubt = DOUBT_DATA;
+        }
+    }
 }

@@ -29,6 +29,7 @@ static int end_now(struct cluster_node *node, struct server *server, uint64_t no
                                                      .generation = server->life.generation});
     }
     history_restart(server);
+    joins_restart(server);
     rooms_restart(node, server);
     checks_restart(&server->checks);
     publishes_restart(&server->publishes);
@@ -113,7 +114,8 @@ void server_pump(struct cluster_node *node, struct server *server, uint64_t now_
     if (server->life.phase == PHASE_READY && server->must_end == WHY_NONE) {
         lease_pump(node, server, now_ms);
         rooms_heal(node, server);
-        publishes_pump(node, server);
+        joins_pump(node, server, now_ms);
+        publishes_pump(node, server, now_ms);
         rooms_pump(node, server, now_ms);
         tops_pump(node, server, now_ms);
         history_pump(node, server, now_ms);
@@ -165,6 +167,8 @@ void node_hello_reply(struct cluster_node *node, uint32_t index, uint64_t genera
         server_end(server, WHY_READ_ONLY);
     } else {
         const bool is_other = server->engine_id != 0 && server->engine_id != reply->engine_id;
+        if (server->incarnation != 0 && server->incarnation != reply->incarnation)
+            rooms_doubt(server);
         server->incarnation = reply->incarnation;
         server->engine_id = reply->engine_id;
         server->why = is_other ? WHY_OTHER_ENGINE : WHY_CONNECTED;
@@ -201,6 +205,8 @@ static void expire_requests(const struct cluster_node *node, struct server *serv
         server_end(server, is_heard ? WHY_NO_ECHO : WHY_NO_REPLY);
     }
     if (first && now_ms >= list_owner(first, struct subscription, place)->asked_ms + reply_ms)
+        server_end(server, WHY_NO_REPLY);
+    if (!list_is_empty(&server->joins) && now_ms >= joins_oldest_ms(server) + reply_ms)
         server_end(server, WHY_NO_REPLY);
     if (server->index == node->lease_server && node->lease.request != 0 &&
         now_ms >= node->lease.sent_ms + reply_ms)
@@ -240,6 +246,8 @@ static uint64_t requests_due(const struct cluster_node *node, const struct serve
         due = check->sent_ms + reply_ms;
     if (first)
         earlier(&due, list_owner(first, struct subscription, place)->asked_ms + reply_ms);
+    if (!list_is_empty(&server->joins))
+        earlier(&due, joins_oldest_ms(server) + reply_ms);
     if (server->index == node->lease_server)
         earlier(&due,
                 node->lease.request != 0 ? node->lease.sent_ms + reply_ms : node->lease.due_ms);

@@ -4,6 +4,8 @@
 
 void room_check(struct server *server, struct room_state *room)
 {
+    if (!room->order.is_based || room->sub.state != SUBSCRIPTION_HELD)
+        return;
     if (room->check == 0 && !list_is_in(&room->unchecked))
         list_append(&server->unchecked, &room->unchecked);
     list_remove(&room->asking);
@@ -106,9 +108,7 @@ static void compare(struct cluster_node *node, struct server *server, struct roo
     const struct position top = room->check_top, at = room->order.at;
 
     room->is_synced = true;
-    if (!room->order.is_based) {
-        room_begin(node, server, room, top);
-    } else if (at.epoch == top.epoch) {
+    if (at.epoch == top.epoch) {
         compare_offsets(node, server, room, top);
     } else if (at.epoch != room->check_at.epoch) {
         /* A message brought a new epoch after the question. */
@@ -167,6 +167,8 @@ void node_tops_reply(struct cluster_node *node, uint32_t index, uint64_t generat
     struct server *server = server_of(node, index, generation);
     struct check *check = server ? checks_by_tops(&server->checks, request) : NULL;
 
+    if (server && joins_take(node, server, request, tops, count, now_ms))
+        server_pump(node, server, now_ms);
     if (!check)
         return;
     if (count != check->keys->count)

@@ -5,8 +5,8 @@
 
 enum order_verdict room_order_judge(const struct room_order *order, struct position at)
 {
-    if (!order->is_based)
-        return ORDER_NEXT;
+    if (!order->is_based && (!order->held || at.epoch == order->at.epoch))
+        return ORDER_EARLY;
     if (at.epoch != order->at.epoch)
         return ORDER_EPOCH;
     if (at.offset <= order->at.offset)

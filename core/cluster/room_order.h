@@ -15,7 +15,8 @@ struct held {
 
 struct room_order {
     struct position at;  /* the last that was delivered, or told as lost */
-    bool is_based;       /* `at` holds; with epoch 0: the engine has no numbers for it */
+    bool is_based;       /* `at` holds; with epoch 0: the engine has no numbers for it. Before that
+                            only its epoch means something, if anything is held: the held ones' */
     struct held *held;   /* by offset; all of the epoch `at` */
     struct held *latest; /* the last of them */
     uint32_t held_count;
@@ -23,7 +24,8 @@ struct room_order {
 };
 
 enum order_verdict {
-    ORDER_NEXT,  /* deliver: the next one, or the first that the node hears of this room */
+    ORDER_EARLY, /* hold: it isn't known yet from where on messages are this node's */
+    ORDER_NEXT,  /* deliver: the next one */
     ORDER_OLDER, /* drop: it was delivered, or told as lost */
     ORDER_HOLE,  /* hold: others come before it */
     ORDER_EPOCH  /* the numbers began anew */
@@ -35,13 +37,15 @@ static inline uint64_t held_charge(const struct payload *payload)
     return payload->size + sizeof(struct held) + sizeof(struct payload);
 }
 
-/** @return What is to be done with a message at @p at. */
+/** @return What is to be done with a message at @p at. Of another epoch than those that are held
+ * early it is ORDER_EPOCH, too. */
 enum order_verdict room_order_judge(const struct room_order *order, struct position at);
 
 /** Delivered, or told as lost, up to here. Held messages up to here are dropped. */
 void room_order_advance(struct room_order *order, struct position at);
 
-/** Holds a message, with a reference of its own. One that is held already is dropped.
+/** Holds a message of the epoch `at`, with a reference of its own. One that is held already is
+ * dropped.
  * @return 0, or -1 on no memory; then nothing has changed. */
 int room_order_hold(struct room_order *order, uint64_t offset, struct payload *payload);
 

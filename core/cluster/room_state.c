@@ -26,6 +26,7 @@ void room_state_destroy(struct room_state *room)
     room_state_drop_kept(room);
     room_order_finish(&room->order);
     list_remove(&room->all);
+    list_remove(&room->joining);
     list_remove(&room->unchecked);
     list_remove(&room->asking);
     list_remove(&room->holding);

@@ -10,6 +10,14 @@
 #include "cluster/room_order.h"
 #include "cluster/subscriptions.h"
 
+/** What may have been lost before the node knows where the room is. */
+enum room_doubt {
+    DOUBT_NONE,
+    DOUBT_PLACE, /* it was wanted while its server was away: nothing, if the engine has no numbers
+                  */
+    DOUBT_DATA   /* and the engine's numbers may have been lost meanwhile, too */
+};
+
 /** Somebody waits for what was missed. */
 struct recovery {
     struct list in_room;     /* room_state->recoveries */
@@ -34,6 +42,10 @@ struct room_state {
     struct subscription sub;
     struct room_order order;
     uint64_t target; /* offset that is known to be given out in the epoch of `order` */
+    /* From where on its messages are this node's: from its top when it was first wanted. */
+    struct list joining;   /* of the server: that is to be asked */
+    uint64_t join_request; /* the TOPS on its way; 0: none */
+    enum room_doubt doubt; /* until that is known */
     /* Its top is compared with the engine's. */
     struct list unchecked;     /* of the server: that is to be asked */
     uint64_t check;            /* the probe that marks the end of the question; 0: none */
@@ -41,7 +53,6 @@ struct room_state {
     struct position check_at;  /* where the room was when it was asked */
     bool has_top;
     bool is_synced; /* it was compared on this connection */
-    bool is_unsure; /* it was heard on a connection that ended before it knew where it was */
     bool is_behind; /* it is one of those that the server is degraded for */
     /* A hole. */
     struct list asking;    /* of the server: its history is to be asked */

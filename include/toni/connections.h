@@ -49,6 +49,9 @@
 #define TONI_CONNECTIONS_INTERFACE "toni.connections"
 
 /** Adds a client to a room, and makes the room if it is the first. Joining twice changes nothing.
+ * In a cluster the first member of a room on its host gets what the engine orders after it has
+ * heard of that, within a round trip; all of that comes, or is told as a gap. What this host
+ * publishes after the call is never before it.
  * @param connections  The injected handle.
  * @param client  The client's id.
  * @param room    UTF-8, 1 to 255 bytes; borrowed for the call.

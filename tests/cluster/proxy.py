@@ -15,6 +15,7 @@ class Proxy:
         self.target = ("127.0.0.1", target)
         self.port = free_port()
         self.mode, self.delay_s = OPEN, 0.0
+        self.slow_subscriptions_s = 0.0  # bytes to the server, where some of them are SUBSCRIBE
         self.changed = threading.Condition()
         self.sockets = set()
         self.listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
@@ -84,6 +85,8 @@ class Proxy:
                     self.changed.wait_for(lambda: self.mode != BLACK_HOLE)
                 if self.delay_s:
                     time.sleep(self.delay_s)
+                if self.slow_subscriptions_s and b"SUBSCRIBE" in part:
+                    time.sleep(self.slow_subscriptions_s)
                 sink.sendall(part)
         except OSError:
             pass

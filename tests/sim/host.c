@@ -54,15 +54,18 @@ void machine_deliver(struct machine *machine, uint32_t room, struct position at,
     }
 }
 
-void machine_subscribed(struct machine *machine, uint32_t room, struct position at)
+void machine_heard(struct machine *machine, uint32_t room, uint64_t step, struct position at)
 {
-    for (size_t i = 0; i < machine->members.count && at.epoch != 0; i++) {
+    for (size_t i = 0; i < machine->members.count; i++) {
         struct member *member = &machine->members.items[i];
-        if (member->room != room || member->waits != 0 || member->is_placed)
+        if (member->room != room || member->joined > step || member->waits != 0 ||
+            member->is_placed)
             continue;
-        write_down(
-            machine, member,
-            (struct member_entry){.kind = MEMBER_FROM, .epoch = at.epoch, .offset = at.offset});
+        write_down(machine, member,
+                   (struct member_entry){.kind = MEMBER_FROM,
+                                         .epoch = at.epoch,
+                                         .offset = at.offset,
+                                         .to = machine->world->truth.rooms[room].reigns.count});
         member->is_placed = true;
     }
 }
@@ -129,7 +132,10 @@ static struct member *add_member(struct machine *machine, uint32_t client, uint3
                        machine_now_ms(machine)) != CLUSTER_DONE)
         return NULL;
     const size_t log = world_add_log(machine->world, client, machine->index, room);
-    LIST_ADD(&machine->members, (struct member){.log = log, .client = client, .room = room});
+    LIST_ADD(&machine->members, (struct member){.log = log,
+                                                .client = client,
+                                                .room = room,
+                                                .joined = machine->world->queue.steps});
     NOTE(machine->world, "is joined by client, room", machine->index, client, room, 0);
     return &machine->members.items[machine->members.count - 1];
 }

@@ -13,9 +13,16 @@ static void open_connection(struct machine *machine, uint32_t server, uint64_t g
 
     machine->io[server].generation = generation;
     machine->io[server].opened = 0;
+    machine->io[server].heard = 0;
     for (uint64_t i = COMMANDS; i <= SUBSCRIPTIONS; i++)
         machine->io[server].links[i] =
             network_connect(network, machine->index, (machine->lives << 32 | generation) * 2 + i);
+}
+
+static void drop_late(struct machine *machine, uint32_t server)
+{
+    free(machine->io[server].late);
+    machine->io[server].late = NULL;
 }
 
 static void close_connection(struct machine *machine, uint32_t server)
@@ -23,6 +30,7 @@ static void close_connection(struct machine *machine, uint32_t server)
     for (unsigned i = COMMANDS; i <= SUBSCRIPTIONS && machine->io[server].generation; i++)
         link_close(machine->io[server].links[i], NODE_SIDE);
     machine->io[server].generation = 0;
+    drop_late(machine, server);
 }
 
 void machine_cut_io(struct machine *machine)
@@ -30,6 +38,7 @@ void machine_cut_io(struct machine *machine)
     for (uint32_t server = 0; server < MACHINE_SERVERS; server++) {
         network_node_died(&machine->world->servers[server].network, machine->index);
         machine->io[server].generation = 0;
+        drop_late(machine, server);
     }
 }
 
@@ -126,6 +135,32 @@ static void swallow_unsubscribe(struct machine *machine, const struct output *ou
                         false, machine_now_ms(machine));
 }
 
+/* The mutation: TOPS of rooms that aren't heard yet wait, one of them at a time. */
+static bool is_late(struct machine *machine, uint32_t server, struct wire *wire)
+{
+    uint32_t rooms = 0;
+
+    for (uint32_t i = 0; i < wire->room_count; i++)
+        rooms |= 1u << wire->rooms[i];
+    if (machine->world->mutation != MUTATION_JOINS_LATE || wire->kind != OUTPUT_TOPS ||
+        machine->io[server].late || (rooms & ~machine->io[server].heard) == 0)
+        return false;
+    machine->io[server].late = wire;
+    return true;
+}
+
+static void take_heard(struct machine *machine, uint32_t server, uint32_t room)
+{
+    struct wire *late = machine->io[server].late;
+
+    machine->io[server].heard |= 1u << room;
+    machine->io[server].late = NULL;
+    if (late && !is_late(machine, server, late)) {
+        late->written = machine->world->queue.steps;
+        link_send(machine->io[server].links[COMMANDS], SERVER_SIDE, &late->packet);
+    }
+}
+
 static const char *const command_names[] = {
     [OUTPUT_HELLO] = "sends HELLO: server",
     [OUTPUT_PUBLISH] = "sends PUBLISH: server, room",
@@ -160,9 +195,12 @@ void machine_command(struct machine *machine, struct output *output)
         return;
     }
     struct wire *wire = wire_create(WIRE_COMMAND, output->kind, output->request);
+    wire->written = machine->world->queue.steps;
     fill(machine, wire, output);
     NOTE(machine->world, command_names[output->kind], machine->index, server, wire->rooms[0],
          wire->room_count);
+    if (is_late(machine, server, wire))
+        return;
     link_send(machine->io[server].links[is_subscription ? SUBSCRIPTIONS : COMMANDS], SERVER_SIDE,
               &wire->packet);
 }
@@ -265,7 +303,7 @@ void machine_arrived(struct machine *machine, uint32_t server, struct link *link
         node_subscribed(machine->node, server, generation, key, wire->form == WIRE_SUBSCRIBED,
                         now_ms);
         if (wire->form == WIRE_SUBSCRIBED)
-            machine_subscribed(machine, wire->rooms[0], wire->at);
+            take_heard(machine, server, wire->rooms[0]);
         break;
     case WIRE_MESSAGE:
         NOTE(machine->world, "receives message, room, offset", machine->index, wire->publish.id,

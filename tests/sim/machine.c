@@ -26,6 +26,8 @@ void machine_init(struct machine *machine, struct world *world, uint32_t index)
 
 void machine_finish(struct machine *machine)
 {
+    for (uint32_t server = 0; server < MACHINE_SERVERS; server++)
+        free(machine->io[server].late);
     node_destroy(machine->node);
     LIST_FREE(&machine->members);
 }

@@ -24,6 +24,7 @@ struct member {
     size_t log; /* index of its log */
     uint32_t client;
     uint32_t room;
+    uint64_t joined;       /* the step */
     uint64_t waits;        /* for the RECOVERED of this cookie; 0: for none */
     bool is_late;          /* it asked for the last messages */
     bool is_placed;        /* its log says from where on it gets everything */
@@ -61,6 +62,8 @@ struct machine {
         uint64_t generation;   /* of the present connection; 0: none */
         struct link *links[2]; /* commands, subscriptions */
         uint32_t opened;
+        uint32_t heard;    /* a bit for each room whose SUBSCRIBE was answered */
+        struct wire *late; /* the mutation: TOPS that wait for that */
     } io[MACHINE_SERVERS];
     LIST(struct member) members;
     struct position
@@ -141,8 +144,9 @@ void machine_cut_io(struct machine *machine);
 void machine_deliver(struct machine *machine, uint32_t room, struct position at, uint64_t id,
                      enum member_entry_kind kind);
 
-/** The server has begun to send what is above @p at to this machine. */
-void machine_subscribed(struct machine *machine, uint32_t room, struct position at);
+/** The server has run something of this machine that was asked for, or written, at that step: who
+ * had joined the room before then gets all that is above @p at. */
+void machine_heard(struct machine *machine, uint32_t room, uint64_t step, struct position at);
 
 /** All members are gone. */
 void machine_drop_members(struct machine *machine);

@@ -12,6 +12,7 @@ struct walk {
     bool is_placed; /* what comes next is known: epoch, offset + 1 */
     uint64_t epoch, offset;
     bool is_loose;      /* it may get some that are before its place */
+    uint64_t reigns;    /* so many epochs had begun then */
     bool is_open;       /* anything may be missing here */
     uint64_t gap_until; /* to there it was told that it is missing, without a hole from offset on */
     uint64_t local_epoch, local_offset; /* the last one of those that its node published alone */
@@ -50,10 +51,19 @@ static void place(struct walk *walk, uint64_t epoch, uint64_t offset)
     walk->gap_until = offset;
 }
 
+/* A room that had no numbers when the node lost its server, got some, and was thrown away before
+ * the node was back, is for that node one in which nothing was said. */
+static bool is_gone_unseen(const struct walk *walk)
+{
+    const struct reign *reign = truth_reign(walk->truth, walk->log->room, walk->epoch);
+
+    return walk->is_loose && reign && reign->is_evicted;
+}
+
 static void take_other_epoch(struct walk *walk)
 {
     const struct member_entry *entry = walk->entry;
-    const uint64_t missing = untold(walk, UINT64_MAX);
+    const uint64_t missing = is_gone_unseen(walk) ? 0 : untold(walk, UINT64_MAX);
 
     if (missing != 0)
         BREAK(walk, "%" PRIx64 "/%" PRIu64 " is missing before another epoch, untold", walk->epoch,
@@ -90,12 +100,23 @@ static void take_local(struct walk *walk)
     mark_had(walk, entry->id);
 }
 
+/* It is in the order of an epoch before that of the walk's place. */
+static bool is_of_earlier_epoch(const struct walk *walk)
+{
+    const uint64_t epoch = walk->entry->epoch;
+
+    return epoch != walk->epoch &&
+           truth_reign(walk->truth, walk->log->room, epoch) <
+               walk->truth->rooms[walk->log->room].reigns.items + walk->reigns;
+}
+
 static void take_message(struct walk *walk)
 {
     const struct member_entry *entry = walk->entry;
     const uint64_t there = truth_at(walk->truth, walk->log->room, entry->epoch, entry->offset);
     const bool is_bound = walk->is_placed && walk->epoch == entry->epoch && !walk->is_loose;
     const bool is_whole = walk->is_placed && !walk->is_open;
+    const bool is_before = walk->is_loose && is_of_earlier_epoch(walk);
 
     if (there != entry->id) {
         BREAK(walk, "got %" PRIu64 " as %" PRIx64 "/%" PRIu64 ", where %" PRIu64 " is", entry->id,
@@ -106,14 +127,15 @@ static void take_message(struct walk *walk)
     } else if (is_bound && entry->offset <= walk->gap_until) {
         BREAK(walk, "got %" PRIx64 "/%" PRIu64 ", which was told to be missing", entry->epoch,
               entry->offset);
-    } else if (is_whole && walk->epoch != entry->epoch) {
+    } else if (is_whole && !is_before && walk->epoch != entry->epoch) {
         take_other_epoch(walk);
-    } else if (is_whole && untold(walk, entry->offset - 1) != 0) {
+    } else if (is_whole && !is_before && untold(walk, entry->offset - 1) != 0) {
         BREAK(walk, "got %" PRIx64 "/%" PRIu64 " after %" PRIu64 ": %" PRIu64 " is missing, untold",
               entry->epoch, entry->offset, walk->offset, untold(walk, entry->offset - 1));
     }
     mark_had(walk, entry->id);
-    place(walk, entry->epoch, entry->offset);
+    if (!is_before)
+        place(walk, entry->epoch, entry->offset);
 }
 
 static void take_gap(struct walk *walk)
@@ -144,6 +166,7 @@ static void take(struct walk *walk)
     case MEMBER_FROM:
         place(walk, walk->entry->epoch, walk->entry->offset);
         walk->is_loose = true;
+        walk->reigns = walk->entry->to;
         break;
     case MEMBER_UNRECOVERED:
     case MEMBER_GAP_OPEN:

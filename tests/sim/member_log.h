@@ -10,7 +10,8 @@
 enum member_entry_kind {
     MEMBER_JOINED,      /* without a place to come back to; what was before is not promised */
     MEMBER_AT,          /* from here on it gets everything behind {epoch, offset} */
-    MEMBER_FROM,        /* the same, but it may get some that are before that, too */
+    MEMBER_FROM,        /* the same, but it may get some that are before that, too; by then the
+                           room has had `to` epochs */
     MEMBER_RECOVERED,   /* it came back with {epoch, offset} and was told: recovered: true */
     MEMBER_UNRECOVERED, /* or false: anything may be missing here */
     MEMBER_MESSAGE,     /* id at {epoch, offset} */

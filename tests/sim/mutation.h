@@ -17,6 +17,7 @@
     X(UNKNOWN_REJECTED, "a node says REJECTED where it doesn't know")                              \
     X(ORDER_IGNORED, "a node delivers what comes as it comes")                                     \
     X(TOPS_UNSEEN, "a node doesn't look at tops")                                                  \
+    X(JOINS_LATE, "a node asks where a room begins when its subscription was answered")            \
     X(LEASES_FOREVER, "a node's lease never ends")                                                 \
     X(KEY_OVERWRITTEN, "the script takes each node's key of ids for the cluster's")                \
     X(RECOVERED_ALWAYS, "a node says recovered: true to whoever comes back")                       \

@@ -13,6 +13,18 @@ static void publish_burst(struct machine *machine)
         machine_publish(machine, room);
 }
 
+/* Some say something at once, and some are talked to. */
+static void join_and_talk(struct machine *machine, uint32_t room, uint32_t dice)
+{
+    struct world *world = machine->world;
+
+    machine_join(machine, room, dice_chance(&world->dice, 25));
+    if (dice % 2 == 0)
+        machine_publish(machine, room);
+    if (dice % 4 < 2)
+        machine_publish(&world->machines[(machine->index + 1) % WORLD_MACHINES], room);
+}
+
 static void act(void *target, uint64_t data)
 {
     struct machine *machine = target;
@@ -28,7 +40,7 @@ static void act(void *target, uint64_t data)
     else if (dice < 700)
         machine_publish(machine, room);
     else if (dice < 800 && machine->members.count < MEMBERS_MOST)
-        machine_join(machine, room, dice_chance(&world->dice, 25));
+        join_and_talk(machine, room, dice);
     else if (dice < 900 && world->memories.count > 0 && machine->members.count < MEMBERS_MOST)
         machine_come_back(machine, dice_below(&world->dice, (uint32_t)world->memories.count));
     else if (machine->members.count > 0)

@@ -11,12 +11,13 @@ static const uint64_t heal_ns = 30 * SIM_S; /* until all is well: a wait of 10 s
 static const uint64_t quiet_ns =
     12 * SIM_S; /* until the last message is everywhere, or its loss told */
 
-/* A second is given to who has not yet noticed that its connection has ended. */
+/* Time is given to who has not yet noticed that its connection has ended, or stood still. */
 static void check_alarm(struct world *world, uint32_t machine, uint32_t index)
 {
     const struct server *server = &world->servers[index];
 
-    if (server->is_other_there && world->queue.now_ns > server->other_since_ns + 2 * SIM_S)
+    if (server->is_other_there && world->queue.now_ns > server->other_since_ns + 2 * SIM_S &&
+        world->queue.now_ns > world->machines[machine].continued_ns + 2 * SIM_S)
         machine_check_alarm(&world->machines[machine], server);
 }
 

@@ -64,6 +64,9 @@ static void run_publish(struct server *server, struct link *link, const struct w
         truth_order(&world->truth, command->publish.id, command->publish.room, at.epoch, at.offset,
                     world->queue.steps);
         answer->publish_reply.receivers = send_to_room(server, &command->publish, at);
+        machine_heard(&world->machines[link->node], command->publish.room,
+                      world->truth.publishes.items[command->publish.id].asked_step,
+                      (struct position){at.epoch, at.offset - 1});
     } else {
         NOTE(world, "refuses message, room: answer", TRACE_SERVER, command->publish.id,
              command->publish.room, answer->publish_reply.answer);
@@ -71,7 +74,7 @@ static void run_publish(struct server *server, struct link *link, const struct w
     reply(link, answer);
 }
 
-static void run_subscribe(struct server *server, struct link *link, const struct wire *command)
+static void run_subscribe(struct link *link, const struct wire *command)
 {
     for (uint32_t i = 0; i < command->room_count; i++) {
         const bool joins = command->kind == OUTPUT_SUBSCRIBE;
@@ -80,7 +83,6 @@ static void run_subscribe(struct server *server, struct link *link, const struct
         struct wire *answer =
             wire_create(joins ? WIRE_SUBSCRIBED : WIRE_UNSUBSCRIBED, command->kind, 0);
         answer->rooms[0] = command->rooms[i];
-        answer->at = redis_top(&server->redis, command->rooms[i], server_now_ms(server));
         reply(link, answer);
     }
 }
@@ -157,8 +159,11 @@ static void run_read(struct server *server, struct link *link, const struct wire
         NOTE(server->world, "says hello: server, incarnation", link->node, server->index,
              answer->hello_reply.incarnation, 0);
     } else if (command->kind == OUTPUT_TOPS) {
-        for (uint32_t i = 0; i < command->room_count; i++)
+        for (uint32_t i = 0; i < command->room_count; i++) {
             answer->tops[i] = redis_top(&server->redis, command->rooms[i], now_ms);
+            machine_heard(&server->world->machines[link->node], command->rooms[i], command->written,
+                          answer->tops[i]);
+        }
     } else {
         redis_history(&server->redis, command->rooms[0], command->history.since,
                       command->history.limit, command->history.is_last, now_ms,
@@ -178,7 +183,7 @@ void server_arrived(struct server *server, struct link *link, struct wire *wire)
             break;
         case OUTPUT_SUBSCRIBE:
         case OUTPUT_UNSUBSCRIBE:
-            run_subscribe(server, link, wire);
+            run_subscribe(link, wire);
             break;
         case OUTPUT_PROBE:
             run_probe(server, link, wire);

@@ -118,6 +118,8 @@ void server_flush_scripts(struct server *server)
 
 void server_evict(struct server *server, uint32_t room)
 {
+    if (server->redis.data.rooms[room].has_hash)
+        truth_evict(&server->world->truth, room, server->redis.data.rooms[room].at.epoch);
     server->redis.data.rooms[room].has_hash = false;
     server->redis.data.rooms[room].entry_count = 0;
 }

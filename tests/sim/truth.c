@@ -95,6 +95,14 @@ void truth_order(struct truth *truth, uint64_t id, uint32_t room, uint64_t epoch
     reign->ids.items[offset] = id;
 }
 
+void truth_evict(struct truth *truth, uint32_t room, uint64_t epoch)
+{
+    struct reign *reign = find_reign(truth, room, epoch);
+
+    if (reign)
+        reign->is_evicted = true;
+}
+
 const struct reign *truth_reign(const struct truth *truth, uint32_t room, uint64_t epoch)
 {
     return find_reign(truth, room, epoch);

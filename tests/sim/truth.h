@@ -33,6 +33,7 @@ struct publish {
 /** The messages of one epoch of a room, by offset from 1 on; 0: the offset was skipped. */
 struct reign {
     uint64_t epoch;
+    bool is_evicted; /* the server has thrown the room away */
     LIST(uint64_t) ids;
 };
 
@@ -61,6 +62,9 @@ void truth_abandon(struct truth *truth, uint32_t node, uint64_t step);
 /** The server has given a message its place. */
 void truth_order(struct truth *truth, uint64_t id, uint32_t room, uint64_t epoch, uint64_t offset,
                  uint64_t step);
+
+/** The server throws the room away. */
+void truth_evict(struct truth *truth, uint32_t room, uint64_t epoch);
 
 /** @return What was ordered in that epoch, or NULL. */
 const struct reign *truth_reign(const struct truth *truth, uint32_t room, uint64_t epoch);

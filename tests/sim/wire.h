@@ -25,6 +25,7 @@ struct wire {
     enum wire_form form;
     enum output_kind kind;
     uint64_t request;
+    uint64_t written; /* WIRE_COMMAND: the step */
     enum engine_answer answer;
     uint32_t rooms[REDIS_ROOMS_MOST];
     uint32_t room_count;

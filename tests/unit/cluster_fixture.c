@@ -354,14 +354,15 @@ static bool piles_up(enum output_kind kind)
 {
     const bool subscribes = kind == OUTPUT_SUBSCRIBE || kind == OUTPUT_UNSUBSCRIBE;
 
-    return (world.is_stopped && kind != OUTPUT_OPEN) || (world.stops_subscriptions && subscribes);
+    return (world.is_stopped && kind != OUTPUT_OPEN) || (world.stops_subscriptions && subscribes) ||
+           (world.stops_tops && kind == OUTPUT_TOPS);
 }
 
 void world_run(void)
 {
     struct output output;
 
-    if (!world.is_stopped && !world.stops_subscriptions) {
+    if (!world.is_stopped && !world.stops_subscriptions && !world.stops_tops) {
         /* What a stopped engine had not read it reads now, also of connections that are gone. */
         for (uint32_t i = 0; i < pending_count; i++) {
             answer(&pending[i]);

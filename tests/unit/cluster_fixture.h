@@ -42,6 +42,7 @@ struct world {
     uint64_t generation;      /* of the open connection; 0: none */
     bool is_stopped;          /* commands pile up */
     bool stops_subscriptions; /* so do those of the subscription socket */
+    bool stops_tops;          /* so do TOPS, and all other commands are answered */
     bool is_away;             /* connections are refused */
     bool is_read_only;
     bool loses_messages; /* what is published reaches nobody */

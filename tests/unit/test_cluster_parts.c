@@ -73,7 +73,11 @@ START_TEST(an_order_judges_by_where_it_is)
     struct room_order order = {0};
     struct payload *payload = payload_create("x", 1, 0);
 
-    ck_assert_int_eq(room_order_judge(&order, (struct position){5, 9}), ORDER_NEXT);
+    ck_assert_int_eq(room_order_judge(&order, (struct position){5, 9}), ORDER_EARLY);
+    order.at.epoch = 5;
+    ck_assert_int_eq(room_order_hold(&order, 9, payload), 0);
+    ck_assert_int_eq(room_order_judge(&order, (struct position){5, 1}), ORDER_EARLY);
+    ck_assert_int_eq(room_order_judge(&order, (struct position){6, 1}), ORDER_EPOCH);
     room_order_advance(&order, (struct position){5, 9});
     ck_assert_int_eq(room_order_judge(&order, (struct position){5, 9}), ORDER_OLDER);
     ck_assert_int_eq(room_order_judge(&order, (struct position){5, 10}), ORDER_NEXT);
