@@ -1,6 +1,7 @@
 /* Replies: see incoming.h. */
 #include "incoming.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,10 +38,21 @@ typedef size_t element_count;
 typedef int element_count; /* not negative */
 #endif
 
+/* hiredis 1 bounds that by nothing, and what frees a reply goes down into it. */
+static bool is_too_deep(const redisReadTask *task)
+{
+    int depth = 0;
+    for (; task->parent && depth < INCOMING_DEPTH_MOST; task = task->parent)
+        depth++;
+    return depth == INCOMING_DEPTH_MOST;
+}
+
 static void *create_array(const redisReadTask *task, element_count elements)
 {
     const size_t count = (size_t)elements, size = count * sizeof(redisReply *);
-    redisReply *reply = count <= INCOMING_ELEMENTS_MOST ? create(task, size) : NULL;
+    if (count > INCOMING_ELEMENTS_MOST || is_too_deep(task))
+        return NULL;
+    redisReply *reply = create(task, size);
     if (!reply)
         return NULL;
     reply->element = (redisReply **)(reply + 1);

@@ -9,6 +9,9 @@
 /** Most elements of one array in a reply. */
 #define INCOMING_ELEMENTS_MOST ((size_t)1024 * 1024)
 
+/** In how many arrays an array of a reply may be. */
+#define INCOMING_DEPTH_MOST 7
+
 struct incoming {
     struct redisReader *reader;
     size_t most;    /* bytes of one reply */
