@@ -72,6 +72,15 @@ static int collect_instances(struct slots *slots, struct status_report *report)
     return 0;
 }
 
+static void read_histories(const struct histories *histories, struct status_histories *shown)
+{
+    shown->rooms = atomic_load(&histories->rooms);
+    shown->bytes = atomic_load(&histories->bytes);
+    shown->recovered = counter_read(&histories->recovered);
+    for (unsigned i = 0; i < NOT_RECOVERED_COUNT; i++)
+        shown->not_recovered[i] = counter_read(&histories->not_recovered[i]);
+}
+
 /* What is shown borrows from what was found. */
 static void show_rooms(const struct status_sources *sources, const struct largest *largest,
                        struct status_report *report)
@@ -127,6 +136,7 @@ static int write_report(const struct status_sources *sources, bool as_json, stru
     if (sources->clustering && !cluster)
         result = -1;
     show_rooms(sources, &largest, &report);
+    read_histories(&sources->connections->histories, &report.histories);
     if (!result)
         result = as_json ? status_write_json(&report, out) : status_write_text(&report, out);
     forget(&report);

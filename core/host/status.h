@@ -9,6 +9,7 @@
 #include "host/reload.h"
 #include "instance/slot.h"
 #include "net/server.h"
+#include "rooms/histories.h"
 #include "rooms/largest.h"
 
 #include <stdbool.h>
@@ -53,6 +54,14 @@ struct status_room {
     uint64_t members;
 };
 
+/* What rooms keep, and what became of clients that came back to them. */
+struct status_histories {
+    uint64_t rooms;
+    uint64_t bytes;
+    uint64_t recovered;
+    uint64_t not_recovered[NOT_RECOVERED_COUNT];
+};
+
 struct status_report {
     const char *version; /* of the host */
     int64_t pid;
@@ -70,6 +79,7 @@ struct status_report {
     uint64_t rooms;                           /* of all namespaces */
     struct status_room largest[LARGEST_MOST]; /* of these, the largest first */
     size_t largest_count;
+    struct status_histories histories;
     const struct clustering_report *cluster; /* NULL: the host is alone */
 };
 

@@ -14,6 +14,9 @@
  *                                 "revoked" } } ],
  *     "rooms": how many there are,
  *     "largest_rooms": [ { "namespace", "name", "members" } ], the largest first,
+ *     "histories": { "rooms" that keep messages, "bytes" that these are charged, "recovered":
+ *                  clients that came back and got what they missed, "not_recovered": { a reason:
+ *                  how many } },
  *     "cluster": null of a host that is alone, else { "engine", "node", "slot": 0 without a lease,
  *                "nodes": how many others there are,
  *                "servers": [ { "name", "state": "down", "degraded" or "up", "why",
@@ -124,21 +127,36 @@ static json_t *cluster_to_json(const struct clustering_report *report)
                      "servers", servers);
 }
 
+static json_t *histories_to_json(const struct status_histories *histories)
+{
+    json_t *reasons = json_object();
+    for (unsigned i = 0; i < NOT_RECOVERED_COUNT; i++) {
+        if (json_object_set_new(reasons, not_recovered_word((enum not_recovered)i),
+                                json_integer((json_int_t)histories->not_recovered[i]))) {
+            json_decref(reasons);
+            return NULL;
+        }
+    }
+    return json_pack("{s:I, s:I, s:I, s:o}", "rooms", (json_int_t)histories->rooms, "bytes",
+                     (json_int_t)histories->bytes, "recovered", (json_int_t)histories->recovered,
+                     "not_recovered", reasons);
+}
+
 static json_t *report_to_json(const struct status_report *report)
 {
     json_t *instances = json_array();
 
     for (size_t i = 0; i < report->instance_count; i++)
         instances = list_append_json(instances, instance_to_json(&report->instances[i]));
-    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:o, s:I, s:o, s:o}",
-                     "version", report->version, "pid", (json_int_t)report->pid, "state",
-                     report->state, "since", time_to_json(report->since_ms), "config",
-                     text_or_null(toni_str_of(report->config_path)), "workers",
-                     (json_int_t)report->workers, "clients", (json_int_t)report->clients, "reloads",
-                     (json_int_t)report->reloads, "last_reload", reload_to_json(report),
-                     "old_libraries", (json_int_t)report->old_libraries, "instances", instances,
-                     "rooms", (json_int_t)report->rooms, "largest_rooms", rooms_to_json(report),
-                     "cluster", cluster_to_json(report->cluster));
+    return json_pack(
+        "{s:s, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:o, s:I, s:o, s:o, s:o}", "version",
+        report->version, "pid", (json_int_t)report->pid, "state", report->state, "since",
+        time_to_json(report->since_ms), "config", text_or_null(toni_str_of(report->config_path)),
+        "workers", (json_int_t)report->workers, "clients", (json_int_t)report->clients, "reloads",
+        (json_int_t)report->reloads, "last_reload", reload_to_json(report), "old_libraries",
+        (json_int_t)report->old_libraries, "instances", instances, "rooms",
+        (json_int_t)report->rooms, "largest_rooms", rooms_to_json(report), "histories",
+        histories_to_json(&report->histories), "cluster", cluster_to_json(report->cluster));
 }
 
 static int append(const char *bytes, size_t size, void *out)

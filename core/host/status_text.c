@@ -116,6 +116,31 @@ static int write_instance(const struct status_instance *instance, const size_t w
            write_guard(instance, out);
 }
 
+/* Nothing where no room keeps messages, and none has. */
+static int write_histories(const struct status_histories *histories, struct buffer *out)
+{
+    uint64_t not_recovered = 0;
+    for (unsigned i = 0; i < NOT_RECOVERED_COUNT; i++)
+        not_recovered += histories->not_recovered[i];
+    if (histories->rooms + histories->recovered + not_recovered == 0)
+        return 0;
+    int result =
+        buffer_appendf(out,
+                       "histories      %" PRIu64 " rooms, %" PRIu64 " bytes\n"
+                       "came back      %" PRIu64 " recovered, %" PRIu64 " not",
+                       histories->rooms, histories->bytes, histories->recovered, not_recovered);
+    const char *before = ": ";
+    for (unsigned i = 0; i < NOT_RECOVERED_COUNT; i++) {
+        if (histories->not_recovered[i] == 0)
+            continue;
+        result |=
+            buffer_appendf(out, "%s%s %" PRIu64, before, not_recovered_word((enum not_recovered)i),
+                           histories->not_recovered[i]);
+        before = ", ";
+    }
+    return result | buffer_append(out, "\n", 1);
+}
+
 static int write_host(const struct status_report *report, struct buffer *out)
 {
     char since[CLOCK_TEXT_SIZE];
@@ -180,8 +205,9 @@ int status_write_text(const struct status_report *report, struct buffer *out)
         widen(widths, &row);
     }
     fill_titles(&row);
-    int result = write_host(report, out) | write_reloads(report, out) |
-                 buffer_append(out, "\n", 1) | write_row(&row, "KIND", widths, out);
+    int result = write_host(report, out) | write_histories(&report->histories, out) |
+                 write_reloads(report, out) | buffer_append(out, "\n", 1) |
+                 write_row(&row, "KIND", widths, out);
     for (size_t i = 0; i < report->instance_count; i++)
         result |= write_instance(&report->instances[i], widths, out);
     result |= write_rooms(report, out);

@@ -30,6 +30,23 @@ inline toni_str str(std::string_view text)
     return toni_str_make(text.data(), text.size());
 }
 
+/** @return The text of a position, for a client: toni_position_text. */
+inline std::string position_text(toni_position position)
+{
+    char text[TONI_POSITION_TEXT + 1];
+    toni_position_text(position, text);
+    return std::string(text, TONI_POSITION_TEXT);
+}
+
+/** @return What a client has sent as its position; nothing, if it is the text of none. */
+inline std::optional<toni_position> parse_position(std::string_view text)
+{
+    toni_position position;
+    if (toni_position_parse(str(text), &position) != TONI_OK)
+        return std::nullopt;
+    return position;
+}
+
 /** An error of one of the host's functions, as an exception. Thrown in on_connect it says why the
  * client is refused: see plugin.h for the codes that it gets. */
 class error : public std::runtime_error
@@ -276,6 +293,13 @@ class connections
     {
         return toni_broadcast_to_room_text(handle_, str(room), str(text));
     }
+    /** Broadcasts a text with the room's position in it: toni_message_with_position.
+     * @param position_at  Where in @p text the TONI_POSITION_TEXT bytes begin; from 1. */
+    int32_t broadcast(std::string_view room, std::string_view text, size_t position_at) const
+    {
+        const toni_message message = toni_message_with_position(toni_text(str(text)), position_at);
+        return toni_broadcast_to_room(handle_, str(room), &message);
+    }
     int32_t send(toni_client_id client, std::string_view text) const
     {
         return toni_send_to_client_text(handle_, client, str(text));
@@ -283,6 +307,18 @@ class connections
     int32_t close(toni_client_id client, uint16_t code, std::string_view reason) const
     {
         return toni_close_client(handle_, client, code, str(reason));
+    }
+    /** @return Where a room is; nothing, if it is not there or keeps no messages.
+     * @throw error  As toni_room_position, but TONI_ERR_NOT_FOUND. */
+    [[nodiscard]] std::optional<toni_position> position(std::string_view room) const
+    {
+        toni_position position;
+        const int32_t result = toni_room_position(handle_, str(room), &position);
+        if (result != TONI_ERR_NOT_FOUND)
+            check(result);
+        if (result != TONI_OK || position.epoch == 0)
+            return std::nullopt;
+        return position;
     }
     [[nodiscard]] uint64_t room_count() const
     {

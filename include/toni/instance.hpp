@@ -110,6 +110,21 @@ template <class T> class instance
         pair.release(); // the host's now
     }
 
+    /** Lets a client that comes back join a room: toni_join_room_since. It gets what it missed,
+     * then what comes; then the instance is told. The instance's `needs` has
+     * TONI_REQUIRES_CONNECTIONS.
+     * @param since  toni_since_position(…), or toni_since_last(…) of one that was never there.
+     * @param then   Called as a task with what came of it, unless the instance ends before.
+     * @throw error  As toni_join_room_since: @p then is not called. */
+    void join_since(toni_client_id client, std::string_view room, const toni_since &since,
+                    std::function<void(const toni_joined &)> then)
+    {
+        auto task = std::make_unique<std::function<void(const toni_joined &)>>(std::move(then));
+        check(toni_join_room_since(context_.connections().handle(), client, str(room), &since,
+                                   context_.handle(), joined_, task.get(), release_joined_));
+        task.release(); // the host's now
+    }
+
     /* --- The border: for the bases that are made of this one */
 
     /* Calls and returns what comes of it. @param failed  Called with what() of an exception. */
@@ -256,6 +271,15 @@ template <class T> class instance
     static void release_(void *data)
     {
         delete static_cast<std::function<void()> *>(data);
+    }
+    static void joined_(void *self, void *data, const toni_joined *joined)
+    {
+        const auto &then = *static_cast<std::function<void(const toni_joined &)> *>(data);
+        (void)call_(self, "a task", [&](T &) { then(*joined); });
+    }
+    static void release_joined_(void *data)
+    {
+        delete static_cast<std::function<void(const toni_joined &)> *>(data);
     }
     static int32_t job_(void *data)
     {

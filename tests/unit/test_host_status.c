@@ -117,6 +117,22 @@ START_TEST(text_tells_what_the_last_reload_did)
 }
 END_TEST
 
+START_TEST(text_tells_of_histories_where_there_are_any)
+{
+    report.histories = (struct status_histories){.rooms = 3, .bytes = 4321, .recovered = 17};
+    ck_assert_ptr_nonnull(strstr(written(status_write_text), "rooms          4000\n"
+                                                             "histories      3 rooms, 4321 bytes\n"
+                                                             "came back      17 recovered, 0 not\n"
+                                                             "last reload"));
+    report.histories = (struct status_histories){0};
+    report.histories.not_recovered[NOT_EPOCH] = 2;
+    report.histories.not_recovered[NOT_NO_MEMORY] = 1;
+    ck_assert_ptr_nonnull(strstr(written(status_write_text),
+                                 "came back      0 recovered, 3 not: epoch 2, no_memory 1\n"));
+    report.histories = (struct status_histories){0};
+}
+END_TEST
+
 /* A plugin may call its version what it likes. */
 START_TEST(text_holds_nothing_that_a_terminal_would_obey)
 {
@@ -154,6 +170,8 @@ START_TEST(json_says_all)
     instances[1].guard_answers[GUARD_LET_IN] = 5;
     instances[1].guard_answers[GUARD_SAID_NO] = 2;
     instances[1].guard_answers[GUARD_TIMED_OUT] = 1;
+    report.histories = (struct status_histories){.rooms = 3, .bytes = 4321, .recovered = 17};
+    report.histories.not_recovered[NOT_TRIMMED] = 2;
     json_t *whole = read_json();
     json_t *expected = json_pack(
         "{s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:{s:s, s:s}, s:i, s:[{s:s, s:s, s:s, s:s, s:s, "
@@ -177,10 +195,16 @@ START_TEST(json_says_all)
         "largest_rooms", "namespace", "quiz", "name", "L1", "members", 1000, "namespace", "",
         "name", "caf\xc3\xa9", "members", 42, "cluster");
 
-    ck_assert_ptr_nonnull(expected);
+    json_t *histories = json_pack(
+        "{s:i, s:i, s:i, s:{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}}", "rooms", 3, "bytes",
+        4321, "recovered", 17, "not_recovered", "epoch", 0, "ahead", 0, "trimmed", 2, "too_much", 0,
+        "no_history", 0, "outbox", 0, "member", 0, "away", 0, "no_memory", 0);
+
+    ck_assert_int_eq(json_object_set_new(expected, "histories", histories), 0);
     ck_assert_msg(json_equal(whole, expected), "%s", out.bytes);
     json_decref(whole);
     json_decref(expected);
+    report.histories = (struct status_histories){0};
     memset(instances[1].guard_answers, 0, sizeof instances[1].guard_answers);
     report.last_reload = NULL;
     report.reloads = report.old_libraries = 0;
@@ -214,6 +238,7 @@ int main(void)
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, text_is_aligned);
     tcase_add_test(cases, text_tells_what_the_last_reload_did);
+    tcase_add_test(cases, text_tells_of_histories_where_there_are_any);
     tcase_add_test(cases, text_holds_nothing_that_a_terminal_would_obey);
     tcase_add_test(cases, json_says_all);
     tcase_add_test(cases, json_of_a_text_that_is_not_utf8_is_null);

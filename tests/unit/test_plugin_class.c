@@ -72,6 +72,37 @@ START_TEST(data_of_a_client_has_a_type)
 }
 END_TEST
 
+START_TEST(who_comes_back_gets_what_it_missed_and_the_lambda_is_called)
+{
+    toni_fake_client other;
+    char text[128];
+    connect_one("");
+    toni_fake_host_keep(&host, "news", 2, 60);
+    check_text("news one", TONI_OK, "broadcast news text:@" TONI_POSITION_NONE " one\n");
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "back as one who was never there"),
+                     TONI_OK);
+    toni_fake_host_clear(&host);
+    toni_fake_host_advance(&host, 0);
+    const char *at = strstr(host.calls, "text:at ");
+    ck_assert_msg(at && strstr(at, ", messages 1\n"), "%s", host.calls);
+    (void)snprintf(text, sizeof text, "back %.33s", at + strlen("text:at "));
+    ck_assert_int_eq(toni_fake_client_send_text(&client, "news two"), TONI_OK);
+
+    toni_fake_client_init(&other, &host, 8);
+    ck_assert_int_eq(toni_fake_client_connect(&other), TONI_OK);
+    ck_assert_int_eq(toni_fake_client_send_text(&other, text), TONI_OK);
+    toni_fake_host_clear(&host);
+    toni_fake_host_advance(&host, 0);
+    ck_assert_msg(strstr(host.calls, ", messages 1\n") != NULL, "%s", host.calls);
+    ck_assert_int_eq(toni_fake_client_send_text(&other, text), TONI_OK); /* a member now */
+    toni_fake_host_clear(&host);
+    toni_fake_host_advance(&host, 0);
+    toni_fake_host_expect(&host, "log 3 an exception in a task: member\n");
+    toni_fake_client_disconnect(&other, TONI_CLOSED_BY_CLIENT);
+    stop();
+}
+END_TEST
+
 START_TEST(an_exception_closes_the_client_and_is_counted)
 {
     connect_one("");
@@ -235,6 +266,7 @@ int main(void)
 
     tcase_add_test(cases, the_descriptor_has_what_the_class_has);
     tcase_add_test(cases, data_of_a_client_has_a_type);
+    tcase_add_test(cases, who_comes_back_gets_what_it_missed_and_the_lambda_is_called);
     tcase_add_test(cases, an_exception_closes_the_client_and_is_counted);
     tcase_add_test(cases, the_log_gets_some_of_many_exceptions);
     tcase_add_test(cases, a_refusal_costs_the_client_nothing_as_in_c);

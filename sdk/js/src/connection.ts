@@ -299,8 +299,7 @@ export class Connection extends Emitter<{ state: State; message: string | ArrayB
     }, this.#options.steady_ms ?? 5000);
     this.#heard_at = performance.now();
     this.#await_beat();
-    // What listeners send now, such as joins of rooms, goes before what has waited. A resume with history would say
-    // here, before both, what this client has seen last.
+    // What listeners send now, such as joins of rooms, goes before what has waited.
     this.#ahead = 0;
     this.#set({ name: "open" });
     this.#ahead = undefined;

@@ -23,6 +23,8 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** Doing it twice does no harm: it is sent again if the connection ends before the answer. */
   idempotent?: boolean;
+  /** @internal It means nothing on another connection: not sent before this one ends, it never is. */
+  is_bound?: boolean;
 }
 
 export interface StreamOptions extends CallOptions {
@@ -32,6 +34,13 @@ export interface StreamOptions extends CallOptions {
 
 /** Answers a request of the server's. A CallError goes to the server as it is, any other error as `internal`. */
 export type Handler = (data: any) => unknown;
+
+/** Where an event comes from, if it is one of a room that keeps its messages (docs/plugins.md, Coming back). */
+export interface Origin {
+  readonly room?: string;
+  /** The position of the room with this message. */
+  readonly at?: string;
+}
 
 // What is to be done with what comes of an answer.
 interface Sink {
@@ -70,6 +79,9 @@ const text_or = (value: unknown, otherwise: string): string => (typeof value ===
 
 export class Events<Heard extends Record<string, any> = Record<string, any>> {
   readonly connection: Connection;
+  /** @internal Is given each event that comes, and calls `tell` when the listeners may hear of it, or never; set by
+   * who knows of rooms (`KeptRooms`). */
+  on_event: ((name: string, message: any, tell: () => void) => void) | undefined;
 
   readonly #options: EventsOptions;
   readonly #field: string;
@@ -90,8 +102,9 @@ export class Events<Heard extends Record<string, any> = Record<string, any>> {
     this.#await_renewal();
   }
 
-  /** Calls `listener` with the data of each event of this name, until the function that is returned is called. */
-  on<Name extends keyof Heard>(name: Name, listener: (data: Heard[Name]) => void): Off {
+  /** Calls `listener` with the data of each event of this name, and of which room it is, until the function that is
+   * returned is called. */
+  on<Name extends keyof Heard>(name: Name, listener: (data: Heard[Name], from: Origin) => void): Off {
     return this.#heard.on(name, listener);
   }
 
@@ -163,7 +176,7 @@ export class Events<Heard extends Record<string, any> = Record<string, any>> {
     signal?.throwIfAborted();
     const id = ++this.#last_id;
     const text = encode({ [this.#field]: name, id, data });
-    const item = this.connection.enqueue(text);
+    const item = this.connection.enqueue(text, options.is_bound);
     const call: Call = { id, name, text, timeout_ms, sink, may_repeat: idempotent, item, unhear: ignore };
     this.#calls.set(id, call);
     if (signal) {
@@ -268,7 +281,13 @@ export class Events<Heard extends Record<string, any> = Record<string, any>> {
       if ("id" in message) {
         void this.#answer(name, message.id, message.data);
       } else {
-        this.#heard.emit(name, message.data);
+        const { room, at, data } = message;
+        const tell = (): void => this.#heard.emit(name, data, { room, at });
+        if (this.on_event) {
+          this.on_event(name, message, tell);
+        } else {
+          tell();
+        }
       }
       return;
     }

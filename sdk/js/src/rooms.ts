@@ -10,7 +10,14 @@ export interface RoomWords {
   readonly connection: Connection;
   join(room: string): Promise<unknown>;
   leave(room: string): Promise<unknown>;
+  /** So many joins may wait for their answers: without it, any number. The others are asked for as answers come. */
+  readonly most_joins?: number;
+  /** A room that was joined before is left while there is nothing to ask for. */
+  forget?(room: string): void;
 }
+
+/** Half of what a gateway with events takes of unanswered calls (`max_inflight`), which leaves room for others. */
+export const MOST_JOINS = 16;
 
 /** "joining": asked, or to be asked; "joined"; "away": joined before, and the connection is lost; "left". */
 export type RoomState = "joining" | "joined" | "away" | "left";
@@ -34,16 +41,22 @@ interface Wanted {
 export class Rooms extends Emitter<{ change: RoomChange }> {
   readonly #words: RoomWords;
   readonly #wanted = new Map<string, Wanted>();
+  readonly #to_ask = new Set<string>(); // rooms that are wanted, and that this connection was not asked for yet
+  #asked = 0; // joins of this connection that are not answered
 
   constructor(words: RoomWords) {
     super();
     this.#words = words;
     words.connection.on("state", (state) => {
       if (state.name === "open") {
-        // A resume with history would say here for each room what was seen of it last.
+        this.#asked = 0;
         for (const [room, wanted] of [...this.#wanted]) {
-          void this.#ask(room, wanted);
+          this.#to_ask.add(room);
+          if (wanted.state !== "joining") {
+            this.#set(room, wanted, "joining");
+          }
         }
+        this.#ask_some();
       } else if (state.name !== "connecting") {
         this.#on_lost(state.name === "closed" ? state.why : undefined);
       }
@@ -76,7 +89,8 @@ export class Rooms extends Emitter<{ change: RoomChange }> {
     this.#wanted.set(room, wanted);
     this.#set(room, wanted, "joining");
     if (state.name === "open") {
-      void this.#ask(room, wanted);
+      this.#to_ask.add(room);
+      this.#ask_some();
     }
     return wanted.promise;
   }
@@ -87,7 +101,9 @@ export class Rooms extends Emitter<{ change: RoomChange }> {
     if (wanted) {
       this.#forget(room, wanted, new ToniError("left", `the room ${room} was left before it was joined`));
       const { session, state } = this.#words.connection;
-      if (state.name === "open") {
+      if (this.#to_ask.delete(room) || state.name !== "open") {
+        this.#words.forget?.(room);
+      } else {
         await this.#words.leave(room).catch((error) => {
           if (session === this.#words.connection.session) {
             throw error;
@@ -97,13 +113,22 @@ export class Rooms extends Emitter<{ change: RoomChange }> {
     }
   }
 
+  #ask_some(): void {
+    for (const room of this.#to_ask) {
+      const wanted = this.#wanted.get(room)!;
+      if (this.#asked >= (this.#words.most_joins ?? Infinity)) {
+        return;
+      }
+      this.#to_ask.delete(room);
+      this.#asked++;
+      void this.#ask(room, wanted);
+    }
+  }
+
   async #ask(room: string, wanted: Wanted): Promise<void> {
     const { connection } = this.#words;
     const { session } = connection;
     const is_old = (): boolean => session !== connection.session || this.#wanted.get(room) !== wanted;
-    if (wanted.state !== "joining") {
-      this.#set(room, wanted, "joining");
-    }
     try {
       await this.#words.join(room);
       if (!is_old()) {
@@ -115,9 +140,14 @@ export class Rooms extends Emitter<{ change: RoomChange }> {
         this.#forget(room, wanted, error, error);
       }
     }
+    if (session === connection.session) {
+      this.#asked--;
+      this.#ask_some();
+    }
   }
 
   #on_lost(closed: ConnectionError | undefined): void {
+    this.#to_ask.clear();
     for (const [room, wanted] of [...this.#wanted]) {
       if (wanted.state === "joined" || wanted.state === "away") {
         this.#set(room, wanted, "away");
@@ -151,7 +181,8 @@ export function event_rooms(
 ): RoomWords {
   return {
     connection: events.connection,
-    join: (room) => events.call(join, data(room)),
-    leave: (room) => events.call(leave, data(room)),
+    most_joins: MOST_JOINS,
+    join: (room) => events.call(join, data(room), { is_bound: true }),
+    leave: (room) => events.call(leave, data(room), { is_bound: true }),
   };
 }

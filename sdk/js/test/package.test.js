@@ -6,7 +6,7 @@ import { it } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const FOLDER = fileURLToPath(new URL("..", import.meta.url));
-const MOST_BYTES = 6144;
+const MOST_BYTES = 7168;
 
 const read = (name) => fs.readFileSync(FOLDER + name);
 const { dependencies, exports, sideEffects, types } = JSON.parse(read("package.json"));

@@ -91,6 +91,34 @@ describe("rooms by events", () => {
     await rooms.leave("never");
   });
 
+  it("are joined 16 at a time, each answer makes room for one more", async () => {
+    const rooms = watched(event_rooms(new Events(connection), { join: "j", leave: "l", data: (room) => room }));
+    const names = Array.from({ length: 40 }, (_, n) => `r${n}`);
+    const all = error_of(Promise.all(names.map((room) => rooms.join(room))));
+    FakeSocket.last.open();
+    assert.deepStrictEqual(FakeSocket.last.said.map(({ data }) => data), names.slice(0, 16));
+    await rooms.leave("r16"); // which nobody was asked for
+    await lose();
+    const wanted = names.filter((room) => room !== "r16");
+    for (let n = 0; n < wanted.length; n++) {
+      assert.strictEqual(FakeSocket.last.sent.length, Math.min(16 + n, wanted.length));
+      FakeSocket.last.say({ id: FakeSocket.last.said[n].id, complete: true });
+      await settle();
+    }
+    assert.strictEqual((await all).code, "left");
+    assert.deepStrictEqual(FakeSocket.last.said.map(({ data }) => data), wanted);
+    assert.ok(wanted.every((room) => rooms.state(room) === "joined"));
+  });
+
+  it("a join that waits for the socket is not sent into the next connection", async () => {
+    const rooms = watched(event_rooms(new Events(connection), { join: "j", leave: "l", data: (room) => room }));
+    FakeSocket.last.open();
+    FakeSocket.last.bufferedAmount = 1e6;
+    void rooms.join("a");
+    await lose();
+    assert.deepStrictEqual(FakeSocket.last.said.map(({ event, data }) => [event, data]), [["j", "a"]]);
+  });
+
   it("when the connection is closed, who waits is told, and who was in comes back with it", async () => {
     const events = new Events(connection);
     const rooms = watched(event_rooms(events, { join: "j", leave: "l" }));
