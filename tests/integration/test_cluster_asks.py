@@ -1,12 +1,14 @@
 """Clients and rooms of other hosts: what is asked on one host is done on the one where the client is, and answered; and
 what is said when that host, or the engine, is gone. Over the engine of test_cluster_host."""
 
+import collections
 import signal
 import sys
+import threading
 import time
 
-from test_cluster_host import ClusterTestCase
-from toni_host import Client, gateway, main, scaled
+from test_cluster_host import ClusterTestCase, cluster_conf
+from toni_host import Client, gateway, main, run_toni, scaled
 
 ASKING = gateway("asking", "asking_gateway.so", "/asking", kind="gateway")
 
@@ -51,6 +53,26 @@ class AsksTestCase(ClusterTestCase):
 
 
 class TestAsks(AsksTestCase):
+    def test_requests_wait_while_the_engine_is_exchanged(self):
+        left, _, here, there = self.two()
+        results = []
+
+        def exchange():
+            for number in range(4):
+                with open(left.conf, "w", encoding="utf-8") as out:
+                    out.write(cluster_conf(self.server, "left", [ASKING], {"misbehaves": "not in way %d" % number}))
+                results.append(run_toni("reload", "-c", left.conf).returncode)
+
+        thread = threading.Thread(target=exchange)
+        thread.start()
+        answers = collections.Counter()
+        while thread.is_alive():
+            answers[here.ask("send %s hello" % there.id)] += 1
+        thread.join()
+        self.assertEqual(results, [0] * 4)
+        self.assertEqual(answers["ERR_BUSY"], 0, answers)
+        self.assertGreater(answers["OK"], 0)
+
     def test_a_client_of_another_host_gets_what_is_sent_to_it(self):
         _, _, here, there = self.two()
         self.assertEqual(here.ask("send %s hello there" % there.id), "OK")
