@@ -79,6 +79,13 @@ static void put_own(const struct lease *lease, struct outputs *outputs, enum out
     put(outputs, kind, &own, why, kind == OUTPUT_LEASE_HELD ? lease->id_key : 0);
 }
 
+static void lose_own(struct lease *lease, struct outputs *outputs, enum cluster_why why)
+{
+    if (lease->identity.slot != 0)
+        put_own(lease, outputs, OUTPUT_LEASE_LOST, lease->identity, why);
+    lease->identity = (struct node_identity){0};
+}
+
 static void note_boot(struct lease *lease, struct node_identity identity)
 {
     if (identity.boot > lease->boot_highest)
@@ -200,18 +207,20 @@ int lease_take(struct lease *lease, uint64_t incarnation, const struct lease_rep
                struct outputs *outputs, uint64_t now_ms)
 {
     const uint64_t until_ms = lease->sent_ms + lease->lease_ms - lease->lease_ms / 100;
-    const bool is_late = reply->identity.slot == 0 || now_ms >= until_ms;
+    const bool is_full = reply->identity.slot == 0;
+    const bool is_useless = is_full || now_ms >= until_ms;
 
     if (outputs_reserve(outputs, (size_t)reply->count + lease->other_count + 2) != 0)
         return -1;
-    struct payload **names = is_late ? NULL : make_names(lease, reply);
-    if (!is_late && !names)
+    struct payload **names = is_useless ? NULL : make_names(lease, reply);
+    if (!is_useless && !names)
         return -1;
     lease->request = 0;
-    if (is_late) {
-        lease->due_ms = now_ms; /* it came too late to be of use */
+    /* The node asks again when it would have renewed a lease: at once would be without an end. */
+    if (is_full)
+        lose_own(lease, outputs, WHY_LEASE_FULL);
+    if (is_useless)
         return 0;
-    }
     take_own(lease, incarnation, reply, outputs);
     /* The lost before the seen: a node that has a new identity is both, and its slot is free. */
     for (uint32_t i = 0; i < reply->count; i++) {
@@ -265,10 +274,8 @@ int lease_expire(struct lease *lease, struct outputs *outputs, uint64_t now_ms)
     if (outputs_reserve(outputs, 1 + (size_t)lease->other_count) != 0)
         return -1;
     expire_others(lease, outputs, now_ms);
-    if (lease->identity.slot == 0 || now_ms < lease->until_ms)
-        return 0;
-    put_own(lease, outputs, OUTPUT_LEASE_LOST, lease->identity, WHY_LEASE_OVER);
-    lease->identity = (struct node_identity){0};
+    if (now_ms >= lease->until_ms)
+        lose_own(lease, outputs, WHY_LEASE_OVER);
     return 0;
 }
 

@@ -30,7 +30,7 @@ struct lease_entry {
 
 /** What the engine answers. */
 struct lease_reply {
-    struct node_identity identity;    /* that this node has now */
+    struct node_identity identity;    /* that this node has now; slot 0: all are taken */
     uint64_t id_key;                  /* that it keeps for the cluster */
     const struct lease_entry *leases; /* all, this node's own included */
     uint32_t count;

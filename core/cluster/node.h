@@ -79,7 +79,8 @@
  *            than in ttl_ms was given by another clock: it ends in ttl_ms. lease.id_key is stored
  *            if there is none. A lease has its node's name. Replies the identity, the stored
  *            id_key, and all leases that are not over (its own included) with their names and how
- *            long each still is
+ *            long each still is. No slot is free: replies slot 0, and the node asks again in
+ *            renew_ms
  *
  * A server that is a replica answers PUBLISH and PROBE with ENGINE_READ_ONLY. The script is not
  * there (NOSCRIPT): load it, answer ENGINE_NOT_RUN, which sends it again in order. Any other error

@@ -31,6 +31,7 @@ const char *cluster_why_text(enum cluster_why why)
         [WHY_NO_MEMORY] = "there was no memory",
         [WHY_LEASE_OVER] = "the lease is over by this node's clock",
         [WHY_LEASE_TAKEN] = "the engine gave another identity",
+        [WHY_LEASE_FULL] = "other nodes have all slots of the engine",
         [WHY_LEASE_KEY] = "the engine has lost the cluster's key, and has another",
         [WHY_GONE] = "the engine no longer lists it",
         [WHY_SAME_NAME] = "another node has the same name",

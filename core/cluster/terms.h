@@ -81,6 +81,7 @@ enum cluster_why {
     /* of a lease */
     WHY_LEASE_OVER,  /* it ended by this node's clock */
     WHY_LEASE_TAKEN, /* the engine gave the node another identity */
+    WHY_LEASE_FULL,  /* other nodes have all slots of the engine */
     WHY_LEASE_KEY,   /* the engine lost the cluster's key, and has another now */
     WHY_GONE,        /* the engine no longer lists the node */
     WHY_SAME_NAME,   /* another node, or this one, has the same name */

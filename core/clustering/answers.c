@@ -92,7 +92,7 @@ static void copy_words(char *to, size_t room, toni_str words)
     const bool is_utf8 = size > 0 && utf8_valid(words.data, size);
     for (size_t i = 0; i < size; i++) {
         const unsigned char c = (unsigned char)words.data[i];
-        to[i] = c < 0x20 || c == 0x7f || (c > 0x7f && !is_utf8) ? '?' : words.data[i];
+        to[i] = (char)(c < 0x20 || c == 0x7f || (c > 0x7f && !is_utf8) ? '?' : words.data[i]);
     }
     to[size] = '\0';
 }
@@ -264,6 +264,18 @@ static void copy_lease(const toni_engine_leased *leased, struct lease_entry *cop
                                  .name_size = name.size};
 }
 
+static void take_no_lease(struct clustering *clustering, uint32_t server, uint64_t connection,
+                          uint64_t request)
+{
+    log_limited(
+        LOG_LEVEL_WARN,
+        "other nodes have all slots of the cluster: this one asks again when it would renew",
+        log_str("node", clustering->node_name), log_str("engine", clustering->engine_name));
+    node_lease_reply(clustering->node, server, connection, request, &(struct lease_reply){0},
+                     now_ms());
+}
+
+/* NOLINTNEXTLINE(readability-function-size): as many parameters as the engine's table has */
 static void on_lease_reply(toni_engine *engine, uint32_t server, uint64_t connection,
                            uint64_t request, uint32_t slot, uint64_t boot, uint64_t id_key,
                            const toni_engine_leased *leases, uint32_t count)
@@ -272,7 +284,11 @@ static void on_lease_reply(toni_engine *engine, uint32_t server, uint64_t connec
     if (!clustering)
         return;
     struct lease_entry *copies = NULL;
-    if (slot != 0 && boot != 0 && id_key != 0 && count <= LEASES_MOST && (leases || count == 0))
+    if (slot == 0) {
+        take_no_lease(clustering, server, connection, request);
+        return;
+    }
+    if (boot != 0 && id_key != 0 && count <= LEASES_MOST && (leases || count == 0))
         copies = calloc(count + 1, sizeof *copies);
     if (!copies) {
         (void)refuse(clustering, "lease_reply");

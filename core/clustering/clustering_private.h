@@ -30,7 +30,7 @@
 #define RECEIPTS_MOST 65536u
 
 /* A message that an engine brings; publishes are smaller. */
-#define MESSAGE_BYTES_MOST (2 * WAITING_BYTES_MOST)
+#define MESSAGE_BYTES_MOST ((size_t)2 * WAITING_BYTES_MOST)
 
 /* Publishes may be made before it is known which servers there are: these are charged here. */
 #define SERVER_UNKNOWN NODE_SERVERS_MAX

@@ -248,7 +248,9 @@ struct toni_engine_table {
      * number that is `boot_step` above the highest of all given out, of `boot_floor`, and of the
      * server's clock in ms. A lease that ends later than in `ttl_ms` was given by another clock: it
      * is cut. `id_key` is stored, if none is. Tell toni_engine_lease_reply: what the node has, and
-     * all leases that are not over, its own included. */
+     * all leases that are not over, its own included. If no slot is free, tell it with slot 0: that
+     * is no fault of the server, so the host keeps the connection, and asks again some seconds
+     * later. */
     void (*lease)(void *self, uint32_t server, uint64_t request, const toni_engine_lease *lease);
 
     /** The end of a turn: what was asked since the last one may go out together. */
@@ -335,7 +337,8 @@ static inline void toni_engine_history_reply(toni_engine *engine, uint32_t serve
     engine->host->history_reply(engine, server, connection, request, top, entries, count);
 }
 
-/** @param slot, boot  What the node has now. @param id_key  As stored. @param leases  Copied. */
+/** @param slot, boot  What the node has now; slot 0: none is free, and all else is ignored.
+ * @param id_key  As stored. @param leases  Copied. */
 /* NOLINTNEXTLINE(readability-function-size): as many parameters as the host's table has */
 static inline void toni_engine_lease_reply(toni_engine *engine, uint32_t server,
                                            uint64_t connection, uint64_t request, uint32_t slot,

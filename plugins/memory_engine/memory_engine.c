@@ -233,12 +233,12 @@ static void lease(void *self, uint32_t server, uint64_t request, const toni_engi
         answer == TONI_ENGINE_APPLIED ? store_lease(store, lease, now) : NULL;
     for (uint32_t i = 0; i < store->lease_count; i++)
         leases[i] = describe(&store->leases[i], now);
-    if (held) {
-        toni_engine_lease_reply(session->engine, server, session->connection, request, held->slot,
-                                held->boot, store->id_key, leases, store->lease_count);
+    if (answer == TONI_ENGINE_APPLIED) {
+        toni_engine_lease_reply(session->engine, server, session->connection, request,
+                                held ? held->slot : 0, held ? held->boot : 0, store->id_key, leases,
+                                store->lease_count);
     } else {
-        toni_engine_request_failed(session->engine, server, session->connection, request,
-                                   answer == TONI_ENGINE_APPLIED ? TONI_ENGINE_ERROR : answer);
+        toni_engine_request_failed(session->engine, server, session->connection, request, answer);
     }
     pthread_mutex_unlock(&session_lock);
 }

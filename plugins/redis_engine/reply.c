@@ -195,13 +195,10 @@ static void take_lease(struct connection *connection, uint64_t request, const re
         fail_by(connection, "a lease", reply);
         return;
     }
-    if (lease.is_full)
-        connection_warn(connection, "a lease: all 1,023 slots of the cluster are taken");
-    if (lease.is_full || lease.is_other_incarnation) {
+    if (lease.is_other_incarnation) {
         toni_engine_request_failed(engine, connection->index, connection->number, request,
-                                   lease.is_full ? TONI_ENGINE_ERROR
-                                                 : TONI_ENGINE_OTHER_INCARNATION);
-    } else {
+                                   TONI_ENGINE_OTHER_INCARNATION);
+    } else { /* slot 0, if all 1,023 are taken: the host says so */
         toni_engine_lease_reply(engine, connection->index, connection->number, request, lease.slot,
                                 lease.boot, lease.id_key, lease.leases, lease.count);
     }

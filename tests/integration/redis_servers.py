@@ -1,5 +1,5 @@
-"""Redis and Valkey for tests: each test starts its own, on free ports and in folders of its own. And a driver for the
-engine (engine_driver.c)."""
+"""Redis, Valkey and their sentinels for tests: each test starts its own, on free ports and in folders of its own. And a
+driver for the engine (engine_driver.c)."""
 
 import os
 import queue
@@ -162,6 +162,49 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class Sentinel:
+    """One that watches a primary, finds its replicas by itself, and decides alone."""
+
+    def __init__(self, name, primary):
+        self.folder = tempfile.mkdtemp(prefix="toni-sentinel-")
+        self.port = free_port()
+        file = os.path.join(self.folder, "sentinel.conf")  # it writes into that, too
+        lines = [
+            "port %d" % self.port,
+            "bind 127.0.0.1",
+            "dir %s" % self.folder,
+            "sentinel monitor %s 127.0.0.1 %d 1" % (name, primary.port),
+            "sentinel down-after-milliseconds %s 500" % name,
+            "sentinel failover-timeout %s 2000" % name,
+        ]
+        with open(file, "w", encoding="ascii") as conf:
+            conf.write("\n".join(lines) + "\n")
+        with open(os.path.join(self.folder, "log"), "wb") as log:
+            self.process = subprocess.Popen([primary.program, file, "--sentinel"], stdout=log, stderr=log)
+        wait_for("sentinel", lambda: self.call("PING") == "+PONG")
+
+    @property
+    def address(self):
+        return "127.0.0.1:%d" % self.port
+
+    def call(self, *words):
+        """None: there is no connection."""
+        try:
+            sock = socket.create_connection(("127.0.0.1", self.port), PATIENCE_S)
+        except OSError:
+            return None
+        client = Client(sock)
+        try:
+            return client(*words)
+        finally:
+            client.close()
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 class Told(list):
     """The words of a line."""
 
@@ -214,15 +257,22 @@ class Engine:
                 raise AssertionError("%r was waited for; told was: %s" % (kind, words.line))
             return words
 
-    def next_of(self, kind, within=PATIENCE_S):
-        """The next thing of this kind, whatever comes before it."""
+    def next_of(self, *kinds, within=PATIENCE_S):
+        """The next thing of one of these kinds, whatever comes before it."""
+        words = self.next_within(within, *kinds)
+        if not words:
+            raise AssertionError("nothing was told; waited for was: %s" % " or ".join(kinds))
+        return words
+
+    def next_within(self, within, *kinds):
+        """The same, or None."""
         until = time.monotonic() + within
         while True:
             try:
                 words = self.lines.get(timeout=max(0.01, until - time.monotonic()))
             except queue.Empty:
-                raise AssertionError("nothing was told; %r was waited for" % kind) from None
-            if words[0] == kind:
+                return None
+            if words[0] in kinds:
                 return words
             if words[0] == "ended":
                 raise AssertionError("the driver has ended")

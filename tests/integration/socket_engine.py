@@ -2,7 +2,7 @@
 toni/engine.h asks for it, at a Unix socket. All numbers are 8 bytes, the lowest first; a string is its size and its
 bytes; a frame is its size, a letter, and what belongs to it.
 
-Usage: socket_engine.py PATH. What it is asked by signals: SIGUSR1 ends all connections."""
+Usage: socket_engine.py PATH SLOTS. SLOTS: of nodes, at most. What it is asked by signals: SIGUSR1 ends all connections."""
 
 import random
 import selectors
@@ -157,7 +157,10 @@ class Client:
         server.id_key = server.id_key or id_key
         held = server.leases.get(slot)
         if not (held and held[1] == boot) and not (may_restore and slot and not held):
-            slot = next(s for s in range(1, 1025) if s not in server.leases)
+            slot = next((s for s in range(1, server.slots + 1) if s not in server.leases), 0)
+            if slot == 0:
+                self.send(b"L", request, 0, 0, 0, 0)
+                return
             boot = server.boot = max(server.boot, floor, int(time.time() * 1000)) + step
         server.leases[slot] = (node, boot, now + ttl / 1000, name)
         leases = [(n, b, s, max(0, int((until - now) * 1000)), text) for s, (n, b, until, text) in server.leases.items()]
@@ -165,7 +168,8 @@ class Client:
 
 
 class Server:
-    def __init__(self, path):
+    def __init__(self, path, slots):
+        self.slots = slots
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen(64)
@@ -197,7 +201,7 @@ class Server:
 
 if __name__ == "__main__":
     random.seed()
-    server = Server(sys.argv[1])
+    server = Server(sys.argv[1], int(sys.argv[2]))
     signal.signal(signal.SIGUSR1, server.drop_all)
     print("ready", flush=True)
     server.serve()

@@ -19,12 +19,13 @@ SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "socket_engine
 class Server:
     """One server of the engine."""
 
-    def __init__(self, folder, name="server"):
+    def __init__(self, folder, name="server", slots=1023):
         self.path = os.path.join(folder, name)
+        self.slots = slots
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([sys.executable, SERVER, self.path], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([sys.executable, SERVER, self.path, str(self.slots)], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n"
 
     def signal(self, number):
@@ -264,6 +265,21 @@ class TestConfiguration(ClusterTestCase):
         self.assertIn("cluster is not what the host started with", result.stdout + result.stderr)
         host.expect_error(msg="reload refused")
         host.stop()
+
+    def test_a_node_that_finds_all_slots_taken_says_so_and_its_rooms_go_on(self):
+        self.server.kill()
+        self.server = Server(self.folder, slots=1)
+        left = self.start("left")
+        left.wait_log(msg="this node is one of the cluster")
+        right = self.start("right")
+        right.wait_log(msg="other nodes have all slots of the cluster: this one asks again when it would renew")
+        one, other = self.client(left, "tea"), self.client(right, "tea")
+        self.assertEqual(one.read(), other.name + " joined")
+        other.send("msg:tea:hello")
+        self.assertEqual(one.read(), "[tea] %s: hello" % other.name)
+        self.assertFalse(right.log(msg="this node is one of the cluster"))
+        left.stop()
+        right.stop()
 
 
 if __name__ == "__main__":

@@ -185,6 +185,11 @@ static void answer_lease(const struct output *output)
 
     if (world.never_answers_leases)
         return;
+    if (world.has_no_slot) {
+        node_lease_reply(world.node, 0, output->generation, output->request,
+                         &(struct lease_reply){0}, world.now_ms);
+        return;
+    }
     for (uint32_t i = 0; i < world.lease_count; i++) {
         if (world.leases[i].node == output->lease.node) {
             if (node_identity_equal(world.leases[i].identity, output->lease.identity))
@@ -288,6 +293,7 @@ static const char *why_name(enum cluster_why why)
         [WHY_GONE] = "gone",           [WHY_CONNECTED] = "connected",
         [WHY_CAUGHT_UP] = "caught-up", [WHY_REQUEST_REFUSED] = "refused",
         [WHY_SAME_NAME] = "same-name", [WHY_LEASE_KEY] = "key",
+        [WHY_LEASE_FULL] = "full",
     };
     ck_assert_str_ne(cluster_why_text(why), why == WHY_NONE ? "x" : "");
     return names[why] ? names[why] : "";

@@ -48,6 +48,7 @@ struct world {
     bool loses_messages; /* what is published reaches nobody */
     bool loses_echoes;
     bool never_answers_leases;
+    bool has_no_slot;                    /* for this node: others have them all */
     enum engine_answer publish_answer;   /* instead of applying, if it isn't ENGINE_APPLIED */
     uint32_t answers_left;               /* so many publishes get that; UINT32_MAX: all */
     uint32_t commands[OUTPUT_LEASE + 1]; /* counted */

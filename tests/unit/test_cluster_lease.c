@@ -106,6 +106,38 @@ START_TEST(a_lease_without_an_answer_ends_the_connection)
 }
 END_TEST
 
+START_TEST(where_all_slots_are_taken_a_node_asks_as_often_as_it_would_renew_and_rooms_go_on)
+{
+    world_begin(NULL);
+    world.has_no_slot = true;
+    world_pass(1000);
+    ck_assert_uint_eq(world_count("state up"), 1);
+    ck_assert_uint_eq(world_count("held"), 0);
+    world_forget();
+    world_pass(59000);
+    world_expect_nothing();
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 19);
+    ck_assert_int_eq(world_publish("a", "x"), CLUSTER_DONE);
+    world_run();
+    world_expect("result 1 ok 1");
+    world.has_no_slot = false;
+    world_pass(3000);
+    world_expect("held 1/1 ");
+    world_end();
+}
+END_TEST
+
+START_TEST(a_node_whose_slot_was_given_away_and_that_gets_no_other_has_none_at_once)
+{
+    world_begin_up(NULL);
+    world.has_no_slot = true;
+    world_pass(3000);
+    world_expect("lost 1/1 full");
+    ck_assert_uint_eq(node_identity(world.node, world.now_ms).slot, 0);
+    world_end();
+}
+END_TEST
+
 START_TEST(other_nodes_are_seen_and_lost)
 {
     world_begin_up(NULL);
@@ -375,6 +407,9 @@ int main(void)
     tcase_add_test(tcase, after_a_lost_lease_there_is_another_identity_if_the_slot_was_given_away);
     tcase_add_test(tcase, an_engine_that_forgot_gives_the_same_identity_again);
     tcase_add_test(tcase, a_lease_without_an_answer_ends_the_connection);
+    tcase_add_test(
+        tcase, where_all_slots_are_taken_a_node_asks_as_often_as_it_would_renew_and_rooms_go_on);
+    tcase_add_test(tcase, a_node_whose_slot_was_given_away_and_that_gets_no_other_has_none_at_once);
     tcase_add_test(tcase, other_nodes_are_seen_and_lost);
     tcase_add_test(tcase, a_node_that_began_anew_is_another);
     tcase_add_test(tcase, names_come_with_the_nodes_that_are_seen_and_lost);
