@@ -20,6 +20,8 @@ struct control_table {
     struct seen *seen;
     uint32_t seen_count;
     struct hash_table asks; /* by number */
+    uint32_t receipt_count; /* of these */
+    struct list unsent;     /* receipts whose message has no result yet */
     struct list waiting;    /* in order of their ends */
     struct list done;
     struct sending *sends, **sends_end;
@@ -54,6 +56,7 @@ struct control_table *control_table_create(const struct control_settings *settin
         return NULL;
     }
     hash_table_init(&control->asks);
+    list_init(&control->unsent);
     list_init(&control->waiting);
     list_init(&control->done);
     control->sends_end = &control->sends;
@@ -84,6 +87,7 @@ void control_ask_destroy(struct control_ask *ask)
     for (uint32_t i = 0; i < ask->target_count; i++)
         payload_unref(ask->targets[i].name);
     free(ask->ids);
+    free(ask->others);
     free(ask);
 }
 
@@ -113,6 +117,7 @@ static void finish(struct control_table *control, struct control_ask *ask,
     else
         ask->missing = ask->target_count - ask->answered;
     hash_table_remove(&control->asks, &ask->by_number);
+    control->receipt_count -= ask->is_receipt;
     list_append(&control->done, &ask->place);
 }
 
@@ -154,8 +159,10 @@ static void give_up(struct control_table *control, struct control_ask *ask)
 
 void control_end(struct control_table *control)
 {
-    while (!list_is_empty(&control->waiting))
-        give_up(control, ask_of(list_first(&control->waiting)));
+    struct list *first;
+
+    while ((first = list_first(&control->unsent)) || (first = list_first(&control->waiting)))
+        give_up(control, ask_of(first));
 }
 
 void control_tick(struct control_table *control, uint64_t now_ms)
@@ -233,7 +240,7 @@ static void stop_waiting_for(struct control_table *control, struct node_identity
         struct control_ask *ask = ask_of(place);
         struct control_target *target = find_target(ask, identity);
         next = place->next;
-        if (target)
+        if (target && !ask->is_receipt) /* its number of answers says when it is over */
             end_target(control, ask, target, CONTROL_NO_ANSWER);
     }
 }
@@ -296,8 +303,7 @@ static int make_ask(struct control_table *control, const struct seen *targets, u
     const uint64_t bytes = sizeof(struct control_ask) + count * sizeof(struct control_target) +
                            2 * (uint64_t)limit * sizeof(uint64_t);
 
-    if (control->own.slot == 0 || control->asks.count >= control->settings.asks_max ||
-        !charge(control, bytes))
+    if (!charge(control, bytes))
         return CLUSTER_BUSY;
     struct control_ask *ask = calloc(1, sizeof *ask + count * sizeof(struct control_target));
     if (ask && limit > 0)
@@ -324,16 +330,16 @@ static void unmake_ask(struct control_table *control, struct control_ask *ask)
     control_ask_destroy(ask);
 }
 
-static int add_ask(struct control_table *control, struct control_ask *ask, uint32_t answer_ms,
-                   uint64_t cookie, uint64_t now_ms)
+/* @return CLUSTER_DONE: it needs a place in a list; CLUSTER_NO_MEMORY: it is unmade. */
+static int add_ask(struct control_table *control, struct control_ask *ask, uint64_t cookie)
 {
     ask->number = control->number + 1;
-    if (hash_table_insert(&control->asks, &ask->by_number, ask->number) != 0)
+    if (hash_table_insert(&control->asks, &ask->by_number, ask->number) != 0) {
+        unmake_ask(control, ask);
         return CLUSTER_NO_MEMORY;
+    }
     control->number++;
     ask->cookie = cookie;
-    ask->ends_ms = now_ms + answer_ms;
-    put_in_order(control, ask);
     return CLUSTER_DONE;
 }
 
@@ -415,15 +421,18 @@ static int ask_these(struct control_table *control, const struct seen *targets, 
 
     if (!control_request_is_good(request))
         return CLUSTER_INVALID;
+    if (control->own.slot == 0 ||
+        control->asks.count - control->receipt_count >= control->settings.asks_max)
+        return CLUSTER_BUSY;
     int status = make_ask(control, targets, count, request->limit, &ask);
     if (status != CLUSTER_DONE)
         return status;
     ask->is_room = request->form == CONTROL_ROOM;
-    status = add_ask(control, ask, answer_ms, cookie, now_ms);
-    if (status != CLUSTER_DONE) {
-        unmake_ask(control, ask);
+    status = add_ask(control, ask, cookie);
+    if (status != CLUSTER_DONE)
         return status;
-    }
+    ask->ends_ms = now_ms + answer_ms;
+    put_in_order(control, ask);
     status = send_all(control, ask, request);
     if (status != CLUSTER_DONE) {
         take_back(control, ask->number);
@@ -471,23 +480,34 @@ void control_sent(struct control_table *control, uint64_t cookie, enum publish_r
 
 /* --- Receipts */
 
-int control_receipt(struct control_table *control, uint32_t answer_ms, uint64_t cookie,
-                    uint64_t *number, uint64_t now_ms)
+int control_receipt(struct control_table *control, uint64_t cookie, uint64_t *number,
+                    struct node_identity *from)
 {
     struct control_ask *ask;
-    int status = make_ask(control, control->seen, control->seen_count, 0, &ask);
 
+    if (control->receipt_count >= control->settings.receipts_max)
+        return CLUSTER_BUSY;
+    int status = make_ask(control, control->seen, control->seen_count, 0, &ask);
+    if (status == CLUSTER_DONE)
+        status = add_ask(control, ask, cookie);
     if (status != CLUSTER_DONE)
         return status;
+    if (ask->from.slot == 0)
+        ask->from.boot = control->settings.nameless;
     ask->is_receipt = true;
     ask->expected = UINT32_MAX;
-    status = add_ask(control, ask, answer_ms, cookie, now_ms);
-    if (status != CLUSTER_DONE) {
-        unmake_ask(control, ask);
-        return status;
-    }
+    control->receipt_count++;
+    list_append(&control->unsent, &ask->place);
     *number = ask->number;
+    *from = ask->from;
     return CLUSTER_DONE;
+}
+
+static struct control_ask *find_receipt(struct control_table *control, uint64_t number)
+{
+    struct control_ask *ask = find(control, number);
+
+    return ask && ask->is_receipt ? ask : NULL;
 }
 
 static void add(uint32_t *sum, uint32_t more)
@@ -504,30 +524,93 @@ static void add_counts(struct control_ask *ask, struct control_counts counts)
 }
 
 void control_receipt_sent(struct control_table *control, uint64_t number,
-                          enum publish_result result, uint32_t receivers)
+                          enum publish_result result, uint32_t receivers, uint32_t answer_ms,
+                          uint64_t now_ms)
 {
-    struct control_ask *ask = find(control, number);
+    struct control_ask *ask = find_receipt(control, number);
 
-    if (!ask || !ask->is_receipt)
+    if (!ask)
         return;
     if (result == PUBLISH_REJECTED) {
         finish(control, ask, CONTROL_NOT_SENT);
-    } else if (result == PUBLISH_OK) {
+        return;
+    }
+    list_remove(&ask->place);
+    ask->ends_ms = now_ms + answer_ms;
+    put_in_order(control, ask);
+    if (result == PUBLISH_OK)
         ask->expected = receivers;
+    finish_if_over(control, ask);
+}
+
+/* @return Whether it has not answered yet, and its answer is noted. Without memory it is missing.
+ */
+static bool note_other(struct control_table *control, struct control_ask *ask,
+                       struct node_identity identity)
+{
+    for (uint32_t i = 0; i < ask->other_count; i++) {
+        if (node_identity_equal(ask->others[i], identity))
+            return false;
+    }
+    if (ask->other_count == ask->other_room) {
+        const uint32_t more = ask->other_room > 0 ? ask->other_room : 4;
+        const uint64_t bytes = more * sizeof *ask->others;
+        if (ask->other_room >= control->settings.nodes_max || !charge(control, bytes))
+            return false;
+        struct node_identity *others =
+            realloc(ask->others, (ask->other_room + more) * sizeof *others);
+        ask->bytes += bytes;
+        if (!others)
+            return false;
+        ask->others = others;
+        ask->other_room += more;
+    }
+    ask->others[ask->other_count++] = identity;
+    return true;
+}
+
+/* A message may come twice to a node, and so its answer. */
+static void take_counts(struct control_table *control, struct control_ask *ask,
+                        const struct control_frame *frame)
+{
+    struct control_target *target = find_target(ask, frame->head.from);
+
+    if (frame->answer.status != 0)
+        return;
+    if (!target && !note_other(control, ask, frame->head.from))
+        return;
+    if (target && target->outcome != CONTROL_UNDER_WAY)
+        return;
+    add_counts(ask, frame->answer.counts);
+    if (target) {
+        end_target(control, ask, target, CONTROL_ANSWERED);
+    } else {
+        ask->answered++;
         finish_if_over(control, ask);
     }
 }
 
-void control_receipt_here(struct control_table *control, uint64_t number,
-                          struct control_counts counts)
+static void count_here(struct control_table *control, struct control_ask *ask,
+                       struct control_counts counts)
 {
-    struct control_ask *ask = find(control, number);
-
-    if (!ask || !ask->is_receipt)
+    if (ask->is_counted)
         return;
+    ask->is_counted = true;
     add_counts(ask, counts);
     ask->answered++;
     finish_if_over(control, ask);
+}
+
+void control_receipt_counted(struct control_table *control, uint64_t number,
+                             struct node_identity from, struct control_counts counts)
+{
+    struct control_ask *ask = find_receipt(control, number);
+    const struct control_head asked = {.number = number, .from = from, .to = control->own};
+
+    if (ask && node_identity_equal(ask->from, from))
+        count_here(control, ask, counts);
+    else if (from.slot != 0 && asked.to.slot != 0 && !node_identity_equal(from, asked.to))
+        (void)control_reply(control, &asked, &(struct control_answer){.counts = counts});
 }
 
 /* --- What comes */
@@ -557,6 +640,10 @@ static void take_answer(struct control_table *control, const struct control_fram
 
     if (!ask || !node_identity_equal(ask->from, frame->head.to))
         return;
+    if (ask->is_receipt) {
+        take_counts(control, ask, frame);
+        return;
+    }
     struct control_target *target = find_target(ask, frame->head.from);
     if (!target || target->outcome != CONTROL_UNDER_WAY)
         return;
@@ -570,7 +657,6 @@ static void take_answer(struct control_table *control, const struct control_fram
     }
     ask->status = frame->answer.status;
     ask->count += frame->answer.count;
-    add_counts(ask, frame->answer.counts);
     take_ids(ask, frame);
     end_target(control, ask, target, CONTROL_ANSWERED);
 }

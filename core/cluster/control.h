@@ -35,9 +35,12 @@
 struct control_table;
 
 struct control_settings {
-    uint32_t asks_max;  /* under way at a time */
-    uint64_t bytes_max; /* that they take, with what is not published yet */
-    uint32_t nodes_max; /* others that are known at a time */
+    uint32_t asks_max;     /* under way at a time, beside receipts */
+    uint32_t receipts_max; /* of these */
+    uint64_t bytes_max;    /* that all take, with what is not published yet */
+    uint32_t nodes_max;    /* others that are known at a time */
+    uint64_t nameless;     /* random: says in receipts who this node is while it has no identity.
+                              Others can't answer it then */
 };
 
 /** What became of a request. */
@@ -78,7 +81,10 @@ struct control_ask {
     uint32_t limit;
     uint32_t waits; /* targets without an outcome */
     bool is_receipt, is_room;
-    uint32_t expected; /* of a receipt: answers; UINT32_MAX: not known yet */
+    bool is_counted;              /* of a receipt: what this node says is in it */
+    uint32_t expected;            /* of a receipt: answers; UINT32_MAX: not known yet, or never */
+    struct node_identity *others; /* of a receipt: that answered, and weren't seen when it began */
+    uint32_t other_count, other_room;
 
     uint32_t target_count;
     struct control_target targets[]; /* those without CONTROL_ANSWERED are missing; of a receipt
@@ -131,18 +137,24 @@ int control_ask_node(struct control_table *control, struct node_identity to,
 int control_ask_all(struct control_table *control, const struct control_request *request,
                     uint32_t answer_ms, uint64_t cookie, uint64_t now_ms);
 
-/** Waits for what becomes of a message. @param number  Set to what its envelope has to say. */
-int control_receipt(struct control_table *control, uint32_t answer_ms, uint64_t cookie,
-                    uint64_t *number, uint64_t now_ms);
+/** Waits for what becomes of a message: without an end until control_receipt_sent(), which must
+ * follow. This node needs no identity for it.
+ * @param number, from  Set to what its envelope has to say. */
+int control_receipt(struct control_table *control, uint64_t cookie, uint64_t *number,
+                    struct node_identity *from);
 
-/** The message was published, or not. @param receivers  Nodes that it was sent to, this included.
- */
+/** The message was published, or not; of one that maybe was, answers count all the same.
+ * @param receivers  Nodes that it was sent to, this included; UINT32_MAX: nobody knows.
+ * @param answer_ms  For so long answers are waited for from now on. */
 void control_receipt_sent(struct control_table *control, uint64_t number,
-                          enum publish_result result, uint32_t receivers);
+                          enum publish_result result, uint32_t receivers, uint32_t answer_ms,
+                          uint64_t now_ms);
 
-/** What became of it at this node, which got it, too. */
-void control_receipt_here(struct control_table *control, uint64_t number,
-                          struct control_counts counts);
+/** What became at this node of a message with a receipt: into the sum, if the receipt is one of
+ * this node's, and else it is sent to who wants it, if anything can be.
+ * @param number, from  As its envelope says. */
+void control_receipt_counted(struct control_table *control, uint64_t number,
+                             struct node_identity from, struct control_counts counts);
 
 /* # What the I/O tells */
 
@@ -157,8 +169,7 @@ void control_sent(struct control_table *control, uint64_t cookie, enum publish_r
 bool control_message(struct control_table *control, const void *bytes, size_t size,
                      struct control_frame *frame);
 
-/** Answers a request that came, or a message with a receipt.
- * @param asked  Its head. A receipt's: `from` who wants it, `to` this node.
+/** Answers a request that came. @param asked  Its head.
  * @return CLUSTER_DONE; CLUSTER_NO_MEMORY, CLUSTER_BUSY: whoever asked will have no answer. */
 int control_reply(struct control_table *control, const struct control_head *asked,
                   const struct control_answer *answer);

@@ -77,8 +77,16 @@ static unsigned flags_of(const struct envelope *envelope)
            (envelope->position_at != 0 ? FLAG_POSITION : 0u);
 }
 
+void envelope_set_receipt(uint8_t *bytes, uint64_t receipt, uint32_t slot, uint64_t boot)
+{
+    bytes = put(bytes + HEAD_SIZE, receipt, 8);
+    bytes = put(bytes, slot, 4);
+    (void)put(bytes, boot, 8);
+}
+
 void envelope_write(const struct envelope *envelope, uint8_t *bytes)
 {
+    uint8_t *const start = bytes;
     bytes = put(bytes, VERSION, 1);
     bytes = put(bytes, flags_of(envelope), 1);
     bytes = put(bytes, envelope->room_count, 2);
@@ -86,9 +94,9 @@ void envelope_write(const struct envelope *envelope, uint8_t *bytes)
     bytes = put(bytes, envelope->client_count, 2);
     bytes = put(bytes, envelope->except_count, 2);
     if (envelope->receipt != 0) {
-        bytes = put(bytes, envelope->receipt, 8);
-        bytes = put(bytes, envelope->receipt_slot, 4);
-        bytes = put(bytes, envelope->receipt_boot, 8);
+        envelope_set_receipt(start, envelope->receipt, envelope->receipt_slot,
+                             envelope->receipt_boot);
+        bytes += RECEIPT_SIZE;
     }
     if (envelope->position_at != 0)
         bytes = put(bytes, envelope->position_at, POSITION_SIZE);

@@ -64,6 +64,9 @@ size_t envelope_size(const struct envelope *envelope);
 /** Writes an envelope. @param bytes  As many as envelope_size() says, which is not 0. */
 void envelope_write(const struct envelope *envelope, uint8_t *bytes);
 
+/** Fills in the receipt of an envelope that was written with one. @param bytes  Where it begins. */
+void envelope_set_receipt(uint8_t *bytes, uint64_t receipt, uint32_t slot, uint64_t boot);
+
 /** Reads the envelope that a payload begins with. What it takes is bounded by the lists' bounds.
  * @param bytes     Anything; the names point there.
  * @param envelope  Set to it: to be freed by free(). Left alone if this fails.

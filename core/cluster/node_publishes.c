@@ -128,6 +128,12 @@ void publishes_expire(struct cluster_node *node, struct server *server, uint64_t
     }
 }
 
+/* Nobody says any more whom the first sending reached. */
+static uint32_t receivers_of(const struct publish_reply *reply)
+{
+    return reply->answer == ENGINE_REPEAT ? UINT32_MAX : reply->receivers;
+}
+
 /* It has its place. What was put off before it in the room can't have one before it any more. */
 static int take_applied(struct cluster_node *node, struct server *server, struct publish *publish,
                         const struct publish_reply *reply)
@@ -148,7 +154,7 @@ static int take_applied(struct cluster_node *node, struct server *server, struct
                                                  .result = {.cookie = publish->cookie,
                                                             .result = PUBLISH_OK,
                                                             .at = reply->at,
-                                                            .receivers = reply->receivers}});
+                                                            .receivers = receivers_of(reply)}});
     publishes_remove(&server->publishes, publish);
     return CLUSTER_DONE;
 }

@@ -30,10 +30,14 @@ static struct room_key channel_of(uint32_t slot, char bytes[CHANNEL_SIZE])
     return (struct room_key){bytes, (size_t)size};
 }
 
-int asks_init(struct asks *asks)
+int asks_init(struct asks *asks, uint64_t nameless)
 {
-    static const struct control_settings settings = {
-        .asks_max = ASKS_MOST, .bytes_max = 2 * (uint64_t)ASKS_BYTES_MOST, .nodes_max = 1024};
+    const struct control_settings settings = {.asks_max = ASKS_MOST,
+                                              .receipts_max = RECEIPTS_MOST,
+                                              .bytes_max = 2 * (uint64_t)ASKS_BYTES_MOST +
+                                                           RECEIPTS_BYTES_MOST,
+                                              .nodes_max = 1024,
+                                              .nameless = nameless};
     asks->last = &asks->first;
     asks->control = control_table_create(&settings);
     return asks->control ? 0 : -1;
@@ -249,6 +253,10 @@ static int32_t status_of(const struct control_ask *done, bool is_room)
 
 static void tell_done(struct clustering *clustering, const struct control_ask *done)
 {
+    if (done->is_receipt) {
+        receipts_tell(clustering, done);
+        return;
+    }
     /* NOLINTNEXTLINE(performance-no-int-to-ptr): the table keeps it as a number */
     struct ask *ask = (struct ask *)(uintptr_t)done->cookie;
     const bool is_room = ask->request.kind == TONI_CLUSTER_ROOM;
@@ -338,7 +346,7 @@ static void publish(struct clustering *clustering, const struct control_send *se
         control_sent(clustering->asks.control, send->cookie, PUBLISH_REJECTED, 0);
 }
 
-static void hand_on(struct clustering *clustering)
+void asks_settle(struct clustering *clustering)
 {
     struct control_send send;
     struct control_ask *done;
@@ -358,7 +366,7 @@ void asks_run(struct clustering *clustering)
         begin_ask(clustering, ask);
     }
     control_tick(clustering->asks.control, now_ms());
-    hand_on(clustering);
+    asks_settle(clustering);
 }
 
 uint64_t asks_due(const struct asks *asks)
@@ -435,7 +443,7 @@ void asks_identity(struct clustering *clustering, const struct output *output)
         note_live(asks, identity, false);
         break;
     }
-    hand_on(clustering);
+    asks_settle(clustering);
 }
 
 /* --- What comes */
@@ -446,7 +454,7 @@ bool asks_result(struct clustering *clustering, const struct output *output)
         return false;
     control_sent(clustering->asks.control, output->result.cookie >> 1, output->result.result,
                  output->result.receivers);
-    hand_on(clustering);
+    asks_settle(clustering);
     return true;
 }
 
@@ -512,6 +520,6 @@ bool asks_message(struct clustering *clustering, const struct output *output)
         return false;
     if (control_message(clustering->asks.control, payload->bytes, payload->size, &frame))
         carry_out(clustering, &frame);
-    hand_on(clustering);
+    asks_settle(clustering);
     return true;
 }

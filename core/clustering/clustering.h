@@ -26,7 +26,7 @@ struct clustering;
 struct clustering_settings {
     const char *engine;  /* the name of the instance that offers toni_engine */
     const char *node;    /* this node's name for people; NULL: made of machine and process */
-    uint32_t receipt_ms; /* how long a receipt waits for the message to come back */
+    uint32_t receipt_ms; /* how long other hosts are waited for */
 };
 
 /** @param connections, slots  Borrowed, and outliving it.

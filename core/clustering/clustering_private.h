@@ -26,9 +26,6 @@
 #define WAITING_BYTES_MOST (8u << 20)
 #define WAITING_MS 1000
 
-/* Of these with a receipt. */
-#define RECEIPTS_MOST 65536u
-
 /* A message that an engine brings; publishes are smaller. */
 #define MESSAGE_BYTES_MOST ((size_t)2 * WAITING_BYTES_MOST)
 
@@ -91,7 +88,7 @@ struct clustering {
 
     struct inbox inbox;         /* any thread */
     struct asks asks;           /* the same */
-    atomic_uint receipts_out;   /* any thread: publishes with a receipt */
+    struct receipts receipts;   /* the same */
     struct door *_Atomic doors; /* any thread reads */
     struct server_view views[NODE_SERVERS_MAX + 1];
     atomic_bool is_known; /* which servers there are: the next two are constant */
@@ -107,7 +104,6 @@ struct clustering {
     bool has_ended;
     bool has_tried; /* to attach for the first time; `wants_engine` is false if that failed */
     struct node_identity identity;
-    uint64_t last_receipt; /* number; begins at random */
     struct clustering_report report;
 
     pthread_t thread;
@@ -127,7 +123,6 @@ struct clustering {
     uint64_t held_until_ms; /* publishes wait in the inbox, since the engine is exchanged; 0: no */
     uint64_t outstanding;   /* publishes that were taken and have no result */
     struct wanted *waiting; /* rooms that publishes wait for */
-    struct receipts own_receipts;
     uint64_t nonsense;
     uint32_t nodes_seen;
     uint64_t tell_at_ms;  /* gateways are told of what was lost; 0: nothing */
@@ -197,9 +192,9 @@ void command_carry_out(struct clustering *clustering, const struct output *outpu
 /** Carries out all else. */
 void event_carry_out(struct clustering *clustering, struct output *output);
 
-/** What became of a publish; frees it. */
+/** What became of a publish; frees it. @param receivers  As control_receipt_sent() has them. */
 void sent_finish(struct clustering *clustering, struct sent *sent, enum publish_result result,
-                 enum cluster_why why);
+                 enum cluster_why why, uint32_t receivers);
 
 /** The engine said that a room's messages come, or that they don't. */
 void room_heard(struct clustering *clustering, struct room_key key, bool is_heard);
@@ -217,8 +212,8 @@ void turn_release(struct clustering *clustering, struct wanted *wanted);
 
 /* --- asking.c: requests of this host and of others */
 
-/** @return 0, or -1 on no memory. */
-int asks_init(struct asks *asks);
+/** @param nameless  As control_settings has it. @return 0, or -1 on no memory. */
+int asks_init(struct asks *asks, uint64_t nameless);
 
 /** Ends all that waits with TONI_ERR_CLOSING; what comes later is refused. */
 void asks_close(struct clustering *clustering);
@@ -232,6 +227,9 @@ int32_t asks_put(struct clustering *clustering, struct space *space,
 
 /** Begins what was put, hands on what is to be sent, and tells what is done. */
 void asks_run(struct clustering *clustering);
+
+/** Hands on what is to be sent, and tells what is done: after each call of the table. */
+void asks_settle(struct clustering *clustering);
 
 /** @return When asks_run() has something to do; UINT64_MAX: never. */
 uint64_t asks_due(const struct asks *asks);

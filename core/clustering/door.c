@@ -47,34 +47,6 @@ static int32_t refuse_busy(struct server_view *view)
 
 /* --- Publishing */
 
-/* The receipt's number and who is to get it, in an envelope, which may be empty otherwise. */
-static int32_t prepare_receipt(struct clustering *clustering, struct receipt *receipt,
-                               struct envelope *envelope, struct receipt_ticket **ticket)
-{
-    pthread_mutex_lock(&clustering->lock);
-    const struct node_identity identity = clustering->identity;
-    envelope->receipt = ++clustering->last_receipt;
-    pthread_mutex_unlock(&clustering->lock);
-    envelope->receipt_slot = identity.slot;
-    envelope->receipt_boot = identity.boot;
-    if (atomic_fetch_add(&clustering->receipts_out, 1) >= RECEIPTS_MOST) {
-        atomic_fetch_sub(&clustering->receipts_out, 1);
-        return TONI_ERR_BUSY;
-    }
-    *ticket = receipt_ticket_create(receipt, envelope->receipt, identity);
-    if (*ticket)
-        return TONI_OK;
-    atomic_fetch_sub(&clustering->receipts_out, 1);
-    return TONI_ERR_NO_MEMORY;
-}
-
-static void drop_ticket(struct clustering *clustering, struct receipt_ticket *ticket)
-{
-    if (ticket)
-        atomic_fetch_sub(&clustering->receipts_out, 1);
-    free(ticket);
-}
-
 /* @return Whether it was charged. */
 static bool charge(struct server_view *view, size_t bytes)
 {
@@ -98,9 +70,9 @@ static struct sent *make(struct door *door, struct room_key key,
     return sent;
 }
 
-/* What was asked for is copied; the caller undoes the ticket, if this fails. */
+/* What was asked for is copied. */
 static int32_t put(struct door *door, struct room_key key, const struct remote_publish *publish,
-                   const struct envelope *envelope, struct receipt_ticket *ticket)
+                   const struct envelope *envelope)
 {
     struct clustering *clustering = door->clustering;
     const uint32_t server = server_of(clustering, key);
@@ -114,8 +86,7 @@ static int32_t put(struct door *door, struct room_key key, const struct remote_p
     sent->flags = door->flags;
     sent->server = server;
     sent->asked_ms = now_ms();
-    sent->ticket = ticket;
-    sent->receipt_number = ticket ? ticket->number : 0;
+    sent->receipt = publish->receipt;
     if (sent->charged > WAITING_BYTES_MOST) {
         sent_destroy(sent);
         return TONI_ERR_TOO_BIG;
@@ -139,24 +110,22 @@ static int32_t door_publish(struct remote *remote, const struct remote_publish *
     char bytes[ROOM_KEY_MAX];
     const struct room_key key = make_key(door->space, publish->room, bytes);
     struct envelope own = publish->to ? *publish->to : (struct envelope){0};
-    struct receipt_ticket *ticket = NULL;
     if (key.size == 0)
         return TONI_ERR_INVALID;
     if (publish->message->body.size > WAITING_BYTES_MOST)
         return TONI_ERR_TOO_BIG;
-    own.receipt = 0;
-    int32_t result = TONI_OK;
-    if (publish->receipt)
-        result = prepare_receipt(door->clustering, publish->receipt, &own, &ticket);
+    own.receipt = publish->receipt ? 1 : 0; /* its number is filled in by receipts_begin() */
     const bool has_envelope = publish->to || publish->receipt;
-    if (result == TONI_OK && has_envelope && envelope_size(&own) == 0)
-        result = TONI_ERR_TOO_BIG;
-    if (result == TONI_OK)
-        result = put(door, key, publish, has_envelope ? &own : NULL, ticket);
+    if (has_envelope && envelope_size(&own) == 0)
+        return TONI_ERR_TOO_BIG;
+    struct receipts *receipts = &door->clustering->receipts;
+    if (publish->receipt && receipts_admit(receipts) != TONI_OK)
+        return TONI_ERR_BUSY;
+    const int32_t result = put(door, key, publish, has_envelope ? &own : NULL);
     if (result == TONI_OK)
         uv_async_send(&door->clustering->wake);
-    else
-        drop_ticket(door->clustering, ticket);
+    else if (publish->receipt)
+        receipts_give_back(receipts);
     return result;
 }
 

@@ -56,8 +56,8 @@ static void deliver_to(struct clustering *clustering, struct space *space, toni_
     struct receipt *receipt = NULL;
     if (envelope && envelope->receipt != 0)
         receipt =
-            receipts_take(&clustering->own_receipts, envelope->receipt,
-                          (struct node_identity){envelope->receipt_slot, envelope->receipt_boot});
+            receipts_count(clustering, envelope->receipt,
+                           (struct node_identity){envelope->receipt_slot, envelope->receipt_boot});
     const toni_position at = {output->deliver.at.epoch, output->deliver.at.offset};
     const int32_t result = remote_deliver(space, room, at, &message, envelope, receipt);
     if (result < 0 && receipt)
@@ -114,20 +114,14 @@ static void note_loss(struct clustering *clustering, const struct sent *sent,
 }
 
 void sent_finish(struct clustering *clustering, struct sent *sent, enum publish_result result,
-                 enum cluster_why why)
+                 enum cluster_why why, uint32_t receivers)
 {
-    const struct wanted *wanted = NULL;
     atomic_fetch_sub(&clustering->views[sent->server].waiting_bytes, sent->charged);
     clustering->outstanding--;
-    if (sent->receipt_number != 0) {
-        if (result == PUBLISH_OK)
-            wanted = inbox_find_for(&clustering->inbox, sent);
-        receipts_result(&clustering->own_receipts, sent->receipt_number,
-                        wanted && wanted->is_heard ? now_ms() + clustering->receipt_ms : 0);
-        atomic_fetch_sub(&clustering->receipts_out, 1);
-    } else if (result != PUBLISH_OK) {
+    if (sent->receipt)
+        receipts_result(clustering, sent, result, why, receivers);
+    else if (result != PUBLISH_OK)
         note_loss(clustering, sent, result, why);
-    }
     sent_destroy(sent);
 }
 
@@ -192,7 +186,7 @@ void event_carry_out(struct clustering *clustering, struct output *output)
             break;
         /* NOLINTNEXTLINE(performance-no-int-to-ptr): the node keeps it as a number */
         sent_finish(clustering, (struct sent *)(uintptr_t)output->result.cookie,
-                    output->result.result, output->result.why);
+                    output->result.result, output->result.why, output->result.receivers);
         break;
     case OUTPUT_DELIVER:
         if (!asks_message(clustering, output))

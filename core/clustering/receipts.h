@@ -1,57 +1,75 @@
-/* Receipts of publishes: each waits until its message comes back, and then counts whom it reaches
- * here, or until it is clear that it won't. `finished` of each is called exactly once.
- *
- * What other nodes count is to be added here, where a receipt has come back.
- *
- * One thread at a time, but for receipt_ticket_create(). */
+/* Receipts of messages that go by the cluster. The sum of what all hosts say is kept by the table
+ * of cluster/control.h, from a publish on until as many hosts have answered as the engine sent it
+ * to, or `receipt_ms` is over; `finished` of each receipt is called exactly once. What a message
+ * with a receipt, this host's or another's, comes to here is counted by lanes, on any thread, and
+ * goes through a list to the cluster's thread, which adds it to the sum or sends it to who wants
+ * it. */
 #ifndef CLUSTERING_RECEIPTS_H
 #define CLUSTERING_RECEIPTS_H
 
-#include "base/hash_table.h"
+#include "base/lock.h"
 #include "cluster/terms.h"
 #include "rooms/receipt.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
-/** One that waits. */
-struct receipt_ticket {
-    struct hash_node node; /* first */
-    struct receipt *receipt;
-    uint64_t number;
-    struct node_identity identity; /* as the envelope has it */
-    uint64_t until_ms;             /* 0: its publish has no result yet */
-    struct receipt_ticket *previous, *next;
-};
+struct clustering;
+struct control_ask;
+struct sent;
+
+/* Publishes of this host with a receipt that is not finished yet, and what they take. */
+#define RECEIPTS_MOST 32768u
+#define RECEIPTS_BYTES_MOST (16u << 20)
+
+/* Messages with a receipt that lanes count at a time. Of more nothing is said: who wants to know
+ * has this host missing. */
+#define RECEIPTS_COUNTED_MOST 65536u
+
+struct counted;
 
 struct receipts {
-    struct hash_table table;             /* by number */
-    struct receipt_ticket *first, *last; /* whose publish has its result, the oldest first */
+    struct lock lock; /* a leaf; guards the list */
+    struct counted *first, **last;
+    atomic_uint out;      /* any thread: of this host's publishes */
+    atomic_uint counting; /* any thread: begun, and not taken */
 };
 
-/** @return Room for it; NULL on no memory. @thread Any. */
-struct receipt_ticket *receipt_ticket_create(struct receipt *receipt, uint64_t number,
-                                             struct node_identity identity);
+void receipts_init(struct receipts *receipts);
 
-/** Its publish is about to be the node's. Takes the ticket over. */
-void receipts_add(struct receipts *receipts, struct receipt_ticket *ticket);
-
-/** The message has come back.
- * @return The receipt, the caller's now; NULL: it is none of ours, or its time is over. */
-struct receipt *receipts_take(struct receipts *receipts, uint64_t number,
-                              struct node_identity identity);
-
-/** Its publish has its result. @param until_ms  It waits so long for the message; 0: there won't be
- * one. */
-void receipts_result(struct receipts *receipts, uint64_t number, uint64_t until_ms);
-
-/** Ends those whose time is over. */
-void receipts_expire(struct receipts *receipts, uint64_t now_ms);
-
-/** @return When receipts_expire() has something to do; UINT64_MAX: never. */
-uint64_t receipts_due(const struct receipts *receipts);
-
-/** Ends all. */
+/** Once no lane counts any more. */
 void receipts_finish(struct receipts *receipts);
+
+/* --- Any thread */
+
+/** Makes room for a receipt that a publish wants. receipts_end() follows, by whoever ends it.
+ * @return TONI_OK or TONI_ERR_BUSY. */
+int32_t receipts_admit(struct receipts *receipts);
+
+/** The publish was refused: the receipt stays the caller's. */
+void receipts_give_back(struct receipts *receipts);
+
+/** Ends one that is in no table. @param status  Why. */
+void receipts_end(struct receipts *receipts, struct receipt *receipt, int32_t status);
+
+/* --- The cluster's thread */
+
+/** A publish is about to be the node's: if it wants a receipt, its envelope says so from now on.
+ * @return CLUSTER_DONE; else it must not be published. */
+int receipts_begin(struct clustering *clustering, struct sent *sent);
+
+/** What came of it. @param receivers  As control_receipt_sent(). */
+void receipts_result(struct clustering *clustering, struct sent *sent, enum publish_result result,
+                     enum cluster_why why, uint32_t receivers);
+
+/** A message with a receipt has come.
+ * @return For remote_deliver(); NULL: nothing will be said of it. */
+struct receipt *receipts_count(struct clustering *clustering, uint64_t number,
+                               struct node_identity from);
+
+/** Hands on what lanes have counted. */
+void receipts_run(struct clustering *clustering);
+
+/** One is over. */
+void receipts_tell(struct clustering *clustering, const struct control_ask *done);
 
 #endif

@@ -5,17 +5,17 @@
 
 #include "cluster/envelope.h"
 #include "cluster/output.h"
-#include "clustering/receipts.h"
+#include "rooms/receipt.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 struct sent {
     struct sent *next;
-    uint64_t hash;                 /* of the key */
-    struct payload *payload;       /* one reference */
-    struct receipt_ticket *ticket; /* until the node gets the publish; NULL: it has no receipt */
-    uint64_t receipt_number;       /* as the envelope has it; 0: none */
+    uint64_t hash;           /* of the key */
+    struct payload *payload; /* one reference */
+    struct receipt *receipt; /* NULL: none is wanted */
+    uint64_t receipt_number; /* as the envelope has it; 0: it isn't begun, see receipts.h */
     uint64_t asked_ms;
     struct keeping keeping;
     uint32_t flags;  /* ROOM_LOCAL_ONLY */
@@ -31,7 +31,7 @@ struct sent {
 struct sent *sent_create(struct room_key key, const struct envelope *envelope, const void *body,
                          size_t size, uint32_t kind);
 
-/** Frees it, but not its ticket. @param sent  NULL is fine. */
+/** Frees it, but not its receipt. @param sent  NULL is fine. */
 void sent_destroy(struct sent *sent);
 
 static inline struct room_key sent_key(const struct sent *sent)

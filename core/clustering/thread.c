@@ -34,11 +34,9 @@ static int open_loop(struct clustering *clustering);
 
 static int make_random(struct clustering *clustering)
 {
-    if (random_bytes(&clustering->incarnation, sizeof clustering->incarnation) ||
-        random_bytes(&clustering->last_receipt, sizeof clustering->last_receipt))
+    if (random_bytes(&clustering->incarnation, sizeof clustering->incarnation))
         return -1;
     clustering->incarnation |= clustering->incarnation == 0;
-    clustering->last_receipt >>= 1; /* so that it never comes to 0 */
     return 0;
 }
 
@@ -62,8 +60,9 @@ struct clustering *clustering_create(const struct clustering_settings *settings,
     clustering->connections = connections;
     clustering->slots = slots;
     init_links(clustering);
+    receipts_init(&clustering->receipts);
     if (!clustering->engine_name || !clustering->node_name || make_random(clustering) ||
-        inbox_init(&clustering->inbox) || asks_init(&clustering->asks) ||
+        inbox_init(&clustering->inbox) || asks_init(&clustering->asks, clustering->incarnation) ||
         pthread_mutex_init(&clustering->lock, NULL))
         goto no_parts;
     if (clock_condition_init(&clustering->changed))
@@ -328,7 +327,6 @@ void clustering_stop(struct clustering *clustering)
     if (wait_until_ended(clustering, WAITING_MS + STOP_MS)) {
         pthread_join(clustering->thread, NULL);
         clustering->has_thread = false;
-        receipts_finish(&clustering->own_receipts);
         return;
     }
     log_error("the engine is in a call that does not return: the host ends without it",
@@ -343,11 +341,10 @@ static void drop_publishes(struct clustering *clustering)
     struct sent_list left = inbox_take(&clustering->inbox);
     struct sent *sent;
     while ((sent = sent_take(&left))) {
-        if (sent->ticket)
-            receipts_add(&clustering->own_receipts, sent->ticket);
+        if (sent->receipt)
+            receipts_end(&clustering->receipts, sent->receipt, TONI_ERR_CLOSING);
         sent_destroy(sent);
     }
-    receipts_finish(&clustering->own_receipts);
 }
 
 static void close_handle(uv_handle_t *handle, void *data)
@@ -369,6 +366,7 @@ void clustering_destroy(struct clustering *clustering)
     uv_loop_close(&clustering->loop);
     node_destroy(clustering->node);
     inbox_finish(&clustering->inbox);
+    receipts_finish(&clustering->receipts);
     attachments_finish(clustering);
     telling_finish(clustering);
     for (struct door *door = clustering->doors, *next; door; door = next) {

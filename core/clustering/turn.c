@@ -44,18 +44,17 @@ static uint32_t server_of(const struct clustering *clustering, const struct sent
 
 static void hand_on(struct clustering *clustering, struct sent *sent)
 {
-    if (sent->ticket)
-        receipts_add(&clustering->own_receipts, sent->ticket);
-    sent->ticket = NULL;
-    const int status = node_publish(clustering->node, sent_key(sent), sent->payload, sent->keeping,
-                                    sent->flags, (uint64_t)(uintptr_t)sent, now_ms());
+    int status = receipts_begin(clustering, sent);
+    if (status == CLUSTER_DONE)
+        status = node_publish(clustering->node, sent_key(sent), sent->payload, sent->keeping,
+                              sent->flags, (uint64_t)(uintptr_t)sent, now_ms());
     if (status == CLUSTER_DONE)
         return;
     /* Alone, and nobody is here: then it has reached all that it can. */
     const bool is_fine = status == CLUSTER_BUSY && (sent->flags & ROOM_LOCAL_ONLY) != 0 &&
                          !inbox_find_for(&clustering->inbox, sent);
     sent_finish(clustering, sent, is_fine ? PUBLISH_OK : PUBLISH_REJECTED,
-                status == CLUSTER_NO_MEMORY ? WHY_NO_MEMORY : WHY_AWAY);
+                status == CLUSTER_NO_MEMORY ? WHY_NO_MEMORY : WHY_AWAY, 0);
 }
 
 void turn_release(struct clustering *clustering, struct wanted *wanted)
@@ -193,12 +192,12 @@ void turn_run(struct clustering *clustering)
     if (!is_paused) {
         take_publishes(clustering);
         look_at_waiting(clustering);
+        receipts_run(clustering);
         asks_run(clustering);
     }
     if (node_due(clustering->node) <= now_ms())
         node_tick(clustering->node, now_ms());
     carry_out(clustering);
-    receipts_expire(&clustering->own_receipts, now_ms());
     if (!is_paused)
         show_states(clustering);
     tell_losses(clustering);
@@ -225,8 +224,7 @@ static uint64_t waiting_due(const struct clustering *clustering)
 
 uint64_t turn_due(const struct clustering *clustering)
 {
-    uint64_t due = earlier(node_due(clustering->node), receipts_due(&clustering->own_receipts));
-    due = earlier(due, telling_due(clustering));
+    uint64_t due = earlier(node_due(clustering->node), telling_due(clustering));
     if (clustering->is_report_old)
         due = earlier(due, clustering->reported_ms + REPORT_MS);
     if (clustering->tell_at_ms > 0)

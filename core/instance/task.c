@@ -2,6 +2,7 @@
 #include "instance/task.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 void task_enlist(struct task *task)
 {
@@ -20,6 +21,12 @@ void task_enlist(struct task *task)
         list->tasks->watch_count++;
     }
     counter_add_shared(&task->instance->figures->tasks_pending, 1);
+}
+
+void task_free(struct task *task)
+{
+    free(task->missing);
+    free(task);
 }
 
 void task_delist(struct task *task)

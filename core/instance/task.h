@@ -62,6 +62,7 @@ struct task {
     int32_t result; /* of the job */
     toni_receipt_fn notify;
     toni_receipt receipt;
+    toni_str *missing; /* of the receipt; its own, in one piece */
     toni_watch_fn watch;
     int fd;                 /* of a watch: the host's own; -1: it is closed */
     uint32_t events, ready; /* of a watch: what is asked for, and what it is ready for now */
@@ -131,6 +132,9 @@ void task_enlist(struct task *task);
 
 /** Takes it out again: it is over. */
 void task_delist(struct task *task);
+
+/** Frees one that is in no list, with what is its own. */
+void task_free(struct task *task);
 
 /** Takes out all tasks of an instance. @return The first; the others follow by `next`. */
 struct task *task_delist_all(struct instance *instance);

@@ -5,6 +5,7 @@
 #include "rooms/receipt.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <toni/connections.h>
 
 static int make_room(struct tasks *tasks, const struct task *task)
@@ -210,10 +211,29 @@ struct task *task_recall(struct tasks *tasks, uint64_t number)
     return task;
 }
 
+/* In one piece. @return NULL: there are none, or there is no memory. */
+static toni_str *copy_names(const toni_str *names, size_t count)
+{
+    size_t size = count * sizeof *names;
+
+    for (size_t i = 0; i < count; i++)
+        size += names[i].size;
+    toni_str *copied = count > 0 ? malloc(size) : NULL;
+    char *text = (char *)(copied + (copied ? count : 0));
+    for (size_t i = 0; copied && i < count; i++) {
+        copied[i] = toni_str_make(text, names[i].size);
+        if (names[i].size > 0)
+            memcpy(text, names[i].data, names[i].size);
+        text += names[i].size;
+    }
+    return copied;
+}
+
 static void on_finished(struct receipt *receipt)
 {
     struct sent *sent = (struct sent *)receipt;
     struct tasks *tasks = sent->tasks;
+    toni_str *missing = copy_names(receipt->missing, receipt->missing_count);
 
     pthread_mutex_lock(&tasks->lock);
     struct task *task = task_recall(tasks, sent->number);
@@ -224,12 +244,20 @@ static void on_finished(struct receipt *receipt)
             .queued = atomic_load(&receipt->answers[OUTBOX_TOOK]),
             .dropped = atomic_load(&receipt->answers[OUTBOX_NO_MEMORY]),
             .closed = atomic_load(&receipt->answers[OUTBOX_CLOSED]),
+            .status = receipt->status,
+            .nodes = receipt->nodes,
+            .nodes_missing = receipt->nodes_missing,
+            .missing = missing,
+            .missing_count = missing ? receipt->missing_count : 0,
         };
+        task->missing = missing;
         task->has_worked = true;
         task->due.at_ns = tasks->now_ns();
         task_put(tasks, task);
     }
     pthread_mutex_unlock(&tasks->lock);
+    if (!task)
+        free(missing);
     free(sent);
 }
 
@@ -261,6 +289,7 @@ static int32_t target_send_with_receipt(toni_target *target, const toni_message 
     }
     *sent = (struct sent){.tasks = instance_of(context)->tasks.tasks, .number = (uint64_t)number};
     sent->receipt.finished = on_finished;
+    sent->receipt.nodes = 1; /* this one, if there are no others */
     struct tasks *tasks = sent->tasks;
     const int32_t result = target_send_receipt(target, message, &sent->receipt);
     if (result >= 0)

@@ -138,7 +138,7 @@ void task_run(struct tasks *tasks, struct task *task)
     let_go(tasks, instance);
     pthread_mutex_unlock(&tasks->lock);
     if (is_over)
-        free(task);
+        task_free(task);
 }
 
 static void work(struct task *task)
@@ -295,7 +295,7 @@ void tasks_cancel(struct instance *instance)
         task_close(tasks, task);
         if (task->release)
             task->release(task->data);
-        free(task);
+        task_free(task);
         task = next;
     }
     instance_leave(instance, &entered);

@@ -158,14 +158,26 @@ static inline int32_t toni_unwatch(toni_context *context, int64_t watch)
 /** toni_target_send with a receipt: a task notifies the instance of what became of the message,
  * once all workers have dealt with it. As with every task, that comes exactly once, or @p release
  * alone if the instance ends before.
+ *
+ * In a cluster the receipt has the sum of all hosts: once as many have answered as the engine sent
+ * the message to, or `receipt_ms` after the engine took it. Its `status` says what may be done:
+ *
+ * - TONI_OK: the counts are of all hosts.
+ * - TONI_ERR_BUSY, TONI_ERR_NO_MEMORY: the engine did not take it, and nobody gets it. It may be
+ *   sent again.
+ * - TONI_ERR_TIMEOUT: not all hosts have answered, or the engine did not say what became of it
+ *   (`nodes_missing` is TONI_NODES_UNKNOWN then). The counts are of those that did answer; others
+ *   may have got it, or get it yet.
+ * - TONI_ERR_CLOSING: this host ends, and waits for nobody.
+ *
  * @param target   Owned by the call from now on. NULL gives TONI_ERR_NO_MEMORY.
  * @param message  Borrowed for the call; its bytes are copied once.
  * @param context  Of the instance to notify: the caller's own.
  * @param notify   Called once.
  * @param data     Handed to @p notify and @p release; may be NULL.
  * @param release  Called once when the task is over; NULL: there is nothing to release.
- * @return How many clients were targeted; 0 gives a receipt too. Errors as toni_broadcast_to_room
- * and toni_post; then neither @p notify nor @p release is called.
+ * @return How many clients were targeted, in a cluster those of this host; 0 gives a receipt too.
+ * Errors as toni_broadcast_to_room and toni_post; then neither @p notify nor @p release is called.
  * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_target_send_with_receipt(toni_target *target,
                                                     const toni_message *message,

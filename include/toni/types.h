@@ -240,16 +240,28 @@ typedef void (*toni_done_fn)(void *self, void *data, int32_t result);
 /** Releases what a task was given, once the task is over. @param data  As it was given. */
 typedef void (*toni_release_fn)(void *data);
 
-/** What became of a message that was sent with a receipt, when the last worker has dealt with it.
- * `targeted` is `queued`, `dropped` and `closed` together. Borrowed for the length of the call. */
+/** In toni_receipt.nodes_missing: nobody knows how many hosts got the message. */
+#define TONI_NODES_UNKNOWN UINT32_MAX
+
+/** What became of a message that was sent with a receipt, when the last worker has dealt with it;
+ * in a cluster, the sum of what the hosts that got it say, see task.h. `targeted` is `queued`,
+ * `dropped` and `closed` together. Borrowed for the length of the call. Grows at its end. */
 typedef struct toni_receipt {
     uint32_t struct_size; /**< of what the host filled in */
-    uint32_t targeted;    /**< clients, as the send returned it */
+    uint32_t targeted;    /**< clients. Of a host that is alone, as the send returned it */
     uint32_t queued;      /**< of these: whose outboxes took it. What a policy drops later is in the
                              metrics */
     uint32_t dropped;     /**< for whom there was no memory; they are closed with 1011 */
     uint32_t closed;      /**< that were being closed, or were gone */
-    uint32_t reserved;
+    int32_t status;       /**< TONI_OK: the counts are of all who got it. TONI_ERR_BUSY, _NO_MEMORY:
+                             nobody got it. TONI_ERR_TIMEOUT: hosts are missing. TONI_ERR_CLOSING: this
+                             host ends */
+    uint32_t nodes;       /**< hosts that the counts are of; 1 if this one is alone */
+    uint32_t nodes_missing;  /**< hosts that got it too, as the engine says, and did not answer
+                                within `receipt_ms`; or TONI_NODES_UNKNOWN */
+    const toni_str *missing; /**< the names of hosts that did not answer. More than are missing:
+                                not all of them got it. Fewer: of some nobody knows the name */
+    size_t missing_count;
 } toni_receipt;
 
 /** Tells an instance what became of a message. @param data  As it was given. */

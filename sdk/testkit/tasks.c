@@ -93,7 +93,8 @@ static int32_t target_send_with_receipt(toni_target *target, const toni_message 
     toni_fake_task task = {.notify = notify, .data = data, .release = release};
     task.receipt = (toni_receipt){.struct_size = sizeof task.receipt,
                                   .targeted = (uint32_t)result,
-                                  .queued = (uint32_t)result};
+                                  .queued = (uint32_t)result,
+                                  .nodes = 1};
     int32_t added = result < 0 ? result : add_task(host, &task, 0);
     return added < 0 ? added : result;
 }

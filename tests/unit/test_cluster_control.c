@@ -8,7 +8,7 @@
 
 static const struct node_identity me = {1, 100}, left = {2, 200}, right = {3, 300};
 static const struct control_settings settings = {
-    .asks_max = 4, .bytes_max = 1u << 20, .nodes_max = 8};
+    .asks_max = 4, .receipts_max = 4, .nameless = 88, .bytes_max = 1u << 20, .nodes_max = 8};
 static const struct control_request join = {
     .form = CONTROL_JOIN, .client = 77, .room = {"lobby", 5}, .space = {"quiz", 4}};
 static const struct control_request room_page = {
@@ -330,13 +330,14 @@ static void counts_from(struct node_identity from, uint64_t number, struct contr
 START_TEST(a_receipt_is_the_sum_of_as_many_as_got_the_message)
 {
     uint64_t number;
+    struct node_identity from;
 
     begin();
-    ck_assert_int_eq(control_receipt(control, ANSWER_MS, 5, &number, NOW), CLUSTER_DONE);
-    control_receipt_here(control, number, (struct control_counts){10, 9, 1, 0});
+    ck_assert_int_eq(control_receipt(control, 5, &number, &from), CLUSTER_DONE);
+    control_receipt_counted(control, number, from, (struct control_counts){10, 9, 1, 0});
     counts_from(left, number, (struct control_counts){5, 4, 0, 1});
     ck_assert_ptr_null(control_take(control)); /* nobody knows yet how many these are */
-    control_receipt_sent(control, number, PUBLISH_OK, 2);
+    control_receipt_sent(control, number, PUBLISH_OK, 2, ANSWER_MS, NOW);
     struct control_ask *done = take(CONTROL_ANSWERED);
     ck_assert_uint_eq(done->counts.targeted, 15);
     ck_assert_uint_eq(done->counts.queued, 13);
@@ -351,11 +352,12 @@ END_TEST
 START_TEST(a_receipt_tells_how_many_are_missing_and_who_that_may_be)
 {
     uint64_t number;
+    struct node_identity from;
 
     begin();
-    ck_assert_int_eq(control_receipt(control, ANSWER_MS, 5, &number, NOW), CLUSTER_DONE);
-    control_receipt_sent(control, number, PUBLISH_OK, 3);
-    control_receipt_here(control, number, (struct control_counts){10, 10, 0, 0});
+    ck_assert_int_eq(control_receipt(control, 5, &number, &from), CLUSTER_DONE);
+    control_receipt_sent(control, number, PUBLISH_OK, 3, ANSWER_MS, NOW);
+    control_receipt_counted(control, number, from, (struct control_counts){10, 10, 0, 0});
     counts_from(right, number, (struct control_counts){5, 5, 0, 0});
     counts_from(right, number, (struct control_counts){5, 5, 0, 0}); /* said twice */
     control_gone(control, left);
@@ -375,18 +377,19 @@ END_TEST
 START_TEST(a_receipt_of_what_was_not_sent_or_reached_nobody)
 {
     uint64_t number;
+    struct node_identity from;
 
     begin();
-    ck_assert_int_eq(control_receipt(control, ANSWER_MS, 5, &number, NOW), CLUSTER_DONE);
-    control_receipt_sent(control, number, PUBLISH_REJECTED, 0);
+    ck_assert_int_eq(control_receipt(control, 5, &number, &from), CLUSTER_DONE);
+    control_receipt_sent(control, number, PUBLISH_REJECTED, 0, ANSWER_MS, NOW);
     struct control_ask *done = take(CONTROL_NOT_SENT);
     ck_assert_uint_eq(done->missing, 0);
     control_ask_destroy(done);
-    ck_assert_int_eq(control_receipt(control, ANSWER_MS, 5, &number, NOW), CLUSTER_DONE);
-    control_receipt_sent(control, number, PUBLISH_OK, 0);
+    ck_assert_int_eq(control_receipt(control, 5, &number, &from), CLUSTER_DONE);
+    control_receipt_sent(control, number, PUBLISH_OK, 0, ANSWER_MS, NOW);
     expect(CONTROL_ANSWERED);
-    ck_assert_int_eq(control_receipt(control, ANSWER_MS, 5, &number, NOW), CLUSTER_DONE);
-    control_receipt_sent(control, number, PUBLISH_UNKNOWN, 0);
+    ck_assert_int_eq(control_receipt(control, 5, &number, &from), CLUSTER_DONE);
+    control_receipt_sent(control, number, PUBLISH_UNKNOWN, 0, ANSWER_MS, NOW);
     control_tick(control, NOW + ANSWER_MS);
     done = take(CONTROL_NO_ANSWER);
     ck_assert_uint_eq(done->missing, UINT32_MAX);
@@ -395,15 +398,127 @@ START_TEST(a_receipt_of_what_was_not_sent_or_reached_nobody)
 }
 END_TEST
 
+/* The list of leases is behind what hosts do. */
+START_TEST(one_that_was_not_seen_yet_counts_once_too)
+{
+    static const struct node_identity new = {9, 1};
+    uint64_t number;
+    struct node_identity from;
+
+    begin();
+    ck_assert_int_eq(control_receipt(control, 5, &number, &from), CLUSTER_DONE);
+    control_receipt_sent(control, number, PUBLISH_OK, 3, ANSWER_MS, NOW);
+    counts_from(new, number, (struct control_counts){5, 5, 0, 0});
+    counts_from(new, number, (struct control_counts){5, 5, 0, 0});
+    control_receipt_counted(control, number, from, (struct control_counts){1, 1, 0, 0});
+    control_receipt_counted(control, number, from, (struct control_counts){1, 1, 0, 0});
+    ck_assert_ptr_null(control_take(control));
+    counts_from(left, number, (struct control_counts){2, 2, 0, 0});
+    struct control_ask *done = take(CONTROL_ANSWERED);
+    ck_assert_uint_eq(done->counts.targeted, 8);
+    control_ask_destroy(done);
+    end();
+}
+END_TEST
+
+START_TEST(who_answers_is_bounded)
+{
+    uint64_t number;
+    struct node_identity from;
+
+    begin();
+    ck_assert_int_eq(control_receipt(control, 5, &number, &from), CLUSTER_DONE);
+    for (uint32_t i = 0; i < 100; i++)
+        counts_from((struct node_identity){10 + i, 1}, number, (struct control_counts){1, 1, 0, 0});
+    control_receipt_sent(control, number, PUBLISH_OK, 100, ANSWER_MS, NOW);
+    control_tick(control, NOW + ANSWER_MS);
+    struct control_ask *done = take(CONTROL_NO_ANSWER);
+    ck_assert_uint_eq(done->answered, settings.nodes_max);
+    ck_assert_uint_eq(done->missing, 100 - settings.nodes_max);
+    control_ask_destroy(done);
+    ck_assert_uint_eq(control_bytes(control), 0);
+    end();
+}
+END_TEST
+
+START_TEST(what_a_message_of_another_came_to_is_sent_there)
+{
+    struct control_frame frame;
+
+    begin();
+    control_receipt_counted(control, 77, left, (struct control_counts){4, 3, 0, 1});
+    (void)take_send(2, &frame);
+    ck_assert_int_eq(frame.request.form, CONTROL_ANSWER);
+    ck_assert_uint_eq(frame.head.number, 77);
+    ck_assert(node_identity_equal(frame.head.to, left) && node_identity_equal(frame.head.from, me));
+    ck_assert_uint_eq(frame.answer.counts.targeted, 4);
+    ck_assert_uint_eq(frame.answer.counts.queued, 3);
+    ck_assert_uint_eq(frame.answer.counts.closed, 1);
+    /* One of this node's that is over, and one of a node without an identity: nobody waits. */
+    struct control_send send;
+    control_receipt_counted(control, 77, me, (struct control_counts){4, 3, 0, 1});
+    control_receipt_counted(control, 77, (struct node_identity){0, 5},
+                            (struct control_counts){4, 3, 0, 1});
+    ck_assert(!control_take_send(control, &send));
+    end();
+}
+END_TEST
+
+/* A server is away, and members here are reached all the same. */
+START_TEST(without_an_identity_this_node_counts_for_itself)
+{
+    uint64_t number;
+    struct node_identity from;
+
+    begin();
+    control_lost(control);
+    ck_assert_int_eq(control_receipt(control, 5, &number, &from), CLUSTER_DONE);
+    ck_assert_uint_eq(from.slot, 0);
+    ck_assert_uint_eq(from.boot, settings.nameless);
+    control_receipt_counted(control, number, (struct node_identity){0, settings.nameless + 1},
+                            (struct control_counts){9, 9, 0, 0});
+    control_receipt_sent(control, number, PUBLISH_OK, 1, ANSWER_MS, NOW);
+    ck_assert_ptr_null(control_take(control));
+    control_receipt_counted(control, number, from, (struct control_counts){2, 2, 0, 0});
+    struct control_ask *done = take(CONTROL_ANSWERED);
+    ck_assert_uint_eq(done->counts.targeted, 2);
+    control_ask_destroy(done);
+    end();
+}
+END_TEST
+
+/* Receipts wait without an end for what comes of the message; requests have room beside them. */
+START_TEST(receipts_are_bounded_by_themselves)
+{
+    uint64_t number;
+    struct node_identity from;
+
+    begin();
+    for (unsigned i = 0; i < settings.receipts_max; i++)
+        ck_assert_int_eq(control_receipt(control, 5, &number, &from), CLUSTER_DONE);
+    ck_assert_int_eq(control_receipt(control, 5, &number, &from), CLUSTER_BUSY);
+    ck_assert_uint_eq(control_due(control), UINT64_MAX);
+    ask(left, &join);
+    control_receipt_sent(control, number, PUBLISH_REJECTED, 0, ANSWER_MS, NOW);
+    expect(CONTROL_NOT_SENT);
+    ck_assert_int_eq(control_receipt(control, 5, &number, &from), CLUSTER_DONE);
+    control_end(control);
+    for (unsigned i = 0; i < settings.receipts_max + 1; i++)
+        expect(CONTROL_NO_ANSWER);
+    end();
+}
+END_TEST
+
 START_TEST(sums_end_where_numbers_do)
 {
     uint64_t number;
+    struct node_identity from;
 
     begin();
-    ck_assert_int_eq(control_receipt(control, ANSWER_MS, 5, &number, NOW), CLUSTER_DONE);
+    ck_assert_int_eq(control_receipt(control, 5, &number, &from), CLUSTER_DONE);
     counts_from(left, number, (struct control_counts){UINT32_MAX - 1, 1, 0, 0});
     counts_from(right, number, (struct control_counts){7, 1, 0, 0});
-    control_receipt_sent(control, number, PUBLISH_OK, 2);
+    control_receipt_sent(control, number, PUBLISH_OK, 2, ANSWER_MS, NOW);
     struct control_ask *done = take(CONTROL_ANSWERED);
     ck_assert_uint_eq(done->counts.targeted, UINT32_MAX);
     ck_assert_uint_eq(done->counts.queued, 2);
@@ -467,12 +582,13 @@ START_TEST(without_memory_nothing_has_changed)
     begin();
     for (unsigned left_over = 0; left_over < 20; left_over++) {
         uint64_t number;
+        struct node_identity from;
         int one = 0, all = 0, receipt = 0, answered = 0;
         const uint64_t bytes = control_bytes(control);
         WITH_ALLOCATIONS(left_over,
                          one = control_ask_node(control, left, &join, ANSWER_MS, 5, NOW));
         WITH_ALLOCATIONS(left_over, all = control_ask_all(control, &room_page, ANSWER_MS, 5, NOW));
-        WITH_ALLOCATIONS(left_over, receipt = control_receipt(control, ANSWER_MS, 5, &number, NOW));
+        WITH_ALLOCATIONS(left_over, receipt = control_receipt(control, 5, &number, &from));
         WITH_ALLOCATIONS(left_over, answered = control_reply(control, &head, &answer));
         ck_assert(answered == CLUSTER_DONE || answered == CLUSTER_NO_MEMORY);
         const uint32_t done = (uint32_t)((one == 0) + (all == 0) + (receipt == 0));
@@ -584,6 +700,11 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, a_receipt_is_the_sum_of_as_many_as_got_the_message);
     tcase_add_test(tcase, a_receipt_tells_how_many_are_missing_and_who_that_may_be);
     tcase_add_test(tcase, a_receipt_of_what_was_not_sent_or_reached_nobody);
+    tcase_add_test(tcase, one_that_was_not_seen_yet_counts_once_too);
+    tcase_add_test(tcase, who_answers_is_bounded);
+    tcase_add_test(tcase, what_a_message_of_another_came_to_is_sent_there);
+    tcase_add_test(tcase, without_an_identity_this_node_counts_for_itself);
+    tcase_add_test(tcase, receipts_are_bounded_by_themselves);
     tcase_add_test(tcase, sums_end_where_numbers_do);
     tcase_add_test(tcase, what_is_under_way_is_bounded);
     tcase_add_test(tcase, nodes_that_are_known_are_bounded);

@@ -1,5 +1,6 @@
 /* Nodes that ask each other over channels that lose, delay and reorder, while leases are lost and
- * slots given to others: whatever happens, each request has one result, in time, and that is true.
+ * slots given to others: whatever happens, each request and each
+ * receipt has one result, in time, and that is true.
  *
  * TONI_TEST_SEED says which run; without it there are RUNS of them, from a seed that is printed. */
 #include "cluster/control.h"
@@ -36,6 +37,9 @@ struct flying {
     uint64_t cookie;
     enum publish_result result;
     uint32_t receivers;
+    uint64_t receipt; /* a message with one, or the result of its publish; 0: neither */
+    struct node_identity from;
+    uint32_t asked;
 };
 
 /* What was asked, by its cookie. */
@@ -44,6 +48,8 @@ struct asked {
     uint32_t runs; /* times that somebody carried it out */
     uint32_t results;
     bool is_all;
+    bool is_receipt, is_sent;
+    uint32_t to, got; /* of a receipt: nodes that the message went to, and came to, in bits */
 };
 
 /* One that has lost its lease, and is seen by the others still. */
@@ -61,7 +67,8 @@ static struct asked asked[ASKS_MOST];
 static uint32_t asked_count;
 static uint64_t now_ms, boots;
 static struct dice dice;
-static uint32_t outcomes[CONTROL_NO_ANSWER + 1];
+static bool is_over;
+static uint32_t outcomes[CONTROL_NO_ANSWER + 1], receipts[CONTROL_NO_ANSWER + 1];
 
 static void fly(struct flying message)
 {
@@ -94,11 +101,49 @@ static void publish(uint32_t node, const struct control_send *send)
         result.result = PUBLISH_REJECTED;
     } else if (fate < 80 && result.receivers > 0) {
         fly((struct flying){.payload = payload_ref(send->payload), .slot = send->slot});
+        if (send->cookie == 0 && dice_chance(&dice, 10)) /* answers may come twice */
+            fly((struct flying){.payload = payload_ref(send->payload), .slot = send->slot});
     } /* else it is lost, though somebody was there */
     if (fate >= 10 && dice_chance(&dice, 10))
         result.result = PUBLISH_UNKNOWN;
     payload_unref(send->payload);
     fly(result);
+}
+
+/* Of node 0, 1, 2… 1, 10, 100… clients get a message: so each is seen in a sum. */
+static uint32_t members_of(uint32_t nodes_in)
+{
+    uint32_t sum = 0;
+
+    for (uint32_t i = 0, members = 1; i < NODES; i++, members *= 10)
+        sum += (nodes_in & 1u << i) != 0 ? members : 0;
+    return sum;
+}
+
+static uint32_t count_nodes(uint32_t nodes_in)
+{
+    return (uint32_t)__builtin_popcount(nodes_in);
+}
+
+static void take_receipt(const struct control_ask *ask, const struct asked *what)
+{
+    uint32_t counted = 0, sum = ask->counts.queued;
+
+    for (uint32_t i = 0; i < NODES; i++, sum /= 10) {
+        ck_assert_uint_le(sum % 10, 1); /* nobody twice */
+        counted |= sum % 10 << i;
+    }
+    ck_assert_uint_eq(ask->counts.targeted, ask->counts.queued);
+    ck_assert_uint_eq(counted & ~what->got, 0);
+    ck_assert_uint_eq(count_nodes(counted), ask->answered);
+    if (ask->outcome == CONTROL_ANSWERED)
+        ck_assert_uint_eq(counted, what->to);
+    else if (ask->outcome == CONTROL_NOT_SENT)
+        ck_assert_uint_eq(what->to, 0);
+    else if (ask->missing != UINT32_MAX)
+        ck_assert_uint_eq(ask->missing, count_nodes(what->to) - ask->answered);
+    for (uint32_t i = 0; i < ask->target_count && ask->outcome == CONTROL_NO_ANSWER; i++)
+        ck_assert_int_ne(ask->targets[i].outcome, CONTROL_UNDER_WAY);
 }
 
 static void take_result(const struct control_ask *ask)
@@ -108,9 +153,15 @@ static void take_result(const struct control_ask *ask)
     what->results++;
     ck_assert_uint_eq(what->results, 1);
     ck_assert_int_ne(ask->outcome, CONTROL_UNDER_WAY);
-    ck_assert_uint_le(now_ms, what->since_ms + ANSWER_MS);
+    if (!what->is_receipt || what->is_sent)
+        ck_assert_uint_le(now_ms, what->since_ms + ANSWER_MS);
+    else
+        ck_assert(is_over);
     outcomes[ask->outcome]++;
-    if (what->is_all) {
+    if (what->is_receipt) {
+        receipts[ask->outcome]++;
+        take_receipt(ask, what);
+    } else if (what->is_all) {
         ck_assert_uint_ge(what->runs, ask->answered);
         ck_assert_uint_eq(ask->count, ask->answered);
         ck_assert_uint_eq(ask->missing, ask->target_count - ask->answered);
@@ -150,10 +201,33 @@ static void carry_out(uint32_t node, const struct control_frame *frame)
                                                  .count = 1});
 }
 
+static void arrive_receipt(const struct flying *message)
+{
+    struct asked *what = &asked[message->asked];
+    struct control_table *control = nodes[message->publisher].control;
+
+    if (message->slot == 0) {
+        what->since_ms = now_ms;
+        what->is_sent = true;
+        control_receipt_sent(control, message->receipt, message->result, message->receivers,
+                             ANSWER_MS, now_ms);
+    } else {
+        const uint32_t members = members_of(1u << message->publisher);
+        what->got |= 1u << message->publisher;
+        control_receipt_counted(control, message->receipt, message->from,
+                                (struct control_counts){members, members, 0, 0});
+    }
+    settle(message->publisher);
+}
+
 static void arrive(const struct flying *message)
 {
     struct control_frame frame;
 
+    if (message->receipt != 0) {
+        arrive_receipt(message);
+        return;
+    }
     if (!message->payload) {
         control_sent(nodes[message->publisher].control, message->cookie, message->result,
                      message->receivers);
@@ -244,11 +318,43 @@ static void ask(uint32_t node)
             : control_ask_node(nodes[node].control, to, &request, ANSWER_MS, asked_count, now_ms);
     if (status != CLUSTER_DONE) {
         ck_assert(nodes[node].identity.slot == 0 || status == CLUSTER_INVALID ||
-                  control_count(nodes[node].control) == 64);
+                  control_count(nodes[node].control) >= 64);
         return;
     }
     asked_count++;
     settle(node);
+}
+
+/* A message with a receipt, to any of the nodes. */
+static void tell(uint32_t node)
+{
+    struct flying result = {.publisher = node, .asked = asked_count};
+    struct asked *what = &asked[asked_count];
+
+    if (flying_count > FLYING_MOST - NODES - 1 || asked_count == ASKS_MOST ||
+        control_receipt(nodes[node].control, asked_count, &result.receipt, &result.from) !=
+            CLUSTER_DONE)
+        return;
+    *what = (struct asked){.is_receipt = true};
+    asked_count++;
+    if (dice_chance(&dice, 10)) {
+        result.result = PUBLISH_REJECTED;
+        fly(result);
+        return;
+    }
+    what->to = dice_below(&dice, 1u << NODES);
+    for (uint32_t i = 0; i < NODES; i++) {
+        if ((what->to & 1u << i) == 0 || dice_chance(&dice, 10))
+            continue;
+        fly((struct flying){.publisher = i,
+                            .slot = 1, /* any */
+                            .asked = result.asked,
+                            .receipt = result.receipt,
+                            .from = result.from});
+    }
+    result.result = dice_chance(&dice, 10) ? PUBLISH_UNKNOWN : PUBLISH_OK;
+    result.receivers = dice_chance(&dice, 10) ? UINT32_MAX : count_nodes(what->to);
+    fly(result);
 }
 
 static void step(void)
@@ -269,8 +375,10 @@ static void step(void)
     }
     arrive_all();
     forget_ghosts();
-    if (what < 60)
+    if (what < 50)
         ask(node);
+    else if (what < 60)
+        tell(node);
     else if (what < 62 && nodes[node].identity.slot != 0)
         lose_lease(node);
     else if (what < 70 && nodes[node].identity.slot == 0)
@@ -279,18 +387,24 @@ static void step(void)
 
 static void run(uint64_t seed)
 {
-    static const struct control_settings settings = {
-        .asks_max = 64, .bytes_max = 1u << 20, .nodes_max = NODES + GHOSTS_MOST};
+    struct control_settings settings = {.asks_max = 64,
+                                        .receipts_max = 16,
+                                        .bytes_max = 1u << 20,
+                                        .nodes_max = NODES + GHOSTS_MOST};
 
     dice = (struct dice){.state = seed};
     now_ms = 1;
     boots = asked_count = flying_count = ghost_count = 0;
-    for (uint32_t i = 0; i < NODES; i++)
+    is_over = false;
+    for (uint32_t i = 0; i < NODES; i++) {
+        settings.nameless = i;
         nodes[i] = (struct node){.control = control_table_create(&settings)};
+    }
     for (uint32_t i = 0; i < NODES; i++)
         get_lease(i);
     for (uint32_t i = 0; i < STEPS; i++)
         step();
+    is_over = true;
     for (uint32_t i = 0; i < NODES; i++) {
         control_end(nodes[i].control);
         settle(i);
@@ -304,7 +418,7 @@ static void run(uint64_t seed)
         ck_assert_uint_eq(asked[i].results, 1);
 }
 
-START_TEST(each_request_has_one_result_in_time_and_it_is_true)
+START_TEST(each_request_and_receipt_has_one_result_in_time_and_it_is_true)
 {
     const uint64_t given = environment_number("TONI_TEST_SEED", 0);
     const uint64_t first = given != 0 ? given : (uint64_t)time(NULL);
@@ -316,6 +430,8 @@ START_TEST(each_request_has_one_result_in_time_and_it_is_true)
     }
     for (unsigned i = CONTROL_ANSWERED; i <= CONTROL_NO_ANSWER && given == 0; i++)
         ck_assert_uint_gt(outcomes[i], 0); /* each of them was seen */
+    for (unsigned i = CONTROL_ANSWERED; i <= CONTROL_NO_ANSWER && given == 0; i++)
+        ck_assert(receipts[i] > 0 || i == CONTROL_NO_NODE);
 }
 END_TEST
 
@@ -324,7 +440,7 @@ int main(void)
     Suite *suite = suite_create("cluster_control_random");
     TCase *tcase = tcase_create("random");
 
-    tcase_add_test(tcase, each_request_has_one_result_in_time_and_it_is_true);
+    tcase_add_test(tcase, each_request_and_receipt_has_one_result_in_time_and_it_is_true);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
