@@ -23,6 +23,8 @@ static const struct known_fault {
      "its user may not run what toni needs: docs/shipped.md has the ACL rules"},
     {"ERR The user executing the script", TONI_ENGINE_ERROR, false, /* before Redis 7.2 */
      "its user may not run what toni needs: docs/shipped.md has the ACL rules"},
+    {"ERR ACL failure in script", TONI_ENGINE_ERROR, false, /* Redis 8 */
+     "its user may not run what toni needs: docs/shipped.md has the ACL rules"},
     {"NOAUTH", TONI_ENGINE_ERROR, false, "it wants a password: set `password_file`, and `user`"},
     {"WRONGPASS", TONI_ENGINE_ERROR, false,
      "`user` and what is in `password_file` are not right for it"},
