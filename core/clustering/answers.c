@@ -89,12 +89,17 @@ static void on_connected(toni_engine *engine, uint32_t server, uint64_t connecti
 static void copy_words(char *to, size_t room, toni_str words)
 {
     const size_t size = !is_text(words) ? 0 : words.size < room ? words.size : room - 1;
-    const bool is_utf8 = size > 0 && utf8_valid(words.data, size);
-    for (size_t i = 0; i < size; i++) {
-        const unsigned char c = (unsigned char)words.data[i];
-        to[i] = (char)(c < 0x20 || c == 0x7f || (c > 0x7f && !is_utf8) ? '?' : words.data[i]);
+    for (size_t at = 0; at < size;) {
+        const size_t length = utf8_character(words.data + at, size - at);
+        const bool is_shown = length > 0 && !utf8_has_control(words.data + at, length);
+        if (is_shown)
+            memcpy(to, words.data + at, length);
+        else
+            *to = '?';
+        to += is_shown ? length : 1;
+        at += length > 0 ? length : 1;
     }
-    to[size] = '\0';
+    *to = '\0';
 }
 
 static void on_closed(toni_engine *engine, uint32_t server, uint64_t connection, toni_str why)

@@ -14,6 +14,8 @@
 
 void connection_close(struct connection *connection)
 {
+    if (connection->number != 0 && !connection->is_connected)
+        connection->find.turn++;
     connection->number = 0;
     connection->is_connected = connection->is_loading = false;
     find_stop(&connection->find);

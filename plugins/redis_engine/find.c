@@ -25,7 +25,8 @@ static void give_up_sentinel(struct find *find, const char *why)
     (void)snprintf(find->why, sizeof find->why, "sentinel %s:%s: %.200s", sentinel->host,
                    sentinel->port, why);
     link_close(&find->link);
-    find->sentinel++;
+    find->sentinel = (find->sentinel + 1) % find->server->sentinel_count;
+    find->left--;
     next_sentinel(find);
 }
 
@@ -114,7 +115,7 @@ static void ended(void *data, const char *why)
 
 static void next_sentinel(struct find *find)
 {
-    if (find->sentinel == find->server->sentinel_count) {
+    if (find->left == 0) {
         end(find, find->why);
         return;
     }
@@ -124,6 +125,18 @@ static void next_sentinel(struct find *find)
 
 /* --- Names */
 
+/* Each time that all sentinels were the first, another address of a name is.
+ * @param places  May be those of `find`. */
+static void take_places(struct find *find, const struct places *places)
+{
+    const struct places all = *places;
+    const size_t sentinels = find->server->sentinel_count;
+    const size_t rounds = find->turn / (sentinels > 0 ? sentinels : 1);
+    find->places.count = all.count;
+    for (size_t i = 0; i < all.count; i++)
+        find->places.list[i] = all.list[(i + rounds) % all.count];
+}
+
 static void looked_up(void *data, const struct places *places, const char *why)
 {
     struct find *find = data;
@@ -131,8 +144,8 @@ static void looked_up(void *data, const struct places *places, const char *why)
     find->lookup = NULL;
     if (why)
         (void)snprintf(text, sizeof text, "looking up the name: %.200s", why);
-    else if (places != &find->places)
-        find->places = *places;
+    else
+        take_places(find, places);
     find->place = 0;
     if (!find->is_at_sentinel)
         end(find, why ? text : NULL);
@@ -152,9 +165,11 @@ static void look_up(struct find *find, const struct address *address)
 
 void find_start(struct find *find)
 {
-    find->sentinel = 0;
+    const size_t sentinels = find->server->sentinel_count;
+    find->sentinel = sentinels > 0 ? find->turn % sentinels : 0;
+    find->left = sentinels;
     find->is_at_sentinel = false;
-    if (find->server->sentinel_count > 0)
+    if (sentinels > 0)
         next_sentinel(find);
     else
         look_up(find, &find->server->addresses[0]);

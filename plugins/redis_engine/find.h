@@ -22,6 +22,9 @@ struct find {
     struct places places; /* of the sentinel, or the server */
     struct address primary;
     size_t sentinel, place; /* that is asked */
+    size_t left;            /* sentinels, this one included */
+    size_t turn; /* with which sentinel and which address of a name it begins: another, after each
+                  * attempt that failed. One that does not answer takes the host's whole patience */
     bool is_at_sentinel;
     bool has_asked; /* the reply that comes is that to the question, not to AUTH */
     char why[320];

@@ -38,21 +38,13 @@ typedef size_t element_count;
 typedef int element_count; /* not negative */
 #endif
 
-/* hiredis 1 bounds that by nothing, and what frees a reply goes down into it. */
-static bool is_too_deep(const redisReadTask *task)
-{
-    int depth = 0;
-    for (; task->parent && depth < INCOMING_DEPTH_MOST; task = task->parent)
-        depth++;
-    return depth == INCOMING_DEPTH_MOST;
-}
-
+/* No reply that is asked for has arrays in it: millions of them would take twenty times the memory
+ * that their bytes have. */
 static void *create_array(const redisReadTask *task, element_count elements)
 {
     const size_t count = (size_t)elements, size = count * sizeof(redisReply *);
-    if (count > INCOMING_ELEMENTS_MOST || is_too_deep(task))
-        return NULL;
-    redisReply *reply = create(task, size);
+    const bool is_allowed = !task->parent && count <= INCOMING_ELEMENTS_MOST;
+    redisReply *reply = is_allowed ? create(task, size) : NULL;
     if (!reply)
         return NULL;
     reply->element = (redisReply **)(reply + 1);

@@ -6,11 +6,8 @@
 #include <hiredis/hiredis.h>
 #include <stddef.h>
 
-/** Most elements of one array in a reply. */
+/** Most elements of a reply that is an array. None of them is one. */
 #define INCOMING_ELEMENTS_MOST ((size_t)1024 * 1024)
-
-/** In how many arrays an array of a reply may be. */
-#define INCOMING_DEPTH_MOST 7
 
 struct incoming {
     struct redisReader *reader;

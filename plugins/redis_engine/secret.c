@@ -1,17 +1,24 @@
 /* Passwords: see secret.h. */
 #include "secret.h"
 
+#include "file.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <string.h>
 #include <unistd.h>
 
+static bool is_line_end(char byte)
+{
+    return byte == '\r' || byte == '\n';
+}
+
 const char *secret_read(struct secret *secret, const char *path)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const char *why = NULL;
+    const int fd = file_open(path, true, &why);
     if (fd < 0)
-        return strerror(errno); /* NOLINT(concurrency-mt-unsafe): glibc's is safe */
+        return why;
     const ssize_t size = read(fd, secret->bytes, sizeof secret->bytes);
     const int error = errno;
     close(fd);
@@ -20,7 +27,7 @@ const char *secret_read(struct secret *secret, const char *path)
     secret->size = (size_t)size;
     if (secret->size == sizeof secret->bytes)
         return "it is longer than 4,095 bytes";
-    while (secret->size > 0 && strchr("\r\n", secret->bytes[secret->size - 1]))
+    while (secret->size > 0 && is_line_end(secret->bytes[secret->size - 1]))
         secret->size--;
     return secret->size > 0 ? NULL : "it is empty";
 }

@@ -1,6 +1,8 @@
 /* The options: see settings.h. */
 #include "settings.h"
 
+#include "file.h"
+
 #include <openssl/err.h>
 #include <string.h>
 
@@ -144,6 +146,41 @@ static int32_t fail_tls(toni_context *context, const char *option, const char *p
     return toni_fail(context, TONI_ERR_INVALID, "option `%s`: %s: %s", option, path, text);
 }
 
+/* A key with a passphrase would have to be asked for, which OpenSSL does by itself. */
+static int no_passphrase(char *buffer, int size, int is_written, void *is_encrypted)
+{
+    (void)buffer, (void)size, (void)is_written;
+    *(bool *)is_encrypted = true;
+    return -1;
+}
+
+static int32_t read_key(struct settings *settings, toni_context *context, const char *path)
+{
+    bool is_encrypted = false;
+    SSL_CTX_set_default_passwd_cb(settings->tls, no_passphrase);
+    SSL_CTX_set_default_passwd_cb_userdata(settings->tls, &is_encrypted);
+    const int result = SSL_CTX_use_PrivateKey_file(settings->tls, path, SSL_FILETYPE_PEM);
+    SSL_CTX_set_default_passwd_cb_userdata(settings->tls, NULL);
+    if (result == 1)
+        return TONI_OK;
+    if (!is_encrypted)
+        return fail_tls(context, "key", path);
+    ERR_clear_error();
+    return toni_fail(context, TONI_ERR_INVALID,
+                     "option `key`: %s: it is encrypted, and the host asks nobody for a "
+                     "passphrase; store it without one, with mode 0600",
+                     path);
+}
+
+/* @param path  Empty: the option is not set. */
+static int32_t check_file(toni_context *context, const char *option, toni_str path, bool is_secret)
+{
+    const char *why = path.size > 0 ? file_fault(path.data, is_secret) : NULL;
+    if (!why)
+        return TONI_OK;
+    return toni_fail(context, TONI_ERR_INVALID, "option `%s`: %s: %s", option, path.data, why);
+}
+
 static int32_t read_tls(struct settings *settings, toni_context *context)
 {
     const toni_str ca = toni_option_path(context, TONI_LIT("ca"));
@@ -157,6 +194,13 @@ static int32_t read_tls(struct settings *settings, toni_context *context)
     }
     if ((certificate.size > 0) != (key.size > 0))
         return toni_fail(context, TONI_ERR_INVALID, "`certificate` and `key` go together");
+    int32_t result = check_file(context, "ca", ca, false);
+    if (result == TONI_OK)
+        result = check_file(context, "certificate", certificate, false);
+    if (result == TONI_OK)
+        result = check_file(context, "key", key, true);
+    if (result != TONI_OK)
+        return result;
     settings->tls = SSL_CTX_new(TLS_client_method());
     if (!settings->tls)
         return TONI_ERR_NO_MEMORY;
@@ -171,9 +215,7 @@ static int32_t read_tls(struct settings *settings, toni_context *context)
     if (certificate.size > 0 &&
         SSL_CTX_use_certificate_chain_file(settings->tls, certificate.data) != 1)
         return fail_tls(context, "certificate", certificate.data);
-    if (key.size > 0 && SSL_CTX_use_PrivateKey_file(settings->tls, key.data, SSL_FILETYPE_PEM) != 1)
-        return fail_tls(context, "key", key.data);
-    return TONI_OK;
+    return key.size > 0 ? read_key(settings, context, key.data) : TONI_OK;
 }
 
 /* --- All of it */

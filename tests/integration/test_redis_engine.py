@@ -12,7 +12,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from redis_servers import Engine, Sentinel, Server, free_port, programs, wait_for  # noqa: E402
-from tls_material import Authority  # noqa: E402
+from tls_material import Authority, openssl  # noqa: E402
 
 APPLIED, REPEAT, LOST, OTHER_INCARNATION, READ_ONLY, NOT_RUN, ERROR = "0123456"
 NONE = "0:0"
@@ -319,7 +319,36 @@ class Refusals(Case):
         path = os.path.join(folder.name, "password")
         with open(path, "w", encoding="utf-8") as file:
             file.write(text + "\n")
+        os.chmod(path, 0o600)
         return path
+
+    def refused(self, *options):
+        return self.engine(("servers", "127.0.0.1:6379"), *options).next("refused").line
+
+    def test_files_that_are_no_secrets(self):
+        path = self.secret("open sesame")
+        os.chmod(path, 0o604)
+        self.assertIn("chmod o=", self.refused(("password_file", path)))
+        fifo = path + ".fifo"
+        os.mkfifo(fifo)
+        for option, more in (("password_file", ()), ("ca", ()), ("certificate", ("key",)), ("key", ("certificate",))):
+            for file in (fifo, "/dev/zero", os.path.dirname(path)):
+                options = [(option, file)] + [(name, path) for name in more]
+                if option != "password_file":
+                    options.append(("tls", "true"))
+                with self.subTest(option, file=file):
+                    self.assertIn("%s: it is no regular file" % file, self.refused(*options))
+
+    def test_a_key_with_a_passphrase_is_asked_for_nowhere(self):
+        with tempfile.TemporaryDirectory() as folder:
+            authority = Authority(folder)
+            authority.issue("client", "DNS:client.test")
+            key, locked = os.path.join(folder, "client.key"), os.path.join(folder, "locked.key")
+            openssl("pkey", "-in", key, "-aes256", "-passout", "pass:secret", "-out", locked)
+            os.chmod(locked, 0o600)
+            line = self.refused(
+                ("tls", "true"), ("ca", authority.path), ("certificate", os.path.join(folder, "client.pem")), ("key", locked))  # fmt: skip
+            self.assertIn("is encrypted, and the host asks nobody", line)
 
     def test_passwords(self):
         server = self.server(requirepass="open sesame")
@@ -541,6 +570,19 @@ class Places(Case):
         self.assertEqual(two.call("EXISTS", "toni:r:/s"), 1)
         sentinel.primary = None
         self.assertIn("no primary with the name", self.fails_to_open(masters))
+
+    def test_a_sentinel_that_does_not_answer_keeps_nobody_from_the_next(self):
+        server = self.server()
+        sentinel = FakeSentinel(server.port)
+        self.addCleanup(sentinel.stop)
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        addresses = "127.0.0.1:%d,127.0.0.1:%d" % (silent.getsockname()[1], sentinel.port)
+        engine = self.engine(("masters", "main@" + addresses))
+        engine.open()
+        engine.say("close 0 1")  # as a host does that has waited long enough
+        engine.connect()
+        self.assertEqual(engine.publish("/s", 1)[0], APPLIED)
 
 
 class Sentinels(Case):
