@@ -8,7 +8,7 @@ import threading
 import time
 
 from test_cluster_host import ClusterTestCase, cluster_conf
-from toni_host import Client, gateway, main, run_toni, scaled
+from toni_host import Client, gateway, halt, main, run_toni, scaled
 
 ASKING = gateway("asking", "asking_gateway.so", "/asking", kind="gateway")
 
@@ -112,7 +112,7 @@ class TestAsks(AsksTestCase):
         _, right, here, there = self.two()
         self.assertEqual(here.ask("join %s tea" % here.id), "OK")
         self.assertEqual(there.ask("join %s tea" % there.id), "OK")
-        right.process.send_signal(signal.SIGSTOP)
+        halt(right.process)
         self.addCleanup(right.process.send_signal, signal.SIGCONT)
         self.assertEqual(here.ask("room tea 0 0"), "ERR_TIMEOUT 1 right")
         self.assertEqual(here.ask("send %s x" % there.id), "ERR_TIMEOUT")

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import unittest
 
-from toni_host import DEADLINE, FIXTURES, Client, Host, configuration, gateway, main, run_toni, say, scaled
+from toni_host import DEADLINE, FIXTURES, Client, Host, configuration, gateway, halt, main, run_toni, say, scaled
 
 SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "socket_engine.py")
 
@@ -29,7 +29,10 @@ class Server:
         assert self.process.stdout.readline() == "ready\n"
 
     def signal(self, number):
-        self.process.send_signal(number)
+        if number == signal.SIGSTOP:
+            halt(self.process)
+        else:
+            self.process.send_signal(number)
 
     def kill(self):
         self.process.kill()

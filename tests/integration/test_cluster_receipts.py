@@ -5,7 +5,7 @@ import signal
 import sys
 
 from test_cluster_asks import AsksTestCase
-from toni_host import main, scaled
+from toni_host import halt, main, scaled
 
 
 class TestReceipts(AsksTestCase):
@@ -59,7 +59,7 @@ class TestReceipts(AsksTestCase):
 
     def test_a_host_that_stands_still_is_counted_and_named(self):
         hosts, clients = self.hosts_of("left", "middle", "right")
-        hosts[2].process.send_signal(signal.SIGSTOP)
+        halt(hosts[2].process)
         self.addCleanup(hosts[2].process.send_signal, signal.SIGCONT)
         self.assertEqual(self.tell(clients[0]), "ERR_TIMEOUT 2 2 2 1 right")
         hosts[2].process.send_signal(signal.SIGCONT)

@@ -60,6 +60,24 @@ def scaled(plain, sanitized):
     return sanitized if SANITIZER else plain
 
 
+def halt(process):
+    """Stops a process until SIGCONT. The signal alone is no stop yet: threads that run go on for a moment."""
+    process.send_signal(signal.SIGSTOP)
+    threads, end = "/proc/%d/task" % process.pid, time.monotonic() + DEADLINE
+    while not all(thread_state(threads, thread) == "T" for thread in os.listdir(threads)):
+        assert time.monotonic() < end, "process %d does not stop" % process.pid
+        time.sleep(0.005)
+
+
+def thread_state(threads, thread):
+    """The letter that /proc has for it; "T" for one that has just ended."""
+    try:
+        with open(os.path.join(threads, thread, "stat"), encoding="utf-8", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "T"
+
+
 def next_second():
     """Waits until the wall clock's second is another; to the millisecond, so that who goes on is at its turn."""
     turn = int(time.time()) + 1
