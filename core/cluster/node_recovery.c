@@ -249,6 +249,7 @@ static bool serve(struct cluster_node *node, struct server *server, struct recov
                                                  .recovered = {.cookie = recovery->cookie,
                                                                .is_complete = true,
                                                                .at = at,
+                                                               .is_ahead = at.offset > here.offset,
                                                                .entries = entries}});
     server->recovery_count--;
     recovery_destroy(recovery);

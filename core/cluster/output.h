@@ -117,6 +117,8 @@ struct output {
             bool is_complete; /* else there are no entries, and `why` says why */
             enum cluster_why why;
             struct position at; /* the client now is here; what comes up to this is none for it */
+            bool is_ahead; /* the room's DELIVERs have not come up to `at` yet: there are no entries
+                            */
             struct entries *entries; /* NULL: none */
         } recovered;
         struct {

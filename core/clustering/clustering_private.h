@@ -123,6 +123,10 @@ struct clustering {
     uint64_t held_until_ms; /* publishes wait in the inbox, since the engine is exchanged; 0: no */
     uint64_t outstanding;   /* publishes that were taken and have no result */
     struct wanted *waiting; /* rooms that publishes wait for */
+    struct recovering *flying; /* clients that come back and that the node has an answer for */
+    struct recovering *ahead;  /* that are ahead of their rooms */
+    uint32_t flying_count;
+    bool has_more_recovering; /* that were not taken, as too many fly */
     uint64_t nonsense;
     uint32_t nodes_seen;
     uint64_t tell_at_ms;  /* gateways are told of what was lost; 0: nothing */
@@ -209,6 +213,30 @@ uint64_t turn_due(const struct clustering *clustering);
 
 /** Hands the publishes that wait for a room to the node. */
 void turn_release(struct clustering *clustering, struct wanted *wanted);
+
+/* --- recoveries.c: clients that come back */
+
+/** Asks the node for those who have come since. */
+void recoveries_run(struct clustering *clustering);
+
+/** @return When recoveries_run() has something to do; UINT64_MAX: never. */
+uint64_t recoveries_due(const struct clustering *clustering);
+
+/** The node's answer. */
+void recoveries_answer(struct clustering *clustering, const struct output *output);
+
+/** A message of a room is about to be delivered, or a gap told: who has all before it, and not
+ * this, is let in.
+ * @param at  Its place; of a gap: of its end. */
+void recoveries_before(struct clustering *clustering, struct room_key key, struct position at);
+
+/** It was: who was ahead of the room up to this is let in. */
+void recoveries_after(struct clustering *clustering, struct room_key key, struct position at);
+
+/** All have an answer from now on; the inbox is closed. */
+void recoveries_close(struct clustering *clustering);
+
+void recoveries_finish(struct clustering *clustering);
 
 /* --- asking.c: requests of this host and of others */
 

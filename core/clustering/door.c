@@ -152,6 +152,25 @@ static void door_unwant(struct remote *remote, struct space *space, toni_str roo
     uv_async_send(&door->clustering->wake);
 }
 
+static int32_t door_recover(struct remote *remote, struct remote_recovery *recovery)
+{
+    struct door *door = door_of(remote);
+    char bytes[ROOM_KEY_MAX];
+    const struct room_key key = make_key(recovery->space, recovery->room, bytes);
+    if (key.size == 0)
+        return TONI_ERR_LIMIT;
+    struct recovering *recovering = calloc(1, sizeof *recovering);
+    if (!recovering)
+        return TONI_ERR_NO_MEMORY;
+    recovering->recovery = recovery;
+    const int32_t result = inbox_recover(&door->clustering->inbox, key, door->flags, recovering);
+    if (result == TONI_OK)
+        uv_async_send(&door->clustering->wake);
+    else
+        free(recovering);
+    return result;
+}
+
 static int32_t door_ask(struct remote *remote, const toni_cluster_request *request,
                         struct remote_call *call)
 {
@@ -168,6 +187,7 @@ int clustering_open_door(struct clustering *clustering, struct space *space, boo
         .remote = {.publish = door_publish,
                    .want = door_want,
                    .unwant = door_unwant,
+                   .recover = door_recover,
                    .ask = door_ask},
         .clustering = clustering,
         .space = space,

@@ -64,7 +64,7 @@ static void deliver_to(struct clustering *clustering, struct space *space, toni_
         receipt->finished(receipt);
 }
 
-static void deliver(struct clustering *clustering, struct output *output)
+static void deliver_here(struct clustering *clustering, struct output *output)
 {
     toni_str room;
     struct space *space = find_space(clustering, output->keys, &room);
@@ -84,13 +84,31 @@ static void deliver(struct clustering *clustering, struct output *output)
     free(envelope);
 }
 
+/* Who comes back may be ahead of the room: it gets what is new to it. */
+static void deliver(struct clustering *clustering, struct output *output)
+{
+    const struct room_key key = output->keys->list[0];
+    if (clustering->ahead)
+        recoveries_before(clustering, key, output->deliver.at);
+    deliver_here(clustering, output);
+    if (clustering->ahead)
+        recoveries_after(clustering, key, output->deliver.at);
+}
+
 static void tell_gap(struct clustering *clustering, const struct output *output)
 {
+    const struct room_key key = output->keys->list[0];
+    const struct position end = {output->gap.epoch,
+                                 output->gap.to > 0 ? output->gap.to : UINT64_MAX};
     toni_str room;
+    if (clustering->ahead)
+        recoveries_before(clustering, key, end);
     struct space *space = find_space(clustering, output->keys, &room);
     const uint64_t from = output->gap.from, to = output->gap.to;
     if (space)
         remote_gap(space, room, from > 0 && to >= from ? to - from + 1 : 0, output->gap.why);
+    if (clustering->ahead)
+        recoveries_after(clustering, key, end);
 }
 
 /* --- What became of publishes */
@@ -208,7 +226,10 @@ void event_carry_out(struct clustering *clustering, struct output *output)
         asks_identity(clustering, output);
         note_node(clustering, output);
         break;
-    default: /* OUTPUT_RECOVERED: nobody asks yet */
+    case OUTPUT_RECOVERED:
+        recoveries_answer(clustering, output);
+        break;
+    default: /* commands are carried out elsewhere */
         break;
     }
 }

@@ -10,6 +10,7 @@
 int inbox_init(struct inbox *inbox)
 {
     *inbox = (struct inbox){0};
+    inbox->last_recovering = &inbox->recovering;
     hash_table_init(&inbox->rooms);
     return random_bytes(&inbox->hash_key, sizeof inbox->hash_key);
 }
@@ -92,19 +93,50 @@ static struct wanted *add(struct inbox *inbox, struct room_key key, uint64_t has
     return wanted;
 }
 
-int32_t inbox_want(struct inbox *inbox, struct room_key key, uint32_t flags)
+/* Under the lock. @param wanted  Set if the result is TONI_OK. */
+static int32_t find_or_add(struct inbox *inbox, struct room_key key, uint32_t flags,
+                           struct wanted **wanted)
 {
     const uint64_t hash = hash_of(inbox, key);
-    int32_t result = TONI_OK;
+    *wanted = find(inbox, key, hash);
+    if (*wanted)
+        return TONI_OK;
+    if (inbox->rooms.count >= INBOX_ROOMS_MOST)
+        return TONI_ERR_LIMIT;
+    *wanted = add(inbox, key, hash, flags);
+    return *wanted ? TONI_OK : TONI_ERR_NO_MEMORY;
+}
+
+int32_t inbox_want(struct inbox *inbox, struct room_key key, uint32_t flags)
+{
+    struct wanted *wanted;
     lock_take(&inbox->lock);
-    struct wanted *wanted = find(inbox, key, hash);
-    if (!wanted && inbox->rooms.count >= INBOX_ROOMS_MOST)
-        result = TONI_ERR_LIMIT;
-    else if (!wanted && !(wanted = add(inbox, key, hash, flags)))
-        result = TONI_ERR_NO_MEMORY;
+    const int32_t result = find_or_add(inbox, key, flags, &wanted);
     if (result == TONI_OK) {
         wanted->is_wanted = true;
         note_change(inbox, wanted);
+    }
+    lock_give(&inbox->lock);
+    return result;
+}
+
+int32_t inbox_recover(struct inbox *inbox, struct room_key key, uint32_t flags,
+                      struct recovering *recovering)
+{
+    int32_t result = TONI_OK;
+    lock_take(&inbox->lock);
+    if (inbox->is_closed)
+        result = TONI_ERR_CLOSING;
+    else if (inbox->recoveries >= RECOVERIES_MOST)
+        result = TONI_ERR_BUSY;
+    else
+        result = find_or_add(inbox, key, flags, &recovering->wanted);
+    if (result == TONI_OK) {
+        inbox->recoveries++;
+        if (recovering->wanted->recoveries++ == 0)
+            note_change(inbox, recovering->wanted);
+        *inbox->last_recovering = recovering;
+        inbox->last_recovering = &recovering->next;
     }
     lock_give(&inbox->lock);
     return result;
@@ -140,6 +172,29 @@ struct sent_list inbox_take(struct inbox *inbox)
     return taken;
 }
 
+struct recovering *inbox_take_recovering(struct inbox *inbox)
+{
+    lock_take(&inbox->lock);
+    struct recovering *recovering = inbox->recovering;
+    if (recovering) {
+        inbox->recovering = recovering->next;
+        if (!inbox->recovering)
+            inbox->last_recovering = &inbox->recovering;
+        recovering->next = NULL;
+    }
+    lock_give(&inbox->lock);
+    return recovering;
+}
+
+void inbox_recovered(struct inbox *inbox, struct wanted *wanted)
+{
+    lock_take(&inbox->lock);
+    inbox->recoveries--;
+    if (--wanted->recoveries == 0)
+        note_change(inbox, wanted);
+    lock_give(&inbox->lock);
+}
+
 struct wanted *inbox_take_changed(struct inbox *inbox, bool *is_wanted)
 {
     lock_take(&inbox->lock);
@@ -147,7 +202,7 @@ struct wanted *inbox_take_changed(struct inbox *inbox, bool *is_wanted)
     if (wanted) {
         inbox->changed = wanted->next_changed;
         wanted->is_changed = false;
-        *is_wanted = wanted->is_wanted;
+        *is_wanted = wanted->is_wanted || wanted->recoveries > 0;
     }
     lock_give(&inbox->lock);
     return wanted;
@@ -180,7 +235,7 @@ struct wanted *inbox_find_for(struct inbox *inbox, const struct sent *sent)
 static bool is_needed(const struct wanted *wanted)
 {
     return wanted->is_subscribed || wanted->is_heard || wanted->is_waiting || wanted->is_wanted ||
-           wanted->is_changed;
+           wanted->recoveries > 0 || wanted->is_changed;
 }
 
 /* Under the lock. */

@@ -16,13 +16,28 @@
 /* Rooms that a host may want at a time. */
 #define INBOX_ROOMS_MOST (1u << 20)
 
+/* Clients that come back and have no answer yet. */
+#define RECOVERIES_MOST 65536u
+
+struct wanted;
+
+/** A client that comes back: what it missed is asked of the engine. */
+struct recovering {
+    struct recovering *next, *previous;
+    struct remote_recovery *recovery; /* NULL: it has its answer */
+    struct wanted *wanted;            /* its room, which is subscribed until it has its answer */
+    struct position at;               /* the room is to come here; see recoveries.c */
+    uint64_t due_ms;                  /* until then */
+};
+
 /** A room that is wanted here, or was until lately. */
 struct wanted {
     struct hash_node node;       /* first */
     struct wanted *next_changed; /* in the inbox's list, if `is_changed` */
     bool is_changed;
-    bool is_wanted;
-    uint32_t flags; /* ROOM_LOCAL_ONLY */
+    bool is_wanted;      /* it has members */
+    uint32_t recoveries; /* clients that come back to it */
+    uint32_t flags;      /* ROOM_LOCAL_ONLY */
 
     /* The rest is the cluster's thread's. */
     bool is_subscribed; /* the node has been told that it is wanted */
@@ -47,6 +62,8 @@ struct inbox {
     struct hash_table rooms;
     struct wanted *changed;
     struct sent_list sent;
+    struct recovering *recovering, **last_recovering; /* not taken yet, the first first */
+    uint32_t recoveries;                              /* without an answer */
 };
 
 /** @return 0, or -1 without randomness. */
@@ -70,6 +87,12 @@ int32_t inbox_want(struct inbox *inbox, struct room_key key, uint32_t flags);
 /** Takes inbox_want() back. */
 void inbox_unwant(struct inbox *inbox, struct room_key key);
 
+/** Takes in who comes back; its room is wanted until inbox_recovered().
+ * @param recovering  With its recovery alone. The inbox's, if this does not fail.
+ * @return TONI_OK, TONI_ERR_BUSY, TONI_ERR_CLOSING, TONI_ERR_NO_MEMORY, TONI_ERR_LIMIT. */
+int32_t inbox_recover(struct inbox *inbox, struct room_key key, uint32_t flags,
+                      struct recovering *recovering);
+
 /** @return How many rooms are wanted, or were until lately. */
 uint64_t inbox_room_count(struct inbox *inbox);
 
@@ -77,6 +100,12 @@ uint64_t inbox_room_count(struct inbox *inbox);
 
 /** Takes all publishes. */
 struct sent_list inbox_take(struct inbox *inbox);
+
+/** @return Who has come back first and was not taken yet; NULL: nobody. */
+struct recovering *inbox_take_recovering(struct inbox *inbox);
+
+/** One has its answer. */
+void inbox_recovered(struct inbox *inbox, struct wanted *wanted);
 
 /** Takes a room whose being wanted may have changed. @param is_wanted  Set to what is so now.
  * @return NULL: there is none. */

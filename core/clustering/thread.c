@@ -229,6 +229,7 @@ static void *run(void *data)
     uv_run(&clustering->loop, UV_RUN_DEFAULT);
     engine_detach(clustering);
     asks_close(clustering);
+    recoveries_close(clustering);
     note(clustering, &clustering->has_ended, true);
     return NULL;
 }
@@ -360,11 +361,13 @@ void clustering_destroy(struct clustering *clustering)
         return;
     drop_publishes(clustering);
     asks_close(clustering);
+    recoveries_close(clustering);
     asks_finish(&clustering->asks);
     uv_walk(&clustering->loop, close_handle, NULL);
     uv_run(&clustering->loop, UV_RUN_DEFAULT);
     uv_loop_close(&clustering->loop);
     node_destroy(clustering->node);
+    recoveries_finish(clustering);
     inbox_finish(&clustering->inbox);
     receipts_finish(&clustering->receipts);
     attachments_finish(clustering);

@@ -194,6 +194,7 @@ void turn_run(struct clustering *clustering)
         look_at_waiting(clustering);
         receipts_run(clustering);
         asks_run(clustering);
+        recoveries_run(clustering);
     }
     if (node_due(clustering->node) <= now_ms())
         node_tick(clustering->node, now_ms());
@@ -211,11 +212,11 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* @return When requests and publishes that wait are due: none of these is looked at while the
- * engine is exchanged. */
+/* @return When requests, publishes and clients that wait are due: none of these is looked at while
+ * the engine is exchanged. */
 static uint64_t waiting_due(const struct clustering *clustering)
 {
-    uint64_t due = asks_due(&clustering->asks);
+    uint64_t due = earlier(asks_due(&clustering->asks), recoveries_due(clustering));
     for (const struct wanted *wanted = clustering->waiting; wanted; wanted = wanted->next_waiting)
         due =
             earlier(due, wanted->waiting.first ? wanted->waiting.first->asked_ms + WAITING_MS : 0);

@@ -186,11 +186,15 @@ static int32_t room_position(toni_connections *connections, toni_str name, toni_
     *position = (toni_position){0};
     if (!room_name_valid(name))
         return TONI_ERR_INVALID;
-    struct room *room = room_table_find(space_of(connections), name);
-    if (!room)
-        return TONI_ERR_NOT_FOUND;
-    *position = room_history_position(room);
-    return let_go_of_room(room, TONI_OK);
+    struct space *space = space_of(connections);
+    struct room *room = room_table_find(space, name);
+    const bool is_there = room != NULL;
+    if (is_there)
+        *position = room_history_position(room);
+    room_unref(room);
+    if (position->epoch == 0 && space->remote && room_table_kept(space, name).messages > 0)
+        return TONI_ERR_BUSY;
+    return is_there ? TONI_OK : TONI_ERR_NOT_FOUND;
 }
 
 static int32_t set_room_metadata(toni_connections *connections, toni_str name, toni_str value)

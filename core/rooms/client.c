@@ -167,15 +167,27 @@ static bool may_join(const toni_client *client, toni_str room)
     return room_rules_allow_join(limits->room_rules, client->identity, room);
 }
 
+/* Under the lock. @return TONI_OK, or why it may not be in the room. */
+static int32_t judge_join(const toni_client *client, toni_str room)
+{
+    if (client->state != CLIENT_OPEN)
+        return client->state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
+    return may_join(client, room) ? TONI_OK : TONI_ERR_FORBIDDEN;
+}
+
+/* Under the lock. */
+static int32_t join_locked(toni_client *client, toni_str room, struct comeback *comeback)
+{
+    const int32_t result = judge_join(client, room);
+    return result == TONI_OK ? joining_join(&client->memberships, client->space, &client->receiver,
+                                            room, comeback)
+                             : result;
+}
+
 static int32_t join(toni_client *client, toni_str room, struct comeback *comeback)
 {
     lock_take(&client->lock);
-    int32_t result = client->state == CLIENT_GONE ? TONI_ERR_NOT_FOUND : TONI_ERR_CLOSING;
-    if (client->state == CLIENT_OPEN && !may_join(client, room))
-        result = TONI_ERR_FORBIDDEN;
-    else if (client->state == CLIENT_OPEN)
-        result =
-            joining_join(&client->memberships, client->space, &client->receiver, room, comeback);
+    const int32_t result = join_locked(client, room, comeback);
     lock_give(&client->lock);
     return result;
 }
@@ -191,6 +203,30 @@ int32_t client_come_back(toni_client *client, toni_str room, struct comeback *co
     if (lane_is_mine(client->receiver.lane))
         lane_flush(client->receiver.lane);
     return join(client, room, comeback);
+}
+
+int32_t client_begin_coming(toni_client *client, struct coming *coming)
+{
+    coming->client = client;
+    lock_take(&client->lock);
+    int32_t result = judge_join(client, coming->room);
+    if (result == TONI_OK && !coming_add(&client->space->connections->coming, coming))
+        result = TONI_ERR_BUSY;
+    lock_give(&client->lock);
+    return result;
+}
+
+int32_t client_end_coming(toni_client *client, struct coming *coming, struct comeback *comeback)
+{
+    int32_t result = TONI_ERR_CLOSING;
+    lock_take(&client->lock);
+    coming_remove(&client->space->connections->coming, coming);
+    const bool stays_out =
+        coming->has_left && !joining_is_in(&client->memberships, client->space, coming->room);
+    if (comeback && !stays_out)
+        result = join_locked(client, coming->room, comeback);
+    lock_give(&client->lock);
+    return result;
 }
 
 bool client_may_publish(toni_client *client, toni_str name, const struct room *room)
@@ -210,6 +246,7 @@ int32_t client_leave(toni_client *client, toni_str room)
 {
     lock_take(&client->lock);
     const bool is_gone = client->state == CLIENT_GONE;
+    coming_leave(&client->space->connections->coming, client, room);
     if (!is_gone)
         (void)joining_leave(&client->memberships, client->space, room);
     lock_give(&client->lock);

@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct coming; /* coming.h */
+
 enum client_state {
     CLIENT_OPEN,
     CLIENT_CLOSING, /* no target any more, but still a member of its rooms */
@@ -83,6 +85,18 @@ int32_t client_join(toni_client *client, toni_str room);
 /** See toni_join_room_since. @param room  A valid name. @param comeback  What came of it is set if
  * the result is TONI_OK. @return As toni_join_room. */
 int32_t client_come_back(toni_client *client, toni_str room, struct comeback *comeback);
+
+/** The engine is about to be asked: notes that the client will be in the room.
+ * @param coming  With the room's name; the caller's, until client_end_coming(), and it keeps the
+ *                client.
+ * @return TONI_OK; as toni_join_room, as far as that can be said now; TONI_ERR_BUSY: the client is
+ * coming to COMING_MOST rooms already. */
+int32_t client_begin_coming(toni_client *client, struct coming *coming);
+
+/** Has it join, if it may, and was not told to leave.
+ * @param comeback  With the engine's answer; NULL: it does not join.
+ * @return As toni_join_room; TONI_ERR_CLOSING: it has left. */
+int32_t client_end_coming(toni_client *client, struct coming *coming, struct comeback *comeback);
 
 /** See toni_client_may_publish.
  * @param name  Of the room. @param room  It; NULL: there is none. @return Whether it may. */

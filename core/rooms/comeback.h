@@ -13,6 +13,12 @@
 struct comeback {
     toni_since since; /* what is asked for */
 
+    /* What the engine behind a door says; without one the room knows. */
+    bool is_answered;
+    enum not_recovered answer;
+    struct entries *missed; /* NULL: none, or not all */
+    toni_position answer_at;
+
     /* What came of it. */
     int32_t status; /* as toni_join_room */
     bool is_recovered;

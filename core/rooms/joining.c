@@ -39,7 +39,7 @@ static void unwant_if_empty(const struct room *room)
 /* @return IS_RECOVERED: it gets all of them; or why it gets none. */
 static enum not_recovered send_missed(struct receiver *receiver, const struct entries *entries)
 {
-    switch (entries ? direct_send_all(receiver, entries) : TONI_OK) {
+    switch (entries && entries->count > 0 ? direct_send_all(receiver, entries) : TONI_OK) {
     case TONI_OK:
         return IS_RECOVERED;
     case TONI_ERR_FULL:
@@ -49,21 +49,42 @@ static enum not_recovered send_missed(struct receiver *receiver, const struct en
     }
 }
 
+/* What the room has kept. */
+static void look_here(struct room *room, struct comeback *comeback, struct entries **entries)
+{
+    struct history *history = room->history;
+    const bool is_on = history && history_is_on(history);
+    comeback->why = is_on ? history_since(history, &comeback->since, entries) : NOT_NO_HISTORY;
+    if (!is_on && comeback->since.position.epoch == 0 && comeback->since.last == 0)
+        comeback->why = IS_RECOVERED;
+    if (is_on)
+        comeback->at = (toni_position){history->log.top.epoch, history->log.top.offset};
+}
+
+/* What the engine has kept. So a room that no message has reached yet knows where it is, too. */
+static void look_there(struct room *room, struct comeback *comeback, struct entries **entries)
+{
+    const bool is_known = comeback->answer_at.epoch > 0;
+    comeback->why = comeback->answer;
+    *entries = comeback->missed;
+    comeback->missed = NULL;
+    if (is_known && room->at.epoch == 0)
+        room->at = comeback->answer_at;
+    comeback->at = is_known ? comeback->answer_at : room->at;
+}
+
 /* Under the lock of the room, whose member it is since: nothing is broadcast before what it missed
  * is on its way, so whether that is posted before or after its arrival is the same. */
 static void come_back(struct room *room, struct receiver *receiver, struct comeback *comeback)
 {
-    struct history *history = room->history;
     struct entries *entries = NULL;
     const bool was_there = comeback->since.position.epoch > 0;
-    const bool is_on = history && history_is_on(history);
-    comeback->why = is_on ? history_since(history, &comeback->since, &entries) : NOT_NO_HISTORY;
-    if (!is_on && !was_there && comeback->since.last == 0)
-        comeback->why = IS_RECOVERED;
+    if (comeback->is_answered)
+        look_there(room, comeback, &entries);
+    else
+        look_here(room, comeback, &entries);
     if (comeback->why == IS_RECOVERED)
         comeback->why = send_missed(receiver, entries);
-    if (is_on)
-        comeback->at = (toni_position){history->log.top.epoch, history->log.top.offset};
     comeback->is_recovered = comeback->why == IS_RECOVERED && was_there;
     comeback->messages = comeback->why == IS_RECOVERED && entries ? entries->count : 0;
     entries_destroy(entries);
@@ -204,6 +225,14 @@ static void leave(struct membership *membership, void *data)
     if (empty)
         room_table_collect(room);
     room_unref(room);
+}
+
+bool joining_is_in(const struct memberships *set, struct space *space, toni_str name)
+{
+    struct room *room = room_table_find(space, name);
+    const bool is_in = room && memberships_find(set, room);
+    room_unref(room);
+    return is_in;
 }
 
 bool joining_leave(struct memberships *set, struct space *space, toni_str name)

@@ -25,6 +25,9 @@ int joining_enter_everyone(struct space *space, struct receiver *receiver,
 int32_t joining_join(struct memberships *set, struct space *space, struct receiver *receiver,
                      toni_str name, struct comeback *comeback);
 
+/** @return Whether it is in the room. */
+bool joining_is_in(const struct memberships *set, struct space *space, toni_str name);
+
 /** @return Whether it was in the room. */
 bool joining_leave(struct memberships *set, struct space *space, toni_str name);
 

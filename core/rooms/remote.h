@@ -19,6 +19,7 @@
 #include <toni/message.h>
 #include <toni/types.h>
 
+struct entries;
 struct space;
 
 /** What goes out. All is borrowed for the call, but the receipt. */
@@ -37,6 +38,17 @@ struct remote_publish {
 struct remote_call {
     /** Called once, on the cluster's thread. @param answer  Borrowed for the call. */
     void (*finished)(struct remote_call *call, const toni_cluster_answer *answer);
+};
+
+/* More than so many messages are not asked of an engine for one client. */
+#define REMOTE_MISSED_MOST 4096
+
+/** A client that comes back, and what is asked of the engine for it. */
+struct remote_recovery {
+    struct space *space;
+    toni_str room;
+    toni_position since; /* epoch 0: it was never there, and gets the last messages */
+    uint32_t limit;      /* of messages, 1 to REMOTE_MISSED_MOST */
 };
 
 /** The functions: any thread; none blocks, none locks anything of rooms, and none calls rooms back
@@ -65,6 +77,14 @@ struct remote {
      * is; TONI_ERR_BUSY, TONI_ERR_TOO_BIG, TONI_ERR_NO_MEMORY. */
     int32_t (*ask)(struct remote *remote, const toni_cluster_request *request,
                    struct remote_call *call);
+
+    /** Asks what a client missed. Without a lock of rooms. The room's messages come to this host
+     * from then on, until it is answered, though nobody is in it.
+     * @param recovery  The door's if this does not fail, until it answers, once, by
+     * remote_recovered().
+     * @return TONI_OK; TONI_ERR_BUSY: too many are under way; TONI_ERR_LIMIT, TONI_ERR_NO_MEMORY,
+     * TONI_ERR_CLOSING. */
+    int32_t (*recover)(struct remote *remote, struct remote_recovery *recovery);
 };
 
 /* What comes in: on the cluster's thread alone, one at a time, in the order of each room. */
@@ -80,6 +100,15 @@ struct remote {
 int32_t remote_deliver(struct space *space, toni_str room, toni_position at,
                        const toni_message *message, const struct envelope *to,
                        struct receipt *receipt);
+
+/** What a client missed: it gets that, and is in the room from then on.
+ * @param recovery  Ended by that.
+ * @param why       WHY_NONE, or why it gets none: then it joins without.
+ * @param at        Where the client is then, which is where the deliveries of its room are: what
+ *                  comes next is new to it. Without meaning where it gets none.
+ * @param entries   What it missed, as the engine has it; borrowed. NULL: nothing. */
+void remote_recovered(struct remote_recovery *recovery, enum cluster_why why, toni_position at,
+                      const struct entries *entries);
 
 /** Messages of a room are lost: its members here are told, where their gateway has a notice for it.
  * @param count  0: nobody knows how many. @param why  Why. */

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "rooms/budget.h"
+#include "rooms/coming.h"
 #include "rooms/histories.h"
 #include "rooms/lane.h"
 #include "rooms/limits.h"
@@ -74,6 +75,7 @@ struct toni_connections {
     struct revocations revocations;                     /* of all namespaces */
     struct deflaters deflaters;     /* for messages to clients that take compressed ones */
     struct histories histories;     /* of all rooms */
+    struct coming_table coming;     /* rooms that clients are about to be in */
     struct registry client_table;   /* by id */
     struct registry room_table;     /* by name */
     struct registry metadata_table; /* of rooms, by their names' hashes */

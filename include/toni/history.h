@@ -78,7 +78,8 @@ static inline toni_message toni_message_with_position(toni_message message, size
  * @param room      UTF-8, 1 to 255 bytes; borrowed for the call.
  * @param position  Set; to zeros on an error, and where the room keeps no history.
  * @return TONI_OK; TONI_ERR_NOT_FOUND (nobody is in the room, and it keeps nothing),
- * TONI_ERR_INVALID (name).
+ * TONI_ERR_INVALID (name); TONI_ERR_BUSY: it keeps a history, but the cluster has not told this
+ * host yet where the room is, as no message has come since somebody is in it here.
  * @thread Any. @since ABI 1.0 */
 static inline int32_t toni_room_position(toni_connections *connections, toni_str room,
                                          toni_position *position)
@@ -125,6 +126,13 @@ static inline toni_since toni_since_last(uint32_t last)
  * A message that left out clients (toni_target_except) is among what others missed, too: whoever
  * comes back has another id than before, so who has sent such a message may get it itself.
  *
+ * In a namespace that a cluster shares, it comes back on whichever host: the engine keeps the
+ * room's messages, and is asked for them. So the client is in the room only when that has answered,
+ * and
+ * @p notify is called; a toni_leave_room meanwhile has it stay out (`status` is TONI_ERR_CLOSING).
+ * While its server is away it joins all the same, at once, and `why` is `away`. More than 4,096
+ * messages are never given back there (`trimmed`).
+ *
  * Of a client that is a member already nothing changes, as with toni_join_room, and nothing is
  * sent: `why` is `member`.
  *
@@ -137,8 +145,9 @@ static inline toni_since toni_since_last(uint32_t last)
  * @param release  Called with @p data when it isn't needed any more; NULL: nothing is. Not called
  * if this fails.
  * @return TONI_OK: @p notify will be called; toni_joined says whether the client is in the room. An
- * error, after which nothing has changed: those of toni_join_room and of toni_post, and
- * TONI_ERR_INVALID for @p since or without @p notify.
+ * error, after which nothing has changed: those of toni_join_room and of toni_post,
+ * TONI_ERR_INVALID for @p since or without @p notify, and in a cluster TONI_ERR_BUSY: this client
+ * comes back to 64 rooms at this moment, or all clients of the host together 65,536 times.
  * @thread Any. @since ABI 1.0 */
 /* NOLINTNEXTLINE(readability-function-size): who, where, since when, and who is told */
 static inline int32_t toni_join_room_since(toni_connections *connections, toni_client_id client,

@@ -38,8 +38,8 @@ int32_t toni_events_send_to_room(toni_events *events, toni_str room, const char 
 {
     struct text text;
     toni_position position;
-    const bool is_kept =
-        toni_room_position(events->connections, room, &position) == TONI_OK && position.epoch != 0;
+    const int32_t asked = toni_room_position(events->connections, room, &position);
+    const bool is_kept = asked == TONI_ERR_BUSY || (asked == TONI_OK && position.epoch != 0);
     const size_t position_at = text_room_event(&text, events, name, is_kept ? &room : NULL, data);
     const toni_message message =
         toni_message_with_position(toni_text(toni_str_make(text.bytes, text.size)), position_at);

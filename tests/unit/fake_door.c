@@ -1,6 +1,9 @@
 /* See fake_door.h. */
 #include "fake_door.h"
 
+#include "cluster/output.h"
+#include "cluster/recovery.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +105,21 @@ static void unwant(struct remote *remote, struct space *space, toni_str name)
     pthread_mutex_unlock(&door->engine->mutex);
 }
 
+static int32_t recover(struct remote *remote, struct remote_recovery *recovery)
+{
+    struct fake_door *door = (struct fake_door *)remote;
+    struct fake_engine *engine = door->engine;
+    int32_t result = door->recover_result;
+    REQUIRE(recovery->space->remote == remote && recovery->limit > 0);
+    pthread_mutex_lock(&engine->mutex);
+    if (result == TONI_OK && engine->recovery_count >= FAKE_RECOVERIES)
+        result = TONI_ERR_BUSY;
+    if (result == TONI_OK)
+        engine->recoveries[engine->recovery_count++] = recovery;
+    pthread_mutex_unlock(&engine->mutex);
+    return result;
+}
+
 /* All clients are here. */
 static int32_t ask(struct remote *remote, const toni_cluster_request *request,
                    struct remote_call *call)
@@ -180,6 +198,15 @@ static void deliver_to(struct fake_door *door, const struct fake_sent *sent, ton
     free(envelope);
 }
 
+static void keep(struct fake_room *room, const struct fake_sent *sent)
+{
+    struct payload **place = &room->kept[room->offset % FAKE_KEPT];
+    payload_unref(*place);
+    *place = payload_create(sent->bytes + sent->room.size, sent->envelope_size + sent->body_size,
+                            sent->kind | (sent->envelope_size > 0 ? PAYLOAD_HAS_ENVELOPE : 0));
+    REQUIRE(*place);
+}
+
 static struct fake_sent *take(struct fake_engine *engine, toni_position *at,
                               bool wanted[FAKE_DOORS])
 {
@@ -191,6 +218,7 @@ static struct fake_sent *take(struct fake_engine *engine, toni_position *at,
         if (!engine->first)
             engine->last = &engine->first;
         *at = (toni_position){engine->epoch, ++room->offset};
+        keep(room, sent);
         for (uint32_t i = 0; i < engine->door_count; i++)
             wanted[i] = sent->room.size == 0 || room->wanted[i];
     }
@@ -219,6 +247,66 @@ uint32_t fake_engine_turn(struct fake_engine *engine, uint32_t most)
     return count;
 }
 
+/* --- Clients that come back */
+
+static uint64_t first_kept(const struct fake_room *room)
+{
+    uint64_t first = room->offset > FAKE_KEPT ? room->offset - FAKE_KEPT + 1 : 1;
+    while (first <= room->offset && !room->kept[first % FAKE_KEPT])
+        first++;
+    return first;
+}
+
+/* @return What is kept from a message on, for one that needs no more than @p limit. */
+static struct entries *entries_from(const struct fake_room *room, uint64_t from)
+{
+    struct entries *entries = entries_create(FAKE_KEPT);
+    REQUIRE(entries);
+    for (uint64_t offset = from; offset <= room->offset; offset++)
+        entries->list[entries->count++] = (struct entry){
+            .offset = offset, .payload = payload_ref(room->kept[offset % FAKE_KEPT])};
+    return entries;
+}
+
+static enum cluster_why judge(const struct fake_engine *engine, const struct fake_room *room,
+                              const struct remote_recovery *recovery)
+{
+    const struct history_span span = {
+        .top = {engine->epoch, room->offset}, .first = first_kept(room), .last = room->offset};
+    const struct position since = {recovery->since.epoch, recovery->since.offset};
+    return since.epoch > 0 ? recovery_judge(since, recovery->limit, &span) : WHY_NONE;
+}
+
+bool fake_engine_recover(struct fake_engine *engine, enum cluster_why why)
+{
+    if (engine->recovery_count == 0)
+        return false;
+    struct remote_recovery *recovery = engine->recoveries[0];
+    memmove(engine->recoveries, engine->recoveries + 1,
+            --engine->recovery_count * sizeof(struct remote_recovery *));
+    const struct fake_room *room = room_of(engine, recovery->space->name, recovery->room);
+    if (why == WHY_NONE)
+        why = judge(engine, room, recovery);
+    uint64_t from = first_kept(room);
+    if (recovery->since.epoch > 0)
+        from = recovery->since.offset + 1;
+    else if (room->offset >= recovery->limit && from < room->offset - recovery->limit + 1)
+        from = room->offset - recovery->limit + 1;
+    struct entries *entries = why == WHY_NONE ? entries_from(room, from) : NULL;
+    remote_recovered(recovery, why, (toni_position){engine->epoch, room->offset}, entries);
+    entries_destroy(entries);
+    return true;
+}
+
+void fake_engine_trim(struct fake_engine *engine, const char *name, uint32_t left)
+{
+    struct fake_room *room = room_of(engine, "", toni_str_of(name));
+    for (uint64_t offset = first_kept(room); offset + left <= room->offset; offset++) {
+        payload_unref(room->kept[offset % FAKE_KEPT]);
+        room->kept[offset % FAKE_KEPT] = NULL;
+    }
+}
+
 uint32_t fake_engine_waiting(struct fake_engine *engine)
 {
     uint32_t count = 0;
@@ -240,7 +328,11 @@ void fake_engine_init(struct fake_engine *engine)
 
 void fake_engine_finish(struct fake_engine *engine)
 {
-    REQUIRE(!engine->first);
+    REQUIRE(!engine->first && engine->recovery_count == 0);
+    for (uint32_t i = 0; i < engine->room_count; i++) {
+        for (unsigned k = 0; k < FAKE_KEPT; k++)
+            payload_unref(engine->rooms[i].kept[k]);
+    }
     pthread_mutex_destroy(&engine->mutex);
 }
 
@@ -248,7 +340,7 @@ struct fake_door *fake_door_open(struct fake_engine *engine, struct fixture *fix
 {
     REQUIRE(engine->door_count < FAKE_DOORS);
     struct fake_door *door = &engine->doors[engine->door_count];
-    *door = (struct fake_door){.remote = {publish, want, unwant, ask},
+    *door = (struct fake_door){.remote = {publish, want, unwant, ask, recover},
                                .engine = engine,
                                .index = engine->door_count++,
                                .space = &fixture->connections->common};

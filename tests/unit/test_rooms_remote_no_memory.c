@@ -50,7 +50,7 @@ static int32_t ask(struct remote *remote, const toni_cluster_request *request,
     return TONI_ERR_NOT_FOUND;
 }
 
-static struct remote door = {publish, want, unwant, ask};
+static struct remote door = {publish, want, unwant, ask, NULL};
 
 /* --- Operations */
 
