@@ -15,7 +15,7 @@ const char *cluster_why_text(enum cluster_why why)
         [WHY_READ_ONLY] = "the server is a read-only replica",
         [WHY_INCARNATION] = "the server's data are others than before",
         [WHY_OTHER_ENGINE] =
-            "the data belong to another engine than before: is it the right server?",
+            "the server has lost its data, or is another one: its rooms begin anew",
         [WHY_REQUEST_REFUSED] = "the server answered a request with an error",
         [WHY_TOO_OLD] = "it waited for too long",
         [WHY_ORDER] = "a later message of the room was applied before it",

@@ -71,6 +71,8 @@ void clustering_destroy(struct clustering *clustering);
 
 /* --- What there is to see. Any thread. */
 
+enum { CLUSTERING_WHY_SIZE = 200 }; /* a refusal of Redis, with what it names at its end */
+
 struct clustering_server {
     const char *name; /* stays until the end */
     struct node_figures node;
@@ -78,7 +80,8 @@ struct clustering_server {
     uint64_t refused;         /* publishes that were refused with TONI_ERR_BUSY */
     uint64_t lost;            /* that had no receipt, and were rejected, or unknown */
     uint64_t resubscriptions; /* rooms that were subscribed anew after a connection had ended */
-    char why[64];             /* what the engine last said of the end of a connection; or empty */
+    char why[CLUSTERING_WHY_SIZE]; /* what the engine last said of the end of a connection; or empty
+                                    */
 };
 
 struct clustering_report {

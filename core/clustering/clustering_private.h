@@ -75,7 +75,7 @@ struct server_link {
     enum cluster_why state_why;
     enum server_state shown; /* to publishers and gateways; see turn.c */
     struct log_limit state_lines;
-    char why[64]; /* of the end of the last connection, in the engine's words */
+    char why[CLUSTERING_WHY_SIZE]; /* of the end of the last connection, in the engine's words */
 };
 
 struct clustering {

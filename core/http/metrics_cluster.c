@@ -16,7 +16,7 @@ static void write_one(struct exposition *exposition, const char *name, const cha
     X("toni_cluster_server_state", "gauge", s->node.state,                                         \
       "How a server of the engine is: 0 down, 1 degraded, 2 up.")                                  \
     X("toni_cluster_connections_total", "counter", s->node.connections,                            \
-      "Connections that were made to the server.")                                                 \
+      "Connections to the server that were begun, those that failed, too.")                        \
     X("toni_cluster_pending", "gauge", s->node.pending, "Broadcasts that have no result yet.")     \
     X("toni_cluster_pending_bytes", "gauge", s->waiting_bytes,                                     \
       "What these take, those included that wait for their turn; 8 MiB at most.")                  \

@@ -108,10 +108,10 @@ int32_t remote_deliver(struct space *space, toni_str room, toni_position at,
 
 /* --- What is lost */
 
-/* The namespace's channel has no name: the title is the namespace's then. */
+/* The namespace's channel has no name: what is lost there may be of any room. */
 static toni_str title_of(const struct space *space, toni_str room, char title[ROOM_TITLE_SIZE])
 {
-    return room.size > 0 ? room_title(space, room, title) : toni_str_of(space->name);
+    return room_title(space, room.size > 0 ? room : TONI_LIT("*"), title);
 }
 
 /* @return Whether those who are here will be told, or nobody is. */
@@ -127,14 +127,15 @@ void remote_gap(struct space *space, toni_str room, uint64_t count, enum cluster
 {
     char text[ROOM_TITLE_SIZE];
     const toni_str title = title_of(space, room, text);
+    const struct log_field lost = count > 0 ? log_uint("count", count) : log_str("count", "?");
     counter_add(&space->remote_figures.gaps, 1);
     counter_add(&space->remote_figures.lost, count > 0 ? count : 1);
     log_limited(LOG_LEVEL_WARN, "messages of a room are lost on this host",
-                log_brief("room", title.data, title.size), log_uint("count", count),
+                log_brief("room", title.data, title.size), lost,
                 log_str("why", cluster_why_text(why)));
     if (!tell_members(space, room, count))
         log_limited(LOG_LEVEL_ERROR, "no memory to tell a room's members that messages are lost",
-                    log_brief("room", title.data, title.size), log_uint("count", count));
+                    log_brief("room", title.data, title.size), lost);
 }
 
 void remote_refuse(struct space *space, toni_str room, const char *what)
