@@ -12,6 +12,7 @@ struct seen {
 struct sending {
     struct sending *next;
     struct control_send send;
+    uint64_t bytes; /* that it is charged with */
 };
 
 struct control_table {
@@ -25,7 +26,8 @@ struct control_table {
     struct list waiting;    /* in order of their ends */
     struct list done;
     struct sending *sends, **sends_end;
-    uint64_t number; /* the last */
+    uint64_t number;   /* the last */
+    uint64_t again_ms; /* when the first is sent again that nobody has heard; UINT64_MAX: none is */
     uint64_t bytes;
 };
 
@@ -33,6 +35,9 @@ struct control_table {
  * no cookie of an ask is 0, which is an answer's. */
 #define TARGET_BITS 16
 #define TARGETS_MOST (1u << TARGET_BITS)
+
+/* A node subscribes its channel in the first moments of a connection. */
+#define AGAIN_MS 50
 
 static struct control_ask *ask_of(struct list *place)
 {
@@ -48,6 +53,7 @@ struct control_table *control_table_create(const struct control_settings *settin
     if (!control)
         return NULL;
     control->settings = *settings;
+    control->again_ms = UINT64_MAX;
     if (control->settings.nodes_max > TARGETS_MOST)
         control->settings.nodes_max = TARGETS_MOST;
     control->seen = calloc(settings->nodes_max > 0 ? settings->nodes_max : 1, sizeof(struct seen));
@@ -84,8 +90,10 @@ void control_table_destroy(struct control_table *control)
 
 void control_ask_destroy(struct control_ask *ask)
 {
-    for (uint32_t i = 0; i < ask->target_count; i++)
+    for (uint32_t i = 0; i < ask->target_count; i++) {
         payload_unref(ask->targets[i].name);
+        payload_unref(ask->targets[i].request);
+    }
     free(ask->ids);
     free(ask->others);
     free(ask);
@@ -150,11 +158,14 @@ static void end_target(struct control_table *control, struct control_ask *ask,
 static void give_up(struct control_table *control, struct control_ask *ask)
 {
     for (uint32_t i = 0; i < ask->target_count; i++) {
-        if (ask->targets[i].outcome == CONTROL_UNDER_WAY)
-            ask->targets[i].outcome = CONTROL_NO_ANSWER;
+        struct control_target *target = &ask->targets[i];
+        if (target->outcome == CONTROL_UNDER_WAY)
+            target->outcome = target->again_ms != 0 ? CONTROL_NOT_SENT : CONTROL_NO_ANSWER;
     }
     ask->waits = 0;
-    finish(control, ask, CONTROL_NO_ANSWER);
+    finish(control, ask,
+           ask->target_count == 1 && !ask->is_receipt ? ask->targets[0].outcome
+                                                      : CONTROL_NO_ANSWER);
 }
 
 void control_end(struct control_table *control)
@@ -165,19 +176,12 @@ void control_end(struct control_table *control)
         give_up(control, ask_of(first));
 }
 
-void control_tick(struct control_table *control, uint64_t now_ms)
-{
-    struct list *first;
-
-    while ((first = list_first(&control->waiting)) && ask_of(first)->ends_ms <= now_ms)
-        give_up(control, ask_of(first));
-}
-
 uint64_t control_due(const struct control_table *control)
 {
     struct list *first = list_first(&control->waiting);
+    const uint64_t ends_ms = first ? ask_of(first)->ends_ms : UINT64_MAX;
 
-    return first ? ask_of(first)->ends_ms : UINT64_MAX;
+    return ends_ms < control->again_ms ? ends_ms : control->again_ms;
 }
 
 uint32_t control_count(const struct control_table *control)
@@ -231,7 +235,7 @@ static struct control_target *find_target(struct control_ask *ask, struct node_i
     return NULL;
 }
 
-/* It may have carried out what it was asked before it went. */
+/* It may have carried out what it was asked before it went, if it has heard it. */
 static void stop_waiting_for(struct control_table *control, struct node_identity identity)
 {
     struct list *place = control->waiting.next, *next;
@@ -241,7 +245,8 @@ static void stop_waiting_for(struct control_table *control, struct node_identity
         struct control_target *target = find_target(ask, identity);
         next = place->next;
         if (target && !ask->is_receipt) /* its number of answers says when it is over */
-            end_target(control, ask, target, CONTROL_NO_ANSWER);
+            end_target(control, ask, target,
+                       target->again_ms != 0 ? CONTROL_NO_NODE : CONTROL_NO_ANSWER);
     }
 }
 
@@ -348,14 +353,17 @@ static int send_to(struct control_table *control, uint32_t slot, uint64_t cookie
                    struct payload *payload)
 {
     struct sending *sending = payload ? malloc(sizeof *sending) : NULL;
+    /* A request's bytes are its ask's. */
+    const uint64_t bytes = sizeof *sending + (payload && cookie == 0 ? payload->size : 0);
 
-    if (!sending || !charge(control, sizeof *sending + payload->size)) {
+    if (!sending || !charge(control, bytes)) {
         const int status = sending ? CLUSTER_BUSY : CLUSTER_NO_MEMORY;
         payload_unref(payload);
         free(sending);
         return status;
     }
-    *sending = (struct sending){.send = {.slot = slot, .cookie = cookie, .payload = payload}};
+    *sending = (struct sending){.send = {.slot = slot, .cookie = cookie, .payload = payload},
+                                .bytes = bytes};
     *control->sends_end = sending;
     control->sends_end = &sending->next;
     return CLUSTER_DONE;
@@ -371,7 +379,7 @@ static void take_out(struct control_table *control, struct sending **place,
     *place = sending->next;
     if (!sending->next)
         control->sends_end = place;
-    control->bytes -= sizeof *sending + send->payload->size;
+    control->bytes -= sending->bytes;
     free(sending);
 }
 
@@ -399,18 +407,83 @@ static void take_back(struct control_table *control, uint64_t number)
     }
 }
 
-static int send_all(struct control_table *control, const struct control_ask *ask,
+/* For the first time, or again. */
+static int send_request(struct control_table *control, const struct control_ask *ask,
+                        uint32_t index)
+{
+    const struct control_target *target = &ask->targets[index];
+
+    return send_to(control, target->identity.slot, ask->number << TARGET_BITS | index,
+                   payload_ref(target->request));
+}
+
+static int send_all(struct control_table *control, struct control_ask *ask,
                     const struct control_request *request)
 {
     int status = CLUSTER_DONE;
 
     for (uint32_t i = 0; i < ask->target_count && status == CLUSTER_DONE; i++) {
-        const struct node_identity to = ask->targets[i].identity;
-        const struct control_head head = {.number = ask->number, .from = ask->from, .to = to};
-        status = send_to(control, to.slot, ask->number << TARGET_BITS | i,
-                         control_request_write(&head, request));
+        struct control_target *target = &ask->targets[i];
+        const struct control_head head = {
+            .number = ask->number, .from = ask->from, .to = target->identity};
+        struct payload *payload = control_request_write(&head, request);
+        if (!payload)
+            return CLUSTER_NO_MEMORY;
+        if (!charge(control, payload->size)) {
+            payload_unref(payload);
+            return CLUSTER_BUSY;
+        }
+        target->request = payload;
+        ask->bytes += payload->size;
+        status = send_request(control, ask, i);
     }
     return status;
+}
+
+/* Somebody may have heard it, so it is not sent again. */
+static void forget_request(struct control_table *control, struct control_ask *ask,
+                           struct control_target *target)
+{
+    if (!target->request)
+        return;
+    control->bytes -= target->request->size;
+    ask->bytes -= target->request->size;
+    payload_unref(target->request);
+    target->request = NULL;
+}
+
+static void note_again(struct control_table *control, struct control_target *target, uint64_t at_ms)
+{
+    target->again_ms = at_ms;
+    if (at_ms < control->again_ms)
+        control->again_ms = at_ms;
+}
+
+static void ask_again(struct control_table *control, struct control_ask *ask, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < ask->target_count; i++) {
+        struct control_target *target = &ask->targets[i];
+        if (target->again_ms == 0 || target->outcome != CONTROL_UNDER_WAY)
+            continue;
+        if (target->again_ms <= now_ms && send_request(control, ask, i) == CLUSTER_DONE)
+            target->again_ms = 0;
+        else
+            note_again(control, target,
+                       target->again_ms > now_ms ? target->again_ms : now_ms + AGAIN_MS);
+    }
+}
+
+void control_tick(struct control_table *control, uint64_t now_ms)
+{
+    struct list *first;
+
+    while ((first = list_first(&control->waiting)) && ask_of(first)->ends_ms <= now_ms)
+        give_up(control, ask_of(first));
+    if (now_ms < control->again_ms)
+        return;
+    control->again_ms = UINT64_MAX;
+    for (struct list *place = first; place && place != &control->waiting; place = place->next)
+        ask_again(control, ask_of(place), now_ms);
 }
 
 static int ask_these(struct control_table *control, const struct seen *targets, uint32_t count,
@@ -464,18 +537,22 @@ int control_ask_all(struct control_table *control, const struct control_request 
 }
 
 void control_sent(struct control_table *control, uint64_t cookie, enum publish_result result,
-                  uint32_t receivers)
+                  uint32_t receivers, uint64_t now_ms)
 {
     struct control_ask *ask = find(control, cookie >> TARGET_BITS);
     const uint64_t index = cookie & (TARGETS_MOST - 1);
 
-    if (!ask || index >= ask->target_count)
+    if (!ask || ask->is_receipt || index >= ask->target_count)
+        return;
+    struct control_target *target = &ask->targets[index];
+    if (target->outcome != CONTROL_UNDER_WAY)
         return;
     if (result == PUBLISH_REJECTED)
-        end_target(control, ask, &ask->targets[index], CONTROL_NOT_SENT);
+        end_target(control, ask, target, CONTROL_NOT_SENT);
     else if (result == PUBLISH_OK && receivers == 0)
-        end_target(control, ask, &ask->targets[index], CONTROL_NO_NODE);
-    /* Else an answer may come, also to what nobody knows of whether it was sent. */
+        note_again(control, target, now_ms + AGAIN_MS);
+    else /* An answer may come, also to what nobody knows of whether it was sent. */
+        forget_request(control, ask, target);
 }
 
 /* --- Receipts */

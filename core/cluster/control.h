@@ -3,10 +3,11 @@
  * the same results.
  *
  * A request is published, without a history, on the control channel of the node that it is for,
- * whose room is named by its slot; the answer comes on the channel of who asked. What is lost on
- * the way is never sent again: a request is carried out once or not at all, and without an answer
- * in time nobody knows which. Requests name slot and boot: a node that has the slot of one that is
- * gone says so instead of carrying them out.
+ * whose room is named by its slot; the answer comes on the channel of who asked. What may have been
+ * lost on the way is never sent again: a request is carried out once or not at all, and without an
+ * answer in time nobody knows which. Only what the engine sent to nobody is: a node that has
+ * connected anew is seen before its channel is subscribed again. Requests name slot and boot: a
+ * node that has the slot of one that is gone says so instead of carrying them out.
  *
  * A receipt is such a request, too: the message itself asks, and each node that got it answers.
  *
@@ -15,7 +16,7 @@
  *     control_ask_node(control, identity, &request, 1000, cookie, now_ms);
  *     while (control_take_send(control, &send)) {
  *         publish send.payload in the channel of send.slot;
- *         with its result: control_sent(control, send.cookie, result, receivers);
+ *         with its result: control_sent(control, send.cookie, result, receivers, now_ms);
  *     }
  *     while ((ask = control_take(control))) {
  *         tell whoever asked;
@@ -48,7 +49,7 @@ enum control_outcome {
     CONTROL_UNDER_WAY, /* of none that was given back */
     CONTROL_ANSWERED,  /* by all that were asked */
     CONTROL_NO_NODE,   /* the one that was asked is gone: nothing was done */
-    CONTROL_NOT_SENT,  /* the engine was away: nothing was done */
+    CONTROL_NOT_SENT,  /* the engine was away, or the node did not listen: nothing was done */
     CONTROL_NO_ANSWER  /* of some, or of the only one, in time: it may have been done */
 };
 
@@ -57,6 +58,10 @@ struct control_target {
     struct node_identity identity;
     struct payload *name; /* a reference */
     enum control_outcome outcome;
+
+    /* The rest is the table's. */
+    struct payload *request; /* a reference, while it may have to be sent again; or NULL */
+    uint64_t again_ms;       /* when; 0: it is on its way */
 };
 
 /** A request. Read by whoever takes it; the sums are of those that answered. */
@@ -144,7 +149,7 @@ int control_receipt(struct control_table *control, uint64_t cookie, uint64_t *nu
                     struct node_identity *from);
 
 /** The message was published, or not; of one that maybe was, answers count all the same.
- * @param receivers  Nodes that it was sent to, this included; UINT32_MAX: nobody knows.
+ * @param receivers  Nodes that it was sent to, this included; or RECEIVERS_UNKNOWN.
  * @param answer_ms  For so long answers are waited for from now on. */
 void control_receipt_sent(struct control_table *control, uint64_t number,
                           enum publish_result result, uint32_t receivers, uint32_t answer_ms,
@@ -158,9 +163,10 @@ void control_receipt_counted(struct control_table *control, uint64_t number,
 
 /* # What the I/O tells */
 
-/** What came of a publish. @param cookie  Of the send. @param receivers  If it is PUBLISH_OK. */
+/** What came of a publish. @param cookie  Of the send.
+ * @param receivers  If it is PUBLISH_OK: nodes that it was sent to, or RECEIVERS_UNKNOWN. */
 void control_sent(struct control_table *control, uint64_t cookie, enum publish_result result,
-                  uint32_t receivers);
+                  uint32_t receivers, uint64_t now_ms);
 
 /** A message came on this node's channel.
  * @param frame  Filled in; leads into @p bytes.
@@ -174,7 +180,7 @@ bool control_message(struct control_table *control, const void *bytes, size_t si
 int control_reply(struct control_table *control, const struct control_head *asked,
                   const struct control_answer *answer);
 
-/** Ends what has waited for too long. */
+/** Ends what has waited for too long, and sends again what nobody has heard. */
 void control_tick(struct control_table *control, uint64_t now_ms);
 
 /** @return When control_tick() is due; UINT64_MAX: never. */

@@ -131,7 +131,7 @@ void publishes_expire(struct cluster_node *node, struct server *server, uint64_t
 /* Nobody says any more whom the first sending reached. */
 static uint32_t receivers_of(const struct publish_reply *reply)
 {
-    return reply->answer == ENGINE_REPEAT ? UINT32_MAX : reply->receivers;
+    return reply->answer == ENGINE_REPEAT ? RECEIVERS_UNKNOWN : reply->receivers;
 }
 
 /* It has its place. What was put off before it in the room can't have one before it any more. */

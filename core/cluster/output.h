@@ -98,8 +98,8 @@ struct output {
             enum publish_result result;
             enum cluster_why why;
             struct position at; /* OK: its place; offset 0 if it is not known any more */
-            uint32_t receivers; /* OK: nodes that the engine sent it to, as it says; UINT32_MAX: of
-                                   a repeat, which it doesn't say */
+            uint32_t receivers; /* OK: nodes that the engine sent it to, as it says; or
+                                   RECEIVERS_UNKNOWN */
         } result;
         struct {
             struct position at;

@@ -44,6 +44,9 @@ enum publish_result {
     PUBLISH_UNKNOWN   /* it was sent, and nobody said what became of it */
 };
 
+/* The engine has found out a repeat: to whom it was sent the first time it does not know. */
+#define RECEIVERS_UNKNOWN UINT32_MAX
+
 enum server_state {
     SERVER_DOWN,     /* no connection, or none that has said hello */
     SERVER_DEGRADED, /* it takes publishes; subscriptions or rooms are still being caught up with */

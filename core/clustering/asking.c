@@ -343,7 +343,7 @@ static void publish(struct clustering *clustering, const struct control_send *se
                                     none, 0, send->cookie << 1 | 1, now_ms());
     payload_unref(send->payload);
     if (status != CLUSTER_DONE)
-        control_sent(clustering->asks.control, send->cookie, PUBLISH_REJECTED, 0);
+        control_sent(clustering->asks.control, send->cookie, PUBLISH_REJECTED, 0, now_ms());
 }
 
 void asks_settle(struct clustering *clustering)
@@ -453,7 +453,7 @@ bool asks_result(struct clustering *clustering, const struct output *output)
     if ((output->result.cookie & 1) == 0)
         return false;
     control_sent(clustering->asks.control, output->result.cookie >> 1, output->result.result,
-                 output->result.receivers);
+                 output->result.receivers, now_ms());
     asks_settle(clustering);
     return true;
 }

@@ -150,9 +150,14 @@ static const char *judge(struct clustering *clustering, const toni_str *servers,
     return learn_names(clustering, servers, count) ? "out of memory" : NULL;
 }
 
-static void log_refusal(const struct clustering *clustering, const char *why)
+/* An engine that refuses is asked each second, maybe for days: each line tells of as many attempts
+ * as all before it. */
+static void log_refusal(struct clustering *clustering, const char *why)
 {
-    log_error(REFUSES, log_str("engine", clustering->engine_name), log_str("reason", why));
+    const uint64_t count = ++clustering->refusals;
+    if ((count & (count - 1)) == 0)
+        log_error(REFUSES, log_str("engine", clustering->engine_name), log_str("reason", why),
+                  log_uint("attempts", count));
 }
 
 static int attach(struct clustering *clustering, struct attachment *engine)
@@ -177,8 +182,10 @@ static int attach(struct clustering *clustering, struct attachment *engine)
     }
     const char *why = judge(clustering, servers, count);
     engine->is_refused = why != NULL;
-    if (!why)
+    if (!why) {
+        clustering->refusals = 0;
         return 0;
+    }
     engine_detach(clustering);
     log_refusal(clustering, why);
     return -1;

@@ -120,6 +120,7 @@ struct clustering {
     struct attachment *engine;      /* NULL: none is attached */
     struct attachment *attachments; /* all that ever were: an engine may keep what it was given */
     uint64_t attach_at_ms;          /* not before */
+    uint64_t refusals;              /* of engines to be attached, in succession */
     uint64_t held_until_ms; /* publishes wait in the inbox, since the engine is exchanged; 0: no */
     uint64_t outstanding;   /* publishes that were taken and have no result */
     struct wanted *waiting; /* rooms that publishes wait for */

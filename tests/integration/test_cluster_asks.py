@@ -70,8 +70,16 @@ class TestAsks(AsksTestCase):
             answers[here.ask("send %s hello" % there.id)] += 1
         thread.join()
         self.assertEqual(results, [0] * 4)
-        self.assertEqual(answers["ERR_BUSY"], 0, answers)
+        # One that is under way when the engine goes may lose its answer, and then nobody knows. None was refused, nor
+        # done twice.
+        self.assertEqual(set(answers) - {"OK", "ERR_TIMEOUT"}, set(), answers)
         self.assertGreater(answers["OK"], 0)
+        there.client.send("id")
+        came = 0
+        while there.client.read() != there.id:
+            came += 1
+        self.assertGreaterEqual(came, answers["OK"])
+        self.assertLessEqual(came, answers["OK"] + answers["ERR_TIMEOUT"])
 
     def test_a_client_of_another_host_gets_what_is_sent_to_it(self):
         _, _, here, there = self.two()

@@ -187,6 +187,28 @@ class TestEngine(ClusterTestCase):
                 self.assertEqual(host.wait_exit(), 1)
                 self.assertIn(why, host.text())
 
+    def test_one_that_refuses_to_follow_another_does_not_fill_the_log(self):
+        host = self.start("left")
+        client = self.client(host, "tea")
+        refused = "the engine can't be attached"
+        host.expect_error(msg=refused)
+        self.exchange(host, {"misbehaves": "attach"})
+        host.wait_log(msg=refused, attempts="4")
+        self.assertEqual([line["attempts"] for line in host.log(msg=refused)], ["1", "2", "4"])
+        before = len(host.log(msg="a server of the cluster is up"))
+        self.exchange(host, {})
+        with host.changed:
+            host.changed.wait_for(lambda: len(host.log(msg="a server of the cluster is up")) > before, DEADLINE)
+        client.send("msg:tea:again")
+        self.assertEqual(client.read(), "[tea] %s: again" % client.name)
+        host.stop()
+
+    def exchange(self, host, options):
+        with open(host.conf, "w", encoding="utf-8") as out:
+            out.write(cluster_conf(self.server, "left", options=options))
+        result = run_toni("reload", "-c", host.conf)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
     def test_one_that_hangs_is_named_and_left_behind(self):
         host = self.start("left", options={"misbehaves": "hang"}, limits={"callback_ms": 200})
         client = self.client(host)

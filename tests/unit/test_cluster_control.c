@@ -177,22 +177,87 @@ START_TEST(without_a_lease_nothing_is_carried_out_or_asked)
 }
 END_TEST
 
-START_TEST(what_nobody_got_or_was_not_sent_was_not_done)
+START_TEST(what_was_not_sent_was_not_done)
 {
     struct control_frame frame;
 
     begin();
     ask(left, &join);
-    control_sent(control, take_send(2, &frame), PUBLISH_OK, 0);
-    expect(CONTROL_NO_NODE);
-    ask(left, &join);
-    control_sent(control, take_send(2, &frame), PUBLISH_REJECTED, 0);
+    control_sent(control, take_send(2, &frame), PUBLISH_REJECTED, 0, NOW);
     expect(CONTROL_NOT_SENT);
     ask(left, &join);
-    control_sent(control, take_send(2, &frame), PUBLISH_UNKNOWN, 0);
+    control_sent(control, take_send(2, &frame), PUBLISH_UNKNOWN, 0, NOW);
     ck_assert_ptr_null(control_take(control));
     answer_it(&frame, &(struct control_answer){.status = 0});
     expect(CONTROL_ANSWERED);
+    end();
+}
+END_TEST
+
+/* A node that has connected anew, and has not subscribed its channel yet. */
+START_TEST(what_a_living_node_did_not_hear_is_sent_again)
+{
+    struct control_frame frame;
+    struct control_send none;
+
+    begin();
+    ask(left, &join);
+    control_sent(control, take_send(2, &frame), PUBLISH_OK, 0, NOW);
+    ck_assert(!control_take_send(control, &none));
+    const uint64_t again_ms = control_due(control);
+    ck_assert_uint_lt(again_ms, NOW + ANSWER_MS);
+    control_tick(control, again_ms - 1);
+    ck_assert(!control_take_send(control, &none));
+    control_tick(control, again_ms);
+    control_sent(control, take_send(2, &frame), PUBLISH_OK, 1, again_ms);
+    ck_assert_uint_eq(frame.request.client, 77);
+    ck_assert_uint_eq(control_due(control), NOW + ANSWER_MS);
+    answer_it(&frame, &(struct control_answer){.status = 0});
+    expect(CONTROL_ANSWERED);
+    end();
+}
+END_TEST
+
+START_TEST(what_a_node_never_heard_was_not_done)
+{
+    struct control_frame frame;
+    uint32_t sends = 0;
+
+    begin();
+    ask(left, &join);
+    for (uint64_t now_ms = NOW; control_count(control) > 0; now_ms = control_due(control)) {
+        control_tick(control, now_ms);
+        if (control_count(control) == 0)
+            break;
+        control_sent(control, take_send(2, &frame), PUBLISH_OK, 0, now_ms);
+        sends++;
+    }
+    ck_assert_uint_ge(sends, 2);
+    ck_assert_uint_le(sends, 10);
+    expect(CONTROL_NOT_SENT);
+    ck_assert_uint_eq(control_due(control), UINT64_MAX);
+    ask(left, &join);
+    control_sent(control, take_send(2, &frame), PUBLISH_OK, 0, NOW);
+    control_gone(control, left);
+    expect(CONTROL_NO_NODE);
+    end();
+}
+END_TEST
+
+/* The engine says of a repeat that it was applied, and not who got it then. */
+START_TEST(a_repeat_is_not_sent_again)
+{
+    struct control_frame frame;
+    struct control_send none;
+
+    begin();
+    ask(left, &join);
+    control_sent(control, take_send(2, &frame), PUBLISH_OK, RECEIVERS_UNKNOWN, NOW);
+    ck_assert_uint_eq(control_due(control), NOW + ANSWER_MS);
+    control_tick(control, NOW + ANSWER_MS - 1);
+    ck_assert(!control_take_send(control, &none));
+    control_tick(control, NOW + ANSWER_MS);
+    expect(CONTROL_NO_ANSWER);
     end();
 }
 END_TEST
@@ -544,12 +609,14 @@ START_TEST(what_is_under_way_is_bounded)
         expect(CONTROL_NO_ANSWER);
     while (control_take_send(control, &send))
         payload_unref(send.payload);
-    /* Bytes are counted until they are taken to be published. */
+    /* Bytes are counted until they can't have to be sent again. */
     ask(left, &large);
     ck_assert_int_eq(control_ask_node(control, left, &large, ANSWER_MS, 5, NOW), CLUSTER_BUSY);
     ck_assert_int_eq(control_ask_all(control, &large, ANSWER_MS, 5, NOW), CLUSTER_BUSY);
     ck_assert(control_take_send(control, &send));
     payload_unref(send.payload);
+    ck_assert_int_eq(control_ask_node(control, left, &large, ANSWER_MS, 5, NOW), CLUSTER_BUSY);
+    control_sent(control, send.cookie, PUBLISH_OK, 1, NOW);
     ck_assert(!control_take_send(control, &send));
     ask(left, &large);
     control_end(control);
@@ -689,7 +756,10 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, an_answer_is_what_the_node_said);
     tcase_add_test(tcase, a_node_that_has_the_slot_of_another_says_so_and_does_nothing);
     tcase_add_test(tcase, without_a_lease_nothing_is_carried_out_or_asked);
-    tcase_add_test(tcase, what_nobody_got_or_was_not_sent_was_not_done);
+    tcase_add_test(tcase, what_was_not_sent_was_not_done);
+    tcase_add_test(tcase, what_a_living_node_did_not_hear_is_sent_again);
+    tcase_add_test(tcase, what_a_node_never_heard_was_not_done);
+    tcase_add_test(tcase, a_repeat_is_not_sent_again);
     tcase_add_test(tcase, without_an_answer_in_time_nobody_knows);
     tcase_add_test(tcase, those_with_a_short_time_end_first);
     tcase_add_test(tcase, nobody_waits_for_a_node_that_is_gone);

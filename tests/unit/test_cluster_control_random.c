@@ -230,7 +230,7 @@ static void arrive(const struct flying *message)
     }
     if (!message->payload) {
         control_sent(nodes[message->publisher].control, message->cookie, message->result,
-                     message->receivers);
+                     message->receivers, now_ms);
         settle(message->publisher);
         return;
     }
