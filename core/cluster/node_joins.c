@@ -87,10 +87,12 @@ static void end_join(struct server *server, struct join *join)
 
 void joins_restart(struct server *server)
 {
-    struct list *first;
+    struct list *next;
 
-    while ((first = list_first(&server->joins))) /* NOLINT(clang-analyzer-unix.Malloc): removed */
-        end_join(server, list_owner(first, struct join, place));
+    for (struct list *place = server->joins.next; place != &server->joins; place = next) {
+        next = place->next;
+        end_join(server, list_owner(place, struct join, place));
+    }
 }
 
 uint64_t joins_oldest_ms(const struct server *server)

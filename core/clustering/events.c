@@ -17,13 +17,17 @@ static struct space *find_space(struct clustering *clustering, const struct room
 {
     const char *bytes = keys->list[0].bytes;
     const size_t size = keys->list[0].size;
-    const bool is_channel = bytes[0] == '\x01';
-    const char *slash = is_channel ? bytes + size : memchr(bytes, '/', size);
-    if (!slash)
-        return NULL;
-    const toni_str namespace = {bytes + (is_channel ? 1 : 0),
-                                (size_t)(slash - bytes) - (is_channel ? 1 : 0)};
-    *room = is_channel ? (toni_str){0} : (toni_str){slash + 1, size - (size_t)(slash + 1 - bytes)};
+    toni_str namespace;
+    if (bytes[0] == '\x01') {
+        namespace = toni_str_make(bytes + 1, size - 1);
+        *room = toni_str_make(NULL, 0);
+    } else {
+        const char *slash = memchr(bytes, '/', size);
+        if (!slash)
+            return NULL;
+        namespace = toni_str_make(bytes, (size_t)(slash - bytes));
+        *room = toni_str_make(slash + 1, size - namespace.size - 1);
+    }
     for (struct door *door = atomic_load_explicit(&clustering->doors, memory_order_acquire); door;
          door = door->next) {
         if (toni_str_equal(namespace, toni_str_of(door->space->name)))
@@ -54,10 +58,10 @@ static void deliver_to(struct clustering *clustering, struct space *space, toni_
     const toni_message message = {
         .struct_size = sizeof message, .kind = payload->kind & ~PAYLOAD_HAS_ENVELOPE, .body = body};
     struct receipt *receipt = NULL;
-    if (envelope && envelope->receipt != 0)
-        receipt =
-            receipts_count(clustering, envelope->receipt,
-                           (struct node_identity){envelope->receipt_slot, envelope->receipt_boot});
+    if (envelope && envelope->receipt != 0) {
+        const struct node_identity asks = {envelope->receipt_slot, envelope->receipt_boot};
+        receipt = receipts_count(clustering, envelope->receipt, asks);
+    }
     const toni_position at = {output->deliver.at.epoch, output->deliver.at.offset};
     const int32_t result = remote_deliver(space, room, at, &message, envelope, receipt);
     if (result < 0 && receipt)
@@ -154,12 +158,13 @@ static void note_state(struct clustering *clustering, const struct output *outpu
                                         [SERVER_UP] = "a server of the cluster is up"};
     struct server_link *link = &clustering->links[output->server];
     const bool is_worse = output->state.state < link->state;
-    if (output->state.state != link->state || output->state.state == SERVER_DOWN)
+    if (output->state.state != link->state || output->state.state == SERVER_DOWN) {
         log_limited_by(&link->state_lines, is_worse ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
                        words[output->state.state],
                        log_str("server", clustering->names[output->server]),
                        log_str("reason", cluster_why_text(output->state.why)),
                        log_str("engine_says", output->state.state == SERVER_DOWN ? link->why : ""));
+    }
     link->state = output->state.state;
     link->state_why = output->state.why;
 }
@@ -171,12 +176,13 @@ static void note_identity(struct clustering *clustering, const struct output *ou
     clustering->identity = is_held ? output->node.identity : (struct node_identity){0};
     pthread_cond_broadcast(&clustering->changed); /* for clustering_wait_up() */
     pthread_mutex_unlock(&clustering->lock);
-    if (is_held)
+    if (is_held) {
         log_info("this node is one of the cluster", log_str("node", clustering->node_name),
                  log_uint("slot", output->node.identity.slot));
-    else
+    } else {
         log_warn("this node is no longer one of the cluster",
                  log_str("reason", cluster_why_text(output->node.why)));
+    }
 }
 
 static void note_node(struct clustering *clustering, const struct output *output)

@@ -215,9 +215,10 @@ void recoveries_close(struct clustering *clustering)
 
 void recoveries_finish(struct clustering *clustering)
 {
-    struct recovering *recovering;
-    while ((recovering = clustering->flying)) {
-        take_out(&clustering->flying, recovering);
+    struct recovering *next;
+    for (struct recovering *recovering = clustering->flying; recovering; recovering = next) {
+        next = recovering->next;
         free(recovering);
     }
+    clustering->flying = NULL;
 }

@@ -14,10 +14,11 @@ static void read_engine(const struct section *section, struct config_cluster *cl
 {
     cluster->engine_at = section_get(section, "engine", VALUE_STRING);
     if (!cluster->engine_at) {
-        if (!value_get(section->group, "engine"))
+        if (!value_get(section->group, "engine")) {
             fault_at(section->faults, section->group,
                      "`cluster` lacks `engine`, expected the name of a service that offers "
                      "toni_engine, such as `engine = \"redis\";`");
+        }
         return;
     }
     if (name_valid(toni_str_of(value_string(cluster->engine_at)))) {

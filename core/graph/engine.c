@@ -43,15 +43,16 @@ static void refuse_missing(const struct config_cluster *cluster,
                            const struct declarations *declarations, struct fault_list *faults)
 {
     const char *meant = nearest(cluster->engine, declarations);
-    if (meant)
+    if (meant) {
         fault_at(faults, cluster->engine_at,
                  "`engine` of `cluster` is `%s`, which no module provides; did you mean `%s`?",
                  cluster->engine, meant);
-    else
+    } else {
         fault_at(faults, cluster->engine_at,
                  "`engine` of `cluster` is `%s`, which no module provides; add a service of that "
                  "name whose library offers " INTERFACE,
                  cluster->engine);
+    }
 }
 
 void engine_check(const struct config_cluster *cluster, const struct declarations *declarations,

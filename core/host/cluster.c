@@ -54,10 +54,11 @@ int cluster_begin(struct clustering *clustering)
         return 0;
     if (clustering_start(clustering))
         return -1;
-    if (!clustering_wait_up(clustering, BEGIN_MS))
+    if (!clustering_wait_up(clustering, BEGIN_MS)) {
         log_warn("not all servers of the cluster's engine are there yet: the host serves, and "
                  "broadcasts to their rooms are refused until they are; `toni status` shows which",
                  log_uint("waited_ms", BEGIN_MS));
+    }
     return 0;
 }
 

@@ -101,18 +101,19 @@ static json_t *rooms_to_json(const struct status_report *report)
 static json_t *server_to_json(const struct clustering_server *server)
 {
     const struct node_figures *node = &server->node;
-    return json_pack(
-        "{s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-        "s:I, s:I}",
-        "name", text_or_null(toni_str_of(server->name)), "state", status_server_state(server),
-        "why", cluster_why_text(node->why), "engine_says", server->why, "probe_ms",
-        (json_int_t)node->probe_ms, "rooms", (json_int_t)node->rooms, "subscribed",
-        (json_int_t)node->subscribed, "pending", (json_int_t)node->pending, "pending_bytes",
-        (json_int_t)server->waiting_bytes, "ok", (json_int_t)node->ok, "rejected",
-        (json_int_t)(node->rejected + node->busy), "unknown", (json_int_t)node->unknown, "busy",
-        (json_int_t)server->refused, "repeats", (json_int_t)node->repeats, "gaps",
-        (json_int_t)node->gaps, "resubscriptions", (json_int_t)server->resubscriptions,
-        "connections", (json_int_t)node->connections);
+    const uint64_t rejected = node->rejected + node->busy;
+    return json_pack("{s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+                     "s:I, s:I}",
+                     "name", text_or_null(toni_str_of(server->name)), "state",
+                     status_server_state(server), "why", cluster_why_text(node->why), "engine_says",
+                     server->why, "probe_ms", (json_int_t)node->probe_ms, "rooms",
+                     (json_int_t)node->rooms, "subscribed", (json_int_t)node->subscribed, "pending",
+                     (json_int_t)node->pending, "pending_bytes", (json_int_t)server->waiting_bytes,
+                     "ok", (json_int_t)node->ok, "rejected", (json_int_t)rejected, "unknown",
+                     (json_int_t)node->unknown, "busy", (json_int_t)server->refused, "repeats",
+                     (json_int_t)node->repeats, "gaps", (json_int_t)node->gaps, "resubscriptions",
+                     (json_int_t)server->resubscriptions, "connections",
+                     (json_int_t)node->connections);
 }
 
 static json_t *cluster_to_json(const struct clustering_report *report)

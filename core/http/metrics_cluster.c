@@ -38,15 +38,31 @@ static void write_one(struct exposition *exposition, const char *name, const cha
     X("toni_cluster_resubscriptions_total", "counter", s->resubscriptions,                         \
       "Rooms that were subscribed again after a connection had ended.")
 
+static const struct {
+    const char *name, *type, *help;
+} families[] = {
+#define FAMILY(metric, type, value, help) {metric, type, help},
+    CLUSTER_METRICS(FAMILY)
+#undef FAMILY
+};
+
+/* @param family  A place in `families`. */
+static uint64_t figure_of(const struct clustering_server *s, size_t family)
+{
+#define VALUE(metric, type, value, help) value,
+    const uint64_t figures[] = {CLUSTER_METRICS(VALUE)};
+#undef VALUE
+    return figures[family];
+}
+
 static void write_servers(struct exposition *exposition, const struct clustering_report *report)
 {
-#define WRITE(metric, type, value, help)                                                           \
-    exposition_family(exposition, metric, type, help);                                             \
-    for (const struct clustering_server *s = report->servers; s < report->servers + report->count; \
-         s++)                                                                                      \
-        exposition_number(exposition, LABELS({"server", s->name}), value);
-    CLUSTER_METRICS(WRITE)
-#undef WRITE
+    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
+        exposition_family(exposition, families[f].name, families[f].type, families[f].help);
+        for (uint32_t i = 0; i < report->count; i++)
+            exposition_number(exposition, LABELS({"server", report->servers[i].name}),
+                              figure_of(&report->servers[i], f));
+    }
     exposition_family(exposition, "toni_cluster_probe_seconds", "gauge",
                       "How long the last probe took, there and back.");
     for (uint32_t i = 0; i < report->count; i++)
@@ -69,10 +85,11 @@ static void write_publishes(struct exposition *exposition, const struct clusteri
                        {"rejected", server->node.rejected + server->node.busy},
                        {"unknown", server->node.unknown},
                        {"busy", server->refused}};
-        for (size_t r = 0; r < sizeof results / sizeof results[0]; r++)
+        for (size_t r = 0; r < sizeof results / sizeof results[0]; r++) {
             exposition_number(exposition,
                               LABELS({"server", server->name}, {"result", results[r].result}),
                               results[r].count);
+        }
     }
 }
 

@@ -172,8 +172,9 @@ void outbox_drop_newest(struct outbox *outbox, uint64_t messages,
         if (may_drop(outbox, i))
             (void)drop(outbox, i, entry->first + entry->count - count, count, dropping);
     }
+    uint32_t end = outbox->count;
     if (outbox->marks > 0)
-        outbox_join_marks(outbox, &i, &(uint32_t){outbox->count});
+        outbox_join_marks(outbox, &i, &end);
     outbox_close_gaps(outbox, i);
     outbox_bound_marks(outbox);
 }

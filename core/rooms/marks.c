@@ -127,7 +127,8 @@ int outbox_append_mark(struct outbox *outbox, struct topic *topic, uint32_t coun
         return -1;
     uint32_t begin = outbox->count++;
     outbox_mark_entry(outbox, begin, topic, count);
-    outbox_join_marks(outbox, &begin, &(uint32_t){outbox->count});
+    uint32_t end = outbox->count;
+    outbox_join_marks(outbox, &begin, &end);
     outbox_close_gaps(outbox, begin);
     outbox_bound_marks(outbox);
     return 0;

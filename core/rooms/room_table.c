@@ -57,7 +57,8 @@ struct history_rule room_table_kept(struct space *space, toni_str name)
 
 struct history_rule room_table_rule(struct space *space, toni_str name)
 {
-    return space->remote ? (struct history_rule){0} : room_table_kept(space, name);
+    const struct history_rule none = {0};
+    return space->remote ? none : room_table_kept(space, name);
 }
 
 /* A client may bring a position from before a restart, or of an earlier room. */

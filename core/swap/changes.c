@@ -273,11 +273,12 @@ static void check_doors(const struct config *now, const struct config *next,
     for (size_t i = 0; now->cluster.at && i < next->namespaces.count; i++) {
         const struct config_namespace *there = &next->namespaces.list[i];
         const struct config_namespace *here = config_namespace_find(&now->namespaces, there->name);
-        if (here->is_cluster != there->is_cluster || here->is_local_only != there->is_local_only)
+        if (here->is_cluster != there->is_cluster || here->is_local_only != there->is_local_only) {
             fault_at(faults, there->at,
                      "`cluster` or `local_only` of namespace `%s` is not what the host started "
                      "with; a reload can't change it: `toni restart`",
                      there->name);
+        }
     }
 }
 
