@@ -231,16 +231,19 @@ uint32_t fake_engine_turn(struct fake_engine *engine, uint32_t most)
     uint32_t count = 0;
     struct fake_sent *sent;
     toni_position at;
-    bool wanted[FAKE_DOORS];
+    bool wanted[FAKE_DOORS] = {0};
     while (count < most && (sent = take(engine, &at, wanted))) {
         struct fake_sum *sum = malloc(sizeof *sum);
         REQUIRE(sum);
         *sum = (struct fake_sum){.receipt = sent->receipt, .missing = 1};
+        /* The turn is one of those that are missing, so the sum stays until it has said so. */
+        /* NOLINTBEGIN(clang-analyzer-unix.Malloc): the analyzer does not count */
         for (uint32_t i = 0; i < engine->door_count; i++) {
             if (wanted[i])
                 deliver_to(&engine->doors[i], sent, at, sum);
         }
         said(sum);
+        /* NOLINTEND(clang-analyzer-unix.Malloc) */
         free(sent);
         count++;
     }
