@@ -157,7 +157,13 @@ static void note_state(struct clustering *clustering, const struct output *outpu
                                             "up with",
                                         [SERVER_UP] = "a server of the cluster is up"};
     struct server_link *link = &clustering->links[output->server];
-    const bool is_worse = output->state.state < link->state;
+    const bool is_worse = output->state.state < link->state ||
+                          (output->state.state == SERVER_DOWN && output->state.why != WHY_START);
+    /* Before the line: who reads it finds the server as it says. But while the engine is exchanged
+     * nobody is refused: what is published waits. */
+    if (clustering->held_until_ms == 0)
+        atomic_store_explicit(&clustering->views[output->server].state,
+                              (uint32_t)output->state.state, memory_order_relaxed);
     if (output->state.state != link->state || output->state.state == SERVER_DOWN) {
         log_limited_by(&link->state_lines, is_worse ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
                        words[output->state.state],
@@ -191,9 +197,11 @@ static void note_node(struct clustering *clustering, const struct output *output
     const toni_str name =
         payload ? (toni_str){(const char *)payload->bytes, payload->size} : (toni_str){0};
     const bool is_seen = output->kind == OUTPUT_NODE_SEEN;
-    log_info(is_seen ? "another node is seen" : "another node is gone",
-             log_strn("node", name.data, name.size), log_uint("slot", output->node.identity.slot),
-             log_str("reason", cluster_why_text(output->node.why)));
+    /* Under a limit: whoever may write the leases on the engine can forge a thousand of them. */
+    log_limited(LOG_LEVEL_INFO, is_seen ? "another node is seen" : "another node is gone",
+                log_strn("node", name.data, name.size),
+                log_uint("slot", output->node.identity.slot),
+                log_str("reason", cluster_why_text(output->node.why)));
     if (is_seen) {
         clustering->nodes_seen++;
         return;

@@ -109,14 +109,15 @@ static void look_at_waiting(struct clustering *clustering)
     }
 }
 
-/* While the engine is exchanged publishes stay where they are, if that does not take too long. */
+/* While the engine is exchanged publishes stay where they are, if that does not take too long:
+ * until the rooms are heard again, so that members here get what is said here. */
 static bool is_held(struct clustering *clustering)
 {
     if (clustering->held_until_ms == 0)
         return false;
     bool is_there = clustering->engine != NULL;
     for (uint32_t i = 0; i < clustering->server_count; i++)
-        is_there = is_there && clustering->links[i].state != SERVER_DOWN;
+        is_there = is_there && clustering->links[i].state == SERVER_UP;
     if (!is_there && now_ms() < clustering->held_until_ms && !clustering->is_stopping)
         return true;
     clustering->held_until_ms = 0;
@@ -201,6 +202,8 @@ void turn_run(struct clustering *clustering)
     carry_out(clustering);
     if (!is_paused)
         show_states(clustering);
+    else if (!is_held(clustering))
+        (void)uv_async_send(&clustering->wake); /* what has waited is taken by the next turn */
     tell_losses(clustering);
     telling_run(clustering);
     report_make(clustering);

@@ -123,7 +123,7 @@ static enum MHD_Result send_readiness(struct admin_pages *pages, struct MHD_Conn
 static void write_metrics(struct admin_pages *pages, struct exposition *exposition)
 {
     const struct metrics_process process = {
-        .is_ready = atomic_load(&pages->state) == ADMIN_READY,
+        .is_ready = atomic_load(&pages->state) == ADMIN_READY && !lacks_engine(pages),
         .started_ms = pages->started_ms,
         .libmicrohttpd = MHD_get_version(),
     };

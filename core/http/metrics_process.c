@@ -38,7 +38,9 @@ static void write_build(struct exposition *exposition, const struct metrics_proc
                              {"compiler", COMPILER}, {"libmicrohttpd", process->libmicrohttpd},
                              {"libuv", uv_version_string()}),
                       1);
-    write_gauge(exposition, "toni_ready", "1: ready; 0: starting or draining.", process->is_ready);
+    write_gauge(exposition, "toni_ready",
+                "1: ready; 0: starting or draining, or what /readyz says 503 for.",
+                process->is_ready);
 }
 
 /* @return How many descriptors are open, but for the one that this takes; -1: not known. */

@@ -127,8 +127,12 @@ class TestReceipts(LifeTestCase):
             teller.read_until(lambda: len(teller.receipts) == len(keys))
         thread.join()
         self.check_once(teller, keys)
-        self.assertEqual(teller.receipts, [key + " 1" for key in keys])
-        self.assertEqual(teller.messages, keys)
+        # One that the old engine has sent, and whose way back was cut, is lost here: the room keeps no history. It is
+        # told by its receipt, and there can be one for each exchange, since the teller waits for each.
+        lost = [key for key in keys if key + " 0" in teller.receipts]
+        self.assertLessEqual(len(lost), 4)
+        self.assertEqual(teller.receipts, [key + (" 0" if key in lost else " 1") for key in keys])
+        self.assertEqual(teller.messages, [key for key in keys if key not in lost])
         for result in results:
             self.assertIn("1 swapped", result.stdout, result.stderr)
 
@@ -239,6 +243,7 @@ class TestFigures(LifeTestCase):
         self.server_is(host, True)
         self.server.kill()
         self.server_is(host, False)
+        self.assertEqual(scrape(host.admin_address)("ready"), 0, "who alerts on the metric sees it, too")
         self.assertEqual(ask(host.admin_address, "/healthz").status, 200)
         self.server.start()
         self.server_is(host, True)

@@ -245,7 +245,7 @@ static int32_t create_says_why(toni_context *context, void **self)
     (void)self;
     (void)toni_fail(context, TONI_ERR_FAILED, "%0*d", 600, 7);
     ck_assert_uint_eq(strlen(failure_text()), FAILURE_SIZE - 1); /* the rest was cut */
-    return toni_fail(context, TONI_ERR_INVALID, "no file\n`%s`", "x");
+    return toni_fail(context, TONI_ERR_INVALID, "no file\n`%s`\xc2\x9b\xc3\x9b", "x");
 }
 
 START_TEST(a_hook_says_why_it_fails)
@@ -254,7 +254,7 @@ START_TEST(a_hook_says_why_it_fails)
 
     plugin.descriptor.create = create_says_why;
     ck_assert_int_eq(instance_create(&setup, &table, NULL, &instance), TONI_ERR_INVALID);
-    ck_assert_str_eq(failure_text(), "no file?`x`"); /* one line, whatever it says */
+    ck_assert_str_eq(failure_text(), "no file?`x`??\xc3\x9b"); /* one line, whatever it says */
     ck_assert_str_eq(log_lines, "");
 
     plugin.descriptor.create = create; /* the next one says nothing */
