@@ -205,7 +205,7 @@ END_TEST
 
 START_TEST(many_rooms_share_the_last_mark)
 {
-    char expected[2000] = "1", name[8];
+    char expected[2000] = "1", name[16];
     size_t size = 1;
     begin(OUTBOX_DROP_OLDEST, 1, 1000);
     for (int i = 0; i < 40; i++) {
