@@ -151,11 +151,11 @@ void sent_finish(struct clustering *clustering, struct sent *sent, enum publish_
 
 static void note_state(struct clustering *clustering, const struct output *output)
 {
-    static const char *const words[] = {[SERVER_DOWN] = "a server of the cluster is away",
-                                        [SERVER_DEGRADED] =
-                                            "a server of the cluster is there; rooms are caught "
-                                            "up with",
-                                        [SERVER_UP] = "a server of the cluster is up"};
+    static const char *const words[] = {
+        [SERVER_DOWN] = "a server of the cluster is away",
+        [SERVER_DEGRADED] = "a server of the cluster is there; rooms are caught up with",
+        [SERVER_UP] = "a server of the cluster is up",
+    };
     struct server_link *link = &clustering->links[output->server];
     const bool is_worse = output->state.state < link->state ||
                           (output->state.state == SERVER_DOWN && output->state.why != WHY_START);

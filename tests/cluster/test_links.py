@@ -103,7 +103,7 @@ class TestStoppedReader(ClusterTestCase):
 
     def connections(self):
         """That the server has accepted, those of this test's questions left out: the highest id of a node's."""
-        return max(map(int, re.findall(r"(?m)^id=(\d+) ", self.redis.cli("client", "list", "type", "pubsub"))))
+        return max(map(int, re.findall(r"(?m)^id=(\d+) ", self.redis.cli("client", "list", "type", "pubsub"))), default=0)
 
 
 if __name__ == "__main__":

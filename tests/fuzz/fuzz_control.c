@@ -38,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct control_request request = {.form = CONTROL_ROOM, .limit = 3};
     struct control_frame frame;
     uint64_t number;
+    struct node_identity from;
 
     if (size == 0)
         return 0;
@@ -49,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] & 1)
         (void)control_ask_all(control, &request, 1000, 1, 0);
     if (data[0] & 2)
-        (void)control_receipt(control, 1000, 2, &number, 0);
+        (void)control_receipt(control, 1000, &number, &from);
     if (control_read(data + 1, size - 1, &frame))
         require_same(&frame, data + 1, size - 1);
     if (control_message(control, data + 1, size - 1, &frame))
