@@ -138,6 +138,44 @@ class TestTwoHosts(ClusterTestCase):
         return texts
 
 
+class TestNamespaces(ClusterTestCase):
+    """What a namespace says of itself in gateways.conf."""
+
+    def said(self, sender, text, *readers):
+        sender.send("msg:tea:" + text)
+        for reader in (sender, *readers):
+            self.assertEqual(reader.read(), "[tea] %s: %s" % (sender.name, text))
+
+    def test_one_without_the_cluster_is_each_hosts_own(self):
+        apart = {"namespaces": [{"name": "", "cluster": False}]}
+        left, right = self.start("left", **apart), self.start("right", **apart)
+        here, there = self.client(left, "tea"), self.client(right, "tea")
+        self.said(here, "left alone")
+        self.said(there, "right alone")
+        self.server.kill()
+        left.wait_log(msg="a server of the cluster is away")
+        self.said(here, "still")
+
+    def test_a_local_only_one_goes_on_alone_and_heals(self):
+        alone = {"namespaces": [{"name": "", "local_only": True}]}
+        left, right = self.start("left", **alone), self.start("right", **alone)
+        here = self.client(left, "tea")
+        there = self.client(right, "tea")
+        beside = self.client(left, "tea")
+        for client, other in ((here, there), (here, beside), (there, beside)):
+            self.assertEqual(client.read(), other.name + " joined")
+        self.said(here, "all", beside, there)
+        self.server.kill()
+        left.wait_log(msg="a server of the cluster is away")
+        self.said(here, "alone", beside)
+        ups = [len(host.log(msg="a server of the cluster is up")) for host in (left, right)]
+        self.server.start()
+        for host, before in zip((left, right), ups):
+            with host.changed:
+                self.assertTrue(host.changed.wait_for(lambda: len(host.log(msg="a server of the cluster is up")) > before, DEADLINE))
+        self.said(here, "healed", beside, there)
+
+
 class TestEngine(ClusterTestCase):
     """What an engine does to its host."""
 
