@@ -218,7 +218,9 @@ class TestRestart(LifeTestCase):
         self.hosts.append(left)
         right = self.start("right")
         reader, writer = self.member(right, "tea"), self.member(right)
-        keys, results = [], []
+        keys, results = ["first"], []
+        reader.ask("say tea first", "+first")  # a join takes effect once the engine has heard of it, as this shows
+        reader.read_until(lambda: reader.messages)
         thread = threading.Thread(target=lambda: results.extend(left.restart() for _ in range(3)))
         thread.start()
         while thread.is_alive() or len(keys) < 50:
