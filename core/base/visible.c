@@ -62,3 +62,23 @@ int visible_print(FILE *out, const char *text, size_t length)
     buffer_finish(&shown);
     return result;
 }
+
+void visible_words(char *words, size_t room, const char *text, size_t length)
+{
+    for (size_t at = 0; at < length;) {
+        const size_t size = utf8_character(text + at, length - at);
+        const bool is_shown = size > 0 && !utf8_has_control(text + at, size);
+        const size_t shown = is_shown ? size : 1;
+
+        if (shown >= room)
+            break;
+        if (is_shown)
+            memcpy(words, text + at, size);
+        else
+            *words = '?';
+        words += shown;
+        room -= shown;
+        at += size > 0 ? size : 1;
+    }
+    *words = '\0';
+}

@@ -20,4 +20,9 @@ int visible_append(struct buffer *buffer, const char *text, size_t length, bool 
  * @return 0, or -1 on no memory or a fault of @p out; a part of it may have been printed. */
 int visible_print(FILE *out, const char *text, size_t length);
 
+/** Copies a few words of somebody else's for one line: cut where they are too long, but not within
+ * a character. Each control character, and each byte that is not UTF-8, becomes a `?`.
+ * @param words  A NUL is put behind them. @param room  Of @p words, in bytes, at least 1. */
+void visible_words(char *words, size_t room, const char *text, size_t length);
+
 #endif

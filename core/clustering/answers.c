@@ -3,7 +3,7 @@
 #include "clustering/attachment.h"
 
 #include "base/log_limit.h"
-#include "base/utf8.h"
+#include "base/visible.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +12,6 @@
 /* More than a server may know of is nonsense. */
 #define LEASES_MOST 4096
 #define ENTRIES_MOST 4096
-
-static struct clustering *clustering_of(const toni_engine *engine)
-{
-    return ((const struct attachment *)engine)->clustering;
-}
 
 /* @return NULL: it is none. */
 static struct clustering *refuse(struct clustering *clustering, const char *function)
@@ -33,9 +28,9 @@ static struct clustering *listen_to(const toni_engine *engine, uint32_t server,
 {
     if (!attachment_may(engine))
         return NULL; /* another thread: its own counter is all that it may touch */
-    struct clustering *clustering = clustering_of(engine);
-    if (!clustering->node || ((const struct attachment *)engine)->is_attaching ||
-        server >= clustering->server_count)
+    const struct attachment *attachment = attachment_of(engine);
+    struct clustering *clustering = attachment->clustering;
+    if (!clustering->node || attachment->is_attaching || server >= clustering->server_count)
         return refuse(clustering, function);
     return clustering;
 }
@@ -84,30 +79,13 @@ static void on_connected(toni_engine *engine, uint32_t server, uint64_t connecti
         node_connected(clustering->node, server, connection, now_ms());
 }
 
-/* Copies what people will read: cut where it is too long; what is no text, or controls a terminal,
- * stands as `?`. */
-static void copy_words(char *to, size_t room, toni_str words)
-{
-    const size_t size = !is_text(words) ? 0 : words.size < room ? words.size : room - 1;
-    for (size_t at = 0; at < size;) {
-        const size_t length = utf8_character(words.data + at, size - at);
-        const bool is_shown = length > 0 && !utf8_has_control(words.data + at, length);
-        if (is_shown)
-            memcpy(to, words.data + at, length);
-        else
-            *to = '?';
-        to += is_shown ? length : 1;
-        at += length > 0 ? length : 1;
-    }
-    *to = '\0';
-}
-
 static void on_closed(toni_engine *engine, uint32_t server, uint64_t connection, toni_str why)
 {
     struct clustering *clustering = listen_to(engine, server, "closed");
     if (!clustering || clustering->links[server].generation != connection)
         return;
-    copy_words(clustering->links[server].why, sizeof clustering->links[server].why, why);
+    visible_words(clustering->links[server].why, sizeof clustering->links[server].why, why.data,
+                  is_text(why) ? why.size : 0);
     connection_ended(clustering, server);
     node_closed(clustering->node, server, connection, now_ms());
 }

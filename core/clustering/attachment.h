@@ -36,6 +36,12 @@ struct attachment {
     uint32_t post_count;
 };
 
+/** @param engine  As `attach` has been given it. */
+static inline struct attachment *attachment_of(const toni_engine *engine)
+{
+    return (struct attachment *)engine;
+}
+
 /** Ends watches and posts: nothing more comes from the engine. */
 void attachment_end(struct attachment *attachment);
 

@@ -32,14 +32,9 @@ struct engine_post {
 
 bool attachment_may(const toni_engine *engine)
 {
-    const struct attachment *attachment = (const struct attachment *)engine;
+    const struct attachment *attachment = attachment_of(engine);
     return attachment && pthread_equal(attachment->thread, pthread_self()) &&
            attachment->clustering->engine == attachment && !attachment->is_over;
-}
-
-static struct attachment *attachment_of(toni_engine *engine)
-{
-    return (struct attachment *)engine;
 }
 
 /* --- Watches */

@@ -11,7 +11,7 @@
 /** Forgets what an earlier hook said on this thread. */
 void failure_forget(void);
 
-/** @param why  Copied, as far as it fits; its control characters become `?`. */
+/** @param why  Copied, as far as it fits; as visible_words() has it. */
 void failure_say(toni_str why);
 
 /** @return What the last hook on this thread has said; empty: nothing. Valid until its next. */

@@ -254,7 +254,7 @@ START_TEST(a_hook_says_why_it_fails)
 
     plugin.descriptor.create = create_says_why;
     ck_assert_int_eq(instance_create(&setup, &table, NULL, &instance), TONI_ERR_INVALID);
-    ck_assert_str_eq(failure_text(), "no file?`x`??\xc3\x9b"); /* one line, whatever it says */
+    ck_assert_str_eq(failure_text(), "no file?`x`?\xc3\x9b"); /* one line, whatever it says */
     ck_assert_str_eq(log_lines, "");
 
     plugin.descriptor.create = create; /* the next one says nothing */
