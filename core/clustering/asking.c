@@ -2,6 +2,7 @@
 #include "clustering/clustering_private.h"
 
 #include "cluster/control.h"
+#include "clustering/keys.h"
 #include "rooms/asked.h"
 
 #include <stdio.h>
@@ -20,15 +21,6 @@ struct ask {
     size_t bytes;
     char text[];
 };
-
-/* The room of a slot's control channel: "\x02" and its number. */
-enum { CHANNEL_SIZE = 12 };
-
-static struct room_key channel_of(uint32_t slot, char bytes[CHANNEL_SIZE])
-{
-    const int size = snprintf(bytes, CHANNEL_SIZE, "\x02%u", slot);
-    return (struct room_key){bytes, (size_t)size};
-}
 
 int asks_init(struct asks *asks, uint64_t nameless)
 {
@@ -188,17 +180,14 @@ static void add_members(const struct control_ask *done, const struct asked_membe
     answer->member_count = count < limit ? count : limit;
 }
 
-/* Those that did not answer. @param names  Room for all that were asked. */
-static void add_missing(const struct control_ask *done, toni_str *names,
-                        toni_cluster_answer *answer)
+uint32_t asks_name_missing(const struct control_ask *done, toni_str *names)
 {
-    answer->nodes = names;
+    uint32_t count = 0;
     for (uint32_t i = 0; i < done->target_count; i++) {
-        const struct control_target *target = &done->targets[i];
-        if (target->outcome != CONTROL_ANSWERED)
-            names[answer->node_count++] =
-                (toni_str){(const char *)target->name->bytes, target->name->size};
+        if (done->targets[i].outcome != CONTROL_ANSWERED)
+            names[count++] = node_name_str(done->targets[i].name);
     }
+    return count;
 }
 
 /* @param done  NULL: nobody was asked, as @p status says. */
@@ -215,8 +204,10 @@ static void end_room(struct clustering *clustering, struct ask *ask, const struc
         answer.status = TONI_ERR_NO_MEMORY;
     } else {
         add_members(done, &here, limit, page, &answer);
-        if (done)
-            add_missing(done, names, &answer);
+        if (done) {
+            answer.nodes = names;
+            answer.node_count = asks_name_missing(done, names);
+        }
     }
     end_ask(clustering, ask, &answer);
     free(here.ids);
@@ -233,7 +224,7 @@ static void end_nodes(struct clustering *clustering, struct ask *ask)
         .struct_size = sizeof answer, .status = TONI_OK, .nodes = names, .node_count = 1};
     names[0] = toni_str_of(clustering->node_name);
     for (uint32_t i = 0; (name = control_name(control, i)) && answer.node_count < 1025; i++)
-        names[answer.node_count++] = (toni_str){(const char *)name->bytes, name->size};
+        names[answer.node_count++] = node_name_str(name);
     end_ask(clustering, ask, &answer);
 }
 
@@ -337,10 +328,10 @@ static void begin_ask(struct clustering *clustering, struct ask *ask)
 /* A publish's cookie is an address, and so even; one of a control channel is odd. */
 static void publish(struct clustering *clustering, const struct control_send *send)
 {
-    char bytes[CHANNEL_SIZE];
+    char bytes[ROOM_KEY_MAX];
     const struct keeping none = {0};
-    const int status = node_publish(clustering->node, channel_of(send->slot, bytes), send->payload,
-                                    none, 0, send->cookie << 1 | 1, now_ms());
+    const int status = node_publish(clustering->node, key_of_control(send->slot, bytes),
+                                    send->payload, none, 0, send->cookie << 1 | 1, now_ms());
     payload_unref(send->payload);
     if (status != CLUSTER_DONE)
         control_sent(clustering->asks.control, send->cookie, PUBLISH_REJECTED, 0, now_ms());
@@ -398,13 +389,13 @@ void asks_close(struct clustering *clustering)
 static void hear_channel(struct clustering *clustering, uint32_t slot)
 {
     struct asks *asks = &clustering->asks;
-    char bytes[CHANNEL_SIZE];
+    char bytes[ROOM_KEY_MAX];
     if (asks->channel != 0)
-        (void)node_unsubscribe(clustering->node, channel_of(asks->channel, bytes), now_ms());
+        (void)node_unsubscribe(clustering->node, key_of_control(asks->channel, bytes), now_ms());
     asks->channel = 0;
     /* Without memory nobody's requests are heard until the next lease. */
     if (slot != 0 &&
-        node_subscribe(clustering->node, channel_of(slot, bytes), 0, now_ms()) == CLUSTER_DONE)
+        node_subscribe(clustering->node, key_of_control(slot, bytes), 0, now_ms()) == CLUSTER_DONE)
         asks->channel = slot;
 }
 
@@ -458,17 +449,6 @@ bool asks_result(struct clustering *clustering, const struct output *output)
     return true;
 }
 
-static struct space *find_space(struct clustering *clustering, struct control_bytes name)
-{
-    const toni_str wanted = {name.bytes, name.size};
-    for (struct door *door = atomic_load_explicit(&clustering->doors, memory_order_acquire); door;
-         door = door->next) {
-        if (toni_str_equal(wanted, toni_str_of(door->space->name)))
-            return door->space;
-    }
-    return NULL;
-}
-
 static toni_str str_of(struct control_bytes bytes)
 {
     return (toni_str){bytes.bytes, bytes.size};
@@ -498,7 +478,7 @@ static void carry_out(struct clustering *clustering, const struct control_frame 
 {
     toni_message message;
     const toni_cluster_request request = request_of(&frame->request, &message);
-    struct space *space = find_space(clustering, frame->request.space);
+    struct space *space = door_find_space(clustering, str_of(frame->request.space));
     struct asked_members members = {0};
     struct control_answer answer = {.status = space ? asked_check(&request) : TONI_ERR_NOT_FOUND};
     if (answer.status == TONI_OK && request.kind == TONI_CLUSTER_ROOM)
@@ -516,7 +496,7 @@ bool asks_message(struct clustering *clustering, const struct output *output)
 {
     const struct payload *payload = output->payload;
     struct control_frame frame;
-    if (output->keys->list[0].bytes[0] != '\x02')
+    if (!key_is_control(output->keys->list[0]))
         return false;
     if (control_message(clustering->asks.control, payload->bytes, payload->size, &frame))
         carry_out(clustering, &frame);

@@ -1,6 +1,8 @@
 /* What the cluster's thread consists of, and what its files do for each other. For this folder
  * alone: door.c is what other threads call, attachment.c the engine, answers.c what an engine
- * tells, commands.c and events.c what the node says, thread.c the loop and its turns.
+ * tells, commands.c and events.c what the node says, thread.c the loop, turn.c one turn of it;
+ * asking.c, counting.c (receipts) and recoveries.c are what waits for answers, telling.c and
+ * report.c what gateways and people are told.
  *
  * All is the thread's own, but for what is said to be others' as well. */
 #ifndef CLUSTERING_CLUSTERING_PRIVATE_H
@@ -65,8 +67,6 @@ struct server_view {
 
 /* Of one server, for the thread. */
 struct server_link {
-    struct clustering *clustering;
-    uint32_t index;
     uint64_t generation;  /* of the connection that the engine was asked for; 0: none */
     uint64_t open_wanted; /* the generation that is to be opened, once there is an engine; or 0 */
     uint64_t lost_untold; /* publishes, since gateways were last told */
@@ -143,6 +143,17 @@ static inline uint64_t now_ms(void)
 {
     return clock_now_ms();
 }
+
+/** @param name  Of a node, as the node hands it out; NULL: it has none. */
+static inline toni_str node_name_str(const struct payload *name)
+{
+    return name ? (toni_str){(const char *)name->bytes, name->size} : (toni_str){0};
+}
+
+/* --- door.c */
+
+/** @return The namespace of that name that has a door; NULL: there is none. @thread Any. */
+struct space *door_find_space(const struct clustering *clustering, toni_str namespace);
 
 /* --- attachment.c: the engine */
 
@@ -265,6 +276,10 @@ uint64_t asks_due(const struct asks *asks);
 
 /** This node has an identity, or has it no longer; another one is seen, or gone. */
 void asks_identity(struct clustering *clustering, const struct output *output);
+
+/** Names the nodes that did not answer. @param names  Room for as many as there are targets.
+ * @return How many. */
+uint32_t asks_name_missing(const struct control_ask *done, toni_str *names);
 
 /** Whether a publish was one of a control channel, and what came of it. */
 bool asks_result(struct clustering *clustering, const struct output *output);

@@ -16,17 +16,11 @@ static toni_str first_key(const struct output *output)
 
 /* --- Connections */
 
-static bool is_at(struct room_key key, const void *data)
-{
-    const struct server_link *link = data;
-    return node_server_of(link->clustering->node, key) == link->index;
-}
-
 void connection_ended(struct clustering *clustering, uint32_t server)
 {
     struct server_link *link = &clustering->links[server];
     link->generation = link->open_wanted = 0;
-    inbox_forget_unwanted(&clustering->inbox, is_at, link);
+    inbox_forget_unwanted(&clustering->inbox, server);
 }
 
 static void open_connection(struct clustering *clustering, const struct output *output)
@@ -139,12 +133,6 @@ static void probe(struct clustering *clustering, const struct output *output)
                 (engine_self, output->server, output->request, output->probe.incarnation));
 }
 
-static toni_str name_of(const struct output *output)
-{
-    const struct payload *name = output->payload;
-    return name ? (toni_str){(const char *)name->bytes, name->size} : (toni_str){0};
-}
-
 static void lease(struct clustering *clustering, const struct output *output)
 {
     const toni_engine_lease lease = {
@@ -158,7 +146,7 @@ static void lease(struct clustering *clustering, const struct output *output)
         .boot_floor = output->lease.boot_floor,
         .boot_step = output->lease.boot_step,
         .id_key = output->lease.id_key,
-        .name = name_of(output),
+        .name = node_name_str(output->payload),
     };
     ENGINE_CALL(clustering, lease, (engine_self, output->server, output->request, &lease));
 }

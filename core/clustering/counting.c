@@ -103,20 +103,6 @@ static int32_t status_of(const struct clustering *clustering, const struct contr
     return clustering->asks.is_closed ? TONI_ERR_CLOSING : TONI_ERR_TIMEOUT;
 }
 
-/* Without memory they are counted, but not named. */
-static void name_missing(const struct control_ask *done, toni_str *names, struct receipt *receipt)
-{
-    if (!names || done->missing == 0)
-        return;
-    receipt->missing = names;
-    for (uint32_t i = 0; i < done->target_count; i++) {
-        const struct control_target *target = &done->targets[i];
-        if (target->outcome != CONTROL_ANSWERED)
-            names[receipt->missing_count++] =
-                (toni_str){(const char *)target->name->bytes, target->name->size};
-    }
-}
-
 void receipts_tell(struct clustering *clustering, const struct control_ask *done)
 {
     /* NOLINTNEXTLINE(performance-no-int-to-ptr): the table keeps it as a number */
@@ -129,7 +115,10 @@ void receipts_tell(struct clustering *clustering, const struct control_ask *done
     receipt->status = status_of(clustering, done);
     receipt->nodes = done->answered;
     receipt->nodes_missing = done->missing;
-    name_missing(done, names, receipt);
+    if (names && done->missing > 0) { /* without memory they are counted, but not named */
+        receipt->missing = names;
+        receipt->missing_count = asks_name_missing(done, names);
+    }
     finish(&clustering->receipts, receipt);
     free(names);
 }

@@ -2,6 +2,7 @@
 #include "clustering/clustering_private.h"
 
 #include "cluster/rendezvous.h"
+#include "clustering/keys.h"
 #include "rooms/room_table.h"
 
 #include <stdlib.h>
@@ -13,23 +14,9 @@ static struct door *door_of(struct remote *remote)
     return (struct door *)remote;
 }
 
-/* A room's key, in the place that the caller has for it. See docs/architecture.md for the forms.
- * @param room  Empty: the namespace's own channel. @return Size 0: it is too long. */
-static struct room_key make_key(const struct space *space, toni_str room, char bytes[ROOM_KEY_MAX])
+static struct room_key key_of(const struct space *space, toni_str room, char bytes[ROOM_KEY_MAX])
 {
-    const size_t name = strlen(space->name);
-    const size_t size = name + 1 + room.size;
-    if (size > ROOM_KEY_MAX)
-        return (struct room_key){bytes, 0};
-    if (room.size == 0) {
-        bytes[0] = '\x01';
-        memcpy(bytes + 1, space->name, name);
-    } else {
-        memcpy(bytes, space->name, name);
-        bytes[name] = '/';
-        memcpy(bytes + name + 1, room.data, room.size);
-    }
-    return (struct room_key){bytes, size};
+    return key_of_room(toni_str_of(space->name), room, bytes);
 }
 
 static uint32_t server_of(const struct clustering *clustering, struct room_key key)
@@ -108,7 +95,7 @@ static int32_t door_publish(struct remote *remote, const struct remote_publish *
 {
     struct door *door = door_of(remote);
     char bytes[ROOM_KEY_MAX];
-    const struct room_key key = make_key(door->space, publish->room, bytes);
+    const struct room_key key = key_of(door->space, publish->room, bytes);
     struct envelope own = publish->to ? *publish->to : (struct envelope){0};
     if (key.size == 0)
         return TONI_ERR_INVALID;
@@ -135,7 +122,7 @@ static int32_t door_want(struct remote *remote, struct space *space, toni_str ro
 {
     struct door *door = door_of(remote);
     char bytes[ROOM_KEY_MAX];
-    const struct room_key key = make_key(space, room, bytes);
+    const struct room_key key = key_of(space, room, bytes);
     if (key.size == 0)
         return TONI_ERR_LIMIT;
     const int32_t result = inbox_want(&door->clustering->inbox, key, door->flags);
@@ -148,7 +135,7 @@ static void door_unwant(struct remote *remote, struct space *space, toni_str roo
 {
     struct door *door = door_of(remote);
     char bytes[ROOM_KEY_MAX];
-    inbox_unwant(&door->clustering->inbox, make_key(space, room, bytes));
+    inbox_unwant(&door->clustering->inbox, key_of(space, room, bytes));
     uv_async_send(&door->clustering->wake);
 }
 
@@ -156,7 +143,7 @@ static int32_t door_recover(struct remote *remote, struct remote_recovery *recov
 {
     struct door *door = door_of(remote);
     char bytes[ROOM_KEY_MAX];
-    const struct room_key key = make_key(recovery->space, recovery->room, bytes);
+    const struct room_key key = key_of(recovery->space, recovery->room, bytes);
     if (key.size == 0)
         return TONI_ERR_LIMIT;
     struct recovering *recovering = calloc(1, sizeof *recovering);
@@ -176,6 +163,16 @@ static int32_t door_ask(struct remote *remote, const toni_cluster_request *reque
 {
     struct door *door = door_of(remote);
     return asks_put(door->clustering, door->space, request, call);
+}
+
+struct space *door_find_space(const struct clustering *clustering, toni_str namespace)
+{
+    for (struct door *door = atomic_load_explicit(&clustering->doors, memory_order_acquire); door;
+         door = door->next) {
+        if (toni_str_equal(namespace, toni_str_of(door->space->name)))
+            return door->space;
+    }
+    return NULL;
 }
 
 int clustering_open_door(struct clustering *clustering, struct space *space, bool is_local_only)

@@ -2,6 +2,7 @@
 #include "clustering/clustering_private.h"
 
 #include "base/log_limit.h"
+#include "clustering/keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,28 +13,12 @@
 /* --- Rooms */
 
 /* @param room  Set; empty: the namespace's channel. @return NULL: it is nobody's here. */
-static struct space *find_space(struct clustering *clustering, const struct room_keys *keys,
+static struct space *find_space(const struct clustering *clustering, const struct room_keys *keys,
                                 toni_str *room)
 {
-    const char *bytes = keys->list[0].bytes;
-    const size_t size = keys->list[0].size;
     toni_str namespace;
-    if (bytes[0] == '\x01') {
-        namespace = toni_str_make(bytes + 1, size - 1);
-        *room = toni_str_make(NULL, 0);
-    } else {
-        const char *slash = memchr(bytes, '/', size);
-        if (!slash)
-            return NULL;
-        namespace = toni_str_make(bytes, (size_t)(slash - bytes));
-        *room = toni_str_make(slash + 1, size - namespace.size - 1);
-    }
-    for (struct door *door = atomic_load_explicit(&clustering->doors, memory_order_acquire); door;
-         door = door->next) {
-        if (toni_str_equal(namespace, toni_str_of(door->space->name)))
-            return door->space;
-    }
-    return NULL;
+    return key_split(keys->list[0], &namespace, room) ? door_find_space(clustering, namespace)
+                                                      : NULL;
 }
 
 void room_heard(struct clustering *clustering, struct room_key key, bool is_heard)
@@ -193,9 +178,7 @@ static void note_identity(struct clustering *clustering, const struct output *ou
 
 static void note_node(struct clustering *clustering, const struct output *output)
 {
-    const struct payload *payload = output->payload;
-    const toni_str name =
-        payload ? (toni_str){(const char *)payload->bytes, payload->size} : (toni_str){0};
+    const toni_str name = node_name_str(output->payload);
     const bool is_seen = output->kind == OUTPUT_NODE_SEEN;
     /* Under a limit: whoever may write the leases on the engine can forge a thousand of them. */
     log_limited(LOG_LEVEL_INFO, is_seen ? "another node is seen" : "another node is gone",

@@ -254,16 +254,14 @@ void inbox_forget(struct inbox *inbox, struct wanted *wanted)
     lock_give(&inbox->lock);
 }
 
-void inbox_forget_unwanted(struct inbox *inbox,
-                           bool (*is_there)(struct room_key key, const void *data),
-                           const void *data)
+void inbox_forget_unwanted(struct inbox *inbox, uint32_t server)
 {
     struct wanted *left = NULL; /* those that go, in a list: a table that shrinks can't be walked */
     struct hash_node *node = NULL;
     lock_take(&inbox->lock);
     while ((node = hash_table_next(&inbox->rooms, node))) {
         struct wanted *wanted = wanted_of(node);
-        if (wanted->is_subscribed || !wanted->is_heard || !is_there(wanted_key(wanted), data))
+        if (wanted->is_subscribed || !wanted->is_heard || wanted->server != server)
             continue;
         wanted->is_heard = false;
         if (is_needed(wanted))

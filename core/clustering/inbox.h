@@ -40,6 +40,7 @@ struct wanted {
     uint32_t flags;      /* ROOM_LOCAL_ONLY */
 
     /* The rest is the cluster's thread's. */
+    uint32_t server;    /* that the room is at; known from the first subscription on */
     bool is_subscribed; /* the node has been told that it is wanted */
     bool is_heard;      /* the engine has said that its messages come; also for a while after the
                            last member has left */
@@ -124,10 +125,7 @@ struct wanted *inbox_find_for(struct inbox *inbox, const struct sent *sent);
 void inbox_forget(struct inbox *inbox, struct wanted *wanted);
 
 /** The connection to a server has ended: rooms of it that were heard still, though nobody wanted
- * them any more, are not.
- * @param is_there  Whether a room is at that server. */
-void inbox_forget_unwanted(struct inbox *inbox,
-                           bool (*is_there)(struct room_key key, const void *data),
-                           const void *data);
+ * them any more, are not. */
+void inbox_forget_unwanted(struct inbox *inbox, uint32_t server);
 
 #endif

@@ -40,14 +40,6 @@ static int make_random(struct clustering *clustering)
     return 0;
 }
 
-static void init_links(struct clustering *clustering)
-{
-    for (uint32_t i = 0; i < NODE_SERVERS_MAX; i++) {
-        clustering->links[i].clustering = clustering;
-        clustering->links[i].index = i;
-    }
-}
-
 struct clustering *clustering_create(const struct clustering_settings *settings,
                                      toni_connections *connections, struct slots *slots)
 {
@@ -59,7 +51,6 @@ struct clustering *clustering_create(const struct clustering_settings *settings,
     clustering->receipt_ms = settings->receipt_ms;
     clustering->connections = connections;
     clustering->slots = slots;
-    init_links(clustering);
     receipts_init(&clustering->receipts);
     if (!clustering->engine_name || !clustering->node_name || make_random(clustering) ||
         inbox_init(&clustering->inbox) || asks_init(&clustering->asks, clustering->incarnation) ||

@@ -12,6 +12,7 @@ static int change_room(struct clustering *clustering, struct wanted *wanted, boo
     if (is_wanted && !wanted->is_subscribed) {
         if (node_subscribe(node, key, wanted->flags, now_ms()) != CLUSTER_DONE)
             return -1;
+        wanted->server = node_server_of(node, key);
         wanted->is_subscribed = true;
     } else if (!is_wanted && wanted->is_subscribed) {
         (void)node_unsubscribe(node, key, now_ms());
@@ -36,11 +37,6 @@ static void take_rooms(struct clustering *clustering)
 }
 
 /* --- Publishes */
-
-static uint32_t server_of(const struct clustering *clustering, const struct sent *sent)
-{
-    return node_server_of(clustering->node, sent_key(sent));
-}
 
 static void hand_on(struct clustering *clustering, struct sent *sent)
 {
@@ -71,7 +67,7 @@ static void publish(struct clustering *clustering, struct sent *sent)
     struct wanted *wanted = inbox_find_for(&clustering->inbox, sent);
     const bool must_wait = wanted && wanted->is_subscribed && !wanted->is_heard &&
                            !clustering->is_stopping &&
-                           clustering->links[server_of(clustering, sent)].state != SERVER_DOWN;
+                           clustering->links[wanted->server].state != SERVER_DOWN;
     if (!must_wait) {
         if (wanted)
             turn_release(clustering, wanted);
@@ -90,7 +86,7 @@ static bool waits_still(const struct clustering *clustering, const struct wanted
 {
     const struct sent *oldest = wanted->waiting.first;
     return oldest && !clustering->is_stopping && now_ms() < oldest->asked_ms + WAITING_MS &&
-           clustering->links[server_of(clustering, oldest)].state != SERVER_DOWN;
+           clustering->links[wanted->server].state != SERVER_DOWN;
 }
 
 static void look_at_waiting(struct clustering *clustering)
@@ -136,25 +132,31 @@ static void take_publishes(struct clustering *clustering)
 
 /* --- What is shown */
 
-static void show_state(struct clustering *clustering, struct server_link *link)
+static uint64_t take_lost_untold(struct server_link *link)
 {
+    const uint64_t lost = link->lost_untold;
+    link->lost_untold = 0;
+    return lost;
+}
+
+static void show_state(struct clustering *clustering, uint32_t index)
+{
+    struct server_link *link = &clustering->links[index];
     if (link->shown == link->state)
         return;
     link->shown = link->state;
-    atomic_store_explicit(&clustering->views[link->index].state, (uint32_t)link->state,
+    atomic_store_explicit(&clustering->views[index].state, (uint32_t)link->state,
                           memory_order_relaxed);
     pthread_mutex_lock(&clustering->lock);
     pthread_cond_broadcast(&clustering->changed); /* for clustering_wait_up() */
     pthread_mutex_unlock(&clustering->lock);
-    const uint64_t lost = link->lost_untold;
-    link->lost_untold = 0;
-    tell_degraded(clustering, link->index, link->state, link->state_why, lost);
+    tell_degraded(clustering, index, link->state, link->state_why, take_lost_untold(link));
 }
 
 static void show_states(struct clustering *clustering)
 {
     for (uint32_t i = 0; i < clustering->server_count; i++)
-        show_state(clustering, &clustering->links[i]);
+        show_state(clustering, i);
 }
 
 static void tell_losses(struct clustering *clustering)
@@ -164,8 +166,7 @@ static void tell_losses(struct clustering *clustering)
     clustering->tell_at_ms = 0;
     for (uint32_t i = 0; i < clustering->server_count; i++) {
         struct server_link *link = &clustering->links[i];
-        const uint64_t lost = link->lost_untold;
-        link->lost_untold = 0;
+        const uint64_t lost = take_lost_untold(link);
         if (lost > 0)
             tell_degraded(clustering, i, link->shown, link->state_why, lost);
     }
