@@ -10,7 +10,7 @@ struct seen {
 };
 
 struct sending {
-    struct sending *next;
+    struct list place;
     struct control_send send;
     uint64_t bytes; /* that it is charged with */
 };
@@ -25,7 +25,7 @@ struct control_table {
     struct list unsent;     /* receipts whose message has no result yet */
     struct list waiting;    /* in order of their ends */
     struct list done;
-    struct sending *sends, **sends_end;
+    struct list sends;
     uint64_t number;   /* the last */
     uint64_t again_ms; /* when the first is sent again that nobody has heard; UINT64_MAX: none is */
     uint64_t bytes;
@@ -65,7 +65,7 @@ struct control_table *control_table_create(const struct control_settings *settin
     list_init(&control->unsent);
     list_init(&control->waiting);
     list_init(&control->done);
-    control->sends_end = &control->sends;
+    list_init(&control->sends);
     return control;
 }
 
@@ -291,14 +291,11 @@ static bool charge(struct control_table *control, uint64_t bytes)
 /* In order of the ends, of which the latest is mostly the last. */
 static void put_in_order(struct control_table *control, struct control_ask *ask)
 {
-    struct list *after = control->waiting.prev;
+    struct list *before = control->waiting.prev;
 
-    while (after != &control->waiting && ask_of(after)->ends_ms > ask->ends_ms)
-        after = after->prev;
-    ask->place.prev = after;
-    ask->place.next = after->next;
-    after->next->prev = &ask->place;
-    after->next = &ask->place;
+    while (before != &control->waiting && ask_of(before)->ends_ms > ask->ends_ms)
+        before = before->prev;
+    list_insert(before, &ask->place);
 }
 
 /* With @p limit a place for twice as many ids: those that are kept, and those that come. */
@@ -364,45 +361,44 @@ static int send_to(struct control_table *control, uint32_t slot, uint64_t cookie
     }
     *sending = (struct sending){.send = {.slot = slot, .cookie = cookie, .payload = payload},
                                 .bytes = bytes};
-    *control->sends_end = sending;
-    control->sends_end = &sending->next;
+    list_append(&control->sends, &sending->place);
     return CLUSTER_DONE;
 }
 
-/* @param place  What leads to it. */
-static void take_out(struct control_table *control, struct sending **place,
+static struct sending *sending_of(struct list *place)
+{
+    return list_owner(place, struct sending, place);
+}
+
+static void take_out(struct control_table *control, struct sending *sending,
                      struct control_send *send)
 {
-    struct sending *sending = *place;
-
     *send = sending->send;
-    *place = sending->next;
-    if (!sending->next)
-        control->sends_end = place;
+    list_remove(&sending->place);
     control->bytes -= sending->bytes;
     free(sending);
 }
 
 bool control_take_send(struct control_table *control, struct control_send *send)
 {
-    if (!control->sends)
-        return false;
-    take_out(control, &control->sends, send);
-    return true;
+    struct list *first = list_first(&control->sends);
+
+    if (first)
+        take_out(control, sending_of(first), send);
+    return first != NULL;
 }
 
 /* What was not taken yet of an ask that is given up again. */
 static void take_back(struct control_table *control, uint64_t number)
 {
-    struct sending **place = &control->sends;
+    struct list *next;
     struct control_send send;
 
-    while (*place) {
-        if ((*place)->send.cookie >> TARGET_BITS != number) {
-            place = &(*place)->next;
+    for (struct list *place = control->sends.next; place != &control->sends; place = next) {
+        next = place->next;
+        if (sending_of(place)->send.cookie >> TARGET_BITS != number)
             continue;
-        }
-        take_out(control, place, &send);
+        take_out(control, sending_of(place), &send);
         payload_unref(send.payload);
     }
 }

@@ -49,11 +49,12 @@ static inline void list_append(struct list *list, struct list *place)
     list->prev = place;
 }
 
-/** Puts a place before all others; out of where it was before. */
-static inline void list_prepend(struct list *list, struct list *place)
+/** Puts a place behind another one, or before all others, if that is the list itself; out of where
+ * it was before. */
+static inline void list_insert(struct list *before, struct list *place)
 {
     list_remove(place);
-    list_append(list->next, place);
+    list_append(before->next, place);
 }
 
 /** @return The first place; NULL: there is none. */

@@ -73,7 +73,7 @@ int join_first(struct cluster_node *node, struct server *server, struct room_sta
 {
     if (!list_is_in(&room->joining))
         return 0;
-    list_prepend(&server->joining, &room->joining);
+    list_insert(&server->joining, &room->joining);
     return ask(node, server, now_ms);
 }
 
