@@ -57,6 +57,10 @@ struct envelope {
  *
  * Behind them the message begins. An envelope has one such form, and no other is read. */
 
+/** @return Whether no list is too long, and no others are named beside `is_all`: by the counts
+ * alone. */
+bool envelope_is_allowed(const struct envelope *envelope);
+
 /** @return How many bytes envelope_write() fills; 0: a list or a name is too long, or a name empty,
  * or others are named beside `is_all`. */
 size_t envelope_size(const struct envelope *envelope);

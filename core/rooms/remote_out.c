@@ -89,12 +89,6 @@ static void count_named(const toni_target *target, struct envelope *to)
     to->client_count = target->clients.count;
 }
 
-static bool is_within_bounds(const struct envelope *to)
-{
-    return to->room_count <= ENVELOPE_NAMES_MOST && to->gateway_count <= ENVELOPE_NAMES_MOST &&
-           to->client_count <= ENVELOPE_IDS_MOST && to->except_count <= ENVELOPE_IDS_MOST;
-}
-
 static void copy_names(struct envelope_name *to, const struct target_names *from, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
@@ -144,7 +138,7 @@ int32_t remote_out_target(toni_target *target, const toni_message *message, stru
     } else if (!to.is_all) { /* which covers all others */
         count_named(target, &to);
     }
-    if (!is_within_bounds(&to))
+    if (!envelope_is_allowed(&to))
         return TONI_ERR_LIMIT;
     if (is_room && to.except_count == 0 && to.position_at == 0)
         out.to = NULL;
