@@ -19,7 +19,8 @@ NO_CIRCLES = ("core/clustering/", "core/net/", "core/ws/")
 # In these folders files have an order, too: a file includes those before it. X.h and X.c are one.
 FILE_ORDER = {
     "core/cluster": [
-        "terms", "client_id", "list", "chance", "wire", "envelope", "payload", "control_wire", "control", "output", "rendezvous", "recovery", "history_log", "room_order", "publishes",
+        "terms", "client_id", "list", "chance", "wire", "envelope", "payload", "control_wire", "control", "control_private", "control_table", "control_nodes",
+        "control_sends", "control_asks", "control_receipts", "control_incoming", "output", "rendezvous", "recovery", "history_log", "room_order", "publishes",
         "subscriptions", "server_state", "checks", "lease", "node", "room_state", "node_private", "node_leases",
         "node_publishes", "node_messages", "node_joins", "node_rooms", "node_tops", "node_history", "node_recovery", "node_servers", "node_life",
     ],
