@@ -3,6 +3,8 @@
 
 #include "base/hash.h"
 
+#include <stdlib.h>
+
 /* What the key of the permutation is derived under. It is public: the secret is the cluster's key.
  */
 static const char purpose[] = "toni: ids of clients";
@@ -56,4 +58,17 @@ struct client_origin client_ids_origin(const struct client_ids *ids, uint64_t id
     const uint64_t origin = permute_invert(&ids->permute, id) >> CLIENT_ID_COUNTER_BITS;
     return (struct client_origin){.slot = (uint32_t)(origin >> CLIENT_ID_BOOT_BITS),
                                   .boot = (uint32_t)origin & ((1u << CLIENT_ID_BOOT_BITS) - 1)};
+}
+
+static int compare(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+void client_ids_sort(uint64_t *ids, size_t count)
+{
+    if (count > 0)
+        qsort(ids, count, sizeof *ids, compare);
 }

@@ -11,6 +11,8 @@
 #include "base/permute.h"
 #include "cluster/terms.h"
 
+#include <stddef.h>
+
 #define CLIENT_ID_SLOT_BITS 10
 #define CLIENT_ID_BOOT_BITS 22
 #define CLIENT_ID_COUNTER_BITS 32
@@ -44,6 +46,9 @@ uint64_t client_ids_next(struct client_ids *ids);
 /** @return Where the client with this id is; slot 0 if there is no key. Any number is an id: what
  * comes out may be no node's. */
 struct client_origin client_ids_origin(const struct client_ids *ids, uint64_t id);
+
+/** Sorts ids in ascending order. @param ids  May be NULL if there are none. */
+void client_ids_sort(uint64_t *ids, size_t count);
 
 /** @return Whether the id may be of a node's client. */
 static inline bool client_origin_is(struct client_origin origin, struct node_identity identity)

@@ -1,15 +1,6 @@
 /* What comes on this node's channel: requests, and answers to its own. */
 #include "cluster/control_private.h"
 
-#include <stdlib.h>
-
-static int compare(const void *a, const void *b)
-{
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Of those that are kept and those that came the lowest stay. */
 static void take_ids(struct control_ask *ask, const struct control_frame *frame)
 {
@@ -17,8 +8,7 @@ static void take_ids(struct control_ask *ask, const struct control_frame *frame)
 
     for (uint32_t i = 0; i < frame->answer.id_count && i < ask->limit; i++)
         ask->ids[count++] = control_frame_id(frame, i);
-    if (count > 0)
-        qsort(ask->ids, count, sizeof(uint64_t), compare);
+    client_ids_sort(ask->ids, count);
     ask->id_count = count < ask->limit ? count : ask->limit;
 }
 

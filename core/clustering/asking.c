@@ -156,12 +156,6 @@ static void end_with(struct clustering *clustering, struct ask *ask, int32_t sta
             &(toni_cluster_answer){.struct_size = sizeof(toni_cluster_answer), .status = status});
 }
 
-static int compare(const void *a, const void *b)
-{
-    const toni_client_id x = *(const toni_client_id *)a, y = *(const toni_client_id *)b;
-    return (x > y) - (x < y);
-}
-
 /* The members of others and of this host, in one page.
  * @param done  NULL: nobody was asked. @param page  Room for twice as many as were asked for. */
 static void add_members(const struct control_ask *done, const struct asked_members *here,
@@ -174,8 +168,7 @@ static void add_members(const struct control_ask *done, const struct asked_membe
     if (here->id_count > 0)
         memcpy(page + others, here->ids, here->id_count * sizeof *page);
     const size_t count = others + here->id_count;
-    if (count > 0)
-        qsort(page, count, sizeof *page, compare);
+    client_ids_sort(page, count);
     answer->members = page;
     answer->member_count = count < limit ? count : limit;
 }

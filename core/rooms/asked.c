@@ -1,6 +1,7 @@
 /* What is asked about a client or a room of any host; see asked.h. */
 #include "rooms/asked.h"
 
+#include "cluster/client_id.h"
 #include "rooms/client.h"
 #include "rooms/rules.h"
 
@@ -63,12 +64,6 @@ int32_t asked_elsewhere(struct space *space, const toni_cluster_request *request
     return result == TONI_OK ? space->remote->ask(space->remote, request, NULL) : result;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const toni_client_id x = *(const toni_client_id *)a, y = *(const toni_client_id *)b;
-    return (x > y) - (x < y);
-}
-
 /* All are copied at once, as toni_get_room_members does, and sorted without a lock. */
 int32_t asked_members(struct space *space, const toni_cluster_request *request,
                       struct asked_members *members)
@@ -81,7 +76,7 @@ int32_t asked_members(struct space *space, const toni_cluster_request *request,
     members->count = all->count;
     if (request->limit > 0 && all->count > 0) {
         toni_client_id *sorted = (toni_client_id *)(all + 1);
-        qsort(sorted, all->count, sizeof *sorted, compare);
+        client_ids_sort(sorted, all->count);
         members->ids = malloc(request->limit * sizeof *sorted);
         for (size_t i = 0; members->ids && i < all->count; i++) {
             if (sorted[i] > request->after && members->id_count < request->limit)
