@@ -4,6 +4,7 @@
 #include "instance/task.h"
 
 #include "rooms/asked.h"
+#include "rooms/request.h"
 #include "rooms/shared.h"
 
 #include <stdlib.h>
@@ -50,7 +51,7 @@ static toni_cluster_answer *copy(const toni_cluster_answer *answer)
     const size_t names = answer->node_count * sizeof(toni_str);
     size_t bytes = 0;
     for (size_t i = 0; i < answer->node_count; i++)
-        bytes += answer->nodes[i].size;
+        bytes += answer->nodes[i].size + 1;
     toni_cluster_answer *copied = malloc(sizeof *copied + ids + names + bytes);
     if (!copied)
         return NULL;
@@ -60,13 +61,8 @@ static toni_cluster_answer *copy(const toni_cluster_answer *answer)
     char *text = (char *)nodes + names;
     if (ids > 0)
         memcpy(members, answer->members, ids);
-    for (size_t i = 0; i < answer->node_count; i++) {
-        const size_t size = answer->nodes[i].size;
-        if (size > 0)
-            memcpy(text, answer->nodes[i].data, size);
-        nodes[i] = (toni_str){text, size};
-        text += size;
-    }
+    for (size_t i = 0; i < answer->node_count; i++)
+        nodes[i] = str_copy(&text, answer->nodes[i]);
     copied->members = members;
     copied->nodes = nodes;
     return copied;
@@ -82,9 +78,7 @@ static void on_finished(struct remote_call *call, const toni_cluster_answer *ans
     struct task *task = task_recall(tasks, asking->number);
     if (task) {
         ((struct told *)task->data)->copied = copied;
-        task->has_worked = true;
-        task->due.at_ns = tasks->now_ns();
-        task_put(tasks, task);
+        task_fulfil(tasks, task);
     }
     pthread_mutex_unlock(&tasks->lock);
     if (!task)

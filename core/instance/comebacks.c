@@ -4,10 +4,10 @@
 #include "instance/comebacks.h"
 
 #include "instance/task.h"
+#include "rooms/request.h"
 #include "rooms/returning.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* What the task calls, and is released with. */
 struct told {
@@ -45,14 +45,12 @@ static struct told *told_create(toni_client_id client, toni_str room, toni_joine
     struct told *told = calloc(1, sizeof *told + room.size + 1);
     if (!told)
         return NULL;
-    if (room.size > 0)
-        memcpy(told->room, room.data, room.size);
+    char *text = told->room;
     told->notify = notify;
     told->data = data;
     told->release = end;
-    told->joined = (toni_joined){.struct_size = sizeof told->joined,
-                                 .client = client,
-                                 .room = toni_str_make(told->room, room.size)};
+    told->joined = (toni_joined){
+        .struct_size = sizeof told->joined, .client = client, .room = str_copy(&text, room)};
     return told;
 }
 
@@ -74,9 +72,7 @@ static void on_finished(struct comeback *comeback)
     struct task *task = task_recall(tasks, asked->number);
     if (task) {
         note(&((struct told *)task->data)->joined, comeback);
-        task->has_worked = true;
-        task->due.at_ns = tasks->now_ns();
-        task_put(tasks, task);
+        task_fulfil(tasks, task);
     }
     pthread_mutex_unlock(&tasks->lock);
     free(asked);

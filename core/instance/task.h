@@ -99,7 +99,7 @@ struct tasks {
     pthread_cond_t one_ended; /* a task that was running has ended, and its instance is ending */
     struct due_heap lists; /* that are offered. As all heaps, it has room for all that could come */
     struct due_heap jobs;
-    struct hash_table numbered; /* timers, receipts and watches, by number */
+    struct hash_table numbered; /* see task_is_numbered; by number */
     struct watches watches;
     size_t watch_count; /* of all instances */
     size_t count;       /* of all instances' tasks */
@@ -148,7 +148,7 @@ void task_job_ended(struct tasks *tasks, struct task_list *list);
 /** Takes a task out of the heap that it is in, if it is in one. */
 void task_take_back(struct tasks *tasks, struct task *task);
 
-/** Lets a timer, receipt, watch or notice be found by its number.
+/** Lets a task be found by its number; see task_is_numbered.
  * @return 0, or -1 on no memory. */
 int task_remember(struct tasks *tasks, struct task *task);
 
@@ -156,14 +156,16 @@ int task_remember(struct tasks *tasks, struct task *task);
  * @return The task, which can't be found by that any more; NULL: it was cancelled. */
 struct task *task_recall(struct tasks *tasks, uint64_t number);
 
+/** Under the lock. What such a task waits for has come: it runs. */
+void task_fulfil(struct tasks *tasks, struct task *task);
+
 /** From now on it can't be found. */
 void task_forget(struct tasks *tasks, struct task *task);
 
 /** Closes the descriptor of a watch, once. Not under the lock: that may take its time. */
 void task_close(struct tasks *tasks, struct task *task);
 
-/** @return The timer, receipt, watch or notice of that number, if it can still be found; or NULL.
- */
+/** @return The task of that number, if it can still be found; or NULL. */
 struct task *task_find(struct tasks *tasks, uint64_t number);
 
 /** Asks for a task, as the functions of toni/task.h do.
@@ -182,8 +184,7 @@ static inline bool task_is_timer(const struct task *task)
 /** @return Whether others know the task by its number, at first. */
 static inline bool task_is_numbered(const struct task *task)
 {
-    return task_is_timer(task) || task->kind == TASK_RECEIPT || task->kind == TASK_COMEBACK ||
-           task->kind == TASK_ANSWER || task->kind == TASK_WATCH || task->kind == TASK_NOTICE;
+    return task->kind != TASK_POST && task->kind != TASK_WORK;
 }
 
 #endif

@@ -3,9 +3,9 @@
 #include "base/clock.h"
 #include "instance/task.h"
 #include "rooms/receipt.h"
+#include "rooms/request.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <toni/connections.h>
 
 static int make_room(struct tasks *tasks, const struct task *task)
@@ -211,21 +211,24 @@ struct task *task_recall(struct tasks *tasks, uint64_t number)
     return task;
 }
 
+void task_fulfil(struct tasks *tasks, struct task *task)
+{
+    task->has_worked = true;
+    task->due.at_ns = tasks->now_ns();
+    task_put(tasks, task);
+}
+
 /* In one piece. @return NULL: there are none, or there is no memory. */
 static toni_str *copy_names(const toni_str *names, size_t count)
 {
     size_t size = count * sizeof *names;
 
     for (size_t i = 0; i < count; i++)
-        size += names[i].size;
+        size += names[i].size + 1;
     toni_str *copied = count > 0 ? malloc(size) : NULL;
     char *text = (char *)(copied + (copied ? count : 0));
-    for (size_t i = 0; copied && i < count; i++) {
-        copied[i] = toni_str_make(text, names[i].size);
-        if (names[i].size > 0)
-            memcpy(text, names[i].data, names[i].size);
-        text += names[i].size;
-    }
+    for (size_t i = 0; copied && i < count; i++)
+        copied[i] = str_copy(&text, names[i]);
     return copied;
 }
 
@@ -251,9 +254,7 @@ static void on_finished(struct receipt *receipt)
             .missing_count = missing ? receipt->missing_count : 0,
         };
         task->missing = missing;
-        task->has_worked = true;
-        task->due.at_ns = tasks->now_ns();
-        task_put(tasks, task);
+        task_fulfil(tasks, task);
     }
     pthread_mutex_unlock(&tasks->lock);
     if (!task)
