@@ -1,7 +1,7 @@
 /* `cluster`; see cluster.h. */
 #include "config/cluster.h"
 
-#include "base/utf8.h"
+#include "cluster/lease.h"
 #include "config/name.h"
 
 #include <string.h>
@@ -38,8 +38,7 @@ static void read_node(const struct section *section, struct config_cluster *clus
         return;
     const char *name = value_string(setting);
     const size_t size = strlen(name);
-    if (size > 0 && size <= CONFIG_NODE_NAME_MOST && utf8_valid(name, size) &&
-        !utf8_has_control(name, size)) {
+    if (size > 0 && lease_is_name(name, size)) {
         cluster->node = name;
         return;
     }
@@ -47,7 +46,7 @@ static void read_node(const struct section *section, struct config_cluster *clus
              "`node` of `cluster` has %zu bytes, expected 1 to %d of UTF-8 without control "
              "characters: what people call this machine; leave it out, and it is made of the "
              "machine's name and the process",
-             size, CONFIG_NODE_NAME_MOST);
+             size, NODE_NAME_MAX);
 }
 
 void config_cluster_read(const struct section *top, struct config_cluster *cluster)
@@ -64,8 +63,7 @@ void config_cluster_read(const struct section *top, struct config_cluster *clust
     uint64_t receipt_ms;
     if (section_get_number(&section, "receipt_ms", 1, RECEIPT_MS_MOST, &receipt_ms))
         cluster->receipt_ms = (uint32_t)receipt_ms;
-    const struct value *ready = section_get(&section, "ready", VALUE_BOOL);
-    cluster->is_ready_by_it = ready && value_bool(ready);
+    cluster->is_ready_by_it = section_get_bool(&section, "ready", false);
 }
 
 static bool equal(const char *a, const char *b)

@@ -8,9 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The longest name of a node, in bytes. */
-#define CONFIG_NODE_NAME_MOST 64
-
 /* How long a receipt waits, if `receipt_ms` says nothing. */
 #define CONFIG_RECEIPT_MS 1000
 

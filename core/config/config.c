@@ -194,8 +194,7 @@ static int read_listen(struct config *config, const struct section *top)
     }
     if (config_proxies_read(&listen, &config->proxies) != 0)
         return -1;
-    const struct value *page = section_get(&listen, "page", VALUE_BOOL);
-    config->page = !page || value_bool(page);
+    config->page = section_get_bool(&listen, "page", true);
     read_workbench(config, top, &listen);
     const struct value *http = value_get(group, "http");
     if (http && read_addresses(config, &config->http, http, top->faults) != 0)

@@ -131,7 +131,5 @@ void config_refuse_read(const struct section *provider, struct limits *limits)
 
 void config_list_rooms_read(const struct section *provider, struct limits *limits)
 {
-    const struct value *list_rooms = section_get(provider, "list_rooms", VALUE_BOOL);
-
-    limits->lists_rooms = list_rooms && value_bool(list_rooms);
+    limits->lists_rooms = section_get_bool(provider, "list_rooms", false);
 }

@@ -381,8 +381,7 @@ static int read_module(struct config *config, const struct value *group, struct 
     if (module->name[0] != '\0')
         (void)snprintf(title, sizeof title, "module `%s`", module->name);
     section_check_keys(&section, module_keys, COUNT(module_keys));
-    const struct value *global = section_get(&section, "global", VALUE_BOOL);
-    module->is_global = global && value_bool(global);
+    module->is_global = section_get_bool(&section, "global", false);
     module->namespace = read_namespace(&section);
     if (read_names(&section, "imports", &module->imports, &module->import_count) != 0 ||
         read_names(&section, "exports", &module->exports, &module->export_count) != 0 ||

@@ -81,13 +81,12 @@ static int read_histories(const struct section *namespace, const struct value *l
                           struct room_pattern *patterns, struct history_rule *rules,
                           struct history_rules **made)
 {
-    char title[TITLE_SIZE + 16], list_title[TITLE_SIZE + 16];
+    char title[TITLE_SIZE + 16];
     size_t count = 0;
-    (void)snprintf(list_title, sizeof list_title, "`history` of %s", namespace->title);
+    (void)snprintf(title, sizeof title, "`history` of %s", namespace->title);
     for (const struct value *item = value_first(list); item; item = value_next(item)) {
-        (void)snprintf(title, sizeof title, "`history` of %s", namespace->title);
         const struct section section = {.group = item, .title = title, namespace->faults};
-        if (!list_item(item, list_title, VALUE_GROUP, namespace->faults) ||
+        if (!list_item(item, title, VALUE_GROUP, namespace->faults) ||
             !read_history(&section, &patterns[count], &rules[count]))
             continue;
         check_double(item, namespace, patterns, count);
@@ -183,12 +182,6 @@ static int check_name(const struct config *config, const struct value *setting,
 
 /* --- A namespace */
 
-static bool read_bool(const struct section *section, const char *key, bool standard)
-{
-    const struct value *setting = section_get(section, key, VALUE_BOOL);
-    return setting ? value_bool(setting) : standard;
-}
-
 static void check_local_only(const struct section *section, const struct config_namespace *entry)
 {
     if (entry->is_cluster || !entry->is_local_only)
@@ -215,8 +208,8 @@ static int read_namespace(struct config *config, const struct value *group,
     section_check_keys(&section, namespace_keys, COUNT(namespace_keys));
     struct config_namespace *entry = &namespaces->list[namespaces->count];
     *entry = (struct config_namespace){.at = group, .name = name ? value_string(name) : ""};
-    entry->is_cluster = read_bool(&section, "cluster", true);
-    entry->is_local_only = read_bool(&section, "local_only", false);
+    entry->is_cluster = section_get_bool(&section, "cluster", true);
+    entry->is_local_only = section_get_bool(&section, "local_only", false);
     check_local_only(&section, entry);
     const int result = read_history_list(&section, &entry->history);
     if (name && !result)

@@ -72,6 +72,13 @@ const struct value *section_get_word(const struct section *section, const char *
     return get(section, key, VALUE_STRING, expected);
 }
 
+bool section_get_bool(const struct section *section, const char *key, bool standard)
+{
+    const struct value *setting = section_get(section, key, VALUE_BOOL);
+
+    return setting ? value_bool(setting) : standard;
+}
+
 bool section_get_number(const struct section *section, const char *key, uint64_t lowest,
                         uint64_t highest, uint64_t *number)
 {

@@ -29,6 +29,10 @@ const struct value *section_get(const struct section *section, const char *key,
 const struct value *section_get_word(const struct section *section, const char *key,
                                      const char *expected);
 
+/** @return What a setting says that may be left out; @p standard if it is not there, or is neither
+ * `true` nor `false`, which is a fault. */
+bool section_get_bool(const struct section *section, const char *key, bool standard);
+
 /** Finds a whole number that may be left out.
  * @param lowest, highest  Its range. @param number  Set if it is there and in the range.
  * @return Whether it was; else a fault says why not, unless it is not there. */
