@@ -120,6 +120,20 @@ void exposition_number(struct exposition *exposition, const struct exposition_la
     append_sample(exposition, "", labels, NULL, number_text(text, value));
 }
 
+void exposition_counter(struct exposition *exposition, const char *name, const char *help,
+                        uint64_t value)
+{
+    exposition_family(exposition, name, "counter", help);
+    exposition_number(exposition, NO_LABELS, value);
+}
+
+void exposition_gauge(struct exposition *exposition, const char *name, const char *help,
+                      uint64_t value)
+{
+    exposition_family(exposition, name, "gauge", help);
+    exposition_number(exposition, NO_LABELS, value);
+}
+
 void exposition_seconds(struct exposition *exposition, const struct exposition_label *labels,
                         uint64_t ns)
 {

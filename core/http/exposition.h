@@ -41,6 +41,12 @@ void exposition_family(struct exposition *exposition, const char *name, const ch
 void exposition_number(struct exposition *exposition, const struct exposition_label *labels,
                        uint64_t value);
 
+/** Writes a whole metric without labels. */
+void exposition_counter(struct exposition *exposition, const char *name, const char *help,
+                        uint64_t value);
+void exposition_gauge(struct exposition *exposition, const char *name, const char *help,
+                      uint64_t value);
+
 /** Writes a sample of nanoseconds, in seconds. */
 void exposition_seconds(struct exposition *exposition, const struct exposition_label *labels,
                         uint64_t ns);

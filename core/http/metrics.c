@@ -16,21 +16,6 @@
 #include <string.h>
 #include <toni/plugin.h>
 
-/* One metric without labels. */
-static void write_counter(struct exposition *exposition, const char *name, const char *help,
-                          uint64_t value)
-{
-    exposition_family(exposition, name, "counter", help);
-    exposition_number(exposition, NO_LABELS, value);
-}
-
-static void write_gauge(struct exposition *exposition, const char *name, const char *help,
-                        uint64_t value)
-{
-    exposition_family(exposition, name, "gauge", help);
-    exposition_number(exposition, NO_LABELS, value);
-}
-
 /* --- Slots. Names that are gone are left out: who reloads with new names again and again would
  * have more and more to read. One that comes back goes on counting where it was. */
 
@@ -116,17 +101,17 @@ static void write_connections(struct exposition *exposition, const struct worker
         exposition_number(exposition, LABELS({"gateway", slot->name}),
                           atomic_load(&slot->connections));
     }
-    write_gauge(exposition, "toni_sockets",
-                "Open sockets of WebSocket clients, those in their handshake included.",
-                sums->sockets);
-    write_counter(exposition, "toni_connections_accepted_total",
-                  "Handshakes that were answered with 101.", sums->accepted);
+    exposition_gauge(exposition, "toni_sockets",
+                     "Open sockets of WebSocket clients, those in their handshake included.",
+                     sums->sockets);
+    exposition_counter(exposition, "toni_connections_accepted_total",
+                       "Handshakes that were answered with 101.", sums->accepted);
     exposition_family(exposition, "toni_handshakes_refused_total", "counter",
                       "Handshakes that were refused, by the status of the answer.");
     for (unsigned status = 0; status < REFUSAL_STATUS_COUNT; status++)
         exposition_number(exposition, LABELS({"status", statuses[status]}), sums->refused[status]);
-    write_counter(exposition, "toni_handshakes_timed_out_total",
-                  "Handshakes that took longer than handshake_ms.", sums->handshakes_late);
+    exposition_counter(exposition, "toni_handshakes_timed_out_total",
+                       "Handshakes that took longer than handshake_ms.", sums->handshakes_late);
     exposition_family(exposition, "toni_connections_closed_total", "counter",
                       "Connections that ended after they were accepted, by what ended them.");
     for (unsigned cause = 0; cause < END_CAUSE_COUNT; cause++)
@@ -142,20 +127,20 @@ static void write_guards(struct exposition *exposition, const struct guard_ticke
         GUARD_OUTCOMES(OUTCOME_LABEL)
 #undef OUTCOME_LABEL
     };
-    write_gauge(exposition, "toni_guards_waiting",
-                "Handshakes that wait for their guard's decision.",
-                counter_read(&tickets->waiting));
-    write_gauge(exposition, "toni_guard_tickets_abandoned",
-                "Decisions that guards still owe, and that nobody waits for any more.",
-                counter_read(&tickets->abandoned));
+    exposition_gauge(exposition, "toni_guards_waiting",
+                     "Handshakes that wait for their guard's decision.",
+                     counter_read(&tickets->waiting));
+    exposition_gauge(exposition, "toni_guard_tickets_abandoned",
+                     "Decisions that guards still owe, and that nobody waits for any more.",
+                     counter_read(&tickets->abandoned));
     exposition_family(exposition, "toni_guard_waits_total", "counter",
                       "Handshakes whose guard waited, or would have, by what ended that.");
     for (unsigned outcome = 0; outcome < GUARD_OUTCOME_COUNT; outcome++)
         exposition_number(exposition, LABELS({"outcome", outcomes[outcome]}),
                           counter_read(&tickets->outcomes[outcome]));
-    write_counter(exposition, "toni_guard_decisions_ignored_total",
-                  "Decisions of guards that came when nobody waited any more.",
-                  counter_read(&tickets->ignored));
+    exposition_counter(exposition, "toni_guard_decisions_ignored_total",
+                       "Decisions of guards that came when nobody waited any more.",
+                       counter_read(&tickets->ignored));
 }
 
 /* Only of those that were asked: most instances are no guards. */
@@ -271,28 +256,30 @@ static void write_dropped(struct exposition *exposition, const struct slots *slo
 static void write_messages(struct exposition *exposition, const struct worker_sums *sums,
                            const struct connections_figures *figures, const struct slots *slots)
 {
-    write_counter(exposition, "toni_messages_received_total", "Whole messages from clients.",
-                  sums->received);
-    write_counter(exposition, "toni_received_bytes_total",
-                  "Bytes of whole messages from clients, without frame heads.",
-                  sums->received_bytes);
-    write_counter(
+    exposition_counter(exposition, "toni_messages_received_total", "Whole messages from clients.",
+                       sums->received);
+    exposition_counter(exposition, "toni_received_bytes_total",
+                       "Bytes of whole messages from clients, without frame heads.",
+                       sums->received_bytes);
+    exposition_counter(
         exposition, "toni_receiving_deferred_total",
         "Times that a client's input was set aside, since it had used its share of a turn.",
         sums->deferred);
-    write_counter(exposition, "toni_messages_targeted_total",
-                  "Messages to clients, once for each client that a send or broadcast was for.",
-                  figures->targeted);
-    write_counter(exposition, "toni_messages_queued_total",
-                  "Messages that came into outboxes, once for each client.", figures->queued);
-    write_counter(exposition, "toni_messages_sent_total",
-                  "Messages written to sockets, once for each client.", figures->sent);
-    write_counter(exposition, "toni_sent_bytes_total",
-                  "Bytes written to sockets from outboxes, with frame heads and control frames.",
-                  figures->sent_bytes);
-    write_counter(exposition, "toni_gap_notices_total",
-                  "Notices to clients of messages that they don't get; see gap_notice.",
-                  figures->gap_notices);
+    exposition_counter(
+        exposition, "toni_messages_targeted_total",
+        "Messages to clients, once for each client that a send or broadcast was for.",
+        figures->targeted);
+    exposition_counter(exposition, "toni_messages_queued_total",
+                       "Messages that came into outboxes, once for each client.", figures->queued);
+    exposition_counter(exposition, "toni_messages_sent_total",
+                       "Messages written to sockets, once for each client.", figures->sent);
+    exposition_counter(
+        exposition, "toni_sent_bytes_total",
+        "Bytes written to sockets from outboxes, with frame heads and control frames.",
+        figures->sent_bytes);
+    exposition_counter(exposition, "toni_gap_notices_total",
+                       "Notices to clients of messages that they don't get; see gap_notice.",
+                       figures->gap_notices);
     write_dropped(exposition, slots);
 }
 
@@ -337,78 +324,6 @@ static void write_deflate(struct exposition *exposition, const struct deflaters 
     exposition_number(exposition, LABELS({"side", "after"}), counter_read(&deflaters->bytes_after));
 }
 
-static void write_histories(struct exposition *exposition, const struct histories *histories)
-{
-    static const char *const words[] = {
-#define NOT_RECOVERED_LABEL(name, word, text) word,
-        NOT_RECOVERED(NOT_RECOVERED_LABEL)
-#undef NOT_RECOVERED_LABEL
-    };
-    write_gauge(exposition, "toni_history_rooms", "Rooms that keep messages.",
-                atomic_load(&histories->rooms));
-    write_gauge(exposition, "toni_history_bytes",
-                "What the messages are charged that rooms keep; see history_bytes.",
-                atomic_load(&histories->bytes));
-    write_counter(exposition, "toni_history_crowded_total",
-                  "Messages that rooms did not keep, or not for as long as they should, for want "
-                  "of history_bytes.",
-                  counter_read(&histories->crowded));
-    write_counter(exposition, "toni_recovered_total",
-                  "Clients that came back to a room and got all that they had missed.",
-                  counter_read(&histories->recovered));
-    exposition_family(exposition, "toni_not_recovered_total", "counter",
-                      "Clients that came back to a room and got nothing of what they had missed.");
-    for (unsigned i = 0; i < NOT_RECOVERED_COUNT; i++)
-        exposition_number(exposition, LABELS({"reason", words[i]}),
-                          counter_read(&histories->not_recovered[i]));
-}
-
-static void write_rooms(struct exposition *exposition, toni_connections *connections,
-                        const struct connections_figures *figures)
-{
-    write_gauge(exposition, "toni_outbox_messages",
-                "Messages that wait in outboxes, as the last flushes left them.",
-                figures->outbox_messages);
-    write_gauge(exposition, "toni_outbox_bytes",
-                "Bytes that wait in outboxes, as the last flushes left them.",
-                figures->outbox_bytes);
-    write_gauge(exposition, "toni_outbox_memory_bytes",
-                "Memory of what waits in outboxes, each message once however many it waits in; see "
-                "outbox_bytes_total.",
-                budget_used(&connections->budgets[BUDGET_OUTBOX]));
-    write_gauge(exposition, "toni_inbound_bytes",
-                "Memory of messages from clients that have not come to their end; see "
-                "inbound_bytes.",
-                budget_used(&connections->budgets[BUDGET_INBOUND]));
-    write_gauge(exposition, "toni_pending_bytes",
-                "Bytes of broadcasts that are on their way to workers.",
-                atomic_load(&connections->pending));
-    write_gauge(exposition, "toni_rooms", "Rooms that have a member, of all namespaces.",
-                figures->rooms);
-    exposition_family(exposition, "toni_namespace_rooms", "gauge",
-                      "Rooms that have a member, by namespace; that of the default one is empty.");
-    for (const struct space *space = &connections->common; space; space = space->next)
-        exposition_number(exposition, LABELS({"namespace", space->name}),
-                          atomic_load(&space->rooms));
-    write_gauge(exposition, "toni_room_memberships", "Memberships of clients in rooms.",
-                atomic_load(&connections->memberships));
-    write_gauge(exposition, "toni_room_metadata_bytes",
-                "Metadata that plugins have given to rooms, with what it is kept in; see "
-                "room_metadata_bytes.",
-                atomic_load(&connections->metadata_bytes));
-    write_histories(exposition, &connections->histories);
-    write_gauge(exposition, "toni_identified_clients",
-                "Clients of which a guard has said who they are.",
-                atomic_load(&connections->identities));
-    write_gauge(exposition, "toni_identity_bytes", "Memory of who they are, claims included.",
-                atomic_load(&connections->identity_bytes));
-    write_gauge(exposition, "toni_revocations", "Subjects that were revoked, see revocations.",
-                revocations_count(&connections->revocations));
-    write_counter(exposition, "toni_revocations_given_up_total",
-                  "Subjects that were revoked and forgotten before revocation_s was over.",
-                  revocations_given_up(&connections->revocations));
-}
-
 /* --- HTTP */
 
 static void write_answers(struct exposition *exposition, const char *service,
@@ -429,16 +344,16 @@ static void write_kept(struct exposition *exposition, const struct kept_list *ke
         KEPT_OUTCOMES(OUTCOME_LABEL)
 #undef OUTCOME_LABEL
     };
-    write_gauge(exposition, "toni_http_kept",
-                "HTTP exchanges that services have kept, to answer them later.",
-                counter_read(&kept->waiting));
+    exposition_gauge(exposition, "toni_http_kept",
+                     "HTTP exchanges that services have kept, to answer them later.",
+                     counter_read(&kept->waiting));
     exposition_family(exposition, "toni_http_kept_total", "counter",
                       "HTTP exchanges that services have kept, by what became of them.");
     for (unsigned i = KEPT_ANSWERED; i <= KEPT_REFUSED; i++)
         exposition_number(exposition, LABELS({"outcome", outcomes[i]}),
                           counter_read(&kept->outcomes[i]));
-    write_gauge(exposition, "toni_http_streams", "HTTP answers that services are streaming.",
-                counter_read(&kept->streams));
+    exposition_gauge(exposition, "toni_http_streams", "HTTP answers that services are streaming.",
+                     counter_read(&kept->streams));
     exposition_family(exposition, "toni_http_streams_total", "counter",
                       "HTTP answers that services have streamed, by what ended them.");
     for (unsigned i = 0; i < KEPT_OUTCOME_COUNT; i++) {
@@ -458,13 +373,13 @@ static void write_http(struct exposition *exposition, const struct http_server *
             write_answers(exposition, slot->name, slot->answers);
     }
     write_answers(exposition, "", http->answers);
-    write_gauge(exposition, "toni_http_requests_running",
-                "HTTP requests that have begun and are not answered to the end.",
-                atomic_load(&http->requests));
+    exposition_gauge(exposition, "toni_http_requests_running",
+                     "HTTP requests that have begun and are not answered to the end.",
+                     atomic_load(&http->requests));
     write_kept(exposition, &http->slots->kept);
-    write_gauge(exposition, "toni_http_body_bytes",
-                "Bytes of memory that bodies of HTTP requests take.",
-                atomic_load(&http->body_bytes));
+    exposition_gauge(exposition, "toni_http_body_bytes",
+                     "Bytes of memory that bodies of HTTP requests take.",
+                     atomic_load(&http->body_bytes));
 }
 
 /* --- Instances */
@@ -547,25 +462,25 @@ static void write_turns(struct exposition *exposition, const struct server *serv
 
 static void write_log(struct exposition *exposition)
 {
-    write_counter(exposition, "toni_log_lines_lost_total",
-                  "Lines of the log that had no place to wait in, since stderr was not read.",
-                  log_thread_lost());
-    write_counter(exposition, "toni_log_lines_suppressed_total",
-                  "Lines of the log that were left out, since there were many of their kind.",
-                  log_limit_suppressed());
+    exposition_counter(exposition, "toni_log_lines_lost_total",
+                       "Lines of the log that had no place to wait in, since stderr was not read.",
+                       log_thread_lost());
+    exposition_counter(exposition, "toni_log_lines_suppressed_total",
+                       "Lines of the log that were left out, since there were many of their kind.",
+                       log_limit_suppressed());
 }
 
 static void write_task_threads(struct exposition *exposition, struct tasks *tasks)
 {
     const struct tasks_figures figures = tasks_read(tasks);
-    write_gauge(
+    exposition_gauge(
         exposition, "toni_task_threads",
         "Threads that run timers and posts: two, and one for each instance that held one up "
         "at the same time as others.",
         figures.threads);
-    write_counter(exposition, "toni_task_reliefs_total",
-                  "How often another thread took over, since a callback or task held one up.",
-                  figures.reliefs);
+    exposition_counter(exposition, "toni_task_reliefs_total",
+                       "How often another thread took over, since a callback or task held one up.",
+                       figures.reliefs);
 }
 
 void metrics_write_host(struct exposition *exposition, const struct metrics_sources *sources)
@@ -582,7 +497,7 @@ void metrics_write_host(struct exposition *exposition, const struct metrics_sour
     write_messages(exposition, &sums, &figures, sources->slots);
     write_refused(exposition, connections, sources->slots);
     write_deflate(exposition, &connections->deflaters);
-    write_rooms(exposition, connections, &figures);
+    metrics_write_rooms(exposition, connections, &figures);
     metrics_write_cluster(exposition, sources->clustering);
     write_http(exposition, sources->http);
     write_instances(exposition, sources->slots);

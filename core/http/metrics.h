@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 struct clustering;
+struct connections_figures;
 struct http_admin;
 struct http_server;
 struct server;
@@ -38,6 +39,10 @@ void metrics_write_process(struct exposition *exposition, const struct metrics_p
 /** Writes all of clients, rooms, services and workers. The sources must not be changed meanwhile,
  * but for their counters. @thread Any. */
 void metrics_write_host(struct exposition *exposition, const struct metrics_sources *sources);
+
+/** Writes those of rooms. @thread Any. */
+void metrics_write_rooms(struct exposition *exposition, toni_connections *connections,
+                         const struct connections_figures *figures);
 
 /** Writes those of TLS. @thread Any. */
 void metrics_write_tls(struct exposition *exposition, const struct metrics_sources *sources);

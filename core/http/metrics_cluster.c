@@ -1,15 +1,9 @@
 /* The metrics of the cluster, by server of its engine. A host that is alone has none. */
+#include "base/clock.h"
 #include "clustering/clustering.h"
 #include "http/metrics.h"
 
 #include <stdlib.h>
-
-static void write_one(struct exposition *exposition, const char *name, const char *help,
-                      uint64_t value)
-{
-    exposition_family(exposition, name, "gauge", help);
-    exposition_number(exposition, NO_LABELS, value);
-}
 
 /* X(name, type, what it is of a `struct clustering_server *s`, help) */
 #define CLUSTER_METRICS(X)                                                                         \
@@ -67,7 +61,7 @@ static void write_servers(struct exposition *exposition, const struct clustering
                       "How long the last probe took, there and back.");
     for (uint32_t i = 0; i < report->count; i++)
         exposition_seconds(exposition, LABELS({"server", report->servers[i].name}),
-                           report->servers[i].node.probe_ms * (uint64_t)1000000);
+                           (uint64_t)report->servers[i].node.probe_ms * NS_PER_MS);
 }
 
 static void write_publishes(struct exposition *exposition, const struct clustering_report *report)
@@ -101,12 +95,12 @@ void metrics_write_cluster(struct exposition *exposition, struct clustering *clu
         return;
     }
     clustering_read(clustering, report);
-    write_one(exposition, "toni_cluster_slot", "This node's slot; 0: it has no lease.",
-              report->identity.slot);
-    write_one(exposition, "toni_cluster_nodes", "Other nodes that have a lease.", report->nodes);
-    exposition_family(exposition, "toni_cluster_nonsense_total", "counter",
-                      "What the engine said and made no sense.");
-    exposition_number(exposition, NO_LABELS, report->nonsense);
+    exposition_gauge(exposition, "toni_cluster_slot", "This node's slot; 0: it has no lease.",
+                     report->identity.slot);
+    exposition_gauge(exposition, "toni_cluster_nodes", "Other nodes that have a lease.",
+                     report->nodes);
+    exposition_counter(exposition, "toni_cluster_nonsense_total",
+                       "What the engine said and made no sense.", report->nonsense);
     write_servers(exposition, report);
     write_publishes(exposition, report);
     free(report);

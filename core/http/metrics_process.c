@@ -21,13 +21,6 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-static void write_gauge(struct exposition *exposition, const char *name, const char *help,
-                        uint64_t value)
-{
-    exposition_family(exposition, name, "gauge", help);
-    exposition_number(exposition, NO_LABELS, value);
-}
-
 static void write_build(struct exposition *exposition, const struct metrics_process *process)
 {
     exposition_family(exposition, "toni_build_info", "gauge",
@@ -38,9 +31,9 @@ static void write_build(struct exposition *exposition, const struct metrics_proc
                              {"compiler", COMPILER}, {"libmicrohttpd", process->libmicrohttpd},
                              {"libuv", uv_version_string()}),
                       1);
-    write_gauge(exposition, "toni_ready",
-                "1: ready; 0: starting or draining, or what /readyz says 503 for.",
-                process->is_ready);
+    exposition_gauge(exposition, "toni_ready",
+                     "1: ready; 0: starting or draining, or what /readyz says 503 for.",
+                     process->is_ready);
 }
 
 /* @return How many descriptors are open, but for the one that this takes; -1: not known. */
@@ -62,10 +55,10 @@ static void write_descriptors(struct exposition *exposition)
     const int64_t count = open_descriptors();
     struct rlimit limit;
     if (count >= 0)
-        write_gauge(exposition, "process_open_fds", "Open file descriptors.", (uint64_t)count);
+        exposition_gauge(exposition, "process_open_fds", "Open file descriptors.", (uint64_t)count);
     if (!getrlimit(RLIMIT_NOFILE, &limit))
-        write_gauge(exposition, "process_max_fds", "How many file descriptors may be open.",
-                    limit.rlim_cur);
+        exposition_gauge(exposition, "process_max_fds", "How many file descriptors may be open.",
+                         limit.rlim_cur);
 }
 
 static void write_memory(struct exposition *exposition)
@@ -81,8 +74,9 @@ static void write_memory(struct exposition *exposition)
     /* NOLINTNEXTLINE(cert-err34-c): the kernel writes numbers */
     if (!read || sscanf(line, "%llu %llu", &pages, &resident) != 2)
         return;
-    write_gauge(exposition, "process_virtual_memory_bytes", "Virtual memory.", pages * page);
-    write_gauge(exposition, "process_resident_memory_bytes", "Resident memory.", resident * page);
+    exposition_gauge(exposition, "process_virtual_memory_bytes", "Virtual memory.", pages * page);
+    exposition_gauge(exposition, "process_resident_memory_bytes", "Resident memory.",
+                     resident * page);
 }
 
 static void write_times(struct exposition *exposition, const struct metrics_process *process)

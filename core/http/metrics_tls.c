@@ -49,13 +49,6 @@ static void write_expiries(struct exposition *exposition, const char *address,
     tls_context_unref(context);
 }
 
-static void write_one(struct exposition *exposition, const char *name, const char *type,
-                      const char *help, uint64_t value)
-{
-    exposition_family(exposition, name, type, help);
-    exposition_number(exposition, NO_LABELS, value);
-}
-
 static void write_http_expiry(struct exposition *exposition, const struct http_listener *listener,
                               time_t now)
 {
@@ -88,22 +81,23 @@ void metrics_write_tls(struct exposition *exposition, const struct metrics_sourc
 #undef REASON_LABEL
     };
     const struct tls_sums sums = add_up(sources);
-    write_one(exposition, "toni_tls_handshakes_running", "gauge",
-              "TLS handshakes that have begun and are not over.",
-              atomic_load(&server->secure.handshakes));
-    write_one(exposition, "toni_tls_handshakes_total", "counter",
-              "TLS handshakes that were done, the resumed ones included.", sums.done);
-    write_one(exposition, "toni_tls_handshakes_resumed_total", "counter",
-              "Of these, those that took up an earlier session.", sums.resumed);
+    exposition_gauge(exposition, "toni_tls_handshakes_running",
+                     "TLS handshakes that have begun and are not over.",
+                     atomic_load(&server->secure.handshakes));
+    exposition_counter(exposition, "toni_tls_handshakes_total",
+                       "TLS handshakes that were done, the resumed ones included.", sums.done);
+    exposition_counter(exposition, "toni_tls_handshakes_resumed_total",
+                       "Of these, those that took up an earlier session.", sums.resumed);
     exposition_family(exposition, "toni_tls_handshakes_failed_total", "counter",
                       "TLS handshakes that failed, by reason.");
     for (unsigned why = 0; why < TLS_FAILURE_COUNT; why++)
         exposition_number(exposition, LABELS({"reason", reasons[why]}), sums.failed[why]);
-    write_one(exposition, "toni_tls_truncated_total", "counter",
-              "Connections over TLS whose peer ended TCP without close_notify.", sums.truncated);
-    write_one(exposition, "toni_tls_unsent_bytes", "gauge",
-              "Ciphertext that waits for sockets that don't take it; see tls_unsent_bytes.",
-              atomic_load(&server->secure.kept));
+    exposition_counter(exposition, "toni_tls_truncated_total",
+                       "Connections over TLS whose peer ended TCP without close_notify.",
+                       sums.truncated);
+    exposition_gauge(exposition, "toni_tls_unsent_bytes",
+                     "Ciphertext that waits for sockets that don't take it; see tls_unsent_bytes.",
+                     atomic_load(&server->secure.kept));
     exposition_family(exposition, "toni_tls_certificate_expiry_seconds", "gauge",
                       "Seconds until a certificate, or one of its chain, expires, by address and "
                       "the certificate's first name.");
