@@ -2,6 +2,7 @@
 #include "rooms/broadcast.h"
 
 #include "rooms/direct.h"
+#include "rooms/spare_commands.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -81,39 +82,13 @@ static const struct command_type delivery_type = {deliver, drop};
 
 /* --- Memory: all is there before anything is changed */
 
-static void give_back(struct command *spares)
-{
-    for (struct command *next; spares; spares = next) {
-        next = spares->next;
-        spare_give(SPARE_COMMAND, spares);
-    }
-}
-
 /* What a broadcast uses, at most: one for each lane, and one for each who is left out but the
  * first. (An exception lies in the command; or, where the lane's last command was lengthened, in
  * what would have been the next.)
  * @return 0, or -1 on no memory. */
 static int take_spares(const struct room *room, uint32_t excepted, struct command **spares)
 {
-    uint32_t needed = excepted > 1 ? excepted - 1 : 0;
-    for (const struct audience *audience = room->audiences; audience; audience = audience->next)
-        needed++;
-    for (; needed > 0; needed--) {
-        struct command *spare = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
-        if (!spare)
-            return -1;
-        spare->next = *spares;
-        *spares = spare;
-    }
-    return 0;
-}
-
-/* There is one: see take_spares. */
-static void *use_spare(struct command **spares)
-{
-    struct command *spare = *spares;
-    *spares = spare->next; /* NOLINT(clang-analyzer-core.NullDereference): as many as are used */
-    return spare;
+    return spare_commands_take(room->audiences, excepted > 1 ? excepted - 1 : 0, spares);
 }
 
 /* --- The open batch */
@@ -147,7 +122,7 @@ static int append_to_open(struct room *room, const toni_message *message, uint64
 static struct delivery *make_delivery(const struct room *room, struct audience *audience,
                                       uint32_t message, struct command **spares)
 {
-    struct delivery *delivery = use_spare(spares);
+    struct delivery *delivery = spare_commands_use(spares);
     atomic_fetch_add_explicit(&room->open->deliveries, 1, memory_order_relaxed);
     *delivery = (struct delivery){
         .command.type = &delivery_type,
@@ -164,7 +139,7 @@ static void add_exception(struct delivery *delivery, struct membership *membersh
 {
     struct exception *exception = &delivery->exception;
     if (exception->membership) {
-        exception = use_spare(spares);
+        exception = spare_commands_use(spares);
         delivery->last_exception->next = exception;
     }
     *exception = (struct exception){.membership = membership, .message = message};
@@ -259,7 +234,7 @@ static int32_t send_locked(struct room *room, const toni_message *message,
     struct command *spares = NULL;
     if (take_spares(room, excepted ? excepted->count : 0, &spares) ||
         append_to_open(room, message, encoded, deflated, variant)) {
-        give_back(spares);
+        spare_commands_give(spares);
         release(room, encoded + variant);
         return TONI_ERR_NO_MEMORY;
     }
@@ -267,7 +242,7 @@ static int32_t send_locked(struct room *room, const toni_message *message,
     if (!at)
         room_advance(room, NULL);
     post(room, excepted, &spares);
-    give_back(spares);
+    spare_commands_give(spares);
     return (int32_t)(targets <= INT32_MAX ? targets : INT32_MAX);
 }
 
@@ -283,7 +258,9 @@ static toni_message *deflate(struct room *room, const toni_message *message)
 
 /* --- Rooms with a history, and messages with a position */
 
-bool broadcast_position(const struct room *room, const toni_position *at, toni_position *position)
+/* @param position  Set to what is written into a message that has a place for it.
+ * @return Whether there is one. */
+static bool position_of(const struct room *room, const toni_position *at, toni_position *position)
 {
     if (at) {
         *position = *at;
@@ -307,6 +284,27 @@ struct payload *broadcast_payload(const toni_message *message, const toni_positi
     return payload;
 }
 
+bool broadcast_begin_keeping(const struct room *room, const toni_message *message,
+                             const toni_position *at, struct kept_message *kept)
+{
+    toni_position position;
+    kept->is_kept = !at && room->history;
+    if (kept->is_kept && room->ended)
+        return false;
+    kept->is_marked = message_position_at(message) > 0 && position_of(room, at, &position);
+    kept->payload = kept->is_kept || kept->is_marked
+                        ? broadcast_payload(message, kept->is_marked ? &position : NULL)
+                        : NULL;
+    return true;
+}
+
+void broadcast_end_keeping(struct room *room, const struct kept_message *kept, int32_t result)
+{
+    if (kept->is_kept && result >= 0)
+        room_history_append(room, kept->payload);
+    payload_unref(kept->payload);
+}
+
 /* What is compressed only now, with the room locked. */
 static int32_t send_late(struct room *room, const toni_message *message,
                          const struct excepted *excepted, const toni_position *at)
@@ -322,29 +320,23 @@ OFF_THE_WAY static int32_t send_and_keep(struct room *room, const toni_message *
                                          const toni_message *deflated,
                                          const struct excepted *excepted, const toni_position *at)
 {
-    toni_position position;
-    const bool is_kept = !at && room->history;
-    const bool has_place = message_position_at(message) > 0;
-    const bool is_marked = has_place && broadcast_position(room, at, &position);
-    if (is_kept && room->ended)
+    struct kept_message kept;
+    if (!broadcast_begin_keeping(room, message, at, &kept))
         return BROADCAST_ENDED;
-    struct payload *payload =
-        is_kept || is_marked ? broadcast_payload(message, is_marked ? &position : NULL) : NULL;
     int32_t result;
-    if (is_marked && payload) {
-        const toni_message marked = message_of_payload(payload);
+    if (kept.is_marked && kept.payload) {
+        const toni_message marked = message_of_payload(kept.payload);
         result = send_late(room, &marked, excepted, at);
-    } else if (is_marked) {
+    } else if (kept.is_marked) {
         if (at)
             room_advance(room, at);
         result = TONI_ERR_NO_MEMORY;
     } else {
-        result = has_place ? send_late(room, message, excepted, at)
-                           : send_locked(room, message, deflated, excepted, at);
+        result = message_position_at(message) > 0
+                     ? send_late(room, message, excepted, at)
+                     : send_locked(room, message, deflated, excepted, at);
     }
-    if (is_kept && result >= 0)
-        room_history_append(room, payload);
-    payload_unref(payload);
+    broadcast_end_keeping(room, &kept, result);
     return result;
 }
 

@@ -43,14 +43,27 @@ int32_t broadcast_send(struct room *room, const toni_message *message, const ton
 int32_t broadcast_to(struct space *space, toni_str name, struct room *room,
                      const toni_message *message);
 
-/** @param at  As with broadcast_locked. @param position  Set to what is written into a message of
- * the room that has a place for it. @return Whether there is one. Under the room's lock. */
-bool broadcast_position(const struct room *room, const toni_position *at, toni_position *position);
-
 /** Puts a message together as a room keeps it.
  * @param position  Written into it; NULL: none is.
  * @return To be ended by payload_unref under the room's lock; NULL on no memory. */
 struct payload *broadcast_payload(const toni_message *message, const toni_position *position);
+
+/* What becomes of a message of one room beside its being sent. */
+struct kept_message {
+    bool is_kept;            /* the room keeps it */
+    bool is_marked;          /* its position is written into it */
+    struct payload *payload; /* if any of the two; NULL: no memory */
+};
+
+/** Puts a message together as its room keeps it, or as it has its position in it. Under the room's
+ * lock. @param at  As with broadcast_locked. @param kept  Set; if it is marked, its payload is
+ * what is to be sent.
+ * @return Whether broadcast_end_keeping() is to follow; no: it is BROADCAST_ENDED. */
+bool broadcast_begin_keeping(const struct room *room, const toni_message *message,
+                             const toni_position *at, struct kept_message *kept);
+
+/** Keeps it, if it was sent. Under the same lock. @param result  Of the sending. */
+void broadcast_end_keeping(struct room *room, const struct kept_message *kept, int32_t result);
 
 /** Compresses a message for those of a room who take that, before the room is locked. One that
  * its position may be written into is compressed under the lock.

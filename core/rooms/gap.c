@@ -1,6 +1,8 @@
 /* See gap.h. */
 #include "rooms/gap.h"
 
+#include "rooms/spare_commands.h"
+
 #include <assert.h>
 
 /* A gap on its way to a room's members on one lane. */
@@ -29,33 +31,11 @@ static void deliver(struct command *command, struct lane *lane)
 
 static const struct command_type gap_type = {deliver, drop};
 
-static void give_back(struct command *spares)
-{
-    for (struct command *next; spares; spares = next) {
-        next = spares->next;
-        spare_give(SPARE_COMMAND, spares);
-    }
-}
-
-/* One for each lane with members. @return 0, or -1 on no memory. */
-static int take_spares(const struct room *room, struct command **spares)
-{
-    for (const struct audience *audience = room->audiences; audience; audience = audience->next) {
-        struct command *spare = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
-        if (!spare)
-            return -1;
-        spare->next = *spares;
-        *spares = spare;
-    }
-    return 0;
-}
-
 /* Under the room's lock. */
-static void post(const struct room *room, struct command *spares, uint32_t count)
+static void post(const struct room *room, struct command **spares, uint32_t count)
 {
     for (struct audience *audience = room->audiences; audience; audience = audience->next) {
-        struct gap_command *gap = (struct gap_command *)spares;
-        spares = spares->next; /* NOLINT(clang-analyzer-core.NullDereference): see take_spares */
+        struct gap_command *gap = spare_commands_use(spares);
         *gap =
             (struct gap_command){.command.type = &gap_type, .audience = audience, .count = count};
         lane_post(&room->space->connections->lanes[audience->lane], &gap->command);
@@ -67,11 +47,10 @@ int gap_tell(struct room *room, uint64_t count)
     struct command *spares = NULL;
     const bool is_known = count > 0 && count < GAP_COUNT_UNKNOWN;
     lock_take(&room->lock);
-    const int result = take_spares(room, &spares);
-    if (result)
-        give_back(spares);
-    else
-        post(room, spares, is_known ? (uint32_t)count : GAP_COUNT_UNKNOWN);
+    const int result = spare_commands_take(room->audiences, 0, &spares);
+    if (!result)
+        post(room, &spares, is_known ? (uint32_t)count : GAP_COUNT_UNKNOWN);
     lock_give(&room->lock);
+    spare_commands_give(spares);
     return result;
 }

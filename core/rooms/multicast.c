@@ -237,20 +237,15 @@ static int32_t send_marked(struct multicast *multicast, const struct payload *pa
 static int32_t send_and_keep(struct multicast *multicast, const toni_message *message)
 {
     struct room *room = multicast->to.rooms[0];
-    toni_position position;
-    const bool is_kept = !multicast->at && room->history;
-    const bool is_marked =
-        message_position_at(message) > 0 && broadcast_position(room, multicast->at, &position);
-    if (is_kept && room->ended)
+    struct kept_message kept;
+    if (!broadcast_begin_keeping(room, message, multicast->at, &kept))
         return BROADCAST_ENDED;
-    struct payload *payload =
-        is_kept || is_marked ? broadcast_payload(message, is_marked ? &position : NULL) : NULL;
-    if (is_marked && !payload)
-        return TONI_ERR_NO_MEMORY;
-    const int32_t result = is_marked ? send_marked(multicast, payload) : send_locked(multicast);
-    if (is_kept && result >= 0)
-        room_history_append(room, payload);
-    payload_unref(payload);
+    int32_t result = TONI_ERR_NO_MEMORY;
+    if (!kept.is_marked)
+        result = send_locked(multicast);
+    else if (kept.payload)
+        result = send_marked(multicast, kept.payload);
+    broadcast_end_keeping(room, &kept, result);
     return result;
 }
 
