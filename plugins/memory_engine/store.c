@@ -83,6 +83,13 @@ static struct store_room **find_room(struct store *store, toni_str key)
     return room;
 }
 
+/* @return NULL: it is missing, or of another incarnation. */
+static struct store_room *find_current(struct store *store, toni_str key)
+{
+    struct store_room *room = *find_room(store, key);
+    return room && room->incarnation == store->incarnation ? room : NULL;
+}
+
 static void put_first(struct store *store, struct store_room *room)
 {
     room->next = store->rooms;
@@ -235,24 +242,23 @@ bool store_publish(struct store *store, const toni_engine_publish *publish, uint
 
 toni_position store_top(struct store *store, toni_str key)
 {
-    const struct store_room *room = *find_room(store, key);
-    return room && room->incarnation == store->incarnation ? room->at : (toni_position){0};
+    const struct store_room *room = find_current(store, key);
+    return room ? room->at : (toni_position){0};
 }
 
 uint32_t store_history(struct store *store, const toni_engine_history *history, uint64_t now_ms,
                        toni_engine_entry *entries)
 {
-    const toni_position top = store_top(store, history->room);
+    struct store_room *room = find_current(store, history->room);
     uint32_t count = 0;
-    if (top.epoch == 0 || (!history->is_last && history->since.epoch != top.epoch))
+    if (!room || (!history->is_last && history->since.epoch != room->at.epoch))
         return 0;
-    struct store_room *room = *find_room(store, history->room);
     forget_expired(store, room, now_ms);
     const uint32_t skipped = history->is_last && room->entry_count > history->limit
                                  ? room->entry_count - history->limit
                                  : 0;
     const uint64_t above =
-        history->is_last ? top.offset - room->entry_count + skipped : history->since.offset;
+        history->is_last ? room->at.offset - room->entry_count + skipped : history->since.offset;
     for (const struct store_entry *entry = room->first; entry && count < history->limit;
          entry = entry->next) {
         if (entry->offset > above)
