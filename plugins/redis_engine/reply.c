@@ -39,7 +39,25 @@ static void fail_by(struct connection *connection, const char *doing, const redi
     connection_fail(connection, why);
 }
 
-/* --- Errors of the server */
+/* --- What several kinds of replies tell */
+
+static void tell_hello(struct connection *connection, uint64_t request)
+{
+    toni_engine_hello_reply(connection->common->engine, connection->index, connection->number,
+                            request, connection->incarnation, connection->engine_id);
+}
+
+static void tell_probe(struct connection *connection, uint64_t request, int32_t answer)
+{
+    toni_engine_probe_reply(connection->common->engine, connection->index, connection->number,
+                            request, answer);
+}
+
+static void tell_failed(struct connection *connection, uint64_t request, int32_t answer)
+{
+    toni_engine_request_failed(connection->common->engine, connection->index, connection->number,
+                               request, answer);
+}
 
 static void tell_published(struct connection *connection, uint64_t number,
                            const toni_engine_published *published)
@@ -47,6 +65,8 @@ static void tell_published(struct connection *connection, uint64_t number,
     toni_engine_published_reply(connection->common->engine, connection->index, connection->number,
                                 number, published);
 }
+
+/* --- Errors of the server */
 
 static void take_publish_error(struct connection *connection, uint64_t number, int32_t answer)
 {
@@ -80,168 +100,144 @@ static void take_error(struct connection *connection, const struct waiting *one,
         take_publish_error(connection, one->request, fault.answer);
         break;
     case WAITING_PROBE:
-        toni_engine_probe_reply(connection->common->engine, connection->index, connection->number,
-                                one->request, fault.answer);
+        tell_probe(connection, one->request, fault.answer);
         break;
     case WAITING_TRIAL:
         /* It is full. The host is told so of each publish; leases go on. */
         if (fault.is_memory) {
-            toni_engine_hello_reply(connection->common->engine, connection->index,
-                                    connection->number, one->request, connection->incarnation,
-                                    connection->engine_id);
+            tell_hello(connection, one->request);
             break;
         }
         /* fall through */
     default:
-        toni_engine_request_failed(connection->common->engine, connection->index,
-                                   connection->number, one->request, fault.answer);
+        tell_failed(connection, one->request, fault.answer);
         break;
     }
 }
 
-/* --- Answers */
+/* --- Answers: each @return Whether the reply is one that its command has */
 
-static void take_client_id(struct connection *connection, const redisReply *reply)
+static bool take_client_id(struct connection *connection, const redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0) {
-        fail_by(connection, "CLIENT ID", reply);
-        return;
-    }
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0)
+        return false;
     connection->client = (uint64_t)reply->integer;
     connection_open_pushes(connection);
+    return true;
 }
 
-static void take_hello(struct connection *connection, const redisReply *reply)
+static bool take_hello(struct connection *connection, const redisReply *reply)
 {
     struct answer_hello hello;
-    if (!answer_hello(reply, &hello)) {
-        fail_by(connection, "the hello", reply);
-        return;
-    }
+    if (!answer_hello(reply, &hello))
+        return false;
     connection->incarnation = hello.incarnation;
     connection->engine_id = hello.engine_id;
     toni_log(connection->common->context, TONI_LOG_DEBUG, "%.*s: it is of version %.*s",
              TONI_STR_ARG(connection->server->name), TONI_STR_ARG(hello.version));
     request_end_clients(connection, hello.clients, hello.client_count);
+    return true;
 }
 
-static void take_trial(struct connection *connection, const struct waiting *one,
-                       const redisReply *reply)
+static bool take_trial(struct connection *connection, uint64_t request, const redisReply *reply)
 {
     toni_engine_published published;
-    if (!answer_published(reply, &published)) {
-        fail_by(connection, "the trial of a publish", reply);
-        return;
-    }
-    if (published.answer == TONI_ENGINE_OTHER_INCARNATION) {
-        toni_engine_request_failed(connection->common->engine, connection->index,
-                                   connection->number, one->request, published.answer);
-    } else {
-        toni_engine_hello_reply(connection->common->engine, connection->index, connection->number,
-                                one->request, connection->incarnation, connection->engine_id);
-    }
-}
-
-static void take_published(struct connection *connection, uint64_t number, const redisReply *reply)
-{
-    toni_engine_published published;
-    if (answer_published(reply, &published))
-        tell_published(connection, number, &published);
+    if (!answer_published(reply, &published))
+        return false;
+    if (published.answer == TONI_ENGINE_OTHER_INCARNATION)
+        tell_failed(connection, request, published.answer);
     else
-        fail_by(connection, "a publish", reply);
+        tell_hello(connection, request);
+    return true;
 }
 
-static void take_probe(struct connection *connection, uint64_t request, const redisReply *reply)
+static bool take_published(struct connection *connection, uint64_t number, const redisReply *reply)
+{
+    toni_engine_published published;
+    if (!answer_published(reply, &published))
+        return false;
+    tell_published(connection, number, &published);
+    return true;
+}
+
+static bool take_probe(struct connection *connection, uint64_t request, const redisReply *reply)
 {
     int32_t answer;
-    if (answer_probe(reply, &answer)) {
-        toni_engine_probe_reply(connection->common->engine, connection->index, connection->number,
-                                request, answer);
-    } else {
-        fail_by(connection, "a probe", reply);
-    }
+    if (!answer_probe(reply, &answer))
+        return false;
+    tell_probe(connection, request, answer);
+    return true;
 }
 
-static void take_tops(struct connection *connection, const struct waiting *one,
+static bool take_tops(struct connection *connection, const struct waiting *one,
                       const redisReply *reply)
 {
     toni_position tops[TONI_ENGINE_KEYS_MOST];
-    if (answer_tops(reply, tops, one->count)) {
-        toni_engine_tops_reply(connection->common->engine, connection->index, connection->number,
-                               one->request, tops, one->count);
-    } else {
-        fail_by(connection, name_of(one->kind), reply);
-    }
+    if (!answer_tops(reply, tops, one->count))
+        return false;
+    toni_engine_tops_reply(connection->common->engine, connection->index, connection->number,
+                           one->request, tops, one->count);
+    return true;
 }
 
-static void take_history(struct connection *connection, const struct waiting *one,
+static bool take_history(struct connection *connection, const struct waiting *one,
                          const redisReply *reply)
 {
     struct answer_history history;
-    if (!answer_history(reply, one->kind == WAITING_HISTORY_LAST, &history)) {
-        fail_by(connection, name_of(one->kind), reply);
-        return;
-    }
+    if (!answer_history(reply, one->kind == WAITING_HISTORY_LAST, &history))
+        return false;
     toni_engine_history_reply(connection->common->engine, connection->index, connection->number,
                               one->request, history.top, history.entries, history.count);
     free(history.entries);
+    return true;
 }
 
-static void take_lease(struct connection *connection, uint64_t request, const redisReply *reply)
+static bool take_lease(struct connection *connection, uint64_t request, const redisReply *reply)
 {
-    toni_engine *engine = connection->common->engine;
     struct answer_lease lease;
-    if (!answer_lease(reply, &lease)) {
-        fail_by(connection, "a lease", reply);
-        return;
-    }
+    if (!answer_lease(reply, &lease))
+        return false;
     if (lease.is_other_incarnation) {
-        toni_engine_request_failed(engine, connection->index, connection->number, request,
-                                   TONI_ENGINE_OTHER_INCARNATION);
+        tell_failed(connection, request, TONI_ENGINE_OTHER_INCARNATION);
     } else { /* slot 0, if all 1,023 are taken: the host says so */
-        toni_engine_lease_reply(engine, connection->index, connection->number, request, lease.slot,
-                                lease.boot, lease.id_key, lease.leases, lease.count);
+        toni_engine_lease_reply(connection->common->engine, connection->index, connection->number,
+                                request, lease.slot, lease.boot, lease.id_key, lease.leases,
+                                lease.count);
     }
     free(lease.leases);
+    return true;
 }
 
-static void take_answer(struct connection *connection, const struct waiting *one,
+static bool take_answer(struct connection *connection, const struct waiting *one,
                         const redisReply *reply)
 {
     switch (one->kind) {
     case WAITING_AUTH:
     case WAITING_SELECT:
     case WAITING_KILL: /* how many these were: none, if the client is gone already */
-        break;
+        return true;
     case WAITING_LOAD:
         connection->is_loading = false;
-        break;
+        return true;
     case WAITING_CLIENT_ID:
-        take_client_id(connection, reply);
-        break;
+        return take_client_id(connection, reply);
     case WAITING_HELLO:
-        take_hello(connection, reply);
-        break;
+        return take_hello(connection, reply);
     case WAITING_TRIAL:
-        take_trial(connection, one, reply);
-        break;
+        return take_trial(connection, one->request, reply);
     case WAITING_PUBLISH:
-        take_published(connection, one->request, reply);
-        break;
+        return take_published(connection, one->request, reply);
     case WAITING_TOPS:
-        take_tops(connection, one, reply);
-        break;
+        return take_tops(connection, one, reply);
     case WAITING_HISTORY:
     case WAITING_HISTORY_LAST:
-        take_history(connection, one, reply);
-        break;
+        return take_history(connection, one, reply);
     case WAITING_PROBE:
-        take_probe(connection, one->request, reply);
-        break;
+        return take_probe(connection, one->request, reply);
     case WAITING_LEASE:
-        take_lease(connection, one->request, reply);
-        break;
+        return take_lease(connection, one->request, reply);
     }
+    return false;
 }
 
 void reply_take(struct connection *connection, const redisReply *reply)
@@ -251,8 +247,8 @@ void reply_take(struct connection *connection, const redisReply *reply)
         fail_by(connection, "something that was not asked for", reply);
     else if (reply->type == REDIS_REPLY_ERROR)
         take_error(connection, &one, reply);
-    else
-        take_answer(connection, &one, reply);
+    else if (!take_answer(connection, &one, reply))
+        fail_by(connection, name_of(one.kind), reply);
 }
 
 /* --- Subscriptions */
