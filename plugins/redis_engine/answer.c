@@ -270,8 +270,7 @@ bool answer_lease(const redisReply *reply, struct answer_lease *lease)
     *lease = (struct answer_lease){0};
     if (is_text(reply) && reply->len == 1) {
         lease->is_other_incarnation = reply->str[0] == 'I';
-        lease->is_full = reply->str[0] == 'F';
-        return lease->is_other_incarnation || lease->is_full;
+        return lease->is_other_incarnation || reply->str[0] == 'F';
     }
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 || !is_text(reply->element[0]) ||
         !read_decimal(text_of(reply->element[0]), UINT32_MAX, &slot) ||

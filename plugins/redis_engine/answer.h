@@ -46,8 +46,8 @@ struct answer_history {
 bool answer_history(const redisReply *reply, bool is_last, struct answer_history *history);
 
 struct answer_lease {
-    bool is_other_incarnation, is_full;
-    uint32_t slot;
+    bool is_other_incarnation;
+    uint32_t slot; /* 0: all are taken */
     uint64_t boot, id_key;
     toni_engine_leased *leases; /* to be freed; their names are borrowed of the reply */
     uint32_t count;

@@ -6,11 +6,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <toni/str.h>
+#include <toni/engine.h>
 
 /** Arguments of one command, at most: a room for each of TONI_ENGINE_KEYS_MOST, and eight others.
  */
-#define COMMAND_ARGUMENTS_MOST (512 + 8)
+#define COMMAND_ARGUMENTS_MOST (TONI_ENGINE_KEYS_MOST + 8)
 
 /** All zero: none was put together yet. Kept for the next one, so that nothing is allocated. */
 struct command {

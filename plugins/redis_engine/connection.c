@@ -3,8 +3,8 @@
 
 #include "hex.h"
 #include "reply.h"
+#include "request.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -127,26 +127,14 @@ void connection_open_pushes(struct connection *connection)
 
 static void commands_opened(void *data)
 {
-    static const char *const ask_id[] = {"CLIENT", "ID", NULL};
     struct connection *connection = data;
     struct common *common = connection->common;
-    struct link *link = &connection->commands;
-    char database[16];
-    (void)snprintf(database, sizeof database, "%u", (unsigned)common->settings->database);
-    const char *const select[] = {"SELECT", database, NULL};
-    const int auth = talk_auth(&common->command, link, &common->settings->server);
-    if (auth < 0 ||
-        (common->settings->database != 0 && talk_words(&common->command, link, select) != 0) ||
-        talk_words(&common->command, link, ask_id) != 0) {
+    const int auth = talk_auth(&common->command, &connection->commands, &common->settings->server);
+    if (auth < 0)
         connection_fail(connection, "no memory");
-        return;
-    }
-    if (auth > 0 && connection_expect(connection, (struct waiting){.kind = WAITING_AUTH}) != 0)
-        return;
-    if (common->settings->database != 0 &&
-        connection_expect(connection, (struct waiting){.kind = WAITING_SELECT}) != 0)
-        return;
-    (void)connection_expect(connection, (struct waiting){.kind = WAITING_CLIENT_ID});
+    else if (auth == 0 ||
+             connection_expect(connection, (struct waiting){.kind = WAITING_AUTH}) == 0)
+        request_client_id(connection);
 }
 
 static void commands_replied(void *data, const redisReply *reply)

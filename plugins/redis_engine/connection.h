@@ -16,13 +16,15 @@
 #define KEY_PROBE 'p'  /* the channel of a connection's probes */
 #define KEY_TRIAL 't'  /* a room that a connection tries the script with */
 
+#define COMMON_DIGEST 40 /* bytes: SHA-1, in hexadecimal */
+
 /** What all connections of an instance share. */
 struct common {
     toni_context *context;
     const struct settings *settings;
-    toni_engine *engine;    /* NULL: none is attached */
-    struct command command; /* the one that is put together */
-    char digest[41];        /* of the script for publishes: what it is called by */
+    toni_engine *engine;        /* NULL: none is attached */
+    struct command command;     /* the one that is put together */
+    char digest[COMMON_DIGEST]; /* of the script for publishes: what it is called by */
 };
 
 struct connection {
@@ -42,7 +44,6 @@ struct connection {
     uint64_t client; /* id of the commands' socket */
     uint64_t node;   /* by the last hello */
     char probe_name[16];
-    char probe_text[16]; /* the last that was asked for */
     /* A hello, until all of it is done. */
     uint64_t hello_request, incarnation, engine_id;
     /* What was logged last. */

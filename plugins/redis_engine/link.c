@@ -13,10 +13,10 @@
 
 /* What is read in one go, and how often for one event: others wait meanwhile. */
 #define CHUNK ((size_t)16 * 1024)
+#define CHUNKS_MOST 32
 
 /* What is handed to hiredis's reader in one go: for each KiB of replies it moves what is behind. */
 #define PIECE ((size_t)2 * 1024)
-#define CHUNKS_MOST 32
 
 /* --- Ending */
 

@@ -5,11 +5,11 @@
  * command.h, incoming.h and outgoing.h the protocol. link.h is one socket, find.h where a server
  * is, connection.h both sockets of one, request.h and reply.h what goes over them. Here is what the
  * host calls. All of it runs on the cluster's thread. */
+#include "hex.h"
 #include "request.h"
 #include "script.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 struct redis {
@@ -165,10 +165,10 @@ static int digest_script(char *digest)
     size_t size = 0;
     if (EVP_Q_digest(NULL, "SHA1", NULL, script_publish, strlen(script_publish), bytes, &size) !=
             1 ||
-        size != 20)
+        size != COMMON_DIGEST / 2)
         return -1;
     for (size_t i = 0; i < size; i++)
-        (void)snprintf(digest + 2 * i, 3, "%02x", (unsigned)bytes[i]);
+        hex_put(digest + 2 * i, 2, bytes[i]);
     return 0;
 }
 

@@ -55,7 +55,20 @@ static void ask(struct connection *connection, struct waiting waiting)
         put(connection, &connection->commands);
 }
 
-/* --- The hello */
+/* --- The hello, and what comes before it */
+
+void request_client_id(struct connection *connection)
+{
+    const uint32_t database = connection->common->settings->database;
+    if (database != 0) {
+        command_add_number(begin(connection, TONI_LIT("SELECT")), database);
+        ask(connection, (struct waiting){.kind = WAITING_SELECT});
+        if (connection->number == 0)
+            return;
+    }
+    command_add(begin(connection, TONI_LIT("CLIENT")), TONI_LIT("ID"));
+    ask(connection, (struct waiting){.kind = WAITING_CLIENT_ID});
+}
 
 void request_load(struct connection *connection)
 {
@@ -84,7 +97,7 @@ void request_hello(struct connection *connection, uint64_t request, const toni_e
 static struct command *begin_publish(struct connection *connection, bool keeps)
 {
     struct command *command = begin(connection, TONI_LIT("EVALSHA"));
-    command_add(command, toni_str_make(connection->common->digest, 40));
+    command_add(command, toni_str_make(connection->common->digest, COMMON_DIGEST));
     command_add(command, keeps ? TONI_LIT("3") : TONI_LIT("2"));
     command_add_key(command, KEY_SERVER, no_name);
     return command;

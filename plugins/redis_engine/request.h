@@ -5,6 +5,9 @@
 
 #include "connection.h"
 
+/** Selects the database, and asks for the id that the socket of commands has. */
+void request_client_id(struct connection *connection);
+
 void request_hello(struct connection *connection, uint64_t request, const toni_engine_hello *hello);
 
 /** The second part of a hello: ends the node's older clients, and tries the script. */

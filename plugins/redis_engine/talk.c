@@ -18,14 +18,6 @@ int talk_auth(struct command *command, struct link *link, const struct credentia
     return command_end(command, &link->outgoing) == 0 ? 1 : -1;
 }
 
-int talk_words(struct command *command, struct link *link, const char *const *words)
-{
-    command_begin(command);
-    for (; *words; words++)
-        command_add(command, toni_str_of(*words));
-    return command_end(command, &link->outgoing);
-}
-
 void talk_fault(char *text, size_t size, const char *doing, const redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_ERROR) {

@@ -9,9 +9,6 @@
 /** Says who this is. @return How many replies that has: 0 or 1; -1: no memory. */
 int talk_auth(struct command *command, struct link *link, const struct credentials *who);
 
-/** Words without keys, the last of them NULL. @return 0 or -1. */
-int talk_words(struct command *command, struct link *link, const char *const *words);
-
 /** Puts an error of the server and what would mend it into words. @param doing  What it answers. */
 void talk_fault(char *text, size_t size, const char *doing, const redisReply *reply);
 
