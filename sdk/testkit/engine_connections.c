@@ -1,9 +1,6 @@
 /* The engine suite: connections that end, and the order of replies. */
 #include "engine_private.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 static const toni_str room = TONI_LIT_INIT("/room");
 
 static void ask_for_much(toni_fake_node *node)

@@ -2,24 +2,7 @@
  * the hooks of the subject; without one of them there is nothing to test. */
 #include "engine_private.h"
 
-#include <stddef.h>
-
 static const toni_str room = TONI_LIT_INIT("/room");
-
-/* Says that the server has failed, and comes back; the connections have ended, or end now. */
-static void connect_anew(toni_fake_node *node)
-{
-    toni_fake_node_wait(node, 0);
-    if (node->links[node->server].is_open)
-        toni_fake_node_close(node);
-    toni_fake_node_connect(node);
-}
-
-static const toni_told *ask_history(toni_fake_node *node)
-{
-    (void)toni_fake_node_history_last(node, room, 10);
-    return toni_fake_node_next(node, TONI_TOLD_HISTORY);
-}
 
 static void expect_answer(const toni_engine_publish *publish, int32_t answer)
 {
@@ -47,7 +30,7 @@ static void check_room_begins_anew(void)
     const toni_told *told = engine_answer(LEFT, &publish);
     ck_assert_int_eq(told->answer, TONI_ENGINE_APPLIED);
     engine_check_at(told->at, publish.proposed, 1);
-    told = ask_history(RIGHT);
+    told = engine_last(RIGHT, room, 10);
     ck_assert_uint_eq(told->count, 1);
     engine_check_bytes(told->entries[0].body, TONI_LIT("anew"));
 }
@@ -59,7 +42,7 @@ static void check_another_life(uint64_t before, toni_position at)
     ck_assert_uint_ne(LEFT->server_incarnation, before);
     ck_assert_uint_eq(LEFT->server_incarnation, RIGHT->server_incarnation);
     engine_check_at(engine_top(LEFT, room), 0, 0);
-    const toni_told *told = ask_history(LEFT);
+    const toni_told *told = engine_last(LEFT, room, 10);
     engine_check_at(told->at, 0, 0);
     ck_assert_uint_eq(told->count, 0);
     publish.incarnation = before;
@@ -80,8 +63,8 @@ START_TEST(a_server_that_restarts_has_another_incarnation)
     const uint64_t before = LEFT->server_incarnation, engine_id = LEFT->engine_id;
     const toni_position at = publish_some();
     engine_subject->restart(LEFT);
-    connect_anew(LEFT);
-    connect_anew(RIGHT);
+    engine_connect_anew(LEFT);
+    engine_connect_anew(RIGHT);
     check_another_life(before, at);
     ck_assert_uint_eq(LEFT->engine_id, engine_id);
 }
@@ -114,8 +97,8 @@ START_TEST(a_server_that_lost_its_data_is_another_engine)
     const uint64_t before = LEFT->server_incarnation, engine_id = LEFT->engine_id;
     const toni_position at = publish_some();
     engine_subject->wipe(LEFT);
-    connect_anew(LEFT);
-    connect_anew(RIGHT);
+    engine_connect_anew(LEFT);
+    engine_connect_anew(RIGHT);
     check_another_life(before, at);
     ck_assert_uint_ne(LEFT->engine_id, engine_id);
     ck_assert_uint_eq(LEFT->engine_id, RIGHT->engine_id);
@@ -129,8 +112,8 @@ START_TEST(a_server_with_older_data_has_another_incarnation)
     engine_subject->save(LEFT);
     const toni_position at = publish_some();
     engine_subject->fall_back(LEFT);
-    connect_anew(LEFT);
-    connect_anew(RIGHT);
+    engine_connect_anew(LEFT);
+    engine_connect_anew(RIGHT);
     check_another_life(before, at);
     ck_assert_uint_eq(LEFT->engine_id, engine_id);
 }
@@ -150,7 +133,7 @@ START_TEST(a_lease_is_restored_after_the_data_were_lost)
     lease.slot = told->slot;
     lease.boot = told->boot;
     engine_subject->wipe(LEFT);
-    connect_anew(LEFT);
+    engine_connect_anew(LEFT);
     lease.incarnation = LEFT->server_incarnation;
     lease.may_restore = 1;
     (void)toni_fake_node_lease(LEFT, &lease);

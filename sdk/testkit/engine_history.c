@@ -89,10 +89,7 @@ static const toni_told *since(toni_position position, uint32_t limit)
 
 static const toni_told *last(uint32_t limit)
 {
-    const uint64_t request = toni_fake_node_history_last(RIGHT, room, limit);
-    const toni_told *told = toni_fake_node_next(RIGHT, TONI_TOLD_HISTORY);
-    ck_assert_uint_eq(told->request, request);
-    return told;
+    return engine_last(RIGHT, room, limit);
 }
 
 START_TEST(since_a_position_it_is_what_came_above_it)

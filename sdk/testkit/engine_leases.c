@@ -3,8 +3,6 @@
 
 #include "node_private.h"
 
-#include <time.h>
-
 enum { LONG_MS = 60000, SHORT_MS = 300, STEP = 1000 };
 
 static toni_engine_lease want(const toni_fake_node *node, uint32_t ttl_ms)

@@ -22,6 +22,9 @@ void engine_connect(void);
 void engine_finish(void);
 /* Makes a node that is attached. */
 void engine_begin_node(toni_fake_node *node, uint64_t incarnation);
+/* The server has failed, and is there again: the connection has ended, or ends now, and another is
+ * made. */
+void engine_connect_anew(toni_fake_node *node);
 
 /* @return A case whose nodes are connected. */
 TCase *engine_case(const char *name);
@@ -58,6 +61,8 @@ toni_position engine_publish(toni_fake_node *node, toni_str room, toni_str body)
 toni_position engine_keep(toni_fake_node *node, toni_str room, toni_str body, uint32_t messages,
                           uint32_t seconds);
 toni_position engine_top(toni_fake_node *node, toni_str room);
+/* @return The last messages of the room's history. */
+const toni_told *engine_last(toni_fake_node *node, toni_str room, uint32_t limit);
 void engine_subscribe(toni_fake_node *node, toni_str room);
 void engine_unsubscribe(toni_fake_node *node, toni_str room);
 void engine_expect_message(toni_fake_node *node, toni_str room, toni_position at, toni_str body);

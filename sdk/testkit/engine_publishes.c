@@ -1,7 +1,6 @@
 /* The engine suite: what a publish does, step by step. */
 #include "engine_private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,8 +130,7 @@ START_TEST(a_message_is_applied_once)
     check_repeat(&publish, at);
     engine_check_at(engine_top(LEFT, room), at.epoch, at.offset);
     engine_expect_silence(RIGHT);
-    (void)toni_fake_node_history_last(LEFT, room, 10);
-    ck_assert_uint_eq(toni_fake_node_next(LEFT, TONI_TOLD_HISTORY)->count, 1);
+    ck_assert_uint_eq(engine_last(LEFT, room, 10)->count, 1);
 }
 END_TEST
 
@@ -247,8 +245,7 @@ static void expect_whole(toni_fake_node *node, const toni_engine_publish *publis
 
 static void expect_kept(const toni_engine_publish *publish, toni_position at)
 {
-    (void)toni_fake_node_history_last(RIGHT, publish->room, 1);
-    const toni_told *told = toni_fake_node_next(RIGHT, TONI_TOLD_HISTORY);
+    const toni_told *told = engine_last(RIGHT, publish->room, 1);
     engine_check_at(told->at, at.epoch, at.offset);
     ck_assert_uint_eq(told->count, 1);
     ck_assert_uint_eq(told->entries[0].offset, at.offset);

@@ -305,10 +305,7 @@ static void change_subscription(struct model_node *node)
 
 static void connect_anew(struct model_node *node)
 {
-    toni_fake_node_wait(node->node, 0);
-    if (node->node->links[0].is_open)
-        toni_fake_node_close(node->node);
-    toni_fake_node_connect(node->node);
+    engine_connect_anew(node->node);
     for (uint32_t i = 0; i < ROOMS; i++)
         node->is_subscribed[i] = 0;
     node->due_count = 0;

@@ -1,8 +1,6 @@
 /* The engine suite: its nodes, and the steps that its cases share. */
 #include "engine_private.h"
 
-#include <inttypes.h>
-
 const toni_engine_subject *engine_subject;
 toni_fake_node engine_left, engine_right;
 
@@ -37,6 +35,14 @@ void engine_connect(void)
     engine_attach();
     toni_fake_node_connect(LEFT);
     toni_fake_node_connect(RIGHT);
+}
+
+void engine_connect_anew(toni_fake_node *node)
+{
+    toni_fake_node_wait(node, 0);
+    if (node->links[node->server].is_open)
+        toni_fake_node_close(node);
+    toni_fake_node_connect(node);
 }
 
 void engine_finish(void)
@@ -109,6 +115,14 @@ toni_position engine_top(toni_fake_node *node, toni_str room)
     ck_assert_uint_eq(told->request, request);
     ck_assert_uint_eq(told->count, 1);
     return told->tops[0];
+}
+
+const toni_told *engine_last(toni_fake_node *node, toni_str room, uint32_t limit)
+{
+    const uint64_t request = toni_fake_node_history_last(node, room, limit);
+    const toni_told *told = toni_fake_node_next(node, TONI_TOLD_HISTORY);
+    ck_assert_uint_eq(told->request, request);
+    return told;
 }
 
 static void expect_subscribed(toni_fake_node *node, toni_str room, uint32_t is_subscribed)

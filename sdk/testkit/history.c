@@ -52,12 +52,6 @@ static void forget_old(const toni_fake_host *host, toni_fake_history *history)
         drop_first(history);
 }
 
-static size_t position_at(const toni_message *message)
-{
-    const size_t needed = offsetof(toni_message, position_at) + sizeof message->position_at;
-    return message->struct_size >= needed ? message->position_at : 0;
-}
-
 static toni_message message_of(const toni_fake_kept_message *kept)
 {
     toni_message message = toni_text(toni_str_make(kept->bytes, kept->size));
@@ -80,10 +74,11 @@ toni_message fake_keep(toni_fake_host *host, toni_str room, const toni_message *
     *kept = (toni_fake_kept_message){
         .at_ms = host->now_ms, .kind = message->kind, .size = message->body.size};
     memcpy(kept->bytes, message->body.data, message->body.size);
-    if (position_at(message) > 0) {
+    const size_t at = toni_fake_position_at(message);
+    if (at > 0) {
         char text[TONI_POSITION_TEXT + 1];
         toni_position_text(history->at, text);
-        memcpy(kept->bytes + position_at(message), text, TONI_POSITION_TEXT);
+        memcpy(kept->bytes + at, text, TONI_POSITION_TEXT);
     }
     return message_of(kept);
 }

@@ -13,19 +13,9 @@ static toni_fake_metadata *find(const toni_fake_host *host, toni_str room)
     return NULL;
 }
 
-static void count(toni_fake_host *host, toni_client_id client, void *data)
+static int32_t check_is_there(const toni_fake_host *host, toni_str room)
 {
-    size_t *members = data;
-    (void)host;
-    (void)client;
-    ++*members;
-}
-
-static int32_t check_is_there(toni_fake_host *host, toni_str room)
-{
-    size_t members = 0;
-    fake_for_members(host, room, count, &members);
-    return members > 0 ? TONI_OK : TONI_ERR_NOT_FOUND;
+    return fake_room_has_members(host, room) ? TONI_OK : TONI_ERR_NOT_FOUND;
 }
 
 static void put(toni_fake_host *host, toni_str room, toni_str value)

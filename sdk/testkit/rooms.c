@@ -52,7 +52,7 @@ int fake_is_member(toni_fake_host *host, toni_client_id client, toni_str room)
     return find_membership(host, client, room) != NULL;
 }
 
-int fake_room_has_members(toni_fake_host *host, toni_str room)
+int fake_room_has_members(const toni_fake_host *host, toni_str room)
 {
     for (size_t i = 0; i < host->membership_count; i++) {
         if (is_in(&host->memberships[i], room))

@@ -79,7 +79,7 @@ void fake_for_members(toni_fake_host *host, toni_str room, fake_member_fn call, 
 void fake_leave_all_rooms(toni_fake_host *host, toni_client_id client);
 void fake_take_rooms_along(toni_fake_host *host, toni_fake_host *next, toni_client_id client);
 int fake_is_member(toni_fake_host *host, toni_client_id client, toni_str room);
-int fake_room_has_members(toni_fake_host *host, toni_str room);
+int fake_room_has_members(const toni_fake_host *host, toni_str room);
 /* Unless it is in it. */
 void fake_join(toni_fake_host *host, toni_client_id client, toni_str room);
 /* @return In how many rooms it is. */

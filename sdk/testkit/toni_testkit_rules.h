@@ -98,6 +98,14 @@ static inline uint64_t toni_fake_wire_size(uint64_t size)
     return full * 65536 + (rest < 126 ? 2 : 4) + rest;
 }
 
+/** @return Where in its body a message wants its position; 0: nowhere. */
+static inline size_t toni_fake_position_at(const toni_message *message)
+{
+    return message->struct_size >= offsetof(toni_message, position_at) + sizeof message->position_at
+               ? message->position_at
+               : 0;
+}
+
 /** @param most  TONI_FAKE_SEND_MAX or TONI_FAKE_BROADCAST_MAX.
  * @return TONI_OK, or why a host refuses the message. */
 static inline int32_t toni_fake_message_check(const toni_message *message, uint64_t most)
@@ -107,10 +115,9 @@ static inline int32_t toni_fake_message_check(const toni_message *message, uint6
         return TONI_ERR_INVALID;
     if (message->body.size > most || toni_fake_wire_size(message->body.size) > most)
         return TONI_ERR_TOO_BIG;
-    if (message->struct_size >= offsetof(toni_message, position_at) + sizeof(size_t) &&
-        message->position_at > 0 &&
-        (message->body.size < TONI_POSITION_TEXT ||
-         message->position_at > message->body.size - TONI_POSITION_TEXT))
+    const size_t at = toni_fake_position_at(message);
+    if (at > 0 &&
+        (message->body.size < TONI_POSITION_TEXT || at > message->body.size - TONI_POSITION_TEXT))
         return TONI_ERR_INVALID;
     return message->kind == TONI_TEXT && !toni_fake_is_utf8(message->body) ? TONI_ERR_INVALID
                                                                            : TONI_OK;
