@@ -4,7 +4,6 @@ bytes; a frame is its size, a letter, and what belongs to it.
 
 Usage: socket_engine.py PATH SLOTS. SLOTS: of nodes, at most. What it is asked by signals: SIGUSR1 ends all connections."""
 
-import random
 import selectors
 import signal
 import socket
@@ -200,7 +199,6 @@ class Server:
 
 
 if __name__ == "__main__":
-    random.seed()
     server = Server(sys.argv[1], int(sys.argv[2]))
     signal.signal(signal.SIGUSR1, server.drop_all)
     print("ready", flush=True)
