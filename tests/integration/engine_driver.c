@@ -29,34 +29,22 @@
  *         publishes so many, of 256 bytes, with at most FLIGHT unanswered
  *                                                log LEVEL TEXT
  */
-#include <toni_testkit.h>
+#include "node_private.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <toni/engine.h>
 #include <unistd.h>
 
-#define WATCHES_MOST 256
 #define WORDS_MOST 520
 
-static struct watch {
-    int64_t id;
-    int fd;
-    uint32_t events;
-    toni_engine_ready_fn ready;
-    void *data;
-} watches[WATCHES_MOST];
-static int64_t last_watch;
-
-static toni_engine engine;
+static toni_fake_node node;
 static const struct toni_engine_table *table;
 static void *self;
-static toni_fake_host host;
 
 /* A flood that goes on. */
 static struct {
@@ -187,73 +175,21 @@ static void on_log(toni_context *context, uint32_t level, toni_str message,
     printf("log %u %.*s\n", level, TONI_STR_ARG(message));
 }
 
-/* --- What the engine uses */
-
-static struct watch *find(int64_t id)
+static void take_calls(struct toni_engine_host *calls)
 {
-    for (size_t i = 0; i < WATCHES_MOST; i++) {
-        if (watches[i].id == id)
-            return &watches[i];
-    }
-    return NULL;
+    calls->connected = on_connected;
+    calls->closed = on_closed;
+    calls->hello_reply = on_hello;
+    calls->published = on_published;
+    calls->subscribed = on_subscribed;
+    calls->message = on_message;
+    calls->probe_reply = on_probe;
+    calls->probe_echo = on_echo;
+    calls->tops_reply = on_tops;
+    calls->history_reply = on_history;
+    calls->lease_reply = on_lease;
+    calls->request_failed = on_failed;
 }
-
-static int64_t do_watch(toni_engine *e, int32_t fd, uint32_t events, toni_engine_ready_fn ready,
-                        void *data)
-{
-    struct watch *free_one = find(0);
-    (void)e;
-    if (!free_one)
-        return TONI_ERR_LIMIT;
-    *free_one = (struct watch){++last_watch, fd, events, ready, data};
-    return last_watch;
-}
-
-static int32_t do_rewatch(toni_engine *e, int64_t id, uint32_t events)
-{
-    struct watch *found = find(id);
-    (void)e;
-    if (!found)
-        return TONI_ERR_NOT_FOUND;
-    found->events = events;
-    return TONI_OK;
-}
-
-static void do_unwatch(toni_engine *e, int64_t id)
-{
-    struct watch *found = id != 0 ? find(id) : NULL;
-    (void)e;
-    if (found)
-        *found = (struct watch){0};
-}
-
-static int32_t do_post(toni_engine *e, toni_engine_posted_fn run, void *data)
-{
-    (void)e;
-    (void)run;
-    (void)data;
-    return TONI_ERR_NO_MEMORY;
-}
-
-static const struct toni_engine_host engine_host = {
-    .struct_size = sizeof engine_host,
-    .connected = on_connected,
-    .closed = on_closed,
-    .hello_reply = on_hello,
-    .published = on_published,
-    .subscribed = on_subscribed,
-    .message = on_message,
-    .probe_reply = on_probe,
-    .probe_echo = on_echo,
-    .tops_reply = on_tops,
-    .history_reply = on_history,
-    .lease_reply = on_lease,
-    .request_failed = on_failed,
-    .watch = do_watch,
-    .rewatch = do_rewatch,
-    .unwatch = do_unwatch,
-    .post = do_post,
-};
 
 /* --- Commands */
 
@@ -399,14 +335,18 @@ static void run(char *line)
 
 /* --- The loop */
 
-/* @return Whether there may be more. */
-static bool take_commands(void)
+static bool has_ended; /* the standard input */
+
+static void take_commands(void *data, uint32_t events)
 {
     static char lines[1 << 20];
     static size_t used;
-    const ssize_t got = read(STDIN_FILENO, lines + used, sizeof lines - 1 - used);
-    if (got <= 0)
-        return false;
+    const int *input = data;
+    const ssize_t got = read(*input, lines + used, sizeof lines - 1 - used);
+    (void)events;
+    has_ended = got <= 0;
+    if (has_ended)
+        return;
     used += (size_t)got;
     lines[used] = '\0';
     char *line = lines;
@@ -416,89 +356,68 @@ static bool take_commands(void)
     }
     used -= (size_t)(line - lines);
     memmove(lines, line, used);
-    return true;
 }
 
-static bool turn(void)
+static void run_loop(void)
 {
-    struct pollfd fds[WATCHES_MOST + 1] = {{.fd = STDIN_FILENO, .events = POLLIN}};
-    int64_t ids[WATCHES_MOST + 1];
-    nfds_t count = 1;
-    for (size_t i = 0; i < WATCHES_MOST; i++) {
-        if (watches[i].id == 0)
-            continue;
-        fds[count] =
-            (struct pollfd){.fd = watches[i].fd,
-                            .events = (short)((watches[i].events & TONI_READABLE ? POLLIN : 0) |
-                                              (watches[i].events & TONI_WRITABLE ? POLLOUT : 0))};
-        ids[count++] = watches[i].id;
+    int input = open("/dev/stdin", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const int64_t watch =
+        toni_engine_watch(&node.engine, input, TONI_READABLE, take_commands, &input);
+    ck_assert_int_gt(watch, 0);
+    while (!has_ended) {
+        (void)fflush(stdout);
+        node_turn(&node, -1);
+        go_on_flooding();
+        toni_fake_node_flush(&node);
     }
-    if (poll(fds, count, -1) < 0)
-        return true;
-    for (nfds_t i = 1; i < count; i++) {
-        const struct watch *found = find(ids[i]);
-        const bool is_over = (fds[i].revents & (POLLHUP | POLLERR)) != 0;
-        const uint32_t events = (fds[i].revents & POLLIN || is_over ? TONI_READABLE : 0) |
-                                (fds[i].revents & POLLOUT || is_over ? TONI_WRITABLE : 0);
-        if (found && (events & found->events) != 0)
-            found->ready(found->data, events & found->events);
-    }
-    return !(fds[0].revents & (POLLIN | POLLHUP)) || take_commands();
+    toni_engine_unwatch(&node.engine, watch);
+    close(input);
 }
 
 static char **arguments;
 
-static void set_option(char *option)
+static void set_option(toni_fake_host *host, char *option)
 {
     char *value = strchr(option, '=');
     ck_assert_ptr_nonnull(value);
     *value++ = '\0';
     if (strcmp(option, "servers") == 0) {
-        toni_fake_host_add_str(&host, option, NULL, value);
+        toni_fake_host_add_str(host, option, NULL, value);
     } else if (strcmp(option, "masters") == 0) { /* NAME@SENTINELS */
-        const size_t group = toni_fake_host_add_group(&host, option, NULL);
+        const size_t group = toni_fake_host_add_group(host, option, NULL);
         char *sentinels = strchr(value, '@');
         ck_assert_ptr_nonnull(sentinels);
         *sentinels++ = '\0';
-        toni_fake_host_set_member_str(&host, option, group, "name", value);
-        toni_fake_host_set_member_str(&host, option, group, "sentinels", sentinels);
+        toni_fake_host_set_member_str(host, option, group, "name", value);
+        toni_fake_host_set_member_str(host, option, group, "sentinels", sentinels);
     } else if (strcmp(option, "tls") == 0) {
-        toni_fake_host_set_bool(&host, option, strcmp(value, "true") == 0);
+        toni_fake_host_set_bool(host, option, strcmp(value, "true") == 0);
     } else if (strcmp(option, "database") == 0) {
-        toni_fake_host_set_int(&host, option, atoi(value));
+        toni_fake_host_set_int(host, option, atoi(value));
     } else {
-        toni_fake_host_set_str(&host, option, value);
+        toni_fake_host_set_str(host, option, value);
     }
 }
 
 START_TEST(drive)
 {
-    const toni_str *servers;
-    uint32_t count;
-    toni_fake_host_init(&host);
-    toni_fake_host_load(&host, arguments[1]);
+    toni_fake_node_init(&node, 1);
+    take_calls(&node.calls);
+    toni_fake_host_load(&node.host, arguments[1]);
     for (char **option = arguments + 2; *option; option++)
-        set_option(*option);
-    if (toni_fake_host_start(&host) != TONI_OK) {
-        printf("refused %s\n", host.calls);
+        set_option(&node.host, *option);
+    if (toni_fake_host_start(&node.host) != TONI_OK) {
+        printf("refused %s\n", node.host.calls);
         return;
     }
-    host.table.context_log = on_log;
-    table = host.plugin->provides->table;
-    self = host.self;
-    engine.host = &engine_host;
-    ck_assert_int_eq(table->attach(self, &engine, &servers, &count), TONI_OK);
-    for (uint32_t i = 0; i < count; i++)
-        printf("server %u %.*s\n", i, TONI_STR_ARG(servers[i]));
-    do {
-        go_on_flooding();
-        table->flush(self);
-        fflush(stdout);
-    } while (turn());
-    table->detach(self);
-    for (size_t i = 0; i < WATCHES_MOST; i++)
-        ck_assert_int_eq(watches[i].id, 0);
-    toni_fake_host_stop(&host);
+    node.host.table.context_log = on_log;
+    node.table = table = node.host.plugin->provides->table;
+    node.self = self = node.host.self;
+    toni_fake_node_attach(&node);
+    for (uint32_t i = 0; i < node.server_count; i++)
+        printf("server %u %.*s\n", i, TONI_STR_ARG(node.servers[i]));
+    run_loop();
+    toni_fake_node_detach(&node);
     printf("detached\n");
 }
 END_TEST
