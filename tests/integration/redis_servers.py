@@ -66,7 +66,10 @@ class Client:
             return self.file.read(int(rest) + 2)[:-2]
         return [self._read() for _ in range(int(rest))]
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.file.close()
         self.sock.close()
 
@@ -78,7 +81,8 @@ class Server:
         self.program = programs()[program or "redis-server"]
         self.folder = tempfile.mkdtemp(prefix="toni-redis-")
         self.port = free_port()
-        self.options = {"save": "", "bind": "127.0.0.1", "dir": self.folder, "unixsocket": self.path, **options}
+        self.options = {
+            "save": "", "bind": "127.0.0.1", "port": self.port, "dir": self.folder, "unixsocket": self.path, **options}  # fmt: skip
         self.process = None
         self.start()
 
@@ -91,8 +95,6 @@ class Server:
         return "127.0.0.1:%d" % self.port
 
     def start(self):
-        if "port" not in self.options:
-            self.options["port"] = str(self.port)
         words = [self.program]
         for key, value in self.options.items():
             words += ["--" + key.replace("_", "-"), str(value)]
@@ -105,15 +107,9 @@ class Server:
             with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as log:
                 raise AssertionError("%s has ended: %s" % (self.program, log.read()[-2000:]))
         try:
-            client = self.client()
+            return not str(self.call("PING")).startswith("-LOADING")
         except OSError:
             return False
-        try:
-            return not str(client("PING")).startswith("-LOADING")
-        except OSError:
-            return False
-        finally:
-            client.close()
 
     def client(self):
         sock = socket.socket(socket.AF_UNIX)
@@ -126,11 +122,13 @@ class Server:
         return Client(sock)
 
     def call(self, *words):
-        client = self.client()
-        try:
+        with self.client() as client:
             return client(*words)
-        finally:
-            client.close()
+
+    def follow(self, primary):
+        """Becomes its replica, and waits until it has all."""
+        self.call("REPLICAOF", "127.0.0.1", primary.port)
+        wait_for("replica", lambda: b"master_link_status:up" in self.call("INFO", "replication"))
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -193,11 +191,8 @@ class Sentinel:
             sock = socket.create_connection(("127.0.0.1", self.port), PATIENCE_S)
         except OSError:
             return None
-        client = Client(sock)
-        try:
+        with Client(sock) as client:
             return client(*words)
-        finally:
-            client.close()
 
     def stop(self):
         self.process.kill()

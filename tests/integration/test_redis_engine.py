@@ -38,6 +38,16 @@ class Case(unittest.TestCase):
         engine.connect()
         return server, engine
 
+    def fails_to_say_hello(self, *options):
+        """The answer, and what was logged."""
+        engine = self.engine(*options)
+        engine.open()
+        engine.next("connected")
+        engine.say("hello 0 1 77 a")
+        told = engine.next("failed")
+        self.assertEqual(told[3], "1")
+        return told[4:], engine.logs
+
     def fails_to_open(self, *options):
         """Why there is no connection."""
         engine = self.engine(*options)
@@ -260,14 +270,12 @@ class Losses(Case):
         first = engine.connect()
         for i in range(1, 6):
             engine.publish("/fo", i)
-        two.call("REPLICAOF", "127.0.0.1", one.port)
-        wait_for("replica", lambda: b"master_link_status:up" in two.call("INFO", "replication"))
+        two.follow(one)
         # The first is cut off, and goes on alone; then it becomes a replica of the other, and loses that.
         two.call("REPLICAOF", "NO", "ONE")
         for i in range(6, 11):
             engine.publish("/fo", i)
-        one.call("REPLICAOF", "127.0.0.1", two.port)
-        wait_for("replica", lambda: b"master_link_status:up" in one.call("INFO", "replication"))
+        one.follow(two)
         self.assertEqual(engine.publish("/fo", 11)[0], READ_ONLY)
         engine.probe()
         self.assertEqual(engine.next("probe")[4], READ_ONLY)
@@ -279,14 +287,10 @@ class Losses(Case):
 
     def test_a_replica_says_so(self):
         one, two = self.server(), self.server()
-        two.call("REPLICAOF", "127.0.0.1", one.port)
-        wait_for("replica", lambda: b"master_link_status:up" in two.call("INFO", "replication"))
-        engine = self.engine(("servers", two.address))
-        engine.open()
-        engine.next("connected")
-        engine.say("hello 0 1 77 a")
-        self.assertEqual(engine.next("failed")[3:], ["1", READ_ONLY])
-        self.assertTrue(any("primary" in line for line in engine.logs), engine.logs)
+        two.follow(one)
+        answer, logs = self.fails_to_say_hello(("servers", two.address))
+        self.assertEqual(answer, [READ_ONLY])
+        self.assertTrue(any("primary" in line for line in logs), logs)
 
     def test_an_older_connection_of_the_node_ends(self):
         server, engine = self.pair()
@@ -393,21 +397,15 @@ class Refusals(Case):
 
     def test_acl_without_scripts(self):
         _, options = self.acl("~toni:* &toni:* +@all -eval -evalsha")
-        engine = self.engine(*options)
-        engine.open()
-        engine.next("connected")
-        engine.say("hello 0 1 77 a")
-        self.assertEqual(engine.next("failed")[3:], ["1", ERROR])
-        self.assertIn("ACL", engine.logs[0])
+        answer, logs = self.fails_to_say_hello(*options)
+        self.assertEqual(answer, [ERROR])
+        self.assertIn("ACL", logs[0])
 
     def test_acl_without_streams_is_found_before_a_message_is_half_applied(self):
-        server, options = self.acl("~toni:* &toni:* +@all -xadd")
-        engine = self.engine(*options)
-        engine.open()
-        engine.next("connected")
-        engine.say("hello 0 1 77 a")
-        self.assertEqual(engine.next("failed")[3:], ["1", ERROR])
-        self.assertIn("ACL rules", engine.logs[0])
+        _, options = self.acl("~toni:* &toni:* +@all -xadd")
+        answer, logs = self.fails_to_say_hello(*options)
+        self.assertEqual(answer, [ERROR])
+        self.assertIn("ACL rules", logs[0])
 
     def test_acl_without_channels(self):
         _, options = self.acl("~toni:* +@all resetchannels")
@@ -417,11 +415,10 @@ class Refusals(Case):
 
     def fill(self, server):
         server.call("CONFIG", "SET", "maxmemory", "3mb")
-        client = server.client()
-        for i in range(200):
-            if str(client("SET", "ballast-%d" % i, "x" * 100_000)).startswith("-OOM"):
-                break
-        client.close()
+        with server.client() as client:
+            for i in range(200):
+                if str(client("SET", "ballast-%d" % i, "x" * 100_000)).startswith("-OOM"):
+                    break
 
     def test_memory_is_full(self):
         server, engine = self.pair(maxmemory_policy="noeviction")
@@ -468,12 +465,9 @@ class Refusals(Case):
 
     def test_a_redis_cluster(self):
         server = self.server(cluster_enabled="yes", cluster_port=free_port())
-        engine = self.engine(("servers", server.address))
-        engine.open()
-        engine.next("connected")
-        engine.say("hello 0 1 77 a")
-        self.assertEqual(engine.next("failed")[3:], ["1", ERROR])
-        self.assertIn("Redis Cluster", engine.logs[0])
+        answer, logs = self.fails_to_say_hello(("servers", server.address))
+        self.assertEqual(answer, [ERROR])
+        self.assertIn("Redis Cluster", logs[0])
 
     def test_options_that_are_none(self):
         for option, words in (
@@ -500,10 +494,9 @@ class Places(Case):
         engine.connect()
         engine.publish("/u", 1)
         self.assertEqual(server.call("EXISTS", "mine:r:/u"), 0)
-        client = server.client()
-        client("SELECT", 3)
-        self.assertEqual(client("EXISTS", "mine:r:/u"), 1)
-        client.close()
+        with server.client() as client:
+            client("SELECT", 3)
+            self.assertEqual(client("EXISTS", "mine:r:/u"), 1)
 
     def test_names(self):
         server = self.server()
@@ -552,8 +545,7 @@ class Places(Case):
 
     def test_sentinels(self):
         one, two = self.server(), self.server()
-        two.call("REPLICAOF", "127.0.0.1", one.port)
-        wait_for("replica", lambda: b"master_link_status:up" in two.call("INFO", "replication"))
+        two.follow(one)
         sentinel = FakeSentinel(one.port)
         self.addCleanup(sentinel.stop)
         dead = free_port()
@@ -591,8 +583,7 @@ class Sentinels(Case):
     def watched(self):
         """A primary, its replica, and an engine that was led to the primary by a sentinel."""
         one, two = self.server(), self.server()
-        two.call("REPLICAOF", "127.0.0.1", one.port)
-        wait_for("replica", lambda: b"master_link_status:up" in two.call("INFO", "replication"))
+        two.follow(one)
         sentinel = Sentinel("main", one)
         self.addCleanup(sentinel.stop)
         port = str(two.port).encode()
@@ -625,9 +616,7 @@ class Sentinels(Case):
             return False
 
         wait_for("engine that follows", is_there)
-        client = server.client()
-        self.assertIn(b"role:master", client("INFO", "replication"))
-        client.close()
+        self.assertIn(b"role:master", server.call("INFO", "replication"))
 
     def check(self, engine, before, two):
         # The replica may have been behind: what the first had is no history of this one.
@@ -695,8 +684,8 @@ class FakeSentinel:
 class Strangers(Case):
     """What answers is no Redis, or one that has gone mad: the connection ends, and says why."""
 
-    def stranger(self, answer):
-        """Listens, and has each connection answered by a function of its socket."""
+    def listen(self, serve_one):
+        """Has each connection served by a function of its socket, on a thread of its own."""
         listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listener.close)
 
@@ -711,13 +700,21 @@ class Strangers(Case):
         def run(sock):
             with sock:
                 try:
-                    sock.recv(65536)
-                    answer(sock)
+                    serve_one(sock)
                 except OSError:
                     pass
 
         threading.Thread(target=serve, daemon=True).start()
         return ("servers", "127.0.0.1:%d" % listener.getsockname()[1])
+
+    def stranger(self, answer):
+        """The same, once something was asked."""
+
+        def hear_and_answer(sock):
+            sock.recv(65536)
+            answer(sock)
+
+        return self.listen(hear_and_answer)
 
     def test_garbage(self):
         for answer, words in (
@@ -766,24 +763,10 @@ class Strangers(Case):
         def answer(sock):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with socket.create_connection(("127.0.0.1", server.port)) as upstream:
-                upstream.sendall(first[0])
                 threading.Thread(target=pump, args=(sock, upstream), daemon=True).start()
                 pump(upstream, sock)
 
-        first = [b""]
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
-
-        def serve():
-            while True:
-                try:
-                    sock, _ = listener.accept()
-                except OSError:
-                    return
-                threading.Thread(target=answer, args=(sock,), daemon=True).start()
-
-        threading.Thread(target=serve, daemon=True).start()
-        engine = self.engine(("servers", "127.0.0.1:%d" % listener.getsockname()[1]))
+        engine = self.engine(self.listen(answer))
         engine.connect()
         engine.subscribe("/b")
         engine.say(engine.publish_line("/b", 1, "hello"))
@@ -811,9 +794,7 @@ class Strangers(Case):
     def test_either_socket_ends_both(self):
         server, engine = self.pair()
         for kind in ("normal", "pubsub"):
-            client = server.client()
-            client("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
-            client.close()
+            server.call("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
             engine.next("closed")
             engine.connect()
         self.assertEqual(engine.publish("/k", 1)[0], APPLIED)
