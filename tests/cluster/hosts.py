@@ -3,8 +3,6 @@
 import os
 import re
 import sys
-import time
-import unittest
 import urllib.error
 import urllib.request
 
@@ -15,7 +13,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 from load import Load
 from proxy import Proxy
 from redis_server import Redis
-from toni_host import DEADLINE, SLOWNESS, Host, configuration, gateway, metrics, raise_file_limit, service
+from toni_host import (DEADLINE, SLOWNESS, Host, PatientTestCase, configuration, gateway, metrics, raise_file_limit,
+                       service)
 
 # What the issue allows, and as much again for a machine that others use, too.
 SLACK = 2 * SLOWNESS
@@ -43,7 +42,7 @@ def cluster_conf(name, servers, history=None, workers=1, cluster=None, limits=No
     )
 
 
-class ClusterTestCase(unittest.TestCase):
+class ClusterTestCase(PatientTestCase):
     """Three nodes and a Redis for each test; at its end the judge is asked, and hosts must end well."""
 
     nodes = 3
@@ -110,13 +109,6 @@ class ClusterTestCase(unittest.TestCase):
 
     def wait_up(self, host, deadline=DEADLINE):
         self.eventually(lambda: self.is_up(host), "the server is up for this host", deadline)
-
-    def eventually(self, done, what, deadline=DEADLINE):
-        end = time.monotonic() + deadline
-        while not done():
-            if time.monotonic() > end:
-                self.fail("not within %.0f s: %s" % (deadline, what))
-            time.sleep(0.02)
 
     def crowd(self, members, rooms):
         """So many members, spread over hosts and rooms, all of which get what is published from now on."""

@@ -8,7 +8,7 @@ import threading
 import time
 
 from judge import Judge
-from toni_host import DEADLINE, PONG, TEXT, frame, open_socket, request
+from toni_host import DEADLINE, PONG, TEXT, frame, open_socket, request, small_frames
 
 PATH = "/cluster"
 PADDING = "x" * 100
@@ -16,13 +16,12 @@ LATENCY_OF_EVERY = 16  # members; to measure costs time, too
 
 
 class Client:
-    __slots__ = ("number", "address", "sock", "buffer", "unsent", "rooms", "pongs", "closed")
+    __slots__ = ("number", "address", "sock", "buffer", "unsent", "rooms", "closed")
 
     def __init__(self, number, address):
         self.number, self.address = number, address
         self.sock, self.buffer, self.unsent = None, bytearray(), bytearray()
         self.rooms = []  # that it is to be in
-        self.pongs = 0
         self.closed = None
 
 
@@ -299,36 +298,24 @@ class Load(threading.Thread):
         self._parse(client)
 
     def _parse(self, client):
-        data, at = bytes(client.buffer), 0
-        end = len(data)
-        if data.startswith(b"HTTP/1.1 "):
-            head = data.find(b"\r\n\r\n")
+        if client.buffer.startswith(b"HTTP/1.1 "):
+            head = client.buffer.find(b"\r\n\r\n")
             if head < 0:
                 return
-            assert data.startswith(b"HTTP/1.1 101 "), "refused: %r" % data
-            at = head + 4
-        while end - at >= 2:
-            first, size, start = data[at], data[at + 1], at + 2
-            if size == 126:
-                if end - at < 4:
-                    break
-                size, start = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
-            if end - start < size:
-                break
+            assert client.buffer.startswith(b"HTTP/1.1 101 "), "refused: %r" % client.buffer
+            del client.buffer[: head + 4]
+        for first, payload in small_frames(client.buffer):
             if first == 0x81:
-                self._text(client, data[start : start + size].decode("ascii"))
+                self._text(client, payload.decode("ascii"))
             elif first == 0x89:
-                client.pongs += 1
-                client.unsent += frame(PONG, data[start : start + size])
+                client.unsent += frame(PONG, payload)
                 self._flush(client)
             elif first == 0x88:
-                self._lost(client, "closed: %r" % data[start : start + size])
+                self._lost(client, "closed: %r" % payload)
             else:
                 raise AssertionError("frame %#x" % first)
             if client.sock is None:
                 return
-            at = start + size
-        del client.buffer[:at]
 
     def _text(self, client, text):
         if text.startswith("m "):

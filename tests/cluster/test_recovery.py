@@ -2,16 +2,7 @@
 none of them and the reason. The clients are others' (python3-websockets), the gateway speaks the events of the SDK."""
 
 import asyncio
-import json
-import os
-import sys
 import unittest
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
-
-# pylint: disable=wrong-import-position
-import websockets
 
 from hosts import sized
 from redis_server import Redis
@@ -46,9 +37,7 @@ class TestRecovery(unittest.IsolatedAsyncioTestCase):
     async def until(self, reader, number):
         """What has come, up to that."""
         while number not in reader.data():
-            message = json.loads(await asyncio.wait_for(reader.socket.recv(), DEADLINE))
-            if message.get("event") == "told":
-                reader.told.append(message)
+            await reader.take()
 
     async def join(self, reader, **since):
         return await reader.join("news-1", **since)
@@ -97,9 +86,7 @@ class TestRecovery(unittest.IsolatedAsyncioTestCase):
                 if at:
                     self.assertEqual((answer["recovered"], answer.get("why")), (True, None))
                 while len(reader.told) < 3 + which:
-                    message = json.loads(await asyncio.wait_for(reader.socket.recv(), DEADLINE))
-                    if message.get("event") == "told":
-                        reader.told.append(message)
+                    await reader.take()
                 got += reader.data()
                 at = reader.told[-1]["at"]
                 seen[which] = got[-1]
@@ -138,27 +125,23 @@ class TestRecovery(unittest.IsolatedAsyncioTestCase):
         self.redis.start()
         # As many as were lost, and one more: by numbers alone the client missed one.
         fresh = await Reader.come(right)
-        loop = asyncio.get_running_loop()
-        end = loop.time() + DEADLINE
-        while (await self.join_any(fresh, "news-2")).get("why") == "away":
-            self.assertLess(loop.time(), end, "the server does not come back")
-            await fresh.call("room.leave", room="news-2")
-            await asyncio.sleep(0.05)
+        await self.join_once_it_is_there(fresh, "news-2", "%016x:%016x" % (1, 1))
         await fresh.join("news-1")
         await self.tell(fresh, 5, 6, 7)
         again = await Reader.come(left)
-        end = loop.time() + DEADLINE
-        answer = await self.join_any(again, "news-1", since=at)
-        while answer.get("why") == "away":
-            self.assertLess(loop.time(), end, "the server does not come back")
-            await again.call("room.leave", room="news-1")
-            await asyncio.sleep(0.05)
-            answer = await self.join_any(again, "news-1", since=at)
+        answer = await self.join_once_it_is_there(again, "news-1", at)
         self.assertEqual((answer["recovered"], answer["why"]), (False, "epoch"))
         self.assertEqual(again.data(), [])
 
-    async def join_any(self, reader, room, **since):
-        return await reader.join(room, **(since or {"since": "%016x:%016x" % (1, 1)}))
+    async def join_once_it_is_there(self, reader, room, since):
+        """The server is, which its host may have to find out."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + DEADLINE
+        while (answer := await reader.join(room, since=since)).get("why") == "away":
+            self.assertLess(loop.time(), end, "the server does not come back")
+            await reader.call("room.leave", room=room)
+            await asyncio.sleep(0.05)
+        return answer
 
     async def test_while_redis_is_away_one_joins_and_is_told(self):
         writer = await Reader.come(self.hosts[0])

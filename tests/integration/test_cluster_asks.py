@@ -5,12 +5,11 @@ import collections
 import signal
 import sys
 import threading
-import time
 
 from test_cluster_host import ClusterTestCase, cluster_conf
 from toni_host import Client, gateway, halt, main, run_toni, scaled
 
-ASKING = gateway("asking", "asking_gateway.so", "/asking", kind="gateway")
+ASKING = gateway("asking", "asking_gateway.so", "/asking")
 
 
 class Asker:
@@ -39,10 +38,7 @@ class AsksTestCase(ClusterTestCase):
         self.wait_until(lambda: sorted(asker.ask("nodes").split()[1:]) == sorted(names))
 
     def wait_until(self, is_so):
-        ends = time.monotonic() + scaled(20, 60)
-        while not is_so():
-            self.assertLess(time.monotonic(), ends)
-            time.sleep(0.05)
+        self.eventually(is_so, "it is so", scaled(20, 60))
 
     def two(self):
         left, right = self.start("left"), self.start("right")
@@ -59,8 +55,7 @@ class TestAsks(AsksTestCase):
 
         def exchange():
             for number in range(4):
-                with open(left.conf, "w", encoding="utf-8") as out:
-                    out.write(cluster_conf(self.server, "left", [ASKING], {"misbehaves": "not in way %d" % number}))
+                left.configure(cluster_conf(self.server, "left", [ASKING], {"misbehaves": "not in way %d" % number}))
                 results.append(run_toni("reload", "-c", left.conf).returncode)
 
         thread = threading.Thread(target=exchange)

@@ -9,11 +9,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-import unittest
 
-from toni_host import DEADLINE, FIXTURES, Client, Host, configuration, gateway, halt, main, run_toni, say, scaled
+from toni_host import Client, Host, PatientTestCase, configuration, gateway, halt, main, run_toni, say, scaled
 
 SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "socket_engine.py")
+UP, AWAY = "a server of the cluster is up", "a server of the cluster is away"
 
 
 class Server:
@@ -59,7 +59,7 @@ def cluster_conf(server, node, gateways=(), options=None, cluster=None, **more):
     )
 
 
-class ClusterTestCase(unittest.TestCase):
+class ClusterTestCase(PatientTestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="toni-tie-")
         self.addCleanup(shutil.rmtree, self.folder, True)
@@ -153,7 +153,7 @@ class TestNamespaces(ClusterTestCase):
         self.said(here, "left alone")
         self.said(there, "right alone")
         self.server.kill()
-        left.wait_log(msg="a server of the cluster is away")
+        left.wait_log(msg=AWAY)
         self.said(here, "still")
 
     def test_a_local_only_one_goes_on_alone_and_heals(self):
@@ -166,13 +166,12 @@ class TestNamespaces(ClusterTestCase):
             self.assertEqual(client.read(), other.name + " joined")
         self.said(here, "all", beside, there)
         self.server.kill()
-        left.wait_log(msg="a server of the cluster is away")
+        left.wait_log(msg=AWAY)
         self.said(here, "alone", beside)
-        ups = [len(host.log(msg="a server of the cluster is up")) for host in (left, right)]
+        ups = [len(host.log(msg=UP)) for host in (left, right)]
         self.server.start()
         for host, before in zip((left, right), ups):
-            with host.changed:
-                self.assertTrue(host.changed.wait_for(lambda: len(host.log(msg="a server of the cluster is up")) > before, DEADLINE))
+            host.wait_lines(before + 1, msg=UP)
         self.said(here, "healed", beside, there)
 
 
@@ -188,8 +187,7 @@ class TestEngine(ClusterTestCase):
         def exchange():
             for number in range(5):
                 conf = cluster_conf(self.server, "left", options={"misbehaves": "not in way %d" % number})
-                with open(left.conf, "w", encoding="utf-8") as out:
-                    out.write(conf)
+                left.configure(conf)
                 results.append(run_toni("reload", "-c", left.conf))
 
         thread = threading.Thread(target=exchange)
@@ -208,8 +206,7 @@ class TestEngine(ClusterTestCase):
         host = self.start("left", options={"misbehaves": "nonsense"})
         self.client(host).send("join:first")  # whose greeting is what the engine is wrong about
         host.wait_log(msg="the engine said what makes no sense, which is ignored")
-        with host.changed:
-            host.changed.wait_for(lambda: len(host.log(msg="a server of the cluster is up")) > 1, DEADLINE)
+        host.wait_lines(2, msg=UP)
         client = self.client(host, "tea")
         for number in range(20):
             client.send("msg:tea:%d" % number)
@@ -233,17 +230,15 @@ class TestEngine(ClusterTestCase):
         self.exchange(host, {"misbehaves": "attach"})
         host.wait_log(msg=refused, attempts="4")
         self.assertEqual([line["attempts"] for line in host.log(msg=refused)], ["1", "2", "4"])
-        before = len(host.log(msg="a server of the cluster is up"))
+        before = len(host.log(msg=UP))
         self.exchange(host, {})
-        with host.changed:
-            host.changed.wait_for(lambda: len(host.log(msg="a server of the cluster is up")) > before, DEADLINE)
+        host.wait_lines(before + 1, msg=UP)
         client.send("msg:tea:again")
         self.assertEqual(client.read(), "[tea] %s: again" % client.name)
         host.stop()
 
     def exchange(self, host, options):
-        with open(host.conf, "w", encoding="utf-8") as out:
-            out.write(cluster_conf(self.server, "left", options=options))
+        host.configure(cluster_conf(self.server, "left", options=options))
         result = run_toni("reload", "-c", host.conf)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
@@ -264,13 +259,12 @@ class TestEngine(ClusterTestCase):
         host = self.start("left")
         client = self.client(host, "tea")
         self.server.kill()
-        host.wait_log(msg="a server of the cluster is away")
+        host.wait_log(msg=AWAY)
         client.send("msg:tea:to nobody")
         self.assertIn("too much is waiting", client.read())
-        before = len(host.log(msg="a server of the cluster is up"))
+        before = len(host.log(msg=UP))
         self.server.start()
-        with host.changed:
-            host.changed.wait_for(lambda: len(host.log(msg="a server of the cluster is up")) > before, DEADLINE)
+        host.wait_lines(before + 1, msg=UP)
         client.send("msg:tea:again")
         self.assertEqual(client.read(), "[tea] %s: again" % client.name)
         host.stop()
@@ -321,8 +315,7 @@ class TestConfiguration(ClusterTestCase):
 
     def test_a_reload_changes_nothing_of_it(self):
         host = self.start("left")
-        with open(host.conf, "w", encoding="utf-8") as out:
-            out.write(cluster_conf(self.server, "right"))
+        host.configure(cluster_conf(self.server, "right"))
         result = run_toni("reload", "-c", host.conf)
         self.assertEqual(result.returncode, 2)
         self.assertIn("cluster is not what the host started with", result.stdout + result.stderr)

@@ -6,7 +6,7 @@ import signal
 import threading
 
 from test_admin import ask, promtool, scrape
-from test_cluster_host import ClusterTestCase, cluster_conf
+from test_cluster_host import AWAY, ClusterTestCase, cluster_conf
 from toni_generations import Generations
 from toni_host import DEADLINE, Client, gateway, main, run_toni
 
@@ -53,25 +53,7 @@ class LifeTestCase(ClusterTestCase):
     def server_is(self, host, up):
         """Until /readyz says so, of a host that is to say that."""
         wanted = 200 if up else 503
-        self.wait_until(lambda: ask(host.admin_address, "/readyz").status == wanted)
-
-    def wait_until(self, is_so):
-        self.assertTrue(Waiter(is_so).wait(), "within %d s" % DEADLINE)
-
-
-class Waiter:
-    """Asks again until something is so."""
-
-    def __init__(self, is_so):
-        self.is_so = is_so
-        self.turn = threading.Event()
-
-    def wait(self):
-        for _ in range(DEADLINE * 20):
-            if self.is_so():
-                return True
-            self.turn.wait(0.05)
-        return False
+        self.eventually(lambda: ask(host.admin_address, "/readyz").status == wanted, "/readyz says %d" % wanted)
 
 
 class TestReceipts(LifeTestCase):
@@ -113,8 +95,7 @@ class TestReceipts(LifeTestCase):
 
         def exchange():
             for number in range(4):
-                with open(host.conf, "w", encoding="utf-8") as out:
-                    out.write(cluster_conf(self.server, "left", [SAYING], {"misbehaves": "not in way %d" % number}))
+                host.configure(cluster_conf(self.server, "left", [SAYING], {"misbehaves": "not in way %d" % number}))
                 results.append(run_toni("reload", "-c", host.conf))
 
         thread = threading.Thread(target=exchange)
@@ -167,11 +148,10 @@ class TestExchange(LifeTestCase):
         host = self.start("left", limits=limits)
         member = self.member(host, "tea")
         for how in ("slow", "slow, too", "not"):
-            with open(host.conf, "w", encoding="utf-8") as out:
-                out.write(cluster_conf(self.server, "left", [SAYING], {"misbehaves": how}, limits=limits))
+            host.configure(cluster_conf(self.server, "left", [SAYING], {"misbehaves": how}, limits=limits))
             result = run_toni("reload", "-c", host.conf)
             self.assertIn("1 swapped", result.stdout, result.stderr)
-        self.wait_until(lambda: self.is_heard(member))
+        self.eventually(lambda: self.is_heard(member), "it hears itself")
         host.stop()
 
     def is_heard(self, member):
@@ -189,12 +169,13 @@ class TestTold(LifeTestCase):
         self.server.signal(signal.SIGSTOP)
         for number in range(7):
             member.ask("say tea k%d" % number, "+k%d" % number)
-        self.wait_until(lambda: self.lost(host) == 7)
+        self.eventually(lambda: self.lost(host) == 7, "it is told of 7")
         self.server.kill()
         host.wait_log(msg=lambda text: text.startswith("told of %s: 0, " % self.server.path))
         self.server.start()
         up = "told of %s: 2, 0 lost" % self.server.path
-        self.wait_until(lambda: len(host.log(msg=up)) == 2)  # the first is of the start
+        host.wait_lines(2, msg=up)  # the first is of the start
+        self.assertEqual(len(host.log(msg=up)), 2)
         self.assertEqual(self.lost(host), 7)
 
     def lost(self, host):
@@ -253,7 +234,7 @@ class TestFigures(LifeTestCase):
     def test_without_ready_it_says_nothing_of_it(self):
         host = self.start("left")
         self.server.kill()
-        host.wait_log(msg="a server of the cluster is away")
+        host.wait_log(msg=AWAY)
         self.assertEqual(ask(host.admin_address, "/readyz").status, 200)
 
     def status(self, host):
@@ -269,7 +250,8 @@ class TestFigures(LifeTestCase):
             member.ask("say tea k%d" % number, "+k%d" % number)
         member.read_until(lambda: len(member.messages) == 5)
         name = self.server.path
-        self.wait_until(lambda: scrape(left.admin_address)("cluster_publishes_total", server=name, result="ok") == 5)
+        self.eventually(
+            lambda: scrape(left.admin_address)("cluster_publishes_total", server=name, result="ok") == 5, "5 are ok")
         metrics = scrape(left.admin_address)
         self.assertEqual(promtool(metrics.text), "")
         self.assertEqual(metrics("cluster_nodes"), 1)
@@ -280,7 +262,7 @@ class TestFigures(LifeTestCase):
         (server,) = status["servers"]
         self.assertEqual((server["name"], server["state"], server["ok"], server["pending"]), (name, "up", 5, 0))
         self.server.kill()
-        self.wait_until(lambda: self.status(left)["servers"][0]["state"] == "down")
+        self.eventually(lambda: self.status(left)["servers"][0]["state"] == "down", "the status says that it is down")
         metrics = scrape(left.admin_address)
         self.assertEqual(promtool(metrics.text), "")
         self.assertEqual(metrics("cluster_server_state", server=name), 0)

@@ -5,13 +5,11 @@ import json
 import random
 import re
 import socket
-import subprocess
-import urllib.request
 from pathlib import Path
 
 import websockets
 
-from toni_host import DEADLINE, PROBE, TONI, HostTestCase, gateway, main, scaled
+from toni_host import DEADLINE, PROBE, HostTestCase, gateway, main, metrics, run_toni, scaled
 
 COUNT, SIZE, MOST = scaled(600, 300), 16000, 20
 LIMITS = {"outbox_messages": MOST, "outbox_bytes": 10 * MOST * SIZE}
@@ -64,8 +62,7 @@ class TestGaps(HostTestCase):
     admin = "127.0.0.1:0"
 
     def notices(self):
-        with urllib.request.urlopen("http://%s/metrics" % self.host.admin_address, timeout=DEADLINE) as answer:
-            return int(re.search(r"^toni_gap_notices_total (\d+)", answer.read().decode(), re.MULTILINE)[1])
+        return metrics(self.host)["toni_gap_notices_total"]
 
     async def connect(self, path, stalls=False):
         """One that stalls has little room for what it has not read."""
@@ -151,7 +148,7 @@ class TestGaps(HostTestCase):
             self.assertEqual(await self.ask(slow, "join:r"), "ok")
             await self.tell(teller, ["r"], range(COUNT))
             conf.write_text(conf.read_text().replace("before {count}", "{{{room}: {count}}}"))
-            done = subprocess.run([TONI, "reload", "-c", conf], capture_output=True, timeout=DEADLINE, check=False)
+            done = run_toni("reload", "-c", self.host.conf)
             self.assertEqual(done.returncode, 0, done.stderr)
             found = {"sum": 0, "next": 0, "after": 0}  # the system may have taken notices before
             while found["sum"] + found["next"] < COUNT:

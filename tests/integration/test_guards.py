@@ -26,6 +26,7 @@ from toni_host import (
     Client,
     Host,
     HostTestCase,
+    PatientTestCase,
     Response,
     both,
     configuration,
@@ -292,7 +293,7 @@ class TestGuards(Waits, HostTestCase):
         control.ask("all ok")
 
 
-class TestLimits(Waits, unittest.TestCase):
+class TestLimits(Waits, PatientTestCase):
     workers = 1
 
     def start(self, *providers, **limits):
@@ -301,13 +302,6 @@ class TestLimits(Waits, unittest.TestCase):
         ).start()
         self.addCleanup(self.host.kill)
         return self.host
-
-    def eventually(self, done, what):
-        end = time.monotonic() + DEADLINE
-        while not done():
-            if time.monotonic() > end:
-                self.fail("not within %.0f s: %s" % (DEADLINE, what))
-            time.sleep(0.01)
 
     def figures(self, *wanted):
         found = metrics(self.host)

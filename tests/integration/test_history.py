@@ -3,7 +3,6 @@ missed, then what comes; or nothing of it and the reason."""
 
 import asyncio
 import json
-import os
 import unittest
 
 import websockets
@@ -34,11 +33,16 @@ class Reader:
         self.last += 1
         await self.socket.send(json.dumps({"event": event, "id": self.last, "data": data}))
         while True:
-            message = json.loads(await asyncio.wait_for(self.socket.recv(), DEADLINE))
-            if message.get("event") == "told":
-                self.told.append(message)
-            elif message.get("id") == self.last:
+            message = await self.take()
+            if message.get("id") == self.last:
                 return message
+
+    async def take(self):
+        """The next that comes."""
+        message = json.loads(await asyncio.wait_for(self.socket.recv(), DEADLINE))
+        if message.get("event") == "told":
+            self.told.append(message)
+        return message
 
     async def join(self, room, **since):
         return (await self.call("room.join", room=room, **since))["data"]
@@ -62,9 +66,7 @@ class TestHistory(unittest.IsolatedAsyncioTestCase):
         self.addCleanup(self.host.kill)
 
     def reload(self, history, **more):
-        text = conf(history, **more)
-        with open(os.path.join(self.host.folder, "gateways.conf"), "w") as out:
-            out.write(text)
+        self.host.configure(conf(history, **more))
         done = run_toni("reload", cwd=self.host.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
 

@@ -87,12 +87,6 @@ class TlsTestCase(OneHostTestCase):
     def figure(self, name):
         return metrics(self.host)[name]
 
-    def eventually(self, done, what):
-        end = time.monotonic() + DEADLINE
-        while not done():
-            self.assertLess(time.monotonic(), end, what)
-            time.sleep(0.01)
-
 
 def hello(version, ciphers, extensions=b""):
     """A ClientHello in its record."""

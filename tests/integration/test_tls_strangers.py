@@ -168,13 +168,6 @@ class StrangersCase(OneHostTestCase):
     def figure(self, name):
         return metrics(self.host)[name]
 
-    def eventually(self, done, what):
-        end = time.monotonic() + DEADLINE
-        while not done():
-            self.assertLess(time.monotonic(), end, what)
-            time.sleep(0.02)
-
-
     def echoes(self):
         client = Client(self.host.websocket, "/echo", source=HONEST, tls=self.host.authority.context())
         try:

@@ -25,11 +25,6 @@ class Generations(Host):
         super().__init__(conf, **more)
         self.exits = {}
 
-    def configure(self, conf):
-        """Writes another configuration."""
-        with open(self.conf, "w", encoding="utf-8") as out:
-            out.write(conf)
-
     def ask(self, command):
         """Begins `toni COMMAND`."""
         return subprocess.Popen(
@@ -56,14 +51,6 @@ class Generations(Host):
                 % (asked.args[1], asked.returncode, code, out, err, self.text())
             )
         return out if code == 0 else err
-
-    def wait_lines(self, count, **wanted):
-        """So many lines that match, waited for."""
-        end = time.monotonic() + DEADLINE
-        while len(self.log(**wanted)) < count:
-            if time.monotonic() > end:
-                raise AssertionError("not %d lines %r; the log:\n%s" % (count, wanted, self.text()))
-            time.sleep(0.01)
 
     def successors(self):
         """The pids of all successors so far."""

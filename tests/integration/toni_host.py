@@ -317,14 +317,18 @@ class Host:
         if self.own_folder:  # also that of a host that is never launched
             atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.conf = os.path.join(self.folder, "gateways.conf")
-        with open(self.conf, "w", encoding="utf-8") as out:
-            out.write(conf)
+        self.configure(conf)
         self.before_exec = before_exec
         self.lines = []
         self.expected_errors = []
         self.changed = threading.Condition()
         self.ended = False
         self.process = None
+
+    def configure(self, conf):
+        """Writes its configuration, or another one."""
+        with open(self.conf, "w", encoding="utf-8") as out:
+            out.write(conf)
 
     def launch(self):
         """Starts the process without waiting for anything."""
@@ -421,6 +425,14 @@ class Host:
                         % (shown, why, "\n".join(line for line, _, _ in self.lines))
                     )
                 self.changed.wait(left)
+
+    def wait_lines(self, count, **wanted):
+        """So many lines that match, waited for."""
+        end = time.monotonic() + DEADLINE
+        while len(self.log(**wanted)) < count:
+            if time.monotonic() > end:
+                raise AssertionError("not %d lines %r; the log:\n%s" % (count, wanted, self.text()))
+            time.sleep(0.01)
 
     def time_of(self, **wanted):
         """Seconds from the start of the process to the last line so far that matches."""
@@ -924,6 +936,25 @@ class Client:
 # ---------------------------------------------------------------- crowd
 
 
+def small_frames(buffer):
+    """Takes whole frames off the begin of a buffer: the first byte and the payload of each. None is masked, or 64 KiB."""
+    data, at, end = bytes(buffer), 0, len(buffer)
+    try:
+        while end - at >= 2:
+            size, start = data[at + 1], at + 2
+            if size == 126:
+                if end - at < 4:
+                    break
+                size, start = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
+            assert size < 126 or start > at + 2, "a frame too large for this reader, or masked"
+            if end - start < size:
+                break
+            first, at = data[at], start + size
+            yield first, data[start:at]
+    finally:
+        del buffer[:at]
+
+
 class Member:
     __slots__ = ("sock", "buffer", "texts", "closed", "number")
 
@@ -998,28 +1029,15 @@ class Crowd:
                     waiting.discard(member.number)
 
     def _parse(self, member):
-        data, at, texts = bytes(member.buffer), 0, member.texts
-        end = len(data)
-        while end - at >= 2:
-            first, size, start = data[at], data[at + 1], at + 2
-            if size == 126:
-                if end - at < 4:
-                    break
-                size, start = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
-            assert size < 126 or start > at + 2, "a frame too large for this reader, or masked"
-            if end - start < size:
-                break
+        for first, payload in small_frames(member.buffer):
             if first == 0x81:
-                texts.append(data[start : start + size])
+                member.texts.append(payload)
             elif first == 0x89:
-                member.sock.send(frame(PONG, data[start : start + size]))
+                member.sock.send(frame(PONG, payload))
             elif first == 0x88:
-                member.closed = data[start : start + size]
+                member.closed = payload
             else:
                 raise AssertionError("frame %#x" % first)
-            at = start + size
-        if at:
-            del member.buffer[:at]
 
     def close(self):
         """Drops all without a close frame."""
@@ -1033,7 +1051,22 @@ class Crowd:
 # ---------------------------------------------------------------- test cases
 
 
-class OneHostTestCase(unittest.TestCase):
+class PatientTestCase(unittest.TestCase):
+    """One that waits for what happens beside it."""
+
+    def eventually(self, done, what, deadline=DEADLINE):
+        """Asks until it is so."""
+        end = time.monotonic() + deadline
+        while True:
+            found = done()
+            if found:
+                return found
+            if time.monotonic() > end:
+                self.fail("not within %.0f s: %s" % (deadline, what))
+            time.sleep(0.01)
+
+
+class OneHostTestCase(PatientTestCase):
     """One host for all tests of a class, which setUpClass makes: `host`. It must end with exit code 0 and a clean log."""
 
     @classmethod
@@ -1098,17 +1131,6 @@ class HostTestCase(OneHostTestCase):
         other = self.client("/rooms")
         self.fence(other)
         other.close()
-
-    def eventually(self, done, what, deadline=DEADLINE):
-        """Asks until it is so."""
-        end = time.monotonic() + deadline
-        while True:
-            found = done()
-            if found:
-                return found
-            if time.monotonic() > end:
-                self.fail("not within %.0f s: %s" % (deadline, what))
-            time.sleep(0.01)
 
     def disconnected(self, client_id):
         """The one line that probe's on_disconnect writes for a client."""
