@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from redis_server import free_port
+from redis_servers import free_port
 
 OPEN, CUT, BLACK_HOLE = "open", "cut", "black hole"
 

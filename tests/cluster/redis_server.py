@@ -7,18 +7,14 @@ import atexit
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 
-from toni_host import DEADLINE, _libc, _PR_SET_PDEATHSIG
+from redis_servers import free_port, programs
+from toni_host import DEADLINE, _libc, _PR_SET_PDEATHSIG, halt
 
-# Where scripts/setup gives them their names.
-SERVERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "redis")
-PATH = os.environ["PATH"] + ":" + SERVERS
-PROGRAM = (os.environ.get("TONI_CLUSTER_SERVER") or shutil.which("redis-server", path=PATH)
-           or shutil.which("valkey-server", path=PATH))
+PROGRAM = os.environ.get("TONI_CLUSTER_SERVER") or next(iter(programs().values()), None)
 CLI = PROGRAM and os.path.basename(PROGRAM).replace("-server", "-cli")
 
 _running = set()
@@ -28,12 +24,6 @@ _running = set()
 def _kill_leftovers():
     for process in list(_running):
         process.kill()
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class Redis:
@@ -81,14 +71,8 @@ class Redis:
         )
         return done.stdout.rstrip("\n")
 
-    def info(self, field):
-        for line in self.cli("info").splitlines():
-            if line.startswith(field + ":"):
-                return line.split(":", 1)[1].strip()
-        raise AssertionError("no %s in INFO" % field)
-
     def pause(self):
-        self.process.send_signal(signal.SIGSTOP)
+        halt(self.process)
 
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)
@@ -100,9 +84,3 @@ class Redis:
             self.process.wait()
             _running.discard(self.process)
             self.process = None
-
-    def remove_snapshot(self):
-        try:
-            os.remove(os.path.join(self.folder, "dump.rdb"))
-        except FileNotFoundError:
-            pass

@@ -5,7 +5,7 @@ import signal
 import time
 import unittest
 
-from hosts import BACK_S, REFUSED_S, ClusterTestCase, sized
+from hosts import BACK_S, ClusterTestCase, sized
 from proxy import BLACK_HOLE, CUT, OPEN
 from toni_host import say
 

@@ -4,7 +4,7 @@ it takes, beside a host that is alone."""
 import time
 import unittest
 
-from hosts import ClusterTestCase, cluster_conf, sized
+from hosts import ClusterTestCase, sized
 from load import Load
 from toni_host import Host, configuration, gateway, say
 

@@ -11,10 +11,9 @@ import tempfile
 import threading
 import time
 
-BUILD = os.environ.get("TONI_BUILD", "build/dev")
+from toni_host import BUILD, halt
+
 PATIENCE_S = 20
-
-
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -135,14 +134,7 @@ class Server:
 
     def halt(self):
         """Stops it, and waits until it is."""
-        self.signal(signal.SIGSTOP)
-        status = "/proc/%d/stat" % self.process.pid
-
-        def is_stopped():
-            with open(status, encoding="ascii") as stat:
-                return stat.read().rsplit(")", 1)[1].split()[0] == "T"
-
-        wait_for("halt", is_stopped)
+        halt(self.process)
 
     def kill(self):
         self.process.kill()
