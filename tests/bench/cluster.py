@@ -14,7 +14,6 @@ import urllib.request
 from systems import HERE, ROOT, START_S, STOP_S, Server, SocketIo, Toni, free_port, node_finds
 
 ADAPTER = "@socket.io/redis-adapter"
-FLOOD_S = 120
 
 
 def redis_program():

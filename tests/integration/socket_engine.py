@@ -2,10 +2,9 @@
 toni/engine.h asks for it, at a Unix socket. All numbers are 8 bytes, the lowest first; a string is its size and its
 bytes; a frame is its size, a letter, and what belongs to it.
 
-Usage: socket_engine.py PATH SLOTS. SLOTS: of nodes, at most. What it is asked by signals: SIGUSR1 ends all connections."""
+Usage: socket_engine.py PATH SLOTS. SLOTS: of nodes, at most."""
 
 import selectors
-import signal
 import socket
 import struct
 import sys
@@ -183,10 +182,6 @@ class Server:
             self.selector.unregister(client.sock)
             client.sock.close()
 
-    def drop_all(self, *_):
-        for client in list(self.clients):
-            self.drop(client)
-
     def serve(self):
         while True:
             for key, _ in self.selector.select():
@@ -200,6 +195,5 @@ class Server:
 
 if __name__ == "__main__":
     server = Server(sys.argv[1], int(sys.argv[2]))
-    signal.signal(signal.SIGUSR1, server.drop_all)
     print("ready", flush=True)
     server.serve()
