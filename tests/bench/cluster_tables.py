@@ -10,29 +10,32 @@ THREE = "toni, %d nodes" % scenarios.CLUSTER_NODES
 NODE = "toni, a node"
 
 
+def message_us(report, used_s):
+    return 1e6 * used_s / report["window"]["sent"]
+
+
+def node_us(results, scenario, system):
+    """The nodes' processor time for each message, by rounds."""
+    return [message_us(r, r["window"]["server_cpu_s"]) for r in results.of(scenario, system)]
+
+
 def redis_us(results, scenario, system):
-    """Redis's processor time for each message; empty without a Redis."""
-    each = [
-        1e6 * report["redis_cpu_s"] / report["window"]["sent"]
-        for report in results.of(scenario, system)
-        if "redis_cpu_s" in report
-    ]
+    """Redis's; empty without a Redis."""
+    reports = [r for r in results.of(scenario, system) if "redis_cpu_s" in r]
+    each = [message_us(r, r["redis_cpu_s"]) for r in reports]
     return "%.1f" % statistics.median(each) if each else ""
 
 
 def row(results, scenario, system, held):
     """@param held: Whose deliveries per processor-second are divided by this one's."""
     rates = results.values(scenario, system, PER_CPU_S)
-    sent, used = (
-        results.values(scenario, system, "window." + key) for key in ("sent", "server_cpu_s")
-    )
     by_rounds = results.ratio(PER_CPU_S, (scenario, held), (scenario, system))
     return [
         system,
         thousands(statistics.median(rates)),
         spread(rates),
         "%.2f" % by_rounds if by_rounds else "",
-        "%.2f" % statistics.median(1e6 * s / n for s, n in zip(used, sent)),
+        "%.2f" % statistics.median(node_us(results, scenario, system)),
         redis_us(results, scenario, system),
         thousands(results.median(scenario, system, "window.deliveries_per_s")),
         thousands(results.median(scenario, system, "latency_us.p50")),
@@ -61,10 +64,8 @@ def added_lines(results, scenario):
     """What a node pays for a message beyond a host that is alone."""
     if scenario not in scenarios.CLUSTER_ONE or not results.of(scenario.name, NODE):
         return []
-    added = []
-    for alone, node in zip(results.of(scenario.name, "toni"), results.of(scenario.name, NODE)):
-        cost = [1e6 * r["window"]["server_cpu_s"] / r["window"]["sent"] for r in (alone, node)]
-        added.append(cost[1] - cost[0])
+    alone, node = (node_us(results, scenario.name, system) for system in ("toni", NODE))
+    added = [over_redis - by_itself for by_itself, over_redis in zip(alone, node)]
     return [
         "Over Redis a message costs the node %.2f us more by rounds (%.2f to %.2f)."
         % (statistics.median(added), min(added), max(added))

@@ -351,10 +351,8 @@ CLUSTER = Scenario(
     quick=500,
 )
 CLUSTER_STEADY = replace(
-    CLUSTER,
-    name="cluster, 200 a second",
+    CLUSTER.with_load("cluster, 200 a second", messages=1000, rate=200),
     says="the same at 200 messages a second, whatever has come back",
-    load={**CLUSTER.load, "messages": 1000, "rate": 200},
     peer_share=1.0,
 )
 CLUSTER_NODES = 3
