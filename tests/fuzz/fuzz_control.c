@@ -1,17 +1,10 @@
 /* What comes on a node's control channel: anything, from a node of another version or an engine
  * that isn't one. The first byte says what is under way meanwhile. */
+#include "fuzz_file.h"
+
 #include "cluster/control.h"
 
-#include <stdint.h>
-#include <stdlib.h>
-
 static const struct node_identity me = {1, 1}, other = {2, 2};
-
-static void require(bool is_so)
-{
-    if (!is_so)
-        abort();
-}
 
 /* What is read is written as it came. */
 static void require_same(const struct control_frame *frame, const uint8_t *bytes, size_t size)
@@ -25,9 +18,9 @@ static void require_same(const struct control_frame *frame, const uint8_t *bytes
     answer.ids = ids;
     struct payload *written = is_answer ? control_answer_write(&frame->head, &answer)
                                         : control_request_write(&frame->head, &frame->request);
-    require(written && written->size == size);
+    FUZZ_REQUIRE(written && written->size == size);
     for (size_t i = 0; i < size; i++)
-        require(written->bytes[i] == bytes[i]);
+        FUZZ_REQUIRE(written->bytes[i] == bytes[i]);
     payload_unref(written);
 }
 
@@ -44,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct control_table *control = control_table_create(&settings);
     struct payload *name = payload_create("", 0, 0);
-    require(control && name);
+    FUZZ_REQUIRE(control && name);
     control_held(control, me);
     control_seen(control, other, name);
     if (data[0] & 1)
@@ -54,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (control_read(data + 1, size - 1, &frame))
         require_same(&frame, data + 1, size - 1);
     if (control_message(control, data + 1, size - 1, &frame))
-        require(frame.head.to.slot == me.slot && frame.head.to.boot == me.boot);
+        FUZZ_REQUIRE(frame.head.to.slot == me.slot && frame.head.to.boot == me.boot);
     payload_unref(name);
     control_table_destroy(control);
     return 0;
