@@ -1,6 +1,8 @@
 /* See rooms_fixture.h. */
 #include "rooms_fixture.h"
 
+#include "rooms/history_change.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +47,16 @@ void fixture_init(struct fixture *fixture, const struct limits *limits, uint32_t
     REQUIRE(fixture->connections);
     for (uint32_t i = 0; i < lanes; i++)
         REQUIRE(!connections_init_lane(fixture->connections, i, count_wake, &fixture->wakes[i]));
+}
+
+void fixture_keep(struct fixture *fixture, const char *rooms, uint32_t messages, uint32_t seconds)
+{
+    struct room_pattern pattern;
+    const struct history_rule rule = {messages, seconds};
+    REQUIRE(!room_pattern_parse(toni_str_of(rooms), &pattern));
+    struct history_rules *rules = history_rules_create(&pattern, &rule, 1);
+    REQUIRE(history_change(space_of(fixture->connections), rules) == 0);
+    history_rules_unref(rules);
 }
 
 /* Each message was written or dropped, once for each client that it was for. */

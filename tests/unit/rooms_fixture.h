@@ -47,6 +47,10 @@ struct fixture {
 /** From then on nothing is logged. @param limits  NULL: the defaults. */
 void fixture_init(struct fixture *fixture, const struct limits *limits, uint32_t lanes);
 
+/** From now on these rooms of the default namespace keep messages, and no others.
+ * @param rooms  As `history` of gateways.conf has it. */
+void fixture_keep(struct fixture *fixture, const char *rooms, uint32_t messages, uint32_t seconds);
+
 /** Requires that nothing is left in the tables, and that the figures add up. */
 void fixture_finish(struct fixture *fixture);
 

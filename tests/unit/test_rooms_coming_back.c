@@ -1,11 +1,10 @@
 /* Clients that come back to a room of a namespace with a door: what they missed comes from an
  * engine, which answers when the test says so. The random test knows all that was ever said: who is
  * told that it recovered has each message once, and in order; who is not, is told why. */
-#include "fake_door.h"
 #include "runner.h"
+#include "two_hosts.h"
 
 #include "base/clock.h"
-#include "rooms/history_change.h"
 #include "rooms/returning.h"
 
 #include <check.h>
@@ -14,28 +13,11 @@
 #include <string.h>
 #include <toni/history.h>
 
-enum { HOSTS = 2, LANES = 2, MANY = 2048 };
-
-static struct fake_engine engine;
-static struct fixture hosts[HOSTS];
-static struct fake_door *doors[HOSTS];
-static struct peer *peers[MANY];
-static uint32_t host_of[MANY], peer_count;
-
 static void open_hosts(const struct limits *limits)
 {
-    struct room_pattern pattern;
-    const struct history_rule rule = {FAKE_KEPT, 60};
-    ck_assert_ptr_null(room_pattern_parse(toni_str_of("k*"), &pattern));
-    fake_engine_init(&engine);
-    for (uint32_t i = 0; i < HOSTS; i++) {
-        fixture_init(&hosts[i], limits, LANES);
-        doors[i] = fake_door_open(&engine, &hosts[i]);
-        struct history_rules *rules = history_rules_create(&pattern, &rule, 1);
-        ck_assert_int_eq(history_change(space_of(hosts[i].connections), rules), 0);
-        history_rules_unref(rules);
-    }
-    peer_count = 0;
+    hosts_open(limits);
+    for (uint32_t i = 0; i < HOSTS; i++)
+        fixture_keep(&hosts[i], "k*", FAKE_KEPT, 60);
 }
 
 static void setup(void)
@@ -43,64 +25,34 @@ static void setup(void)
     open_hosts(NULL);
 }
 
-static void turn(void)
-{
-    for (uint32_t i = 0; i < HOSTS; i++)
-        fixture_turn(&hosts[i]);
-}
-
 static void teardown(void)
 {
     (void)fake_engine_turn(&engine, UINT32_MAX);
     while (fake_engine_recover(&engine, WHY_NONE))
         continue;
-    turn();
-    for (uint32_t i = 0; i < peer_count; i++) {
-        if (!peers[i]->finished)
-            peer_lose(peers[i]);
-    }
-    turn();
-    for (uint32_t i = 0; i < peer_count; i++)
-        peer_destroy(&hosts[host_of[i]], peers[i]);
-    for (uint32_t i = 0; i < HOSTS; i++) {
-        ck_assert_uint_eq(fake_door_wanted(doors[i]), 0);
-        fixture_finish(&hosts[i]);
-    }
-    fake_engine_finish(&engine);
-}
-
-static toni_connections *connections(uint32_t host)
-{
-    return hosts[host].connections;
-}
-
-static struct peer *add(uint32_t host)
-{
-    ck_assert_uint_lt(peer_count, MANY);
-    struct peer *peer = peer_connect(&hosts[host], peer_count % LANES);
-    host_of[peer_count] = host;
-    return peers[peer_count++] = peer;
+    hosts_close();
 }
 
 static struct peer *add_to(uint32_t host, const char *room)
 {
-    struct peer *peer = add(host);
-    ck_assert_int_eq(toni_join_room(connections(host), peer->id, toni_str_of(room)), TONI_OK);
+    struct peer *peer = hosts_peer(host);
+    ck_assert_int_eq(toni_join_room(hosts_connections(host), peer->id, toni_str_of(room)), TONI_OK);
     return peer;
 }
 
 static void lose(struct peer *peer)
 {
-    turn();
+    hosts_turn();
     peer_lose(peer);
-    turn();
+    hosts_turn();
 }
 
 /* It is said, and the engine gives it its place. */
 static void say(uint32_t host, const char *room, const char *text)
 {
     ck_assert_int_ge(
-        toni_broadcast_to_room_text(connections(host), toni_str_of(room), toni_str_of(text)), 0);
+        toni_broadcast_to_room_text(hosts_connections(host), toni_str_of(room), toni_str_of(text)),
+        0);
     ck_assert_uint_eq(fake_engine_turn(&engine, UINT32_MAX), 1);
 }
 
@@ -120,7 +72,7 @@ static int32_t ask(uint32_t host, const struct peer *peer, const char *room, ton
                    struct told *told)
 {
     *told = (struct told){.comeback = {.since = since, .finished = on_finished}};
-    return comeback_begin(connections(host), peer->id, toni_str_of(room), &told->comeback);
+    return comeback_begin(hosts_connections(host), peer->id, toni_str_of(room), &told->comeback);
 }
 
 static toni_since since(uint64_t offset)
@@ -132,7 +84,8 @@ static bool is_member(uint32_t host, const struct peer *peer, const char *room)
 {
     toni_client_ids *ids;
     bool is = false;
-    ck_assert_int_eq(toni_get_room_members(connections(host), toni_str_of(room), &ids), TONI_OK);
+    ck_assert_int_eq(toni_get_room_members(hosts_connections(host), toni_str_of(room), &ids),
+                     TONI_OK);
     for (size_t i = 0; i < ids->count; i++)
         is = is || ids->ids[i] == peer->id;
     toni_client_ids_destroy(ids);
@@ -159,7 +112,7 @@ static void ck_told(const struct told *told, int32_t status, bool is_recovered, 
 
 static void ck_got(struct peer *peer, const char *texts)
 {
-    turn();
+    hosts_turn();
     ck_assert_str_eq(peer_texts(peer), texts);
 }
 
@@ -174,7 +127,7 @@ START_TEST(who_comes_back_on_another_host_gets_what_it_missed_and_then_what_come
     lose(peer);
     say(1, "k", "2");
     say(0, "k", "3");
-    struct peer *again = add(1);
+    struct peer *again = hosts_peer(1);
     ck_assert_int_eq(ask(1, again, "k", since(1), &told), TONI_OK);
     say(0, "k", "4"); /* while the engine is asked */
     ck_assert(!is_member(1, again, "k"));
@@ -185,7 +138,7 @@ START_TEST(who_comes_back_on_another_host_gets_what_it_missed_and_then_what_come
     ck_assert(is_member(1, again, "k"));
     say(0, "k", "5");
     ck_got(again, "2|3|4|5");
-    ck_assert_uint_eq(counter_read(&connections(1)->histories.recovered), 1);
+    ck_assert_uint_eq(counter_read(&hosts_connections(1)->histories.recovered), 1);
 }
 END_TEST
 
@@ -195,12 +148,13 @@ START_TEST(a_fresh_room_knows_where_it_is_by_who_came_back)
     toni_position position;
     say(0, "k", "1");
     say(0, "k", "2");
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     ck_assert_int_eq(ask(1, peer, "k", toni_since_last(0), &told), TONI_OK);
     answer(&told, WHY_NONE);
     ck_told(&told, TONI_OK, false, 0, "");
     ck_assert_uint_eq(told.comeback.at.offset, 2);
-    ck_assert_int_eq(toni_room_position(connections(1), toni_str_of("k"), &position), TONI_OK);
+    ck_assert_int_eq(toni_room_position(hosts_connections(1), toni_str_of("k"), &position),
+                     TONI_OK);
     ck_assert_uint_eq(position.epoch, engine.epoch);
     ck_assert_uint_eq(position.offset, 2);
     ck_got(peer, "");
@@ -212,7 +166,7 @@ START_TEST(one_that_was_never_there_gets_the_last_messages)
     struct told told;
     for (unsigned i = 0; i < 5; i++)
         say(0, "k", (const char *[]){"1", "2", "3", "4", "5"}[i]);
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     ck_assert_int_eq(ask(1, peer, "k", toni_since_last(2), &told), TONI_OK);
     answer(&told, WHY_NONE);
     ck_told(&told, TONI_OK, false, 2, "");
@@ -227,12 +181,12 @@ START_TEST(envelopes_stay_with_the_host_and_positions_are_written)
     struct told told;
     struct peer *sender = add_to(0, "k");
     const toni_message message = toni_message_with_position(toni_text(toni_str_of(body)), 3);
-    toni_target *target = toni_to_room(connections(0), toni_str_of("k"));
+    toni_target *target = toni_to_room(hosts_connections(0), toni_str_of("k"));
     toni_target_except(target, sender->id);
     ck_assert_int_ge(toni_target_send(target, &message), 0);
     ck_assert_uint_eq(fake_engine_turn(&engine, 1), 1);
     say(0, "k", "2");
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     ck_assert_int_eq(ask(1, peer, "k", toni_since_last(8), &told), TONI_OK);
     answer(&told, WHY_NONE);
     ck_told(&told, TONI_OK, false, 2, "");
@@ -250,7 +204,7 @@ START_TEST(what_is_not_kept_any_more_is_said)
     for (unsigned i = 0; i < 4; i++)
         say(0, "k", "x");
     fake_engine_trim(&engine, "k", 2);
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     ck_assert_int_eq(ask(1, peer, "k", since(1), &told), TONI_OK);
     answer(&told, WHY_NONE);
     ck_told(&told, TONI_OK, false, 0, "trimmed");
@@ -258,7 +212,7 @@ START_TEST(what_is_not_kept_any_more_is_said)
     say(0, "k", "live");
     ck_got(peer, "live");
 
-    struct peer *second = add(1); /* more is missing than the history has room for */
+    struct peer *second = hosts_peer(1); /* more is missing than the history has room for */
     for (unsigned i = 0; i < FAKE_KEPT + 1; i++)
         say(0, "k", "y");
     ck_assert_int_eq(ask(1, second, "k", since(4), &told), TONI_OK);
@@ -278,7 +232,7 @@ START_TEST(each_reason_is_said_and_the_client_is_in_the_room_all_the_same)
     struct told told;
     say(0, "k", "1");
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
-        struct peer *peer = add(1);
+        struct peer *peer = hosts_peer(1);
         ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_OK);
         answer(&told, reasons[i].why);
         ck_told(&told, TONI_OK, false, 0, reasons[i].word);
@@ -295,7 +249,7 @@ START_TEST(more_than_was_asked_for_is_said)
     one.limit = 1;
     say(0, "k", "1");
     say(0, "k", "2");
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     ck_assert_int_eq(ask(1, peer, "k", one, &told), TONI_OK);
     answer(&told, WHY_NONE);
     ck_told(&told, TONI_OK, false, 0, "too_much");
@@ -314,7 +268,7 @@ START_TEST(what_does_not_fit_into_the_outbox_is_not_sent_in_part)
     struct told told;
     for (unsigned i = 0; i < 3; i++)
         say(0, "k", "x");
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_OK);
     answer(&told, WHY_NONE);
     ck_told(&told, TONI_OK, false, 0, "outbox");
@@ -326,7 +280,7 @@ END_TEST
 START_TEST(who_asks_for_nothing_lacks_nothing_while_the_engine_is_away)
 {
     struct told told;
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     ck_assert_int_eq(ask(1, peer, "k", toni_since_last(0), &told), TONI_OK);
     answer(&told, WHY_AWAY);
     ck_told(&told, TONI_OK, false, 0, "");
@@ -339,7 +293,7 @@ END_TEST
 START_TEST(a_client_that_is_gone_meanwhile_is_in_no_room)
 {
     struct told told;
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_OK);
     lose(peer);
     answer(&told, WHY_NONE);
@@ -351,10 +305,10 @@ END_TEST
 START_TEST(who_leaves_meanwhile_does_not_come_in)
 {
     struct told told;
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     say(0, "k", "1");
     ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_OK);
-    ck_assert_int_eq(toni_leave_room(connections(1), peer->id, toni_str_of("k")), TONI_OK);
+    ck_assert_int_eq(toni_leave_room(hosts_connections(1), peer->id, toni_str_of("k")), TONI_OK);
     answer(&told, WHY_NONE);
     ck_told(&told, TONI_ERR_CLOSING, false, 0, "");
     ck_assert(!is_member(1, peer, "k"));
@@ -365,10 +319,10 @@ END_TEST
 START_TEST(who_joins_meanwhile_is_a_member_and_gets_nothing_twice)
 {
     struct told told;
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     say(0, "k", "1");
     ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_OK);
-    ck_assert_int_eq(toni_join_room(connections(1), peer->id, toni_str_of("k")), TONI_OK);
+    ck_assert_int_eq(toni_join_room(hosts_connections(1), peer->id, toni_str_of("k")), TONI_OK);
     say(0, "k", "2");
     answer(&told, WHY_NONE);
     ck_told(&told, TONI_OK, false, 0, "member");
@@ -379,7 +333,7 @@ END_TEST
 START_TEST(who_asks_twice_is_told_twice)
 {
     struct told first, second;
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     say(0, "k", "1");
     ck_assert_int_eq(ask(1, peer, "k", since(0), &first), TONI_OK);
     ck_assert_int_eq(ask(1, peer, "k", since(0), &second), TONI_OK);
@@ -397,7 +351,7 @@ START_TEST(a_door_that_refuses_has_changed_nothing)
 {
     static const int32_t refusals[] = {TONI_ERR_BUSY, TONI_ERR_LIMIT, TONI_ERR_CLOSING};
     struct told told;
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         doors[1]->recover_result = refusals[i];
         ck_assert_int_eq(ask(1, peer, "k", since(0), &told), refusals[i]);
@@ -416,7 +370,7 @@ END_TEST
 START_TEST(one_client_comes_to_so_many_rooms_at_a_time)
 {
     static struct told told[COMING_MOST + 1];
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     for (unsigned i = 0; i < COMING_MOST; i++)
         ck_assert_int_eq(ask(1, peer, "k", since(0), &told[i]), TONI_OK);
     ck_assert_int_eq(ask(1, peer, "k", since(0), &told[COMING_MOST]), TONI_ERR_BUSY);
@@ -429,7 +383,7 @@ END_TEST
 START_TEST(a_room_that_keeps_nothing_is_joined_at_once)
 {
     struct told told;
-    struct peer *peer = add(1);
+    struct peer *peer = hosts_peer(1);
     ck_assert_int_eq(ask(1, peer, "other", since(0), &told), TONI_OK);
     ck_told(&told, TONI_OK, false, 0, "no_history");
     ck_assert(is_member(1, peer, "other"));
@@ -473,7 +427,7 @@ static void leave_or_come(struct person *person, uint64_t top)
     if (person->is_coming)
         return;
     if (person->peer) {
-        turn();
+        hosts_turn();
         ck_person(person, top);
         lose(person->peer);
         person->peer = NULL;
@@ -482,7 +436,7 @@ static void leave_or_come(struct person *person, uint64_t top)
     const uint64_t back = dice_below(&dice, FAKE_KEPT + 3);
     person->host = (uint32_t)dice_below(&dice, HOSTS);
     person->since = top > back ? top - back : 0;
-    person->peer = add(person->host);
+    person->peer = hosts_peer(person->host);
     person->is_coming = true;
     REQUIRE(ask(person->host, person->peer, "k", since(person->since), &person->told) == TONI_OK);
 }
@@ -524,7 +478,7 @@ START_TEST(in_any_order_each_message_comes_once_or_it_is_said_that_it_does_not)
             answer_first(people, top);
             break;
         case 2:
-            turn();
+            hosts_turn();
             break;
         default:
             (void)snprintf(text, sizeof text, "%llu", (unsigned long long)++top);
@@ -534,7 +488,7 @@ START_TEST(in_any_order_each_message_comes_once_or_it_is_said_that_it_does_not)
     }
     while (engine.recovery_count > 0)
         answer_first(people, top);
-    turn();
+    hosts_turn();
     for (unsigned i = 0; i < CLIENTS; i++) {
         if (people[i].peer)
             ck_person(&people[i], top);

@@ -31,12 +31,7 @@ static uint64_t test_now(void)
 /* From now on these rooms keep messages, and no others. */
 static void keep(const char *rooms, uint32_t messages, uint32_t seconds)
 {
-    struct room_pattern pattern;
-    const struct history_rule rule = {messages, seconds};
-    ck_assert_ptr_null(room_pattern_parse(toni_str_of(rooms), &pattern));
-    struct history_rules *rules = history_rules_create(&pattern, &rule, 1);
-    ck_assert_int_eq(history_change(space_of(connections), rules), 0);
-    history_rules_unref(rules);
+    fixture_keep(&fixture, rooms, messages, seconds);
 }
 
 static void begin(const struct limits *limits)

@@ -2,7 +2,6 @@
  * comes back must get exactly what it has behind the client's position, or nothing where the rules
  * say that something of it is gone. */
 #include "base/clock.h"
-#include "rooms/history_change.h"
 #include "rooms/returning.h"
 #include "rooms/room_history.h"
 #include "rooms_fixture.h"
@@ -26,18 +25,13 @@ static uint64_t test_now(void)
 
 static void begin(uint32_t messages, uint32_t seconds)
 {
-    struct room_pattern pattern;
-    const struct history_rule rule = {messages, seconds};
     struct limits limits = limits_default();
     limits.outbox_messages = 100000; /* all that is missed fits */
     fixture_init(&fixture, &limits, 2);
     connections = fixture.connections;
     connections->histories.now_ms = test_now;
     clock_ms = 1000;
-    REQUIRE(!room_pattern_parse(toni_str_of("*"), &pattern));
-    struct history_rules *rules = history_rules_create(&pattern, &rule, 1);
-    REQUIRE(history_change(space_of(connections), rules) == 0);
-    history_rules_unref(rules);
+    fixture_keep(&fixture, "*", messages, seconds);
 }
 
 static void end(void)

@@ -1,6 +1,5 @@
 /* What rooms, memberships and clients take of the heap, weighed: to the byte, whatever the machine
  * does. A limit here is a figure of docs/performance.md: whoever has to raise it says so there. */
-#include "rooms/history_change.h"
 #include "rooms/room_history.h"
 #include "rooms_fixture.h"
 #include "runner.h"
@@ -137,12 +136,7 @@ END_TEST
 
 static void keep_history(void)
 {
-    struct room_pattern pattern;
-    const struct history_rule rule = {HISTORY_MESSAGES_MOST, 60};
-    REQUIRE(!room_pattern_parse(toni_str_of("*"), &pattern));
-    struct history_rules *rules = history_rules_create(&pattern, &rule, 1);
-    REQUIRE(history_change(space_of(fixture.connections), rules) == 0);
-    history_rules_unref(rules);
+    fixture_keep(&fixture, "*", HISTORY_MESSAGES_MOST, 60);
 }
 
 static void say(uint32_t room)
