@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <toni/plugin.h>
 
 /** No module, or no provider. */
@@ -43,6 +44,16 @@ struct declarations {
     const struct declared_provider *providers;
     size_t provider_count;
 };
+
+/** @return The number of the provider of that name, or NOBODY. */
+static inline size_t declarations_find(const struct declarations *declarations, const char *name)
+{
+    for (size_t p = 0; p < declarations->provider_count; p++) {
+        if (strcmp(declarations->providers[p].self.name, name) == 0)
+            return p;
+    }
+    return NOBODY;
+}
 
 /** Adds a fault at the place of a name. */
 #define fault_at_name(list, place, ...) fault_add((list), (place)->file, (place)->line, __VA_ARGS__)

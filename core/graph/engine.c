@@ -4,7 +4,6 @@
 #include "config/name.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <toni/engine.h>
 
 #define INTERFACE "toni_engine"
@@ -29,16 +28,6 @@ static const char *nearest(const char *name, const struct declarations *declarat
     return found;
 }
 
-static const struct declared_provider *find(const char *name,
-                                            const struct declarations *declarations)
-{
-    for (size_t i = 0; i < declarations->provider_count; i++) {
-        if (strcmp(declarations->providers[i].self.name, name) == 0)
-            return &declarations->providers[i];
-    }
-    return NULL;
-}
-
 static void refuse_missing(const struct config_cluster *cluster,
                            const struct declarations *declarations, struct fault_list *faults)
 {
@@ -60,7 +49,9 @@ void engine_check(const struct config_cluster *cluster, const struct declaration
 {
     if (!cluster->at || !cluster->engine)
         return;
-    const struct declared_provider *provider = find(cluster->engine, declarations);
+    const size_t found = declarations_find(declarations, cluster->engine);
+    const struct declared_provider *provider =
+        found != NOBODY ? &declarations->providers[found] : NULL;
     toni_str offers = TONI_LIT("no interface");
     if (provider && provider->provides)
         offers = provider->provides->name;

@@ -227,17 +227,6 @@ static const struct declared_choice *find_choice(const struct question *question
     return NULL;
 }
 
-static size_t find_provider(const struct question *question, const char *name)
-{
-    const struct declarations *declarations = question->declarations;
-
-    for (size_t p = 0; p < declarations->provider_count; p++) {
-        if (strcmp(declarations->providers[p].self.name, name) == 0)
-            return p;
-    }
-    return NOBODY;
-}
-
 /* Lists what could be chosen instead. */
 static void report_bad_choice(const struct question *question, const struct declared_choice *choice,
                               const char *problem)
@@ -282,7 +271,7 @@ static void describe_problem(const struct question *question, size_t p, char *te
 
 static size_t take_choice(const struct question *question, const struct declared_choice *choice)
 {
-    const size_t p = find_provider(question, choice->provider);
+    const size_t p = declarations_find(question->declarations, choice->provider);
     char problem[256];
 
     if (p != NOBODY && p != question->asker_number && sees(question, p) &&
@@ -381,7 +370,7 @@ static bool is_reported(const struct question *question, const struct name_at *g
 
 static size_t find_guard(const struct question *question, const struct name_at *guard)
 {
-    const size_t p = find_provider(question, guard->name);
+    const size_t p = declarations_find(question->declarations, guard->name);
     char problem[256];
 
     if (p != NOBODY && p != question->asker_number && sees(question, p) &&

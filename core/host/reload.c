@@ -1,10 +1,9 @@
 /* Reloads; see reload.h. */
 #include "host/reload.h"
 
-#include "host/histories.h"
-
 #include "base/clock.h"
 #include "base/log.h"
+#include "host/histories.h"
 #include "net/access.h"
 #include "net/dispatch.h"
 #include "net/sweep.h"

@@ -108,7 +108,7 @@ static uint64_t look(struct watchdog *watchdog)
     look_at_engine(watchdog, now_ns);
     if (!held_find(watchdog->server, &held) || held.since_ns > now_ns)
         return 0;
-    const uint64_t held_ms = (now_ns - held.since_ns) / NS_PER_MS;
+    const uint64_t held_ms = ms_since(held.since_ns, now_ns);
     tell(watchdog, &held, held_ms);
     if (limit_ms > 0 && held_ms > limit_ms)
         end_host(watchdog, &held, held_ms);

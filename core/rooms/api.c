@@ -14,6 +14,7 @@
 #include "rooms/send.h"
 #include "rooms/target.h"
 
+#include <toni/cluster.h>
 #include <toni/connections.h>
 
 #include <stdio.h>
@@ -37,10 +38,9 @@ static int32_t let_go_of_room(struct room *room, int32_t result)
 static int32_t of_room_elsewhere(toni_connections *connections, toni_cluster_kind kind,
                                  toni_client_id id, toni_str room)
 {
-    return asked_elsewhere(
-        space_of(connections),
-        &(toni_cluster_request){
-            .struct_size = sizeof(toni_cluster_request), .kind = kind, .client = id, .text = room});
+    toni_cluster_request request = toni_cluster_request_of(kind, id);
+    request.text = room;
+    return asked_elsewhere(space_of(connections), &request);
 }
 
 static int32_t join_room(toni_connections *connections, toni_client_id id, toni_str room)
@@ -224,11 +224,9 @@ static int32_t send_to_client(toni_connections *connections, toni_client_id id,
     toni_client *client = client_find(space_of(connections), id);
     if (client)
         return let_go(client, client_send(client, message));
-    return asked_elsewhere(space_of(connections),
-                           &(toni_cluster_request){.struct_size = sizeof(toni_cluster_request),
-                                                   .kind = TONI_CLUSTER_SEND,
-                                                   .client = id,
-                                                   .message = message});
+    toni_cluster_request request = toni_cluster_request_of(TONI_CLUSTER_SEND, id);
+    request.message = message;
+    return asked_elsewhere(space_of(connections), &request);
 }
 
 static int32_t close_checked(toni_client *client, uint16_t code, toni_str reason)
@@ -242,12 +240,10 @@ static int32_t close_client(toni_connections *connections, toni_client_id id, ui
     toni_client *client = client_find(space_of(connections), id);
     if (client)
         return let_go(client, close_checked(client, code, reason));
-    return asked_elsewhere(space_of(connections),
-                           &(toni_cluster_request){.struct_size = sizeof(toni_cluster_request),
-                                                   .kind = TONI_CLUSTER_CLOSE,
-                                                   .client = id,
-                                                   .text = reason,
-                                                   .code = code});
+    toni_cluster_request request = toni_cluster_request_of(TONI_CLUSTER_CLOSE, id);
+    request.text = reason;
+    request.code = code;
+    return asked_elsewhere(space_of(connections), &request);
 }
 
 static int32_t remove_client(toni_connections *connections, toni_client_id id)

@@ -49,6 +49,8 @@ static void settle(struct history *history)
     const struct history_log *log = &history->log;
     const uint64_t charged = log->count > 0 ? log->bytes + HISTORY_COST : 0;
     struct histories *histories = history->histories;
+    if (charged == history->charged)
+        return; /* mostly: the counter is all rooms' */
     atomic_fetch_sub_explicit(&histories->bytes, history->charged - charged, memory_order_relaxed);
     if (charged == 0 && history->charged > 0)
         atomic_fetch_sub_explicit(&histories->rooms, 1, memory_order_relaxed);
