@@ -212,6 +212,13 @@ int node_recover(struct cluster_node *node, struct room_key key, struct position
 int node_recover_last(struct cluster_node *node, struct room_key key, uint32_t limit,
                       uint64_t cookie, uint64_t now_ms);
 
+/** Has a server's probe sent at once: when it is back, all that was published before has come.
+ * @return To be asked for by node_is_probing(); 0: the server is not there, or there is no room. */
+uint64_t node_probe(struct cluster_node *node, uint32_t server, uint64_t now_ms);
+
+/** @return Whether a probe is still on its way; one is not that was lost with its connection. */
+bool node_is_probing(const struct cluster_node *node, uint32_t server, uint64_t probe);
+
 /** @return Which server a room is at. */
 uint32_t node_server_of(const struct cluster_node *node, struct room_key key);
 

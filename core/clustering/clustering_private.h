@@ -69,6 +69,7 @@ struct server_view {
 struct server_link {
     uint64_t generation;  /* of the connection that the engine was asked for; 0: none */
     uint64_t open_wanted; /* the generation that is to be opened, once there is an engine; or 0 */
+    uint64_t last_probe;  /* before the engine is let go of; 0: none */
     uint64_t lost_untold; /* publishes, since gateways were last told */
     uint64_t resubscriptions;
     enum server_state state;
@@ -101,6 +102,7 @@ struct clustering {
     bool wants_engine;
     bool has_engine; /* or is about to attach to one */
     bool is_asked_to_stop;
+    uint32_t let_go_ms; /* it may take so long to let go of an engine in peace */
     bool has_ended;
     bool has_tried; /* to attach for the first time; `wants_engine` is false if that failed */
     struct node_identity identity;
@@ -121,6 +123,8 @@ struct clustering {
     struct attachment *attachments; /* all that ever were: an engine may keep what it was given */
     uint64_t attach_at_ms;          /* not before */
     uint64_t refusals;              /* of engines to be attached, in succession */
+    uint64_t let_go_until_ms; /* what is on its way is waited for, since the engine is to be let go
+                                 of; 0: it is not */
     uint64_t held_until_ms; /* publishes wait in the inbox, since the engine is exchanged; 0: no */
     uint64_t outstanding;   /* publishes that were taken and have no result */
     struct wanted *waiting; /* rooms that publishes wait for */

@@ -135,6 +135,30 @@ static void begin_engine(struct clustering *clustering)
     pthread_mutex_unlock(&clustering->lock);
 }
 
+/* Publishes stay in the inbox from here on. Those that were handed on get their results, and then a
+ * probe shows that they have come back here, too: a room without a history would miss them.
+ * @return Whether there is nothing to be waited for any more. */
+static bool has_let_go(struct clustering *clustering)
+{
+    bool is_back = clustering->outstanding == 0;
+    for (uint32_t i = 0; is_back && i < clustering->server_count; i++) {
+        struct server_link *link = &clustering->links[i];
+        if (link->last_probe == 0)
+            link->last_probe = node_probe(clustering->node, i, now_ms());
+    }
+    for (uint32_t i = 0; is_back && i < clustering->server_count; i++)
+        is_back = !node_is_probing(clustering->node, i, clustering->links[i].last_probe);
+    return is_back || now_ms() >= clustering->let_go_until_ms;
+}
+
+static void begin_to_let_go(struct clustering *clustering, uint32_t within_ms)
+{
+    clustering->let_go_until_ms = now_ms() + within_ms;
+    clustering->held_until_ms = now_ms() + within_ms + WAITING_MS;
+    for (uint32_t i = 0; i < clustering->server_count; i++)
+        clustering->links[i].last_probe = 0;
+}
+
 /* To the node all connections have ended. */
 static void end_engine(struct clustering *clustering)
 {
@@ -146,6 +170,7 @@ static void end_engine(struct clustering *clustering)
         connection_ended(clustering, i);
         node_closed(clustering->node, i, generation, now_ms());
     }
+    clustering->let_go_until_ms = 0;
     clustering->held_until_ms = now_ms() + WAITING_MS;
     note(clustering, &clustering->has_engine, false);
 }
@@ -156,13 +181,19 @@ void thread_look_at_engine(struct clustering *clustering)
     const bool wants = clustering->wants_engine && !clustering->is_asked_to_stop;
     const bool stops = clustering->is_asked_to_stop;
     const bool begins = wants && !clustering->engine && now_ms() >= clustering->attach_at_ms;
+    const bool ends = !wants && !stops && clustering->engine;
+    const uint32_t let_go_ms = clustering->let_go_ms;
     if (begins)
         clustering->has_engine = true; /* who pauses waits from here on, also while it attaches */
     pthread_mutex_unlock(&clustering->lock);
     clustering->is_stopping = stops;
     if (begins)
         begin_engine(clustering);
-    else if (!wants && !stops && clustering->engine)
+    if (!ends)
+        clustering->let_go_until_ms = 0;
+    else if (clustering->let_go_until_ms == 0)
+        begin_to_let_go(clustering, let_go_ms);
+    if (ends && has_let_go(clustering))
         end_engine(clustering);
 }
 
@@ -276,6 +307,7 @@ int clustering_pause(struct clustering *clustering, uint64_t within_ms)
     const uint64_t until_ns = clock_now_ns() + within_ms * NS_PER_MS;
     pthread_mutex_lock(&clustering->lock);
     clustering->wants_engine = false;
+    clustering->let_go_ms = (uint32_t)(within_ms / 2); /* the other half is for its `detach` */
     uv_async_send(&clustering->wake);
     while (clustering->has_engine &&
            clock_condition_wait(&clustering->changed, &clustering->lock, until_ns) == 0)

@@ -111,7 +111,7 @@ static bool is_held(struct clustering *clustering)
 {
     if (clustering->held_until_ms == 0)
         return false;
-    bool is_there = clustering->engine != NULL;
+    bool is_there = clustering->engine && clustering->let_go_until_ms == 0;
     for (uint32_t i = 0; i < clustering->server_count; i++)
         is_there = is_there && clustering->links[i].state == SERVER_UP;
     if (!is_there && now_ms() < clustering->held_until_ms && !clustering->is_stopping)
@@ -236,6 +236,8 @@ uint64_t turn_due(const struct clustering *clustering)
         due = earlier(due, clustering->tell_at_ms);
     if (clustering->is_short)
         due = earlier(due, now_ms() + SHORT_MS);
+    if (clustering->let_go_until_ms > 0)
+        due = earlier(due, clustering->let_go_until_ms);
     return earlier(due, clustering->held_until_ms > 0 ? clustering->held_until_ms
                                                       : waiting_due(clustering));
 }

@@ -38,6 +38,30 @@ START_TEST(a_silent_server_is_down_within_two_seconds)
 }
 END_TEST
 
+START_TEST(a_probe_is_sent_at_once_for_whom_wants_to_know_that_all_has_come)
+{
+    world_begin_up(NULL);
+    world.is_stopped = true;
+    const uint64_t probe = node_probe(world.node, 0, world.now_ms);
+    ck_assert_uint_ne(probe, 0);
+    world_run();
+    ck_assert(node_is_probing(world.node, 0, probe));
+    world.is_stopped = false;
+    world_run();
+    ck_assert(!node_is_probing(world.node, 0, probe));
+
+    world.is_stopped = true; /* one that is lost with its connection is waited for no more */
+    const uint64_t lost = node_probe(world.node, 0, world.now_ms);
+    world_run();
+    ck_assert(node_is_probing(world.node, 0, lost));
+    world_break();
+    ck_assert(!node_is_probing(world.node, 0, lost));
+    ck_assert_uint_eq(node_probe(world.node, 0, world.now_ms), 0);
+    ck_assert(!node_is_probing(world.node, 0, 0));
+    world_end();
+}
+END_TEST
+
 START_TEST(a_probe_that_finds_other_data_ends_the_connection)
 {
     world_begin_up(NULL);
@@ -284,6 +308,7 @@ int main(void)
 
     tcase_add_test(tcase, a_server_is_up_when_its_probe_came_back);
     tcase_add_test(tcase, a_silent_server_is_down_within_two_seconds);
+    tcase_add_test(tcase, a_probe_is_sent_at_once_for_whom_wants_to_know_that_all_has_come);
     tcase_add_test(tcase, a_probe_that_finds_other_data_ends_the_connection);
     tcase_add_test(tcase, another_engine_on_the_port_is_said);
     tcase_add_test(tcase, a_replica_is_no_server);
