@@ -108,6 +108,9 @@ static void begin(struct cluster_node *node, struct server *server, struct room_
 {
     const struct held *held = room->order.held;
 
+    /* It had none yet, and what began behind the question has overtaken the answer. */
+    if (held && top.epoch == 0)
+        top = (struct position){room->order.at.epoch, 0};
     if (!held) {
         room->target = 0;
     } else if (room->order.at.epoch != top.epoch) {

@@ -126,6 +126,10 @@ class ClusterTestCase(PatientTestCase):
         self.load.stop()
         self.load.judge.verdict()
 
+    def assert_no_gaps(self):
+        """Nobody was told that something is lost; hosts have said of what, and why."""
+        self.assertEqual(self.load.judge.gaps, 0, self.warnings())
+
     def warnings(self):
         """What hosts had to say meanwhile."""
         lines = [line for host in self.hosts for line, fields, _ in host.lines if fields and fields["level"] != "info"]

@@ -41,7 +41,7 @@ class TestNodeKilled(ClusterTestCase):
         self.load.fence(rooms, hosts=rest)
         self.load.stop()
         self.load.judge.verdict()
-        self.assertEqual(self.load.judge.gaps, 0)
+        self.assert_no_gaps()
         self.end_well()
 
 

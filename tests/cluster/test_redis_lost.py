@@ -113,7 +113,7 @@ class TestForgotten(RedisLost):
             time.sleep(0.5)
         self.settle(rooms)
         self.nobody_was_cut_off()
-        self.assertEqual(self.load.judge.gaps, 0)
+        self.assert_no_gaps()
         self.assertFalse(self.load.refused, self.load.refused)
         self.assertEqual(len(self.load.judge.places), self.load.sent)
         self.end_well()

@@ -18,7 +18,7 @@ class TestSteady(ClusterTestCase):
         time.sleep(SECONDS)
         self.settle(rooms)
         load, judge = self.load, self.load.judge
-        self.assertEqual(judge.gaps, 0)
+        self.assert_no_gaps()
         self.assertFalse(load.refused, load.refused)
         self.assertFalse(load.lost_clients, [client.closed for client in load.lost_clients])
         self.assertEqual(load.accepted, load.sent)

@@ -34,17 +34,21 @@ GIVEN_UP = "root is given up"
 NAMES = ("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapAmb", "NoNewPrivs", "CapBnd")
 
 
-def privileged_port():
-    """One below 1024 on which nobody listens."""
-    while True:
-        port = random.randrange(300, 1024)
-        with socket.socket() as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                sock.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+def privileged_ports(count):
+    """Below 1024, different ones, on which nobody listens."""
+    sockets = []
+    while len(sockets) < count:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", random.randrange(300, 1024)))
+            sockets.append(sock)
+        except OSError:
+            sock.close()
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
 
 
 def rights(pid, thread=None):
@@ -111,7 +115,7 @@ class PrivilegesTestCase(unittest.TestCase):
 
 class TestGivingUp(PrivilegesTestCase):
     def test_no_thread_has_anything_left(self):
-        port, http, admin = [privileged_port() for _ in range(3)]
+        port, http, admin = privileged_ports(3)
         host = self.start(self.text(
             CHAT, user=USER, listen="127.0.0.1:%d" % port, http="127.0.0.1:%d" % http,
             admin="127.0.0.1:%d" % admin, workers=4))
@@ -155,7 +159,7 @@ class TestGivingUp(PrivilegesTestCase):
                       '+net_bind_service --ambient-caps +net_bind_service %s "$@"\n'
                       % (RECORD.pw_uid, RECORD.pw_gid, TONI))
         os.chmod(program, 0o755)
-        port = privileged_port()
+        port = privileged_ports(1)[0]
         host = self.start(self.text(listen="127.0.0.1:%d" % port), program=program)
         for name in "CapInh", "CapPrm", "CapEff", "CapAmb":
             self.assertEqual(int(rights(host.pid)[name][0], 16), 0, name)
@@ -177,7 +181,7 @@ class TestGivingUp(PrivilegesTestCase):
 
 class TestLater(PrivilegesTestCase):
     def start_privileged(self, **top):
-        self.port = privileged_port()
+        self.port = privileged_ports(1)[0]
         self.address = "127.0.0.1:%d" % self.port
         return self.start(self.text(user=USER, listen=self.address, **top))
 
@@ -205,7 +209,7 @@ class TestLater(PrivilegesTestCase):
 
     def test_a_restart_can_not_have_a_new_privileged_port(self):
         host = self.start_privileged()
-        new = "127.0.0.1:%d" % privileged_port()
+        new = "127.0.0.1:%d" % privileged_ports(1)[0]
         host.configure(self.text(user=USER, listen=[self.address, new]))
         said = host.restart(code=1)
         self.assertIn("a port below 1024 is root's", said)
@@ -280,7 +284,7 @@ class TestRefusals(PrivilegesTestCase):
 
     def test_a_port_in_use(self):
         with socket.socket() as sock:
-            port = privileged_port()
+            port = privileged_ports(1)[0]
             sock.bind(("127.0.0.1", port))
             sock.listen()
             said = self.ends_with(1, self.text(user=USER, listen="127.0.0.1:%d" % port))

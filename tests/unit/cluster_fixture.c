@@ -140,8 +140,9 @@ static void answer_tops(const struct output *output)
 {
     struct position tops[ROOMS_A_COMMAND] = {0};
     MUST(output->keys != NULL);
-    const bool are_few = output->keys->count <= WORLD_ROOMS;
+    const bool are_few = output->keys->count <= WORLD_ROOMS && !world.had_no_numbers;
 
+    world.had_no_numbers = false;
     for (uint32_t i = 0; are_few && i < output->keys->count; i++)
         tops[i] = top_of(room_of(output, i));
     node_tops_reply(world.node, 0, output->generation, output->request, tops, output->keys->count,

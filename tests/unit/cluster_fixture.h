@@ -43,6 +43,7 @@ struct world {
     bool is_stopped;          /* commands pile up */
     bool stops_subscriptions; /* so do those of the subscription socket */
     bool stops_tops;          /* so do TOPS, and all other commands are answered */
+    bool had_no_numbers;      /* the next TOPS is answered as it was before all messages */
     bool is_away;             /* connections are refused */
     bool is_read_only;
     bool loses_messages; /* what is published reaches nobody */
