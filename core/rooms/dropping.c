@@ -141,7 +141,6 @@ void outbox_drop_oldest(struct outbox *outbox, uint64_t spared, uint64_t spared_
     if (outbox->marks > 0)
         outbox_join_marks(outbox, &(uint32_t){0}, &i);
     close_gaps_at_head(outbox, i);
-    outbox_bound_marks(outbox);
 }
 
 void outbox_drop_newest_control(struct outbox *outbox)
@@ -159,6 +158,15 @@ void outbox_drop_newest_control(struct outbox *outbox)
     }
 }
 
+/* Takes the empty ones of the entries from @p begin on out. */
+static void close_gaps_to_end(struct outbox *outbox, uint32_t begin)
+{
+    uint32_t end = outbox->count;
+    if (outbox->marks > 0)
+        outbox_join_marks(outbox, &begin, &end);
+    outbox_close_gaps(outbox, begin);
+}
+
 void outbox_drop_newest(struct outbox *outbox, uint64_t messages,
                         const struct outbox_dropping *dropping)
 {
@@ -172,11 +180,7 @@ void outbox_drop_newest(struct outbox *outbox, uint64_t messages,
         if (may_drop(outbox, i))
             (void)drop(outbox, i, entry->first + entry->count - count, count, dropping);
     }
-    uint32_t end = outbox->count;
-    if (outbox->marks > 0)
-        outbox_join_marks(outbox, &i, &end);
-    outbox_close_gaps(outbox, i);
-    outbox_bound_marks(outbox);
+    close_gaps_to_end(outbox, i);
 }
 
 /* A set of topics with open addressing, @p mask + 1 places, never full.
@@ -222,5 +226,5 @@ void outbox_keep_latest(struct outbox *outbox, uint8_t *scratch, uint64_t *newes
         }
         (void)drop(outbox, i, entry->first, entry->count - is_latest, &dropping);
     }
-    outbox_close_gaps(outbox, i);
+    close_gaps_to_end(outbox, i);
 }

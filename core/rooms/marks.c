@@ -71,6 +71,15 @@ static struct outbox_entry *find(const struct run *run, const struct topic *topi
     return run->count == OUTBOX_MARKS_MAX ? run->marks[run->count - 1] : NULL;
 }
 
+/* The last of them take each other in, as nothing is between them; one of another place never does:
+ * a notice before a message is none for what is missing behind it. */
+static void end_run(struct outbox *outbox, struct run *run)
+{
+    for (; run->count > 1 && outbox->marks > OUTBOX_MARKS_MAX; run->count--)
+        fold(outbox, run->marks[run->count - 2], run->marks[run->count - 1]);
+    run->count = 0;
+}
+
 static bool is_mark_at(const struct outbox *outbox, uint32_t index)
 {
     return index < outbox->count && outbox_entry_is_mark(outbox_at(outbox, index));
@@ -85,8 +94,10 @@ void outbox_join_marks(struct outbox *outbox, uint32_t *begin, uint32_t *end)
         ++*end;
     for (uint32_t i = *begin; i < *end; i++) {
         struct outbox_entry *entry = outbox_at(outbox, i);
+        if (entry->count == 0)
+            continue; /* it is to be taken out */
         if (!outbox_entry_is_mark(entry)) {
-            run.count = 0;
+            end_run(outbox, &run);
             continue;
         }
         struct outbox_entry *into = find(&run, entry->topic);
@@ -95,30 +106,7 @@ void outbox_join_marks(struct outbox *outbox, uint32_t *begin, uint32_t *end)
         else
             run.marks[run.count++] = entry;
     }
-}
-
-void outbox_bound_marks(struct outbox *outbox)
-{
-    uint32_t stay = 0, to = 0;
-    struct outbox_entry *last = NULL;
-    if (outbox->marks <= OUTBOX_MARKS_MAX)
-        return;
-    for (uint32_t i = 0; i < outbox->count; i++) {
-        struct outbox_entry *entry = outbox_at(outbox, i);
-        const bool is_mark = outbox_entry_is_mark(entry);
-        if (is_mark && stay == OUTBOX_MARKS_MAX) {
-            fold(outbox, last, entry);
-            outbox->held -= to < outbox->held;
-            continue;
-        }
-        *outbox_at(outbox, to) = *entry;
-        if (is_mark) {
-            last = outbox_at(outbox, to);
-            stay++;
-        }
-        to++;
-    }
-    outbox->count = to;
+    end_run(outbox, &run);
 }
 
 int outbox_append_mark(struct outbox *outbox, struct topic *topic, uint32_t count)
@@ -130,7 +118,6 @@ int outbox_append_mark(struct outbox *outbox, struct topic *topic, uint32_t coun
     uint32_t end = outbox->count;
     outbox_join_marks(outbox, &begin, &end);
     outbox_close_gaps(outbox, begin);
-    outbox_bound_marks(outbox);
     return 0;
 }
 

@@ -3,8 +3,10 @@
  * messages that were dropped, so a loss needs no memory. It is no message, and has no bytes until
  * it is the first entry: then the notice is written into its place.
  *
- * Losses with no message between them share one mark for each room. OUTBOX_MARKS_MAX may be in an
- * outbox; the last of these takes what is too many. */
+ * Losses with no message between them share one mark for each room. Once OUTBOX_MARKS_MAX are in an
+ * outbox, those of several rooms in one place share one, too; but no mark goes to another place. So
+ * there are no more than OUTBOX_MARKS_MAX and one for each place that others can be in: before each
+ * entry that is no mark, and behind the last. */
 #ifndef ROOMS_MARKS_H
 #define ROOMS_MARKS_H
 
@@ -23,13 +25,11 @@ void outbox_insert_mark(struct outbox *outbox, uint32_t index, struct topic *top
 /** Puts a mark behind all else. @return 0, or -1 on no memory; then nothing is changed. */
 int outbox_append_mark(struct outbox *outbox, struct topic *topic, uint32_t count);
 
-/** Joins the marks that came to some entries, and those that these adjoin. Entries that are no mark
- * any more have no messages: the caller takes them out of the ring.
+/** Joins the marks that came to some entries, and those that these adjoin; they are in one place if
+ * only entries without messages are between them. Entries that are no mark any more have none: the
+ * caller takes all of these out of the ring.
  * @param begin, end  Of these entries; set to what this may have changed. */
 void outbox_join_marks(struct outbox *outbox, uint32_t *begin, uint32_t *end);
-
-/** Has the last that may stay take those that are too many. */
-void outbox_bound_marks(struct outbox *outbox);
 
 /** The first entry, a mark, becomes the notice.
  * @param notice  NULL: there is none any more.

@@ -1,9 +1,11 @@
 /* gateways.conf, key by key, and every fault with its line. */
 #include "config/config.h"
+#include "dice.h"
 #include "rooms/gap_notice.h"
 #include "temporary_folder.h"
 
 #include <arpa/inet.h>
+#include <jansson.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 #include <toni/plugin.h>
@@ -1014,6 +1016,31 @@ START_TEST(the_largest_gap_event)
 }
 END_TEST
 
+/* Whatever a room may be called, a client reads the same name. */
+START_TEST(a_gap_event_names_any_room)
+{
+    static const char *const pieces[] = {
+        "\"",      "\\", "/",        "{room}",       "}",
+        "\\u0000", "*",  "\xc3\xbc", "\xe2\x80\xa8", "\xf0\x9f\x98\x80"};
+    struct dice dice = {7};
+    for (int round = 0; round < 200; round++) {
+        char room[256] = "";
+        size_t size = 0;
+        for (;;) {
+            const char *piece = pieces[dice_below(&dice, sizeof pieces / sizeof *pieces)];
+            if (size + strlen(piece) > 255)
+                break;
+            size += (size_t)snprintf(room + size, sizeof room - size, "%s", piece);
+        }
+        json_t *event = json_loads(gap_text("gap_event = \"room.gap\";", room, 3), 0, NULL);
+        const json_t *data = json_object_get(event, "data");
+        ck_assert_str_eq(json_string_value(json_object_get(data, "room")), room);
+        ck_assert_int_eq(json_integer_value(json_object_get(data, "count")), 3);
+        json_decref(event);
+    }
+}
+END_TEST
+
 START_TEST(bad_gap_notices)
 {
     BAD_PROVIDER(GATEWAY "gap_notice = \"\";", "`gap_notice` of gateway `a` is ``", "is empty");
@@ -1136,6 +1163,7 @@ int main(void)
     tcase_add_test(cases, bad_deflate);
     tcase_add_test(cases, gap_notices);
     tcase_add_test(cases, the_largest_gap_event);
+    tcase_add_test(cases, a_gap_event_names_any_room);
     tcase_add_test(cases, bad_gap_notices);
     tcase_add_test(cases, all_faults_at_once_and_in_order);
     tcase_add_test(cases, faults_are_printed_one_to_a_line);
