@@ -34,13 +34,13 @@ void history_log_drop_first(struct history_log *log)
     log->bytes -= charge(payload);
     log->begin = (log->begin + 1) & (log->capacity - 1);
     log->count--;
+    if (log->kept > log->count)
+        log->kept = log->count;
     payload_unref(payload);
 }
 
-static void drop_all(struct history_log *log)
+static void free_ring(struct history_log *log)
 {
-    while (log->count > 0)
-        history_log_drop_first(log);
     free(log->ring);
     log->ring = NULL;
     log->capacity = 0;
@@ -54,19 +54,50 @@ void history_log_init(struct history_log *log, const struct history_bounds *boun
 
 void history_log_finish(struct history_log *log)
 {
-    drop_all(log);
+    while (log->count > 0)
+        history_log_drop_first(log);
+    free_ring(log);
+}
+
+static bool is_young(const struct history_log *log, uint32_t latest, uint64_t now_ms)
+{
+    return now_ms - nth(log, log->count - latest)->at_ms < log->bounds.ms;
+}
+
+/* What is beyond the bounds is kept no more. Times ascend: so the oldest that stays is searched
+ * for, and a full log costs no more than a small one. */
+static void retire(struct history_log *log, uint64_t now_ms)
+{
+    uint32_t least = 0;
+
+    if (log->kept > log->bounds.messages)
+        log->kept = log->bounds.messages;
+    if (log->kept > 0 && is_young(log, log->kept, now_ms))
+        return;
+    while (least < log->kept) {
+        const uint32_t middle = log->kept - (log->kept - least) / 2;
+        if (is_young(log, middle, now_ms))
+            least = middle;
+        else
+            log->kept = middle - 1;
+    }
+}
+
+static void drop_some(struct history_log *log)
+{
+    for (uint32_t i = 0; i < HISTORY_DROPS_MOST && log->count > log->kept; i++)
+        history_log_drop_first(log);
 }
 
 uint64_t history_log_trim(struct history_log *log, uint64_t now_ms)
 {
-    while (log->count > 0 && (log->count > log->bounds.messages || log->bytes > log->bounds.bytes ||
-                              now_ms - nth(log, 0)->at_ms >= log->bounds.ms))
-        history_log_drop_first(log);
+    retire(log, now_ms);
+    drop_some(log);
     if (log->count == 0) {
-        drop_all(log);
+        free_ring(log);
         return UINT64_MAX;
     }
-    return nth(log, 0)->at_ms + log->bounds.ms;
+    return log->count > log->kept ? now_ms : nth(log, 0)->at_ms + log->bounds.ms;
 }
 
 void history_log_bind(struct history_log *log, const struct history_bounds *bounds, uint64_t now_ms)
@@ -95,28 +126,27 @@ static int grow(struct history_log *log)
 void history_log_skip(struct history_log *log)
 {
     log->top.offset++;
-    drop_all(log);
+    log->kept = 0;
+    drop_some(log);
 }
 
 struct position history_log_append(struct history_log *log, struct payload *payload,
                                    uint64_t now_ms)
 {
-    log->top.offset++;
-    if (log->bounds.messages == 0 || log->bounds.ms == 0 || charge(payload) > log->bounds.bytes) {
-        drop_all(log);
-        return log->top;
-    }
+    retire(log, now_ms);
     /* First what it takes the place of: so a full ring does not grow. */
-    if (log->count == log->bounds.messages)
-        history_log_drop_first(log);
-    if (grow(log) != 0) {
-        drop_all(log);
+    if (log->kept > 0 && log->kept == log->bounds.messages)
+        log->kept--;
+    drop_some(log);
+    if (log->bounds.messages == 0 || log->bounds.ms == 0 || grow(log) != 0) {
+        history_log_skip(log);
         return log->top;
     }
+    log->top.offset++;
     log->count++;
+    log->kept++;
     *nth(log, log->count - 1) = (struct logged){.payload = payload_ref(payload), .at_ms = now_ms};
     log->bytes += charge(payload);
-    history_log_trim(log, now_ms);
     return log->top;
 }
 
@@ -147,7 +177,7 @@ enum cluster_why history_log_since(struct history_log *log, struct position sinc
     *entries = NULL;
     history_log_trim(log, now_ms);
     const struct history_span span = {
-        .top = log->top, .first = log->top.offset - log->count + 1, .last = log->top.offset};
+        .top = log->top, .first = log->top.offset - log->kept + 1, .last = log->top.offset};
     const enum cluster_why why = recovery_judge(since, limit, &span);
     if (why != WHY_NONE)
         return why;
@@ -158,5 +188,5 @@ enum cluster_why history_log_last(struct history_log *log, uint32_t limit, struc
                                   uint64_t now_ms)
 {
     history_log_trim(log, now_ms);
-    return copy_last(log, limit < log->count ? limit : log->count, entries);
+    return copy_last(log, limit < log->kept ? limit : log->kept, entries);
 }

@@ -1,15 +1,17 @@
 /* The latest messages of one room, in memory: what the engine that is a host alone keeps. Bounded
- * by messages, bytes and age; never has a hole. */
+ * by messages and age, and never has a hole. What is kept no more is let go of by and by, as room
+ * locks are held meanwhile: HISTORY_DROPS_MOST messages by each call that drops any. */
 #ifndef CLUSTER_HISTORY_LOG_H
 #define CLUSTER_HISTORY_LOG_H
 
 #include "cluster/output.h"
 #include "cluster/terms.h"
 
-/** All three bound it; 0 messages: nothing is kept. */
+#define HISTORY_DROPS_MOST 256
+
+/** Both bound it; 0 messages: nothing is kept. */
 struct history_bounds {
     uint32_t messages;
-    uint64_t bytes; /* of messages, what keeping them takes included */
     uint64_t ms;
 };
 
@@ -19,8 +21,9 @@ struct history_log {
     struct logged *ring;
     uint32_t capacity; /* 0, or a power of two */
     uint32_t begin;
-    uint32_t count;
-    uint64_t bytes;
+    uint32_t count; /* messages in it */
+    uint32_t kept;  /* of these, the latest, up to the top without a hole; the others are to go */
+    uint64_t bytes; /* of all in it, what keeping them takes included */
     struct position top; /* the last message that was appended, kept or not */
 };
 
@@ -30,7 +33,7 @@ void history_log_init(struct history_log *log, const struct history_bounds *boun
 /** Frees what it keeps. */
 void history_log_finish(struct history_log *log);
 
-/** Other bounds; what is beyond them goes. */
+/** Other bounds; what is beyond them is kept no more. */
 void history_log_bind(struct history_log *log, const struct history_bounds *bounds,
                       uint64_t now_ms);
 
@@ -44,13 +47,14 @@ struct position history_log_append(struct history_log *log, struct payload *payl
  * takes its number. */
 void history_log_skip(struct history_log *log);
 
-/** Drops the oldest message; there is one. */
+/** Drops the oldest message that is in it; there is one. */
 void history_log_drop_first(struct history_log *log);
 
-/** @return What a message of so many bytes counts as, see history_bounds. */
+/** @return What a message of so many bytes counts as in `bytes`. */
 uint64_t history_log_charge(uint64_t size);
 
-/** Drops what is too old. @return When the next is; UINT64_MAX: nothing is kept. */
+/** Drops what is kept no more. @return When there is something to be dropped again: @p now_ms, if
+ * some of it is left; UINT64_MAX: the log is empty. */
 uint64_t history_log_trim(struct history_log *log, uint64_t now_ms);
 
 /** All that came after @p since.

@@ -14,6 +14,13 @@ static void write_histories(struct exposition *exposition, const struct historie
         "Messages that rooms did not keep, or not for as long as they should, for want "
         "of history_bytes.",
         counter_read(&histories->crowded));
+    exposition_gauge(exposition, "toni_history_awaited_rooms",
+                     "Rooms that nobody is in, and that go on for those who may come back.",
+                     atomic_load(&histories->awaited));
+    exposition_counter(exposition, "toni_history_unawaited_total",
+                       "Rooms that did not go on for those who may come back, for want of "
+                       "history_bytes.",
+                       counter_read(&histories->unawaited));
     exposition_counter(exposition, "toni_recovered_total",
                        "Clients that came back to a room and got all that they had missed.",
                        counter_read(&histories->recovered));

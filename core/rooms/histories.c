@@ -51,6 +51,17 @@ void histories_note(struct histories *histories, struct due *due, uint64_t at_ms
     lock_give(&histories->lock);
 }
 
+bool histories_unnote(struct histories *histories, struct due *due)
+{
+    lock_take(&histories->lock);
+    const struct due_heap *heap = &histories->due;
+    const bool is_noted = due->place < heap->count && heap->items[due->place] == due;
+    if (is_noted)
+        due_heap_remove(&histories->due, due);
+    lock_give(&histories->lock);
+    return is_noted;
+}
+
 static struct due *take(struct histories *histories, uint64_t now_ns)
 {
     lock_take(&histories->lock);

@@ -8,6 +8,7 @@
 #include "base/lock.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Why a client that came back was not given what it missed. X(NAME, word, what it means) */
@@ -34,15 +35,18 @@ enum not_recovered {
 const char *not_recovered_word(enum not_recovered why);
 
 struct histories {
-    uint64_t (*now_ms)(void);   /* monotonic; a test may set its own, before all else */
-    atomic_uint_fast64_t limit; /* `history_bytes` */
-    atomic_uint_fast64_t bytes; /* that are charged; at most that, but after a reload */
-    atomic_uint_fast64_t rooms; /* that keep messages */
-    struct counter crowded;     /* messages that went, or were not kept, for want of bytes */
-    struct counter recovered;   /* clients */
+    uint64_t (*now_ms)(void);     /* monotonic; a test may set its own, before all else */
+    atomic_uint_fast64_t limit;   /* `history_bytes` */
+    atomic_uint_fast64_t bytes;   /* that are charged; at most that, but after a reload */
+    atomic_uint_fast64_t rooms;   /* that keep messages */
+    atomic_uint_fast64_t awaited; /* rooms that nobody is in, and that go on for who comes back */
+    struct counter crowded;       /* messages that went, or were not kept, for want of bytes */
+    struct counter unawaited; /* rooms whose last member left, and that were not awaited for that */
+    struct counter recovered; /* clients */
     struct counter not_recovered[NOT_RECOVERED_COUNT];
     struct lock lock;    /* a leaf; guards the next two */
-    struct due_heap due; /* histories, by when their oldest message is too old, or sooner */
+    struct due_heap due; /* histories, by when their oldest message is too old, their room is no
+                            longer awaited, or sooner */
     size_t count;        /* of all; there is room for each in `due` */
 };
 
@@ -59,6 +63,10 @@ void histories_unreserve(struct histories *histories);
 
 /** Notes when something is to be looked at. @param due  In no heap. @thread Any. */
 void histories_note(struct histories *histories, struct due *due, uint64_t at_ms);
+
+/** @return Whether it was noted, and is not any more; false also if it was taken just now. @thread
+ * Any. */
+bool histories_unnote(struct histories *histories, struct due *due);
 
 /** @return What is due first, and is noted no more; NULL: nothing is due. @thread Any. */
 struct due *histories_take_due(struct histories *histories);

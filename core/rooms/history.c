@@ -11,7 +11,6 @@ static struct history_bounds bounds_of(const struct history_rule *rule)
     if (!rule)
         return (struct history_bounds){0};
     return (struct history_bounds){.messages = rule->messages,
-                                   .bytes = UINT64_MAX,
                                    .ms = (uint64_t)rule->seconds * MS_PER_SECOND};
 }
 
@@ -43,17 +42,29 @@ static bool charge(struct histories *histories, uint64_t bytes)
     return false;
 }
 
-/* What the log has now is charged, and no more. */
+static void count_keeping(struct history *history)
+{
+    const bool is_keeping = history_has_messages(history);
+    if (is_keeping == history->is_keeping)
+        return;
+    history->is_keeping = is_keeping;
+    if (is_keeping)
+        atomic_fetch_add_explicit(&history->histories->rooms, 1, memory_order_relaxed);
+    else
+        atomic_fetch_sub_explicit(&history->histories->rooms, 1, memory_order_relaxed);
+}
+
+/* What there is now is charged, and no more. */
 static void settle(struct history *history)
 {
     const struct history_log *log = &history->log;
-    const uint64_t charged = log->count > 0 ? log->bytes + HISTORY_COST : 0;
-    struct histories *histories = history->histories;
+    const bool is_there = log->count > 0 || history->awaited_until_ms > 0;
+    const uint64_t charged = is_there ? log->bytes + HISTORY_COST : 0;
+    count_keeping(history);
     if (charged == history->charged)
         return; /* mostly: the counter is all rooms' */
-    atomic_fetch_sub_explicit(&histories->bytes, history->charged - charged, memory_order_relaxed);
-    if (charged == 0 && history->charged > 0)
-        atomic_fetch_sub_explicit(&histories->rooms, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&history->histories->bytes, history->charged - charged,
+                              memory_order_relaxed);
     history->charged = charged;
 }
 
@@ -61,17 +72,14 @@ static void settle(struct history *history)
 static bool admit(struct history *history, uint64_t size)
 {
     const uint64_t message = history_log_charge(size);
-    for (;;) {
-        const bool is_first = history->log.count == 0;
-        const uint64_t bytes = message + (is_first ? HISTORY_COST : 0);
+    for (uint32_t dropped = 0;; dropped++) {
+        const uint64_t bytes = message + (history->charged == 0 ? HISTORY_COST : 0);
         if (charge(history->histories, bytes)) {
             history->charged += bytes;
-            if (is_first)
-                atomic_fetch_add_explicit(&history->histories->rooms, 1, memory_order_relaxed);
             return true;
         }
         counter_add_shared(&history->histories->crowded, 1);
-        if (is_first)
+        if (history->log.count == 0 || dropped == HISTORY_DROPS_MOST)
             return false;
         history_log_drop_first(&history->log);
         settle(history);
@@ -88,19 +96,72 @@ void history_append(struct history *history, struct payload *payload)
     settle(history);
 }
 
+/* --- A room that nobody is in */
+
+static bool admit_awaited(struct history *history)
+{
+    struct histories *histories = history->histories;
+    const uint64_t bytes = atomic_load_explicit(&histories->limit, memory_order_relaxed);
+    const uint64_t most = bytes / HISTORY_AWAITED_SHARE / HISTORY_COST;
+    if (atomic_fetch_add_explicit(&histories->awaited, 1, memory_order_relaxed) < most &&
+        (history->charged > 0 || charge(histories, HISTORY_COST)))
+        return true;
+    atomic_fetch_sub_explicit(&histories->awaited, 1, memory_order_relaxed);
+    return false;
+}
+
+void history_await(struct history *history)
+{
+    if (!history_is_on(history))
+        return;
+    if (!admit_awaited(history)) {
+        counter_add_shared(&history->histories->unawaited, 1);
+        return;
+    }
+    if (history->charged == 0)
+        history->charged = HISTORY_COST;
+    history->awaited_until_ms = history->histories->now_ms() + history->log.bounds.ms;
+}
+
+void history_end_await(struct history *history)
+{
+    if (history->awaited_until_ms == 0)
+        return;
+    history->awaited_until_ms = 0;
+    atomic_fetch_sub_explicit(&history->histories->awaited, 1, memory_order_relaxed);
+    settle(history);
+}
+
+bool history_unnote(struct history *history)
+{
+    if (!history->is_noted || !histories_unnote(history->histories, &history->due))
+        return false;
+    history->is_noted = false;
+    return true;
+}
+
 /* --- What goes */
 
 uint64_t history_trim(struct history *history)
 {
-    const uint64_t next = history_log_trim(&history->log, history->histories->now_ms());
+    const uint64_t now_ms = history->histories->now_ms();
+    const uint64_t next = history_log_trim(&history->log, now_ms);
+    const uint64_t until = history->awaited_until_ms;
+    if (until > 0 && until <= now_ms)
+        history_end_await(history);
     settle(history);
-    return next;
+    return until > now_ms && until < next ? until : next;
 }
 
 void history_bind(struct history *history, const struct history_rule *rule)
 {
     const struct history_bounds bounds = bounds_of(rule);
-    history_log_bind(&history->log, &bounds, history->histories->now_ms());
+    const uint64_t now_ms = history->histories->now_ms();
+    history_log_bind(&history->log, &bounds, now_ms);
+    if (!history_is_on(history))
+        history_end_await(history);
+    else if (history->awaited_until_ms > now_ms + bounds.ms)
+        history->awaited_until_ms = now_ms + bounds.ms;
     settle(history);
 }
 
@@ -147,6 +208,7 @@ void history_destroy(struct history *history)
     if (!history)
         return;
     history_log_finish(&history->log);
+    history_end_await(history);
     settle(history);
     histories_unreserve(history->histories);
     free(history);

@@ -18,6 +18,19 @@ static int bind(struct room *room, const struct history_rule *rule)
     return room->history ? 0 : -1;
 }
 
+/* Much may be kept no more: it goes in steps, between which others have the room. */
+static void drop_rest(struct room *room)
+{
+    bool has_rest = true;
+    while (has_rest) {
+        lock_take(&room->lock);
+        has_rest = room->history && history_has_rest(room->history);
+        if (has_rest)
+            (void)history_trim(room->history);
+        lock_give(&room->lock);
+    }
+}
+
 static int change_room(struct room *room)
 {
     const struct history_rule rule = room_table_rule(room->space, room->topic.name);
@@ -25,6 +38,7 @@ static int change_room(struct room *room)
     const int result = bind(room, &rule);
     const bool is_over = room->members == 0;
     lock_give(&room->lock);
+    drop_rest(room);
     if (is_over)
         room_table_collect(room);
     return result;

@@ -103,6 +103,7 @@ static int32_t enter_locked(struct room *room, struct receiver *receiver,
     if (room->members == 1) {
         atomic_fetch_add(&room->space->rooms, 1);
         atomic_store_explicit(&room->is_vacant, false, memory_order_relaxed);
+        room_history_end_await(room);
     }
     if (comeback)
         come_back(room, receiver, comeback);
@@ -219,6 +220,7 @@ static void leave(struct membership *membership, void *data)
         metadata_drop(room);
         atomic_fetch_sub(&room->space->rooms, 1);
         atomic_store_explicit(&room->is_vacant, true, memory_order_relaxed);
+        room_history_await(room);
     }
     lock_give(&room->lock);
     atomic_fetch_sub(&room->space->connections->memberships, 1);

@@ -3,7 +3,7 @@
 
 /* --- Keeping */
 
-/* So it is looked at when its oldest message is too old. */
+/* So it is looked at when its oldest message is too old, or nobody is awaited any more. */
 static void note(struct room *room, uint64_t at_ms)
 {
     struct history *history = room->history;
@@ -22,6 +22,20 @@ void room_history_append(struct room *room, struct payload *payload)
     history_append(history, payload);
     if (!history->is_noted)
         note(room, history_trim(history));
+}
+
+void room_history_await(struct room *room)
+{
+    if (!room->history)
+        return;
+    history_await(room->history);
+    note(room, history_trim(room->history));
+}
+
+void room_history_end_await(struct room *room)
+{
+    if (room->history)
+        history_end_await(room->history);
 }
 
 toni_position room_history_position(struct room *room)
@@ -48,7 +62,7 @@ static void forget(struct room *room, bool ends)
     if (ends)
         history_bind(room->history, NULL);
     note(room, history_trim(room->history));
-    const bool is_over = room->members == 0 && !history_has_messages(room->history);
+    const bool is_over = room->members == 0 && !history_holds_room(room->history);
     lock_give(&room->lock);
     if (is_over)
         room_table_collect(room);

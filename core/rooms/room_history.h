@@ -16,8 +16,13 @@
  * @param payload  NULL: there was no memory for it. @thread Any. */
 void room_history_append(struct room *room, struct payload *payload);
 
-/** Forgets what is too old, of @p most rooms at most, and ends rooms that are there for nothing
- * else.
+/** A room's last member has left, or the first one is there. Under the room's lock; of a room
+ * without a history nothing. @thread Any. */
+void room_history_await(struct room *room);
+void room_history_end_await(struct room *room);
+
+/** Forgets what is too old, of @p most rooms at most and of each a part if that is much, and ends
+ * rooms that are there for nothing else.
  * @return Whether there may be more. @thread Any, one at a time. */
 bool room_history_sweep(toni_connections *connections, size_t most);
 

@@ -122,14 +122,19 @@ void room_table_collect(struct room *room)
 {
     struct stripe *stripe = registry_lock(&room->space->connections->room_table, room->node.hash);
     lock_take(&room->lock);
-    const bool ends = room->members == 0 && !room->ended &&
-                      !(room->history && history_has_messages(room->history));
+    const bool ends =
+        room->members == 0 && !room->ended && !(room->history && history_holds_room(room->history));
+    /* What it has still goes by and by. */
+    const bool was_noted =
+        ends && room->history && !history_has_rest(room->history) && history_unnote(room->history);
     if (ends) {
         room->ended = true;
         hash_table_remove(&stripe->table, &room->node);
     }
     lock_give(&room->lock);
     registry_unlock(stripe);
+    if (was_noted)
+        room_unref(room);
     if (ends)
         room_unref(room);
 }

@@ -1,6 +1,6 @@
 /* The table of rooms, by namespace and name. A room comes with its first member and goes with its
- * last; one that keeps a history comes with its first message, too, and goes when nobody is in it
- * and its last message is too old. */
+ * last; one that keeps a history comes with its first message, too, and goes when nobody is in it,
+ * its last message is too old, and its last member has not come back for as long. */
 #ifndef ROOMS_ROOM_TABLE_H
 #define ROOMS_ROOM_TABLE_H
 
@@ -32,7 +32,8 @@ struct history_rule room_table_rule(struct space *space, toni_str name);
 /** @return The epoch of positions in a room; another for each room, and in each host. */
 uint64_t room_table_epoch(const struct room *room);
 
-/** Ends a room that has no members and keeps no messages. Without the room's lock. @thread Any. */
+/** Ends a room that has no members, and whose history does not hold it. Without the room's lock.
+ * @thread Any. */
 void room_table_collect(struct room *room);
 
 #endif

@@ -6,7 +6,8 @@
  * a room keeps is what was sent to it alone: toni_broadcast_to_room, toni_broadcast_from, and
  * targets of this one room, though they leave clients out. Messages to several rooms, to single
  * clients, to a gateway or to all are in no history. Each message that is kept has a number, the
- * one before it plus one, and a room keeps them also while nobody is in it.
+ * one before it plus one, and a room keeps them also while nobody is in it. Its numbers go on for
+ * as long after its last member has left, though nothing is said.
  *
  * A position says where in a room's messages somebody is. Its text form is for clients: a message
  * may carry it (toni_message_with_position), and the client shows the last one that it got when it

@@ -7,7 +7,7 @@ import unittest
 
 import websockets
 
-from toni_host import DEADLINE, Host, configuration, gateway, main, metrics, run_toni
+from toni_host import DEADLINE, Host, configuration, gateway, main, metrics, run_toni, scaled
 
 NEWS = {"rooms": "news-*", "messages": 5, "seconds": 60}
 
@@ -106,6 +106,21 @@ class TestHistory(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(found['toni_not_recovered_total{reason="trimmed"}'], 1)
         self.assertEqual(found["toni_history_rooms"], 1)
 
+    async def test_who_comes_back_to_a_room_in_which_nothing_was_said_has_missed_nothing(self):
+        self.start([NEWS])
+        writer, reader = await Reader.come(self.host), await Reader.come(self.host)
+        at = (await reader.join("news-1"))["at"]
+        await reader.lose()
+        while metrics(self.host)["toni_history_awaited_rooms"] == 0:
+            await asyncio.sleep(0.05)
+        again = await Reader.come(self.host)
+        answer = await again.join("news-1", since=at)
+        self.assertEqual((answer["recovered"], answer["messages"], answer["at"]), (True, 0, at))
+        self.assertEqual(metrics(self.host)["toni_history_awaited_rooms"], 0)
+        await writer.tell("news-1", 1)
+        await again.call("echo")
+        self.assertEqual(again.data(), [1])
+
     async def test_a_room_is_there_for_its_messages_until_they_are_too_old(self):
         self.start([{"rooms": "*", "messages": 5, "seconds": 1}])
         writer = await Reader.come(self.host)
@@ -142,6 +157,28 @@ class TestHistory(unittest.IsolatedAsyncioTestCase):
         self.start([NEWS])
         again = await Reader.come(self.host)
         self.assertEqual((await again.join("news-1", since=at))["why"], "epoch")
+
+    async def test_nonsense_is_refused_and_hurts_nobody(self):
+        self.start([NEWS])
+        hostile, reader = await Reader.come(self.host), await Reader.come(self.host)
+        at = (await reader.join("news-1"))["at"]
+        nonsense = [{"since": since} for since in (1 << 62, -1, 1.5e300, "", "x" * 33, "ü" * 33, at + "0", at.upper() + " ",
+                                                   at[:-1] + "g", {"epoch": 1}, [at], None, True)]
+        nonsense += [{"last": last} for last in (-1, 10001, 1 << 62, 2.5, "5", None)]
+        for data in nonsense:
+            answer = await hostile.call("room.join", room="news-1", **data)
+            self.assertIn("error", answer, data)
+        for since, why in (("0" * 16 + ":" + "f" * 16, None), ("f" * 16 + ":" + "f" * 16, "epoch"), (at[:17] + "f" * 16, "ahead")):
+            answer = await hostile.join("news-1", since=since)
+            self.assertEqual((answer["recovered"], answer["messages"], answer.get("why")), (False, 0, why))
+            await hostile.call("room.leave", room="news-1")
+        for _ in range(scaled(5000, 500)):
+            await hostile.socket.send(json.dumps({"event": "room.join", "data": {"room": "news-1", "since": at}}))
+        self.assertEqual(await reader.tell("news-1", 1), 2)
+        await reader.call("echo")
+        self.assertEqual(reader.data(), [1])
+        await hostile.call("echo")
+        self.assertEqual(hostile.data(), [1])
 
     def test_what_is_wrong_has_its_line(self):
         done = run_toni("check", cwd=Host(conf([{"rooms": "news-*", "messages": 5}])).folder)

@@ -646,6 +646,43 @@ START_TEST(rooms_that_keep_nothing_have_no_positions)
 }
 END_TEST
 
+/* Each is refused, and the client is in no room. */
+START_TEST(positions_that_are_nonsense)
+{
+    static const char *const bad[] = {
+        "\"since\":5",
+        "\"since\":-1",
+        "\"since\":{\"epoch\":1}",
+        "\"since\":[\"" AT("1") "\"]",
+        "\"since\":true",
+        "\"since\":null",
+        "\"since\":\"\"",
+        "\"since\":\"" AT("1") "0\"",
+        "\"since\":\"" AT("-") "\"",
+        "\"since\":\"0000000000000001:+00000000000000f\"",
+        "\"since\":\"0000000000000001:000000000000000F\"",
+        "\"since\":\"0000000000000001 0000000000000001\"",
+        "\"since\":\"000000000000001::0000000000000001\"",
+        "\"since\":\"0000000000000001:00000000000000\\u0001\\u0001\"",
+        "\"since\":\"0000000000000001:00000000000000\\u00fc\"",
+        "\"last\":-1",
+        "\"last\":10001",
+        "\"last\":2.5",
+        "\"last\":1e300",
+        "\"last\":\"5\"",
+        "\"last\":{}",
+    };
+    toni_fake_host_keep(&host, "r", 2, 60);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char data[128];
+        (void)snprintf(data, sizeof data, "{\"room\":\"r\",%s}", bad[i]);
+        const char *answer = toni_fake_client_call(&anna, "room.join", data);
+        ck_assert_msg(strstr(answer, "\"error\":"), "%s: %s", bad[i], answer);
+    }
+    ck_assert_int_eq(toni_events_send_to_room(events, TONI_LIT("r"), "said", json_integer(1)), 0);
+}
+END_TEST
+
 static void add_told(const char *format, unsigned long long a, unsigned long long b)
 {
     const size_t used = strlen(told);
@@ -891,6 +928,7 @@ int main(void)
     tcase_add_test(cases, the_server_says_something);
     tcase_add_test(cases, a_client_comes_back_to_a_room);
     tcase_add_test(cases, rooms_that_keep_nothing_have_no_positions);
+    tcase_add_test(cases, positions_that_are_nonsense);
     tcase_add_test(cases, a_client_answers_the_server);
     tcase_add_test(cases, a_client_does_not_answer);
     tcase_add_test(cases, a_question_to_a_room_tells_who_answered);

@@ -63,7 +63,8 @@ struct model {
     uint64_t epoch; /* as the room has said; 0: it is not known, as it has begun anew */
     uint64_t top;
     uint64_t at_ms[EVER + 1];
-    struct peer *member; /* keeps the room alive, or not */
+    struct peer *member;       /* keeps the room alive, or not */
+    uint64_t awaited_until_ms; /* so does whoever was in it last, as long as it may come back */
 };
 
 static struct model models[ROOMS];
@@ -83,13 +84,14 @@ static uint64_t oldest_kept(const struct model *model)
     return first;
 }
 
-/* Nobody is there, and nothing is kept: the host may have ended the room by now. */
+/* Nobody is there or may come back, and nothing is kept: the host has ended the room by now. */
 static void sweep(void)
 {
     while (room_history_sweep(connections, 10))
         continue;
     for (unsigned room = 0; room < ROOMS; room++) {
-        if (!models[room].member && oldest_kept(&models[room]) > models[room].top) {
+        if (!models[room].member && clock_ms >= models[room].awaited_until_ms &&
+            oldest_kept(&models[room]) > models[room].top) {
             models[room].epoch = 0;
             models[room].top = 0;
         }
@@ -135,6 +137,14 @@ static const char *judge(const struct model *model, toni_position position, uint
     return "";
 }
 
+static void lose(struct model *model, struct peer *peer)
+{
+    peer_lose(peer);
+    fixture_turn(&fixture);
+    peer_destroy(&fixture, peer);
+    model->awaited_until_ms = clock_ms + SECONDS * 1000;
+}
+
 static void visit(unsigned room)
 {
     struct model *model = &models[room];
@@ -155,23 +165,23 @@ static void visit(unsigned room)
     expect(expected, sizeof expected, room, why[0] == '\0' ? since.position.offset : top);
     REQUIRE(strcmp(peer_texts(peer), expected) == 0);
     REQUIRE(comeback.at.offset == top);
-    peer_lose(peer);
-    fixture_turn(&fixture);
-    peer_destroy(&fixture, peer);
+    lose(model, peer);
 }
 
 static void toggle_member(unsigned room)
 {
     struct model *model = &models[room];
     if (model->member) {
-        peer_lose(model->member);
-        fixture_turn(&fixture);
-        peer_destroy(&fixture, model->member);
+        lose(model, model->member);
         model->member = NULL;
         sweep();
     } else {
         model->member = peer_connect(&fixture, 0);
         REQUIRE(toni_join_room(connections, model->member->id, name_of(room)) == TONI_OK);
+        toni_position position;
+        REQUIRE(toni_room_position(connections, name_of(room), &position) == TONI_OK);
+        REQUIRE(model->epoch == 0 || position.epoch == model->epoch);
+        model->epoch = position.epoch;
     }
 }
 
