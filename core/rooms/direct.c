@@ -56,10 +56,12 @@ static bool append_to_last(struct command *last, const struct receiver *receiver
            !batch_append(direct->batch, message->kind, message->body.data, message->body.size);
 }
 
-static struct direct *direct_create(struct receiver *receiver, const toni_message *message)
+/* @param size  Of the messages that its batch will have, encoded: this one, and others if known. */
+static struct direct *direct_create(struct receiver *receiver, const toni_message *message,
+                                    uint64_t size)
 {
     struct direct *direct = spare_take(SPARE_COMMAND, SPARE_COMMAND_SIZE);
-    struct batch *batch = batch_create(frame_message_size(message->body.size));
+    struct batch *batch = batch_create(size);
     if (!direct || !batch ||
         batch_append(batch, message->kind, message->body.data, message->body.size)) {
         batch_unref(batch);
@@ -79,7 +81,7 @@ static int post(struct receiver *receiver, const toni_message *message)
     struct direct *direct = NULL;
     if (!append_to_last(last, receiver, message)) {
         lane_end_post(lane, NULL);
-        direct = direct_create(receiver, message);
+        direct = direct_create(receiver, message, frame_message_size(message->body.size));
         if (!direct)
             return -1;
         (void)lane_begin_post(lane);
@@ -129,15 +131,20 @@ static void drop_all(struct command *first)
     }
 }
 
-/* @return The first of commands that bring all, in that order; NULL on no memory. */
-static struct command *make_all(struct receiver *receiver, const struct entries *entries)
+/* @param bytes  That all have, encoded: so a batch need not grow.
+ * @return The first of commands that bring all, in that order; NULL on no memory. */
+static struct command *make_all(struct receiver *receiver, const struct entries *entries,
+                                uint64_t bytes)
 {
     struct command *first = NULL, *last = NULL;
     for (uint32_t i = 0; i < entries->count; i++) {
         const toni_message message = message_of_payload(entries->list[i].payload);
+        const uint64_t encoded = frame_message_size(message.body.size);
+        const uint64_t left = bytes < BATCH_MAX ? bytes : BATCH_MAX;
+        bytes -= encoded;
         if (append_to_last(last, receiver, &message))
             continue;
-        struct direct *direct = direct_create(receiver, &message);
+        struct direct *direct = direct_create(receiver, &message, encoded > left ? encoded : left);
         if (!direct) {
             drop_all(first);
             return NULL;
@@ -168,7 +175,7 @@ int32_t direct_send_all(struct receiver *receiver, const struct entries *entries
         note_refusal(receiver);
         return TONI_ERR_FULL;
     }
-    struct command *first = make_all(receiver, entries);
+    struct command *first = make_all(receiver, entries, bytes);
     if (!first) {
         receiver_retract(receiver, entries->count, bytes);
         return TONI_ERR_NO_MEMORY;

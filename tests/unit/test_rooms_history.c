@@ -499,6 +499,48 @@ START_TEST(a_slow_reader_that_comes_back_again_and_again_fills_no_more_than_its_
 }
 END_TEST
 
+/* What waits for one that does not read is counted by what it takes, and that is little more than
+ * the messages have. */
+START_TEST(what_waits_for_who_came_back_takes_what_its_messages_take)
+{
+    enum { COUNT = 100, SIZE = 100 };
+    char text[SIZE + 1];
+    memset(text, 'x', SIZE);
+    text[SIZE] = '\0';
+    keep("k*", COUNT, SECONDS);
+    add_to(1, "k");
+    const toni_position start = where("k");
+    for (int i = 0; i < COUNT; i++)
+        say("k", text);
+    turn();
+    struct peer *peer = add(0);
+    peer->socket.cuts = true;
+    peer->socket.window = 0;
+    ck_assert_int_eq(ask(peer, "k", toni_since_position(start)), TONI_OK);
+    turn();
+    ck_assert_uint_eq(peer->client->receiver.outbox.messages, COUNT);
+    ck_assert_uint_le(budget_used(&connections->budgets[BUDGET_OUTBOX]),
+                      COUNT * (frame_message_size(SIZE) + 2 * sizeof(uint32_t)) + 1024);
+}
+END_TEST
+
+START_TEST(who_comes_back_has_nobody_else_written_to)
+{
+    struct peer *other = add_to(0, "other");
+    add_to(0, "k");
+    fixture_attach(&fixture); /* as in a callback of the worker */
+    const toni_position start = where("k");
+    turn();
+    const uint32_t writes = other->socket.writes;
+    for (int i = 0; i < 10; i++) {
+        say("other", "x");
+        ck_assert_int_eq(ask(add(0), "k", toni_since_position(start)), TONI_OK);
+    }
+    turn();
+    ck_assert_uint_eq(other->socket.writes, writes + 1);
+}
+END_TEST
+
 START_TEST(who_joins_again_and_again_changes_nothing)
 {
     struct peer *peer = add_to(0, "k");
@@ -982,6 +1024,8 @@ int main(void)
     tcase_add_test(cases, without_bytes_no_room_is_awaited);
     tcase_add_test(cases,
                    a_slow_reader_that_comes_back_again_and_again_fills_no_more_than_its_outbox);
+    tcase_add_test(cases, what_waits_for_who_came_back_takes_what_its_messages_take);
+    tcase_add_test(cases, who_comes_back_has_nobody_else_written_to);
     tcase_add_test(cases, who_joins_again_and_again_changes_nothing);
     tcase_add_test(cases, messages_to_very_many_rooms_keep_no_more_of_them_than_there_is_space_for);
     tcase_add_test(cases, who_may_miss_less_gets_nothing_of_more);
