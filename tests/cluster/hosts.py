@@ -28,14 +28,18 @@ def sized(short, long):
     return long if LONG else short
 
 
-def cluster_conf(name, servers, history=None, workers=1, cluster=None, limits=None, engine_options=None, **top):
-    """gateways.conf of one node. history: of all rooms, {messages, seconds}."""
+def cluster_conf(name, servers, history=None, workers=1, cluster=None, limits=None, engine_options=None, gateways=(),
+                 namespace=None, **top):
+    """gateways.conf of one node. history: of all rooms, {messages, seconds}; gateways: beside that of the load; namespace:
+    more of the one that there is."""
     gateways = [
         gateway("cluster", "cluster_gateway.so", None, gap_notice="gap {count} {room}"),
+        *gateways,
         service("redis", "redis_engine.so", None, options={"servers": servers, **(engine_options or {})}),
     ]
-    if history:
-        top["namespaces"] = [{"name": "", "history": [{"rooms": "*", **history}]}]
+    kept = {"history": [{"rooms": "*", **history}]} if history else {}
+    if kept or namespace:
+        top["namespaces"] = [{"name": "", **kept, **(namespace or {})}]
     return configuration(
         gateways, workers, {"connections": 20000, **(limits or {})}, admin="127.0.0.1:0",
         cluster={"engine": "redis", "node": name, "ready": True, **(cluster or {})}, **top,
@@ -46,6 +50,7 @@ class ClusterTestCase(PatientTestCase):
     """Three nodes and a Redis for each test; at its end the judge is asked, and hosts must end well."""
 
     nodes = 3
+    servers = 1  # of Redis
     history = {"messages": 10000, "seconds": 300}
     redis_settings = {}
     proxied = ()  # indexes of nodes that are behind a proxy
@@ -53,8 +58,8 @@ class ClusterTestCase(PatientTestCase):
 
     def setUp(self):
         raise_file_limit()
-        self.redis = Redis(**self.redis_settings).start()
-        self.addCleanup(self.redis.kill)
+        self.redises = [self.server() for _ in range(self.servers)]
+        self.redis = self.redises[0]
         self.proxies = {index: self._proxy() for index in self.proxied}
         self.hosts = [self.node(index) for index in range(self.nodes)]
         for host in self.hosts:
@@ -62,6 +67,11 @@ class ClusterTestCase(PatientTestCase):
         self.load = Load([host.address for host in self.hosts])
         self.load.start()
         self.addCleanup(self._end_load)
+
+    def server(self):
+        redis = Redis(**self.redis_settings).start()
+        self.addCleanup(redis.kill)
+        return redis
 
     def _proxy(self):
         proxy = Proxy(self.redis.port)
@@ -72,20 +82,29 @@ class ClusterTestCase(PatientTestCase):
         if self.load.is_alive():
             self.load.stop()
 
+    def servers_of(self, index):
+        """As a node names them."""
+        return [self.proxies[index].address] if index in self.proxies else [redis.address for redis in self.redises]
+
     def node(self, index, **conf):
-        where = self.proxies[index].address if index in self.proxies else self.redis.address
-        host = Host(cluster_conf("node-%d" % index, [where], self.history, self.workers, **conf)).start()
+        host = Host(cluster_conf("node-%d" % index, self.servers_of(index), self.history, self.workers, **conf),
+                    before_exec=self.before_host(index)).start()
         self.addCleanup(host.kill)
         return host
 
-    def figure(self, host, name):
-        """The sum of a figure over its labels."""
-        return sum(value for key, value in metrics(host).items() if key.split("{")[0] == name)
+    def before_host(self, index):
+        """What is done in a node's process before it is one; None: nothing."""
 
-    def subscribers(self):
+    def figure(self, host, name, server=None):
+        """The sum of a figure over its labels, or over those of one server of Redis."""
+        of_server = 'server="%s"' % server.address if server else ""
+        return sum(value for key, value in metrics(host).items() if key.split("{")[0] == name and of_server in key)
+
+    def subscribers(self, redis=None):
         """{room: how many nodes subscribe to it}, as the server has it."""
-        channels = self.redis.cli("pubsub", "channels").split()
-        lines = self.redis.cli("pubsub", "numsub", *channels).splitlines() if channels else []
+        redis = redis or self.redis
+        channels = redis.cli("pubsub", "channels").split()
+        lines = redis.cli("pubsub", "numsub", *channels).splitlines() if channels else []
         counts = dict(zip(lines[::2], map(int, lines[1::2])))
         return {name.split("/", 1)[1]: count for name, count in counts.items() if ":/" in name}
 
@@ -118,6 +137,11 @@ class ClusterTestCase(PatientTestCase):
         self.load.publish(names, 0)
         self.load.fence(names)
         return names
+
+    def answered(self):
+        """No more messages; each has been accepted, or refused: then settle() comes behind all of them."""
+        self.load.pause()
+        self.load.until(lambda: self.load.accepted + sum(self.load.refused.values()) == self.load.sent, "all are answered")
 
     def settle(self, rooms, deadline=DEADLINE * 2):
         """No more messages; whoever is in a room gets its last one. Then the judge speaks."""

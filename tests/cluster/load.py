@@ -52,7 +52,9 @@ class Load(threading.Thread):
         # too, so it excuses no hole where members are in few rooms.
         self.are_rooms_many = False
         self.sent = self.accepted = 0
+        self.sent_in = collections.Counter()  # by the room
         self.refused = collections.Counter()  # by the error's name
+        self.refused_in = collections.Counter()  # by the room, of what publish() sends
         self.refused_at = collections.Counter()  # by the host's address
         self.last_refused = self.last_accepted = 0.0
         self.receipts = 0
@@ -151,7 +153,7 @@ class Load(threading.Thread):
                     publisher = self.publishers[number]
                     if publisher.address in addresses:
                         self._send(publisher, "%s %s %s" % (self.verb, room, key))
-                        self.sent += 1
+                        self._count_sent(room)
 
             self.ask(run)
             until = min(end, time.monotonic() + 2)
@@ -237,8 +239,19 @@ class Load(threading.Thread):
             room = self.rooms[number % len(self.rooms)]
             key = "%s-%d@%d" % (publisher.number, number, time.monotonic_ns())
             self._send(publisher, "%s %s %s %s" % (self.verb, room, key, self.padding))
-            self.sent += 1
+            self._count_sent(room)
         return max(0.0, self.begun + (self.due + 1) / self.rate - time.monotonic())
+
+    def _count_sent(self, room):
+        self.sent += 1
+        self.sent_in[room] += 1
+
+    def _count_refused(self, client, key, error):
+        self.refused[error] += 1
+        self.refused_at[client.address] += 1
+        if not key.startswith("fence"):
+            self.refused_in[self.rooms[int(key.split("-")[1].split("@")[0]) % len(self.rooms)]] += 1
+        self.last_refused = time.monotonic()
 
     def _open(self, client):
         client.sock = opened(client.address)
@@ -331,9 +344,7 @@ class Load(threading.Thread):
             self.accepted += 1
             self.last_accepted = time.monotonic()
         elif text[0] == "-":
-            self.refused[text.split(" ")[1]] += 1
-            self.refused_at[client.address] += 1
-            self.last_refused = time.monotonic()
+            self._count_refused(client, *text[1:].split(" "))
         elif text[0] == "=":
             self.receipts += 1
         else:

@@ -132,6 +132,19 @@ class TestAsks(AsksTestCase):
         self.assertEqual(here.ask("send %s to myself" % here.id), "to myself")
         self.assertEqual(here.client.read(), "OK")
 
+    def test_two_hosts_with_one_name_are_two(self):
+        hosts = [self.start("left"), self.start("left")]
+        here, there = (self.asker(host) for host in hosts)
+        for asker in (here, there):
+            self.wait_for_nodes(asker, ["left", "left"])
+        for host in hosts:
+            host.wait_log(msg="another node is seen", node="left", reason="another node has the same name")
+        for one, other in ((here, there), (there, here)):
+            self.assertEqual(one.ask("send %s hello" % other.id), "OK")
+            self.assertEqual(other.client.read(), "hello")
+            self.assertEqual(one.ask("join %s tea" % other.id), "OK")
+        self.assertEqual(here.ask("room tea 0 10"), "OK 2 " + " ".join(sorted([here.id, there.id])))
+
     def test_one_that_has_lost_its_lease_for_a_while_is_reached_by_the_same_id(self):
         _, _, here, there = self.two()
         self.server.signal(signal.SIGSTOP)
