@@ -324,6 +324,7 @@ struct node_figures {
     uint64_t rooms;                                   /* known at this server */
     uint64_t subscribed;                              /* acknowledged on this connection */
     uint64_t connections;                             /* made, ever */
+    uint64_t other_data;                              /* of these: with data that are others */
     uint64_t ok, rejected, unknown, busy;             /* publishes */
     uint64_t repeats;                                 /* OK that had been applied before */
     uint64_t delivered, older, held, gaps, histories; /* messages; gaps told; HISTORYs asked */

@@ -167,8 +167,10 @@ void node_hello_reply(struct cluster_node *node, uint32_t index, uint64_t genera
         server_end(server, WHY_READ_ONLY);
     } else {
         const bool is_other = server->engine_id != 0 && server->engine_id != reply->engine_id;
-        if (server->incarnation != 0 && server->incarnation != reply->incarnation)
+        if (server->incarnation != 0 && server->incarnation != reply->incarnation) {
+            server->figures.other_data++;
             rooms_doubt(server);
+        }
         server->incarnation = reply->incarnation;
         server->engine_id = reply->engine_id;
         server->why = is_other ? WHY_OTHER_ENGINE : WHY_CONNECTED;

@@ -71,7 +71,7 @@ void clustering_destroy(struct clustering *clustering);
 
 /* --- What there is to see. Any thread. */
 
-enum { CLUSTERING_WHY_SIZE = 200 }; /* a refusal of Redis, with what it names at its end */
+enum { CLUSTERING_WHY_SIZE = 256 }; /* a refusal of Redis, with what it names at its end */
 
 struct clustering_server {
     const char *name; /* stays until the end */
@@ -100,7 +100,7 @@ struct clustering_report {
 /** @param report  Filled in with what was so at the last turn. */
 void clustering_read(struct clustering *clustering, struct clustering_report *report);
 
-/** @return Whether all servers take publishes. */
+/** @return Whether all servers take publishes, and the engine returns from its calls. */
 bool clustering_is_up(const struct clustering *clustering);
 
 /** The engine's call that has not returned. */
@@ -114,5 +114,9 @@ struct clustering_held {
 
 /** @return Whether the thread is in a call. */
 bool clustering_held(const struct clustering *clustering, struct clustering_held *held);
+
+/** Has broadcasts refused, and no server up, while a call does not return. @param is_held  Whether
+ * one is taken for such a call. @thread Any. */
+void clustering_hold(struct clustering *clustering, bool is_held);
 
 #endif

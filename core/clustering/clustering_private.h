@@ -92,6 +92,7 @@ struct clustering {
     struct receipts receipts;   /* the same */
     struct door *_Atomic doors; /* any thread reads */
     struct server_view views[NODE_SERVERS_MAX + 1];
+    atomic_bool is_held;  /* the thread, in a call of the engine: broadcasts are refused */
     atomic_bool is_known; /* which servers there are: the next two are constant */
     uint32_t server_count;
     char *names[NODE_SERVERS_MAX];

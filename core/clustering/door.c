@@ -64,6 +64,8 @@ static int32_t put(struct door *door, struct room_key key, const struct remote_p
     struct clustering *clustering = door->clustering;
     const uint32_t server = server_of(clustering, key);
     struct server_view *view = &clustering->views[server];
+    if (atomic_load_explicit(&clustering->is_held, memory_order_relaxed))
+        return refuse_busy(view);
     if ((door->flags & ROOM_LOCAL_ONLY) == 0 && server != SERVER_UNKNOWN &&
         atomic_load_explicit(&view->state, memory_order_relaxed) == SERVER_DOWN)
         return refuse_busy(view);

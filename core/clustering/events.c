@@ -143,6 +143,7 @@ static void note_state(struct clustering *clustering, const struct output *outpu
     };
     struct server_link *link = &clustering->links[output->server];
     const bool is_worse = output->state.state < link->state ||
+                          output->state.why == WHY_OTHER_ENGINE ||
                           (output->state.state == SERVER_DOWN && output->state.why != WHY_START);
     /* Before the line: who reads it finds the server as it says. But while the engine is exchanged
      * nobody is refused: what is published waits. */

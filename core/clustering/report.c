@@ -52,7 +52,8 @@ void clustering_read(struct clustering *clustering, struct clustering_report *re
 
 bool clustering_is_up(const struct clustering *clustering)
 {
-    if (!atomic_load_explicit(&clustering->is_known, memory_order_acquire))
+    if (!atomic_load_explicit(&clustering->is_known, memory_order_acquire) ||
+        atomic_load_explicit(&clustering->is_held, memory_order_relaxed))
         return false;
     for (uint32_t i = 0; i < clustering->server_count; i++) {
         if (atomic_load_explicit(&clustering->views[i].state, memory_order_relaxed) == SERVER_DOWN)
@@ -75,4 +76,9 @@ bool clustering_held(const struct clustering *clustering, struct clustering_held
         .thread = clustering->thread,
     };
     return true;
+}
+
+void clustering_hold(struct clustering *clustering, bool is_held)
+{
+    atomic_store_explicit(&clustering->is_held, is_held, memory_order_relaxed);
 }

@@ -27,9 +27,11 @@ static int write_server(const struct clustering_server *server, struct buffer *o
                              " unknown, %" PRIu64 " busy, %" PRIu64 " repeats\n",
                              node->ok, node->rejected + node->busy, node->unknown, server->refused,
                              node->repeats);
-    result |= buffer_appendf(
-        out, "          %" PRIu64 " gaps, %" PRIu64 " resubscriptions, %" PRIu64 " connections\n",
-        node->gaps, server->resubscriptions, node->connections);
+    result |=
+        buffer_appendf(out,
+                       "          %" PRIu64 " gaps, %" PRIu64 " resubscriptions, %" PRIu64
+                       " connections, %" PRIu64 " with other data\n",
+                       node->gaps, server->resubscriptions, node->connections, node->other_data);
     return result;
 }
 

@@ -22,7 +22,8 @@
  *                "servers": [ { "name", "state": "down", "degraded" or "up", "why",
  *                  "engine_says": of the end of the last connection, "probe_ms", "rooms",
  *                  "subscribed", "pending", "pending_bytes", "ok", "rejected", "unknown", "busy",
- *                  "repeats", "gaps", "resubscriptions", "connections" } ] } }
+ *                  "repeats", "gaps", "resubscriptions", "connections", "other_data": of these,
+ *                  where the server's data were others than before } ] } }
  *
  * Times are ISO 8601, in UTC. A text that is not UTF-8 is null, but for the `version` of a plugin
  * and paths of files nothing can be. jansson's functions take a NULL for an argument and then fail,
@@ -103,7 +104,7 @@ static json_t *server_to_json(const struct clustering_server *server)
     const struct node_figures *node = &server->node;
     const uint64_t rejected = node->rejected + node->busy;
     return json_pack("{s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-                     "s:I, s:I}",
+                     "s:I, s:I, s:I}",
                      "name", text_or_null(toni_str_of(server->name)), "state",
                      status_server_state(server), "why", cluster_why_text(node->why), "engine_says",
                      server->why, "probe_ms", (json_int_t)node->probe_ms, "rooms",
@@ -113,7 +114,7 @@ static json_t *server_to_json(const struct clustering_server *server)
                      (json_int_t)node->unknown, "busy", (json_int_t)server->refused, "repeats",
                      (json_int_t)node->repeats, "gaps", (json_int_t)node->gaps, "resubscriptions",
                      (json_int_t)server->resubscriptions, "connections",
-                     (json_int_t)node->connections);
+                     (json_int_t)node->connections, "other_data", (json_int_t)node->other_data);
 }
 
 static json_t *cluster_to_json(const struct clustering_report *report)

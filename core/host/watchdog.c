@@ -74,13 +74,16 @@ static uint64_t ms_since(uint64_t since_ns, uint64_t now_ns)
 static void look_at_engine(struct watchdog *watchdog, uint64_t now_ns)
 {
     struct clustering_held held;
-    if (!watchdog->clustering || !clustering_held(watchdog->clustering, &held) ||
-        ms_since(held.since_ns, now_ns) <= held.callback_ms ||
-        watchdog->told_engine_ns == held.since_ns)
+    if (!watchdog->clustering)
+        return;
+    const bool is_held = clustering_held(watchdog->clustering, &held) &&
+                         ms_since(held.since_ns, now_ns) > held.callback_ms;
+    clustering_hold(watchdog->clustering, is_held);
+    if (!is_held || watchdog->told_engine_ns == held.since_ns)
         return;
     watchdog->told_engine_ns = held.since_ns;
-    log_warn("a function of the cluster's engine has not returned yet: broadcasts wait, and rooms "
-             "hear nothing from other hosts",
+    log_warn("a function of the cluster's engine has not returned yet: broadcasts are refused, and "
+             "rooms hear nothing from other hosts",
              log_str("instance", held.instance), log_str("callback", held.callback),
              log_uint("held_ms", ms_since(held.since_ns, now_ns)),
              log_uint("limit_ms", held.callback_ms));
@@ -128,7 +131,7 @@ static void on_look(uv_timer_t *timer)
 }
 
 void watchdog_start(struct watchdog *watchdog, uv_loop_t *loop, const struct server *server,
-                    const struct clustering *clustering, uint64_t service_ms, uint64_t hang_ms)
+                    struct clustering *clustering, uint64_t service_ms, uint64_t hang_ms)
 {
     watchdog->clustering = clustering;
     watchdog->server = server;

@@ -14,9 +14,9 @@ struct server;
 
 struct watchdog {
     uv_timer_t timer;
-    const struct server *server;         /* its limits are read anew at each look */
-    const struct clustering *clustering; /* NULL: the host is alone */
-    uint64_t told_engine_ns;             /* since when the engine's call runs that was told last */
+    const struct server *server;   /* its limits are read anew at each look */
+    struct clustering *clustering; /* NULL: the host is alone */
+    uint64_t told_engine_ns;       /* since when the engine's call runs that was told last */
     uint64_t hang_ms;    /* what `watchdog_ms` is where the configuration has none; 0: none */
     uint64_t service_ms; /* that the service manager waits for a sign at most; 0: it doesn't */
     uint64_t told_ns;    /* since when the worker is held up that was told last */
@@ -25,12 +25,12 @@ struct watchdog {
 };
 
 /** Begins to look.
- * @param clustering  Whose engine it looks after, too: that is named alone. NULL: the host is
- * alone.
+ * @param clustering  Whose engine it looks after, too: that is named alone, and broadcasts are
+ *                    refused meanwhile. NULL: the host is alone.
  * @param service_ms  Of service_notify_watchdog_ms().
  * @param hang_ms     What `watchdog_ms` is where the configuration has none; 0: none. */
 void watchdog_start(struct watchdog *watchdog, uv_loop_t *loop, const struct server *server,
-                    const struct clustering *clustering, uint64_t service_ms, uint64_t hang_ms);
+                    struct clustering *clustering, uint64_t service_ms, uint64_t hang_ms);
 
 /** Ends that. One that was never started is fine. */
 void watchdog_close(struct watchdog *watchdog);

@@ -11,6 +11,8 @@
       "How a server of the engine is: 0 down, 1 degraded, 2 up.")                                  \
     X("toni_cluster_connections_total", "counter", s->node.connections,                            \
       "Connections to the server that were begun, those that failed, too.")                        \
+    X("toni_cluster_other_data_total", "counter", s->node.other_data,                              \
+      "Connections that found other data than before: lost, older, or of another server.")         \
     X("toni_cluster_pending", "gauge", s->node.pending, "Broadcasts that have no result yet.")     \
     X("toni_cluster_pending_bytes", "gauge", s->waiting_bytes,                                     \
       "What these take, those included that wait for their turn; 8 MiB at most.")                  \

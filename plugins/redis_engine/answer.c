@@ -51,6 +51,8 @@ static const struct known_fault {
      "its protected mode lets nobody else in: set a password there, and `password_file`"},
     {"ERR unknown command", TONI_ENGINE_ERROR, false,
      "it has no such command: is this Redis, and was the command renamed?"},
+    {"ERR Unknown Redis command", TONI_ENGINE_ERROR, false, /* within a script */
+     "it has no such command: is this Redis, and was the command renamed?"},
     {"ERR DB index", TONI_ENGINE_ERROR, false, "it has fewer databases than `database` says"},
 };
 

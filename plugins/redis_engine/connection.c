@@ -84,6 +84,7 @@ static void pushes_replied(void *data, const redisReply *reply)
     char why[320];
     if (reply->type == REDIS_REPLY_ERROR) {
         talk_fault(why, sizeof why, connection->has_asked_pushes ? "SUBSCRIBE" : "AUTH", reply);
+        connection_warn(connection, why);
         connection_fail(connection, why);
     } else if (connection->has_asked_pushes) {
         reply_take_pushed(connection, reply);

@@ -83,36 +83,22 @@ static void take_error(struct connection *connection, const struct waiting *one,
                        const redisReply *reply)
 {
     char text[320];
-    struct answer_fault fault = answer_fault(reply);
+    const struct answer_fault fault = answer_fault(reply);
+    const bool is_read_only = fault.answer == TONI_ENGINE_READ_ONLY && one->kind > WAITING_LOAD;
+    /* It is full. The host is told so of each publish; leases go on. */
+    const bool is_full = fault.is_memory && one->kind == WAITING_TRIAL;
     talk_fault(text, sizeof text, name_of(one->kind), reply);
-    if (fault.answer == TONI_ENGINE_NOT_RUN && one->kind != WAITING_PUBLISH)
-        fault.answer = TONI_ENGINE_ERROR;
-    if (one->kind > WAITING_LOAD)
-        connection_warn(connection, text);
-    switch (one->kind) {
-    case WAITING_AUTH:
-    case WAITING_SELECT:
-    case WAITING_CLIENT_ID:
-    case WAITING_LOAD:
-        connection_fail(connection, text);
-        break;
-    case WAITING_PUBLISH:
+    connection_warn(connection, text);
+    if (one->kind == WAITING_PUBLISH)
         take_publish_error(connection, one->request, fault.answer);
-        break;
-    case WAITING_PROBE:
-        tell_probe(connection, one->request, fault.answer);
-        break;
-    case WAITING_TRIAL:
-        /* It is full. The host is told so of each publish; leases go on. */
-        if (fault.is_memory) {
-            tell_hello(connection, one->request);
-            break;
-        }
-        /* fall through */
-    default:
-        tell_failed(connection, one->request, fault.answer);
-        break;
-    }
+    else if (is_full)
+        tell_hello(connection, one->request);
+    else if (is_read_only && one->kind == WAITING_PROBE)
+        tell_probe(connection, one->request, TONI_ENGINE_READ_ONLY);
+    else if (is_read_only)
+        tell_failed(connection, one->request, TONI_ENGINE_READ_ONLY);
+    else
+        connection_fail(connection, text); /* with what mends it, which an answer can't say */
 }
 
 /* --- Answers: each @return Whether the reply is one that its command has */

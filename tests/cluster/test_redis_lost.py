@@ -4,7 +4,7 @@ told that he has all when he hasn't."""
 import time
 import unittest
 
-from hosts import BACK_S, REFUSED_S, SILENT_S, ClusterTestCase, sized
+from hosts import BACK_S, REFUSED_S, SILENT_S, SLACK, ClusterTestCase, sized
 from redis_server import Redis
 from toni_host import SLOWNESS, say
 
@@ -12,6 +12,8 @@ MEMBERS, ROOMS, RATE = sized(60, 3000), sized(6, 100), sized(200, 2000)
 BEFORE_S = sized(1, 10)
 STOPPED_S = sized(3, 30)
 GROWTH_BYTES = 20 << 20
+PROBE_S = 1
+ALARM = "the server has lost its data, or is another one: its rooms begin anew"
 
 
 class RedisLost(ClusterTestCase):
@@ -31,6 +33,17 @@ class RedisLost(ClusterTestCase):
         for host in self.hosts:
             self.wait_up(host, BACK_S)
         say("back %.2f s after it was there again" % (time.monotonic() - moment))
+
+    def is_told_within_two_probes(self, moment):
+        """Though nobody publishes anything: each host warns, and counts it, and each member is told of a gap."""
+        took = []
+        for host in self.hosts:
+            host.wait_log(level="warn", server=self.redis.address, reason=ALARM)
+            took.append(min(at for _, fields, at in host.lines if fields and fields.get("reason") == ALARM) - moment)
+            self.eventually(lambda: self.figure(host, "toni_cluster_other_data_total") == 1, "it is counted")
+        say("told after %s s" % ["%.2f" % seconds for seconds in took])
+        self.assertLess(max(took), 2 * PROBE_S * SLACK)
+        self.load.until(lambda: self.load.judge.gaps >= MEMBERS, "each member is told of a gap")
 
     def nobody_was_cut_off(self):
         self.assertFalse(self.load.lost_clients, [client.closed for client in self.load.lost_clients])
@@ -106,6 +119,18 @@ class TestForgotten(RedisLost):
         self.nobody_was_cut_off()
         self.end_well()
 
+    def test_a_probe_finds_that_all_is_gone(self):
+        rooms = self.crowd(MEMBERS, ROOMS)
+        for host in self.hosts:
+            self.assertEqual(self.figure(host, "toni_cluster_other_data_total"), 0)
+        gone = time.monotonic()
+        self.assertEqual(self.redis.cli("flushall"), "OK")
+        self.is_told_within_two_probes(gone)
+        self.is_back_since(gone)
+        self.settle(rooms)
+        self.nobody_was_cut_off()
+        self.end_well()
+
     def test_script_flush_loses_nothing(self):
         rooms = self.publishing()
         for _ in range(3):
@@ -121,14 +146,17 @@ class TestForgotten(RedisLost):
 
 class TestAnother(RedisLost):
     def test_another_redis_on_the_port_is_noticed(self):
-        rooms = self.publishing()
+        rooms = self.crowd(MEMBERS, ROOMS)
         other = Redis(port=self.redis.port)
         self.addCleanup(other.kill)
         self.redis.kill()
+        for host in self.hosts:
+            self.eventually(lambda: not self.is_up(host), "/readyz says that the server is away")
         other.start()
+        there = time.monotonic()
         self.redis = other
-        self.load.until(lambda: self.load.judge.gaps >= MEMBERS, "each member is told of a gap")
-        self.is_back_since(time.monotonic())
+        self.is_told_within_two_probes(there)
+        self.is_back_since(there)
         self.settle(rooms)
         self.nobody_was_cut_off()
         self.end_well()

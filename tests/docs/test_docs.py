@@ -190,7 +190,8 @@ class Conformance(unittest.TestCase):
     NAMED = re.compile(r"`([\w.]+\.(?:py|c|js))(?:::(\w+))?`")
 
     def source(self, name):
-        return read("tests", "unit" if name.endswith(".c") else "integration", name)
+        (found,) = [path for folder in ("unit", "integration", "cluster") for path in [TREE / "tests" / folder / name] if path.exists()]
+        return found.read_text(encoding="utf-8")
 
     def test_each_test_exists(self):
         found = set(self.NAMED.findall(read("docs", "conformance.md")))

@@ -74,7 +74,7 @@ class Client:
 
 
 class Server:
-    """One server, in a folder of its own. Options are those of its command line, without `--`."""
+    """One server, in a folder of its own. Options are those of its command line, without `--`; several words are a tuple."""
 
     def __init__(self, program=None, **options):
         self.program = programs()[program or "redis-server"]
@@ -96,7 +96,7 @@ class Server:
     def start(self):
         words = [self.program]
         for key, value in self.options.items():
-            words += ["--" + key.replace("_", "-"), str(value)]
+            words += ["--" + key.replace("_", "-"), *(value if isinstance(value, tuple) else (str(value),))]
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = subprocess.Popen(words, stdout=log, stderr=log)
         wait_for("answer of " + self.program, self._answers)

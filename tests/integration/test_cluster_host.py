@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 
+from test_admin import ask
 from toni_host import Client, Host, PatientTestCase, configuration, gateway, halt, main, run_toni, say, scaled
 
 SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "socket_engine.py")
@@ -243,13 +244,16 @@ class TestEngine(ClusterTestCase):
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
     def test_one_that_hangs_is_named_and_left_behind(self):
-        host = self.start("left", options={"misbehaves": "hang"}, limits={"callback_ms": 200})
+        host = self.start("left", options={"misbehaves": "hang"}, limits={"callback_ms": 200}, cluster={"ready": True})
         client = self.client(host)
         client.send("join:tea")
         held = host.wait_log(msg=lambda text: text.startswith("a function of the cluster's engine has not returned"))
         self.assertEqual((held["instance"], held["callback"]), ("tie", "publish"))
+        # The host serves, and what would wait for nothing is refused.
         other = self.client(host)
-        other.send("nothing")  # the host serves
+        other.send("msg:tea:hello")
+        self.assertIn("too much is waiting", other.read())
+        self.assertEqual(ask(host.admin_address, "/readyz").status, 503)
         host.process.terminate()
         host.expect_error(msg=lambda text: "does not return" in text)
         self.assertEqual(host.wait_exit(), 1)

@@ -1,6 +1,7 @@
 """The engine for Redis against real servers, and against what only looks like one."""
 
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -16,6 +17,12 @@ from tls_material import Authority, openssl  # noqa: E402
 
 APPLIED, REPEAT, LOST, OTHER_INCARNATION, READ_ONLY, NOT_RUN, ERROR = "0123456"
 NONE = "0:0"
+
+
+def pump(source, target, change=bytes):
+    while data := source.recv(65536):
+        target.sendall(change(data))
+    target.shutdown(socket.SHUT_WR)
 
 
 class Case(unittest.TestCase):
@@ -38,6 +45,29 @@ class Case(unittest.TestCase):
         engine.connect()
         return server, engine
 
+    def listen(self, serve_one):
+        """Has each connection served by a function of its socket, on a thread of its own."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+
+        def serve():
+            while True:
+                try:
+                    sock, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=run, args=(sock,), daemon=True).start()
+
+        def run(sock):
+            with sock:
+                try:
+                    serve_one(sock)
+                except OSError:
+                    pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        return ("servers", "127.0.0.1:%d" % listener.getsockname()[1])
+
     def fails_to_say_hello(self, *options):
         """The answer, and what was logged."""
         engine = self.engine(*options)
@@ -47,6 +77,14 @@ class Case(unittest.TestCase):
         told = engine.next("failed")
         self.assertEqual(told[3], "1")
         return told[4:], engine.logs
+
+    def ends_at_hello(self, *options):
+        """Why the connection ends that was made."""
+        engine = self.engine(*options)
+        engine.open()
+        engine.next("connected")
+        engine.say("hello 0 1 77 a")
+        return engine.next("closed").line
 
     def fails_to_open(self, *options):
         """Why there is no connection."""
@@ -397,15 +435,11 @@ class Refusals(Case):
 
     def test_acl_without_scripts(self):
         _, options = self.acl("~toni:* &toni:* +@all -eval -evalsha")
-        answer, logs = self.fails_to_say_hello(*options)
-        self.assertEqual(answer, [ERROR])
-        self.assertIn("ACL", logs[0])
+        self.assertIn("ACL rules", self.ends_at_hello(*options))
 
     def test_acl_without_streams_is_found_before_a_message_is_half_applied(self):
         _, options = self.acl("~toni:* &toni:* +@all -xadd")
-        answer, logs = self.fails_to_say_hello(*options)
-        self.assertEqual(answer, [ERROR])
-        self.assertIn("ACL rules", logs[0])
+        self.assertIn("ACL rules", self.ends_at_hello(*options))
 
     def test_acl_without_channels(self):
         _, options = self.acl("~toni:* +@all resetchannels")
@@ -443,7 +477,7 @@ class Refusals(Case):
         self.assertEqual(engine.publish("/full", 20)[:3], [APPLIED, "77", "2"])
 
     def test_eviction_begins_rooms_anew(self):
-        for policy in ("allkeys-lru", "volatile-ttl"):
+        for policy in ("allkeys-lru", "volatile-ttl"):  # all others: test_refusals.py of tests/cluster
             with self.subTest(policy):
                 server, engine = self.pair(maxmemory_policy=policy)
                 epochs = {}
@@ -461,13 +495,45 @@ class Refusals(Case):
                     else:
                         self.assertEqual(offset, "1")
                     epochs[i % 50] = (epoch, int(offset, 16))
-                self.assertIn(b"evicted_keys", server.call("INFO", "stats"))
+                self.assertNotIn(b"evicted_keys:0\r", server.call("INFO", "stats"))
 
     def test_a_redis_cluster(self):
         server = self.server(cluster_enabled="yes", cluster_port=free_port())
-        answer, logs = self.fails_to_say_hello(("servers", server.address))
-        self.assertEqual(answer, [ERROR])
-        self.assertIn("Redis Cluster", logs[0])
+        self.assertIn("Redis Cluster", self.ends_at_hello(("servers", server.address)))
+
+    def test_commands_that_it_has_not(self):
+        for command, ends in (
+            ("CLIENT", self.fails_to_open), ("SUBSCRIBE", self.fails_to_open), ("SCRIPT", self.ends_at_hello),
+            ("EVALSHA", self.ends_at_hello), ("XADD", self.ends_at_hello),
+        ):  # fmt: skip
+            with self.subTest(command):
+                server = self.server(rename_command=(command, "HIDDEN"))
+                self.assertIn("it has no such command", ends(("servers", server.address)))
+
+    def test_a_version_that_is_too_old(self):
+        """Of a server that is one, as the script asks for a version that is none yet."""
+        server = self.server()
+
+        def serve(sock):
+            with socket.create_connection(("127.0.0.1", server.port)) as upstream:
+                threading.Thread(target=pump, args=(upstream, sock), daemon=True).start()
+                pump(sock, upstream, lambda data: data.replace(b"or 0)<7 then", b"or 0)<9 then"))
+
+        line = self.ends_at_hello(self.listen(serve))
+        self.assertRegex(line, "TONI_VERSION [78][.].*Redis 7.0, or Valkey, is the oldest that will do")
+
+    def test_snapshots_that_fail(self):
+        server, engine = self.pair()
+        engine.publish("/m", 1)
+        with server.client() as client:
+            client("CONFIG", "SET", "save", "3600 1")
+            shutil.rmtree(server.folder)
+            client("BGSAVE")
+            wait_for("failed snapshot", lambda: b"rdb_last_bgsave_status:err" in client("INFO", "persistence"))
+            self.assertEqual(engine.publish("/m", 2)[0], ERROR)
+            self.assertIn("can't write its snapshots", engine.logs[0])
+            client("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+        self.assertEqual(engine.publish("/m", 3)[:3], [APPLIED, "77", "2"])
 
     def test_options_that_are_none(self):
         for option, words in (
@@ -683,29 +749,6 @@ class FakeSentinel:
 
 class Strangers(Case):
     """What answers is no Redis, or one that has gone mad: the connection ends, and says why."""
-
-    def listen(self, serve_one):
-        """Has each connection served by a function of its socket, on a thread of its own."""
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
-
-        def serve():
-            while True:
-                try:
-                    sock, _ = listener.accept()
-                except OSError:
-                    return
-                threading.Thread(target=run, args=(sock,), daemon=True).start()
-
-        def run(sock):
-            with sock:
-                try:
-                    serve_one(sock)
-                except OSError:
-                    pass
-
-        threading.Thread(target=serve, daemon=True).start()
-        return ("servers", "127.0.0.1:%d" % listener.getsockname()[1])
 
     def stranger(self, answer):
         """The same, once something was asked."""

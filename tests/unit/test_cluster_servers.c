@@ -75,12 +75,16 @@ END_TEST
 
 START_TEST(another_engine_on_the_port_is_said)
 {
+    struct node_figures figures;
+
     world_begin_up(NULL);
     world.engine_id++;
     world_restart_empty();
     world_forget();
     world_pass(150);
     ck_assert_uint_eq(world_count("state degraded other-engine"), 1);
+    node_figures(world.node, 0, &figures);
+    ck_assert_uint_eq(figures.other_data, 1);
     world_end();
 }
 END_TEST

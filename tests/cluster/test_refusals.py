@@ -1,0 +1,112 @@
+"""A Redis that takes nothing any more: what is wrong with it, and what mends that, is said where one looks, and once it is
+mended all goes on."""
+
+import re
+import shutil
+import socket
+import unittest
+
+from hosts import BACK_S, ClusterTestCase
+from redis_servers import Client
+from toni_host import run_toni
+
+POLICIES = ("noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random",
+            "volatile-ttl")
+
+
+class RefusalsCase(ClusterTestCase):
+    nodes = 2
+
+    def setUp(self):
+        super().setUp()
+        # A connection that was there before is let in and served, whatever others may do.
+        self.admin = Client(socket.create_connection(("127.0.0.1", self.redis.port)))
+        self.addCleanup(self.admin.__exit__)
+
+    def does(self, *words):
+        answer = self.admin(*words)
+        self.assertFalse(str(answer).startswith("-"), "%s: %s" % (words, answer))
+        return answer
+
+    def sets(self, name, value):
+        self.does("CONFIG", "SET", name, value)
+
+
+class TestRefusals(RefusalsCase):
+    def snapshots_fail(self):
+        self.sets("save", "3600 1")
+        shutil.rmtree(self.redis.folder)
+        self.does("SET", "toni-test", "x")
+        self.admin("BGSAVE")
+        self.eventually(lambda: b"rdb_last_bgsave_status:err" in self.does("INFO", "persistence"), "a snapshot has failed")
+
+    def cases(self):
+        """(what breaks it, what mends it, what is said)"""
+        return (
+            (lambda: self.sets("requirepass", "secret"), lambda: self.sets("requirepass", ""),
+             "CLIENT ID: NOAUTH .*set `password_file`"),
+            (lambda: self.does("ACL", "SETUSER", "default", "-xadd"), lambda: self.does("ACL", "SETUSER", "default", "+@all"),
+             "the trial of a publish: .*docs/shipped.md has the ACL rules"),
+            (self.snapshots_fail, lambda: self.sets("stop-writes-on-bgsave-error", "no"),
+             "the hello: MISCONF .*it can't write its snapshots"),
+            (lambda: self.sets("min-replicas-to-write", "1"), lambda: self.sets("min-replicas-to-write", "0"),
+             "the hello: NOREPLICAS .*`min-replicas-to-write`"),
+            (lambda: self.does("REPLICAOF", "127.0.0.1", "1"), lambda: self.does("REPLICAOF", "NO", "ONE"),
+             "the server is a read-only replica"),
+        )
+
+    def is_said(self, host, words):
+        return re.search(words, host.text()) and re.search(words, run_toni("status", "-c", host.conf).stdout)
+
+    def test_each_is_said_and_mended(self):
+        rooms = self.crowd(4, 2)
+        self.load.publish(rooms, 100)
+        for breaks, mends, words in self.cases():
+            with self.subTest(words):
+                breaks()
+                for kind in ("normal", "pubsub"):
+                    self.does("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+                for host in self.hosts:
+                    self.eventually(lambda: not self.is_up(host), "it is away")
+                    self.eventually(lambda: self.is_said(host, words), "it is said: " + words)
+                mends()
+                for host in self.hosts:
+                    self.wait_up(host, BACK_S)
+                self.load.fence(rooms)
+        self.settle(rooms)
+        self.assertEqual(set(self.load.refused), {"TONI_ERR_BUSY"})
+        self.assertFalse(self.load.lost_clients)
+        self.end_well()
+
+
+class TestFull(RefusalsCase):
+    def figure_of(self, section, name):
+        return int(re.search(rb"%s:(\d+)" % name, self.does("INFO", section)).group(1))
+
+    def test_with_each_policy_all_that_is_lost_is_told(self):
+        rooms = self.crowd(8, 4)
+        self.load.padding = "x" * 4000
+        self.load.publish(rooms, 200)
+        for policy in POLICIES:
+            with self.subTest(policy):
+                evicted, lost = self.figure_of("stats", b"evicted_keys"), self.lost()
+                self.sets("maxmemory-policy", policy)
+                self.sets("maxmemory", self.figure_of("memory", b"used_memory") + 300_000)
+                if policy == "noeviction":
+                    self.load.until(lambda: self.lost() > lost, "broadcasts are refused, and counted")
+                    self.assertEqual(self.load.judge.gaps, 0)
+                    for host in self.hosts:
+                        self.assertTrue(self.is_up(host))
+                else:
+                    self.load.until(lambda: self.figure_of("stats", b"evicted_keys") > evicted, "keys are evicted")
+                self.sets("maxmemory", 0)
+                self.load.fence(rooms)
+        self.settle(rooms)
+        self.assertTrue(any("its `maxmemory` is reached" in line for host in self.hosts for line in host.text().splitlines()))
+        self.assertLessEqual(self.load.accepted - len(self.load.judge.places), self.lost())
+        self.assertFalse(self.load.lost_clients)
+        self.end_well()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
