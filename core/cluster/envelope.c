@@ -11,10 +11,11 @@ enum {
     FLAG_ALL = 1,
     FLAG_RECEIPT = 2,
     FLAG_POSITION = 4,
-    FLAGS = FLAG_ALL | FLAG_RECEIPT | FLAG_POSITION
+    FLAG_LOST = 8,
+    FLAGS = FLAG_ALL | FLAG_RECEIPT | FLAG_POSITION | FLAG_LOST
 };
 
-enum { HEAD_SIZE = 10, RECEIPT_SIZE = 20, POSITION_SIZE = 4, ID_SIZE = 8 };
+enum { HEAD_SIZE = 10, RECEIPT_SIZE = 20, POSITION_SIZE = 4, LOST_SIZE = 12, ID_SIZE = 8 };
 
 /* --- Writing */
 
@@ -62,7 +63,8 @@ bool envelope_is_allowed(const struct envelope *envelope)
 size_t envelope_size(const struct envelope *envelope)
 {
     size_t size = HEAD_SIZE + (envelope->receipt != 0 ? RECEIPT_SIZE : 0u) +
-                  (envelope->position_at != 0 ? POSITION_SIZE : 0u);
+                  (envelope->position_at != 0 ? POSITION_SIZE : 0u) +
+                  (envelope->lost != 0 ? LOST_SIZE : 0u);
     if (!envelope_is_allowed(envelope) ||
         !measure_names(envelope->rooms, envelope->room_count, &size) ||
         !measure_names(envelope->gateways, envelope->gateway_count, &size))
@@ -73,7 +75,8 @@ size_t envelope_size(const struct envelope *envelope)
 static unsigned flags_of(const struct envelope *envelope)
 {
     return (envelope->is_all ? FLAG_ALL : 0u) | (envelope->receipt != 0 ? FLAG_RECEIPT : 0u) |
-           (envelope->position_at != 0 ? FLAG_POSITION : 0u);
+           (envelope->position_at != 0 ? FLAG_POSITION : 0u) |
+           (envelope->lost != 0 ? FLAG_LOST : 0u);
 }
 
 void envelope_set_receipt(uint8_t *bytes, uint64_t receipt, uint32_t slot, uint64_t boot)
@@ -94,6 +97,10 @@ void envelope_write(const struct envelope *envelope, uint8_t *bytes)
         put_receipt(&writer, envelope->receipt, envelope->receipt_slot, envelope->receipt_boot);
     if (envelope->position_at != 0)
         wire_put(&writer, envelope->position_at, POSITION_SIZE);
+    if (envelope->lost != 0) {
+        wire_put(&writer, envelope->lost, 4);
+        wire_put(&writer, envelope->lost_node, 8);
+    }
     put_names(&writer, envelope->rooms, envelope->room_count);
     put_names(&writer, envelope->gateways, envelope->gateway_count);
     put_ids(&writer, envelope->clients, envelope->client_count);
@@ -116,6 +123,13 @@ static bool take_position(struct wire_reader *reader, struct envelope *head)
     return head->position_at != 0;
 }
 
+static bool take_lost(struct wire_reader *reader, struct envelope *head)
+{
+    head->lost = wire_take_u32(reader);
+    head->lost_node = wire_take(reader, 8);
+    return reader->is_good && head->lost != 0;
+}
+
 /* @return Whether there is a head, of lists that are allowed. @param head  Filled in but for what
  * its lists hold. */
 static bool take_head(struct wire_reader *reader, struct envelope *head)
@@ -131,7 +145,8 @@ static bool take_head(struct wire_reader *reader, struct envelope *head)
     if (!reader->is_good || flags & ~(uint64_t)FLAGS || !envelope_is_allowed(head))
         return false;
     return (!(flags & FLAG_RECEIPT) || take_receipt(reader, head)) &&
-           (!(flags & FLAG_POSITION) || take_position(reader, head));
+           (!(flags & FLAG_POSITION) || take_position(reader, head)) &&
+           (!(flags & FLAG_LOST) || take_lost(reader, head));
 }
 
 static bool take_names(struct wire_reader *reader, struct envelope_name *names, uint32_t count)

@@ -43,15 +43,20 @@ struct envelope {
     uint64_t receipt_boot;
     uint32_t position_at; /* where in the message of a room its position is to be written, see
                              toni/message.h; 0: nowhere */
+    uint32_t lost;        /* it is no message, but a notice: so many reached the members of one host
+                             alone; UINT32_MAX: as many or more. 0: it is a message */
+    uint64_t lost_node;   /* of a notice: that host, by the incarnation of its node */
 };
 
 /* As bytes, numbers with the lowest byte first:
  *
  *     1   the version, 1
- *     1   1: the whole namespace; 2: there is a receipt; 4: a position is written. Their sum
+ *     1   1: the whole namespace; 2: there is a receipt; 4: a position is written; 8: it is a
+ *         notice. Their sum
  *     8   how many rooms, gateways, clients, and clients less these: 2 each
  *     20  receipt, receipt_slot, receipt_boot: 8, 4, 8; only if there is one
  *     4   position_at; only if one is written
+ *     12  lost, lost_node: 4, 8; only of a notice
  *     …   the names of rooms, then of gateways: 1 for the size, and the bytes
  *     …   the clients, then those that are left out: 8 each
  *

@@ -43,6 +43,9 @@ void room_end(struct cluster_node *node, struct server *server, struct room_stat
 {
     struct list *first;
 
+    /* Nobody here needs it any more, but others lack what was said in it alone. */
+    if (room->local.epoch != 0 && outputs_reserve(&node->outputs, 1) == 0)
+        room_heal(node, server, room);
     while ((first = list_first(&room->recoveries)))
         recovery_refuse(server, list_owner(first, struct recovery, in_room), WHY_AWAY);
     room_caught_up(server, room);

@@ -23,7 +23,7 @@ const char *cluster_why_text(enum cluster_why why)
         [WHY_NO_HISTORY] = "the room keeps no history",
         [WHY_TRIMMED] = "the history no longer goes back that far",
         [WHY_HOLDING] = "too much waited for the history",
-        [WHY_LOCAL] = "messages of the time alone reached this node only",
+        [WHY_LOCAL] = "what a node says while it is alone reaches its own members only",
         [WHY_AHEAD] = "the position is ahead of the room",
         [WHY_TOO_MUCH] = "more is missing than may be asked for",
         [WHY_AWAY] = "the server is away",

@@ -75,7 +75,7 @@ enum cluster_why {
     WHY_NO_HISTORY, /* the room keeps no history */
     WHY_TRIMMED,    /* the history no longer goes back that far */
     WHY_HOLDING,    /* too much, or for too long, was held back while the history was asked */
-    WHY_LOCAL,      /* what this node published while the server was away reached nobody else */
+    WHY_LOCAL,      /* what a node published while its server was away reached nobody else */
     WHY_AHEAD,      /* the position is none that the engine has given out */
     WHY_TOO_MUCH,   /* more is missing than may be asked for */
     WHY_AWAY,       /* the server was away */

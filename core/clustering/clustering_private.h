@@ -38,6 +38,9 @@
 #define SHORT_MS 10
 #define REPORT_MS 100
 
+/* So many notices wait for their servers; of rooms beyond that only this host knows. */
+#define NOTICES_MOST 1024
+
 /* How often an engine that refuses to be attached is asked again. */
 #define ATTACH_AGAIN_MS 1000
 
@@ -128,7 +131,9 @@ struct clustering {
                                  of; 0: it is not */
     uint64_t held_until_ms; /* publishes wait in the inbox, since the engine is exchanged; 0: no */
     uint64_t outstanding;   /* publishes that were taken and have no result */
-    struct wanted *waiting; /* rooms that publishes wait for */
+    struct sent_list notices; /* of what this host said alone, until their servers are up */
+    uint32_t notice_count;
+    struct wanted *waiting;    /* rooms that publishes wait for */
     struct recovering *flying; /* clients that come back and that the node has an answer for */
     struct recovering *ahead;  /* that are ahead of their rooms */
     uint32_t flying_count;
@@ -227,6 +232,10 @@ void turn_run(struct clustering *clustering);
 
 /** @return When there has to be a turn at the latest; UINT64_MAX: never. */
 uint64_t turn_due(const struct clustering *clustering);
+
+/** Publishes what the cluster itself has to say. @param sent  Its key, payload and keeping are set;
+ *                the node's from now on. */
+void turn_publish(struct clustering *clustering, struct sent *sent);
 
 /** Hands the publishes that wait for a room to the node. */
 void turn_release(struct clustering *clustering, struct wanted *wanted);

@@ -3,6 +3,7 @@
 
 #include "base/log_limit.h"
 #include "clustering/keys.h"
+#include "rooms/room_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,14 @@ static void deliver_to(struct clustering *clustering, struct space *space, toni_
         receipt->finished(receipt);
 }
 
+/* A host that was alone said so much to its own members, who know. */
+static void take_notice(const struct clustering *clustering, struct space *space, toni_str room,
+                        const struct envelope *notice)
+{
+    if (notice->lost_node != clustering->incarnation)
+        remote_gap(space, room, notice->lost < UINT32_MAX ? notice->lost : 0, WHY_LOCAL);
+}
+
 static void deliver_here(struct clustering *clustering, struct output *output)
 {
     toni_str room;
@@ -64,7 +73,9 @@ static void deliver_here(struct clustering *clustering, struct output *output)
     int read = CLUSTER_DONE;
     if ((output->payload->kind & PAYLOAD_HAS_ENVELOPE) != 0)
         read = envelope_read(output->payload->bytes, output->payload->size, &envelope, &head);
-    if (read == CLUSTER_DONE)
+    if (envelope && envelope->lost > 0)
+        take_notice(clustering, space, room, envelope);
+    else if (read == CLUSTER_DONE)
         deliver_to(clustering, space, room, output, envelope, head);
     else if (read == CLUSTER_NO_MEMORY)
         remote_gap(space, room, 1, WHY_NO_MEMORY);
@@ -84,6 +95,27 @@ static void deliver(struct clustering *clustering, struct output *output)
         recoveries_after(clustering, key, output->deliver.at);
 }
 
+/* What this host said while it was alone is lost to the members of all others: they are told by a
+ * notice, at its place in the room. */
+static void send_notice(struct clustering *clustering, struct space *space, toni_str room,
+                        struct room_key key, uint64_t count)
+{
+    const struct envelope notice = {.lost = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX,
+                                    .lost_node = clustering->incarnation};
+    struct sent *sent = sent_create(key, &notice, NULL, 0, TONI_TEXT);
+    if (!sent) {
+        log_limited(LOG_LEVEL_ERROR, "no memory to tell other hosts what this one said alone",
+                    log_brief("room", room.data, room.size), log_uint("count", count));
+        return;
+    }
+    sent->is_notice = true;
+    if (room.size > 0) {
+        const struct history_rule rule = room_table_kept(space, room);
+        sent->keeping = (struct keeping){rule.messages, rule.seconds};
+    }
+    turn_publish(clustering, sent);
+}
+
 static void tell_gap(struct clustering *clustering, const struct output *output)
 {
     const struct room_key key = output->keys->list[0];
@@ -96,6 +128,8 @@ static void tell_gap(struct clustering *clustering, const struct output *output)
     const uint64_t from = output->gap.from, to = output->gap.to;
     if (space)
         remote_gap(space, room, from > 0 && to >= from ? to - from + 1 : 0, output->gap.why);
+    if (space && output->gap.why == WHY_LOCAL)
+        send_notice(clustering, space, room, key, to);
     if (clustering->ahead)
         recoveries_after(clustering, key, end);
 }
@@ -120,11 +154,39 @@ static void note_loss(struct clustering *clustering, const struct sent *sent,
         clustering->tell_at_ms = now_ms() + TELL_LOST_MS;
 }
 
+/* @return Whether it was put off until its server is up. */
+static bool put_off(struct clustering *clustering, struct sent *sent, enum publish_result result)
+{
+    if (!sent->is_notice || result != PUBLISH_REJECTED || clustering->is_stopping ||
+        clustering->notice_count == NOTICES_MOST)
+        return false;
+    sent_append(&clustering->notices, sent);
+    clustering->notice_count++;
+    return true;
+}
+
+static void send_notices(struct clustering *clustering, uint32_t server)
+{
+    struct sent_list notices = clustering->notices;
+    struct sent *sent;
+    clustering->notices = (struct sent_list){0};
+    while ((sent = sent_take(&notices))) {
+        if (sent->server != server) {
+            sent_append(&clustering->notices, sent);
+            continue;
+        }
+        clustering->notice_count--;
+        turn_publish(clustering, sent);
+    }
+}
+
 void sent_finish(struct clustering *clustering, struct sent *sent, enum publish_result result,
                  enum cluster_why why, uint32_t receivers)
 {
     atomic_fetch_sub(&clustering->views[sent->server].waiting_bytes, sent->charged);
     clustering->outstanding--;
+    if (put_off(clustering, sent, result))
+        return;
     if (sent->receipt)
         receipts_result(clustering, sent, result, why, receivers);
     else if (result != PUBLISH_OK)
@@ -159,6 +221,8 @@ static void note_state(struct clustering *clustering, const struct output *outpu
     }
     link->state = output->state.state;
     link->state_why = output->state.why;
+    if (link->state == SERVER_UP && clustering->notices.first)
+        send_notices(clustering, output->server);
 }
 
 static void note_identity(struct clustering *clustering, const struct output *output)

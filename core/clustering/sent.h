@@ -18,6 +18,7 @@ struct sent {
     uint64_t receipt_number; /* as the envelope has it; 0: it isn't begun, see receipts.h */
     uint64_t asked_ms;
     struct keeping keeping;
+    bool is_notice;  /* of what this host said alone: it is kept until it can be told */
     uint32_t flags;  /* ROOM_LOCAL_ONLY */
     uint32_t server; /* that it is charged to */
     size_t charged;  /* bytes */

@@ -44,13 +44,18 @@ static void hand_on(struct clustering *clustering, struct sent *sent)
     if (status == CLUSTER_DONE)
         status = node_publish(clustering->node, sent_key(sent), sent->payload, sent->keeping,
                               sent->flags, (uint64_t)(uintptr_t)sent, now_ms());
-    if (status == CLUSTER_DONE)
-        return;
-    /* Alone, and nobody is here: then it has reached all that it can. */
-    const bool is_fine = status == CLUSTER_BUSY && (sent->flags & ROOM_LOCAL_ONLY) != 0 &&
-                         !inbox_find_for(&clustering->inbox, sent);
-    sent_finish(clustering, sent, is_fine ? PUBLISH_OK : PUBLISH_REJECTED,
-                status == CLUSTER_NO_MEMORY ? WHY_NO_MEMORY : WHY_AWAY, 0);
+    if (status != CLUSTER_DONE)
+        sent_finish(clustering, sent, PUBLISH_REJECTED,
+                    status == CLUSTER_NO_MEMORY ? WHY_NO_MEMORY : WHY_AWAY, 0);
+}
+
+void turn_publish(struct clustering *clustering, struct sent *sent)
+{
+    sent->server = node_server_of(clustering->node, sent_key(sent));
+    sent->asked_ms = now_ms();
+    atomic_fetch_add(&clustering->views[sent->server].waiting_bytes, sent->charged);
+    clustering->outstanding++;
+    hand_on(clustering, sent);
 }
 
 void turn_release(struct clustering *clustering, struct wanted *wanted)

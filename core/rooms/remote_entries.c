@@ -30,9 +30,10 @@ static const char *unwrap(struct space *space, const struct entry *entry, const 
     return NULL;
 }
 
-/* @param made  Set; NULL: it is left out. @return TONI_OK, TONI_ERR_TOO_BIG, TONI_ERR_NO_MEMORY. */
+/* @param made       Set; NULL: it is left out.
+ * @param is_notice  Set if it is one. @return TONI_OK, TONI_ERR_TOO_BIG, TONI_ERR_NO_MEMORY. */
 static int32_t make(struct space *space, toni_str room, uint64_t epoch, const struct entry *entry,
-                    struct payload **made)
+                    struct payload **made, bool *is_notice)
 {
     struct envelope *envelope = NULL;
     size_t head = 0;
@@ -46,6 +47,8 @@ static int32_t make(struct space *space, toni_str room, uint64_t epoch, const st
         return TONI_ERR_NO_MEMORY;
     if (read != CLUSTER_DONE)
         fault = "its envelope";
+    else if (envelope && envelope->lost > 0)
+        *is_notice = true;
     else
         fault = unwrap(space, entry, envelope, head, epoch, made, &result);
     free(envelope);
@@ -56,20 +59,25 @@ static int32_t make(struct space *space, toni_str room, uint64_t epoch, const st
 }
 
 enum not_recovered remote_entries(struct space *space, toni_str room, uint64_t epoch,
-                                  const struct entries *entries, struct entries **made)
+                                  const struct entries *entries, bool was_there,
+                                  struct entries **made)
 {
+    bool is_notice = false;
     struct entries *list = entries_create(entries->count);
     int32_t result = list ? TONI_OK : TONI_ERR_NO_MEMORY;
     for (uint32_t i = 0; result == TONI_OK && i < entries->count; i++) {
         struct payload *payload;
-        result = make(space, room, epoch, &entries->list[i], &payload);
+        result = make(space, room, epoch, &entries->list[i], &payload, &is_notice);
         if (payload)
             list->list[list->count++] =
                 (struct entry){.offset = entries->list[i].offset, .payload = payload};
     }
-    *made = result == TONI_OK ? list : NULL;
-    if (result == TONI_OK)
+    const bool is_whole = result == TONI_OK && !(was_there && is_notice);
+    *made = is_whole ? list : NULL;
+    if (is_whole)
         return IS_RECOVERED;
     entries_destroy(list);
+    if (result == TONI_OK)
+        return NOT_TRIMMED;
     return result == TONI_ERR_NO_MEMORY ? NOT_NO_MEMORY : NOT_OUTBOX;
 }

@@ -102,9 +102,11 @@ static void note_answer(const struct returning *returning, enum cluster_why why,
     comeback->is_answered = true;
     comeback->answer = wants ? say_why(returning, why) : IS_RECOVERED;
     comeback->answer_at = why == WHY_NONE ? at : (toni_position){0};
-    if (comeback->answer == IS_RECOVERED && entries && wants)
-        comeback->answer = remote_entries(returning->recovery.space, returning->recovery.room,
-                                          at.epoch, entries, &comeback->missed);
+    if (comeback->answer == IS_RECOVERED && entries && wants) {
+        comeback->answer =
+            remote_entries(returning->recovery.space, returning->recovery.room, at.epoch, entries,
+                           since->position.epoch > 0, &comeback->missed);
+    }
 }
 
 void remote_recovered(struct remote_recovery *recovery, enum cluster_why why, toni_position at,

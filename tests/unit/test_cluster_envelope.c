@@ -11,7 +11,7 @@
 
 /* The longest envelope that there is. */
 enum {
-    MOST = 34 + 2 * ENVELOPE_NAMES_MOST * (1 + ENVELOPE_NAME_SIZE_MOST) + 2 * ENVELOPE_IDS_MOST * 8
+    MOST = 46 + 2 * ENVELOPE_NAMES_MOST * (1 + ENVELOPE_NAME_SIZE_MOST) + 2 * ENVELOPE_IDS_MOST * 8
 };
 
 static uint8_t bytes[MOST + 64];
@@ -45,7 +45,9 @@ static struct envelope everything(void)
                              .receipt = UINT64_MAX,
                              .receipt_slot = UINT32_MAX,
                              .receipt_boot = UINT64_MAX,
-                             .position_at = UINT32_MAX};
+                             .position_at = UINT32_MAX,
+                             .lost = UINT32_MAX,
+                             .lost_node = UINT64_MAX};
 }
 
 static bool same_names(const struct envelope_name *a, const struct envelope_name *b, uint32_t count)
@@ -68,6 +70,7 @@ static bool same(const struct envelope *a, const struct envelope *b)
            a->gateway_count == b->gateway_count && a->client_count == b->client_count &&
            a->except_count == b->except_count && a->receipt == b->receipt &&
            a->receipt_slot == b->receipt_slot && a->position_at == b->position_at &&
+           a->lost == b->lost && a->lost_node == b->lost_node &&
            a->receipt_boot == b->receipt_boot && same_names(a->rooms, b->rooms, a->room_count) &&
            same_names(a->gateways, b->gateways, a->gateway_count) &&
            same_ids(a->clients, b->clients, a->client_count) &&
@@ -107,6 +110,8 @@ START_TEST(what_is_written_is_read_again)
     ck_round_trip(&envelope, 0);
     envelope = (struct envelope){.receipt = 1, .receipt_slot = 2, .receipt_boot = 3};
     ck_round_trip(&envelope, 5);
+    envelope = (struct envelope){.lost = 1, .lost_node = 2};
+    ck_round_trip(&envelope, 0);
     envelope = everything();
     ck_round_trip(&envelope, 5);
     ck_assert_uint_eq(envelope_size(&envelope), MOST);
@@ -129,10 +134,13 @@ START_TEST(the_bytes_are_these)
                                       .receipt = 0x0102,
                                       .receipt_slot = 3,
                                       .receipt_boot = 0x0405,
-                                      .position_at = 0x0607};
-    static const uint8_t expected[] = "\x01\x06\x01\x00\x01\x00\x01\x00\x01\x00"
+                                      .position_at = 0x0607,
+                                      .lost = 0x0809,
+                                      .lost_node = 0x0a0b};
+    static const uint8_t expected[] = "\x01\x0e\x01\x00\x01\x00\x01\x00\x01\x00"
                                       "\x02\x01\0\0\0\0\0\0\x03\0\0\0\x05\x04\0\0\0\0\0\0"
                                       "\x07\x06\0\0"
+                                      "\x09\x08\0\0\x0b\x0a\0\0\0\0\0\0"
                                       "\x04hall\x01g"
                                       "\x88\x77\x66\x55\x44\x33\x22\x11\x09\0\0\0\0\0\0";
     ck_assert_uint_eq(envelope_size(&envelope), sizeof expected);
@@ -209,10 +217,10 @@ static void ck_refused(size_t at, unsigned byte)
 
 START_TEST(others_than_are_written_are_none)
 {
-    ck_refused(0, 0);     /* versions */
-    ck_refused(0, 2);     /* */
-    ck_refused(1, 2 | 1); /* all, and others */
-    ck_refused(1, 2 | 8); /* a flag that there isn't */
+    ck_refused(0, 0);      /* versions */
+    ck_refused(0, 2);      /* */
+    ck_refused(1, 2 | 1);  /* all, and others */
+    ck_refused(1, 2 | 16); /* a flag that there isn't */
     ck_refused(1, 0x80 | 2);
     ck_refused(10, 0);    /* a receipt without a number */
     ck_refused(3, 4 + 1); /* more rooms, gateways, clients than there may be */
@@ -223,6 +231,18 @@ START_TEST(others_than_are_written_are_none)
     ck_refused(6, 200);
     ck_refused(FIRST_NAME, 0);   /* an empty name */
     ck_refused(FIRST_NAME, 255); /* one that is longer than the rest */
+}
+END_TEST
+
+START_TEST(a_notice_of_nothing_is_none)
+{
+    struct envelope *read = NULL;
+    size_t size_read = 0;
+    const struct envelope notice = {.lost = 1, .lost_node = 7};
+    envelope_write(&notice, bytes);
+    bytes[10] = 0;
+    ck_assert_int_eq(read_first(envelope_size(&notice), &read, &size_read), CLUSTER_INVALID);
+    ck_assert_ptr_null(read);
 }
 END_TEST
 
@@ -313,6 +333,7 @@ int main(void)
     tcase_add_test(cases, too_much_has_no_size);
     tcase_add_test(cases, one_that_is_cut_off_is_none);
     tcase_add_test(cases, others_than_are_written_are_none);
+    tcase_add_test(cases, a_notice_of_nothing_is_none);
     tcase_add_test(cases, at_random);
     suite_add_tcase(suite, cases);
 
