@@ -43,6 +43,8 @@ class TestRefusals(RefusalsCase):
     def cases(self):
         """(what breaks it, what mends it, what is said)"""
         return (
+            (lambda: self.does("REPLICAOF", "127.0.0.1", "1"), lambda: self.does("REPLICAOF", "NO", "ONE"),
+             "the hello: READONLY .*name the primary in `servers`|the server is a read-only replica"),
             (lambda: self.sets("requirepass", "secret"), lambda: self.sets("requirepass", ""),
              "CLIENT ID: NOAUTH .*set `password_file`"),
             (lambda: self.does("ACL", "SETUSER", "default", "-xadd"), lambda: self.does("ACL", "SETUSER", "default", "+@all"),
@@ -51,8 +53,6 @@ class TestRefusals(RefusalsCase):
              "the hello: MISCONF .*it can't write its snapshots"),
             (lambda: self.sets("min-replicas-to-write", "1"), lambda: self.sets("min-replicas-to-write", "0"),
              "the hello: NOREPLICAS .*`min-replicas-to-write`"),
-            (lambda: self.does("REPLICAOF", "127.0.0.1", "1"), lambda: self.does("REPLICAOF", "NO", "ONE"),
-             "the server is a read-only replica"),
         )
 
     def is_said(self, host, words):
