@@ -138,6 +138,8 @@ void recovery_expire(struct server *server, uint64_t now_ms)
 struct brought {
     const struct history_entry *entries; /* without a hole */
     struct history_span span;
+    struct payload **payloads; /* of the entries, which all share who miss them; NULL: nobody has
+                                  missed one yet, and so is each of them */
 };
 
 /* Only what follows the last hole is of use. */
@@ -158,6 +160,32 @@ static struct brought judge_entries(struct position top, const struct history_en
     return brought;
 }
 
+/* @return A message that was brought; NULL on no memory. */
+static struct payload *brought_payload(struct brought *brought, uint64_t offset)
+{
+    const uint64_t count = brought->span.last - brought->span.first + 1;
+    const uint64_t index = offset - brought->span.first;
+    const struct history_entry *entry = &brought->entries[index];
+
+    if (!brought->payloads && count > 0)
+        brought->payloads = calloc(count, sizeof(struct payload *));
+    if (!brought->payloads)
+        return NULL;
+    struct payload **payload = &brought->payloads[index];
+    if (!*payload)
+        *payload = payload_create(entry->bytes, entry->size, entry->kind);
+    return *payload ? payload_ref(*payload) : NULL;
+}
+
+static void finish_brought(struct brought *brought)
+{
+    const uint64_t count = brought->payloads ? brought->span.last - brought->span.first + 1 : 0;
+
+    for (uint64_t i = 0; i < count; i++)
+        payload_unref(brought->payloads[i]);
+    free(brought->payloads);
+}
+
 /* @return A message that was delivered since the question; NULL: it was not kept. */
 static struct payload *kept_payload(const struct room_state *room, uint64_t offset)
 {
@@ -170,7 +198,7 @@ static struct payload *kept_payload(const struct room_state *room, uint64_t offs
 
 /* Puts the messages from..to into *entries. @return WHY_NONE; WHY_NO_MEMORY; WHY_HOLDING: one that
  * was delivered meanwhile was not kept. */
-static enum cluster_why collect(const struct room_state *room, const struct brought *brought,
+static enum cluster_why collect(const struct room_state *room, struct brought *brought,
                                 uint64_t from, uint64_t to, struct entries **entries)
 {
     struct entries *found = entries_create((uint32_t)(to - from + 1));
@@ -178,13 +206,8 @@ static enum cluster_why collect(const struct room_state *room, const struct brou
 
     for (uint64_t offset = from; why == WHY_NONE && offset <= to; offset++) {
         const bool is_kept = offset > brought->span.top.offset;
-        struct payload *payload;
-        if (is_kept) {
-            payload = kept_payload(room, offset);
-        } else {
-            const struct history_entry *entry = &brought->entries[offset - brought->span.first];
-            payload = payload_create(entry->bytes, entry->size, entry->kind);
-        }
+        struct payload *payload =
+            is_kept ? kept_payload(room, offset) : brought_payload(brought, offset);
         if (payload)
             found->list[found->count++] = (struct entry){.offset = offset, .payload = payload};
         else
@@ -212,7 +235,7 @@ static uint64_t first_of_last(const struct recovery *recovery, const struct hist
 
 /* Answers one out of what was brought. @return Whether it has its answer; if not, it asks again. */
 static bool serve(struct cluster_node *node, struct server *server, struct recovery *recovery,
-                  const struct brought *brought)
+                  struct brought *brought)
 {
     struct room_state *room = recovery->room;
     const struct position top = brought->span.top, here = room->order.at;
@@ -259,7 +282,7 @@ static bool serve(struct cluster_node *node, struct server *server, struct recov
 void recovery_take(struct cluster_node *node, struct server *server, struct room_state *room,
                    struct position top, const struct history_entry *entries, uint32_t count)
 {
-    const struct brought brought = judge_entries(top, entries, count);
+    struct brought brought = judge_entries(top, entries, count);
     struct list *next;
 
     for (struct list *place = room->recoveries.next; place != &room->recoveries; place = next) {
@@ -268,6 +291,7 @@ void recovery_take(struct cluster_node *node, struct server *server, struct room
         if (recovery->is_flying && !serve(node, server, recovery, &brought))
             recovery->is_flying = false;
     }
+    finish_brought(&brought);
     room->recover_request = 0;
     room_state_drop_kept(room);
     if (room->order.at.epoch != 0 && room->order.at.epoch != top.epoch)

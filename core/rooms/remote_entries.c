@@ -24,7 +24,9 @@ static const char *unwrap(struct space *space, const struct entry *entry, const 
         return "its kind, or its text";
     if (*result != TONI_OK)
         return NULL;
-    *made = broadcast_payload(&message, message.position_at > 0 ? &at : NULL);
+    /* As it was sent it is one for all who miss it. */
+    *made = to ? broadcast_payload(&message, message.position_at > 0 ? &at : NULL)
+               : payload_ref(entry->payload);
     if (!*made)
         *result = TONI_ERR_NO_MEMORY;
     return NULL;

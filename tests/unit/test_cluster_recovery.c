@@ -94,6 +94,58 @@ START_TEST(those_of_one_room_share_a_question)
 }
 END_TEST
 
+/* Takes all outputs; the messages of those who have recovered are these, or become them.
+ * @return The question for a history; 0: there is none. */
+static uint64_t take_recovered(struct payload **payloads, uint32_t *recovered)
+{
+    struct output output;
+    uint64_t request = 0;
+
+    while (node_take(world.node, &output)) {
+        const bool is_recovered = output.kind == OUTPUT_RECOVERED && output.recovered.is_complete;
+        const struct entries *missed = is_recovered ? output.recovered.entries : NULL;
+        if (output.kind == OUTPUT_HISTORY)
+            request = output.request;
+        for (uint32_t i = 0; missed && i < missed->count; i++) {
+            const struct entry *entry = &missed->list[i];
+            if (!payloads[entry->offset])
+                payloads[entry->offset] = payload_ref(entry->payload);
+            ck_assert_ptr_eq(entry->payload, payloads[entry->offset]);
+        }
+        *recovered += is_recovered;
+        output_finish(&output);
+    }
+    return request;
+}
+
+/* However many come back at once, each message is there once. */
+START_TEST(those_of_one_room_share_the_messages)
+{
+    const struct history_entry entries[] = {{3, "3", 1, 1}, {4, "4", 1, 1}, {5, "5", 1, 1}};
+    const struct position top = {101, 5};
+    struct payload *payloads[6] = {0};
+    uint32_t recovered = 0;
+
+    begin_with_five();
+    for (uint64_t i = 0; i <= 100; i++) /* one asks at once, the others with the next question */
+        ck_assert_int_eq(
+            node_recover(world.node, a, (struct position){101, 5 - i % 4}, 10, i, world.now_ms),
+            CLUSTER_DONE);
+    uint64_t request = take_recovered(payloads, &recovered);
+    node_history_reply(world.node, 0, world.generation, request, top, entries, 3, world.now_ms);
+    request = take_recovered(payloads, &recovered);
+    ck_assert_uint_eq(recovered, 1);
+    node_history_reply(world.node, 0, world.generation, request, top, entries, 3, world.now_ms);
+    ck_assert_uint_eq(take_recovered(payloads, &recovered), 0);
+    ck_assert_uint_eq(recovered, 101);
+    for (int i = 3; i <= 5; i++) {
+        ck_assert_uint_eq(payloads[i]->refs, 1);
+        payload_unref(payloads[i]);
+    }
+    world_end();
+}
+END_TEST
+
 /* The history was read before a message that the room's members have got meanwhile. */
 START_TEST(what_is_delivered_meanwhile_is_not_missing)
 {
@@ -550,6 +602,7 @@ int main(void)
     tcase_add_test(tcase, or_nothing_and_the_reason);
     tcase_add_test(tcase, after_the_data_fell_back_nobody_is_recovered_falsely);
     tcase_add_test(tcase, those_of_one_room_share_a_question);
+    tcase_add_test(tcase, those_of_one_room_share_the_messages);
     tcase_add_test(tcase, what_is_delivered_meanwhile_is_not_missing);
     tcase_add_test(tcase, what_is_delivered_afterwards_does_not_come_twice);
     tcase_add_test(tcase, a_client_that_is_ahead_of_this_node_is_told_where_it_is);

@@ -316,6 +316,70 @@ START_TEST(each_message_comes_once_and_in_order_whoever_sends_meanwhile)
 }
 END_TEST
 
+/* --- Threads: rooms empty, are awaited, end and are made again while others join and say something
+ */
+
+enum { COMERS = 4, TURNS = 4000 };
+
+static void *come_and_go(void *data)
+{
+    const struct peer *peer = data;
+    struct dice own = {peer->id};
+    for (int i = 0; i < TURNS; i++) {
+        const toni_str room = name_of(dice_below(&own, ROOMS));
+        REQUIRE(toni_join_room(connections, peer->id, room) == TONI_OK);
+        if (dice_chance(&own, 30))
+            REQUIRE(toni_broadcast_to_room_text(connections, room, TONI_LIT("x")) >= 1);
+        REQUIRE(toni_leave_room(connections, peer->id, room) == TONI_OK);
+        if (dice_chance(&own, 10))
+            REQUIRE(toni_broadcast_to_room_text(connections, room, TONI_LIT("y")) >= 0);
+    }
+    return NULL;
+}
+
+static void *sweep_always(void *data)
+{
+    (void)data;
+    while (!atomic_load(&is_over)) {
+        clock_ms += SECONDS * 300;
+        (void)room_history_sweep(connections, 10);
+    }
+    return NULL;
+}
+
+START_TEST(rooms_end_and_are_made_again_while_clients_come_and_go)
+{
+    pthread_t threads[COMERS], sweeper;
+    struct peer *peers[COMERS];
+    begin(KEPT, SECONDS);
+    fixture_attach(&fixture);
+    atomic_store(&is_over, false);
+    if (_i > 0) /* so that one is awaited, and others are not */
+        atomic_store(&connections->histories.limit, HISTORY_COST * HISTORY_AWAITED_SHARE);
+    for (unsigned i = 0; i < COMERS; i++)
+        peers[i] = peer_connect(&fixture, i % 2);
+    REQUIRE(!pthread_create(&sweeper, NULL, sweep_always, NULL));
+    for (unsigned i = 0; i < COMERS; i++)
+        REQUIRE(!pthread_create(&threads[i], NULL, come_and_go, peers[i]));
+    for (unsigned i = 0; i < COMERS; i++)
+        REQUIRE(!pthread_join(threads[i], NULL));
+    atomic_store(&is_over, true);
+    REQUIRE(!pthread_join(sweeper, NULL));
+    fixture_turn(&fixture);
+    clock_ms += 2 * SECONDS * 1000;
+    while (room_history_sweep(connections, 10))
+        continue;
+    REQUIRE(connections->histories.awaited == 0 && connections->histories.rooms == 0);
+    REQUIRE(connections->histories.count == 0 && connections->histories.due.count == 0);
+    for (unsigned i = 0; i < COMERS; i++) {
+        peer_lose(peers[i]);
+        fixture_turn(&fixture);
+        peer_destroy(&fixture, peers[i]);
+    }
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rooms_history_random");
@@ -324,6 +388,7 @@ int main(void)
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, as_the_model_says);
     tcase_add_test(cases, each_message_comes_once_and_in_order_whoever_sends_meanwhile);
+    tcase_add_loop_test(cases, rooms_end_and_are_made_again_while_clients_come_and_go, 0, 2);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }
