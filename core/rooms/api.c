@@ -61,6 +61,18 @@ static int32_t leave_room(toni_connections *connections, toni_client_id id, toni
                   : of_room_elsewhere(connections, TONI_CLUSTER_LEAVE, id, room);
 }
 
+/* The name of a room that is there is valid.
+ * @param room  Set, with a reference; NULL: it has no members here.
+ * @return Whether both can be broadcast. */
+static int32_t find_to_broadcast(struct space *space, toni_str name, const toni_message *message,
+                                 struct room **room)
+{
+    *room = room_table_find(space, name);
+    if (!*room && !room_name_valid(name))
+        return TONI_ERR_INVALID;
+    return broadcast_check(space->connections, message);
+}
+
 /* @param room  NULL: it has no members here. */
 static int32_t broadcast(struct space *space, toni_str name, struct room *room,
                          const toni_message *message)
@@ -73,13 +85,12 @@ static int32_t broadcast(struct space *space, toni_str name, struct room *room,
 static int32_t broadcast_to_room(toni_connections *connections, toni_str name,
                                  const toni_message *message)
 {
-    if (!room_name_valid(name))
-        return TONI_ERR_INVALID;
-    const int32_t result = broadcast_check(space_of(connections)->connections, message);
-    if (result != TONI_OK)
-        return result;
-    struct room *room = room_table_find(space_of(connections), name);
-    return let_go_of_room(room, broadcast(space_of(connections), name, room, message));
+    struct space *space = space_of(connections);
+    struct room *room;
+    int32_t result = find_to_broadcast(space, name, message, &room);
+    if (result == TONI_OK)
+        result = broadcast(space, name, room, message);
+    return let_go_of_room(room, result);
 }
 
 static int32_t client_may(toni_client *client, toni_str name)
@@ -102,15 +113,12 @@ static int32_t broadcast_as(toni_client *client, toni_str name, struct room *roo
 
 static int32_t broadcast_from(toni_client *client, toni_str name, const toni_message *message)
 {
-    if (!room_name_valid(name))
-        return TONI_ERR_INVALID;
-    const int32_t result = broadcast_check(client->space->connections, message);
-    if (result != TONI_OK)
-        return result;
-    struct room *room = room_table_find(client->space, name);
-    const int32_t sent = broadcast_as(client, name, room, message);
+    struct room *room;
+    int32_t result = find_to_broadcast(client->space, name, message, &room);
+    if (result == TONI_OK)
+        result = broadcast_as(client, name, room, message);
     room_unref(room);
-    return sent;
+    return result;
 }
 
 static int32_t members_locked(struct room *room, const toni_host *host, toni_client_ids **members)

@@ -353,7 +353,9 @@ int32_t broadcast_locked(struct room *room, const toni_message *message,
 
 toni_message *broadcast_deflate(struct room *room, const toni_message *message)
 {
-    return message_position_at(message) == 0 ? deflate(room, message) : NULL;
+    return room_deflates(room, message->body.size) && message_position_at(message) == 0
+               ? deflate(room, message)
+               : NULL;
 }
 
 int32_t broadcast_send(struct room *room, const toni_message *message, const toni_position *at)
@@ -366,9 +368,11 @@ int32_t broadcast_send(struct room *room, const toni_message *message, const ton
     return result;
 }
 
-static int32_t send_to_kept(struct space *space, toni_str name, const toni_message *message)
+int32_t broadcast_to_kept(struct space *space, toni_str name, const toni_message *message)
 {
-    int32_t result;
+    int32_t result = 0;
+    if (!atomic_load_explicit(&space->keeps_history, memory_order_relaxed))
+        return 0;
     do {
         struct room *room = room_table_to_send(space, name);
         if (!room)
@@ -377,14 +381,4 @@ static int32_t send_to_kept(struct space *space, toni_str name, const toni_messa
         room_table_release(room);
     } while (result == BROADCAST_ENDED);
     return result;
-}
-
-int32_t broadcast_to(struct space *space, toni_str name, struct room *room,
-                     const toni_message *message)
-{
-    const int32_t result = room ? broadcast_send(room, message, NULL) : BROADCAST_ENDED;
-    if (result != BROADCAST_ENDED)
-        return result;
-    const bool keeps = atomic_load_explicit(&space->keeps_history, memory_order_relaxed);
-    return keeps ? send_to_kept(space, name, message) : 0;
 }

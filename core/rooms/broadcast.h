@@ -37,11 +37,18 @@ int32_t broadcast_locked(struct room *room, const toni_message *message,
  * @param message  Checked; see message_check. @thread Any. */
 int32_t broadcast_send(struct room *room, const toni_message *message, const toni_position *at);
 
-/** The same to a room by its name, whether it is there or not.
- * @param room  What was found by the name; NULL: nothing. It may have ended.
+/** The same to a room that is not there, or not any more: it is made, if it is to keep the message.
  * @return As broadcast_locked, but never BROADCAST_ENDED. @thread Any. */
-int32_t broadcast_to(struct space *space, toni_str name, struct room *room,
-                     const toni_message *message);
+int32_t broadcast_to_kept(struct space *space, toni_str name, const toni_message *message);
+
+/** The same to a room by its name, whether it is there or not.
+ * @param room  What was found by the name; NULL: nothing. It may have ended. @thread Any. */
+static inline int32_t broadcast_to(struct space *space, toni_str name, struct room *room,
+                                   const toni_message *message)
+{
+    const int32_t result = room ? broadcast_send(room, message, NULL) : BROADCAST_ENDED;
+    return result != BROADCAST_ENDED ? result : broadcast_to_kept(space, name, message);
+}
 
 /** Puts a message together as a room keeps it.
  * @param position  Written into it; NULL: none is.

@@ -240,7 +240,7 @@ __attribute__((noinline)) static void consume_some(struct outbox *outbox, size_t
 
 void outbox_consume(struct outbox *outbox, size_t size)
 {
-    if (size < outbox->bytes || outbox->marks > 0) {
+    if (size < outbox->bytes) {
         consume_some(outbox, size);
         return;
     }
@@ -250,6 +250,7 @@ void outbox_consume(struct outbox *outbox, size_t size)
         outbox->direct_messages = 0;
         outbox->direct_bytes = 0;
     }
-    while (outbox->count > 0)
+    /* What is left are marks: nothing goes out together with what is behind one. */
+    while (outbox->count > outbox->marks)
         drop_first_entry(outbox);
 }

@@ -154,6 +154,10 @@ class ClusterTestCase(PatientTestCase):
         """Nobody was told that something is lost; hosts have said of what, and why."""
         self.assertEqual(self.load.judge.gaps, 0, self.warnings())
 
+    def assert_nobody_lost(self):
+        """No host has closed a client."""
+        self.assertEqual([client.closed for client in self.load.lost_clients], [], self.warnings())
+
     def warnings(self):
         """What hosts had to say meanwhile."""
         lines = [line for host in self.hosts for line, fields, _ in host.lines if fields and fields["level"] != "info"]

@@ -46,7 +46,7 @@ class RedisLost(ClusterTestCase):
         self.load.until(lambda: self.load.judge.gaps >= MEMBERS, "each member is told of a gap")
 
     def nobody_was_cut_off(self):
-        self.assertFalse(self.load.lost_clients, [client.closed for client in self.load.lost_clients])
+        self.assert_nobody_lost()
 
 
 class TestKilled(RedisLost):

@@ -20,7 +20,7 @@ class TestSteady(ClusterTestCase):
         load, judge = self.load, self.load.judge
         self.assert_no_gaps()
         self.assertFalse(load.refused, load.refused)
-        self.assertFalse(load.lost_clients, [client.closed for client in load.lost_clients])
+        self.assert_nobody_lost()
         self.assertEqual(load.accepted, load.sent)
         self.assertEqual(len(judge.places) + self.lost(), load.sent, "accepted, and neither placed nor counted as lost")
         self.assertEqual(len(judge.places), load.sent, "what was accepted and what has a place\n" + self.warnings())
