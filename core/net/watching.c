@@ -13,11 +13,14 @@ void watching_heard(struct connection *connection)
     connection->is_pinged = false;
 }
 
-/* How long until `limit_ms` after `since_ms`; 0: it is due. */
-static uint64_t remaining(uint64_t now, uint64_t since_ms, uint64_t limit_ms)
+/* How long until `limit_ms` after `since_ms`; 0: it is due. In a turn that stands still the clock
+ * does, too: so what was noted in it may be much younger than it seems, and counts from its end. */
+static uint64_t remaining(const struct connection *connection, uint64_t since_ms, uint64_t limit_ms)
 {
-    uint64_t due = since_ms + limit_ms;
-    return due > now ? due - now : 0;
+    const uint64_t now_ms = connection_now_ms(connection);
+    const uint64_t stood_still_ms = connection->served.worker->stood_still_ms;
+    const uint64_t due_ms = (since_ms > stood_still_ms ? since_ms : stood_still_ms) + limit_ms;
+    return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -41,16 +44,15 @@ static void ping(struct connection *connection)
 static uint64_t look_for_life(struct connection *connection)
 {
     const struct limits *limits = connection->limits;
-    const uint64_t now = connection_now_ms(connection);
     if (connection->is_pinged) {
-        uint64_t next = remaining(now, connection->last_heard_ms, limits->pong_timeout_ms);
+        uint64_t next = remaining(connection, connection->last_heard_ms, limits->pong_timeout_ms);
         if (next == 0)
             connection_abort(connection, END_BY_LOSS);
         return next;
     }
     if (limits->ping_ms == 0)
         return UINT64_MAX;
-    uint64_t next = remaining(now, connection->last_heard_ms, limits->ping_ms);
+    uint64_t next = remaining(connection, connection->last_heard_ms, limits->ping_ms);
     if (next > 0)
         return next;
     ping(connection);
@@ -61,8 +63,8 @@ static uint64_t look_for_messages(struct connection *connection)
 {
     if (connection->limits->idle_ms == 0)
         return UINT64_MAX;
-    uint64_t next = remaining(connection_now_ms(connection), connection->last_message_ms,
-                              connection->limits->idle_ms);
+    uint64_t next =
+        remaining(connection, connection->last_message_ms, connection->limits->idle_ms);
     if (next == 0)
         connection_end(connection, END_BY_IDLENESS, 1001, toni_str_of("idle"));
     return next;
@@ -73,7 +75,7 @@ static uint64_t look_for_movement(struct connection *connection)
     const toni_client *client = connection->served.client;
     if (client->receiver.backlog.pin.bytes == 0)
         return UINT64_MAX;
-    uint64_t next = remaining(connection_now_ms(connection), client->receiver.backlog.pin.moved_ms,
+    uint64_t next = remaining(connection, client->receiver.backlog.pin.moved_ms,
                               connection->limits->stalled_ms);
     if (next == 0)
         connection_end_now(connection, END_BY_STALL, 1008, "slow consumer");
@@ -85,12 +87,11 @@ static uint64_t look_for_the_end_of_a_message(struct connection *connection)
     const struct inbound *inbound = connection->inbound;
     if (!inbound || inbound->message_began_ms == 0)
         return UINT64_MAX;
-    const uint64_t due_ms = inbound->message_began_ms + connection->limits->message_ms;
-    const uint64_t now_ms = connection_now_ms(connection);
-    if (now_ms < due_ms)
-        return due_ms - now_ms;
-    connection_end_now(connection, END_BY_MESSAGE_TIME, 1008, "a message took too long");
-    return 0;
+    uint64_t next =
+        remaining(connection, inbound->message_began_ms, connection->limits->message_ms);
+    if (next == 0)
+        connection_end_now(connection, END_BY_MESSAGE_TIME, 1008, "a message took too long");
+    return next;
 }
 
 /* How often the wall clock is asked before it is due: so a step of the clock is noticed within

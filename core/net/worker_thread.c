@@ -44,10 +44,18 @@ static void on_look(uv_timer_t *look)
     worker_notice_turn(look->data);
 }
 
+/* A callback held the worker for so long, or the whole process stood still. */
+#define LONG_TURN_NS NS_PER_S
+
 static void count_turn(struct worker *worker)
 {
     const uint64_t began_ns = atomic_load_explicit(&worker->turn_began_ns, memory_order_relaxed);
-    histogram_add(&worker->figures.turns, clock_now_ns() - began_ns);
+    const uint64_t turn_ns = clock_now_ns() - began_ns;
+    histogram_add(&worker->figures.turns, turn_ns);
+    if (turn_ns >= LONG_TURN_NS) {
+        uv_update_time(&worker->loop);
+        worker->stood_still_ms = uv_now(&worker->loop);
+    }
     atomic_store_explicit(&worker->turn_began_ns, 0, memory_order_relaxed);
 }
 

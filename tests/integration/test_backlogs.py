@@ -258,6 +258,28 @@ class TestAResetBehindAPause(AdminTestCase):
         self.shows("connections_closed_total", 1, reason="lost")
 
 
+class TestAWorkerThatStoodStill(AdminTestCase):
+    workers = 1
+    gateways = (gateway("probe", "probe_gateway.so", "/probe",
+                        limits={"stalled_ms": 2000 * SLOWNESS, "ping_ms": 200, "outbox_bytes": 64 * MIB}),)
+
+    def test_who_was_written_to_meanwhile_has_its_time(self):
+        """A callback holds the worker for longer than `stalled_ms`, and what is written behind it in the same turn waits
+        from then on, not from the turn's beginning. Meanwhile it is looked at for its pings."""
+        sock = open_socket(self.host.address, receive_buffer=4096)
+        self.addCleanup(sock.close)
+        sock.sendall(request("/probe"))
+        sock.sendall(frame(TEXT, "slow:%d" % (3000 * SLOWNESS)) + frame(TEXT, "sendburst:200:60000"))
+        self.eventually(lambda: self.metrics()("outbox_bytes") > 0, "it is written to")
+        time.sleep(0.6 * SLOWNESS)  # it reads nothing, for less than `stalled_ms`
+        read = 0
+        while read < 200 * 60000:
+            part = sock.recv(1 << 20)
+            self.assertNotEqual(part, b"", "it was closed")
+            read += len(part)
+        self.shows("connections_closed_total", 0, reason="stalled")
+
+
 class TestAStopEndsAPause(unittest.TestCase):
     def test_it(self):
         limits = {"close_ms": 1000, "outbox_bytes": 1000000, "drain_ms": 60000}
