@@ -63,8 +63,7 @@ static uint64_t look_for_messages(struct connection *connection)
 {
     if (connection->limits->idle_ms == 0)
         return UINT64_MAX;
-    uint64_t next =
-        remaining(connection, connection->last_message_ms, connection->limits->idle_ms);
+    uint64_t next = remaining(connection, connection->last_message_ms, connection->limits->idle_ms);
     if (next == 0)
         connection_end(connection, END_BY_IDLENESS, 1001, toni_str_of("idle"));
     return next;
