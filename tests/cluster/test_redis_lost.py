@@ -6,10 +6,12 @@ import unittest
 
 from hosts import BACK_S, REFUSED_S, SILENT_S, SLACK, ClusterTestCase, sized
 from redis_server import Redis
+from test_joins import Talker
 from toni_host import SLOWNESS, say
 
 MEMBERS, ROOMS, RATE = sized(60, 3000), sized(6, 100), sized(200, 2000)
 BEFORE_S = sized(1, 10)
+MANY_ROOMS = 200  # a client is told of 32 of them, and of the others together
 STOPPED_S = sized(3, 30)
 GROWTH_BYTES = 20 << 20
 PROBE_S = 1
@@ -129,6 +131,27 @@ class TestForgotten(RedisLost):
         self.is_back_since(gone)
         self.settle(rooms)
         self.nobody_was_cut_off()
+        self.end_well()
+
+    def test_flushall_is_told_in_each_of_very_many_rooms(self):
+        """By the room, or by the notice that many rooms share; in any case before what comes next of it."""
+        left, right = (Talker(host) for host in self.hosts[:2])
+        rooms = {"room-%d" % number for number in range(MANY_ROOMS)}
+        for room in rooms:
+            right.join(room)
+            right.client.send("say %s before" % room)
+        while set(right.got) < rooms:
+            right.read()
+        self.assertEqual(self.redis.cli("flushall"), "OK")
+        while not right.gaps:
+            right.read()
+        self.is_back_since(time.monotonic())
+        right.got.clear()
+        for room in rooms:
+            left.client.send("say %s after" % room)
+        while set(right.got) < rooms:
+            right.read()
+            self.assertTrue("*" in right.gaps or set(right.got) <= set(right.gaps), right.got[-1:])
         self.end_well()
 
     def test_script_flush_loses_nothing(self):
