@@ -118,9 +118,15 @@ static bool read_decimal(toni_str text, uint64_t most, uint64_t *number)
 
 #define AT_DIGITS ((size_t)2 * HEX_DIGITS)
 
+const redisReply *answer_of(const redisReply *reply, size_t index, size_t count)
+{
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return reply;
+    return reply->elements == count ? reply->element[index] : NULL;
+}
+
 bool answer_published(const redisReply *reply, toni_engine_published *published)
 {
-    uint64_t receivers = 0;
     *published = (toni_engine_published){.struct_size = sizeof *published};
     if (!is_text(reply) || reply->len == 0)
         return false;
@@ -128,12 +134,8 @@ bool answer_published(const redisReply *reply, toni_engine_published *published)
     switch (reply->str[0]) {
     case 'A':
         published->answer = TONI_ENGINE_APPLIED;
-        if (rest.size <= AT_DIGITS || !read_position(rest.data, &published->at) ||
-            !read_decimal(toni_str_make(rest.data + AT_DIGITS, rest.size - AT_DIGITS), UINT32_MAX,
-                          &receivers))
-            return false;
-        published->receivers = (uint32_t)receivers;
-        return true;
+        return rest.size == AT_DIGITS + 8 && read_position(rest.data, &published->at) &&
+               read_short(rest.data + AT_DIGITS, 8, &published->receivers);
     case 'R':
         published->answer = TONI_ENGINE_REPEAT;
         return rest.size == AT_DIGITS && read_position(rest.data, &published->at);

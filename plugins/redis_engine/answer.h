@@ -17,8 +17,14 @@ struct answer_fault {
 /** @param reply  Of type REDIS_REPLY_ERROR. */
 struct answer_fault answer_fault(const redisReply *reply);
 
+/** Of several publishes that were one command.
+ * @return The reply to the one at @p index: its own, or that to all of them; it may be an error.
+ * NULL: the reply is none that so many publishes have. */
+const redisReply *answer_of(const redisReply *reply, size_t index, size_t count);
+
 /* Each @return Whether the reply is one that its command has, and no error. */
 
+/** Of one publish. */
 bool answer_published(const redisReply *reply, toni_engine_published *published);
 
 /** @param answer  Set to TONI_ENGINE_APPLIED or TONI_ENGINE_OTHER_INCARNATION. */

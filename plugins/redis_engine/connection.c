@@ -21,6 +21,7 @@ void connection_close(struct connection *connection)
     find_stop(&connection->find);
     link_close(&connection->commands);
     link_close(&connection->pushes);
+    batch_clear(&connection->batch);
     waiting_clear(&connection->waiting);
 }
 

@@ -4,6 +4,7 @@
 #ifndef REDIS_ENGINE_CONNECTION_H
 #define REDIS_ENGINE_CONNECTION_H
 
+#include "batch.h"
 #include "find.h"
 #include "waiting.h"
 
@@ -40,6 +41,7 @@ struct connection {
     char host[ADDRESS_HOST_MOST + 1];
     struct link commands, pushes;
     bool has_asked_pushes; /* what comes there is no reply to AUTH any more */
+    struct batch batch;    /* publishes of this turn that were not written yet */
     struct waiting_list waiting;
     uint64_t client; /* id of the commands' socket */
     uint64_t node;   /* by the last hello */

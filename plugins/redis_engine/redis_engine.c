@@ -2,9 +2,9 @@
  * others. docs/shipped.md is about its use.
  *
  * What is pure is beside this file: script.h has what runs on a server, answer.h what it answers,
- * command.h, incoming.h and outgoing.h the protocol. link.h is one socket, find.h where a server
- * is, connection.h both sockets of one, request.h and reply.h what goes over them. Here is what the
- * host calls. All of it runs on the cluster's thread. */
+ * command.h, incoming.h and outgoing.h the protocol, batch.h which publishes go together. link.h is
+ * one socket, find.h where a server is, connection.h both sockets of one, request.h and reply.h
+ * what goes over them. Here is what the host calls. All of it runs on the cluster's thread. */
 #include "hex.h"
 #include "request.h"
 #include "script.h"
@@ -26,6 +26,15 @@ static struct connection *connected(struct redis *redis, uint32_t server)
     struct connection *connection =
         server < redis->settings.server_count ? &redis->connections[server] : NULL;
     return connection && connection->is_connected ? connection : NULL;
+}
+
+/* The same for a command that has its place behind all that was published. */
+static struct connection *behind_publishes(struct redis *redis, uint32_t server)
+{
+    struct connection *connection = connected(redis, server);
+    if (connection)
+        request_publishes(connection);
+    return connected(redis, server);
 }
 
 /* --- What the host calls */
@@ -64,7 +73,7 @@ static void close_connection(void *self, uint32_t server, uint64_t number)
 
 static void hello(void *self, uint32_t server, uint64_t request, const toni_engine_hello *hello)
 {
-    struct connection *connection = connected(self, server);
+    struct connection *connection = behind_publishes(self, server);
     if (connection)
         request_hello(connection, request, hello);
 }
@@ -93,7 +102,7 @@ static void unsubscribe(void *self, uint32_t server, const toni_str *rooms, uint
 static void tops(void *self, uint32_t server, uint64_t request, const toni_str *rooms,
                  uint32_t count)
 {
-    struct connection *connection = connected(self, server);
+    struct connection *connection = behind_publishes(self, server);
     if (connection)
         request_tops(connection, request, rooms, count);
 }
@@ -101,21 +110,21 @@ static void tops(void *self, uint32_t server, uint64_t request, const toni_str *
 static void history(void *self, uint32_t server, uint64_t request,
                     const toni_engine_history *history)
 {
-    struct connection *connection = connected(self, server);
+    struct connection *connection = behind_publishes(self, server);
     if (connection)
         request_history(connection, request, history);
 }
 
 static void probe(void *self, uint32_t server, uint64_t request, uint64_t incarnation)
 {
-    struct connection *connection = connected(self, server);
+    struct connection *connection = behind_publishes(self, server);
     if (connection)
         request_probe(connection, request, incarnation);
 }
 
 static void lease(void *self, uint32_t server, uint64_t request, const toni_engine_lease *lease)
 {
-    struct connection *connection = connected(self, server);
+    struct connection *connection = behind_publishes(self, server);
     if (connection)
         request_lease(connection, request, lease);
 }
@@ -125,6 +134,8 @@ static void flush(void *self)
     struct redis *redis = self;
     for (size_t i = 0; i < redis->settings.server_count; i++) {
         struct connection *connection = &redis->connections[i];
+        if (connection->is_connected)
+            request_publishes(connection);
         if (connection->is_connected)
             link_flush(&connection->commands);
         if (connection->is_connected)

@@ -59,25 +59,7 @@ static void tell_failed(struct connection *connection, uint64_t request, int32_t
                                request, answer);
 }
 
-static void tell_published(struct connection *connection, uint64_t number,
-                           const toni_engine_published *published)
-{
-    toni_engine_published_reply(connection->common->engine, connection->index, connection->number,
-                                number, published);
-}
-
 /* --- Errors of the server */
-
-static void take_publish_error(struct connection *connection, uint64_t number, int32_t answer)
-{
-    const toni_engine_published published = {.struct_size = sizeof published, .answer = answer};
-    /* What is behind it in the pipeline has no script either; the host sends all of that again once
-     * the last of it was answered, which is behind what loads it. */
-    if (answer == TONI_ENGINE_NOT_RUN && !connection->is_loading)
-        request_load(connection);
-    if (connection->number != 0)
-        tell_published(connection, number, &published);
-}
 
 static void take_error(struct connection *connection, const struct waiting *one,
                        const redisReply *reply)
@@ -89,9 +71,7 @@ static void take_error(struct connection *connection, const struct waiting *one,
     const bool is_full = fault.is_memory && one->kind == WAITING_TRIAL;
     talk_fault(text, sizeof text, name_of(one->kind), reply);
     connection_warn(connection, text);
-    if (one->kind == WAITING_PUBLISH)
-        take_publish_error(connection, one->request, fault.answer);
-    else if (is_full)
+    if (is_full)
         tell_hello(connection, one->request);
     else if (is_read_only && one->kind == WAITING_PROBE)
         tell_probe(connection, one->request, TONI_ENGINE_READ_ONLY);
@@ -99,6 +79,49 @@ static void take_error(struct connection *connection, const struct waiting *one,
         tell_failed(connection, one->request, TONI_ENGINE_READ_ONLY);
     else
         connection_fail(connection, text); /* with what mends it, which an answer can't say */
+}
+
+/* --- Publishes */
+
+/* @return Whether the reply is one that a publish has. */
+static bool read_published(struct connection *connection, const redisReply *reply,
+                           toni_engine_published *published)
+{
+    char text[320];
+    if (reply->type != REDIS_REPLY_ERROR)
+        return answer_published(reply, published);
+    *published = (toni_engine_published){.struct_size = sizeof *published,
+                                         .answer = answer_fault(reply).answer};
+    talk_fault(text, sizeof text, name_of(WAITING_PUBLISH), reply);
+    connection_warn(connection, text);
+    /* What is behind it in the pipeline has no script either; the host sends all of that again once
+     * the last of it was answered, which is behind what loads it. */
+    if (published->answer == TONI_ENGINE_NOT_RUN && !connection->is_loading)
+        request_load(connection);
+    return true;
+}
+
+/* One reply to all the publishes of a command: each is told its own answer. */
+static void take_published(struct connection *connection, struct waiting one,
+                           const redisReply *reply)
+{
+    const uint64_t number = connection->number;
+    const uint32_t count = one.count;
+    for (uint32_t i = 0; i < count; i++) {
+        const redisReply *answer = answer_of(reply, i, count);
+        toni_engine_published published;
+        if (i > 0)
+            (void)waiting_take(&connection->waiting, &one);
+        if (!answer || !read_published(connection, answer, &published)) {
+            fail_by(connection, name_of(WAITING_PUBLISH), reply);
+            return;
+        }
+        if (connection->number == number)
+            toni_engine_published_reply(connection->common->engine, connection->index, number,
+                                        one.request, &published);
+        if (connection->number != number)
+            return;
+    }
 }
 
 /* --- Answers: each @return Whether the reply is one that its command has */
@@ -134,15 +157,6 @@ static bool take_trial(struct connection *connection, uint64_t request, const re
         tell_failed(connection, request, published.answer);
     else
         tell_hello(connection, request);
-    return true;
-}
-
-static bool take_published(struct connection *connection, uint64_t number, const redisReply *reply)
-{
-    toni_engine_published published;
-    if (!answer_published(reply, &published))
-        return false;
-    tell_published(connection, number, &published);
     return true;
 }
 
@@ -211,8 +225,8 @@ static bool take_answer(struct connection *connection, const struct waiting *one
         return take_hello(connection, reply);
     case WAITING_TRIAL:
         return take_trial(connection, one->request, reply);
-    case WAITING_PUBLISH:
-        return take_published(connection, one->request, reply);
+    case WAITING_PUBLISH: /* take_published() */
+        return false;
     case WAITING_TOPS:
         return take_tops(connection, one, reply);
     case WAITING_HISTORY:
@@ -231,6 +245,8 @@ void reply_take(struct connection *connection, const redisReply *reply)
     struct waiting one;
     if (!waiting_take(&connection->waiting, &one))
         fail_by(connection, "something that was not asked for", reply);
+    else if (one.kind == WAITING_PUBLISH)
+        take_published(connection, one, reply);
     else if (reply->type == REDIS_REPLY_ERROR)
         take_error(connection, &one, reply);
     else if (!take_answer(connection, &one, reply))

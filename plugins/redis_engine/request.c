@@ -4,6 +4,7 @@
 #include "hex.h"
 #include "script.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -12,6 +13,9 @@
 
 /* What a reply to HISTORY has in bodies, about: what is behind that is asked for anew. */
 #define HISTORY_BYTES ((uint64_t)4 * 1024 * 1024)
+
+/* How long the room lives that the script is tried with. */
+#define TRIAL_LIFE_MS ((uint64_t)10000)
 
 static const toni_str no_name = {NULL, 0};
 
@@ -55,6 +59,102 @@ static void ask(struct connection *connection, struct waiting waiting)
         put(connection, &connection->commands);
 }
 
+/* --- Publishes, of which several are one command */
+
+/* A coarse clock will do: it tells sixteenths of a room's life apart. */
+static uint64_t wall_ms(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000;
+}
+
+static bool keeps(const toni_engine_publish *publish)
+{
+    return publish->keep_messages > 0;
+}
+
+static void add_keys(struct command *command, char kind, const struct batch *batch)
+{
+    uint64_t keys = 1 + batch->count;
+    for (size_t i = 0; i < batch->count; i++)
+        keys += keeps(&batch->list[i]) ? 1 : 0;
+    command_add_number(command, keys);
+    command_add_key(command, KEY_SERVER, no_name);
+    for (size_t i = 0; i < batch->count; i++) {
+        command_add_key(command, kind, batch->list[i].room);
+        if (keeps(&batch->list[i]))
+            command_add_key(command, KEY_STREAM, batch->list[i].room);
+    }
+}
+
+static void add_publish(struct command *command, const toni_engine_publish *publish,
+                        uint64_t life_ms)
+{
+    const uint64_t keep_ms = (uint64_t)publish->keep_seconds * 1000;
+    command_add_hex(command, publish->number, HEX_DIGITS);
+    command_add_hex(command, publish->proposed, HEX_DIGITS);
+    if (publish->is_repeat)
+        command_add_hex(command, publish->epoch, HEX_DIGITS);
+    else
+        command_add(command, no_name);
+    command_add_hex(command, publish->kind, 8);
+    command_add(command, publish->body);
+    if (keeps(publish)) {
+        command_add_number(command, publish->keep_messages);
+        command_add_number(command, keep_ms > 0 ? keep_ms : life_ms);
+    } else {
+        command_add(command, no_name);
+        command_add(command, no_name);
+    }
+}
+
+/* Eight arguments for all of them; for each two keys and seven others. */
+static_assert(8 + BATCH_MOST * 9 <= COMMAND_ARGUMENTS_MOST, "a batch is one command");
+
+static void ask_batch(struct connection *connection, char kind, enum waiting_kind waiting)
+{
+    struct batch *batch = &connection->batch;
+    const size_t count = batch->count;
+    struct command *command = begin(connection, TONI_LIT("EVALSHA"));
+    command_add(command, toni_str_make(connection->common->digest, COMMON_DIGEST));
+    add_keys(command, kind, batch);
+    command_add_hex(command, batch->list[0].incarnation, HEX_DIGITS);
+    command_add_hex(command, batch->list[0].node, HEX_DIGITS);
+    command_add_number(command, batch->life_ms);
+    command_add_hex(command, wall_ms() / (batch->life_ms / 16), 8);
+    for (size_t i = 0; i < count; i++)
+        add_publish(command, &batch->list[i], batch->life_ms);
+    for (size_t i = 0; i < count; i++) {
+        if (connection_expect(connection, (struct waiting){.kind = waiting,
+                                                           .count = (uint32_t)(count - i),
+                                                           .request = batch->list[i].number}) != 0)
+            return;
+    }
+    put(connection, &connection->commands);
+    batch_empty(batch);
+}
+
+void request_publishes(struct connection *connection)
+{
+    if (connection->batch.count > 0)
+        ask_batch(connection, KEY_ROOM, WAITING_PUBLISH);
+}
+
+void request_publish(struct connection *connection, const toni_engine_publish *publish)
+{
+    const uint64_t keep_ms = (uint64_t)publish->keep_seconds * 1000;
+    const uint64_t least_ms = connection->common->settings->room_life_ms;
+    const uint64_t life_ms = keep_ms > least_ms ? keep_ms : least_ms;
+    if (!batch_fits(&connection->batch, publish, life_ms)) {
+        request_publishes(connection);
+        if (!connection->is_connected)
+            return;
+    }
+    if (batch_add(&connection->batch, publish, life_ms) != 0)
+        connection_fail(connection, "there is no memory for a publish");
+}
+
 /* --- The hello, and what comes before it */
 
 void request_client_id(struct connection *connection)
@@ -72,6 +172,10 @@ void request_client_id(struct connection *connection)
 
 void request_load(struct connection *connection)
 {
+    /* Nothing that was published before may be run behind what was not. */
+    request_publishes(connection);
+    if (connection->number == 0)
+        return;
     struct command *command = begin(connection, TONI_LIT("SCRIPT"));
     command_add(command, TONI_LIT("LOAD"));
     command_add(command, toni_str_of(script_publish));
@@ -94,35 +198,24 @@ void request_hello(struct connection *connection, uint64_t request, const toni_e
     ask(connection, (struct waiting){.kind = WAITING_HELLO, .request = request});
 }
 
-static struct command *begin_publish(struct connection *connection, bool keeps)
-{
-    struct command *command = begin(connection, TONI_LIT("EVALSHA"));
-    command_add(command, toni_str_make(connection->common->digest, COMMON_DIGEST));
-    command_add(command, keeps ? TONI_LIT("3") : TONI_LIT("2"));
-    command_add_key(command, KEY_SERVER, no_name);
-    return command;
-}
-
 /* With a history, so that all that the script may run is run once: what the server refuses is known
  * before it could be in the middle of it. */
 static void try_script(struct connection *connection)
 {
-    const toni_str name = toni_str_make(connection->probe_name, sizeof connection->probe_name);
-    struct command *command = begin_publish(connection, true);
-    command_add_key(command, KEY_TRIAL, name);
-    command_add_key(command, KEY_STREAM, name);
-    command_add_hex(command, connection->incarnation, HEX_DIGITS);
-    command_add_hex(command, connection->node, HEX_DIGITS);
-    command_add_hex(command, 1, HEX_DIGITS);
-    command_add_hex(command, 1, HEX_DIGITS);
-    command_add_hex(command, 0, 8);
-    command_add(command, no_name);
-    command_add_number(command, 10000);
-    command_add(command, TONI_LIT("0"));
-    command_add(command, no_name);
-    command_add_number(command, 1);
-    command_add_number(command, 10000);
-    ask(connection, (struct waiting){.kind = WAITING_TRIAL, .request = connection->hello_request});
+    const toni_engine_publish trial = {
+        .number = connection->hello_request, /* what is answered is that */
+        .incarnation = connection->incarnation,
+        .node = connection->node,
+        .proposed = 1,
+        .keep_messages = 1,
+        .room = toni_str_make(connection->probe_name, sizeof connection->probe_name)};
+    request_publishes(connection);
+    if (connection->number == 0)
+        return;
+    if (batch_add(&connection->batch, &trial, TRIAL_LIFE_MS) != 0)
+        connection_fail(connection, "there is no memory for the trial of a publish");
+    else
+        ask_batch(connection, KEY_TRIAL, WAITING_TRIAL);
 }
 
 void request_end_clients(struct connection *connection, redisReply *const *ids, size_t count)
@@ -139,44 +232,7 @@ void request_end_clients(struct connection *connection, redisReply *const *ids, 
         try_script(connection);
 }
 
-/* --- Messages */
-
-/* A coarse clock will do: it tells sixteenths of a room's life apart. */
-static uint64_t wall_ms(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000;
-}
-
-void request_publish(struct connection *connection, const toni_engine_publish *publish)
-{
-    const bool keeps = publish->keep_messages > 0;
-    const uint64_t keep_ms = (uint64_t)publish->keep_seconds * 1000;
-    const uint64_t life_ms = connection->common->settings->room_life_ms;
-    const uint64_t room_ms = keep_ms > life_ms ? keep_ms : life_ms;
-    struct command *command = begin_publish(connection, keeps);
-    command_add_key(command, KEY_ROOM, publish->room);
-    if (keeps)
-        command_add_key(command, KEY_STREAM, publish->room);
-    command_add_hex(command, publish->incarnation, HEX_DIGITS);
-    command_add_hex(command, publish->node, HEX_DIGITS);
-    command_add_hex(command, publish->number, HEX_DIGITS);
-    command_add_hex(command, publish->proposed, HEX_DIGITS);
-    command_add_hex(command, publish->kind, 8);
-    command_add(command, publish->body);
-    command_add_number(command, room_ms);
-    command_add_number(command, wall_ms() / (room_ms / 16));
-    if (publish->is_repeat)
-        command_add_hex(command, publish->epoch, HEX_DIGITS);
-    else
-        command_add(command, no_name);
-    if (keeps) {
-        command_add_number(command, publish->keep_messages);
-        command_add_number(command, keep_ms > 0 ? keep_ms : life_ms);
-    }
-    ask(connection, (struct waiting){.kind = WAITING_PUBLISH, .request = publish->number});
-}
+/* --- Subscriptions */
 
 void request_subscriptions(struct connection *connection, toni_str what, const toni_str *rooms,
                            uint32_t count)

@@ -14,7 +14,14 @@ void request_hello(struct connection *connection, uint64_t request, const toni_e
 void request_end_clients(struct connection *connection, redisReply *const *ids, size_t count);
 
 void request_load(struct connection *connection);
+
+/** It goes out with others, by request_publishes at the latest. */
 void request_publish(struct connection *connection, const toni_engine_publish *publish);
+
+/** Writes the publishes that wait: before any other command, for these keep their order, and at the
+ * end of a turn. */
+void request_publishes(struct connection *connection);
+
 void request_subscriptions(struct connection *connection, toni_str command, const toni_str *rooms,
                            uint32_t count);
 void request_tops(struct connection *connection, uint64_t request, const toni_str *rooms,

@@ -4,46 +4,62 @@
  * more than the last, which is done on its two halves; in a stream its id is these halves in base
  * 10.
  *
- * A server that has no memory left (`maxmemory`) refuses the first command of a script that may
- * need some, and none behind that. So the first write of a publish is one that may need memory:
- * either all of it happens, or nothing. The hello, leases and probes begin with one that needs
+ * Of a publish all happens, or nothing, and what hinders one hinders no other of its command. A key
+ * that is of another type is found by the first command on it, which is before the first write. A
+ * server that has no memory left (`maxmemory`) refuses the first command of a script that may need
+ * some, and none behind that. So the first write of a publish is one that may need memory, and then
+ * all of the command are refused. The hello, leases and probes begin with one that needs
  * none: they are few and small, and the nodes of a server that is full would else be without
  * leases.
  */
 #include "script.h"
 
 const char script_publish[] =
-    "local call,sub,format=redis.call,string.sub,string.format\n"
-    "local incarnation,room,node,number=ARGV[1],KEYS[2],ARGV[2],ARGV[3]\n"
-    "if call('HGET',KEYS[1],'i')~=incarnation then return 'I' end\n"
-    "local found=call('HMGET',room,'i','e','o','h',node,'t')\n"
-    "local epoch,offset,history,last=found[2],found[3],found[4],found[5]\n"
-    "local is_new=found[1]~=incarnation or not epoch or not offset\n"
-    "if is_new then\n"
-    "  if ARGV[9]~='' then return 'L' end\n"
-    "  epoch,offset,history,last=ARGV[4],'0000000000000000',false,false\n"
-    "  if found[1] or epoch or offset then\n"
-    "    call('HSET',room,'i',incarnation)\n"
-    "    call('DEL',room)\n"
+    "local call,sub,unpack,hex=redis.call,string.sub,struct.unpack,bit.tohex\n"
+    "local keys,argv=KEYS,ARGV\n"
+    "local incarnation,node,life,part=argv[1],argv[2],argv[3],argv[4]\n"
+    "if call('HGET',keys[1],'i')~=incarnation then return 'I' end\n"
+    "local function publish(room,stream,number,proposed,repeated,kind,body,most,ms)\n"
+    "  local found=call('HMGET',room,'s',node)\n"
+    "  local state,last=found[1],found[2]\n"
+    "  local made,epoch,high,low,history,noted\n"
+    "  if state and #state==57 then\n"
+    "    made,epoch,high,low,history,noted=unpack('c16c16c8c8c1c8',state)\n"
     "  end\n"
-    "elseif ARGV[9]~='' then\n"
-    "  if ARGV[9]=='0000000000000000' then\n"
-    "    if not last then return 'L' end\n"
-    "  elseif ARGV[9]~=epoch then return 'L' end\n"
-    "end\n"
-    "if last then\n"
-    "  local highest=sub(last,1,16)\n"
-    "  if number==highest then return 'R'..epoch..sub(last,17) end\n"
-    "  if number<highest then return 'R'..epoch..'0000000000000000' end\n"
-    "end\n"
-    "local high,low=sub(offset,1,8),tonumber(sub(offset,9),16)+1\n"
-    "if low>4294967295 then high,low=format('%08x',tonumber(high,16)+1),0 end\n"
-    "offset=high..format('%08x',low)\n"
-    "if is_new then\n"
-    "  call('HSET',room,'i',incarnation,'e',epoch,'o',offset,node,number..offset)\n"
-    "else\n"
-    "  call('HSET',room,'o',offset,node,number..offset)\n"
-    "  if not last and call('HLEN',room)>" SCRIPT_NUMBERS_MOST "+5 then\n"
+    "  local is_new=made~=incarnation\n"
+    "  if is_new then\n"
+    "    if repeated~='' then return 'L' end\n"
+    "    epoch,high,low,history,last=proposed,'00000000',0,'0',false\n"
+    "    if state then\n"
+    /* May need memory, unlike DEL. */
+    "      call('HSET',room,'s','')\n"
+    "      call('DEL',room)\n"
+    "    end\n"
+    "  else\n"
+    "    low=tonumber(low,16)\n"
+    "    if repeated=='0000000000000000' then\n"
+    "      if not last then return 'L' end\n"
+    "    elseif repeated~='' and repeated~=epoch then return 'L' end\n"
+    "  end\n"
+    "  if last and last>number then\n" /* it begins with the highest */
+    "    local is_highest=sub(last,1,16)==number\n"
+    "    return 'R'..epoch..(is_highest and sub(last,17) or '0000000000000000')\n"
+    "  end\n"
+    "  low=low+1\n"
+    "  if low>4294967295 then high,low=hex(tonumber(high,16)+1),0 end\n"
+    "  local lower=hex(low)\n"
+    "  local at=epoch..high..lower\n"
+    "  if stream then\n"
+    "    if history~='1' then\n"
+    "      history='1'\n"
+    "      call('HSET',room,'s',state or '')\n" /* the same */
+    "      call('DEL',stream)\n"
+    "    end\n"
+    "    call('XADD',stream,'MAXLEN',most,tonumber(high,16)..'-'..low,kind,body)\n"
+    "    call('PEXPIRE',stream,ms)\n"
+    "  end\n"
+    "  call('HSET',room,'s',incarnation..at..history..part,node,number..high..lower)\n"
+    "  if not last and not is_new and call('HLEN',room)>" SCRIPT_NUMBERS_MOST "+1 then\n"
     "    local all,list=call('HGETALL',room),{}\n"
     "    for i=1,#all,2 do\n"
     "      if #all[i]==16 then list[#list+1]=sub(all[i+1],17)..all[i] end\n"
@@ -51,19 +67,23 @@ const char script_publish[] =
     "    table.sort(list)\n"
     "    for i=1,#list/4 do call('HDEL',room,sub(list[i],17)) end\n"
     "  end\n"
+    "  if is_new or noted~=part then call('PEXPIRE',room,life) end\n"
+    "  return 'A'..at..hex(call('PUBLISH',room,at..kind..body))\n"
     "end\n"
-    "if is_new or found[6]~=ARGV[8] then\n"
-    "  call('PEXPIRE',room,ARGV[7])\n"
-    "  call('HSET',room,'t',ARGV[8])\n"
+    "if #argv==11 then\n"
+    "  return publish(keys[2],keys[3],argv[5],argv[6],argv[7],argv[8],argv[9],argv[10],argv[11])\n"
     "end\n"
-    "if ARGV[10] then\n"
-    "  local stream=KEYS[3]\n"
-    "  if not history then call('DEL',stream) call('HSET',room,'h','1') end\n"
-    "  call('XADD',stream,'MAXLEN',ARGV[10],tonumber(high,16)..'-'..low,ARGV[5],ARGV[6])\n"
-    "  call('PEXPIRE',stream,ARGV[11])\n"
+    "local answers,key={},2\n"
+    "for i=5,#argv,7 do\n"
+    "  local room,stream=keys[key],argv[i+5]~='' and keys[key+1]\n"
+    "  local is_done,answer=pcall(publish,room,stream,argv[i],argv[i+1],argv[i+2],argv[i+3],\n"
+    "    argv[i+4],argv[i+5],argv[i+6])\n"
+    /* Redis 7's pcall has but the text of an error. */
+    "  if not is_done and type(answer)=='string' then answer=redis.error_reply(answer) end\n"
+    "  answers[#answers+1]=answer\n"
+    "  key=key+(stream and 2 or 1)\n"
     "end\n"
-    "local at=epoch..offset\n"
-    "return 'A'..at..call('PUBLISH',room,at..ARGV[5]..ARGV[6])\n";
+    "return answers\n";
 
 const char script_hello[] =
     "local function info(section,name)\n"
@@ -100,11 +120,11 @@ const char script_probe[] = "redis.call('PEXPIRE',KEYS[2],ARGV[4])\n"
                             "return 'A'\n";
 
 const char script_tops[] =
-    "local incarnation,tops=redis.call('HGET',KEYS[1],'i'),{}\n"
+    "local incarnation,sub,tops=redis.call('HGET',KEYS[1],'i'),string.sub,{}\n"
     "for i=2,#KEYS do\n"
-    "  local found=redis.call('HMGET',KEYS[i],'i','e','o')\n"
-    "  if incarnation and found[1]==incarnation and found[2] and found[3] then\n"
-    "    tops[i-1]=found[2]..found[3]\n"
+    "  local state=redis.pcall('HGET',KEYS[i],'s')\n"
+    "  if type(state)=='string' and sub(state,1,16)==incarnation then\n"
+    "    tops[i-1]=sub(state,17,48)\n"
     "    if redis.call('PTTL',KEYS[i])<ARGV[1]/2 then redis.call('PEXPIRE',KEYS[i],ARGV[1]) end\n"
     "  else\n"
     "    tops[i-1]='00000000000000000000000000000000'\n"
@@ -113,13 +133,13 @@ const char script_tops[] =
     "return table.concat(tops)\n";
 
 const char script_history[] =
-    "local incarnation=redis.call('HGET',KEYS[1],'i')\n"
-    "local found=redis.call('HMGET',KEYS[2],'i','e','o','h')\n"
-    "if not incarnation or found[1]~=incarnation or not found[2] or not found[3] then\n"
+    "local sub,incarnation=string.sub,redis.call('HGET',KEYS[1],'i')\n"
+    "local state=redis.pcall('HGET',KEYS[2],'s')\n"
+    "if type(state)~='string' or sub(state,1,16)~=incarnation then\n"
     "  return {'00000000000000000000000000000000'}\n"
     "end\n"
-    "local answer,is_last={found[2]..found[3]},ARGV[4]=='1'\n"
-    "if not found[4] or not is_last and ARGV[1]~=found[2] then return answer end\n"
+    "local answer,is_last={sub(state,17,48)},ARGV[4]=='1'\n"
+    "if sub(state,49,49)~='1' or not is_last and ARGV[1]~=sub(state,17,32) then return answer end\n"
     "local from,left,bytes=is_last and '+' or '('..ARGV[2],tonumber(ARGV[3]),tonumber(ARGV[5])\n"
     "while left>0 and bytes>0 do\n"
     "  local count,list=math.min(left,16)\n"

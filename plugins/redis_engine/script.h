@@ -7,12 +7,14 @@
  * of them that are the oldest goes. */
 #define SCRIPT_NUMBERS_MOST "256"
 
-/** Runs often, so it is sent once, and called by its digest.
- * KEYS: server, room, and if the room keeps a history its stream. ARGV: incarnation, node, number,
- * proposed, kind, body, how long the room lives in ms, what part of that time this is, epoch of a
- * repeat or "", and for a history its messages and ms. A room's life is renewed where that part is
- * another than the room has noted: not each time, which would cost a tenth more. Answers `I` (other
- * incarnation), `L` (lost), `R` epoch offset (repeat), or `A` epoch offset receivers. */
+/** Runs often, so it is sent once, and called by its digest: for one publish, or several.
+ * KEYS: server, and of each publish its room, and if the room keeps a history its stream. ARGV:
+ * incarnation, node, how long the rooms live in ms, what part of that time this is; and of each
+ * publish number, proposed, epoch of a repeat or "", kind, body, and for a history its messages
+ * and ms, else "" twice. A room's life is renewed where that part is another than the room has
+ * noted: not each time, which would cost a tenth more. Answers `I` (other incarnation), or of each
+ * publish, in a list if these are several: `L` (lost), `R` epoch offset (repeat), `A` epoch offset
+ * receivers, or an error. */
 extern const char script_publish[];
 
 /** KEYS: server, node. ARGV: proposed, this client's id, how long to know it in ms. Answers
@@ -23,7 +25,8 @@ extern const char script_hello[];
  * Answers `I` or `A`. */
 extern const char script_probe[];
 
-/** KEYS: server, rooms. ARGV: how long a room lives in ms. Answers one text: 32 digits a room. */
+/** KEYS: server, rooms. ARGV: how long a room lives in ms. Answers one text: 32 digits a room. A
+ * key that is no room counts as missing, as for a history. */
 extern const char script_tops[];
 
 /** KEYS: server, room, stream. ARGV: epoch, offset as in the stream, limit, 1 for the last, bytes.

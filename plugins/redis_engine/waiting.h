@@ -27,7 +27,7 @@ enum waiting_kind {
 
 struct waiting {
     enum waiting_kind kind;
-    uint32_t count;   /* of rooms */
+    uint32_t count;   /* of rooms; of publishes that one reply answers, from this one on */
     uint64_t request; /* or the number of a message */
 };
 

@@ -5,6 +5,23 @@
 #include "answer.h"
 #include "incoming.h"
 
+/* Of a command that had several: each has an answer, if there are as many. */
+static void read_as_publishes(const redisReply *reply)
+{
+    toni_engine_published published;
+    for (size_t count = 1; count <= 4; count++) {
+        for (size_t i = 0; i < count; i++) {
+            const redisReply *answer = answer_of(reply, i, count);
+            FUZZ_REQUIRE((answer == NULL) ==
+                         (reply->type == REDIS_REPLY_ARRAY && reply->elements != count));
+            if (answer && answer->type == REDIS_REPLY_ERROR)
+                (void)answer_fault(answer);
+            else if (answer)
+                (void)answer_published(answer, &published);
+        }
+    }
+}
+
 static void read_as_all(const redisReply *reply)
 {
     toni_engine_published published;
@@ -15,6 +32,7 @@ static void read_as_all(const redisReply *reply)
     toni_str channel, payload, body;
     int32_t answer;
     uint32_t kind;
+    read_as_publishes(reply);
     if (reply->type == REDIS_REPLY_ERROR) {
         (void)answer_fault(reply);
         return;

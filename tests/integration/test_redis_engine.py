@@ -125,7 +125,8 @@ class Messages(Case):
         for last in (2**32 - 1, 2**53 - 1, 2**53, 2**63 - 1, 2**63):
             room = "/o%x" % last
             engine.publish(room, 1, keep=(5, 60))
-            server.call("HSET", "toni:r:" + room, "o", "%016x" % last)
+            state = server.call("HGET", "toni:r:" + room, "s")
+            server.call("HSET", "toni:r:" + room, "s", state[:32] + b"%016x" % last + state[48:])
             self.assertEqual(engine.publish(room, 2, "b", keep=(5, 60))[2], "%x" % (last + 1))
             self.assertEqual(engine.publish(room, 3, "c", keep=(5, 60))[2], "%x" % (last + 2))
             entries = ["%x:1:1:b" % (last + 1), "%x:1:1:c" % (last + 2)]
@@ -138,7 +139,7 @@ class Messages(Case):
         for node in range(1, 400):
             engine.node = node
             self.assertEqual(engine.publish("/many", 1)[0], APPLIED)
-        self.assertLessEqual(server.call("HLEN", "toni:r:/many"), 256 + 5)
+        self.assertLessEqual(server.call("HLEN", "toni:r:/many"), 256 + 1)
         self.assertGreater(server.call("HLEN", "toni:r:/many"), 128)
         # The last ones are known still.
         self.assertEqual(engine.publish("/many", 1, epoch="77")[:3], [REPEAT, "77", "%x" % 399])
@@ -255,6 +256,178 @@ class Messages(Case):
         self.assertEqual(engine.next("lease")[3:], ["9", "0", "0", "0"])  # none; the connection stays
         server.call("HDEL", "toni:l:", 700)
         self.assertEqual(engine.lease(0xA)[0][0], "700")
+
+
+class Batches(Case):
+    """Publishes of one turn go to the server together: each has its own answer, as if it had gone alone."""
+
+    def answers(self, engine, *lines):
+        """Of publishes that are handed over in one turn: a pipe takes so much at once."""
+        self.assertLess(sum(len(line) + 1 for line in lines), 4096)
+        engine.say(*lines)
+        told = [engine.next("published") for line in lines if line.startswith("publish")]
+        self.assertEqual([one[3] for one in told], [line.split()[3] for line in lines if line.startswith("publish")])
+        return [one[4:] for one in told]
+
+    def test_they_are_few_commands(self):
+        server, engine = self.pair()
+        server.call("CONFIG", "RESETSTAT")
+        told = self.answers(engine, *[engine.publish_line("/%d" % (i % 3), i) for i in range(1, 41)])
+        self.assertEqual(told, [[APPLIED, "77", "%x" % ((i + 2) // 3), "0"] for i in range(1, 41)])
+        self.assertIn(b"cmdstat_evalsha:calls=3,", server.call("INFO", "commandstats"))
+
+    def test_each_has_its_own_room_history_and_answer(self):
+        server, engine = self.pair()
+        other = self.engine(("servers", server.address))
+        other.connect(node=0xB)
+        other.subscribe("/a", "/b")
+        self.assertEqual(engine.publish("/a", 1, "one"), [APPLIED, "77", "1", "1"])
+        other.next("message")
+        line = engine.publish_line
+        told = self.answers(
+            engine,
+            line("/a", 1, "one", epoch="77"),
+            line("/b", 2, "two", proposed=0x88, keep=(5, 60)),
+            line("/a", 3, "three", keep=(5, 60)),
+            line("/a", 1, "one", epoch="77"),
+            line("/a", 3, "three", epoch="77", keep=(5, 60)),
+            line("/a", 4, "four", epoch="78"),
+            line("/none", 5, epoch="0"),
+            line("/b", 6, "six", keep=(5, 60)),
+            line("/c", 7),
+        )
+        self.assertEqual(
+            told,
+            [
+                [REPEAT, "77", "1", "0"],
+                [APPLIED, "88", "1", "1"],
+                [APPLIED, "77", "2", "1"],
+                [REPEAT, "77", "0", "0"],
+                [REPEAT, "77", "2", "0"],
+                [LOST, "0", "0", "0"],
+                [LOST, "0", "0", "0"],
+                [APPLIED, "88", "2", "1"],
+                [APPLIED, "77", "1", "0"],
+            ],
+        )
+        heard = [other.next("message") for _ in range(3)]
+        self.assertEqual([(one[3], one[5], one[8]) for one in heard], [
+            ("/b", "1", "two"), ("/a", "2", "three"), ("/b", "2", "six")])  # fmt: skip
+        self.assertEqual(engine.history("/a", "77", 0, 9), ("77:2", ["2:1:5:three"]))
+        self.assertEqual(engine.history("/b", "88", 0, 9), ("88:2", ["1:1:3:two", "2:1:3:six"]))
+        self.assertEqual(engine.tops("/c", "/none"), ["77:1", NONE])
+
+    def test_another_incarnation_is_told_to_each(self):
+        _, engine = self.pair()
+        line = engine.publish_line
+        told = self.answers(
+            engine, line("/a", 1), line("/a", 2, incarnation="123"), line("/b", 3, incarnation="123"), line("/a", 4))
+        self.assertEqual([one[0] for one in told], [APPLIED, OTHER_INCARNATION, OTHER_INCARNATION, APPLIED])
+
+    def test_other_commands_keep_their_place(self):
+        _, engine = self.pair()
+        line = engine.publish_line
+        engine.say(line("/a", 1, keep=(5, 60)), line("/a", 2, keep=(5, 60)), "tops 0 91 /a", line("/a", 3, keep=(5, 60)),
+                   "history 0 92 /a 77 2 9", line("/a", 4, keep=(5, 60)), "probe 0 93 %s" % engine.incarnation)  # fmt: skip
+        told = [engine.next_of("published", "tops", "history", "probe") for _ in range(7)]
+        self.assertEqual([one[0] for one in told],
+                         ["published", "published", "tops", "published", "history", "published", "probe"])  # fmt: skip
+        self.assertEqual(told[2][4:], ["77:2"])
+        self.assertEqual(told[4][4:], ["77", "3", "3:1:1:x"])
+
+    def test_large_ones_keep_their_place(self):
+        server, engine = self.pair()
+        other = self.engine(("servers", server.address))
+        other.connect(node=0xB)
+        other.subscribe("/l")
+        server.call("CONFIG", "RESETSTAT")
+        sizes = [100, 70_000, 3_000_000, 100, 40_000, 40_000, 100, 0] * 3
+        bodies = ["@%d" % size for size in sizes]
+        told = self.answers(engine, *[engine.publish_line("/l", i + 1, body) for i, body in enumerate(bodies)])
+        self.assertEqual(told, [[APPLIED, "77", "%x" % (i + 1), "1"] for i in range(len(sizes))])
+        heard = [other.next("message") for _ in sizes]
+        self.assertEqual([(int(one[5], 16), int(one[7])) for one in heard], [(i + 1, n) for i, n in enumerate(sizes)])
+        # With 64 KiB in one at most: 100, 70000, 3000000, 100 to 40000, 40000 to 0 and the next 100…
+        self.assertIn(b"cmdstat_evalsha:calls=13,", server.call("INFO", "commandstats"))
+
+    def test_rooms_that_live_longer(self):
+        server = self.server()
+        engine = self.engine(("servers", server.address), ("room_life", "1min"))
+        engine.connect()
+        line = engine.publish_line
+        self.answers(engine, line("/short", 1, keep=(5, 20)), line("/long", 2, keep=(5, 3600)), line("/none", 3))
+        for key, ms in (("r:/short", 60_000), ("h:/short", 20_000), ("r:/long", 3_600_000), ("h:/long", 3_600_000),
+                        ("r:/none", 60_000)):  # fmt: skip
+            with self.subTest(key):
+                self.assertLessEqual(server.call("PTTL", "toni:" + key), ms)
+                self.assertGreater(server.call("PTTL", "toni:" + key), ms - 10_000)
+
+    def test_what_hinders_one_hinders_no_other(self):
+        server, engine = self.pair()
+        engine.subscribe("/good", "/bad", "/kept", "/odd")
+        line = engine.publish_line
+        engine.publish("/kept", 1, keep=(5, 60))
+        engine.next("message")
+        server.call("DEL", "toni:h:/kept")
+        server.call("SET", "toni:h:/kept", "somebody else's")
+        server.call("SET", "toni:r:/bad", "somebody else's")
+        server.call("HSET", "toni:r:/odd", "s", "%016x" % int(engine.incarnation, 16) + "z" * 41)
+        rooms = ("/good", "/bad", "/kept", "/good", "/odd", "/kept", "/good")
+        kept = {"keep": (5, 60)}
+        lines = [line(room, i + 2, **(kept if room == "/kept" else {})) for i, room in enumerate(rooms)]
+        engine.say(*lines)
+        told = [engine.next_of("published") for _ in rooms]
+        self.assertEqual([one[4] for one in told], [APPLIED, ERROR, ERROR, APPLIED, ERROR, ERROR, APPLIED])
+        self.assertEqual([one[6] for one in told if one[4] == APPLIED], ["1", "2", "3"])
+        self.assertIn("a publish: WRONGTYPE Operation against", engine.logs[0])
+        # Of the others nothing was done: neither noted nor sent. Alone they are told the same.
+        engine.say("tops 0 91 /good /bad /kept")
+        self.assertEqual(engine.next_of("tops")[4:], ["77:3", NONE, "77:1"])
+        for room, number in (("/bad", 3), ("/kept", 4), ("/odd", 6)):
+            self.assertEqual(engine.publish(room, number, **(kept if room == "/kept" else {}))[0], ERROR)
+        for key in ("r:/bad", "h:/kept", "r:/odd"):
+            server.call("DEL", "toni:" + key)
+        told = [engine.publish_line(room, number, epoch=epoch, **(kept if room == "/kept" else {}))
+                for room, number, epoch in (("/bad", 3, "-"), ("/kept", 4, "77"), ("/odd", 6, "-"))]  # fmt: skip
+        self.assertEqual([one[:3] for one in self.heard_answers(engine, told)],
+                         [[APPLIED, "77", "1"], [APPLIED, "77", "2"], [APPLIED, "77", "1"]])  # fmt: skip
+
+    def heard_answers(self, engine, lines):
+        """The answers, while messages come between them."""
+        engine.say(*lines)
+        return [engine.next_of("published")[4:] for _ in lines]
+
+    def test_what_was_broken_off_is_sent_again(self):
+        server, engine = self.pair()
+        engine.publish("/k", 1)
+        lines = [(room, i) for i, room in enumerate(("/k", "/new") * 10, 2)]
+        server.call("CLIENT", "PAUSE", 60_000, "WRITE")
+        engine.say(*[engine.publish_line(room, i) for room, i in lines])
+        wait_for("command that waits", lambda: b" flags=b " in server.call("CLIENT", "LIST"))
+        server.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        engine.next("closed")  # nothing of them was told: the host knows of none whether it was applied
+        server.call("CLIENT", "UNPAUSE")
+        engine.connect()
+        self.assertEqual(engine.tops("/k", "/new"), ["77:1", NONE])
+        again = [engine.publish_line(room, i, epoch="77" if room == "/k" else "0") for room, i in lines]
+        told = self.answers(engine, *again)
+        self.assertEqual(told[0::2], [[APPLIED, "77", "%x" % i, "0"] for i in range(2, 12)])
+        self.assertEqual(told[1::2], [[LOST, "0", "0", "0"]] * 10)
+        # What was applied is no second time; of the last of them it is known where it stands.
+        told = self.answers(engine, *again)
+        self.assertEqual(told[0::2], [[REPEAT, "77", "0", "0"]] * 9 + [[REPEAT, "77", "b", "0"]])
+
+    def test_a_replica_applies_none(self):
+        one, two = self.server(), self.server()
+        engine = self.engine(("servers", one.address))
+        engine.connect()
+        engine.publish("/a", 1)
+        two.follow(one)
+        two.call("REPLICAOF", "NO", "ONE")
+        one.follow(two)
+        line = engine.publish_line
+        told = self.answers(engine, line("/a", 2), line("/a", 1, epoch="77"), line("/b", 3, keep=(5, 60)))
+        self.assertEqual([one[0] for one in told], [READ_ONLY, REPEAT, READ_ONLY])
 
 
 class Losses(Case):
@@ -465,8 +638,11 @@ class Refusals(Case):
         self.assertEqual({engine.next("published")[4] for _ in range(10)}, {ERROR})
         self.assertIn("maxmemory", engine.logs[0])
         self.assertEqual(len(engine.logs), 1)  # not one for each message
+        told = [("/full", 1, "77"), ("/full", 12, "-"), ("/other", 13, "-")]
+        engine.say(*[engine.publish_line(room, i, epoch=epoch, keep=(9, 60)) for room, i, epoch in told])
+        self.assertEqual([engine.next("published")[4] for _ in told], [REPEAT, ERROR, ERROR])
         # Nothing was applied in part; probes, leases and a new connection need no memory.
-        self.assertEqual(engine.tops("/full"), ["77:1"])
+        self.assertEqual(engine.tops("/full", "/other"), ["77:1", NONE])
         engine.probe()
         self.assertEqual({engine.lines.get(timeout=10)[0] for _ in range(2)}, {"probe", "echo"})
         engine.lease(0xA)
@@ -689,7 +865,7 @@ class Sentinels(Case):
         self.assertNotEqual(engine.incarnation, before)
         self.assertEqual(engine.tops("/s"), [NONE])
         self.assertEqual(engine.publish("/s", 2, proposed=0x88)[:3], [APPLIED, "88", "1"])
-        self.assertEqual(two.call("HGET", "toni:r:/s", "o"), b"%016x" % 1)
+        self.assertEqual(two.call("HGET", "toni:r:/s", "s")[32:48], b"%016x" % 1)
 
     def test_the_engine_follows_when_the_primary_dies(self):
         one, two, engine = self.watched()
@@ -852,6 +1028,10 @@ class OfValkey:
 
 
 class Valkey(OfValkey, Messages):
+    pass
+
+
+class ValkeyBatches(OfValkey, Batches):
     pass
 
 

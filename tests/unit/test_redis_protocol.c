@@ -2,6 +2,7 @@
  * replies mean, addresses, numbers of 64 bits. */
 #include "address.h"
 #include "answer.h"
+#include "batch.h"
 #include "command.h"
 #include "hex.h"
 #include "incoming.h"
@@ -109,6 +110,88 @@ START_TEST(what_waits_is_bounded_and_keeps_its_order)
     ck_assert_uint_eq(outgoing_size(&outgoing), left);
     ck_assert_ptr_nonnull(outgoing_add(&outgoing, 100000 - left));
     outgoing_clear(&outgoing);
+}
+END_TEST
+
+/* --- Publishes that go together */
+
+static toni_engine_publish publish_of(uint64_t number, const char *room, size_t size)
+{
+    static char body[200000];
+    return (toni_engine_publish){.number = number,
+                                 .incarnation = 1,
+                                 .node = 2,
+                                 .kind = 0xa,
+                                 .room = toni_str_of(room),
+                                 .body = toni_str_make(body, size)};
+}
+
+START_TEST(a_batch_keeps_what_it_was_given)
+{
+    struct batch batch = {0};
+    char room[] = "/0";
+    char body[] = "body 0";
+    for (int i = 0; i < BATCH_MOST; i++) {
+        room[1] = body[5] = (char)('A' + i);
+        toni_engine_publish publish = publish_of((uint64_t)i, room, 0);
+        publish.body = toni_str_of(body);
+        ck_assert(batch_fits(&batch, &publish, 60000));
+        ck_assert_int_eq(batch_add(&batch, &publish, 60000), 0);
+    }
+    const toni_engine_publish more = publish_of(99, "/more", 1);
+    ck_assert(!batch_fits(&batch, &more, 60000));
+    ck_assert_uint_eq(batch.count, BATCH_MOST);
+    for (int i = 0; i < BATCH_MOST; i++) {
+        room[1] = body[5] = (char)('A' + i);
+        ck_assert_uint_eq(batch.list[i].number, (uint64_t)i);
+        ck_assert(toni_str_equal(batch.list[i].room, toni_str_of(room)));
+        ck_assert(toni_str_equal(batch.list[i].body, toni_str_of(body)));
+    }
+    batch_empty(&batch);
+    ck_assert(batch_fits(&batch, &more, 1));
+    batch_clear(&batch);
+}
+END_TEST
+
+START_TEST(a_batch_has_in_common_what_is_said_once)
+{
+    struct batch batch = {0};
+    const toni_engine_publish first = publish_of(1, "/a", 10);
+    toni_engine_publish next = publish_of(2, "/b", 10);
+    ck_assert_int_eq(batch_add(&batch, &first, 60000), 0);
+    ck_assert(batch_fits(&batch, &next, 60000));
+    ck_assert(!batch_fits(&batch, &next, 60001));
+    next.node++;
+    ck_assert(!batch_fits(&batch, &next, 60000));
+    next.node--;
+    next.incarnation++;
+    ck_assert(!batch_fits(&batch, &next, 60000));
+    batch_clear(&batch);
+}
+END_TEST
+
+START_TEST(a_batch_is_bounded_and_a_large_one_goes_alone)
+{
+    struct batch batch = {0};
+    const size_t rest = BATCH_BYTES - 2 * 2 - 1000;
+    const toni_engine_publish first = publish_of(1, "/a", 1000), most = publish_of(2, "/b", rest),
+                              more = publish_of(3, "/c", rest + 1),
+                              large = publish_of(4, "/d", 200000), empty = publish_of(5, "/e", 0);
+    ck_assert_int_eq(batch_add(&batch, &first, 60000), 0);
+    ck_assert(!batch_fits(&batch, &more, 60000));
+    ck_assert(batch_fits(&batch, &most, 60000));
+    ck_assert_int_eq(batch_add(&batch, &most, 60000), 0);
+    ck_assert_uint_eq(batch.size, BATCH_BYTES);
+    ck_assert(!batch_fits(&batch, &empty, 60000));
+    batch_empty(&batch);
+    ck_assert_uint_eq(batch.room, BATCH_BYTES); /* the next needs none */
+    ck_assert(batch_fits(&batch, &large, 60000));
+    ck_assert_int_eq(batch_add(&batch, &large, 60000), 0);
+    ck_assert_uint_eq(batch.list[0].body.size, 200000);
+    ck_assert(!batch_fits(&batch, &empty, 60000));
+    batch_empty(&batch);
+    ck_assert_uint_eq(batch.room, 0);
+    batch_clear(&batch);
 }
 END_TEST
 
@@ -245,7 +328,7 @@ static redisReply *reply_of(const char *text)
 START_TEST(publishes)
 {
     toni_engine_published published;
-    redisReply *reply = reply_of("$35\r\nA" AT "17\r\n");
+    redisReply *reply = reply_of("$41\r\nA" AT "00000011\r\n");
     ck_assert(answer_published(reply, &published));
     ck_assert_int_eq(published.answer, TONI_ENGINE_APPLIED);
     ck_assert_uint_eq(published.at.epoch, (UINT64_C(1) << 53) + 1);
@@ -264,8 +347,8 @@ START_TEST(what_no_publish_answers)
     static const char *const texts[] = {"$0\r\n\r\n",
                                         "+A\r\n",
                                         "$33\r\nA" AT "\r\n",
-                                        "$34\r\nA" AT "x\r\n",
-                                        "$43\r\nA" AT "4294967296\r\n",
+                                        "$41\r\nA" AT "0000000x\r\n",
+                                        "$42\r\nA" AT "000000001\r\n",
                                         "$34\r\nR" AT "1\r\n",
                                         "+II\r\n",
                                         "+X\r\n",
@@ -276,6 +359,35 @@ START_TEST(what_no_publish_answers)
     ck_assert_uint_eq(sizeof texts / sizeof texts[0], 11);
     redisReply *reply = reply_of(texts[_i]);
     ck_assert(!answer_published(reply, &published));
+    incoming_free(reply);
+}
+END_TEST
+
+START_TEST(each_publish_has_its_answer)
+{
+    toni_engine_published published;
+    redisReply *reply = reply_of("*3\r\n$41\r\nA" AT "00000000\r\n-WRONGTYPE no\r\n$1\r\nL\r\n");
+    ck_assert_ptr_null(answer_of(reply, 0, 2));
+    ck_assert_ptr_null(answer_of(reply, 0, 4));
+    ck_assert(answer_published(answer_of(reply, 0, 3), &published));
+    ck_assert_int_eq(published.answer, TONI_ENGINE_APPLIED);
+    ck_assert_int_eq(answer_of(reply, 1, 3)->type, REDIS_REPLY_ERROR);
+    ck_assert_int_eq(answer_fault(answer_of(reply, 1, 3)).answer, TONI_ENGINE_ERROR);
+    ck_assert(answer_published(answer_of(reply, 2, 3), &published));
+    ck_assert_int_eq(published.answer, TONI_ENGINE_LOST);
+    incoming_free(reply);
+    reply = reply_of("*2\r\n:1\r\n$-1\r\n");
+    for (size_t i = 0; i < 2; i++)
+        ck_assert(!answer_published(answer_of(reply, i, 2), &published));
+    incoming_free(reply);
+}
+END_TEST
+
+START_TEST(one_answer_may_be_that_of_all)
+{
+    redisReply *reply = reply_of("-NOSCRIPT No matching script.\r\n");
+    for (size_t i = 0; i < 5; i++)
+        ck_assert_ptr_eq(answer_of(reply, i, 5), reply);
     incoming_free(reply);
 }
 END_TEST
@@ -397,12 +509,17 @@ int main(void)
     tcase_add_test(all, a_command_is_what_redis_reads);
     tcase_add_test(all, a_command_has_no_more_arguments_than_it_may);
     tcase_add_test(all, what_waits_is_bounded_and_keeps_its_order);
+    tcase_add_test(all, a_batch_keeps_what_it_was_given);
+    tcase_add_test(all, a_batch_has_in_common_what_is_said_once);
+    tcase_add_test(all, a_batch_is_bounded_and_a_large_one_goes_alone);
     tcase_add_test(all, replies_are_waited_for_in_order);
     tcase_add_loop_test(all, replies_may_be_cut_anywhere, 0, (int)stream.size);
     tcase_add_loop_test(all, what_is_no_reply_is_a_fault, 0, 5);
     tcase_add_test(all, a_reply_is_bounded_and_many_are_not);
     tcase_add_test(all, publishes);
     tcase_add_loop_test(all, what_no_publish_answers, 0, 11);
+    tcase_add_test(all, each_publish_has_its_answer);
+    tcase_add_test(all, one_answer_may_be_that_of_all);
     tcase_add_test(all, a_history_has_no_holes);
     tcase_add_test(all, the_last_of_a_history_end_with_its_top);
     tcase_add_loop_test(all, errors_say_what_mends_them, 0, 8);
