@@ -53,6 +53,8 @@ static const struct known_fault {
      "it has no such command: is this Redis, and was the command renamed?"},
     {"ERR Unknown Redis command", TONI_ENGINE_ERROR, false, /* within a script */
      "it has no such command: is this Redis, and was the command renamed?"},
+    {"ERR Protocol error: invalid bulk length", TONI_ENGINE_ERROR, false,
+     "it is larger than its `proto-max-bulk-len`: raise that, or lower `message_bytes`"},
     {"ERR DB index", TONI_ENGINE_ERROR, false, "it has fewer databases than `database` says"},
 };
 

@@ -120,6 +120,9 @@ static ssize_t write_some(struct link *link, const char *bytes, size_t size)
         return put;
     if (errno == EAGAIN || errno == EINTR)
         return 0;
+    /* The other end is closed: whoever reads finds that, behind what the server had to say. */
+    if (errno == EPIPE || errno == ECONNRESET)
+        return 0;
     end_by_errno(link, "writing");
     return -1;
 }

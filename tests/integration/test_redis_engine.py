@@ -673,6 +673,19 @@ class Refusals(Case):
                     epochs[i % 50] = (epoch, int(offset, 16))
                 self.assertNotIn(b"evicted_keys:0\r", server.call("INFO", "stats"))
 
+    def test_a_message_that_is_too_large_for_it(self):
+        """The server ends the connection in the middle of it, but says so before."""
+        server, engine = self.pair()
+        server.call("CONFIG", "SET", "proto-max-bulk-len", "1048576")
+        for number, size in ((1, 1_500_000), (2, 8_000_000)):
+            with self.subTest(size=size):
+                engine.say(engine.publish_line("/large", number, "@%d" % size))
+                self.assertEqual(engine.next("published")[4], ERROR)
+                engine.next("closed")
+                engine.connect()
+        self.assertIn("`proto-max-bulk-len`", engine.logs[0])
+        self.assertEqual(engine.publish("/large", 3)[0], APPLIED)
+
     def test_a_redis_cluster(self):
         server = self.server(cluster_enabled="yes", cluster_port=free_port())
         self.assertIn("Redis Cluster", self.ends_at_hello(("servers", server.address)))
