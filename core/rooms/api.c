@@ -318,7 +318,7 @@ static int32_t client_identity(const toni_client *client, toni_identity *identit
         return TONI_ERR_INVALID;
     identity->reserved = 0;
     identity->subject = known->subject;
-    identity->issued_s = known->issued_s;
+    identity->issued_s = identity_issued_s(known);
     identity->expires_s = known->expires_s;
     return TONI_OK;
 }

@@ -35,8 +35,10 @@ int32_t identity_draft_begin(struct identity_draft **draft, const toni_identity 
     if (!begun)
         return TONI_ERR_NO_MEMORY;
     begun->guard = NULL;
-    /* It is here already: a clock that is fast must not make it outlive what is revoked later. */
-    begun->issued_s = identity->issued_s < now_s ? identity->issued_s : now_s;
+    /* A clock may be fast, but not so fast that a token outlives what is revoked later. */
+    const int64_t latest_s = now_s + IDENTITY_LEAD_MAX_S;
+    begun->issued_s = identity->issued_s < latest_s ? identity->issued_s : latest_s;
+    begun->known_s = now_s;
     begun->expires_s = identity->expires_s;
     begun->claim_count = begun->claim_bytes = 0;
     begun->subject_size = identity->subject.size;
@@ -82,6 +84,7 @@ struct identity *identity_create(const struct identity_draft *draft,
     *identity = (struct identity){
         .origin = *origin,
         .issued_s = draft->issued_s,
+        .known_s = draft->known_s,
         .expires_s = draft->expires_s,
         .size = size,
         .claim_count = draft->claim_count,
@@ -93,6 +96,11 @@ struct identity *identity_create(const struct identity_draft *draft,
         identity->claims[i].value = str_copy(&text, draft->claims[i].value);
     }
     return identity;
+}
+
+int64_t identity_issued_s(const struct identity *identity)
+{
+    return identity->issued_s < identity->known_s ? identity->issued_s : identity->known_s;
 }
 
 int32_t identity_claim(const struct identity *identity, toni_str name, uint32_t index,

@@ -17,6 +17,10 @@
 /* Of all claims: each value, and the name with each of them. */
 #define IDENTITY_CLAIMS_BYTES 8192
 
+/* No issuer's clock is taken to be further ahead, in seconds: as much as jwt_guard's `leeway` may
+ * be. */
+#define IDENTITY_LEAD_MAX_S 300
+
 struct slot;
 
 /* Who has identified a client, and where it is: both stay where they are until the host ends. */
@@ -28,7 +32,8 @@ struct identity_origin {
 struct identity {
     struct identity_origin origin;
     toni_str subject;
-    int64_t issued_s;  /* 0: not known */
+    int64_t issued_s;  /* as its token says, which may be ahead; 0: not known */
+    int64_t known_s;   /* since when it is: no token is younger */
     int64_t expires_s; /* 0: never */
     size_t size;       /* of the whole, in bytes */
     size_t claim_count;
@@ -38,7 +43,7 @@ struct identity {
 /* What a guard has said so far. */
 struct identity_draft {
     struct slot *guard; /* see identity_origin; NULL: not noted yet */
-    int64_t issued_s, expires_s;
+    int64_t issued_s, known_s, expires_s;
     size_t subject_size;
     char subject[IDENTITY_SUBJECT_MAX];
     size_t claim_count, claim_bytes;
@@ -59,6 +64,9 @@ int32_t identity_draft_add(struct identity_draft *draft, toni_str name, toni_str
 /** @return The identity that a draft says, to be freed by free(); NULL on no memory. */
 struct identity *identity_create(const struct identity_draft *draft,
                                  const struct identity_origin *origin);
+
+/** @return When its token was issued by this host's clock, at the latest; 0: not known. */
+int64_t identity_issued_s(const struct identity *identity);
 
 /** See toni_client_claim. @param identity  NULL: there is none. */
 int32_t identity_claim(const struct identity *identity, toni_str name, uint32_t index,

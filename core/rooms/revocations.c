@@ -19,6 +19,7 @@ struct revocation {
     struct hash_node node;             /* first */
     struct revocation *before, *after; /* in the order of the calls */
     int64_t revoked_s;
+    int64_t lead_s; /* of issuers, as far as it has shown to who has written it */
     uint64_t number;
     size_t size;
     char key[]; /* NAMESPACE/SUBJECT */
@@ -96,6 +97,11 @@ static bool is_over(const struct revocations *revocations, const struct revocati
     return now_s - revocation->revoked_s > revocations->life_s;
 }
 
+static int64_t lead_of(const struct revocations *revocations, const struct revocation *revocation)
+{
+    return revocation->lead_s > revocations->lead_s ? revocation->lead_s : revocations->lead_s;
+}
+
 /* @return Whether one that is not over had to go. */
 static bool make_room(struct revocations *revocations, int64_t now_s)
 {
@@ -109,8 +115,11 @@ static bool make_room(struct revocations *revocations, int64_t now_s)
 }
 
 /* Who is revoked again stands last again. */
-static bool renew(struct revocations *revocations, struct revocation *known, int64_t revoked_s)
+static bool renew(struct revocations *revocations, struct revocation *known, int64_t revoked_s,
+                  int64_t lead_s)
 {
+    if (lead_s > known->lead_s)
+        known->lead_s = lead_s;
     if (known->revoked_s >= revoked_s)
         return false;
     known->revoked_s = revoked_s;
@@ -121,7 +130,7 @@ static bool renew(struct revocations *revocations, struct revocation *known, int
 }
 
 /* @return 0, or -1 on no memory. */
-static int insert(struct revocations *revocations, toni_str key, int64_t revoked_s)
+static int insert(struct revocations *revocations, toni_str key, int64_t revoked_s, int64_t lead_s)
 {
     struct revocation *made = malloc(sizeof *made + key.size);
     const uint64_t hash = hash_bytes(revocations->hash_key, key.data, key.size);
@@ -130,6 +139,7 @@ static int insert(struct revocations *revocations, toni_str key, int64_t revoked
         return -1;
     }
     made->revoked_s = revoked_s;
+    made->lead_s = lead_s;
     made->size = key.size;
     memcpy(made->key, key.data, key.size);
     made->number = ++revocations->number;
@@ -146,7 +156,7 @@ static toni_str make_key(const char *space, toni_str subject, char text[KEY_MAX]
     return toni_str_make(text, size > 0 && size < KEY_MAX ? (size_t)size : 0);
 }
 
-static int add(struct revocations *revocations, toni_str key, int64_t revoked_s)
+static int add(struct revocations *revocations, toni_str key, int64_t revoked_s, int64_t lead_s)
 {
     bool is_given_up = false;
     pthread_mutex_lock(&revocations->lock);
@@ -154,10 +164,10 @@ static int add(struct revocations *revocations, toni_str key, int64_t revoked_s)
     const uint64_t before = revocations->number;
     int result = 0;
     if (known) {
-        (void)renew(revocations, known, revoked_s);
+        (void)renew(revocations, known, revoked_s, lead_s);
     } else {
         is_given_up = make_room(revocations, clock_wall_s());
-        result = insert(revocations, key, revoked_s);
+        result = insert(revocations, key, revoked_s, lead_s);
     }
     const bool is_changed = revocations->number != before;
     pthread_mutex_unlock(&revocations->lock);
@@ -177,25 +187,43 @@ int revocations_add(struct revocations *revocations, const char *space, toni_str
 {
     char text[KEY_MAX];
     const toni_str key = make_key(space, subject, text);
-    return key.size > 0 ? add(revocations, key, revoked_s) : -1;
+    return key.size > 0 ? add(revocations, key, revoked_s, 0) : -1;
 }
 
 static bool covers(const struct revocations *revocations, const char *space, toni_str subject,
-                   int64_t issued_s)
+                   int64_t issued_s, int64_t now_s)
 {
     char text[KEY_MAX];
     const struct revocation *known = find(revocations, make_key(space, subject, text));
-    return known && issued_s <= known->revoked_s && !is_over(revocations, known, clock_wall_s());
+    return known && issued_s - lead_of(revocations, known) <= known->revoked_s &&
+           !is_over(revocations, known, now_s);
+}
+
+/* @return Whether it is larger than it was known to be. */
+static bool note_lead(struct revocations *revocations, int64_t issued_s, int64_t now_s)
+{
+    int64_t lead_s = issued_s - now_s;
+    if (lead_s > IDENTITY_LEAD_MAX_S)
+        lead_s = IDENTITY_LEAD_MAX_S;
+    if (lead_s <= revocations->lead_s)
+        return false;
+    revocations->lead_s = lead_s;
+    return true;
 }
 
 bool revocations_cover(struct revocations *revocations, const char *space, toni_str subject,
                        int64_t issued_s)
 {
+    const int64_t now_s = clock_wall_s();
     pthread_mutex_lock(&revocations->lock);
-    const bool result = revocations->table.count > 0 &&
-                        (covers(revocations, space, subject, issued_s) ||
-                         covers(revocations, REVOKED_EVERYWHERE, subject, issued_s));
+    const bool has_any = revocations->table.count > 0;
+    const bool is_changed = note_lead(revocations, issued_s, now_s) && has_any;
+    const bool result =
+        has_any && (covers(revocations, space, subject, issued_s, now_s) ||
+                    covers(revocations, REVOKED_EVERYWHERE, subject, issued_s, now_s));
     pthread_mutex_unlock(&revocations->lock);
+    if (is_changed && revocations->changed)
+        revocations->changed(revocations->changed_data);
     return result;
 }
 
@@ -230,6 +258,15 @@ static const struct revocation *first_after(const struct revocations *revocation
     return first;
 }
 
+static int write_line(struct buffer *text, const struct revocation *one, int64_t lead_s)
+{
+    const int key_size = (int)one->size;
+    if (lead_s == 0)
+        return buffer_appendf(text, "%" PRId64 " %.*s\n", one->revoked_s, key_size, one->key);
+    return buffer_appendf(text, "%" PRId64 "+%" PRId64 " %.*s\n", one->revoked_s, lead_s, key_size,
+                          one->key);
+}
+
 int revocations_write(struct revocations *revocations, uint64_t after, struct buffer *text,
                       uint64_t *number)
 {
@@ -239,33 +276,45 @@ int revocations_write(struct revocations *revocations, uint64_t after, struct bu
     for (const struct revocation *one = first_after(revocations, after); one && !result;
          one = one->after) {
         if (!is_over(revocations, one, now))
-            result = buffer_appendf(text, "%" PRId64 " %.*s\n", one->revoked_s, (int)one->size,
-                                    one->key);
+            result = write_line(text, one, lead_of(revocations, one));
     }
     *number = revocations->number;
     pthread_mutex_unlock(&revocations->lock);
     return result;
 }
 
-bool revocations_parse_line(toni_str line, struct revocation_line *read)
+/* @return Whether it is a number, which is not below 0. */
+static bool read_seconds(toni_str text, int64_t *seconds)
 {
     char digits[SECONDS_MAX + 1], *end;
-    toni_str seconds, key;
+    if (text.size > SECONDS_MAX)
+        return false;
+    (void)snprintf(digits, sizeof digits, "%.*s", TONI_STR_ARG(text));
+    *seconds = strtoll(digits, &end, 10);
+    return end != digits && *end == '\0' && *seconds >= 0;
+}
+
+bool revocations_parse_line(toni_str line, struct revocation_line *read)
+{
+    toni_str seconds, lead, key;
+    read->lead_s = 0;
     if (!toni_str_split_once(line, ' ', &seconds, &key) ||
         !toni_str_split_once(key, '/', &read->space, &read->subject) ||
-        seconds.size > SECONDS_MAX || read->space.size > SPACE_MAX || !subject_valid(read->subject))
+        read->space.size > SPACE_MAX || !subject_valid(read->subject))
         return false;
-    (void)snprintf(digits, sizeof digits, "%.*s", TONI_STR_ARG(seconds));
-    read->revoked_s = strtoll(digits, &end, 10);
-    return end != digits && *end == '\0' && read->revoked_s >= 0;
+    if (toni_str_split_once(seconds, '+', &seconds, &lead) &&
+        (!read_seconds(lead, &read->lead_s) || read->lead_s > IDENTITY_LEAD_MAX_S))
+        return false;
+    return read_seconds(seconds, &read->revoked_s);
 }
 
 int revocations_read_line(struct revocations *revocations, toni_str line,
                           struct revocation_line *read)
 {
-    char space[SPACE_MAX + 1];
+    char space[SPACE_MAX + 1], text[KEY_MAX];
     if (!revocations_parse_line(line, read))
         return -1;
     (void)snprintf(space, sizeof space, "%.*s", TONI_STR_ARG(read->space));
-    return revocations_add(revocations, space, read->subject, read->revoked_s);
+    const toni_str key = make_key(space, read->subject, text);
+    return key.size > 0 ? add(revocations, key, read->revoked_s, read->lead_s) : -1;
 }

@@ -2,6 +2,10 @@
  * are refused. A bounded table; an entry lives `revocation_s`, after which the tokens are meant to
  * have expired by themselves. Not about who is connected; rooms/revoking.h is.
  *
+ * The clock of who issues tokens may be ahead of this one, by its *lead*: a token that is here
+ * before it was issued shows it. Tokens from before a revocation then name times from after it. So
+ * an entry holds for so much longer, and keeps the lead, also as text.
+ *
  * Any thread; its lock is a leaf. */
 #ifndef ROOMS_REVOCATIONS_H
 #define ROOMS_REVOCATIONS_H
@@ -26,6 +30,7 @@ struct revocations {
     const struct hash_key *hash_key; /* borrowed */
     uint64_t most;
     int64_t life_s;
+    int64_t lead_s;                     /* of issuers, as far as it has shown to this host */
     struct hash_table table;            /* by namespace and subject */
     struct revocation *oldest, *newest; /* in the order of the calls */
     uint64_t given_up;                  /* that were forgotten before their time */
@@ -48,8 +53,9 @@ void revocations_finish(struct revocations *revocations);
 int revocations_add(struct revocations *revocations, const char *space, toni_str subject,
                     int64_t revoked_s);
 
-/** @param space     Of the client.
- * @param issued_s  When its token was; 0: not known. Of the same second is not younger.
+/** Judges a token that is here now, and notes what it shows of its issuer's clock.
+ * @param space     Of the client.
+ * @param issued_s  When it was issued, as it says; 0: not known. Of the same second is not younger.
  * @return Whether the token is refused. */
 bool revocations_cover(struct revocations *revocations, const char *space, toni_str subject,
                        int64_t issued_s);
@@ -60,7 +66,8 @@ uint64_t revocations_count(struct revocations *revocations);
 /** @return How many were forgotten before their time. */
 uint64_t revocations_given_up(struct revocations *revocations);
 
-/* --- As text, to be kept: a line for each, `SECONDS NAMESPACE/SUBJECT`. */
+/* --- As text, to be kept: a line for each, `SECONDS NAMESPACE/SUBJECT`, or, with a lead,
+ * `SECONDS+LEAD NAMESPACE/SUBJECT`. */
 
 /** Appends all that were noted after a change.
  * @param after   Its number; 0: all.
@@ -70,7 +77,7 @@ int revocations_write(struct revocations *revocations, uint64_t after, struct bu
 
 /** What a line says. */
 struct revocation_line {
-    int64_t revoked_s;
+    int64_t revoked_s, lead_s;
     toni_str space, subject; /* in the line */
 };
 

@@ -13,8 +13,8 @@ static bool is_of(toni_client *client, toni_str subject, int64_t issued_s)
 {
     lock_take(&client->lock);
     const struct identity *identity = client->identity;
-    const bool is =
-        identity && identity->issued_s <= issued_s && toni_str_equal(identity->subject, subject);
+    const bool is = identity && identity_issued_s(identity) <= issued_s &&
+                    toni_str_equal(identity->subject, subject);
     lock_give(&client->lock);
     return is;
 }

@@ -14,7 +14,6 @@
 #include "verify.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 #include <toni/toni.h>
@@ -29,7 +28,6 @@ struct guard {
     pthread_mutex_t lock;   /* of `keys` */
     struct key_set *keys;
     struct log_allowance allowance;
-    _Atomic int64_t lead_s; /* that the clock of who issues tokens is ahead, as they have shown */
     toni_figure *results[TOKEN_VERDICT_COUNT];
     toni_figure *key_count, *reloads, *failed_reloads;
 };
@@ -141,20 +139,6 @@ static int64_t wall_s(void)
     return now.tv_sec;
 }
 
-/* When an accepted token was issued, by this clock. One that is here before its `iat` shows that
- * its issuer's clock is ahead, by so much at least. Without that a token of such an issuer would
- * look younger than a revocation that came after it, and be let in again. */
-static int64_t issued_by_this_clock(struct guard *guard, int64_t issued_s, int64_t now_s)
-{
-    const int64_t shown_s = issued_s - now_s;
-    int64_t lead_s = atomic_load(&guard->lead_s);
-    while (shown_s > lead_s && !atomic_compare_exchange_weak(&guard->lead_s, &lead_s, shown_s))
-        continue;
-    if (shown_s > lead_s)
-        lead_s = shown_s;
-    return issued_s > lead_s ? issued_s - lead_s : issued_s;
-}
-
 /* --- Handing on who it is */
 
 struct claim_target {
@@ -180,14 +164,13 @@ static int32_t add_claims(const struct guard *guard, const toni_request *request
     return result;
 }
 
-static enum token_verdict identify(struct guard *guard, const toni_request *request,
+static enum token_verdict identify(const struct guard *guard, const toni_request *request,
                                    const json_t *payload, const struct claims *claims,
-                                   int64_t now_s, const char **why)
+                                   const char **why)
 {
     const toni_identity identity = {.struct_size = sizeof identity,
                                     .subject = claims->subject,
-                                    .issued_s =
-                                        issued_by_this_clock(guard, claims->issued_s, now_s),
+                                    .issued_s = claims->issued_s,
                                     .expires_s = claims->ends_s};
     int32_t result = toni_guard_identify(request, &identity);
     if (result == TONI_OK)
@@ -219,16 +202,15 @@ struct judgement {
     char subject[CLAIMS_SUBJECT_MAX + 1];
 };
 
-static void judge_payload(struct guard *guard, const toni_request *request, const json_t *payload,
-                          struct judgement *judgement)
+static void judge_payload(const struct guard *guard, const toni_request *request,
+                          const json_t *payload, struct judgement *judgement)
 {
-    const int64_t now_s = wall_s();
     struct claims claims;
-    judgement->verdict = claims_check(payload, &guard->rules, now_s, &claims, &judgement->why);
+    judgement->verdict = claims_check(payload, &guard->rules, wall_s(), &claims, &judgement->why);
     memcpy(judgement->subject, claims.subject.data, claims.subject.size);
     judgement->subject[claims.subject.size] = '\0';
     if (judgement->verdict == TOKEN_ACCEPTED)
-        judgement->verdict = identify(guard, request, payload, &claims, now_s, &judgement->why);
+        judgement->verdict = identify(guard, request, payload, &claims, &judgement->why);
 }
 
 static void judge_token(struct guard *guard, const toni_request *request, toni_str text,

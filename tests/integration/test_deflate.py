@@ -28,6 +28,7 @@ from toni_host import (
     main,
     scaled,
     say,
+    websocket_uri,
 )
 
 MIB = 1 << 20
@@ -463,11 +464,13 @@ class TestPython(DeflateTestCase, unittest.IsolatedAsyncioTestCase):
     """With python3-websockets."""
 
     async def open(self, path, **how):
+        uri, tls = websocket_uri(self.host.address, path)
         socket = await websockets.connect(
-            "ws://%s%s" % (self.host.address, path),
+            uri,
             open_timeout=DEADLINE,
             ping_interval=None,
             max_size=2 * MIB,
+            **tls,
             **how,
         )
         self.addAsyncCleanup(socket.close)

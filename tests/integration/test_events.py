@@ -8,7 +8,7 @@ import unittest
 
 import websockets
 
-from toni_host import DEADLINE, PLUGINS, Host, configuration, gateway, run_toni
+from toni_host import DEADLINE, PLUGINS, Host, configuration, gateway, run_toni, websocket_uri
 
 
 class Player:
@@ -19,7 +19,8 @@ class Player:
 
     @classmethod
     async def come(cls, host):
-        return cls(await websockets.connect("ws://%s/lobby" % host.address))
+        uri, how = websocket_uri(host.address, "/lobby")
+        return cls(await websockets.connect(uri, **how))
 
     async def read(self):
         return json.loads(await asyncio.wait_for(self.socket.recv(), DEADLINE))

@@ -13,6 +13,7 @@ import websockets
 
 import jwt_tokens
 from test_listed_guards import url
+from toni_generations import Generations
 from toni_host import (
     DEADLINE,
     Client,
@@ -71,7 +72,7 @@ class Guarded(unittest.TestCase):
         return path
 
     @classmethod
-    def text(cls, **options):
+    def text(cls, state="", **options):
         providers = [
             service("tokens", "jwt_guard.so", None, options=options),
             gateway("id", "identity_gateway.so", "/id", guards=["tokens"]),
@@ -81,7 +82,7 @@ class Guarded(unittest.TestCase):
                 "ruled", "rooms_gateway.so", "/ruled", guards=["tokens"], rooms={"join": ["claim:rooms"]}
             ),
         ]
-        return configuration(providers, cls.workers, admin="127.0.0.1:0")
+        return configuration(providers, cls.workers, admin="127.0.0.1:0", state=state)
 
     def start(self, **options):
         self.host = Host(self.text(**options))
@@ -378,6 +379,57 @@ class JwtGuard(Guarded):
         next_second()
         self.assertEqual(self.refused(headers=bearer(ahead)).status, 401)
         self.let_in(jwt_tokens.make(SECRET, claims(iat=int(time.time()) + 20)))
+
+
+class FastClocks(Guarded):
+    """A token from before a revocation, of an issuer whose clock is ahead, is refused by whatever comes after the guard
+    that has noticed, until its `exp`; the next one is let in."""
+
+    LEAD_S = 25
+
+    def setUp(self):
+        self.state = tempfile.mkdtemp(prefix="toni-test-")
+        self.addCleanup(shutil.rmtree, self.state)
+        host = self.host = Generations(self.text(self.state, secrets=[self.secret]))
+        self.addCleanup(host.kill)
+        host.start()
+        self.token = self.issue()
+        self.client(headers=bearer(self.token)).read()
+        self.revoke("ann")
+
+    def issue(self):
+        return jwt_tokens.make(SECRET, claims(iat=int(time.time()) + self.LEAD_S))
+
+    def outlives_nothing(self):
+        next_second()
+        next_second()
+        self.assertEqual(self.refused(headers=bearer(self.token)).status, 401)
+        self.let_in(self.issue())
+
+    def test_another_version_of_the_guard(self):
+        self.host.configure(self.text(self.state, secrets=[self.secret], leeway="29s"))
+        self.assertIn("1 swapped", self.host.answer_of(self.host.ask("reload"), 0))
+        self.outlives_nothing()
+        self.host.stop()
+
+    def test_a_successor(self):
+        self.host.restart()
+        self.outlives_nothing()
+        self.host.stop()
+
+    def test_a_host_that_starts_later(self):
+        self.host.stop()
+        self.host = Host(self.text(self.state, secrets=[self.secret])).start()
+        self.addCleanup(self.host.kill)
+        self.outlives_nothing()
+        self.host.stop()
+
+    def test_another_host_with_the_folder(self):
+        first, self.host = self.host, Host(self.text(self.state, secrets=[self.secret])).start()
+        self.addCleanup(self.host.kill)
+        self.outlives_nothing()
+        self.host.stop()
+        first.stop()
 
 
 class Keys(Guarded):

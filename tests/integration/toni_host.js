@@ -211,4 +211,4 @@ async function chat(host) {
   return client;
 }
 
-module.exports = { Client, DEADLINE_MS, Host, GREETING, chat, sanitizer, within };
+module.exports = { Client, DEADLINE_MS, Host, GREETING, chat, listenAddress, sanitizer, within };

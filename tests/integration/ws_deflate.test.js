@@ -4,11 +4,11 @@
 const assert = require("node:assert");
 const crypto = require("node:crypto");
 const { after, before, describe, it } = require("node:test");
-const { Client, Host, within } = require("./toni_host.js");
+const { Client, Host, listenAddress, within } = require("./toni_host.js");
 
 const MIB = 1 << 20;
 
-const configuration = (workers) => `listen = { websocket = "127.0.0.1:0"; };
+const configuration = (workers) => `listen = { websocket = ${listenAddress()}; };
 workers = ${workers};
 modules = (
   { name = "chat"; imports = [ "broadcast" ];

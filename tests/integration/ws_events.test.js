@@ -3,9 +3,9 @@
 
 const assert = require("node:assert");
 const { after, before, describe, it } = require("node:test");
-const { Client, Host } = require("./toni_host.js");
+const { Client, Host, listenAddress } = require("./toni_host.js");
 
-const CONFIGURATION = `listen = { websocket = "127.0.0.1:0"; };
+const CONFIGURATION = `listen = { websocket = ${listenAddress()}; };
 modules = (
   { name = "lobby"; imports = [ "broadcast" ]; namespace = "lobby";
     providers = ( { gateway = "lobby"; library = "lobby_gateway.so"; } ); }

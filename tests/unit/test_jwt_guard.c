@@ -80,31 +80,6 @@ START_TEST(it_says_who_it_is)
 }
 END_TEST
 
-static int64_t issued_of(int64_t iat_s)
-{
-    char payload[128];
-    toni_identity identity = {.struct_size = sizeof identity};
-    (void)snprintf(payload, sizeof payload, "{\"sub\":\"ann\",\"iat\":%lld,\"exp\":4000000000}",
-                   (long long)iat_s);
-    ck_assert_int_eq(connect_with(SECRET, payload), TONI_OK);
-    ck_assert_int_eq(toni_client_identity(toni_fake_client_handle(&client), &identity), TONI_OK);
-    return identity.issued_s;
-}
-
-START_TEST(a_clock_that_is_ahead_is_noticed)
-{
-    start();
-    const int64_t now = time(NULL);
-    ck_assert_int_eq(issued_of(now - 60), now - 60);
-    (void)issued_of(now + 20); /* by the default leeway that may be */
-    ck_assert_int_le(issued_of(now - 60), now - 60 - 18);
-    ck_assert_int_ge(issued_of(now - 60), now - 60 - 20);
-    (void)issued_of(now + 10); /* it has shown that it is further ahead */
-    ck_assert_int_le(issued_of(now - 60), now - 60 - 18);
-    ck_assert_int_eq(issued_of(9), 9);
-}
-END_TEST
-
 START_TEST(it_says_what_is_wrong)
 {
     start();
@@ -201,7 +176,6 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, it_says_who_it_is);
     tcase_add_test(tests, it_says_what_is_wrong);
-    tcase_add_test(tests, a_clock_that_is_ahead_is_noticed);
     tcase_add_test(tests, without_memory);
     tcase_add_test(tests, it_takes_another_token);
     tcase_add_test(tests, keys_are_read_anew);

@@ -98,9 +98,15 @@ END_TEST
 START_TEST(a_token_of_the_future_counts_as_issued_now)
 {
     const int64_t before = clock_wall_s();
-    ck_assert_int_eq(identify(TONI_LIT("ann"), before + 1000, 0), TONI_OK);
-    ck_assert_int_ge(notes->identity->issued_s, before);
-    ck_assert_int_le(notes->identity->issued_s, clock_wall_s());
+    static const struct identity_origin nobody;
+    for (int64_t lead_s = 20; lead_s <= 2000; lead_s *= 10) {
+        ck_assert_int_eq(identify(TONI_LIT("ann"), before + lead_s, 0), TONI_OK);
+        struct identity *identity = identity_create(notes->identity, &nobody);
+        ck_assert_int_ge(identity_issued_s(identity), before);
+        ck_assert_int_le(identity_issued_s(identity), clock_wall_s());
+        ck_assert_int_le(identity->issued_s, clock_wall_s() + IDENTITY_LEAD_MAX_S);
+        free(identity);
+    }
 }
 END_TEST
 

@@ -53,14 +53,14 @@ static bool covers(const char *space, const char *subject, int64_t issued_s)
 
 START_TEST(only_younger_tokens_are_let_in)
 {
-    const int64_t now = now_s();
+    const int64_t then = now_s() - 60;
     begin(10, 1000);
     ck_assert(!covers("", "ann", 0));
-    add("", "ann", now);
+    add("", "ann", then);
     ck_assert(covers("", "ann", 0));
-    ck_assert(covers("", "ann", now - 5));
-    ck_assert(covers("", "ann", now)); /* before or after, within that second, is not known */
-    ck_assert(!covers("", "ann", now + 1));
+    ck_assert(covers("", "ann", then - 5));
+    ck_assert(covers("", "ann", then)); /* before or after, within that second, is not known */
+    ck_assert(!covers("", "ann", then + 1));
     ck_assert(!covers("", "bob", 0));
     ck_assert(!covers("", "an", 0));
     revocations_finish(&table);
@@ -171,9 +171,10 @@ END_TEST
 START_TEST(what_is_no_line_is_refused)
 {
     static const char *const lines[] = {
-        "",       "1",     "1 ",    "x /ann",  "1x /ann", "-1 /ann",
-        "1 /",    "1 ann", " /ann", "1 /a\nb", "1 /\xff", "99999999999999999999999 /ann",
-        "1 /a\tb"};
+        "",          "1",       "1 ",      "x /ann",   "1x /ann",   "-1 /ann",
+        "1 /",       "1 ann",   " /ann",   "1 /a\nb",  "1 /\xff",   "99999999999999999999999 /ann",
+        "1 /a\tb",   "1+ /ann", "+1 /ann", "1+x /ann", "1+-1 /ann", "1+301 /ann",
+        "1+1+1 /ann"};
     char long_space[200];
     struct revocation_line read;
     begin(10, 1000);
@@ -183,6 +184,96 @@ START_TEST(what_is_no_line_is_refused)
     (void)snprintf(long_space, sizeof long_space, "1 %065d/ann", 0);
     ck_assert_int_eq(revocations_read_line(&table, toni_str_of(long_space), &read), -1);
     ck_assert_uint_eq(revocations_count(&table), 0);
+    revocations_finish(&table);
+}
+END_TEST
+
+/* --- Clocks of issuers that are ahead */
+
+static void expect_until(int64_t until)
+{
+    ck_assert(covers("", "ann", until));
+    ck_assert(!covers("", "ann", until + 1));
+}
+
+/* Somebody else's, of the same issuer: it is here before its time. */
+static void show_lead(int64_t lead_s)
+{
+    ck_assert(!covers("", "bob", now_s() + lead_s));
+}
+
+START_TEST(a_token_from_before_is_refused_though_its_issuer_is_ahead)
+{
+    const int64_t then = now_s() - 60;
+    begin(10, 1000);
+    add("", "ann", then);
+    expect_until(then);
+    show_lead(20);
+    expect_until(then + 20);
+    show_lead(10); /* it has shown that it is further ahead */
+    expect_until(then + 20);
+    add("", "ann", then + 5);
+    expect_until(then + 25);
+    revocations_finish(&table);
+}
+END_TEST
+
+static void move_to_another_host(void)
+{
+    struct buffer text;
+    uint64_t number;
+    buffer_init(&text);
+    ck_assert_int_eq(revocations_write(&table, 0, &text, &number), 0);
+    revocations_finish(&table);
+    begin(10, 1000);
+    read_all(&text);
+    buffer_finish(&text);
+}
+
+START_TEST(a_lead_goes_along_with_who_is_revoked)
+{
+    const int64_t then = now_s() - 60;
+    begin(10, 1000);
+    show_lead(20);
+    ck_assert_uint_eq(changes, 0); /* nothing has to be kept */
+    add("", "ann", then);
+    ck_assert_uint_eq(changes, 1);
+    show_lead(25);
+    ck_assert_uint_eq(changes, 2);
+    for (int host = 0; host < 3; host++) { /* it does not grow on the way */
+        move_to_another_host();
+        expect_until(then + 25);
+        show_lead(10);
+        expect_until(then + 25);
+    }
+    show_lead(30);
+    expect_until(then + 30);
+    revocations_finish(&table);
+}
+END_TEST
+
+START_TEST(a_larger_lead_of_another_host_counts)
+{
+    const int64_t then = now_s() - 60;
+    struct revocation_line read;
+    char line[64];
+    begin(10, 1000);
+    add("", "ann", then);
+    (void)snprintf(line, sizeof line, "%lld+15 /ann", (long long)then);
+    ck_assert_int_eq(revocations_read_line(&table, toni_str_of(line), &read), 0);
+    ck_assert_int_eq(read.revoked_s, then);
+    expect_until(then + 15);
+    revocations_finish(&table);
+}
+END_TEST
+
+START_TEST(no_lead_is_longer_than_its_bound)
+{
+    const int64_t then = now_s() - 1000;
+    begin(10, 10000);
+    add("", "ann", then);
+    ck_assert(!covers("", "bob", INT64_MAX));
+    expect_until(then + IDENTITY_LEAD_MAX_S);
     revocations_finish(&table);
 }
 END_TEST
@@ -223,14 +314,14 @@ START_TEST(it_does_what_a_plain_model_does)
     begin(MOST, 1000000);
     for (unsigned step = 1; step <= 20000; step++) {
         const unsigned subject = dice_below(&dice, SUBJECTS);
-        const int64_t when = now - 100 + (int64_t)dice_below(&dice, 200);
+        const int64_t when = now - 200 + (int64_t)dice_below(&dice, 200);
         (void)snprintf(name, sizeof name, "s%u", subject);
         if (dice_below(&dice, 3) == 0) {
             add("", name, when);
             model_add(&model, subject, when, step);
         }
         const int64_t issued =
-            dice_below(&dice, 4) == 0 ? 0 : now - 100 + (int64_t)dice_below(&dice, 200);
+            dice_below(&dice, 4) == 0 ? 0 : now - 200 + (int64_t)dice_below(&dice, 200);
         ck_assert_int_eq(covers("", name, issued),
                          model.revoked_s[subject] > 0 && issued <= model.revoked_s[subject]);
     }
@@ -249,6 +340,10 @@ int main(void)
     tcase_add_test(tests, an_earlier_time_changes_nothing);
     tcase_add_test(tests, text_is_read_as_it_was_written);
     tcase_add_test(tests, what_is_no_line_is_refused);
+    tcase_add_test(tests, a_token_from_before_is_refused_though_its_issuer_is_ahead);
+    tcase_add_test(tests, a_lead_goes_along_with_who_is_revoked);
+    tcase_add_test(tests, a_larger_lead_of_another_host_counts);
+    tcase_add_test(tests, no_lead_is_longer_than_its_bound);
     tcase_add_test(tests, it_does_what_a_plain_model_does);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
