@@ -146,8 +146,8 @@ class TestEchoOfWhoReadsLate(AdminTestCase):
 
 class TestPause(AdminTestCase):
     gateways = (
-        echo(stalled_ms=2000 * SLOWNESS, ping_ms=200, pong_timeout_ms=300, idle_ms=900,
-             outbox_bytes=1000000),
+        echo(stalled_ms=2000 * SLOWNESS, ping_ms=200 * SLOWNESS, pong_timeout_ms=300 * SLOWNESS,
+             idle_ms=900 * SLOWNESS, outbox_bytes=1000000),
     )
 
     def paused(self):
@@ -155,7 +155,7 @@ class TestPause(AdminTestCase):
         sender = Sender(self.host.address, receive_buffer=4096)
         self.addCleanup(sender.sock.close)
         data = frame(TEXT, b"x" * 60000) * 400
-        self.assertLess(sender.send_until_blocked(data, patience=0.3), len(data))
+        self.assertLess(sender.send_until_blocked(data, patience=0.3 * SLOWNESS), len(data))
         return sender
 
     def closed(self, reason):
