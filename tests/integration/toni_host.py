@@ -317,7 +317,7 @@ class Host:
         if self.own_folder:  # also that of a host that is never launched
             atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.conf = os.path.join(self.folder, "gateways.conf")
-        self.configure(conf)
+        Host.configure(self, conf)  # hosts of a kind write theirs once they are made
         self.before_exec = before_exec
         self.lines = []
         self.expected_errors = []
