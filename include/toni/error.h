@@ -19,7 +19,7 @@
     X(ERR_LIMIT, -5, "a limit is reached")                                                         \
     X(ERR_CLOSING, -6, "the client or the instance is being closed")                               \
     X(ERR_FULL, -7, "the client's outbox is full")                                                 \
-    X(ERR_BUSY, -8, "too much is waiting to be delivered already")                                 \
+    X(ERR_BUSY, -8, "too much is waiting to be delivered, or the cluster's engine is away")        \
     X(ERR_TYPE, -9, "the option has another type")                                                 \
     X(ERR_UNAUTHORIZED, -10, "the client has not said who it is")                                  \
     X(ERR_FORBIDDEN, -11, "the client may not do this")                                            \

@@ -91,8 +91,8 @@ START_TEST(says_why_a_join_failed)
                          "characters\n");
     host.result = TONI_ERR_BUSY;
     check_text("msg:r:x", "broadcast_from 7 r text:[r] id7: x\n"
-                          "send 7 text:No access to the room: too much is waiting to be delivered "
-                          "already\n");
+                          "send 7 text:No access to the room: too much is waiting to be delivered, "
+                          "or the cluster's engine is away\n");
 }
 END_TEST
 
