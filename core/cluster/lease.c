@@ -86,6 +86,16 @@ static void lose_own(struct lease *lease, struct outputs *outputs, enum cluster_
     lease->identity = (struct node_identity){0};
 }
 
+void lease_give_back(struct lease *lease, uint64_t request, uint64_t incarnation, uint64_t now_ms,
+                     struct outputs *outputs, struct output *output)
+{
+    lease_ask(lease, request, incarnation, now_ms, output);
+    output->lease.may_restore = false;
+    output->lease.ttl_ms = 0;
+    lose_own(lease, outputs, WHY_LEFT);
+    lease->former = (struct node_identity){0};
+}
+
 static void note_boot(struct lease *lease, struct node_identity identity)
 {
     if (identity.boot > lease->boot_highest)

@@ -3,7 +3,9 @@
  * engine, and the node knows before the others do.
  *
  * A lease that is over is asked for again: ids of clients name it, and stay good everywhere if it
- * is given. The engine gives it, unless another node has the slot by now. */
+ * is given. The engine gives it, unless another node has the slot by now.
+ *
+ * A host that stops gives its lease back, so that the others know at their next renewal. */
 #ifndef CLUSTER_LEASE_H
 #define CLUSTER_LEASE_H
 
@@ -74,6 +76,11 @@ bool lease_is_name(const char *bytes, size_t size);
  * @param incarnation  Of the server. */
 void lease_ask(struct lease *lease, uint64_t request, uint64_t incarnation, uint64_t now_ms,
                struct output *output);
+
+/** It is given back: from here on this node has none, which is said. Room for one output is there.
+ * @param output  As for lease_ask(). */
+void lease_give_back(struct lease *lease, uint64_t request, uint64_t incarnation, uint64_t now_ms,
+                     struct outputs *outputs, struct output *output);
 
 /** The reply came to what was last asked. @return 0, or -1 on no memory: nothing has changed. */
 int lease_take(struct lease *lease, uint64_t incarnation, const struct lease_reply *reply,

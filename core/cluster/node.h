@@ -80,7 +80,8 @@
  *            if there is none. A lease has its node's name. Replies the identity, the stored
  *            id_key, and all leases that are not over (its own included) with their names and how
  *            long each still is. No slot is free: replies slot 0, and the node asks again in
- *            renew_ms
+ *            renew_ms. ttl_ms is 0: the node's lease of lease.identity ends, if it has that; no
+ *            other changes, and none is given: replies slot 0
  *
  * A server that is a replica answers PUBLISH and PROBE with ENGINE_READ_ONLY. The script is not
  * there (NOSCRIPT): load it, answer ENGINE_NOT_RUN, which sends it again in order. Any other error
@@ -105,7 +106,7 @@
  *                is where the room's DELIVERs are (or ahead: it then takes only what is above `at`)
  *   STATE        of a server, whenever it changes
  *   LEASE_HELD, LEASE_LOST   this node has an identity; it has it no longer. It may get the same
- *                            one again
+ *                            one again, but for WHY_LEFT
  *   NODE_SEEN, NODE_LOST     another one; never without LEASE_HELD before
  *
  * One thread at a time. */
@@ -147,6 +148,7 @@ struct node_settings {
     uint32_t lease_ms;        /* how long a lease is */
     uint32_t renew_ms;        /* how often it is renewed */
     uint32_t nodes_max;       /* others that are known at a time */
+    bool takes_no_lease;      /* it looks whether the servers are there, and is nobody's node */
 };
 
 #define NODE_SERVERS_MAX 64
@@ -175,6 +177,12 @@ uint64_t node_due(const struct cluster_node *node);
 /* # What the host asks for */
 
 #define ROOM_LOCAL_ONLY 1u /* goes on alone while its server is away */
+
+/** Gives the lease back: the host stops. None is asked for any more; all else goes on. */
+void node_leave(struct cluster_node *node, uint64_t now_ms);
+
+/** @return Whether that is over: the engine has answered, or is not there to. */
+bool node_has_left(const struct cluster_node *node);
 
 /** A message for all members of a room on all nodes. It comes back by DELIVER where the room is
  * subscribed, this node included.

@@ -1,4 +1,4 @@
-/* The lease: asked of one server, which the servers' names choose. */
+/* The lease: asked of one server, which the servers' names choose, and given back to it. */
 #include "cluster/node_private.h"
 
 /* Engines that have lost everything begin at their clocks again: by so much they may be apart. */
@@ -7,13 +7,17 @@
 /* After a reply that there was no memory for. */
 #define RETRY_MS 100
 
-void lease_pump(struct cluster_node *node, struct server *server, uint64_t now_ms)
+static void put(struct cluster_node *node, const struct server *server, struct output *output)
+{
+    output->server = server->index;
+    output->generation = server->life.generation;
+    outputs_put(&node->outputs, output);
+}
+
+static void ask(struct cluster_node *node, struct server *server, uint64_t now_ms)
 {
     struct output output;
 
-    if (server->index != node->lease_server || node->lease.request != 0 ||
-        now_ms < node->lease.due_ms)
-        return;
     /* A lease that is over here is said to be before another is asked for. */
     if (lease_expire(&node->lease, &node->outputs, now_ms) != 0 ||
         outputs_reserve(&node->outputs, 1) != 0) {
@@ -22,9 +26,76 @@ void lease_pump(struct cluster_node *node, struct server *server, uint64_t now_m
     }
     lease_ask(&node->lease, ++node->request, server->incarnation, now_ms, &output);
     output.lease.boot_step = 1 + chance_up_to(&node->chance, BOOT_STEP_MAX - 1);
-    output.server = server->index;
-    output.generation = server->life.generation;
-    outputs_put(&node->outputs, &output);
+    put(node, server, &output);
+}
+
+/* Behind what was asked before, whose reply may say which lease this is. */
+static void give_back(struct cluster_node *node, struct server *server, uint64_t now_ms)
+{
+    struct output output;
+
+    if (node->lease.former.slot == 0) {
+        node->leaving = LEAVING_DONE;
+        return;
+    }
+    if (outputs_reserve(&node->outputs, 2) != 0) {
+        node->is_short = true;
+        return;
+    }
+    lease_give_back(&node->lease, ++node->request, server->incarnation, now_ms, &node->outputs,
+                    &output);
+    put(node, server, &output);
+    node->leaving = LEAVING_SENT;
+}
+
+void lease_pump(struct cluster_node *node, struct server *server, uint64_t now_ms)
+{
+    if (server->index != node->lease_server || node->lease.request != 0 ||
+        node->leaving == LEAVING_DONE)
+        return;
+    if (node->leaving == LEAVING_ASKED)
+        give_back(node, server, now_ms);
+    else if (now_ms >= node->lease.due_ms)
+        ask(node, server, now_ms);
+}
+
+void leases_restart(struct cluster_node *node, const struct server *server)
+{
+    if (server->index != node->lease_server)
+        return;
+    lease_restart(&node->lease);
+    if (node->leaving != LEAVING_NOT)
+        node->leaving = LEAVING_DONE; /* the lease ends by itself */
+}
+
+uint64_t leases_due(const struct cluster_node *node, const struct server *server)
+{
+    if (server->index != node->lease_server || node->leaving == LEAVING_DONE)
+        return UINT64_MAX;
+    return node->lease.request != 0 ? node->lease.sent_ms + node->settings.reply_ms
+                                    : node->lease.due_ms;
+}
+
+static bool is_ready(const struct cluster_node *node)
+{
+    if (node->lease_server == SERVER_NONE)
+        return false;
+    const struct server *server = &node->servers[node->lease_server];
+    return server->life.phase == PHASE_READY && server->must_end == WHY_NONE;
+}
+
+void node_leave(struct cluster_node *node, uint64_t now_ms)
+{
+    if (node->leaving != LEAVING_NOT)
+        return;
+    node->leaving = is_ready(node) ? LEAVING_ASKED : LEAVING_DONE;
+    if (node->leaving == LEAVING_ASKED)
+        server_pump(node, &node->servers[node->lease_server], now_ms);
+}
+
+bool node_has_left(const struct cluster_node *node)
+{
+    return node->leaving == LEAVING_DONE;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): each parameter is a part of one thing that came. */
@@ -35,6 +106,10 @@ void node_lease_reply(struct cluster_node *node, uint32_t index, uint64_t genera
 
     if (!server || index != node->lease_server || request == 0 || node->lease.request != request)
         return;
+    if (node->leaving == LEAVING_SENT) {
+        leases_restart(node, server);
+        return;
+    }
     /* Without memory the reply is lost, and asked for again; not at once, or it would be asked for
      * without an end. */
     if (lease_take(&node->lease, server->incarnation, reply, &node->outputs, now_ms) != 0) {

@@ -133,7 +133,9 @@ struct cluster_node *node_create(const struct node_settings *settings, uint64_t 
         free(node);
         return NULL;
     }
-    node->lease_server = rendezvous_choose(node->names, settings->server_count, lease_key);
+    node->lease_server = settings->takes_no_lease
+                             ? SERVER_NONE
+                             : rendezvous_choose(node->names, settings->server_count, lease_key);
     for (uint32_t i = 0; i < settings->server_count; i++)
         server_init(&node->servers[i], i, settings, now_ms);
     for (uint32_t i = 0; i < settings->server_count; i++)

@@ -27,6 +27,17 @@
 /* HISTORYs on their way to one server, at most. */
 #define FLIGHTS_MAX 64
 
+/* The index of no server. */
+#define SERVER_NONE UINT32_MAX
+
+/** How far a node is with giving its lease back. */
+enum leaving {
+    LEAVING_NOT,
+    LEAVING_ASKED, /* it asks for no lease any more */
+    LEAVING_SENT,  /* it has given it back */
+    LEAVING_DONE   /* that was answered, or there is nobody to answer it */
+};
+
 /** A HISTORY on its way. */
 struct flight {
     uint64_t request; /* 0: the place is free */
@@ -71,7 +82,8 @@ struct cluster_node {
     struct chance chance;
     struct room_states rooms;
     struct lease lease;
-    uint32_t lease_server;
+    uint32_t lease_server; /* SERVER_NONE: it takes no lease */
+    enum leaving leaving;
     uint64_t number;   /* the last that a publish got */
     uint64_t request;  /* the last */
     bool is_short;     /* something was put off for want of memory */
@@ -235,7 +247,13 @@ void recovery_expire(struct server *server, uint64_t now_ms);
 
 /* node_leases */
 
-/** Asks for the lease if that is due, and this is the server for it. */
+/** Asks for the lease if that is due, and this is the server for it; or gives it back. */
 void lease_pump(struct cluster_node *node, struct server *server, uint64_t now_ms);
+
+/** The connection has ended. */
+void leases_restart(struct cluster_node *node, const struct server *server);
+
+/** @return When the server has to be asked, or given up; UINT64_MAX: never. */
+uint64_t leases_due(const struct cluster_node *node, const struct server *server);
 
 #endif

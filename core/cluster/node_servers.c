@@ -33,8 +33,7 @@ static int end_now(struct cluster_node *node, struct server *server, uint64_t no
     rooms_restart(node, server);
     checks_restart(&server->checks);
     publishes_restart(&server->publishes);
-    if (server->index == node->lease_server)
-        lease_restart(&node->lease);
+    leases_restart(node, server);
     server->is_up = false;
     server->has_proof = false;
     server->why = server->must_end;
@@ -250,9 +249,7 @@ static uint64_t requests_due(const struct cluster_node *node, const struct serve
         earlier(&due, list_owner(first, struct subscription, place)->asked_ms + reply_ms);
     if (!list_is_empty(&server->joins))
         earlier(&due, joins_oldest_ms(server) + reply_ms);
-    if (server->index == node->lease_server)
-        earlier(&due,
-                node->lease.request != 0 ? node->lease.sent_ms + reply_ms : node->lease.due_ms);
+    earlier(&due, leases_due(node, server));
     for (uint32_t i = 0; i < FLIGHTS_MAX && server->flight_count > 0; i++) {
         if (server->flights[i].request != 0)
             earlier(&due, server->flights[i].sent_ms + reply_ms);

@@ -33,6 +33,7 @@ const char *cluster_why_text(enum cluster_why why)
         [WHY_LEASE_TAKEN] = "the engine gave another identity",
         [WHY_LEASE_FULL] = "other nodes have all slots of the engine",
         [WHY_LEASE_KEY] = "the engine has lost the cluster's key, and has another",
+        [WHY_LEFT] = "this host stops, and gives its lease back",
         [WHY_GONE] = "the engine no longer lists it",
         [WHY_SAME_NAME] = "another node has the same name",
     };

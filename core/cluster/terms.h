@@ -86,6 +86,7 @@ enum cluster_why {
     WHY_LEASE_TAKEN, /* the engine gave the node another identity */
     WHY_LEASE_FULL,  /* other nodes have all slots of the engine */
     WHY_LEASE_KEY,   /* the engine lost the cluster's key, and has another now */
+    WHY_LEFT,        /* the host stops, and gives its lease back */
     WHY_GONE,        /* the engine no longer lists the node */
     WHY_SAME_NAME,   /* another node, or this one, has the same name */
     WHY_COUNT

@@ -151,10 +151,13 @@ static const char *judge(struct clustering *clustering, const toni_str *servers,
 }
 
 /* An engine that refuses is asked each second, maybe for days: each line tells of as many attempts
- * as all before it. */
+ * as all before it. @param why  Static. */
 static void log_refusal(struct clustering *clustering, const char *why)
 {
     const uint64_t count = ++clustering->refusals;
+    pthread_mutex_lock(&clustering->lock);
+    clustering->refusal = why;
+    pthread_mutex_unlock(&clustering->lock);
     if ((count & (count - 1)) == 0)
         log_error(REFUSES, log_str("engine", clustering->engine_name), log_str("reason", why),
                   log_uint("attempts", count));

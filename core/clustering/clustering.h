@@ -27,6 +27,7 @@ struct clustering_settings {
     const char *engine;  /* the name of the instance that offers toni_engine */
     const char *node;    /* this node's name for people; NULL: made of machine and process */
     uint32_t receipt_ms; /* how long other hosts are waited for */
+    bool only_looks; /* whether the servers are there; it takes no lease, and is nobody's node */
 };
 
 /** @param connections, slots  Borrowed, and outliving it.
@@ -59,10 +60,10 @@ void clustering_go_on(struct clustering *clustering);
 /** @return The slot of the engine; NULL before clustering_start(). @thread Any. */
 struct slot *clustering_engine_slot(const struct clustering *clustering);
 
-/** Refuses what is new, waits for the results of what was accepted, lets go of the engine and ends
- * the thread. A thread that is in a call of the engine which does not end is left to itself, and
- * the engine's slot abandoned (instance/slot.h): then the process must end without freeing
- * anything. Doors stay, and refuse. @param clustering  NULL is fine. */
+/** Refuses what is new, waits for the results of what was accepted, gives the lease back, lets go
+ * of the engine and ends the thread. A thread that is in a call of the engine which does not end is
+ * left to itself, and the engine's slot abandoned (instance/slot.h): then the process must end
+ * without freeing anything. Doors stay, and refuse. @param clustering  NULL is fine. */
 void clustering_stop(struct clustering *clustering);
 
 /** After clustering_stop(), and once nobody uses a door any more. @param clustering  NULL is fine.
@@ -89,6 +90,7 @@ struct clustering_report {
     const char *node;              /* this node's */
     uint64_t node_id;              /* its incarnation */
     bool is_attached;              /* to an engine */
+    const char *refusal;           /* why it last could not be; static. NULL: it always could */
     struct node_identity identity; /* slot 0: none */
     uint32_t nodes;                /* others that are seen */
     uint64_t rooms;                /* that somebody here wants */

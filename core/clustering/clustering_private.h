@@ -103,6 +103,7 @@ struct clustering {
 
     pthread_mutex_t lock; /* a leaf; guards what follows up to `report` */
     pthread_cond_t changed;
+    const char *refusal; /* see struct clustering_report */
     bool wants_engine;
     bool has_engine; /* or is about to attach to one */
     bool is_asked_to_stop;
@@ -114,7 +115,8 @@ struct clustering {
 
     pthread_t thread;
     bool has_thread;
-    bool is_lost; /* the thread: it is in a call that does not end */
+    bool is_lost;    /* the thread: it is in a call that does not end */
+    bool only_looks; /* see struct clustering_settings */
     struct plugin_call_board board;
     uv_loop_t loop;
     uv_async_t wake;

@@ -236,8 +236,9 @@ static void note_identity(struct clustering *clustering, const struct output *ou
         log_info("this node is one of the cluster", log_str("node", clustering->node_name),
                  log_uint("slot", output->node.identity.slot));
     } else {
-        log_warn("this node is no longer one of the cluster",
-                 log_str("reason", cluster_why_text(output->node.why)));
+        log_at(output->node.why == WHY_LEFT ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+               "this node is no longer one of the cluster",
+               log_str("reason", cluster_why_text(output->node.why)));
     }
 }
 

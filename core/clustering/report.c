@@ -37,6 +37,7 @@ void clustering_read(struct clustering *clustering, struct clustering_report *re
     pthread_mutex_lock(&clustering->lock);
     *report = clustering->report;
     report->identity = clustering->identity;
+    report->refusal = clustering->refusal;
     pthread_mutex_unlock(&clustering->lock);
     report->engine = clustering->engine_name;
     report->node = clustering->node_name;

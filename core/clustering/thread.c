@@ -11,8 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A call of the engine may take so long while the host stops, beside what publishes wait for. */
+/* A call of the engine may take so long while the host stops, beside what publishes and the lease
+ * that is given back wait for. */
 #define STOP_MS 2000
+#define LEAVE_MS 1000
 
 /* Of what follows the machine's name: a colon and a number. */
 #define PROCESS_SIZE 12
@@ -49,6 +51,7 @@ struct clustering *clustering_create(const struct clustering_settings *settings,
     clustering->engine_name = strdup(settings->engine);
     clustering->node_name = settings->node ? strdup(settings->node) : default_name();
     clustering->receipt_ms = settings->receipt_ms;
+    clustering->only_looks = settings->only_looks;
     clustering->connections = connections;
     clustering->slots = slots;
     receipts_init(&clustering->receipts);
@@ -104,6 +107,7 @@ static int make_node(struct clustering *clustering)
     node_settings_defaults(&settings);
     settings.pending_bytes = 2 * (uint64_t)WAITING_BYTES_MOST; /* the inbox's limit is the lower */
     settings.pending_ms = WAITING_MS;
+    settings.takes_no_lease = clustering->only_looks;
     if (random_bytes(&settings.seed, sizeof settings.seed) ||
         random_bytes(&settings.id_key, sizeof settings.id_key))
         return -1;
@@ -199,7 +203,8 @@ void thread_look_at_engine(struct clustering *clustering)
 
 static bool is_done(const struct clustering *clustering)
 {
-    return clustering->is_stopping && clustering->outstanding == 0;
+    return clustering->is_stopping && clustering->outstanding == 0 &&
+           node_has_left(clustering->node);
 }
 
 static void set_timer(struct clustering *clustering)
@@ -222,7 +227,7 @@ static void on_turn(uv_prepare_t *turn)
     thread_look_at_engine(clustering);
     if (clustering->node)
         turn_run(clustering);
-    if (is_done(clustering) || (clustering->is_stopping && !clustering->node)) {
+    if (clustering->node ? is_done(clustering) : clustering->is_stopping) {
         uv_stop(&clustering->loop);
         return;
     }
@@ -348,7 +353,7 @@ void clustering_stop(struct clustering *clustering)
     clustering->is_asked_to_stop = true;
     uv_async_send(&clustering->wake);
     pthread_mutex_unlock(&clustering->lock);
-    if (wait_until_ended(clustering, WAITING_MS + STOP_MS)) {
+    if (wait_until_ended(clustering, WAITING_MS + LEAVE_MS + STOP_MS)) {
         pthread_join(clustering->thread, NULL);
         clustering->has_thread = false;
         return;

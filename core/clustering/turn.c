@@ -190,6 +190,15 @@ static void carry_out(struct clustering *clustering)
     }
 }
 
+/* The last thing that a host does: nobody waits for anything of it any more. */
+static void leave(struct clustering *clustering)
+{
+    if (!clustering->is_stopping || clustering->outstanding > 0)
+        return;
+    node_leave(clustering->node, now_ms());
+    carry_out(clustering);
+}
+
 void turn_run(struct clustering *clustering)
 {
     struct sent_list taken = {0};
@@ -210,6 +219,7 @@ void turn_run(struct clustering *clustering)
     if (node_due(clustering->node) <= now_ms())
         node_tick(clustering->node, now_ms());
     carry_out(clustering);
+    leave(clustering);
     if (!is_paused)
         show_states(clustering);
     else if (!is_held(clustering))

@@ -76,10 +76,10 @@ typedef struct toni_engine_history {
     toni_str room;
 } toni_engine_history;
 
-/** A lease, asked for or renewed. See toni_engine_table.lease. */
+/** A lease, asked for, renewed or given back. See toni_engine_table.lease. */
 typedef struct toni_engine_lease {
     uint32_t struct_size;
-    uint32_t ttl_ms;
+    uint32_t ttl_ms;      /**< 0: it is given back */
     uint64_t incarnation; /**< the server has to have this one */
     uint64_t node;
     uint32_t slot; /**< that the node has; 0: none */
@@ -250,7 +250,10 @@ struct toni_engine_table {
      * is cut. `id_key` is stored, if none is. Tell toni_engine_lease_reply: what the node has, and
      * all leases that are not over, its own included. If no slot is free, tell it with slot 0: that
      * is no fault of the server, so the host keeps the connection, and asks again some seconds
-     * later. */
+     * later.
+     *
+     * `ttl_ms` is 0, as the host stops: the lease of {slot, boot} ends at once, if it is that of
+     * `node`. No other one changes, and none is given: tell toni_engine_lease_reply with slot 0. */
     void (*lease)(void *self, uint32_t server, uint64_t request, const toni_engine_lease *lease);
 
     /** The end of a turn: what was asked since the last one may go out together. */
@@ -337,7 +340,7 @@ static inline void toni_engine_history_reply(toni_engine *engine, uint32_t serve
     engine->host->history_reply(engine, server, connection, request, top, entries, count);
 }
 
-/** @param slot, boot  What the node has now; slot 0: none is free, and all else is ignored.
+/** @param slot, boot  What the node has now; slot 0: none, and all else is ignored.
  * @param id_key  As stored. @param leases  Copied. */
 /* NOLINTNEXTLINE(readability-function-size): as many parameters as the host's table has */
 static inline void toni_engine_lease_reply(toni_engine *engine, uint32_t server,
@@ -350,7 +353,8 @@ static inline void toni_engine_lease_reply(toni_engine *engine, uint32_t server,
 }
 
 /** Instead of an answer, but those of publishes and probes: the host ends the connection, and tries
- * again. @param answer  Of toni_engine_answer: READ_ONLY, OTHER_INCARNATION or ERROR. */
+ * again. Where people have something to mend, toni_engine_closed does the same, and has words for
+ * it. @param answer  Of toni_engine_answer: READ_ONLY, OTHER_INCARNATION or ERROR. */
 static inline void toni_engine_request_failed(toni_engine *engine, uint32_t server,
                                               uint64_t connection, uint64_t request, int32_t answer)
 {

@@ -194,7 +194,8 @@ typedef struct toni_plugin {
      * @param degraded  Borrowed for the call. */
     void (*on_degraded)(void *self, const toni_degraded *degraded);
 
-    /** Another node of the cluster is gone: its lease is over. Called as `on_degraded` is.
+    /** Another node of the cluster is gone: its lease is over, or was given back as its host
+     * stopped. Called as `on_degraded` is.
      * @param node  Its name; empty: it is not known. Borrowed for the call. */
     void (*on_node_lost)(void *self, toni_str node);
 } toni_plugin;

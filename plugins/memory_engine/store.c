@@ -308,9 +308,21 @@ static struct store_lease *choose_lease(struct store *store, const toni_engine_l
     return held;
 }
 
+static void end_lease(struct store *store, const toni_engine_lease *wanted)
+{
+    struct store_lease *held = find_lease(store, wanted->slot);
+    if (held && held->boot == wanted->boot && held->node == wanted->node)
+        *held = store->leases[--store->lease_count];
+}
+
 const struct store_lease *store_lease(struct store *store, const toni_engine_lease *wanted,
                                       uint64_t now_ms)
 {
+    if (wanted->ttl_ms == 0) {
+        tidy_leases(store, now_ms, UINT32_MAX);
+        end_lease(store, wanted);
+        return NULL;
+    }
     tidy_leases(store, now_ms, wanted->ttl_ms);
     struct store_lease *lease = choose_lease(store, wanted);
     if (!lease)

@@ -85,7 +85,7 @@ toni_position store_top(struct store *store, toni_str key);
 uint32_t store_history(struct store *store, const toni_engine_history *history, uint64_t now_ms,
                        toni_engine_entry *entries);
 
-/** @return What the node has now; NULL: there is no free slot. */
+/** @return What the node has now; NULL: there is no free slot, or it was given back. */
 const struct store_lease *store_lease(struct store *store, const toni_engine_lease *wanted,
                                       uint64_t now_ms);
 

@@ -53,7 +53,7 @@ bool answer_history(const redisReply *reply, bool is_last, struct answer_history
 
 struct answer_lease {
     bool is_other_incarnation;
-    uint32_t slot; /* 0: all are taken */
+    uint32_t slot; /* 0: none */
     uint64_t boot, id_key;
     toni_engine_leased *leases; /* to be freed; their names are borrowed of the reply */
     uint32_t count;

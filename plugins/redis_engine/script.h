@@ -33,9 +33,9 @@ extern const char script_tops[];
  * Answers the top, and id, kind and body of each entry. */
 extern const char script_history[];
 
-/** KEYS: server, leases. ARGV: incarnation, node, slot, ttl in ms, 1 for restoring, boot, floor,
- * step, key of ids, name. Answers `I`, `F` (all slots are taken), or slot, boot, key, and each
- * lease. */
+/** KEYS: server, leases. ARGV: incarnation, node, slot, ttl in ms (0: it is given back), 1 for
+ * restoring, boot, floor, step, key of ids, name. Answers `I`, `F` (it has none: all slots are
+ * taken, or it was given back), or slot, boot, key, and each lease. */
 extern const char script_lease[];
 
 #endif

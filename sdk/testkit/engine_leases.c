@@ -251,6 +251,53 @@ START_TEST(another_incarnation_gets_no_lease)
 }
 END_TEST
 
+/* @param boot  By how much the number that is given back differs from the node's. */
+static void give_back(toni_fake_node *node, const toni_engine_lease *lease, uint64_t boot)
+{
+    toni_engine_lease nothing = *lease;
+    nothing.ttl_ms = 0;
+    nothing.boot += boot;
+    const uint64_t request = toni_fake_node_lease(node, &nothing);
+    const toni_told *told = toni_fake_node_next(node, TONI_TOLD_LEASE);
+    ck_assert_uint_eq(told->request, request);
+    ck_assert_uint_eq(told->slot, 0);
+}
+
+START_TEST(a_lease_that_is_given_back_ends_at_once_and_no_other_changes)
+{
+    toni_engine_lease left = want(LEFT, LONG_MS), right = want(RIGHT, LONG_MS);
+    (void)ask(LEFT, &left);
+    (void)ask(RIGHT, &right);
+    give_back(LEFT, &left, 0);
+    toni_engine_lease third = want(LEFT, LONG_MS);
+    third.node = 99;
+    const toni_told *told = ask(LEFT, &third);
+    ck_assert_uint_eq(told->count, 2);
+    expect_listed(told, &right);
+    expect_listed(told, &third);
+    ck_assert_uint_gt(find(told, right.slot)->left_ms, LONG_MS / 2);
+    ck_assert_uint_ge(third.boot, right.boot + STEP);
+}
+END_TEST
+
+START_TEST(only_its_own_lease_is_given_back)
+{
+    toni_engine_lease left = want(LEFT, LONG_MS), right = want(RIGHT, LONG_MS);
+    (void)ask(LEFT, &left);
+    (void)ask(RIGHT, &right);
+    give_back(LEFT, &left, 1); /* it had that slot, and another boot number */
+    toni_engine_lease others = left;
+    others.node = right.node;
+    give_back(RIGHT, &others, 0);
+    others = want(RIGHT, LONG_MS); /* without any */
+    give_back(RIGHT, &others, 0);
+    const toni_told *told = ask(RIGHT, &right);
+    ck_assert_uint_eq(told->count, 2);
+    expect_listed(told, &left);
+    expect_listed(told, &right);
+}
+END_TEST
+
 START_TEST(twenty_nodes_are_twenty)
 {
     toni_engine_lease leases[20];
@@ -284,6 +331,8 @@ TCase *engine_leases_case(void)
     tcase_add_test(made, a_name_has_up_to_64_bytes);
     tcase_add_loop_test(made, nodes_have_64_bits, 0, ENGINE_LARGE_COUNT);
     tcase_add_test(made, another_incarnation_gets_no_lease);
+    tcase_add_test(made, a_lease_that_is_given_back_ends_at_once_and_no_other_changes);
+    tcase_add_test(made, only_its_own_lease_is_given_back);
     tcase_add_test(made, twenty_nodes_are_twenty);
     return made;
 }

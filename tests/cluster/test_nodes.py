@@ -1,12 +1,15 @@
-"""A node ends as in a crash: its clients come back elsewhere and lack nothing untold; the others know that it is gone."""
+"""A node ends: as in a crash, and its clients come back elsewhere and lack nothing untold; or in peace, also while Redis
+hangs. The others know that it is gone."""
 
+import random
 import time
 import unittest
 
-from hosts import GHOST_S, ClusterTestCase, sized
+from hosts import GHOST_S, SLACK, ClusterTestCase, sized
 from toni_host import say
 
 NODES = "toni_cluster_nodes"  # others, for a host
+RENEW_S = 3  # how often a host looks who has a lease
 MEMBERS, ROOMS, RATE = sized(60, 3000), sized(6, 100), sized(200, 2000)
 
 
@@ -43,6 +46,104 @@ class TestNodeKilled(ClusterTestCase):
         self.load.judge.verdict()
         self.assert_no_gaps()
         self.end_well()
+
+
+class TestNodeKilledInBursts(ClusterTestCase):
+    """Twenty times, each at another moment of what it publishes."""
+
+    nodes = 2
+    bursts = 20
+
+    def kill_in_a_burst(self, rooms, dice):
+        members = [member for member in self.load.members if member.address == self.hosts[1].address]
+        sent = self.load.sent
+        self.load.publish(rooms, RATE * 10)
+        self.load.until(lambda: self.load.sent > sent, "the burst has begun")
+        time.sleep(dice.uniform(0, 0.1))
+        self.hosts[1].kill()
+        self.load.pause()
+        self.load.until(lambda: all(member.sock is None for member in members), "its clients see their connections end")
+        self.hosts[1] = self.node(1)
+        self.wait_up(self.hosts[1])
+        self.load.ask(lambda: self.move_publishers(self.hosts[1].address))
+        back = self.load.answers["back"]
+        self.load.come_back(members, [self.hosts[1].address])
+        self.load.until(lambda: self.load.answers["back"] >= back + len(members), "all have come back")
+
+    def move_publishers(self, address):
+        for publisher in self.load.publishers:
+            if publisher.sock is None:
+                publisher.address = address
+                self.load._open(publisher)
+
+    def test_nothing_is_lost_untold_and_nothing_comes_twice(self):
+        seed = random.randrange(1 << 32)
+        say("seed %d" % seed)
+        dice = random.Random(seed)
+        rooms = self.crowd(20, 2)
+        for _ in range(self.bursts):
+            self.kill_in_a_burst(rooms, dice)
+        self.load.fence(rooms, hosts=[self.hosts[0].address, self.hosts[1].address])
+        self.load.stop()
+        self.load.judge.verdict()
+        self.assertEqual(self.load.judge.gaps, 0)
+        self.assertEqual(self.load.unrecovered, 0)
+        self.assertGreater(self.load.judge.received, self.bursts)
+        say("%d messages to clients" % self.load.judge.received)
+        self.eventually(lambda: int(self.redis.cli("hlen", "toni:l:")) == 2, "those that were killed have no lease", GHOST_S)
+        self.end_well()
+
+
+class TestNodeStops(ClusterTestCase):
+    def leases(self):
+        return int(self.redis.cli("hlen", "toni:l:"))
+
+    def test_its_lease_is_given_back(self):
+        for host in (self.hosts[0], self.hosts[2]):
+            self.eventually(lambda: self.figure(host, NODES) == 2, "three", GHOST_S)
+        self.hosts[1].stop()
+        stopped = time.monotonic()
+        self.assertEqual(self.leases(), 2)
+        for host in (self.hosts[0], self.hosts[2]):
+            self.eventually(lambda: self.figure(host, NODES) == 1, "the others know that it is gone", (RENEW_S + 1) * SLACK)
+        say("gone for the others after %.1f s" % (time.monotonic() - stopped))
+        self.hosts[1] = self.node(1)
+        self.wait_up(self.hosts[1])
+        self.eventually(lambda: self.leases() == 3, "three again")
+        self.end_well()
+        self.assertEqual(self.leases(), 0)
+
+    def test_while_redis_hangs(self):
+        """It ends in time: what it has published has a result after a second, and the lease is waited for as long."""
+        rooms = self.crowd(MEMBERS, ROOMS)
+        self.load.publish(rooms, RATE)
+        time.sleep(1)
+        self.redis.pause()
+        asked = time.monotonic()
+        self.hosts[1].stop()
+        took = time.monotonic() - asked
+        say("it took %.1f s to end" % took)
+        self.assertLess(took, 4 * SLACK)
+        time.sleep(1.5)
+        asked = time.monotonic()
+        self.hosts[2].stop()  # which knows by now that Redis hangs
+        took = time.monotonic() - asked
+        say("another, later, %.1f s" % took)
+        self.assertLess(took, 4 * SLACK)
+        self.load.pause()
+        self.redis.go_on()
+        self.wait_up(self.hosts[0])
+        self.load.stop()
+        self.load.judge.verdict()
+        self.hosts[0].stop()
+        # What was not said then is over by itself.
+        self.eventually(lambda: self.redis.cli("hlen", "toni:l:") == "0" or self.is_over(), "no lease is left", GHOST_S)
+
+    def is_over(self):
+        """A lease that nobody looks at any more: whoever asks next finds it over."""
+        now = int(self.redis.cli("time").splitlines()[0]) * 1000
+        lines = self.redis.cli("hvals", "toni:l:").splitlines()
+        return all(int(line[32:48], 16) < now for line in lines)
 
 
 if __name__ == "__main__":

@@ -154,6 +154,11 @@ class Client:
         server.leases = {s: lease for s, lease in server.leases.items() if lease[2] > now}
         server.id_key = server.id_key or id_key
         held = server.leases.get(slot)
+        if ttl == 0:
+            if held and held[:2] == (node, boot):
+                del server.leases[slot]
+            self.send(b"L", request, 0, 0, 0, 0)
+            return
         if not (held and held[1] == boot) and not (may_restore and slot and not held):
             slot = next((s for s in range(1, server.slots + 1) if s not in server.leases), 0)
             if slot == 0:

@@ -4,11 +4,14 @@ Over the engine of test_cluster_host."""
 import json
 import signal
 import threading
+import time
 
 from test_admin import ask, promtool, scrape
 from test_cluster_host import AWAY, ClusterTestCase, cluster_conf
 from toni_generations import Generations
-from toni_host import DEADLINE, Client, gateway, main, run_toni
+from toni_host import DEADLINE, SLOWNESS, Client, gateway, main, run_toni
+
+RENEW_S, LEASE_S = 3, 10  # of a lease
 
 SAYING = gateway("saying", "cluster_gateway.so", "/saying", gap_notice="gap {count} {room}")
 
@@ -184,6 +187,21 @@ class TestTold(LifeTestCase):
         right.kill()
         left.wait_log(deadline=DEADLINE + 15, msg="told that right is gone")
 
+    def test_of_a_node_that_stops_at_its_next_renewal(self):
+        """And one that takes its place has no namesake then."""
+        left, right = self.start("left"), self.start("right")
+        left.wait_log(msg="another node is seen", node="right")
+        right.stop()
+        stopped = time.monotonic()
+        self.assertTrue(right.log(msg="this node is no longer one of the cluster", level="info"))
+        left.wait_log(msg="told that right is gone")
+        self.assertLess(time.monotonic() - stopped, RENEW_S + 2 * SLOWNESS)
+        again = self.start("right")
+        left.wait_lines(2, msg="another node is seen", node="right")
+        again.wait_log(msg="another node is seen", node="left")
+        for host in (left, again):
+            self.assertEqual([line["reason"] for line in host.log(msg="another node is seen")][-1], "")
+
 
 class TestRestart(LifeTestCase):
     """A host of a cluster gives way to its successor."""
@@ -213,6 +231,27 @@ class TestRestart(LifeTestCase):
         self.assertEqual(reader.messages, keys)
         self.assertEqual(reader.answers, [])  # no gap
         writer.ask("say tea last", "+last")
+        left.stop()
+
+    def test_each_has_a_lease_of_its_own_and_gives_it_back(self):
+        left = Generations(cluster_conf(self.server, "left", [SAYING]))
+        self.addCleanup(left.kill)
+        left.start()
+        self.hosts.append(left)
+        right = self.start("right")
+        is_here = dict(msg="this node is one of the cluster")
+        for number in range(1, 4):
+            left.restart()
+            left.wait_lines(number + 1, **is_here)
+            left.wait_lines(number, msg="this node is no longer one of the cluster", level="info")
+            right.wait_lines(number, msg="another node is gone", node="left")
+        # The newest one's was not given back with the others: it is there when it would have been renewed.
+        right.wait_log(deadline=DEADLINE + 15, msg="another node is seen", slot=left.log(**is_here)[-1]["slot"])
+        self.eventually(lambda: scrape(right.admin_address)("cluster_nodes") == 1, "the newest is there")
+        seen = len(right.log(msg="another node is gone"))
+        time.sleep(LEASE_S + 1)
+        self.assertEqual(len(right.log(msg="another node is gone")), seen)
+        self.assertEqual(scrape(right.admin_address)("cluster_nodes"), 1)
         left.stop()
 
 

@@ -161,6 +161,17 @@ static void take_heard(struct machine *machine, uint32_t server, uint32_t room)
     }
 }
 
+/* The mutation: what was just given back is asked for. */
+static void renew(struct machine *machine, const struct output *output)
+{
+    struct wire *wire = wire_create(WIRE_COMMAND, OUTPUT_LEASE, 0);
+
+    fill(machine, wire, output);
+    wire->lease.ttl_ms = 10000;
+    wire->lease.may_restore = true;
+    link_send(machine->io[output->server].links[COMMANDS], SERVER_SIDE, &wire->packet);
+}
+
 static const char *const command_names[] = {
     [OUTPUT_HELLO] = "sends HELLO: server",
     [OUTPUT_PUBLISH] = "sends PUBLISH: server, room",
@@ -203,6 +214,9 @@ void machine_command(struct machine *machine, struct output *output)
         return;
     link_send(machine->io[server].links[is_subscription ? SUBSCRIPTIONS : COMMANDS], SERVER_SIDE,
               &wire->packet);
+    if (machine->world->mutation == MUTATION_LEFT_RENEWS && output->kind == OUTPUT_LEASE &&
+        output->lease.ttl_ms == 0)
+        renew(machine, output);
 }
 
 static void take_publish_reply(struct machine *machine, uint32_t server, struct wire *wire)

@@ -99,6 +99,13 @@ void machine_crash(struct machine *machine)
     truth_abandon(&machine->world->truth, machine->index, machine->world->queue.steps);
 }
 
+void machine_leave_cluster(struct machine *machine)
+{
+    NOTE(machine->world, "leaves the cluster", machine->index, 0, 0, 0);
+    node_leave(machine->node, machine_now_ms(machine));
+    machine_settle(machine);
+}
+
 static void tick(void *target, uint64_t life)
 {
     struct machine *machine = target;

@@ -82,6 +82,9 @@ void machine_start(struct machine *machine);
 /** kill -9: its clients go, and what was asked of it isn't answered. */
 void machine_crash(struct machine *machine);
 
+/** Its host stops: it gives its lease back. machine_crash() has to follow. */
+void machine_leave_cluster(struct machine *machine);
+
 /** It does nothing until then; its connections stay. */
 void machine_stop(struct machine *machine);
 void machine_continue(struct machine *machine);

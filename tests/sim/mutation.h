@@ -19,6 +19,8 @@
     X(TOPS_UNSEEN, "a node doesn't look at tops")                                                  \
     X(JOINS_LATE, "a node asks where a room begins when its subscription was answered")            \
     X(LEASES_FOREVER, "a node's lease never ends")                                                 \
+    X(LEASES_KEPT, "the script keeps a lease that was given back")                                 \
+    X(LEFT_RENEWS, "a node that has given its lease back asks for it again")                       \
     X(KEY_OVERWRITTEN, "the script takes each node's key of ids for the cluster's")                \
     X(RECOVERED_ALWAYS, "a node says recovered: true to whoever comes back")                       \
     X(ALARM_UNHEARD, "a node takes another Redis on the port for its own")                         \

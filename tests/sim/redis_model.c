@@ -156,12 +156,26 @@ static struct redis_lease *find_lease(struct redis_data *data, uint32_t slot)
     return NULL;
 }
 
+static void end_lease(struct redis_model *redis, const struct redis_lease *wanted)
+{
+    struct redis_data *data = &redis->data;
+    struct redis_lease *lease = find_lease(data, wanted->identity.slot);
+
+    if (lease && node_identity_equal(lease->identity, wanted->identity) &&
+        lease->node == wanted->node && redis->mutation != MUTATION_LEASES_KEPT)
+        *lease = data->leases[--data->lease_count];
+}
+
 struct node_identity redis_lease(struct redis_model *redis,
                                  const struct redis_lease_command *command, uint64_t now_ms)
 {
     struct redis_data *data = &redis->data;
     struct redis_lease wanted = command->wanted;
 
+    if (command->ttl_ms == 0) {
+        end_lease(redis, &wanted);
+        return (struct node_identity){0};
+    }
     if (data->id_key == 0 || redis->mutation == MUTATION_KEY_OVERWRITTEN)
         data->id_key = command->id_key;
     for (uint32_t i = data->lease_count; i-- > 0;) {

@@ -106,7 +106,7 @@ struct redis_lease_command {
     uint64_t id_key;
 };
 
-/** LEASE, whose incarnation is the present one. @return The identity. */
+/** LEASE, whose incarnation is the present one. @return The identity; slot 0: it was given back. */
 struct node_identity redis_lease(struct redis_model *redis,
                                  const struct redis_lease_command *command, uint64_t now_ms);
 

@@ -101,6 +101,31 @@ static void run_probe(struct server *server, struct link *link, const struct wir
     reply(link, answer);
 }
 
+/* What was given back is asked for by nobody any more. */
+static void note_lease(const struct server *server, const struct wire *command)
+{
+    struct world *world = server->world;
+    struct life *life = world_life(world, command->lease.wanted.node);
+
+    if (!life)
+        return;
+    if (life->has_left && command->lease.ttl_ms > 0)
+        BROKEN(world, "%s asks for a lease, and has given it back", life->name);
+    life->has_left = command->lease.ttl_ms == 0;
+    life->lease_ns = world->queue.now_ns;
+}
+
+/* It may be of earlier data that the server has again. */
+static void check_listed(const struct server *server, const struct redis_lease *lease)
+{
+    struct world *world = server->world;
+    const struct life *life = world_life(world, lease->node);
+
+    if (life && life->has_left && life->lease_ns > world->leases_changed_ns)
+        BROKEN(world, "the lease %u/%lu is listed, which was given back", lease->identity.slot,
+               (unsigned long)lease->identity.boot);
+}
+
 static void run_lease(struct server *server, struct link *link, const struct wire *command)
 {
     struct wire *answer = wire_create(WIRE_REPLY, OUTPUT_LEASE, command->request);
@@ -115,13 +140,12 @@ static void run_lease(struct server *server, struct link *link, const struct wir
     if (server->has_other_leases)
         server->world->leases_changed_ns = server->world->queue.now_ns;
     server->has_other_leases = false;
-    struct life *life = world_life(server->world, command->lease.wanted.node);
-    if (life)
-        life->lease_ns = server->world->queue.now_ns;
+    note_lease(server, command);
     answer->lease_reply.identity = redis_lease(&server->redis, &command->lease, now_ms);
     answer->lease_reply.id_key = server->redis.data.id_key;
     for (uint32_t i = 0; i < server->redis.data.lease_count; i++) {
         const struct redis_lease *lease = &server->redis.data.leases[i];
+        check_listed(server, lease);
         char *name = answer->lease_reply.names[i];
         memcpy(name, lease->name, sizeof lease->name);
         answer->lease_reply.entries[i] = (struct lease_entry){

@@ -180,12 +180,33 @@ static bool is_slot_taken(uint32_t slot)
     return false;
 }
 
+static struct output unanswered; /* the last LEASE, without what it leads to */
+
+static void end_lease(const struct output *output)
+{
+    for (uint32_t i = 0; i < world.lease_count; i++) {
+        if (world.leases[i].node == output->lease.node &&
+            node_identity_equal(world.leases[i].identity, output->lease.identity)) {
+            world.leases[i] = world.leases[--world.lease_count];
+            return;
+        }
+    }
+}
+
 static void answer_lease(const struct output *output)
 {
     struct node_identity given = {.slot = 1, .boot = 0};
 
+    if (output->lease.ttl_ms == 0)
+        end_lease(output);
+    unanswered = *output;
     if (world.never_answers_leases)
         return;
+    if (output->lease.ttl_ms == 0) {
+        node_lease_reply(world.node, 0, output->generation, output->request,
+                         &(struct lease_reply){0}, world.now_ms);
+        return;
+    }
     if (world.has_no_slot) {
         node_lease_reply(world.node, 0, output->generation, output->request,
                          &(struct lease_reply){0}, world.now_ms);
@@ -294,7 +315,7 @@ static const char *why_name(enum cluster_why why)
         [WHY_GONE] = "gone",           [WHY_CONNECTED] = "connected",
         [WHY_CAUGHT_UP] = "caught-up", [WHY_REQUEST_REFUSED] = "refused",
         [WHY_SAME_NAME] = "same-name", [WHY_LEASE_KEY] = "key",
-        [WHY_LEASE_FULL] = "full",
+        [WHY_LEASE_FULL] = "full",     [WHY_LEFT] = "left",
     };
     ck_assert_str_ne(cluster_why_text(why), why == WHY_NONE ? "x" : "");
     return names[why] ? names[why] : "";
@@ -482,6 +503,11 @@ void world_named_node(uint32_t slot, uint64_t boot, uint64_t node, const char *n
                                                              .left_ms = 10000,
                                                              .name = name,
                                                              .name_size = strlen(name)};
+}
+
+void world_answer_lease(void)
+{
+    answer_lease(&unanswered);
 }
 
 void world_expect_lines(const char *first, ...)

@@ -99,6 +99,9 @@ void world_other_node(uint32_t slot, uint64_t boot, uint64_t node, uint32_t left
 /** The same, with a name, which is borrowed for the length of the world. */
 void world_named_node(uint32_t slot, uint64_t boot, uint64_t node, const char *name);
 
+/** The last LEASE is answered, which was not. */
+void world_answer_lease(void);
+
 /** What was said since the last time is exactly this, line by line; ends with NULL. */
 void world_expect_lines(const char *first, ...);
 #define world_expect(...) world_expect_lines(__VA_ARGS__, NULL)

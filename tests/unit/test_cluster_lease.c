@@ -233,6 +233,130 @@ START_TEST(two_nodes_with_one_name_both_live_and_it_is_said)
 }
 END_TEST
 
+/* --- A host that stops */
+
+static void leave(void)
+{
+    node_leave(world.node, world.now_ms);
+    world_run();
+}
+
+START_TEST(a_host_that_stops_gives_its_lease_back_and_asks_for_none_any_more)
+{
+    world_begin_up(NULL);
+    ck_assert(!node_has_left(world.node));
+    leave();
+    world_expect("lost 1/1 left");
+    ck_assert(node_has_left(world.node));
+    ck_assert_uint_eq(world.lease_count, 0);
+    ck_assert_uint_eq(node_identity(world.node, world.now_ms).slot, 0);
+    world.commands[OUTPUT_LEASE] = 0;
+    world_break();
+    world_pass(30000); /* also on another connection */
+    leave();
+    ck_assert_uint_eq(world_count("state up"), 1);
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 0);
+    ck_assert_uint_eq(world_count("held"), 0);
+    world_end();
+}
+END_TEST
+
+START_TEST(a_lease_that_is_just_being_asked_for_is_given_back_too)
+{
+    world_begin(NULL);
+    world.never_answers_leases = true;
+    world_run();
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 1);
+    leave();
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 1); /* which it is, nobody has said yet */
+    world.never_answers_leases = false;
+    world_answer_lease();
+    world_run();
+    ck_assert_uint_eq(world_count("held 1/1"), 1);
+    ck_assert_uint_eq(world_count("lost 1/1 left"), 1);
+    ck_assert(node_has_left(world.node));
+    ck_assert_uint_eq(world.lease_count, 0);
+    world_end();
+}
+END_TEST
+
+START_TEST(one_that_is_just_being_renewed_is_given_back_behind_that)
+{
+    world_begin_up(NULL);
+    world_pass(2999);
+    world.is_stopped = true;
+    world_pass(1);
+    leave();
+    ck_assert(!node_has_left(world.node));
+    world.is_stopped = false;
+    world_run();
+    ck_assert(node_has_left(world.node));
+    ck_assert_uint_eq(world.lease_count, 0);
+    world_end();
+}
+END_TEST
+
+START_TEST(publishes_of_a_host_that_leaves_still_have_their_results)
+{
+    world_begin_up(NULL);
+    world.is_stopped = true;
+    ck_assert_int_eq(world_publish("a", "x"), CLUSTER_DONE);
+    leave();
+    ck_assert(!node_has_left(world.node));
+    world.is_stopped = false;
+    world_run();
+    ck_assert_uint_eq(world_count("result 1 ok"), 1);
+    ck_assert(node_has_left(world.node));
+    world_end();
+}
+END_TEST
+
+START_TEST(a_server_that_does_not_answer_is_waited_for_no_longer_than_for_any_reply)
+{
+    world_begin_up(NULL);
+    world.never_answers_leases = true;
+    leave();
+    world_pass(999);
+    ck_assert(!node_has_left(world.node));
+    world_pass(1);
+    ck_assert(node_has_left(world.node));
+    world_end();
+}
+END_TEST
+
+START_TEST(a_server_that_is_away_is_not_waited_for)
+{
+    world_begin_up(NULL);
+    world.is_away = true;
+    world_break();
+    leave();
+    ck_assert(node_has_left(world.node));
+    world.is_away = false;
+    world_pass(30000);
+    ck_assert_uint_eq(world_count("held"), 0);
+    world_end();
+}
+END_TEST
+
+static void take_no_lease(struct node_settings *settings)
+{
+    settings->takes_no_lease = true;
+}
+
+START_TEST(who_only_looks_takes_no_lease)
+{
+    world_begin(take_no_lease);
+    world_run();
+    world_pass(30000);
+    world_expect("state degraded connected", "state up caught-up");
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 0);
+    leave();
+    ck_assert(node_has_left(world.node));
+    world_expect_nothing();
+    world_end();
+}
+END_TEST
+
 static uint64_t key_held;
 
 static void note_key(const struct output *output)
@@ -416,6 +540,13 @@ int main(void)
     tcase_add_test(tcase, what_is_no_name_is_none);
     tcase_add_test(tcase, a_node_can_not_be_made_with_a_name_that_is_none);
     tcase_add_test(tcase, two_nodes_with_one_name_both_live_and_it_is_said);
+    tcase_add_test(tcase, a_host_that_stops_gives_its_lease_back_and_asks_for_none_any_more);
+    tcase_add_test(tcase, a_lease_that_is_just_being_asked_for_is_given_back_too);
+    tcase_add_test(tcase, one_that_is_just_being_renewed_is_given_back_behind_that);
+    tcase_add_test(tcase, publishes_of_a_host_that_leaves_still_have_their_results);
+    tcase_add_test(tcase, a_server_that_does_not_answer_is_waited_for_no_longer_than_for_any_reply);
+    tcase_add_test(tcase, a_server_that_is_away_is_not_waited_for);
+    tcase_add_test(tcase, who_only_looks_takes_no_lease);
     tcase_add_test(tcase,
                    the_first_node_gives_the_cluster_its_key_and_an_engine_that_forgot_has_it_back);
     tcase_add_test(tcase, others_take_the_key_that_the_cluster_has);
