@@ -71,15 +71,11 @@ static int32_t make_in_slot(struct graph *graph, size_t number)
     return settle(graph->instances[number]);
 }
 
-int graph_create(struct graph *graph, struct slots *slots, const toni_host *host,
-                 toni_connections *connections, struct tasks *tasks)
+/* @param wanted  By number; NULL: all. */
+static int make_wanted(struct graph *graph, const bool *wanted)
 {
-    graph->slots = slots;
-    graph->host = host;
-    graph->connections = connections;
-    graph->tasks = tasks;
     for (size_t i = 0; i < graph->setup_count; i++) {
-        const int32_t result = make_in_slot(graph, i);
+        const int32_t result = !wanted || wanted[i] ? make_in_slot(graph, i) : TONI_OK;
 
         if (result != TONI_OK) {
             report_failure(graph, i, "create", result);
@@ -90,10 +86,46 @@ int graph_create(struct graph *graph, struct slots *slots, const toni_host *host
     return 0;
 }
 
+static void use(struct graph *graph, struct slots *slots, const toni_host *host,
+                toni_connections *connections, struct tasks *tasks)
+{
+    graph->slots = slots;
+    graph->host = host;
+    graph->connections = connections;
+    graph->tasks = tasks;
+}
+
+int graph_create(struct graph *graph, struct slots *slots, const toni_host *host,
+                 toni_connections *connections, struct tasks *tasks)
+{
+    use(graph, slots, host, connections, tasks);
+    return make_wanted(graph, NULL);
+}
+
+int graph_create_one(struct graph *graph, size_t number, struct slots *slots, const toni_host *host,
+                     toni_connections *connections, struct tasks *tasks)
+{
+    bool *wanted = calloc(graph->setup_count, sizeof *wanted);
+    if (!wanted)
+        return -1;
+    use(graph, slots, host, connections, tasks);
+    wanted[number] = true;
+    for (size_t i = number + 1; i-- > 0;) { /* what is injected comes before who has it */
+        for (size_t need = 0; wanted[i] && need < graph_injection_count(graph, i); need++) {
+            if (graph->injections[i][need].kind == INJECTION_INSTANCE)
+                wanted[graph->injections[i][need].provider] = true;
+        }
+    }
+    const int result = make_wanted(graph, wanted);
+    free(wanted);
+    return result;
+}
+
 static int call_all(struct graph *graph, const char *name, life_hook *hook)
 {
     for (size_t i = 0; i < graph->instance_count; i++) {
-        const int32_t result = life_call(graph, i, name, hook, NULL);
+        const int32_t result =
+            graph->instances[i] ? life_call(graph, i, name, hook, NULL) : TONI_OK;
 
         if (result != TONI_OK) {
             report_failure(graph, i, name, result);
@@ -116,8 +148,10 @@ int graph_ready(struct graph *graph)
 void graph_stopping(struct graph *graph, uint32_t why)
 {
     graph_hurry(graph);
-    for (size_t i = graph->instance_count; i-- > 0;)
-        life_stop(graph, i, why);
+    for (size_t i = graph->instance_count; i-- > 0;) {
+        if (graph->instances[i])
+            life_stop(graph, i, why);
+    }
 }
 
 void graph_hurry(struct graph *graph)

@@ -40,7 +40,7 @@ struct graph {
     struct injection **injections; /* of the same order; each by need, and then by guard */
     struct instance **instances;   /* of the same order; NULL: it is not made, or over */
     size_t setup_count;            /* 0 after a fault */
-    size_t instance_count;         /* 0 before graph_create(), then setup_count */
+    size_t instance_count;         /* 0 before graph_create(), then so many may be made */
     struct hooks *hooks;
     struct life *lives;   /* of the same order */
     size_t abandoned;     /* how many instances were */
@@ -75,6 +75,11 @@ int graph_map(struct graph *graph, struct fault_list *faults);
  * @return 0, or -1; then there are no instances. */
 int graph_create(struct graph *graph, struct slots *slots, const toni_host *host,
                  toni_connections *connections, struct tasks *tasks);
+
+/** Makes one instance, and those that it has injected, directly or not, as graph_create() does all.
+ * The functions below are about these then. @param number  Of the instance. */
+int graph_create_one(struct graph *graph, size_t number, struct slots *slots, const toni_host *host,
+                     toni_connections *connections, struct tasks *tasks);
 
 /** Calls `start` of all instances, in order, up to the first that fails, which is named in the log.
  * @return 0, or -1. */

@@ -1,6 +1,7 @@
 /* Loading; see loading.h. */
 #include "host/loading.h"
 
+#include "host/engine_trial.h"
 #include "host/handover.h"
 #include "host/program_folder.h"
 
@@ -82,9 +83,10 @@ static void check_sockets(const struct config *config, struct fault_list *faults
 }
 
 /* Nothing is mapped of what has a fault, and nothing at all for `toni check`. */
-static bool check(struct loading *loading, const char *config_path, bool is_to_run,
+static bool check(struct loading *loading, const char *config_path, enum loading_purpose purpose,
                   struct fault_list *faults)
 {
+    const bool is_to_run = purpose == LOADING_TO_RUN;
     loading->config = gateways_conf_read(config_path, faults);
     if (loading->config)
         (void)admin_token_read(&loading->admin_token, loading->config->admin_token,
@@ -99,7 +101,11 @@ static bool check(struct loading *loading, const char *config_path, bool is_to_r
         loading->graph = graph_check(loading->config, &loading->loader, NULL, faults);
     if (!loading->graph || !fault_list_empty(faults))
         return false;
-    return !is_to_run || !graph_map(loading->graph, faults);
+    if (is_to_run)
+        return !graph_map(loading->graph, faults);
+    if (purpose == LOADING_TO_CHECK)
+        engine_trial(loading->graph, faults);
+    return fault_list_empty(faults);
 }
 
 static void begin(struct loading *loading)
@@ -140,14 +146,14 @@ const struct plugin *loading_describe(struct loading *loading, const char *file)
     return plugin;
 }
 
-int loading_init(struct loading *loading, const char *config_path, bool is_to_run,
+int loading_init(struct loading *loading, const char *config_path, enum loading_purpose purpose,
                  const atomic_bool *is_hurried, FILE *also)
 {
     struct fault_list faults;
     begin(loading);
     fault_list_init(&faults);
     loading->loader.is_hurried = is_hurried;
-    bool good = check(loading, config_path, is_to_run, &faults);
+    bool good = check(loading, config_path, purpose, &faults);
     fault_list_sort(&faults);
     /* A host that is being stopped reports no faults. */
     if (!is_hurried || !atomic_load(is_hurried))

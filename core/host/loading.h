@@ -24,12 +24,18 @@ struct loading {
     struct plugin_set set; /* the same */
 };
 
+/** What is loaded for. Only what is to run is mapped in this process. */
+enum loading_purpose {
+    LOADING_TO_RUN,
+    LOADING_TO_CHECK,        /* with the cluster's servers: see engine_trial.h */
+    LOADING_TO_CHECK_OFFLINE /* without */
+};
+
 /** Reads and checks, and maps the plugins if all is good. All faults are printed to stderr at once.
- * @param is_to_run  If not, no plugin is mapped in this process.
  * @param is_hurried  Set once the host is to stop; outlives the loading. NULL: never.
  * @param also  They are printed there, too; NULL is fine.
  * @return 0, or -1; loading_finish must follow in both cases. */
-int loading_init(struct loading *loading, const char *config_path, bool is_to_run,
+int loading_init(struct loading *loading, const char *config_path, enum loading_purpose purpose,
                  const atomic_bool *is_hurried, FILE *also);
 
 /** Tries one library, and maps nothing of it. All faults are printed to stderr.

@@ -50,6 +50,7 @@ static const char overview[] =
 /* Options without a letter. */
 #define ALLOW_ROOT 256
 #define WATCH 257
+#define OFFLINE 258
 
 struct arguments {
     const char *config_path;
@@ -58,6 +59,7 @@ struct arguments {
     const char *log_level; /* NULL: the default */
     bool may_be_root;
     bool is_watched;
+    bool is_offline;
 };
 
 static error_t set_log_level(const char *name, struct argp_state *state)
@@ -98,6 +100,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case WATCH:
         arguments->is_watched = true;
+        return 0;
+    case OFFLINE:
+        arguments->is_offline = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected argument: %s; a configuration is named with -c", value);
@@ -190,6 +195,9 @@ static const struct argp_option run_options[] = {
 static const struct argp_option check_options[] = {
     CONFIG_OPTION,
     FORMAT_OPTION,
+    {.name = "offline",
+     .key = OFFLINE,
+     .doc = "To connect to nothing: without it each server of the cluster's engine is tried"},
     {0},
 };
 
@@ -233,7 +241,9 @@ static enum exit_code check(const struct arguments *arguments)
     if (code != EXIT_CLEAN)
         return code;
     code = EXIT_USAGE;
-    if (!loading_init(&loading, arguments->config_path, false, NULL, NULL)) {
+    if (!loading_init(&loading, arguments->config_path,
+                      arguments->is_offline ? LOADING_TO_CHECK_OFFLINE : LOADING_TO_CHECK, NULL,
+                      NULL)) {
         code = EXIT_CLEAN;
         if (print_graph(loading.graph, arguments->format)) {
             (void)fputs("toni check: what was found could not be printed\n", stderr);

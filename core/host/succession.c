@@ -185,7 +185,8 @@ int host_load(struct host *host, const char *config_path)
     char *text = NULL;
     size_t size = 0;
     FILE *faults = open_memstream(&text, &size);
-    int result = loading_init(&host->loading, config_path, true, &host->reload.is_hurried, faults);
+    int result =
+        loading_init(&host->loading, config_path, LOADING_TO_RUN, &host->reload.is_hurried, faults);
     if (faults)
         (void)fclose(faults);
     predecessor_send_faults(&host->predecessor, text, size);

@@ -32,9 +32,11 @@ static int exit_code(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void ask(struct watch *watch, const char *command, void (*on_end)(void *data, int status))
+/* @param option  NULL: none. */
+static void ask(struct watch *watch, const char *command, const char *option,
+                void (*on_end)(void *data, int status))
 {
-    const char *const arguments[] = {"toni", command, "-c", watch->plan->config_path, NULL};
+    const char *const arguments[] = {"toni", command, "-c", watch->plan->config_path, option, NULL};
     const struct child_plan plan = {
         .name = command,
         .arguments = arguments,
@@ -101,7 +103,7 @@ static void on_reloaded(void *data, int status)
     if (code == 0) {
         watch_say_served(watch);
     } else if (code == 2) {
-        ask(watch, "check", on_checked);
+        ask(watch, "check", "--offline", on_checked);
     } else if (watch->host && watch->is_ready) {
         say_not_served(watch);
         terminal_say(TONE_PLAIN,
@@ -115,5 +117,5 @@ void watch_reload(struct watch *watch)
 {
     watch->must_serve = false;
     watch_begin_serving(watch);
-    ask(watch, "reload", on_reloaded);
+    ask(watch, "reload", NULL, on_reloaded);
 }

@@ -199,7 +199,7 @@ static bool take_lease(struct connection *connection, uint64_t request, const re
         return false;
     if (lease.is_other_incarnation) {
         tell_failed(connection, request, TONI_ENGINE_OTHER_INCARNATION);
-    } else { /* slot 0, if all 1,023 are taken: the host says so */
+    } else { /* slot 0, if all 1,023 are taken, or it was given back: the host says so */
         toni_engine_lease_reply(connection->common->engine, connection->index, connection->number,
                                 request, lease.slot, lease.boot, lease.id_key, lease.leases,
                                 lease.count);

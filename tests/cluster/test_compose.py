@@ -47,11 +47,11 @@ class TestCompose(unittest.TestCase):
     def test_the_configuration_is_right(self):
         """All of it, but for the Redis, which isn't there."""
         checked = subprocess.run(
-            [os.path.join(BUILD, "bin", "toni"), "check", "-c", os.path.join(FOLDER, "cluster.conf")],
+            [os.path.join(BUILD, "bin", "toni"), "check", "--offline", "-c", os.path.join(FOLDER, "cluster.conf")],
             capture_output=True, text=True, timeout=60, check=False,
         )
-        errors = [line for line in checked.stderr.splitlines() if "level=error" in line]
-        self.assertTrue(all("redis" in line for line in errors), checked.stderr)
+        faults = [line for line in checked.stderr.splitlines() if not re.search("no (user|group) of this machine", line)]
+        self.assertEqual(faults, [])
 
 
 if __name__ == "__main__":

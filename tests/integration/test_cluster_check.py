@@ -1,0 +1,215 @@
+"""`toni check` of a host that is one node of a cluster: whether each server of the engine is there, and lets a host do what
+it has to; and that it disturbs nobody who is at work there. Over Redis, and the engine of test_cluster_host."""
+
+import os
+import re
+import socket
+import tempfile
+import time
+
+from redis_servers import Server as Redis
+from redis_servers import free_port
+from test_cluster_host import AWAY, UP, ClusterTestCase, cluster_conf
+from test_redis_strangers import FakeRedis
+from toni_host import SLOWNESS, Client, Host, configuration, gateway, main, run_toni, service
+
+ROOMS = gateway("rooms", "rooms_gateway.so", "/rooms")
+SERVERS_S = 5  # what a server that does not answer is given
+SLACK_S = 5 * SLOWNESS
+
+
+def redis_conf(servers, options=None, **more):
+    """Each server on a line of its own."""
+    conf = configuration(
+        [ROOMS, service("redis", "redis_engine.so", None, options={"servers": servers, **(options or {})})],
+        cluster={"engine": "redis", "node": "left"}, admin="127.0.0.1:0", **more,
+    )
+    for server in servers:
+        conf = conf.replace('"%s"' % server, '\n"%s"' % server)
+    return conf
+
+
+class CheckTestCase(ClusterTestCase):
+    def redis(self, **options):
+        server = Redis(**options)
+        self.addCleanup(server.stop)
+        return server
+
+    def check(self, conf, *options):
+        """What it printed to stderr, its exit code, and how long it took."""
+        self.path = os.path.join(self.folder, "gateways.conf")
+        with open(self.path, "w", encoding="utf-8") as out:
+            out.write(conf)
+        began = time.monotonic()
+        result = run_toni("check", "-c", self.path, *options)
+        self.assertEqual(result.stdout == "", result.returncode != 0, result.stdout)
+        return result.stderr, result.returncode, time.monotonic() - began
+
+    def is_good(self, conf, *options):
+        text, code, took = self.check(conf, *options)
+        self.assertEqual((text, code), ("", 0))
+        self.assertLess(took, SERVERS_S + SLACK_S)
+
+    def is_refused(self, why, conf):
+        """One fault, and offline none."""
+        text, code, took = self.check(conf)
+        self.assertEqual(code, 2, text)
+        self.assertRegex(text, why)
+        self.assertEqual(text.count("\n"), 1, text)
+        self.assertLess(took, SERVERS_S + SLACK_S)
+        self.is_good(conf, "--offline")
+        return text
+
+
+class TestRedis(CheckTestCase):
+    def line_of(self, text):
+        """Of the file, that has this in it."""
+        with open(self.path, encoding="utf-8") as file:
+            return next(number for number, line in enumerate(file, 1) if text in line)
+
+    def test_one_that_is_there_is_left_as_it_was(self):
+        redis = self.redis()
+        self.is_good(redis_conf([redis.address]))
+        self.assertEqual(redis.call("EXISTS", "toni:l:"), 0, "it has taken a lease")
+        kept = [key for key in redis.call("KEYS", "*") if redis.call("PTTL", key) < 0]
+        self.assertEqual(kept, [b"toni:s:"], "which the first host would have made")
+
+    def test_a_cluster_at_work_does_not_notice(self):
+        redis = self.redis()
+        conf = redis_conf([redis.address])
+        host = Host(conf).start()
+        self.addCleanup(host.kill)
+        host.wait_log(msg="this node is one of the cluster")
+        client = Client(host.address, "/rooms")
+        self.addCleanup(client.sock.close)
+        client.read()
+        client.send("join:tea")
+        client.read_many(2)
+        server, leases = redis.call("HGETALL", "toni:s:"), redis.call("HKEYS", "toni:l:")
+        for _ in range(5):
+            self.is_good(conf)
+        self.assertEqual(redis.call("HGETALL", "toni:s:"), server)
+        self.assertEqual(redis.call("HKEYS", "toni:l:"), leases)
+        client.send("msg:tea:hello")
+        self.assertIn("hello", client.read())
+        self.assertEqual(len(host.log(msg=UP)), 1)
+        self.assertFalse(host.log(msg=AWAY))
+        self.assertFalse(host.log(msg="another node is seen"))
+        host.stop()
+
+    def test_of_several_the_bad_ones_are_named_with_their_lines(self):
+        good, nobody, none = self.redis(), "127.0.0.1:%d" % free_port(), "no.such.name.invalid:6379"
+        text, code, _ = self.check(redis_conf([nobody, good.address, none]))
+        self.assertEqual(code, 2)
+        first, second = text.splitlines()
+        for line, server, why in ((first, nobody, "Connection refused"), (second, none, "no.such.name.invalid")):
+            self.assertIn("%s:%d: server `%s`" % (self.path, self.line_of('"%s"' % server), server), line)
+            self.assertIn(why, line)
+            self.assertIn("`toni check --offline` asks no server", line)
+
+    def test_those_that_do_not_answer_are_waited_for_together(self):
+        servers = [self.redis() for _ in range(4)]
+        for server in servers:
+            server.halt()
+        silent = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.addCleanup(silent.close)
+        text, code, took = self.check(
+            redis_conf([server.address for server in servers] + ["127.0.0.1:%d" % silent.getsockname()[1]]))
+        self.assertEqual((code, text.count("\n")), (2, 5), text)
+        self.assertEqual(text.count("it has not answered in time"), 5, text)
+        self.assertLess(took, SERVERS_S + SLACK_S)
+
+    def secret(self, text):
+        path = os.path.join(self.folder, "password")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, 0o600)
+        return path
+
+    def test_what_it_refuses(self):
+        redis = self.redis(requirepass="open sesame")
+        self.is_refused("set `password_file`", redis_conf([redis.address]))
+        path = self.secret("guess-1234")
+        self.assertNotIn("guess-1234", self.is_refused("WRONGPASS", redis_conf([redis.address], {"password_file": path})))
+        self.secret("open sesame")
+        self.is_good(redis_conf([redis.address], {"password_file": path}))
+
+    def test_what_its_user_may_not(self):
+        redis, path = self.redis(), self.secret("secret")
+        for rules in ("~toni:* &toni:* +@all -eval -evalsha", "~toni:* &toni:* +@all -xadd", "~toni:* +@all resetchannels"):
+            with self.subTest(rules):
+                redis.call("ACL", "SETUSER", "toni", "reset", "on", ">secret", *rules.split())
+                self.is_refused("ACL|NOPERM", redis_conf([redis.address], {"user": "toni", "password_file": path}))
+
+    def test_a_replica(self):
+        redis, replica = self.redis(), self.redis()
+        replica.follow(redis)
+        self.is_refused("read-only replica", redis_conf([replica.address]))
+
+    def test_a_redis_cluster(self):
+        redis = self.redis(cluster_enabled="yes", cluster_port=free_port())
+        self.is_refused("Redis Cluster", redis_conf([redis.address]))
+
+    def test_keys_of_something_else(self):
+        redis = self.redis()
+        redis.call("SET", "toni:s:", "what somebody else keeps there")
+        self.is_refused("WRONGTYPE", redis_conf([redis.address]))
+        self.is_good(redis_conf([redis.address], {"prefix": "mine"}))
+
+    def test_what_is_no_redis(self):
+        for words, shown in ((b"TONI_VERSION 6.2", "the oldest that will do"), (b"ERR \x1b[2J oh", r"ERR \?\[2J oh")):
+            with self.subTest(words):
+                fake = FakeRedis(words)
+                self.addCleanup(fake.close)
+                self.is_refused(shown, redis_conf([fake.address]))
+
+    def test_options_that_its_engine_refuses(self):
+        text, code, _ = self.check(redis_conf(["a:b:c:d"]))
+        self.assertEqual(code, 2)
+        self.assertIn("the cluster's engine `redis` can't be used: `redis` can't be made ready: option `servers`", text)
+        self.assertRegex(text, re.escape(self.path) + r":\d+: ")
+
+    def test_a_reload_asks_no_server(self):
+        """It must be taken while Redis is away, as a start is."""
+        redis = self.redis()
+        host = Host(redis_conf([redis.address])).start()
+        self.addCleanup(host.kill)
+        redis.halt()
+        host.configure(redis_conf([redis.address], limits={"drain_ms": 5000}))
+        began = time.monotonic()
+        result = run_toni("reload", "-c", host.conf)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertLess(time.monotonic() - began, SLACK_S)
+
+
+class TestEngines(CheckTestCase):
+    """What an engine does wrong ends no check, and is named."""
+
+    def conf(self, how, **limits):
+        return cluster_conf(self.server, "left", options={"misbehaves": how}, limits=limits or None)
+
+    def test_a_good_one(self):
+        self.is_good(self.conf(""))
+
+    def test_one_that_refuses(self):
+        self.is_refused("it is told to fail", self.conf("create"))
+        self.is_refused("the cluster's engine `tie` can't be used: a limit is reached", self.conf("attach"))
+        self.is_refused("it does not name 1 to 64 servers", self.conf("names"))
+
+    def test_one_that_crashes(self):
+        self.is_refused("the cluster's engine `tie` ended the process that tried it: SIGABRT", self.conf("crash in hello"))
+
+    def test_one_that_hangs(self):
+        self.is_refused("the cluster's engine `tie` can't be used: its function `hello` has not returned", self.conf("hang in hello", hook_ms=200))
+
+    def test_no_copies_are_left(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["TMPDIR"] = folder
+            self.addCleanup(os.environ.pop, "TMPDIR")
+            for how in ("", "create", "crash in hello", "hang in hello"):
+                self.check(self.conf(how, hook_ms=200))
+            self.assertEqual(os.listdir(folder), [])
+
+
+if __name__ == "__main__":
+    main()
