@@ -15,7 +15,8 @@ import unittest
 TREE = sys.argv[1]
 del sys.argv[1:2]
 DEADLINE = 60
-STEPS = ("setup", "check", "other_debian", "build", "test", "soak", "checks/installed", "checks/packages", "checks/hardening")
+STEPS = ("setup", "check", "other_debian", "build", "test", "soak", "checks/installed", "checks/packages", "checks/systemd",
+         "checks/hardening")
 
 
 class TestCi(unittest.TestCase):
