@@ -34,7 +34,24 @@ int32_t toni_events_send_to_target(toni_events *events, toni_target *target, con
     return result;
 }
 
-int32_t toni_events_send_to_room(toni_events *events, toni_str room, const char *name, json_t *data)
+/* Whom to tell what became of an event; NULL: nobody. */
+struct told {
+    toni_receipt_fn notify;
+    void *data;
+    toni_release_fn release;
+};
+
+static int32_t broadcast(toni_events *events, toni_str room, const toni_message *message,
+                         const struct told *told)
+{
+    if (!told)
+        return toni_broadcast_to_room(events->connections, room, message);
+    return toni_broadcast_to_room_with_receipt(events->connections, room, message, events->context,
+                                               told->notify, told->data, told->release);
+}
+
+static int32_t send_to_room(toni_events *events, toni_str room, const char *name, json_t *data,
+                            const struct told *told)
 {
     struct text text;
     toni_position position;
@@ -43,12 +60,25 @@ int32_t toni_events_send_to_room(toni_events *events, toni_str room, const char 
     const size_t position_at = text_room_event(&text, events, name, is_kept ? &room : NULL, data);
     const toni_message message =
         toni_message_with_position(toni_text(toni_str_make(text.bytes, text.size)), position_at);
-    const int32_t result = text.has_failed
-                               ? TONI_ERR_NO_MEMORY
-                               : toni_broadcast_to_room(events->connections, room, &message);
+    const int32_t result =
+        text.has_failed ? TONI_ERR_NO_MEMORY : broadcast(events, room, &message, told);
     text_finish(&text);
     json_decref(data);
     return result;
+}
+
+int32_t toni_events_send_to_room(toni_events *events, toni_str room, const char *name, json_t *data)
+{
+    return send_to_room(events, room, name, data, NULL);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): what is sent, and three of whom to tell */
+int32_t toni_events_send_to_room_with_receipt(toni_events *events, toni_str room, const char *name,
+                                              json_t *data, toni_receipt_fn notify, void *user,
+                                              toni_release_fn release)
+{
+    const struct told told = {notify, user, release};
+    return send_to_room(events, room, name, data, &told);
 }
 
 int32_t toni_events_send_from(toni_events *events, toni_client *client, toni_str room,

@@ -99,12 +99,46 @@ static int32_t target_send_with_receipt(toni_target *target, const toni_message 
     return added < 0 ? added : result;
 }
 
-/* All are here, and there is no other host. Of a room there is the number alone. */
-static int32_t carry_out(toni_connections *connections, const toni_cluster_request *request,
-                         uint64_t *count)
+static int compare_ids(const void *a, const void *b)
+{
+    const toni_client_id first = *(const toni_client_id *)a;
+    const toni_client_id second = *(const toni_client_id *)b;
+    return (first > second) - (first < second);
+}
+
+/* The page of the members that was asked for: those above `after`, in ascending order. */
+static void list_members(const toni_client_ids *members, const toni_cluster_request *request,
+                         toni_fake_task *task)
+{
+    toni_client_id *page = calloc(members->count + 1, sizeof *page);
+    size_t count = 0;
+    ck_assert_ptr_nonnull(page);
+    for (size_t i = 0; i < members->count; i++)
+        if (members->ids[i] > request->after)
+            page[count++] = members->ids[i];
+    qsort(page, count, sizeof *page, compare_ids);
+    task->members = page;
+    task->answer.count = members->count;
+    task->answer.members = page;
+    task->answer.member_count = count < request->limit ? count : request->limit;
+}
+
+static int32_t ask_room(toni_connections *connections, const toni_cluster_request *request,
+                        toni_fake_task *task)
 {
     toni_client_ids *members;
-    int32_t result;
+    const int32_t result = toni_get_room_members(connections, request->text, &members);
+    if (result != TONI_OK)
+        return result;
+    list_members(members, request, task);
+    toni_client_ids_destroy(members);
+    return TONI_OK;
+}
+
+/* All are here, and there is no other host. */
+static int32_t carry_out(toni_connections *connections, const toni_cluster_request *request,
+                         toni_fake_task *task)
+{
     switch (request->kind) {
     case TONI_CLUSTER_SEND:
         return toni_send_to_client(connections, request->client, request->message);
@@ -116,10 +150,7 @@ static int32_t carry_out(toni_connections *connections, const toni_cluster_reque
     case TONI_CLUSTER_LEAVE:
         return toni_leave_room(connections, request->client, request->text);
     case TONI_CLUSTER_ROOM:
-        result = toni_get_room_members(connections, request->text, &members);
-        *count = result == TONI_OK ? members->count : 0;
-        toni_client_ids_destroy(members);
-        return result;
+        return ask_room(connections, request, task);
     default:
         return TONI_OK;
     }
@@ -137,8 +168,11 @@ static int32_t cluster_ask(toni_connections *connections, const toni_cluster_req
     if (result < 0)
         return result;
     task.answer.struct_size = sizeof task.answer;
-    task.answer.status = carry_out(connections, request, &task.answer.count);
-    return add_task(host, &task, 0);
+    task.answer.status = carry_out(connections, request, &task);
+    const int32_t added = add_task(host, &task, 0);
+    if (added != TONI_OK)
+        free(task.members);
+    return added;
 }
 
 /* Its place is free before `release` is called, which may look at the host. */
@@ -146,6 +180,7 @@ static void end_task(toni_fake_task *task)
 {
     toni_fake_task ended = *task;
     *task = (toni_fake_task){0};
+    free(ended.members);
     if (ended.release)
         ended.release(ended.data);
 }

@@ -170,6 +170,7 @@ typedef struct toni_fake_task {
     toni_receipt receipt;
     toni_cluster_fn on_answer;
     toni_cluster_answer answer;
+    toni_client_id *members; /**< of the answer; the task's own */
     toni_watch_fn watch;
     int32_t fd;      /**< of a watch */
     uint32_t events; /**< that it asked for */

@@ -1,4 +1,4 @@
-"""The pages for writers of plugins say what is so: the blocks of the tutorial are built and run against what is
+"""The pages for writers of plugins say what is so: the blocks of the tutorials are built and run against what is
 installed; the messages of the page of mistakes are toni's; the page beside its C form is the page, and the C form is
 the gateway's source; and the plugins that show the contract stay small.
 
@@ -23,7 +23,7 @@ def read(*parts):
     return TREE.joinpath(*parts).read_text(encoding="utf-8")
 
 
-class Tutorial(unittest.TestCase):
+class Tutorials(unittest.TestCase):
     def run_block(self, commands, folder, environment, fault):
         if os.geteuid() == 0:
             commands = commands.replace("toni run ", "toni run --allow-root ")
@@ -37,10 +37,11 @@ class Tutorial(unittest.TestCase):
         else:
             self.assertEqual(result.returncode, 0, commands + "\n" + said)
 
-    def test_every_block_is_built_and_run(self):
-        page = read("docs", "tutorial.md")
-        blocks = BLOCK.findall(page)
-        self.assertEqual(2 * len(blocks), len(re.findall("(?m)^```", page)), "a block is neither of a file nor run")
+    def build_and_run(self, page, project_name):
+        """The first block makes the project; the others are of its files, or run in it."""
+        text_of_page = read("docs", page)
+        blocks = BLOCK.findall(text_of_page)
+        self.assertEqual(2 * len(blocks), len(re.findall("(?m)^```", text_of_page)), "a block is neither of a file nor run")
         with tempfile.TemporaryDirectory(prefix="toni-test-") as folder:
             prefix = Path(folder, "toni")
             subprocess.run(
@@ -50,9 +51,9 @@ class Tutorial(unittest.TestCase):
                 os.environ, CMAKE_PREFIX_PATH=str(prefix), PATH="%s:%s" % (prefix / "bin", os.environ["PATH"]),
                 CMAKE_GENERATOR="Ninja", CFLAGS="-Wall -Wextra -Werror",
             )
-            self.assertIn("toni new board\n", blocks[0][3])
+            self.assertIn("toni new %s" % project_name, blocks[0][3])
             self.run_block(blocks[0][3], folder, environment, None)
-            project = Path(folder, "board")
+            project = Path(folder, project_name)
             for kind, name, fault, text in blocks[1:]:
                 if kind == "file":
                     (project / name).write_text(text, encoding="utf-8")
@@ -60,6 +61,12 @@ class Tutorial(unittest.TestCase):
                     self.assertEqual((project / name).read_text(encoding="utf-8"), text, name)
                 else:
                     self.run_block(text, project, environment, fault)
+
+    def test_the_tutorial(self):
+        self.build_and_run("tutorial.md", "board")
+
+    def test_the_tutorial_of_clusters(self):
+        self.build_and_run("tutorial-cluster.md", "talk")
 
 
 def wildcard(text):

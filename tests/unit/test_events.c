@@ -584,6 +584,48 @@ START_TEST(the_server_says_something)
 }
 END_TEST
 
+static toni_receipt receipt_told;
+static int receipts_told, receipts_released;
+
+static void note_receipt(void *self, void *data, const toni_receipt *receipt)
+{
+    (void)self;
+    receipt_told = *receipt;
+    ++*(int *)data;
+}
+
+static void note_release(void *data)
+{
+    (void)data;
+    receipts_released++;
+}
+
+static int32_t say_with_receipt(toni_str room)
+{
+    return toni_events_send_to_room_with_receipt(events, room, "said", json_integer(1),
+                                                 note_receipt, &receipts_told, note_release);
+}
+
+START_TEST(an_event_to_a_room_has_a_receipt)
+{
+    receipts_told = receipts_released = 0;
+    toni_fake_host_keep(&host, "r", 2, 60);
+    ck_assert_int_eq(toni_join_room(toni_fake_host_connections(&host), 1, TONI_LIT("r")), TONI_OK);
+    ck_assert_int_eq(say_with_receipt(TONI_LIT("r")), 1);
+    toni_fake_client_expect(&anna, "text:{\"event\":\"said\",\"room\":\"r\",\"at\":"
+                                   "\"0000000000000001:0000000000000001\",\"data\":1}\n");
+    toni_fake_host_advance(&host, 0);
+    ck_assert_int_eq(receipts_told, 1);
+    ck_assert_int_eq(receipts_released, 1);
+    ck_assert_int_eq(receipt_told.status, TONI_OK);
+    ck_assert_uint_eq(receipt_told.queued, 1);
+    ck_assert_int_eq(say_with_receipt(TONI_LIT("")), TONI_ERR_INVALID);
+    toni_fake_host_advance(&host, 0);
+    ck_assert_int_eq(receipts_told, 1);
+    ck_assert_int_eq(receipts_released, 1);
+}
+END_TEST
+
 /* --- Rooms that clients come into by themselves */
 
 #define AT(offset) "0000000000000001:000000000000000" offset
@@ -926,6 +968,7 @@ int main(void)
     tcase_add_test(cases, data_is_checked_and_faults_have_paths);
     tcase_add_test(cases, details_have_a_bound);
     tcase_add_test(cases, the_server_says_something);
+    tcase_add_test(cases, an_event_to_a_room_has_a_receipt);
     tcase_add_test(cases, a_client_comes_back_to_a_room);
     tcase_add_test(cases, rooms_that_keep_nothing_have_no_positions);
     tcase_add_test(cases, positions_that_are_nonsense);

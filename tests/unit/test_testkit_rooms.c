@@ -4,6 +4,7 @@
 #include "toni_testkit.h"
 
 #include <stdlib.h>
+#include <toni/cluster.h>
 
 static toni_fake_host host, next;
 static toni_fake_client anna, berta;
@@ -51,6 +52,40 @@ START_TEST(who_joined_gets_what_is_broadcast)
     ck_assert_int_eq(say("r", "three"), 1);
     toni_fake_client_expect(&anna, "text:one\ntext:two\n");
     toni_fake_client_expect(&berta, "text:two\ntext:three\n");
+}
+END_TEST
+
+static char page_told[64];
+
+static void note_members(void *self, void *data, const toni_cluster_answer *answer)
+{
+    (void)self, (void)data;
+    (void)snprintf(page_told, sizeof page_told, "%d: %d of", answer->status, (int)answer->count);
+    for (size_t i = 0; i < answer->member_count; i++)
+        (void)snprintf(page_told + strlen(page_told), sizeof page_told - strlen(page_told), " %d",
+                       (int)answer->members[i]);
+}
+
+static void expect_page(const char *room, toni_client_id after, uint32_t limit,
+                        const char *expected)
+{
+    ck_assert_int_eq(toni_cluster_room(connections(), toni_str_of(room), after, limit,
+                                       toni_fake_host_context(&host), note_members, NULL, NULL),
+                     TONI_OK);
+    toni_fake_host_advance(&host, 0);
+    ck_assert_str_eq(page_told, expected);
+}
+
+START_TEST(members_are_listed_by_pages_as_of_all_hosts)
+{
+    ck_assert_int_eq(join(2, "r"), TONI_OK);
+    ck_assert_int_eq(join(1, "r"), TONI_OK);
+    expect_page("r", 0, 0, "0: 2 of");
+    expect_page("r", 0, 1, "0: 2 of 1");
+    expect_page("r", 1, 1, "0: 2 of 2");
+    expect_page("r", 0, 100, "0: 2 of 1 2");
+    expect_page("r", 2, 100, "0: 2 of");
+    expect_page("nobody", 0, 100, "0: 0 of");
 }
 END_TEST
 
@@ -266,6 +301,7 @@ int main(void)
     tcase_add_test(rooms, a_forgotten_join_is_seen);
     tcase_add_test(rooms, a_target_gets_it_once);
     tcase_add_test(rooms, a_client_that_is_being_closed_gets_no_more);
+    tcase_add_test(rooms, members_are_listed_by_pages_as_of_all_hosts);
     tcase_add_test(rooms, who_goes_is_listed_no_more_and_leaves_all_rooms);
     tcase_add_test(rooms, metadata_lives_as_long_as_its_room);
     tcase_add_test(rooms, rooms_outlive_a_swap);

@@ -243,6 +243,16 @@ int32_t toni_events_send(toni_events *events, toni_client_id client, const char 
 int32_t toni_events_send_to_room(toni_events *events, toni_str room, const char *name,
                                  json_t *data);
 
+/** toni_events_send_to_room with a receipt: what became of the event, in a cluster on all hosts.
+ * What a client has sent goes out this way only if toni_client_may_publish says so.
+ * @param notify   Called once, as a task of the instance; see toni_receipt.
+ * @param user     Handed to @p notify and @p release; may be NULL.
+ * @param release  Called once when the task is over; NULL: there is nothing to release.
+ * @return As toni_broadcast_to_room_with_receipt: after an error neither is called. */
+int32_t toni_events_send_to_room_with_receipt(toni_events *events, toni_str room, const char *name,
+                                              json_t *data, toni_receipt_fn notify, void *user,
+                                              toni_release_fn release);
+
 /** Sends an event to a room for a client of the running callback, which has asked for that, if it
  * may: see toni_client_may_publish. @return As toni_broadcast_from. */
 int32_t toni_events_send_from(toni_events *events, toni_client *client, toni_str room,
