@@ -201,6 +201,12 @@ static const struct argp_option check_options[] = {
     {0},
 };
 
+static const struct argp_option status_options[] = {
+    CONFIG_OPTION,
+    FORMAT_OPTION,
+    {0},
+};
+
 static const struct argp_option describe_options[] = {
     FORMAT_OPTION,
     {.name = "json", .key = 'j', .doc = "The same as --format=json"},
@@ -350,7 +356,7 @@ static const struct command commands[] = {
      describe,
      NULL},
     {"status",
-     {.options = check_options,
+     {.options = status_options,
       .parser = parse_option,
       .doc = "Asks the host that runs with that configuration what it does: state, workers, "
              "clients, and each instance."},
