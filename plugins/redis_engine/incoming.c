@@ -137,12 +137,23 @@ const char *incoming_feed(struct incoming *incoming, const char *bytes, size_t s
     return NULL;
 }
 
+/* While it waits for the end of a line, hiredis's reader looks through all of it for each piece
+ * that is fed. What a string has is behind a line with its size. */
+static bool is_endless(const redisReader *reader)
+{
+    const size_t left = reader->len - reader->pos;
+    return left > INCOMING_LINE_MOST &&
+           !memchr(reader->buf + reader->pos, '\n', INCOMING_LINE_MOST);
+}
+
 const char *incoming_next(struct incoming *incoming, redisReply **reply)
 {
     void *found = NULL;
     *reply = NULL;
     if (redisReaderGetReply(incoming->reader, &found) != REDIS_OK)
         return incoming->reader->errstr;
+    if (!found && is_endless(incoming->reader))
+        return "a line does not end";
     *reply = found;
     if (found)
         incoming->waiting = incoming->reader->len - incoming->reader->pos;

@@ -9,6 +9,9 @@
 /** Most elements of a reply that is an array. None of them is one. */
 #define INCOMING_ELEMENTS_MOST ((size_t)1024 * 1024)
 
+/** Most bytes of a line: a status, an error, a number, the size of what follows. */
+#define INCOMING_LINE_MOST ((size_t)64 * 1024)
+
 struct incoming {
     struct redisReader *reader;
     size_t most;    /* bytes of one reply */

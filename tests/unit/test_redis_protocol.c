@@ -309,6 +309,32 @@ START_TEST(a_reply_is_bounded_and_many_are_not)
 }
 END_TEST
 
+/* Whoever waits for the end of a line looks through it for each piece that comes. */
+START_TEST(a_line_ends_and_a_string_may_be_long)
+{
+    struct incoming incoming;
+    redisReply *reply;
+    char bytes[2048];
+    size_t size = 0;
+    const char *fault = NULL;
+    memset(bytes, 'x', sizeof bytes);
+    ck_assert_int_eq(incoming_init(&incoming, 1 << 20), 0);
+    ck_assert_ptr_null(fault_of(&incoming, "$1000000\r\n"));
+    for (; size + sizeof bytes < 1000000; size += sizeof bytes) {
+        ck_assert_ptr_null(incoming_feed(&incoming, bytes, sizeof bytes));
+        ck_assert_ptr_null(incoming_next(&incoming, &reply));
+    }
+    ck_assert_ptr_null(incoming_feed(&incoming, bytes, 1000000 - size));
+    ck_assert_ptr_null(fault_of(&incoming, "\r\n+"));
+    for (size = 0; !fault && size <= INCOMING_LINE_MOST; size += sizeof bytes) {
+        ck_assert_ptr_null(incoming_feed(&incoming, bytes, sizeof bytes));
+        fault = incoming_next(&incoming, &reply);
+    }
+    ck_assert_pstr_eq(fault, "a line does not end");
+    incoming_finish(&incoming);
+}
+END_TEST
+
 /* --- What it means */
 
 static redisReply *reply_of(const char *text)
@@ -516,6 +542,7 @@ int main(void)
     tcase_add_loop_test(all, replies_may_be_cut_anywhere, 0, (int)stream.size);
     tcase_add_loop_test(all, what_is_no_reply_is_a_fault, 0, 5);
     tcase_add_test(all, a_reply_is_bounded_and_many_are_not);
+    tcase_add_test(all, a_line_ends_and_a_string_may_be_long);
     tcase_add_test(all, publishes);
     tcase_add_loop_test(all, what_no_publish_answers, 0, 11);
     tcase_add_test(all, each_publish_has_its_answer);
