@@ -2,13 +2,14 @@
 #include "rooms/history_change.h"
 
 #include "rooms/pages.h"
+#include "rooms/room_history.h"
 #include "rooms/room_table.h"
 
 /* Under the room's lock. @return 0, or -1 on no memory. */
 static int bind(struct room *room, const struct history_rule *rule)
 {
     if (room->history) {
-        history_bind(room->history, rule->messages > 0 ? rule : NULL);
+        room_history_bind(room, rule->messages > 0 ? rule : NULL);
         return 0;
     }
     if (rule->messages == 0 || room->ended)

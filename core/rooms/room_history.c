@@ -38,6 +38,15 @@ void room_history_end_await(struct room *room)
         history_end_await(room->history);
 }
 
+void room_history_bind(struct room *room, const struct history_rule *rule)
+{
+    history_bind(room->history, rule);
+    if (!history_unnote(room->history))
+        return;
+    note(room, history_trim(room->history));
+    room_unref(room);
+}
+
 toni_position room_history_position(struct room *room)
 {
     toni_position position = {0};

@@ -21,6 +21,10 @@ void room_history_append(struct room *room, struct payload *payload);
 void room_history_await(struct room *room);
 void room_history_end_await(struct room *room);
 
+/** Gives a room's history another rule, by which it is also looked at, maybe sooner. Under the lock
+ * of the room, which has one; the caller has a reference. @param rule  As history_bind() has it. */
+void room_history_bind(struct room *room, const struct history_rule *rule);
+
 /** Forgets what is too old, of @p most rooms at most and of each a part if that is much, and ends
  * rooms that are there for nothing else.
  * @return Whether there may be more. @thread Any, one at a time. */

@@ -422,6 +422,29 @@ START_TEST(a_reload_changes_rooms_that_are_there)
 }
 END_TEST
 
+/* It was to be looked at much later. */
+START_TEST(a_reload_that_keeps_messages_for_less_time_has_them_forgotten_then)
+{
+    struct peer *peer = add_to(0, "k");
+    say("k", "1");
+    say("k1", "1");
+    clock_ms += 500;
+    keep("k*", KEPT, 1);
+    clock_ms += 500;
+    ck_assert(!room_history_sweep(connections, 100));
+    ck_assert_uint_eq(connections->histories.rooms, 0);
+    ck_assert_uint_eq(connections->histories.bytes, 0);
+    ck_assert_uint_eq(connections->histories.count, 1);
+    keep("k*", KEPT, SECONDS);
+    lose(peer);
+    ck_assert_uint_eq(connections->histories.awaited, 1);
+    keep("k*", KEPT, 1);
+    clock_ms += 1000;
+    ck_assert(!room_history_sweep(connections, 100));
+    ck_assert_uint_eq(connections->histories.count, 0);
+}
+END_TEST
+
 /* --- Positions in messages */
 
 static toni_message marked(const char *text, size_t at)
@@ -610,6 +633,7 @@ int main(void)
     tcase_add_test(cases, full_the_oldest_of_the_room_that_grows_go);
     tcase_add_test(cases, a_room_without_space_keeps_nothing_and_sends_all_the_same);
     tcase_add_test(cases, a_reload_changes_rooms_that_are_there);
+    tcase_add_test(cases, a_reload_that_keeps_messages_for_less_time_has_them_forgotten_then);
     tcase_add_test(cases, a_message_says_where_it_is);
     tcase_add_test(cases, where_there_is_no_position_the_text_stays);
     tcase_add_test(cases, a_position_has_to_fit);
