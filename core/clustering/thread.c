@@ -139,19 +139,29 @@ static void begin_engine(struct clustering *clustering)
     pthread_mutex_unlock(&clustering->lock);
 }
 
+/* One that could not be sent is tried again: other probes are under way. */
+static void send_last_probes(struct clustering *clustering)
+{
+    for (uint32_t i = 0; i < clustering->server_count; i++) {
+        struct server_link *link = &clustering->links[i];
+        if (link->last_probe == 0)
+            link->last_probe = node_probe(clustering->node, i, now_ms());
+    }
+}
+
 /* Publishes stay in the inbox from here on. Those that were handed on get their results, and then a
  * probe shows that they have come back here, too: a room without a history would miss them.
  * @return Whether there is nothing to be waited for any more. */
 static bool has_let_go(struct clustering *clustering)
 {
     bool is_back = clustering->outstanding == 0;
+    if (is_back)
+        send_last_probes(clustering);
     for (uint32_t i = 0; is_back && i < clustering->server_count; i++) {
-        struct server_link *link = &clustering->links[i];
-        if (link->last_probe == 0)
-            link->last_probe = node_probe(clustering->node, i, now_ms());
+        const struct server_link *link = &clustering->links[i];
+        is_back = link->last_probe != 0 ? !node_is_probing(clustering->node, i, link->last_probe)
+                                        : link->state == SERVER_DOWN;
     }
-    for (uint32_t i = 0; is_back && i < clustering->server_count; i++)
-        is_back = !node_is_probing(clustering->node, i, clustering->links[i].last_probe);
     return is_back || now_ms() >= clustering->let_go_until_ms;
 }
 

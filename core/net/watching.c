@@ -13,13 +13,20 @@ void watching_heard(struct connection *connection)
     connection->is_pinged = false;
 }
 
-/* How long until `limit_ms` after `since_ms`; 0: it is due. In a turn that stands still the clock
- * does, too: so what was noted in it may be much younger than it seems, and counts from its end. */
+/* In a turn that stands still the clock does, too: so what was noted in it may be much younger than
+ * it seems, and counts from the turn's end. */
+static uint64_t noted_ms(const struct worker *worker, uint64_t since_ms)
+{
+    const bool is_of_long_turn =
+        since_ms >= worker->long_turn_began_ms && since_ms < worker->long_turn_ended_ms;
+    return is_of_long_turn ? worker->long_turn_ended_ms : since_ms;
+}
+
+/* How long until `limit_ms` after `since_ms`; 0: it is due. */
 static uint64_t remaining(const struct connection *connection, uint64_t since_ms, uint64_t limit_ms)
 {
     const uint64_t now_ms = connection_now_ms(connection);
-    const uint64_t stood_still_ms = connection->served.worker->stood_still_ms;
-    const uint64_t due_ms = (since_ms > stood_still_ms ? since_ms : stood_still_ms) + limit_ms;
+    const uint64_t due_ms = noted_ms(connection->served.worker, since_ms) + limit_ms;
     return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 

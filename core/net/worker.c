@@ -13,7 +13,7 @@ void worker_notice_turn(struct worker *worker)
         return;
     worker->woken_ns = clock_now_ns();
     atomic_store_explicit(&worker->turn_began_ns, worker->woken_ns, memory_order_relaxed);
-    worker->lane->now_ms = uv_now(&worker->loop);
+    worker->lane->now_ms = worker->turn_began_ms = uv_now(&worker->loop);
     lane_rouse(worker->lane);
 }
 

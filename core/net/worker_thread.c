@@ -54,7 +54,8 @@ static void count_turn(struct worker *worker)
     histogram_add(&worker->figures.turns, turn_ns);
     if (turn_ns >= LONG_TURN_NS) {
         uv_update_time(&worker->loop);
-        worker->stood_still_ms = uv_now(&worker->loop);
+        worker->long_turn_began_ms = worker->turn_began_ms;
+        worker->long_turn_ended_ms = uv_now(&worker->loop);
     }
     atomic_store_explicit(&worker->turn_began_ns, 0, memory_order_relaxed);
 }
