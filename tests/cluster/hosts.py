@@ -113,6 +113,12 @@ class ClusterTestCase(PatientTestCase):
         clients = self.redis.cli("client", "list", "type", "pubsub")
         return sum(int(number) for number in re.findall(r" sub=(\d+) ", clients))
 
+    def unrecovered(self):
+        """Why clients have not recovered, and what hosts had to say."""
+        counts = [{key: value for key, value in metrics(host).items() if "not_recovered" in key and value}
+                  for host in self.hosts]
+        return "%s\n%s" % (counts, self.warnings())
+
     def lost(self):
         """Broadcasts that were accepted and not ordered, as the hosts count them."""
         return sum(self.figure(host, "toni_cluster_lost_total") for host in self.hosts)

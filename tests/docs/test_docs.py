@@ -48,7 +48,8 @@ class Tutorials(unittest.TestCase):
                 ["cmake", "--install", BUILD, "--prefix", prefix], stdout=subprocess.DEVNULL, check=True
             )
             environment = dict(
-                os.environ, CMAKE_PREFIX_PATH=str(prefix), PATH="%s:%s" % (prefix / "bin", os.environ["PATH"]),
+                os.environ, CMAKE_PREFIX_PATH=str(prefix),
+                PATH="%s:%s:%s" % (prefix / "bin", os.environ["PATH"], TREE / "build" / "redis"),  # see scripts/setup
                 CMAKE_GENERATOR="Ninja", CFLAGS="-Wall -Wextra -Werror",
             )
             self.assertIn("toni new %s" % project_name, blocks[0][3])

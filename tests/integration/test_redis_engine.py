@@ -384,7 +384,8 @@ class Batches(Case):
         engine.say("tops 0 91 /good /bad /kept")
         self.assertEqual(engine.next_of("tops")[4:], ["77:3", NONE, "77:1"])
         for room, number in (("/bad", 3), ("/kept", 4), ("/odd", 6)):
-            self.assertEqual(engine.publish(room, number, **(kept if room == "/kept" else {}))[0], ERROR)
+            alone = [line(room, number, **(kept if room == "/kept" else {}))]
+            self.assertEqual(self.heard_answers(engine, alone)[0][0], ERROR)
         for key in ("r:/bad", "h:/kept", "r:/odd"):
             server.call("DEL", "toni:" + key)
         told = [engine.publish_line(room, number, epoch=epoch, **(kept if room == "/kept" else {}))
