@@ -50,17 +50,17 @@ void engine_check(const struct config_cluster *cluster, const struct declaration
     if (!cluster->at || !cluster->engine)
         return;
     const size_t found = declarations_find(declarations, cluster->engine);
-    const struct declared_provider *provider =
-        found != NOBODY ? &declarations->providers[found] : NULL;
-    toni_str offers = TONI_LIT("no interface");
-    if (provider && provider->provides)
-        offers = provider->provides->name;
-    if (!provider) {
+    if (found == NOBODY) {
         refuse_missing(cluster, declarations, faults);
-    } else if (!provider->is_unknown && !is_engine(provider)) {
-        fault_at(faults, cluster->engine_at,
-                 "`engine` of `cluster` is `%s`, whose library offers %.*s, expected " INTERFACE
-                 ": name a service that offers it",
-                 cluster->engine, TONI_STR_ARG(offers));
+        return;
     }
+    const struct declared_provider *provider = &declarations->providers[found];
+    if (provider->is_unknown || is_engine(provider))
+        return;
+    const toni_str offers =
+        provider->provides ? provider->provides->name : TONI_LIT("no interface");
+    fault_at(faults, cluster->engine_at,
+             "`engine` of `cluster` is `%s`, whose library offers %.*s, expected " INTERFACE
+             ": name a service that offers it",
+             cluster->engine, TONI_STR_ARG(offers));
 }
