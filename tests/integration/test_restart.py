@@ -418,7 +418,7 @@ class TestFailures(RestartTestCase):
         self.check_goes_on(host)
 
     def test_all_faults_are_shown_however_many(self):
-        host = self.start_it()
+        host = self.start_it(restart_ms=max(30000, 14000 * SLOWNESS))
         host.configure(self.text() + "".join("unheard_of_%d = 1;\n" % i for i in range(4000)))
         shown = host.restart(code=2)
         for i in range(4000):
