@@ -127,10 +127,11 @@ START_TEST(those_of_one_room_share_the_messages)
     uint32_t recovered = 0;
 
     begin_with_five();
-    for (uint64_t i = 0; i <= 100; i++) /* one asks at once, the others with the next question */
+    for (uint64_t i = 0; i <= 100; i++) { /* one asks at once, the others with the next question */
         ck_assert_int_eq(
             node_recover(world.node, a, (struct position){101, 5 - i % 4}, 10, i, world.now_ms),
             CLUSTER_DONE);
+    }
     uint64_t request = take_recovered(payloads, &recovered);
     node_history_reply(world.node, 0, world.generation, request, top, entries, 3, world.now_ms);
     request = take_recovered(payloads, &recovered);
