@@ -152,7 +152,11 @@ class ClusterTestCase(PatientTestCase):
     def settle(self, rooms, deadline=DEADLINE * 2):
         """No more messages; whoever is in a room gets its last one. Then the judge speaks."""
         self.load.pause()
-        self.load.fence(rooms, deadline)
+        try:
+            self.load.fence(rooms, deadline)
+        except AssertionError as missing:
+            closed = [client.closed for client in self.load.lost_clients]
+            raise AssertionError("%s\nclosed: %s\n%s" % (missing, closed, self.warnings())) from None
         self.load.stop()
         self.load.judge.verdict()
 

@@ -87,6 +87,10 @@ class TestStoppedReader(ClusterTestCase):
     # More than the sockets' own buffers hold; and what a client missed it still can read in time.
     padding = "x" * sized(16000, 2000)
 
+    def node(self, index, **conf):
+        # All that was missed comes at once: a client that takes its time for it is no slow consumer here.
+        return super().node(index, limits={"outbox_bytes": 64 << 20, "outbox_messages": 100000}, **conf)
+
     def test_a_node_that_stands_still_is_cut_by_redis_and_misses_nothing_untold(self):
         rooms = self.crowd(2 * self.nodes, 2)
         self.load.padding = self.padding
