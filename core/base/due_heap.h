@@ -4,6 +4,7 @@
 #ifndef BASE_DUE_HEAP_H
 #define BASE_DUE_HEAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,12 @@ void due_heap_push(struct due_heap *heap, struct due *due);
 
 /** @return The first that is due, still in the heap; NULL if that is empty. */
 struct due *due_heap_first(const struct due_heap *heap);
+
+/** @param due  Zero, or once in a heap. @return Whether it is in @p heap. */
+static inline bool due_heap_has(const struct due_heap *heap, const struct due *due)
+{
+    return due->place < heap->count && heap->items[due->place] == due;
+}
 
 /** Takes an item out. @param due  Must be in @p heap. */
 void due_heap_remove(struct due_heap *heap, struct due *due);

@@ -76,21 +76,15 @@ uint64_t leases_due(const struct cluster_node *node, const struct server *server
                                     : node->lease.due_ms;
 }
 
-static bool is_ready(const struct cluster_node *node)
-{
-    if (node->lease_server == SERVER_NONE)
-        return false;
-    const struct server *server = &node->servers[node->lease_server];
-    return server->life.phase == PHASE_READY && server->must_end == WHY_NONE;
-}
-
 void node_leave(struct cluster_node *node, uint64_t now_ms)
 {
     if (node->leaving != LEAVING_NOT)
         return;
-    node->leaving = is_ready(node) ? LEAVING_ASKED : LEAVING_DONE;
-    if (node->leaving == LEAVING_ASKED)
-        server_pump(node, &node->servers[node->lease_server], now_ms);
+    node->leaving = LEAVING_DONE;
+    if (node->lease_server == SERVER_NONE || !server_is_ready(&node->servers[node->lease_server]))
+        return;
+    node->leaving = LEAVING_ASKED;
+    server_pump(node, &node->servers[node->lease_server], now_ms);
 }
 
 bool node_has_left(const struct cluster_node *node)

@@ -93,6 +93,12 @@ struct cluster_node {
 
 /* node_servers */
 
+/** @return Whether it is connected, and takes commands. */
+static inline bool server_is_ready(const struct server *server)
+{
+    return server->life.phase == PHASE_READY && server->must_end == WHY_NONE;
+}
+
 /** @return The server if this generation is its connection's, else NULL. */
 struct server *server_of(struct cluster_node *node, uint32_t index, uint64_t generation);
 

@@ -57,7 +57,7 @@ int node_publish(struct cluster_node *node, struct room_key key, struct payload 
     if (key.size == 0 || key.size > ROOM_KEY_MAX)
         return CLUSTER_INVALID;
     struct server *server = &node->servers[node_server_of(node, key)];
-    if (server->life.phase != PHASE_READY || server->must_end != WHY_NONE) {
+    if (!server_is_ready(server)) {
         struct room_state *room = room_states_find(&node->rooms, key);
         if (room && (room->flags & flags & ROOM_LOCAL_ONLY) != 0)
             return publish_locally(node, server, room, payload, cookie);

@@ -70,7 +70,7 @@ static int say_hello(struct cluster_node *node, struct server *server, uint64_t 
 
 static enum server_state state_of(const struct server *server)
 {
-    if (server->life.phase != PHASE_READY || server->must_end != WHY_NONE)
+    if (!server_is_ready(server))
         return SERVER_DOWN;
     return server->is_up ? SERVER_UP : SERVER_DEGRADED;
 }
@@ -110,7 +110,7 @@ void server_pump(struct cluster_node *node, struct server *server, uint64_t now_
         open_now(node, server, now_ms) != 0)
         node->is_short = true;
     publishes_expire(node, server, now_ms);
-    if (server->life.phase == PHASE_READY && server->must_end == WHY_NONE) {
+    if (server_is_ready(server)) {
         lease_pump(node, server, now_ms);
         rooms_heal(node, server);
         joins_pump(node, server, now_ms);

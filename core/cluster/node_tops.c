@@ -94,8 +94,7 @@ void tops_pump(struct cluster_node *node, struct server *server, uint64_t now_ms
 uint64_t node_probe(struct cluster_node *node, uint32_t index, uint64_t now_ms)
 {
     struct server *server = &node->servers[index];
-    const bool is_ready = server->life.phase == PHASE_READY && server->must_end == WHY_NONE;
-    struct check *check = is_ready ? checks_free(&server->checks) : NULL;
+    struct check *check = server_is_ready(server) ? checks_free(&server->checks) : NULL;
 
     return check && send_check(node, server, check, now_ms) == 0 ? check->probe : 0;
 }

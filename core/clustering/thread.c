@@ -203,11 +203,13 @@ void thread_look_at_engine(struct clustering *clustering)
     clustering->is_stopping = stops;
     if (begins)
         begin_engine(clustering);
-    if (!ends)
+    if (!ends) {
         clustering->let_go_until_ms = 0;
-    else if (clustering->let_go_until_ms == 0)
+        return;
+    }
+    if (clustering->let_go_until_ms == 0)
         begin_to_let_go(clustering, let_go_ms);
-    if (ends && has_let_go(clustering))
+    if (has_let_go(clustering))
         end_engine(clustering);
 }
 

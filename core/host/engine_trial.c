@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/process_end.h"
+#include "base/process_wait.h"
 #include "clustering/clustering.h"
 #include "host/host_table.h"
 #include "rooms/connections.h"
@@ -254,8 +255,7 @@ static bool listen_to(int in, uint64_t limit_ms, struct buffer *heard)
 static bool ends(pid_t pid)
 {
     const uint64_t until_ms = clock_now_ms() + END_MS;
-    siginfo_t info = {0};
-    while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0) {
+    while (!process_has_ended(pid)) {
         if (clock_now_ms() >= until_ms)
             return false;
         (void)poll(NULL, 0, 1);
@@ -288,13 +288,11 @@ static void hear(const struct instance_setup *setup, pid_t pid, int in, struct f
 {
     const uint64_t limit_ms = HOOKS * setup->limits.hook_ms + SERVERS_MS + END_MS;
     struct buffer heard;
-    int status = 0;
     buffer_init(&heard);
     const bool is_late = !listen_to(in, limit_ms, &heard) || !ends(pid);
     if (is_late)
         kill(pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    const int status = process_reap(pid);
     take_answers(setup, &heard, faults);
     tell_end(setup, status, is_late ? limit_ms : 0, faults);
     buffer_finish(&heard);

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/process_wait.h"
 #include "host/handover.h"
 #include "net/loop.h"
 
@@ -154,11 +155,8 @@ static void describe_end(const struct restart *restart, int status, char *text, 
 /* Has no effect on one that is ending already, so the status stays what it was. */
 static int reap(const struct restart *restart)
 {
-    int status = 0;
     kill(restart->pid, SIGKILL);
-    while (waitpid(restart->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    return status;
+    return process_reap(restart->pid);
 }
 
 static void report_failure(const struct restart *restart, const char *reason)
@@ -217,17 +215,10 @@ static void on_end_limit(uv_timer_t *timer)
     kill(restart->pid, SIGKILL);
 }
 
-static bool has_ended(const struct restart *restart)
-{
-    siginfo_t info = {0};
-    return waitid(P_PID, (id_t)restart->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-           info.si_pid != 0;
-}
-
 static void on_look(uv_timer_t *timer)
 {
     struct restart *restart = timer->data;
-    if (has_ended(restart) || clock_now_ms() >= restart->end_ms)
+    if (process_has_ended(restart->pid) || clock_now_ms() >= restart->end_ms)
         fail(restart);
 }
 
@@ -375,7 +366,7 @@ void restart_finish(struct restart *restart)
     if (!restart)
         return;
     ask_to_end(restart);
-    while (!has_ended(restart) && clock_now_ms() < restart->end_ms)
+    while (!process_has_ended(restart->pid) && clock_now_ms() < restart->end_ms)
         (void)poll(NULL, 0, LOOK_EVERY_MS);
     fail(restart);
 }

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/process_wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -209,20 +210,13 @@ static bool take_words(struct trial *trial)
     return true;
 }
 
-static bool has_ended(const struct trial *trial)
-{
-    siginfo_t info = {0};
-
-    return waitid(P_PID, (id_t)trial->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-           info.si_pid != 0;
-}
-
 /* @return Whether there may be more. */
 static bool hear(struct trial *trial)
 {
     if (buffer_reserve(&trial->heard, 65536))
         return false;
-    const bool said_all = has_ended(trial); /* looked at first: else it could say more in between */
+    const bool said_all =
+        process_has_ended(trial->pid); /* looked at first: else it could say more in between */
     const ssize_t got =
         recv(trial->fd, trial->heard.bytes + trial->heard.length, 65536, MSG_DONTWAIT);
     if (got < 0)
@@ -256,15 +250,14 @@ static void listen_to(struct trial *trial)
 static int end(struct trial *trial)
 {
     const bool is_given_up = trial->is_late || is_hurried(trial->plan);
-    int status = 0;
 
-    for (int i = 0; i < END_LOOKS && !is_given_up && !trial->has_ended_well && !has_ended(trial);
+    for (int i = 0;
+         i < END_LOOKS && !is_given_up && !trial->has_ended_well && !process_has_ended(trial->pid);
          i++)
         (void)poll(NULL, 0, 1);
     kill(trial->pid, SIGKILL);
     kill(-trial->pid, SIGKILL);
-    while (waitpid(trial->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    const int status = process_reap(trial->pid);
     close(trial->fd);
     buffer_finish(&trial->heard);
     return status;

@@ -54,8 +54,7 @@ void histories_note(struct histories *histories, struct due *due, uint64_t at_ms
 bool histories_unnote(struct histories *histories, struct due *due)
 {
     lock_take(&histories->lock);
-    const struct due_heap *heap = &histories->due;
-    const bool is_noted = due->place < heap->count && heap->items[due->place] == due;
+    const bool is_noted = due_heap_has(&histories->due, due);
     if (is_noted)
         due_heap_remove(&histories->due, due);
     lock_give(&histories->lock);

@@ -2,6 +2,8 @@
  * death, LISTEN_PID) posix_spawn has no words for. The watch has one thread, so that is safe. */
 #include "watch/child.h"
 
+#include "base/process_wait.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
@@ -11,7 +13,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -287,13 +288,10 @@ static void end_group(const struct child *child)
 
 bool child_look(struct child *child)
 {
-    siginfo_t info = {0};
-    int status = 0;
-
-    if (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid == 0)
+    if (!process_has_ended(child->pid))
         return false;
-    end_group(child);
-    (void)waitpid(child->pid, &status, 0);
+    end_group(child); /* before it is reaped: until then the group's number is nobody else's */
+    const int status = process_reap(child->pid);
     read_rest(child);
     close_handles(child);
     child->on_end(child->data, status);

@@ -54,14 +54,7 @@ static inline void turn(void)
 
 static inline void teardown(void)
 {
-    turn();
-    for (uint32_t i = 0; i < peer_count; i++) {
-        if (!peers[i]->finished)
-            peer_lose(peers[i]);
-    }
-    turn();
-    for (uint32_t i = 0; i < peer_count; i++)
-        peer_destroy(&fixture, peers[i]);
+    peers_end(&fixture, peers, peer_count);
     room_history_end(connections);
     ck_assert_uint_eq(connections->histories.bytes, 0);
     ck_assert_uint_eq(connections->histories.rooms, 0);

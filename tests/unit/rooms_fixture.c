@@ -346,6 +346,23 @@ void peer_destroy(struct fixture *fixture, struct peer *peer)
     free(peer);
 }
 
+void peers_lose(struct peer *const *peers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!peers[i]->finished)
+            peer_lose(peers[i]);
+    }
+}
+
+void peers_end(struct fixture *fixture, struct peer *const *peers, size_t count)
+{
+    fixture_turn(fixture);
+    peers_lose(peers, count);
+    fixture_turn(fixture);
+    for (size_t i = 0; i < count; i++)
+        peer_destroy(fixture, peers[i]);
+}
+
 /* --- Reading */
 
 void wire_reader_init(struct wire_reader *reader, const void *bytes, size_t size)

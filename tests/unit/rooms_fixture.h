@@ -128,6 +128,12 @@ void peer_lose(struct peer *peer);
  * the peer's, unless @p fixture is NULL; the lanes must have turned. */
 void peer_destroy(struct fixture *fixture, struct peer *peer);
 
+/** Loses those that are not lost yet. */
+void peers_lose(struct peer *const *peers, size_t count);
+
+/** Loses all peers of a fixture, and destroys them. */
+void peers_end(struct fixture *fixture, struct peer *const *peers, size_t count);
+
 extern const struct transport fake_transport;
 
 void fake_socket_finish(struct fake_socket *socket);

@@ -29,14 +29,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    fixture_turn(&fixture);
-    for (size_t i = 0; i < peer_count; i++) {
-        if (!peers[i]->finished)
-            peer_lose(peers[i]);
-    }
-    fixture_turn(&fixture);
-    for (size_t i = 0; i < peer_count; i++)
-        peer_destroy(&fixture, peers[i]);
+    peers_end(&fixture, peers, peer_count);
     fixture_finish(&fixture);
 }
 

@@ -30,14 +30,7 @@ static void turn(void)
 
 static void teardown(void)
 {
-    turn();
-    for (uint32_t i = 0; i < peer_count; i++) {
-        if (!peers[i]->finished)
-            peer_lose(peers[i]);
-    }
-    turn();
-    for (uint32_t i = 0; i < peer_count; i++)
-        peer_destroy(&fixture, peers[i]);
+    peers_end(&fixture, peers, peer_count);
     fixture_finish(&fixture);
 }
 

@@ -29,10 +29,7 @@ void hosts_turn(void)
 void hosts_close(void)
 {
     hosts_turn();
-    for (uint32_t i = 0; i < peer_count; i++) {
-        if (!peers[i]->finished)
-            peer_lose(peers[i]);
-    }
+    peers_lose(peers, peer_count);
     hosts_turn();
     for (uint32_t i = 0; i < peer_count; i++)
         peer_destroy(&hosts[host_of[i]], peers[i]);
