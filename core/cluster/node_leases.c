@@ -68,12 +68,20 @@ void leases_restart(struct cluster_node *node, const struct server *server)
         node->leaving = LEAVING_DONE; /* the lease ends by itself */
 }
 
-uint64_t leases_due(const struct cluster_node *node, const struct server *server)
+static bool has_lease_of(const struct cluster_node *node, const struct server *server)
 {
-    if (server->index != node->lease_server || node->leaving == LEAVING_DONE)
-        return UINT64_MAX;
-    return node->lease.request != 0 ? node->lease.sent_ms + node->settings.reply_ms
-                                    : node->lease.due_ms;
+    return server->index == node->lease_server && node->leaving != LEAVING_DONE;
+}
+
+uint64_t lease_sent_ms(const struct cluster_node *node, const struct server *server)
+{
+    return has_lease_of(node, server) && node->lease.request != 0 ? node->lease.sent_ms
+                                                                  : UINT64_MAX;
+}
+
+uint64_t lease_asks_ms(const struct cluster_node *node, const struct server *server)
+{
+    return has_lease_of(node, server) && node->lease.request == 0 ? node->lease.due_ms : UINT64_MAX;
 }
 
 void node_leave(struct cluster_node *node, uint64_t now_ms)

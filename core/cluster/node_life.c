@@ -136,6 +136,7 @@ struct cluster_node *node_create(const struct node_settings *settings, uint64_t 
     node->lease_server = settings->takes_no_lease
                              ? SERVER_NONE
                              : rendezvous_choose(node->names, settings->server_count, lease_key);
+    node->looked_ms = now_ms;
     for (uint32_t i = 0; i < settings->server_count; i++)
         server_init(&node->servers[i], i, settings, now_ms);
     for (uint32_t i = 0; i < settings->server_count; i++)
@@ -188,6 +189,7 @@ bool node_take(struct cluster_node *node, struct output *output)
 
 void node_tick(struct cluster_node *node, uint64_t now_ms)
 {
+    node_look(node, now_ms);
     node->is_short = false;
     if (lease_expire(&node->lease, &node->outputs, now_ms) != 0)
         node->is_short = true;

@@ -2,6 +2,7 @@
  *
  *   node_life       made, ended, ticked; what is taken out
  *   node_servers    connections: opened, lost, ready; probes and checks; what is sent next
+ *   node_patience   how long answers are waited for, also by a node that stood still
  *   node_publishes  publishes and their results
  *   node_rooms      subscriptions
  *   node_messages   messages, holes and gaps
@@ -84,10 +85,12 @@ struct cluster_node {
     struct lease lease;
     uint32_t lease_server; /* SERVER_NONE: it takes no lease */
     enum leaving leaving;
-    uint64_t number;   /* the last that a publish got */
-    uint64_t request;  /* the last */
-    bool is_short;     /* something was put off for want of memory */
-    uint64_t short_ms; /* until then */
+    uint64_t number;     /* the last that a publish got */
+    uint64_t request;    /* the last */
+    bool is_short;       /* something was put off for want of memory */
+    uint64_t short_ms;   /* until then */
+    uint64_t looked_ms;  /* when it was last asked to do something */
+    uint64_t patient_ms; /* it stood still before: until then nothing is given up */
     struct server *servers;
 };
 
@@ -114,10 +117,26 @@ void server_expire(struct cluster_node *node, struct server *server, uint64_t no
 /** @return When server_expire() and server_pump() are due. */
 uint64_t server_due(const struct cluster_node *node, const struct server *server);
 
+/* node_patience */
+
+/** Every input begins with it, before something is given up. */
+void node_look(struct cluster_node *node, uint64_t now_ms);
+
+/** @return Whether what was waited for so long that it is due at @p due_ms is to be given up. */
+bool node_is_over(const struct cluster_node *node, uint64_t due_ms, uint64_t now_ms);
+
+/** @param over_ms  When the first of what is waited for would be given up; UINT64_MAX: nothing is
+ * waited for.
+ * @return When the node has to be ticked for it. */
+uint64_t node_patience_due(const struct cluster_node *node, uint64_t over_ms);
+
 /* node_publishes */
 
 /** Sends what may be sent. */
 void publishes_pump(struct cluster_node *node, struct server *server, uint64_t now_ms);
+
+/** @return When it has waited for too long. */
+uint64_t publish_over(const struct cluster_node *node, const struct publish *publish);
 
 /** Ends those that waited for too long, and those that another incarnation can't be asked about. */
 void publishes_expire(struct cluster_node *node, struct server *server, uint64_t now_ms);
@@ -135,6 +154,9 @@ void rooms_pump(struct cluster_node *node, struct server *server, uint64_t now_m
 
 /** Says of rooms that went on alone that they no longer do. */
 void rooms_heal(struct cluster_node *node, struct server *server);
+
+/** @return When the messages that this room holds wait for what is missing no longer. */
+uint64_t holding_over(const struct cluster_node *node, const struct room_state *room);
 
 /** Ends what lingers, and gives up what is held for too long. */
 void rooms_expire(struct cluster_node *node, struct server *server, uint64_t now_ms);
@@ -249,7 +271,7 @@ void recovery_refuse(struct server *server, struct recovery *recovery, enum clus
 void recovery_pump(struct cluster_node *node, struct server *server);
 
 /** Refuses those that waited for too long. */
-void recovery_expire(struct server *server, uint64_t now_ms);
+void recovery_expire(const struct cluster_node *node, struct server *server, uint64_t now_ms);
 
 /* node_leases */
 
@@ -259,7 +281,10 @@ void lease_pump(struct cluster_node *node, struct server *server, uint64_t now_m
 /** The connection has ended. */
 void leases_restart(struct cluster_node *node, const struct server *server);
 
-/** @return When the server has to be asked, or given up; UINT64_MAX: never. */
-uint64_t leases_due(const struct cluster_node *node, const struct server *server);
+/** @return When the request that has no answer yet was sent; UINT64_MAX: there is none. */
+uint64_t lease_sent_ms(const struct cluster_node *node, const struct server *server);
+
+/** @return When the server has to be asked again; UINT64_MAX: not, or it is being asked. */
+uint64_t lease_asks_ms(const struct cluster_node *node, const struct server *server);
 
 #endif

@@ -111,13 +111,18 @@ void publishes_pump(struct cluster_node *node, struct server *server, uint64_t n
     }
 }
 
+uint64_t publish_over(const struct cluster_node *node, const struct publish *publish)
+{
+    return publish->since_ms + node->settings.pending_ms;
+}
+
 void publishes_expire(struct cluster_node *node, struct server *server, uint64_t now_ms)
 {
     struct publish *publish;
 
     while ((publish = publishes_oldest(&server->publishes))) {
         const bool is_sent = publish->is_flying || publish->was_sent;
-        if (now_ms < publish->since_ms + node->settings.pending_ms)
+        if (!node_is_over(node, publish_over(node, publish), now_ms))
             return;
         if (outputs_reserve(&node->outputs, 1) != 0) {
             node->is_short = true;

@@ -120,13 +120,13 @@ void recovery_pump(struct cluster_node *node, struct server *server)
     }
 }
 
-void recovery_expire(struct server *server, uint64_t now_ms)
+void recovery_expire(const struct cluster_node *node, struct server *server, uint64_t now_ms)
 {
     struct list *first;
 
     while ((first = list_first(&server->recoveries))) {
         struct recovery *recovery = list_owner(first, struct recovery, by_time);
-        if (now_ms < recovery->due_ms)
+        if (!node_is_over(node, recovery->due_ms, now_ms))
             return;
         struct room_state *room = recovery->room;
         recovery_refuse(server, recovery, WHY_AWAY);

@@ -174,6 +174,11 @@ void rooms_heal(struct cluster_node *node, struct server *server)
     }
 }
 
+uint64_t holding_over(const struct cluster_node *node, const struct room_state *room)
+{
+    return room->holding_ms + node->settings.held_ms;
+}
+
 void rooms_expire(struct cluster_node *node, struct server *server, uint64_t now_ms)
 {
     struct subscription *sub;
@@ -185,7 +190,7 @@ void rooms_expire(struct cluster_node *node, struct server *server, uint64_t now
     }
     while ((first = list_first(&server->holding))) {
         struct room_state *room = list_owner(first, struct room_state, holding);
-        if (now_ms < room->holding_ms + node->settings.held_ms)
+        if (!node_is_over(node, holding_over(node, room), now_ms))
             return;
         if (outputs_reserve(&node->outputs, room_outputs(room)) != 0) {
             node->is_short = true;

@@ -104,6 +104,7 @@ static void tell_state(struct cluster_node *node, struct server *server)
 
 void server_pump(struct cluster_node *node, struct server *server, uint64_t now_ms)
 {
+    node_look(node, now_ms);
     if (server->must_end != WHY_NONE && end_now(node, server, now_ms) != 0)
         node->is_short = true;
     if (server->life.phase == PHASE_WAITING && server->life.due_ms <= now_ms &&
@@ -194,40 +195,7 @@ void node_request_failed(struct cluster_node *node, uint32_t index, uint64_t gen
     server_pump(node, server, now_ms);
 }
 
-/* A request that is without an answer for too long ends the connection. */
-static void expire_requests(const struct cluster_node *node, struct server *server, uint64_t now_ms)
-{
-    const uint32_t reply_ms = node->settings.reply_ms;
-    const struct check *check = checks_oldest(&server->checks);
-    struct list *first = list_first(&server->subs.flying);
-
-    if (check && now_ms >= check->sent_ms + reply_ms) {
-        const bool is_heard = check->has_reply && (check->tops == 0 || check->has_tops);
-        server_end(server, is_heard ? WHY_NO_ECHO : WHY_NO_REPLY);
-    }
-    if (first && now_ms >= list_owner(first, struct subscription, place)->asked_ms + reply_ms)
-        server_end(server, WHY_NO_REPLY);
-    if (!list_is_empty(&server->joins) && now_ms >= joins_oldest_ms(server) + reply_ms)
-        server_end(server, WHY_NO_REPLY);
-    if (server->index == node->lease_server && node->lease.request != 0 &&
-        now_ms >= node->lease.sent_ms + reply_ms)
-        server_end(server, WHY_NO_REPLY);
-    for (uint32_t i = 0; i < FLIGHTS_MAX; i++) {
-        if (server->flights[i].request != 0 && now_ms >= server->flights[i].sent_ms + reply_ms)
-            server_end(server, WHY_NO_REPLY);
-    }
-}
-
-void server_expire(struct cluster_node *node, struct server *server, uint64_t now_ms)
-{
-    if ((server->life.phase == PHASE_OPENING || server->life.phase == PHASE_HELLO) &&
-        now_ms >= server->life.due_ms)
-        server_end(server, WHY_NO_REPLY);
-    if (server->life.phase == PHASE_READY)
-        expire_requests(node, server, now_ms);
-    rooms_expire(node, server, now_ms);
-    recovery_expire(server, now_ms);
-}
+/* --- What is due */
 
 static void earlier(uint64_t *due, uint64_t at_ms)
 {
@@ -235,46 +203,81 @@ static void earlier(uint64_t *due, uint64_t at_ms)
         *due = at_ms;
 }
 
-/* Of what is asked on a connection that is ready. */
-static uint64_t requests_due(const struct cluster_node *node, const struct server *server)
+/* When the first request that is on its way is without an answer for too long. */
+static uint64_t requests_over(const struct cluster_node *node, const struct server *server)
 {
-    const uint32_t reply_ms = node->settings.reply_ms;
     const struct check *check = checks_oldest(&server->checks);
     struct list *first = list_first(&server->subs.flying);
-    uint64_t due = server->checks.sent_ms + node->settings.probe_ms;
+    uint64_t sent_ms = check ? check->sent_ms : UINT64_MAX;
 
-    if (check)
-        due = check->sent_ms + reply_ms;
     if (first)
-        earlier(&due, list_owner(first, struct subscription, place)->asked_ms + reply_ms);
-    if (!list_is_empty(&server->joins))
-        earlier(&due, joins_oldest_ms(server) + reply_ms);
-    earlier(&due, leases_due(node, server));
+        earlier(&sent_ms, list_owner(first, struct subscription, place)->asked_ms);
+    earlier(&sent_ms, joins_oldest_ms(server));
+    earlier(&sent_ms, lease_sent_ms(node, server));
     for (uint32_t i = 0; i < FLIGHTS_MAX && server->flight_count > 0; i++) {
         if (server->flights[i].request != 0)
-            earlier(&due, server->flights[i].sent_ms + reply_ms);
+            earlier(&sent_ms, server->flights[i].sent_ms);
     }
-    return due;
+    return sent_ms == UINT64_MAX ? UINT64_MAX : sent_ms + node->settings.reply_ms;
+}
+
+/* When the connection ends, as nothing is heard of the server. */
+static uint64_t connection_over(const struct cluster_node *node, const struct server *server)
+{
+    switch (server->life.phase) {
+    case PHASE_OPENING:
+    case PHASE_HELLO:
+        return server->life.due_ms;
+    case PHASE_READY:
+        return requests_over(node, server);
+    case PHASE_WAITING:
+        break;
+    }
+    return UINT64_MAX;
+}
+
+/* When the first of what is waited for is given up. */
+static uint64_t waiting_over(const struct cluster_node *node, const struct server *server)
+{
+    const struct publish *oldest = publishes_oldest(&server->publishes);
+    struct list *holding = list_first(&server->holding);
+    struct list *recovery = list_first(&server->recoveries);
+    uint64_t over = connection_over(node, server);
+
+    if (oldest)
+        earlier(&over, publish_over(node, oldest));
+    if (holding)
+        earlier(&over, holding_over(node, list_owner(holding, struct room_state, holding)));
+    if (recovery)
+        earlier(&over, list_owner(recovery, struct recovery, by_time)->due_ms);
+    return over;
+}
+
+void server_expire(struct cluster_node *node, struct server *server, uint64_t now_ms)
+{
+    if (node_is_over(node, connection_over(node, server), now_ms)) {
+        const struct check *check = checks_oldest(&server->checks);
+        const bool is_heard = check && check->has_reply && (check->tops == 0 || check->has_tops) &&
+                              now_ms >= check->sent_ms + node->settings.reply_ms;
+        server_end(server, is_heard ? WHY_NO_ECHO : WHY_NO_REPLY);
+    }
+    rooms_expire(node, server, now_ms);
+    recovery_expire(node, server, now_ms);
 }
 
 uint64_t server_due(const struct cluster_node *node, const struct server *server)
 {
-    const struct publish *oldest = publishes_oldest(&server->publishes);
     struct list *leaving = list_first(&server->subs.leaving);
-    struct list *holding = list_first(&server->holding);
-    struct list *recovery = list_first(&server->recoveries);
-    uint64_t due = server->life.due_ms;
+    uint64_t due = node_patience_due(node, waiting_over(node, server));
 
-    if (server->life.phase == PHASE_READY)
-        earlier(&due, requests_due(node, server));
-    if (oldest)
-        earlier(&due, oldest->since_ms + node->settings.pending_ms);
+    if (server->life.phase == PHASE_WAITING)
+        earlier(&due, server->life.due_ms);
+    if (server->life.phase == PHASE_READY) {
+        if (!checks_oldest(&server->checks))
+            earlier(&due, server->checks.sent_ms + node->settings.probe_ms);
+        earlier(&due, lease_asks_ms(node, server));
+    }
     if (leaving)
         earlier(&due, list_owner(leaving, struct subscription, leaving)->due_ms);
-    if (holding)
-        earlier(&due, list_owner(holding, struct room_state, holding)->holding_ms +
-                          node->settings.held_ms);
-    if (recovery)
-        earlier(&due, list_owner(recovery, struct recovery, by_time)->due_ms);
     return due;
 }

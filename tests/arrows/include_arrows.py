@@ -22,7 +22,7 @@ FILE_ORDER = {
         "terms", "client_id", "list", "chance", "wire", "envelope", "payload", "control_wire", "control", "control_private", "control_table", "control_nodes",
         "control_sends", "control_asks", "control_receipts", "control_incoming", "output", "rendezvous", "recovery", "history_log", "room_order", "publishes",
         "subscriptions", "server_state", "checks", "lease", "node", "room_state", "node_private", "node_leases",
-        "node_publishes", "node_messages", "node_joins", "node_rooms", "node_tops", "node_history", "node_recovery", "node_servers", "node_life",
+        "node_patience", "node_publishes", "node_messages", "node_joins", "node_rooms", "node_tops", "node_history", "node_recovery", "node_servers", "node_life",
     ],
     "core/rooms": [
         "limits", "naming", "transport", "lane_figures", "spares", "registry", "receipt", "request", "identity", "guard_notes",

@@ -79,6 +79,7 @@ class Bench:
         for line in load.stdout:
             report = json.loads(line)
             if "gate" not in report:
+                report["log"] = server.log_tail()
                 return report
             at_gate(report["gate"], server)
             load.stdin.write("\n")

@@ -120,6 +120,7 @@ class Series:
         if faults:
             say("  %s, %s: %s" % (label, system.name, "; ".join(faults)))
             if not system.is_peer:
+                say(report["log"])
                 self.results.faults.append("%s, %s: %s" % (label, system.name, "; ".join(faults)))
         self.results.add(label, system.name, report)
 

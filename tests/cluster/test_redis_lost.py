@@ -1,6 +1,7 @@
 """Redis ends, stands still, forgets, or comes back as somebody else: publishers are told, every loss is told, and nobody is
 told that he has all when he hasn't."""
 
+import signal
 import time
 import unittest
 
@@ -13,6 +14,7 @@ MEMBERS, ROOMS, RATE = sized(60, 3000), sized(6, 100), sized(200, 2000)
 BEFORE_S = sized(1, 10)
 MANY_ROOMS = 200  # a client is told of 32 of them, and of the others together
 STOPPED_S = sized(3, 30)
+STILL_S, TIMES = 1.5, sized(3, 10)
 GROWTH_BYTES = 20 << 20
 PROBE_S = 1
 ALARM = "the server has lost its data, or is another one: its rooms begin anew"
@@ -108,6 +110,31 @@ class TestStopped(RedisLost):
         self.assertLessEqual(self.load.accepted - len(self.load.judge.places), self.lost(), "neither placed nor counted as lost")
         say("grown by %s KiB" % [size >> 10 for size in growth])
         self.assertLess(max(growth), GROWTH_BYTES)
+        self.end_well()
+
+
+class TestMachineStoodStill(RedisLost):
+    """Hosts and Redis together, as with a virtual machine that is moved: nobody could answer meanwhile."""
+
+    def test_no_connection_is_given_up_and_nothing_is_lost(self):
+        rooms = self.publishing()
+        before = [self.figure(host, "toni_cluster_connections_total") for host in self.hosts]
+        for _ in range(TIMES):
+            self.redis.pause()
+            time.sleep(0.02)  # what hosts ask now has no answer when they stand still
+            for host in self.hosts:
+                host.process.send_signal(signal.SIGSTOP)
+            time.sleep(STILL_S)
+            for host in self.hosts:
+                host.process.send_signal(signal.SIGCONT)
+            time.sleep(0.05)  # they find before Redis goes on that time has passed
+            self.redis.go_on()
+            time.sleep(BEFORE_S)
+        self.settle(rooms)
+        self.nobody_was_cut_off()
+        self.assert_no_gaps()
+        self.assertEqual(self.lost(), 0)
+        self.assertEqual([self.figure(host, "toni_cluster_connections_total") for host in self.hosts], before)
         self.end_well()
 
 

@@ -38,6 +38,56 @@ START_TEST(a_silent_server_is_down_within_two_seconds)
 }
 END_TEST
 
+/* The machine does: nobody answers meanwhile, and nobody looks at the clock. */
+static void stand_still(uint32_t ms)
+{
+    world.now_ms += ms;
+    node_tick(world.node, world.now_ms);
+}
+
+START_TEST(a_machine_that_stood_still_costs_no_connection_and_no_message)
+{
+    world_begin_up(NULL);
+    world_subscribe("a");
+    world_forget();
+    world.is_stopped = true;
+    world_pass(1000); /* a probe is on its way */
+    world_publish("a", "x");
+    stand_still(5000);
+    world.is_stopped = false;
+    world_run();
+    world_expect("result 1 ok 1", "deliver a 1 x");
+    world_pass(10000);
+    world_expect_nothing();
+    world_end();
+}
+END_TEST
+
+START_TEST(a_server_that_is_silent_after_a_standstill_is_down_a_second_later)
+{
+    world_begin_up(NULL);
+    world.is_stopped = true;
+    world_pass(1000);
+    stand_still(5000);
+    world_pass(999);
+    world_expect_nothing();
+    world_pass(1);
+    world_expect("state down no-reply");
+    world_end();
+}
+END_TEST
+
+START_TEST(a_node_that_waits_for_nothing_is_not_ticked_more_often_than_it_probes)
+{
+    world_begin_up(NULL);
+    world_pass(1);
+    const uint64_t due = node_due(world.node);
+    world_pass((uint32_t)(due - world.now_ms)); /* the probe goes out, and comes back */
+    ck_assert_uint_eq(node_due(world.node), due + 1000);
+    world_end();
+}
+END_TEST
+
 START_TEST(a_probe_is_sent_at_once_for_whom_wants_to_know_that_all_has_come)
 {
     world_begin_up(NULL);
@@ -312,6 +362,9 @@ int main(void)
 
     tcase_add_test(tcase, a_server_is_up_when_its_probe_came_back);
     tcase_add_test(tcase, a_silent_server_is_down_within_two_seconds);
+    tcase_add_test(tcase, a_machine_that_stood_still_costs_no_connection_and_no_message);
+    tcase_add_test(tcase, a_server_that_is_silent_after_a_standstill_is_down_a_second_later);
+    tcase_add_test(tcase, a_node_that_waits_for_nothing_is_not_ticked_more_often_than_it_probes);
     tcase_add_test(tcase, a_probe_is_sent_at_once_for_whom_wants_to_know_that_all_has_come);
     tcase_add_test(tcase, a_probe_that_finds_other_data_ends_the_connection);
     tcase_add_test(tcase, another_engine_on_the_port_is_said);
