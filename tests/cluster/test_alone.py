@@ -188,11 +188,8 @@ class TestBound(Alone):
             self.here.ask("join " + self.here.room, "joined " + self.here.room)
             self.here.say("x-%d" % number)
             self.here.ask("leave " + self.here.room, "left " + self.here.room)
-        try:
-            self.eventually(lambda: self.figure(left, "toni_cluster_lost_total") >= before + self.MORE, "what is lost is counted")
-        finally:
-            say("lost: %d, then %d" % (before, self.figure(left, "toni_cluster_lost_total")))
-        self.assertEqual(self.figure(left, "toni_cluster_lost_total"), before + self.MORE)
+        self.eventually(lambda: self.figure(left, "toni_cluster_lost_total") >= before + self.MORE, "what is lost is counted")
+        self.assertEqual(self.figure(left, "toni_cluster_lost_total"), before + self.MORE, self.warnings())
         self.heal(0)
         self.end()
 
