@@ -70,14 +70,38 @@ static uint64_t ms_since(uint64_t since_ns, uint64_t now_ns)
     return since_ns < now_ns ? (now_ns - since_ns) / NS_PER_MS : 0;
 }
 
+/* A look that is late by more than the time between two looks: the whole process stood still, or
+ * the machine did, and nobody could return from anything meanwhile.
+ * @return For how long. */
+static uint64_t standstill_ns(const struct watchdog *watchdog, uint64_t now_ns)
+{
+    const uint64_t late_ns = now_ns > watchdog->due_ns ? now_ns - watchdog->due_ns : 0;
+    return late_ns > next_look(watchdog) * NS_PER_MS ? late_ns : 0;
+}
+
+/* @param still_ns  Of this look.
+ * @return For how long one is held up, the process's standstills left out. */
+static uint64_t held_for_ms(const struct watchdog *watchdog, struct watched *watched,
+                            uint64_t since_ns, uint64_t still_ns, uint64_t now_ns)
+{
+    if (watched->since_ns != since_ns) {
+        const bool was_before = since_ns < now_ns - still_ns;
+        watched->since_ns = since_ns;
+        watched->stood_ns = watchdog->stood_ns - (was_before ? still_ns : 0);
+    }
+    return ms_since(since_ns + (watchdog->stood_ns - watched->stood_ns), now_ns);
+}
+
 /* No client waits for the engine: so it doesn't end the host. */
-static void look_at_engine(struct watchdog *watchdog, uint64_t now_ns)
+static void look_at_engine(struct watchdog *watchdog, uint64_t still_ns, uint64_t now_ns)
 {
     struct clustering_held held;
     if (!watchdog->clustering)
         return;
-    const bool is_held = clustering_held(watchdog->clustering, &held) &&
-                         ms_since(held.since_ns, now_ns) > held.callback_ms;
+    uint64_t held_ms = 0;
+    if (clustering_held(watchdog->clustering, &held))
+        held_ms = held_for_ms(watchdog, &watchdog->engine, held.since_ns, still_ns, now_ns);
+    const bool is_held = held_ms > 0 && held_ms > held.callback_ms;
     clustering_hold(watchdog->clustering, is_held);
     if (!is_held || watchdog->told_engine_ns == held.since_ns)
         return;
@@ -85,8 +109,7 @@ static void look_at_engine(struct watchdog *watchdog, uint64_t now_ns)
     log_warn("a function of the cluster's engine has not returned yet: broadcasts are refused, and "
              "rooms hear nothing from other hosts",
              log_str("instance", held.instance), log_str("callback", held.callback),
-             log_uint("held_ms", ms_since(held.since_ns, now_ns)),
-             log_uint("limit_ms", held.callback_ms));
+             log_uint("held_ms", held_ms), log_uint("limit_ms", held.callback_ms));
 }
 
 /* The thread that is held up is made to crash: so the log says where it is (host/crash.h), and a
@@ -106,12 +129,15 @@ static uint64_t look(struct watchdog *watchdog)
 {
     const uint64_t limit_ms = limit_of(watchdog);
     const uint64_t now_ns = clock_now_ns();
+    const uint64_t still_ns = standstill_ns(watchdog, now_ns);
     struct held held;
 
-    look_at_engine(watchdog, now_ns);
+    watchdog->stood_ns += still_ns;
+    look_at_engine(watchdog, still_ns, now_ns);
     if (!held_find(watchdog->server, &held) || held.since_ns > now_ns)
         return 0;
-    const uint64_t held_ms = ms_since(held.since_ns, now_ns);
+    const uint64_t held_ms =
+        held_for_ms(watchdog, &watchdog->worker, held.since_ns, still_ns, now_ns);
     tell(watchdog, &held, held_ms);
     if (limit_ms > 0 && held_ms > limit_ms)
         end_host(watchdog, &held, held_ms);
@@ -127,7 +153,9 @@ static void on_look(uv_timer_t *timer)
     const uint64_t held_ms = look(watchdog);
     if (watchdog->service_ms > 0 && held_ms < watchdog->service_ms / 2)
         service_notify_alive();
-    uv_timer_start(timer, on_look, watchdog->is_ending ? CRASH_MS : next_look(watchdog), 0);
+    const uint64_t after_ms = watchdog->is_ending ? CRASH_MS : next_look(watchdog);
+    watchdog->due_ns = clock_now_ns() + after_ms * NS_PER_MS;
+    uv_timer_start(timer, on_look, after_ms, 0);
 }
 
 void watchdog_start(struct watchdog *watchdog, uv_loop_t *loop, const struct server *server,
@@ -140,6 +168,7 @@ void watchdog_start(struct watchdog *watchdog, uv_loop_t *loop, const struct ser
     uv_timer_init(loop, &watchdog->timer);
     watchdog->timer.data = watchdog;
     watchdog->is_running = true;
+    watchdog->due_ns = clock_now_ns();
     uv_timer_start(&watchdog->timer, on_look, 0, 0);
 }
 

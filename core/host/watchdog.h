@@ -12,6 +12,12 @@
 struct clustering;
 struct server;
 
+/* One that is held up, as it was found first. */
+struct watched {
+    uint64_t since_ns; /* since when */
+    uint64_t stood_ns; /* for how long the process had stood still until then */
+};
+
 struct watchdog {
     uv_timer_t timer;
     const struct server *server;   /* its limits are read anew at each look */
@@ -20,6 +26,9 @@ struct watchdog {
     uint64_t hang_ms;    /* what `watchdog_ms` is where the configuration has none; 0: none */
     uint64_t service_ms; /* that the service manager waits for a sign at most; 0: it doesn't */
     uint64_t told_ns;    /* since when the worker is held up that was told last */
+    uint64_t due_ns;     /* when it wanted to look */
+    uint64_t stood_ns;   /* for how long the process has stood still, all in all */
+    struct watched worker, engine;
     bool is_running;
     bool is_ending; /* the host was told to end, by the thread that is held up */
 };

@@ -1,6 +1,7 @@
 """A worker that a plugin holds up: it is named while it is, and ends the host if `watchdog_ms` says so."""
 
 import signal
+import time
 import unittest
 
 from toni_host import (
@@ -121,6 +122,23 @@ class TestTheEnd(WatchdogTestCase):
             self.assertTrue(client.ask("id").startswith("id="))
         self.assertEqual(host.log(msg=ENDS), [])
         host.stop()
+
+    def test_a_process_that_stood_still_is_not_ended_for_that(self):
+        """As with a virtual machine that is moved while a worker is in a callback."""
+        limit_ms = 2000 * SLOWNESS
+        host = self.start(watchdog_ms=limit_ms)
+        client = self.client(host)
+        for _ in range(2):
+            client.send("naps:%d" % (limit_ms // 20))  # a nap takes longer on a machine that is busy
+            time.sleep(limit_ms / 40000)  # it is in the callback, and was seen there
+            host.process.send_signal(signal.SIGSTOP)
+            time.sleep(limit_ms * 1.5 / 1000)
+            host.process.send_signal(signal.SIGCONT)
+            self.assertTrue(client.ask("id").startswith("id="))
+        self.assertEqual(host.log(msg=ENDS), [])
+        client.send("slow:60000")
+        self.assertNotEqual(host.wait_exit(), 0)  # who is held up after that ends the host as ever
+        self.assertEqual(len(host.log(msg=ENDS)), 1)
 
     def test_a_reload_sets_it(self):
         host = self.start()
