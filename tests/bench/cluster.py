@@ -99,6 +99,11 @@ class Nodes:
     def where(self):
         return [option for server in self.servers for option in server.where()]
 
+    @property
+    def pid(self):
+        """Of the first node."""
+        return self.servers[0].pid
+
     def log_tail(self):
         return "".join(server.log_tail() for server in self.servers)
 

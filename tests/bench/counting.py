@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from dataclasses import replace
 
+import cluster
 import scenarios
 from certificate import Certificate
 from systems import Toni
@@ -205,6 +206,10 @@ def plan(bench, others, wanted):
     if "events" in wanted:
         events = bench.tonis(gateway="events")
         found += [(s, events, (), rooms) for s in scenarios.EVENTS]
+    if "cluster" in wanted:
+        nodes = [cluster.ToniNodes(build, 1, name + ", a node") for name, build in bench.builds.items()]
+        systems = [*tonis, *(node for node in nodes if not node.missing())]
+        found += [(s, systems, (), rooms) for s in scenarios.CLUSTER_ONE]
     return found
 
 
