@@ -1,8 +1,8 @@
 /* What the cluster's thread consists of, and what its files do for each other. For this folder
  * alone: door.c is what other threads call, attachment.c the engine, answers.c what an engine
  * tells, commands.c and events.c what the node says, thread.c the loop, turn.c one turn of it;
- * asking.c, counting.c (receipts) and recoveries.c are what waits for answers, telling.c and
- * report.c what gateways and people are told.
+ * asking.c, counting.c (receipts) and recoveries.c are what waits for answers, control_channel.c
+ * how other nodes are asked and answered, telling.c and report.c what gateways and people are told.
  *
  * All is the thread's own, but for what is said to be others' as well. */
 #ifndef CLUSTERING_CLUSTERING_PRIVATE_H
@@ -82,6 +82,20 @@ struct server_link {
     char why[CLUSTERING_WHY_SIZE]; /* of the end of the last connection, in the engine's words */
 };
 
+/* Other nodes that are known at a time. */
+#define NODES_MOST 1024
+
+/* How other nodes are asked, and ask: the table is shared by requests (asks.h) and receipts
+ * (receipts.h). */
+struct control_channel {
+    struct control_table *table;
+    uint32_t slot; /* whose channel is subscribed; 0: none */
+    bool is_closed;
+
+    /* By slot: the low bits of a live node's boot number, and 1; 0: nobody. Any thread reads. */
+    _Atomic uint32_t live[CLIENT_ID_SLOT_MOST + 1];
+};
+
 struct clustering {
     char *engine_name;
     char *node_name;
@@ -90,9 +104,10 @@ struct clustering {
     toni_connections *connections;
     struct slots *slots;
 
-    struct inbox inbox;         /* any thread */
-    struct asks asks;           /* the same */
-    struct receipts receipts;   /* the same */
+    struct inbox inbox;       /* any thread */
+    struct asks asks;         /* the same */
+    struct receipts receipts; /* the same */
+    struct control_channel control;
     struct door *_Atomic doors; /* any thread reads */
     struct server_view views[NODE_SERVERS_MAX + 1];
     atomic_bool is_held;  /* the thread, in a call of the engine: broadcasts are refused */
@@ -266,42 +281,44 @@ void recoveries_close(struct clustering *clustering);
 
 void recoveries_finish(struct clustering *clustering);
 
-/* --- asking.c: requests of this host and of others */
+/* --- control_channel.c: the host's side of cluster/control.h. Who else is there, what is published
+ * on the control channels of others, and what comes on this node's, be it an answer or a request
+ * that this host carries out */
 
 /** @param nameless  As control_settings has it. @return 0, or -1 on no memory. */
-int asks_init(struct asks *asks, uint64_t nameless);
+int control_channel_init(struct control_channel *channel, uint64_t nameless);
 
-/** Ends all that waits with TONI_ERR_CLOSING; what comes later is refused. */
-void asks_close(struct clustering *clustering);
+/** After control_channel_close(). @param channel  Zeroes are fine. */
+void control_channel_finish(struct control_channel *channel);
 
-/** After asks_close(). */
-void asks_finish(struct asks *asks);
-
-/** As struct remote has it. @thread Any. */
-int32_t asks_put(struct clustering *clustering, struct space *space,
-                 const toni_cluster_request *request, struct remote_call *call);
-
-/** Begins what was put, hands on what is to be sent, and tells what is done. */
-void asks_run(struct clustering *clustering);
-
-/** Hands on what is to be sent, and tells what is done: after each call of the table. */
-void asks_settle(struct clustering *clustering);
-
-/** @return When asks_run() has something to do; UINT64_MAX: never. */
-uint64_t asks_due(const struct asks *asks);
+/** @return Whether the client's id is of another node that is seen. @thread Any. */
+bool control_channel_reaches(struct clustering *clustering, toni_client_id client);
 
 /** This node has an identity, or has it no longer; another one is seen, or gone. */
-void asks_identity(struct clustering *clustering, const struct output *output);
+void control_channel_identity(struct clustering *clustering, const struct output *output);
 
-/** Names the nodes that did not answer. @param names  Room for as many as there are targets.
+/** Ends what has waited for too long, and settles. */
+void control_channel_run(struct clustering *clustering);
+
+/** @return When control_channel_run() has something to do; UINT64_MAX: never. */
+uint64_t control_channel_due(const struct control_channel *channel);
+
+/** Publishes what is to be sent, and tells what is done: after each call of the table. */
+void control_channel_settle(struct clustering *clustering);
+
+/** @return Whether a publish was one of a control channel; then what came of it is dealt with. */
+bool control_channel_result(struct clustering *clustering, const struct output *output);
+
+/** @return Whether a message came on a control channel; then it is dealt with. */
+bool control_channel_message(struct clustering *clustering, const struct output *output);
+
+/** All that is under way is done, without an answer. */
+void control_channel_close(struct clustering *clustering);
+
+/** Names the nodes that did not answer.
+ * @param names  Room for as many as there are targets; they borrow from @p done.
  * @return How many. */
-uint32_t asks_name_missing(const struct control_ask *done, toni_str *names);
-
-/** Whether a publish was one of a control channel, and what came of it. */
-bool asks_result(struct clustering *clustering, const struct output *output);
-
-/** Whether a message came on a control channel; then it is dealt with. */
-bool asks_message(struct clustering *clustering, const struct output *output);
+uint32_t control_channel_name_missing(const struct control_ask *done, toni_str *names);
 
 /* --- thread.c */
 

@@ -73,8 +73,9 @@ int receipts_begin(struct clustering *clustering, struct sent *sent)
     struct node_identity from;
     if (!sent->receipt)
         return CLUSTER_DONE;
-    const int status = control_receipt(clustering->asks.control, (uint64_t)(uintptr_t)sent->receipt,
-                                       &sent->receipt_number, &from);
+    const int status =
+        control_receipt(clustering->control.table, (uint64_t)(uintptr_t)sent->receipt,
+                        &sent->receipt_number, &from);
     if (status != CLUSTER_DONE)
         return status;
     envelope_set_receipt(sent->payload->bytes, sent->receipt_number, from.slot, from.boot);
@@ -85,9 +86,9 @@ void receipts_result(struct clustering *clustering, struct sent *sent, enum publ
                      enum cluster_why why, uint32_t receivers)
 {
     if (sent->receipt_number != 0) {
-        control_receipt_sent(clustering->asks.control, sent->receipt_number, result, receivers,
+        control_receipt_sent(clustering->control.table, sent->receipt_number, result, receivers,
                              clustering->receipt_ms, now_ms());
-        asks_settle(clustering);
+        control_channel_settle(clustering);
         return;
     }
     receipts_end(&clustering->receipts, sent->receipt,
@@ -100,7 +101,7 @@ static int32_t status_of(const struct clustering *clustering, const struct contr
         return TONI_OK;
     if (done->outcome == CONTROL_NOT_SENT)
         return TONI_ERR_BUSY;
-    return clustering->asks.is_closed ? TONI_ERR_CLOSING : TONI_ERR_TIMEOUT;
+    return clustering->control.is_closed ? TONI_ERR_CLOSING : TONI_ERR_TIMEOUT;
 }
 
 void receipts_tell(struct clustering *clustering, const struct control_ask *done)
@@ -117,7 +118,7 @@ void receipts_tell(struct clustering *clustering, const struct control_ask *done
     receipt->nodes_missing = done->missing;
     if (names && done->missing > 0) { /* without memory they are counted, but not named */
         receipt->missing = names;
-        receipt->missing_count = asks_name_missing(done, names);
+        receipt->missing_count = control_channel_name_missing(done, names);
     }
     finish(&clustering->receipts, receipt);
     free(names);
@@ -161,7 +162,7 @@ void receipts_run(struct clustering *clustering)
         struct receipt *receipt = &counted->receipt;
         next = counted->next;
         control_receipt_counted(
-            clustering->asks.control, counted->number, counted->from,
+            clustering->control.table, counted->number, counted->from,
             (struct control_counts){.targeted = receipt->targeted,
                                     .queued = atomic_load(&receipt->answers[OUTBOX_TOOK]),
                                     .dropped = atomic_load(&receipt->answers[OUTBOX_NO_MEMORY]),

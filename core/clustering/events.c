@@ -264,14 +264,14 @@ void event_carry_out(struct clustering *clustering, struct output *output)
 {
     switch (output->kind) {
     case OUTPUT_RESULT:
-        if (asks_result(clustering, output))
+        if (control_channel_result(clustering, output))
             break;
         /* NOLINTNEXTLINE(performance-no-int-to-ptr): the node keeps it as a number */
         sent_finish(clustering, (struct sent *)(uintptr_t)output->result.cookie,
                     output->result.result, output->result.why, output->result.receivers);
         break;
     case OUTPUT_DELIVER:
-        if (!asks_message(clustering, output))
+        if (!control_channel_message(clustering, output))
             deliver(clustering, output);
         break;
     case OUTPUT_GAP:
@@ -282,12 +282,12 @@ void event_carry_out(struct clustering *clustering, struct output *output)
         break;
     case OUTPUT_LEASE_HELD:
     case OUTPUT_LEASE_LOST:
-        asks_identity(clustering, output);
+        control_channel_identity(clustering, output);
         note_identity(clustering, output);
         break;
     case OUTPUT_NODE_SEEN:
     case OUTPUT_NODE_LOST:
-        asks_identity(clustering, output);
+        control_channel_identity(clustering, output);
         note_node(clustering, output);
         break;
     case OUTPUT_RECOVERED:

@@ -54,9 +54,11 @@ struct clustering *clustering_create(const struct clustering_settings *settings,
     clustering->only_looks = settings->only_looks;
     clustering->connections = connections;
     clustering->slots = slots;
+    asks_init(&clustering->asks);
     receipts_init(&clustering->receipts);
     if (!clustering->engine_name || !clustering->node_name || make_random(clustering) ||
-        inbox_init(&clustering->inbox) || asks_init(&clustering->asks, clustering->incarnation) ||
+        inbox_init(&clustering->inbox) ||
+        control_channel_init(&clustering->control, clustering->incarnation) ||
         pthread_mutex_init(&clustering->lock, NULL))
         goto no_parts;
     if (clock_condition_init(&clustering->changed))
@@ -67,7 +69,7 @@ struct clustering *clustering_create(const struct clustering_settings *settings,
 no_condition:
     pthread_mutex_destroy(&clustering->lock);
 no_parts:
-    asks_finish(&clustering->asks);
+    control_channel_finish(&clustering->control);
     free(clustering->engine_name);
     free(clustering->node_name);
     free(clustering);
@@ -268,6 +270,7 @@ static void *run(void *data)
     uv_run(&clustering->loop, UV_RUN_DEFAULT);
     engine_detach(clustering);
     asks_close(clustering);
+    control_channel_close(clustering);
     recoveries_close(clustering);
     note(clustering, &clustering->has_ended, true);
     return NULL;
@@ -403,8 +406,9 @@ void clustering_destroy(struct clustering *clustering)
         return;
     drop_publishes(clustering);
     asks_close(clustering);
+    control_channel_close(clustering);
     recoveries_close(clustering);
-    asks_finish(&clustering->asks);
+    control_channel_finish(&clustering->control);
     uv_walk(&clustering->loop, close_handle, NULL);
     uv_run(&clustering->loop, UV_RUN_DEFAULT);
     uv_loop_close(&clustering->loop);
