@@ -2,13 +2,25 @@
 #include "cluster/lease.h"
 
 #include "base/utf8.h"
+#include "cluster/client_id.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* Engines give out boot numbers above all that nodes have seen. Theirs are of a clock in ms and of
+ * steps that BOOT_STEP_MAX bounds, so that the upper half of 64 bits is nobody's; a forged one in
+ * there would leave none for others. */
+#define BOOT_MOST ((uint64_t)INT64_MAX)
+
 bool lease_is_name(const char *bytes, size_t size)
 {
     return size <= NODE_NAME_MAX && utf8_valid(bytes, size) && !utf8_has_control(bytes, size);
+}
+
+bool lease_entry_is_good(const struct lease_entry *entry)
+{
+    return entry->identity.slot > 0 && entry->identity.slot <= CLIENT_ID_SLOT_MOST &&
+           entry->identity.boot > 0 && entry->identity.boot <= BOOT_MOST && entry->node != 0;
 }
 
 int lease_init(struct lease *lease, const struct lease_settings *settings)

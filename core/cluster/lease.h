@@ -72,6 +72,10 @@ void lease_finish(struct lease *lease);
 /** @return Whether these bytes may be a node's name; none are one. */
 bool lease_is_name(const char *bytes, size_t size);
 
+/** @return Whether this may be a node's lease. What an engine lists is not only what nodes have put
+ * there; whoever hands a reply on leaves the others out. */
+bool lease_entry_is_good(const struct lease_entry *entry);
+
 /** It is asked for. @param output  Filled in but for server and generation.
  * @param incarnation  Of the server. */
 void lease_ask(struct lease *lease, uint64_t request, uint64_t incarnation, uint64_t now_ms,

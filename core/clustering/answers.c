@@ -247,6 +247,18 @@ static void copy_lease(const toni_engine_leased *leased, struct lease_entry *cop
                                  .name_size = name.size};
 }
 
+/* @return How many there are without those that nobody can have. */
+static uint32_t copy_leases(const toni_engine_leased *leases, uint32_t count,
+                            struct lease_entry *copies)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        copy_lease(&leases[i], &copies[kept]);
+        kept += lease_entry_is_good(&copies[kept]) ? 1 : 0;
+    }
+    return kept;
+}
+
 static void take_no_lease(struct clustering *clustering, uint32_t server, uint64_t connection,
                           uint64_t request)
 {
@@ -278,10 +290,11 @@ static void on_lease_reply(toni_engine *engine, uint32_t server, uint64_t connec
         fail(clustering, server, connection, request, TONI_ENGINE_ERROR);
         return;
     }
-    for (uint32_t i = 0; i < count; i++)
-        copy_lease(&leases[i], &copies[i]);
+    const uint32_t kept = copy_leases(leases, count, copies);
+    if (kept < count)
+        (void)refuse(clustering, "lease_reply");
     const struct lease_reply reply = {
-        .identity = {slot, boot}, .id_key = id_key, .leases = copies, .count = count};
+        .identity = {slot, boot}, .id_key = id_key, .leases = copies, .count = kept};
     node_lease_reply(clustering->node, server, connection, request, &reply, now_ms());
     free(copies);
 }

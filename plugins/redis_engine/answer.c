@@ -270,6 +270,16 @@ static bool read_leased(const redisReply *reply, toni_engine_leased *leased)
            read_short(text + 4 + 2 * (size_t)HEX_DIGITS, 8, &leased->left_ms);
 }
 
+/* Slot 0, how many fields are no lease, the name of one. @return Whether it is that. */
+static bool read_strange(const redisReply *reply, struct answer_lease *lease)
+{
+    uint32_t slot;
+    if (!is_text(reply) || reply->len < 12 || !read_short(reply->str, 4, &slot) || slot != 0)
+        return false;
+    lease->strange = toni_str_make(reply->str + 12, reply->len - 12);
+    return read_short(reply->str + 4, 8, &lease->strange_count);
+}
+
 bool answer_lease(const redisReply *reply, struct answer_lease *lease)
 {
     uint64_t slot;
@@ -282,7 +292,9 @@ bool answer_lease(const redisReply *reply, struct answer_lease *lease)
         !read_decimal(text_of(reply->element[0]), UINT32_MAX, &slot) ||
         !read_hex(reply->element[1], &lease->boot) || !read_hex(reply->element[2], &lease->id_key))
         return false;
-    const size_t count = reply->elements - 3;
+    size_t count = reply->elements - 3;
+    if (count > 0 && read_strange(reply->element[reply->elements - 1], lease))
+        count--;
     lease->slot = (uint32_t)slot;
     lease->leases = calloc(count + 1, sizeof lease->leases[0]);
     if (!lease->leases)

@@ -192,11 +192,26 @@ static bool take_history(struct connection *connection, const struct waiting *on
     return true;
 }
 
+/* Somebody else's, or damaged: hosts go on without it, and it stays where it is. */
+static void warn_of_strange(struct connection *connection, const struct answer_lease *lease)
+{
+    char text[400];
+    const toni_str prefix = connection->common->settings->prefix;
+    (void)snprintf(text, sizeof text,
+                   "%u fields of its hash \"%.*s:%c:\" are no leases of toni, and are passed over; "
+                   "HDEL takes them out. One is \"%.*s\"",
+                   lease->strange_count, TONI_STR_ARG(prefix), KEY_LEASES,
+                   TONI_STR_ARG(lease->strange));
+    connection_warn(connection, text);
+}
+
 static bool take_lease(struct connection *connection, uint64_t request, const redisReply *reply)
 {
     struct answer_lease lease;
     if (!answer_lease(reply, &lease))
         return false;
+    if (lease.strange_count > 0)
+        warn_of_strange(connection, &lease);
     if (lease.is_other_incarnation) {
         tell_failed(connection, request, TONI_ENGINE_OTHER_INCARNATION);
     } else { /* slot 0, if all 1,023 are taken, or it was given back: the host says so */

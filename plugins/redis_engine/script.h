@@ -7,6 +7,11 @@
  * of them that are the oldest goes. */
 #define SCRIPT_NUMBERS_MOST "256"
 
+/** Bytes of a node's name in a lease; more than hosts have. And of the name of a field that is no
+ * lease, as it is answered. */
+#define SCRIPT_NAME_MOST "256"
+#define SCRIPT_STRANGE_MOST "64"
+
 /** Runs often, so it is sent once, and called by its digest: for one publish, or several.
  * KEYS: server, and of each publish its room, and if the room keeps a history its stream. ARGV:
  * incarnation, node, how long the rooms live in ms, what part of that time this is; and of each
@@ -35,7 +40,9 @@ extern const char script_history[];
 
 /** KEYS: server, leases. ARGV: incarnation, node, slot, ttl in ms (0: it is given back), 1 for
  * restoring, boot, floor, step, key of ids, name. Answers `I`, `F` (it has none: all slots are
- * taken, or it was given back), or slot, boot, key, and each lease. */
+ * taken, or it was given back), or slot, boot, key, and each lease. Fields that are none count as
+ * missing; if there are any, the last that is answered has slot 0, how many these are, and the name
+ * of one of them. */
 extern const char script_lease[];
 
 #endif

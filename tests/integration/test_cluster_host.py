@@ -215,6 +215,16 @@ class TestEngine(ClusterTestCase):
         self.assertTrue(host.log(msg="the engine said what makes no sense, which is ignored"))
         host.stop()
 
+    def test_leases_that_nobody_can_have_are_passed_over(self):
+        host = self.start("left", options={"misbehaves": "leases"})
+        host.wait_log(msg="the engine said what makes no sense, which is ignored", function="lease_reply")
+        client = self.client(host, "tea")
+        client.send("msg:tea:hello")
+        self.assertEqual(client.read(), "[tea] %s: hello" % client.name)
+        self.assertTrue(host.log(msg="this node is one of the cluster"))
+        self.assertEqual(host.log(msg="another node is seen"), [])
+        host.stop()
+
     def test_one_that_refuses_to_begin_keeps_the_host_from_starting(self):
         for how, why in (("create", "it is told to fail"), ("attach", "the engine can't be attached"), ("names", "it does not name 1 to 64 servers")):
             with self.subTest(how):

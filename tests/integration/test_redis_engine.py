@@ -257,6 +257,49 @@ class Messages(Case):
         server.call("HDEL", "toni:l:", 700)
         self.assertEqual(engine.lease(0xA)[0][0], "700")
 
+    def test_a_field_that_is_no_lease_is_passed_over(self):
+        until = "%016x" % (int(time.time() * 1000) + 100000)
+        good = "%016x%016x" % (0xC, 0xD) + until
+        for field, value in (
+            ("5", ""),
+            ("5", "short"),
+            ("5", good[:-1]),
+            ("5", "z" + good[1:] + "name"),
+            ("5", good[:32] + "-" + good[33:] + "name"),
+            ("5", good.upper() + "name"),
+            ("5", good + "n" * 100000),
+            ("foreign", good + "name"),
+            ("0", good + "name"),
+            ("1024", good + "name"),
+            ("70000", good + "name"),
+            ("0x10", good + "name"),
+            ("1e2", good + "name"),
+            (" 7", good + "name"),
+            ("07", good + "name"),
+            ("-1", good + "name"),
+            (b"\xff\0" + b"x" * 1000, good + "name"),
+        ):
+            with self.subTest(field=field, value=value[:60]):
+                server, engine = self.pair()
+                server.call("HSET", "toni:l:", field, value)
+                (slot, boot, _), leases = engine.lease(0xA)
+                self.assertEqual((slot, len(leases)), ("1", 1))
+                self.assertEqual(engine.lease(0xA, 1, int(boot, 16))[0][:2], ["1", boot])
+                (slot, _, _), leases = engine.lease(0xB, name="right")
+                self.assertEqual((slot, {one.split(":")[4] for one in leases}), ("2", {"left", "right"}))
+                (line,) = engine.logs  # and none for each renewal
+                self.assertIn("toni:l:", line)
+                self.assertIn("HDEL", line)
+
+    def test_a_lease_that_was_damaged_is_restored(self):
+        server, engine = self.pair()
+        (slot, boot, _), _ = engine.lease(0xA)
+        server.call("HSET", "toni:l:", slot, "damaged")
+        (again, boot_again, _), leases = engine.lease(0xA, int(slot), int(boot, 16), restore=1)
+        self.assertEqual((again, boot_again, len(leases)), (slot, boot, 1))
+        engine.lease(0xA, int(slot), int(boot, 16), restore=1)
+        self.assertEqual(len(engine.logs), 1)
+
 
 class Batches(Case):
     """Publishes of one turn go to the server together: each has its own answer, as if it had gone alone."""

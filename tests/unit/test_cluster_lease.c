@@ -519,6 +519,22 @@ START_TEST(the_nodes_that_are_known_are_bounded)
 }
 END_TEST
 
+START_TEST(what_nobody_can_have_is_no_lease)
+{
+    const struct lease_entry good[] = {entry_of(1, 1, 7, 10000), entry_of(1023, INT64_MAX, 7, 0)};
+    const struct lease_entry bad[] = {
+        entry_of(0, 1, 7, 10000), entry_of(1024, 1, 7, 10000),
+        entry_of(1, 0, 7, 10000), entry_of(1, (uint64_t)INT64_MAX + 1, 7, 10000),
+        entry_of(1, 1, 0, 10000),
+    };
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        ck_assert(lease_entry_is_good(&good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ck_assert(!lease_entry_is_good(&bad[i]));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cluster_lease");
@@ -554,6 +570,7 @@ int main(void)
     tcase_add_test(tcase, a_reply_that_comes_too_late_gives_no_lease);
     tcase_add_test(tcase, an_identity_that_was_given_to_another_is_said_to_be_lost);
     tcase_add_test(tcase, the_nodes_that_are_known_are_bounded);
+    tcase_add_test(tcase, what_nobody_can_have_is_no_lease);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
