@@ -13,16 +13,14 @@
 #define LEASES_MOST 4096
 #define ENTRIES_MOST 4096
 
-/* @return NULL: it is none. */
-static struct clustering *refuse(struct clustering *clustering, const char *function)
+static void refuse(struct clustering *clustering, const char *function)
 {
     clustering->nonsense++;
     log_limited(LOG_LEVEL_WARN, "the engine said what makes no sense, which is ignored",
                 log_str("engine", clustering->engine_name), log_str("function", function));
-    return NULL;
 }
 
-/* @return The cluster, if the engine may speak of that server. */
+/* @return The cluster; NULL: the engine may not speak of that server. */
 static struct clustering *listen_to(const toni_engine *engine, uint32_t server,
                                     const char *function)
 {
@@ -30,8 +28,10 @@ static struct clustering *listen_to(const toni_engine *engine, uint32_t server,
         return NULL; /* another thread: its own counter is all that it may touch */
     const struct attachment *attachment = attachment_of(engine);
     struct clustering *clustering = attachment->clustering;
-    if (!clustering->node || attachment->is_attaching || server >= clustering->server_count)
-        return refuse(clustering, function);
+    if (!clustering->node || attachment->is_attaching || server >= clustering->server_count) {
+        refuse(clustering, function);
+        return NULL;
+    }
     return clustering;
 }
 
@@ -96,6 +96,14 @@ static void fail(struct clustering *clustering, uint32_t server, uint64_t connec
     node_request_failed(clustering->node, server, connection, request, answer_of(answer), now_ms());
 }
 
+/* A reply that makes no sense is taken for an error of the server. */
+static void refuse_reply(struct clustering *clustering, const char *function, uint32_t server,
+                         uint64_t connection, uint64_t request)
+{
+    refuse(clustering, function);
+    fail(clustering, server, connection, request, TONI_ENGINE_ERROR);
+}
+
 static void on_hello_reply(toni_engine *engine, uint32_t server, uint64_t connection,
                            uint64_t request, uint64_t incarnation, uint64_t engine_id)
 {
@@ -103,8 +111,7 @@ static void on_hello_reply(toni_engine *engine, uint32_t server, uint64_t connec
     if (!clustering)
         return;
     if (incarnation == 0 || engine_id == 0) {
-        (void)refuse(clustering, "hello_reply");
-        fail(clustering, server, connection, request, TONI_ENGINE_ERROR);
+        refuse_reply(clustering, "hello_reply", server, connection, request);
         return;
     }
     const struct hello_reply reply = {.incarnation = incarnation, .engine_id = engine_id};
@@ -120,7 +127,7 @@ static void on_published(toni_engine *engine, uint32_t server, uint64_t connecti
     if (!clustering)
         return;
     if (!published || published->struct_size < sizeof *published || !is_answer(published->answer)) {
-        (void)refuse(clustering, "published");
+        refuse(clustering, "published");
         return;
     }
     const struct publish_reply reply = {.answer = answer_of(published->answer),
@@ -136,7 +143,7 @@ static void on_subscribed(toni_engine *engine, uint32_t server, uint64_t connect
     if (!clustering)
         return;
     if (!is_key(room) || is_subscribed > 1) {
-        (void)refuse(clustering, "subscribed");
+        refuse(clustering, "subscribed");
         return;
     }
     node_subscribed(clustering->node, server, connection, key_of(room), is_subscribed == 1,
@@ -153,7 +160,7 @@ static void on_message(toni_engine *engine, uint32_t server, uint64_t connection
     if (!clustering)
         return;
     if (!is_key(room) || !is_text(body) || body.size > MESSAGE_BYTES_MOST) {
-        (void)refuse(clustering, "message");
+        refuse(clustering, "message");
         return;
     }
     (void)node_message(clustering->node, server, connection, key_of(room), position_of(at),
@@ -169,7 +176,7 @@ static void on_probe_reply(toni_engine *engine, uint32_t server, uint64_t connec
     if (!clustering)
         return;
     if (!is_answer(answer)) {
-        (void)refuse(clustering, "probe_reply");
+        refuse(clustering, "probe_reply");
         answer = TONI_ENGINE_ERROR;
     }
     node_probe_reply(clustering->node, server, connection, request, answer_of(answer), now_ms());
@@ -191,8 +198,7 @@ static void on_tops_reply(toni_engine *engine, uint32_t server, uint64_t connect
     if (!clustering)
         return;
     if (!tops || count == 0 || count > TONI_ENGINE_KEYS_MOST) {
-        (void)refuse(clustering, "tops_reply");
-        fail(clustering, server, connection, request, TONI_ENGINE_ERROR);
+        refuse_reply(clustering, "tops_reply", server, connection, request);
         return;
     }
     for (uint32_t i = 0; i < count; i++)
@@ -228,8 +234,7 @@ static void on_history_reply(toni_engine *engine, uint32_t server, uint64_t conn
     if (count <= ENTRIES_MOST && (entries || count == 0))
         copies = copy_entries(entries, count);
     if (!copies) {
-        (void)refuse(clustering, "history_reply");
-        fail(clustering, server, connection, request, TONI_ENGINE_ERROR);
+        refuse_reply(clustering, "history_reply", server, connection, request);
         return;
     }
     (void)node_history_reply(clustering->node, server, connection, request, position_of(top),
@@ -286,8 +291,7 @@ static void on_lease_reply(toni_engine *engine, uint32_t server, uint64_t connec
     if (boot != 0 && id_key != 0 && count <= LEASES_MOST && (leases || count == 0))
         copies = calloc(count + 1, sizeof *copies);
     if (!copies) {
-        (void)refuse(clustering, "lease_reply");
-        fail(clustering, server, connection, request, TONI_ENGINE_ERROR);
+        refuse_reply(clustering, "lease_reply", server, connection, request);
         return;
     }
     const uint32_t kept = copy_leases(leases, count, copies);
