@@ -206,21 +206,36 @@ static void on_tops_reply(toni_engine *engine, uint32_t server, uint64_t connect
     node_tops_reply(clustering->node, server, connection, request, copies, count, now_ms());
 }
 
-/* @return A copy, which borrows the bodies; NULL: no memory, or an entry that is none. */
-static struct history_entry *copy_entries(const toni_engine_entry *entries, uint32_t count)
+/* @return Room for so many copies of what an answer has; NULL: no memory, which is said. */
+static void *make_copies(const struct clustering *clustering, const char *function, uint32_t count,
+                         size_t size)
 {
-    struct history_entry *copies = calloc(count + 1, sizeof *copies);
-    for (uint32_t i = 0; copies && i < count; i++) {
-        if (!is_text(entries[i].body) || entries[i].body.size > MESSAGE_BYTES_MOST) {
-            free(copies);
-            return NULL;
-        }
-        copies[i] = (struct history_entry){.offset = entries[i].offset,
-                                           .bytes = entries[i].body.data,
-                                           .size = entries[i].body.size,
-                                           .kind = entries[i].kind};
-    }
+    void *copies = calloc((size_t)count + 1, size);
+    if (!copies)
+        log_limited(LOG_LEVEL_ERROR,
+                    "no memory for what the engine answered: the connection is made anew",
+                    log_str("engine", clustering->engine_name), log_str("function", function));
     return copies;
+}
+
+static bool are_entries(const toni_engine_entry *entries, uint32_t count)
+{
+    if (count > ENTRIES_MOST || (!entries && count > 0))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_text(entries[i].body) || entries[i].body.size > MESSAGE_BYTES_MOST)
+            return false;
+    }
+    return true;
+}
+
+/* The copy borrows the body. */
+static void copy_entry(const toni_engine_entry *entry, struct history_entry *copy)
+{
+    *copy = (struct history_entry){.offset = entry->offset,
+                                   .bytes = entry->body.data,
+                                   .size = entry->body.size,
+                                   .kind = entry->kind};
 }
 
 static void on_history_reply(toni_engine *engine, uint32_t server, uint64_t connection,
@@ -230,13 +245,17 @@ static void on_history_reply(toni_engine *engine, uint32_t server, uint64_t conn
     struct clustering *clustering = listen_to(engine, server, "history_reply");
     if (!clustering)
         return;
-    struct history_entry *copies = NULL;
-    if (count <= ENTRIES_MOST && (entries || count == 0))
-        copies = copy_entries(entries, count);
-    if (!copies) {
+    if (!are_entries(entries, count)) {
         refuse_reply(clustering, "history_reply", server, connection, request);
         return;
     }
+    struct history_entry *copies = make_copies(clustering, "history_reply", count, sizeof *copies);
+    if (!copies) {
+        fail(clustering, server, connection, request, TONI_ENGINE_ERROR);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        copy_entry(&entries[i], &copies[i]);
     (void)node_history_reply(clustering->node, server, connection, request, position_of(top),
                              copies, count, now_ms());
     free(copies);
@@ -283,20 +302,22 @@ static void on_lease_reply(toni_engine *engine, uint32_t server, uint64_t connec
     struct clustering *clustering = listen_to(engine, server, "lease_reply");
     if (!clustering)
         return;
-    struct lease_entry *copies = NULL;
     if (slot == 0) {
         take_no_lease(clustering, server, connection, request);
         return;
     }
-    if (boot != 0 && id_key != 0 && count <= LEASES_MOST && (leases || count == 0))
-        copies = calloc(count + 1, sizeof *copies);
-    if (!copies) {
+    if (boot == 0 || id_key == 0 || count > LEASES_MOST || (!leases && count > 0)) {
         refuse_reply(clustering, "lease_reply", server, connection, request);
+        return;
+    }
+    struct lease_entry *copies = make_copies(clustering, "lease_reply", count, sizeof *copies);
+    if (!copies) {
+        fail(clustering, server, connection, request, TONI_ENGINE_ERROR);
         return;
     }
     const uint32_t kept = copy_leases(leases, count, copies);
     if (kept < count)
-        (void)refuse(clustering, "lease_reply");
+        refuse(clustering, "lease_reply");
     const struct lease_reply reply = {
         .identity = {slot, boot}, .id_key = id_key, .leases = copies, .count = kept};
     node_lease_reply(clustering->node, server, connection, request, &reply, now_ms());
