@@ -211,10 +211,11 @@ static void *make_copies(const struct clustering *clustering, const char *functi
                          size_t size)
 {
     void *copies = calloc((size_t)count + 1, size);
-    if (!copies)
+    if (!copies) {
         log_limited(LOG_LEVEL_ERROR,
                     "no memory for what the engine answered: the connection is made anew",
                     log_str("engine", clustering->engine_name), log_str("function", function));
+    }
     return copies;
 }
 
@@ -283,13 +284,16 @@ static uint32_t copy_leases(const toni_engine_leased *leases, uint32_t count,
     return kept;
 }
 
+/* A lease that is given back has the same answer. */
 static void take_no_lease(struct clustering *clustering, uint32_t server, uint64_t connection,
                           uint64_t request)
 {
-    log_limited(
-        LOG_LEVEL_WARN,
-        "other nodes have all slots of the cluster: this one asks again when it would renew",
-        log_str("node", clustering->node_name), log_str("engine", clustering->engine_name));
+    if (!clustering->is_stopping) {
+        log_limited(
+            LOG_LEVEL_WARN,
+            "other nodes have all slots of the cluster: this one asks again when it would renew",
+            log_str("node", clustering->node_name), log_str("engine", clustering->engine_name));
+    }
     node_lease_reply(clustering->node, server, connection, request, &(struct lease_reply){0},
                      now_ms());
 }

@@ -194,6 +194,7 @@ class TestTold(LifeTestCase):
         right.stop()
         stopped = time.monotonic()
         self.assertTrue(right.log(msg="this node is no longer one of the cluster", level="info"))
+        self.assertEqual(right.log(level="warn"), [])
         left.wait_log(msg="told that right is gone")
         self.assertLess(time.monotonic() - stopped, RENEW_S + 2 * SLOWNESS)
         again = self.start("right")

@@ -12,6 +12,7 @@
 
 static struct clustering clustering;
 static struct attachment attachment;
+static char engine_name[] = "sham", node_name[] = "node";
 static char logged[1024]; /* the last line */
 
 static void hear(void *data, enum log_level level, const char *line, size_t length)
@@ -26,7 +27,8 @@ static void setup(void)
     struct node_settings settings = {
         .servers = servers, .server_count = 1, .incarnation = 1, .seed = 1, .id_key = 1};
     node_settings_defaults(&settings);
-    clustering = (struct clustering){.engine_name = (char[]){"sham"}, .server_count = 1};
+    clustering = (struct clustering){.engine_name = engine_name, .server_count = 1};
+    clustering.node_name = node_name;
     clustering.node = node_create(&settings, now_ms());
     ck_assert_ptr_nonnull(clustering.node);
     attachment = (struct attachment){
@@ -91,6 +93,29 @@ START_TEST(without_memory_that_is_said)
 }
 END_TEST
 
+static void tell_no_lease(void)
+{
+    engine_host.lease_reply(&attachment.handle, 0, 1, 1, 0, 0, 0, NULL, 0);
+}
+
+START_TEST(that_all_slots_are_taken_is_said)
+{
+    tell_no_lease();
+    ck_assert_uint_eq(clustering.nonsense, 0);
+    ck_assert_ptr_nonnull(strstr(logged, "other nodes have all slots"));
+}
+END_TEST
+
+/* It is the answer to a lease that is given back. */
+START_TEST(a_host_that_stops_misses_no_slot)
+{
+    clustering.is_stopping = true;
+    tell_no_lease();
+    ck_assert_uint_eq(clustering.nonsense, 0);
+    ck_assert_str_eq(logged, "");
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("clustering_answers");
@@ -99,6 +124,8 @@ static Suite *make_suite(void)
     tcase_add_test(tests, what_makes_sense_is_not_counted);
     tcase_add_test(tests, what_makes_no_sense_is_counted_and_logged);
     tcase_add_test(tests, without_memory_that_is_said);
+    tcase_add_test(tests, that_all_slots_are_taken_is_said);
+    tcase_add_test(tests, a_host_that_stops_misses_no_slot);
     suite_add_tcase(suite, tests);
     return suite;
 }
