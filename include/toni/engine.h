@@ -22,6 +22,9 @@
  * request that it can't carry out, an engine closes the connection and tells toni_engine_closed;
  * the host then opens it again and asks for what is missing.
  *
+ * What an engine tells is checked. What makes no sense is counted and logged, and otherwise
+ * ignored; a reply to a request that makes none ends the connection.
+ *
  * @since ABI 1.0
  */
 #ifndef TONI_ENGINE_H
@@ -244,13 +247,13 @@ struct toni_engine_table {
 
     /** `incarnation` isn't the stored one: toni_engine_request_failed. Else, of {slot, boot}: a
      * lease that is not over begins anew for `ttl_ms`. If there is none for this slot, and
-     * `may_restore`: it is given again, as it was. Else a new one is given: a free slot; a boot
-     * number that is `boot_step` above the highest of all given out, of `boot_floor`, and of the
-     * server's clock in ms. A lease that ends later than in `ttl_ms` was given by another clock: it
-     * is cut. `id_key` is stored, if none is. Tell toni_engine_lease_reply: what the node has, and
-     * all leases that are not over, its own included. If no slot is free, tell it with slot 0: that
-     * is no fault of the server, so the host keeps the connection, and asks again some seconds
-     * later.
+     * `may_restore`: it is given again, as it was. Else a new one is given: a free slot of 1 to
+     * 1,023; a boot number below 2^63 that is `boot_step` above the highest of all given out, of
+     * `boot_floor`, and of the server's clock in ms. A lease that ends later than in `ttl_ms` was
+     * given by another clock: it is cut. `id_key` is stored, if none is. Tell
+     * toni_engine_lease_reply: what the node has, and all leases that are not over, its own
+     * included. If no slot is free, tell it with slot 0: that is no fault of the server, so the
+     * host keeps the connection, and asks again some seconds later.
      *
      * `ttl_ms` is 0, as the host stops: the lease of {slot, boot} ends at once, if it is that of
      * `node`. No other one changes, and none is given: tell toni_engine_lease_reply with slot 0. */
@@ -271,7 +274,7 @@ static inline void toni_engine_connected(toni_engine *engine, uint32_t server, u
 }
 
 /** The connection could not be made, or has ended: all of it.
- * @param why  A few words for the log; borrowed. */
+ * @param why  A few words for the log and `toni status`, of which 255 bytes are shown; borrowed. */
 static inline void toni_engine_closed(toni_engine *engine, uint32_t server, uint64_t connection,
                                       toni_str why)
 {
@@ -301,7 +304,7 @@ static inline void toni_engine_subscribed(toni_engine *engine, uint32_t server, 
     engine->host->subscribed(engine, server, connection, room, is_subscribed);
 }
 
-/** A message of a room. @param room, body  Copied. */
+/** A message of a room. @param room, body  Copied; a body has 16 MiB at most. */
 static inline void toni_engine_message(toni_engine *engine, uint32_t server, uint64_t connection,
                                        toni_str room, toni_position at, uint32_t kind,
                                        toni_str body)
@@ -331,7 +334,7 @@ static inline void toni_engine_tops_reply(toni_engine *engine, uint32_t server, 
     engine->host->tops_reply(engine, server, connection, request, tops, count);
 }
 
-/** @param entries  In ascending order; copied. */
+/** @param entries  In ascending order, 4,096 at most; copied. */
 static inline void toni_engine_history_reply(toni_engine *engine, uint32_t server,
                                              uint64_t connection, uint64_t request,
                                              toni_position top, const toni_engine_entry *entries,
@@ -341,7 +344,7 @@ static inline void toni_engine_history_reply(toni_engine *engine, uint32_t serve
 }
 
 /** @param slot, boot  What the node has now; slot 0: none, and all else is ignored.
- * @param id_key  As stored. @param leases  Copied. */
+ * @param id_key  As stored, not 0. @param leases  Up to 4,096; copied. */
 /* NOLINTNEXTLINE(readability-function-size): as many parameters as the host's table has */
 static inline void toni_engine_lease_reply(toni_engine *engine, uint32_t server,
                                            uint64_t connection, uint64_t request, uint32_t slot,
@@ -364,14 +367,20 @@ static inline void toni_engine_request_failed(toni_engine *engine, uint32_t serv
 /** Has the cluster's thread watch a descriptor that does not block; its kinds, and what `ready`
  * gets, are those of toni_watch. Level-triggered. The descriptor stays the engine's, which ends the
  * watch before it closes it.
- * @return The watch, above 0; TONI_ERR_INVALID, TONI_ERR_LIMIT, TONI_ERR_NO_MEMORY. */
+ * @param events  TONI_READABLE, TONI_WRITABLE, both, or 0: nothing yet.
+ * @param ready   Called on the cluster's thread, until toni_engine_unwatch or `detach`.
+ * @param data    Handed to @p ready; stays the engine's.
+ * @return The watch, above 0; TONI_ERR_INVALID: the descriptor can't be watched, or something else
+ * is wrong; TONI_ERR_LIMIT: the engine has 256 watches, or the process all its descriptors;
+ * TONI_ERR_NO_MEMORY. */
 static inline int64_t toni_engine_watch(toni_engine *engine, int32_t fd, uint32_t events,
                                         toni_engine_ready_fn ready, void *data)
 {
     return engine->host->watch(engine, fd, events, ready, data);
 }
 
-/** Waits for something else from now on; 0: for nothing. @return TONI_OK; TONI_ERR_NOT_FOUND. */
+/** Waits for something else from now on; 0: for nothing.
+ * @return TONI_OK; TONI_ERR_NOT_FOUND: there is no such watch; TONI_ERR_INVALID. */
 static inline int32_t toni_engine_rewatch(toni_engine *engine, int64_t watch, uint32_t events)
 {
     return engine->host->rewatch(engine, watch, events);
@@ -383,9 +392,11 @@ static inline void toni_engine_unwatch(toni_engine *engine, int64_t watch)
     engine->host->unwatch(engine, watch);
 }
 
-/** Has the cluster's thread call a function. For engines with threads of their own.
- * @return TONI_OK; TONI_ERR_CLOSING: `detach` has begun, and @p run is not called;
- * TONI_ERR_NO_MEMORY. @thread Any, between `attach` and the return of `detach`. */
+/** Has the cluster's thread call a function, once; not if `detach` begins before. For engines with
+ * threads of their own.
+ * @param data  Handed to @p run; stays the engine's.
+ * @return TONI_OK; TONI_ERR_CLOSING: `detach` has begun; TONI_ERR_NO_MEMORY: there is none, or
+ * 65,536 wait. @thread Any, between `attach` and the return of `detach`. */
 static inline int32_t toni_engine_post(toni_engine *engine, toni_engine_posted_fn run, void *data)
 {
     return engine->host->post(engine, run, data);
