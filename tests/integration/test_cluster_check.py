@@ -4,14 +4,17 @@ it has to; and that it disturbs nobody who is at work there. Over Redis, and the
 import os
 import re
 import socket
+import subprocess
 import tempfile
 import time
+import unittest
 
 from redis_servers import Server as Redis
 from redis_servers import free_port
 from test_cluster_host import AWAY, UP, ClusterTestCase, cluster_conf
 from test_redis_strangers import FakeRedis
-from toni_host import SLOWNESS, Client, Host, configuration, gateway, main, run_toni, service
+from toni_host import (DEADLINE, SANITIZER, SLOWNESS, TONI, Client, Host, configuration, gateway, main, run_toni,
+                       service)
 
 ROOMS = gateway("rooms", "rooms_gateway.so", "/rooms")
 SERVERS_S = 5  # what a server that does not answer is given
@@ -118,6 +121,21 @@ class TestRedis(CheckTestCase):
         self.assertEqual((code, text.count("\n")), (2, 5), text)
         self.assertEqual(text.count("it has not answered in time"), 5, text)
         self.assertLess(took, SERVERS_S + SLACK_S)
+
+    @unittest.skipIf(SANITIZER == "tsan", "ThreadSanitizer has a thread of its own")
+    def test_what_forks_has_one_thread(self):
+        """Beside others a child may not even allocate until it executes a program; the one that tries the engine does."""
+        silent = socket.create_server(("127.0.0.1", 0))
+        silent.settimeout(DEADLINE)
+        path = os.path.join(self.folder, "gateways.conf")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(redis_conf(["127.0.0.1:%d" % silent.getsockname()[1]]))
+        with subprocess.Popen([TONI, "check", "-c", path], stderr=subprocess.DEVNULL) as check:
+            peer, _ = silent.accept()  # the child's
+            threads = os.listdir("/proc/%d/task" % check.pid)
+            peer.close()
+            silent.close()
+        self.assertEqual((threads, check.returncode), ([str(check.pid)], 2))
 
     def secret(self, text):
         path = os.path.join(self.folder, "password")
