@@ -90,7 +90,7 @@ int32_t asks_put(struct clustering *clustering, struct space *space,
     if (result != TONI_OK)
         free(ask);
     else
-        uv_async_send(&clustering->wake);
+        loop_wake_send(&clustering->wake);
     return result;
 }
 

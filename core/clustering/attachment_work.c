@@ -201,7 +201,7 @@ int32_t attachment_post(toni_engine *engine, toni_engine_posted_fn run, void *da
         *(attachment->last_post ? &attachment->last_post->next : &attachment->first_post) = post;
         attachment->last_post = post;
         attachment->post_count++;
-        uv_async_send(&attachment->clustering->wake); /* it is there as long as nothing is over */
+        loop_wake_send(&attachment->clustering->wake); /* it is there as long as nothing is over */
     }
     lock_give(&attachment->lock);
     if (result != TONI_OK)

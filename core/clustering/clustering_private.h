@@ -18,6 +18,7 @@
 #include "clustering/receipts.h"
 #include "clustering/sent.h"
 #include "instance/instance.h"
+#include "net/loop_wake.h"
 
 #include <toni/engine.h>
 
@@ -134,7 +135,7 @@ struct clustering {
     bool only_looks; /* see struct clustering_settings */
     struct plugin_call_board board;
     uv_loop_t loop;
-    uv_async_t wake;
+    struct loop_wake wake;
     uv_timer_t due;
     uv_prepare_t turn;
 

@@ -135,7 +135,7 @@ static void on_counted(struct receipt *receipt)
     *receipts->last = counted;
     receipts->last = &counted->next;
     lock_give(&receipts->lock);
-    uv_async_send(&clustering->wake);
+    loop_wake_send(&clustering->wake);
 }
 
 struct receipt *receipts_count(struct clustering *clustering, uint64_t number,

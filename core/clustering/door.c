@@ -112,7 +112,7 @@ static int32_t door_publish(struct remote *remote, const struct remote_publish *
         return TONI_ERR_BUSY;
     const int32_t result = put(door, key, publish, has_envelope ? &own : NULL);
     if (result == TONI_OK)
-        uv_async_send(&door->clustering->wake);
+        loop_wake_send(&door->clustering->wake);
     else if (publish->receipt)
         receipts_give_back(receipts);
     return result;
@@ -129,7 +129,7 @@ static int32_t door_want(struct remote *remote, struct space *space, toni_str ro
         return TONI_ERR_LIMIT;
     const int32_t result = inbox_want(&door->clustering->inbox, key, door->flags);
     if (result == TONI_OK)
-        uv_async_send(&door->clustering->wake);
+        loop_wake_send(&door->clustering->wake);
     return result;
 }
 
@@ -138,7 +138,7 @@ static void door_unwant(struct remote *remote, struct space *space, toni_str roo
     struct door *door = door_of(remote);
     char bytes[ROOM_KEY_MAX];
     inbox_unwant(&door->clustering->inbox, key_of(space, room, bytes));
-    uv_async_send(&door->clustering->wake);
+    loop_wake_send(&door->clustering->wake);
 }
 
 static int32_t door_recover(struct remote *remote, struct remote_recovery *recovery)
@@ -154,7 +154,7 @@ static int32_t door_recover(struct remote *remote, struct remote_recovery *recov
     recovering->recovery = recovery;
     const int32_t result = inbox_recover(&door->clustering->inbox, key, door->flags, recovering);
     if (result == TONI_OK)
-        uv_async_send(&door->clustering->wake);
+        loop_wake_send(&door->clustering->wake);
     else
         free(recovering);
     return result;

@@ -185,7 +185,7 @@ void sent_finish(struct clustering *clustering, struct sent *sent, enum publish_
 {
     atomic_fetch_sub(&clustering->views[sent->server].waiting_bytes, sent->charged);
     if (--clustering->outstanding == 0 && clustering->let_go_until_ms > 0)
-        (void)uv_async_send(&clustering->wake); /* the engine is let go of by the next turn */
+        loop_wake_send(&clustering->wake); /* the engine is let go of by the next turn */
     if (put_off(clustering, sent, result))
         return;
     if (sent->receipt)

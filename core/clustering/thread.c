@@ -80,9 +80,9 @@ no_memory:
 
 /* --- The loop */
 
-static void on_wake(uv_async_t *wake)
+static void on_wake(void *data)
 {
-    (void)wake; /* the turn comes before the loop blocks */
+    (void)data; /* the turn comes before the loop blocks */
 }
 
 static void on_due(uv_timer_t *due)
@@ -252,7 +252,8 @@ static int open_loop(struct clustering *clustering)
 {
     if (loop_init(&clustering->loop))
         return -1;
-    if (uv_async_init(&clustering->loop, &clustering->wake, on_wake)) {
+    if (loop_wake_init(&clustering->loop, &clustering->wake, on_wake, NULL)) {
+        uv_run(&clustering->loop, UV_RUN_DEFAULT);
         uv_loop_close(&clustering->loop);
         return -1;
     }
@@ -328,7 +329,7 @@ int clustering_pause(struct clustering *clustering, uint64_t within_ms)
     pthread_mutex_lock(&clustering->lock);
     clustering->wants_engine = false;
     clustering->let_go_ms = (uint32_t)(within_ms / 2); /* the other half is for its `detach` */
-    uv_async_send(&clustering->wake);
+    loop_wake_send(&clustering->wake);
     while (clustering->has_engine &&
            clock_condition_wait(&clustering->changed, &clustering->lock, until_ns) == 0)
         ;
@@ -341,7 +342,7 @@ void clustering_go_on(struct clustering *clustering)
 {
     pthread_mutex_lock(&clustering->lock);
     clustering->wants_engine = true;
-    uv_async_send(&clustering->wake);
+    loop_wake_send(&clustering->wake);
     pthread_mutex_unlock(&clustering->lock);
 }
 
@@ -366,7 +367,7 @@ void clustering_stop(struct clustering *clustering)
     inbox_close(&clustering->inbox);
     pthread_mutex_lock(&clustering->lock);
     clustering->is_asked_to_stop = true;
-    uv_async_send(&clustering->wake);
+    loop_wake_send(&clustering->wake);
     pthread_mutex_unlock(&clustering->lock);
     if (wait_until_ended(clustering, WAITING_MS + LEAVE_MS + STOP_MS)) {
         pthread_join(clustering->thread, NULL);
@@ -412,6 +413,7 @@ void clustering_destroy(struct clustering *clustering)
     uv_walk(&clustering->loop, close_handle, NULL);
     uv_run(&clustering->loop, UV_RUN_DEFAULT);
     uv_loop_close(&clustering->loop);
+    loop_wake_finish(&clustering->wake);
     node_destroy(clustering->node);
     recoveries_finish(clustering);
     inbox_finish(&clustering->inbox);

@@ -224,7 +224,7 @@ void turn_run(struct clustering *clustering)
     if (!is_paused)
         show_states(clustering);
     else if (!is_held(clustering))
-        (void)uv_async_send(&clustering->wake); /* what has waited is taken by the next turn */
+        loop_wake_send(&clustering->wake); /* what has waited is taken by the next turn */
     tell_losses(clustering);
     telling_run(clustering);
     report_make(clustering);

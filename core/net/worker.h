@@ -6,6 +6,7 @@
 
 #include "instance/slot.h"
 #include "net/drain.h"
+#include "net/loop_wake.h"
 #include "net/stream.h"
 #include "net/timeouts.h"
 #include "net/turn_share.h"
@@ -46,7 +47,7 @@ struct worker {
     struct command stop, drain_all, begin_drain; /* each is posted once, which can't fail so */
     bool has_ended; /* its loop, and all callbacks; guarded by the server's `end_lock` */
     uv_loop_t loop;
-    uv_async_t wake;
+    struct loop_wake wake;
     uv_prepare_t turn_end;
     uv_idle_t again; /* active while the loop must not block */
     uv_timer_t look; /* active while another worker is to end who pins too much: see pins.h */

@@ -25,12 +25,12 @@
 static void wake(void *data)
 {
     struct worker *worker = data;
-    uv_async_send(&worker->wake);
+    loop_wake_send(&worker->wake);
 }
 
-static void on_wake(uv_async_t *async)
+static void on_wake(void *data)
 {
-    worker_notice_turn(async->data);
+    worker_notice_turn(data);
 }
 
 static void on_again(uv_idle_t *idle)
@@ -126,18 +126,19 @@ int worker_init(struct worker *worker, struct server *server, struct lane *lane,
     if (!worker->received || streams_init(&worker->streams, &server->secure) ||
         loop_init(&worker->loop))
         goto fail;
-    if (uv_async_init(&worker->loop, &worker->wake, on_wake))
+    if (loop_wake_init(&worker->loop, &worker->wake, on_wake, worker))
         goto fail_loop;
     uv_prepare_init(&worker->loop, &worker->turn_end);
     uv_idle_init(&worker->loop, &worker->again);
     uv_timer_init(&worker->loop, &worker->look);
     timeouts_init(&worker->timeouts, &worker->loop, dispatch_expired);
     drain_init(&worker->drain, &worker->loop, dispatch_drain);
-    worker->turn_end.data = worker->wake.data = worker->look.data = worker;
+    worker->turn_end.data = worker->look.data = worker;
     uv_prepare_start(&worker->turn_end, on_turn_end);
     return 0;
 
 fail_loop:
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
     uv_loop_close(&worker->loop);
 fail:
     streams_finish(&worker->streams);
@@ -147,7 +148,7 @@ fail:
 
 static void close_handles(struct worker *worker)
 {
-    uv_close((uv_handle_t *)&worker->wake, NULL);
+    loop_wake_close(&worker->wake);
     uv_close((uv_handle_t *)&worker->turn_end, NULL);
     uv_close((uv_handle_t *)&worker->again, NULL);
     uv_close((uv_handle_t *)&worker->look, NULL);
@@ -169,12 +170,13 @@ static void stop(struct command *command, struct lane *lane)
 
 void worker_finish(struct worker *worker)
 {
-    if (!uv_is_closing((uv_handle_t *)&worker->wake)) { /* it never ran */
+    if (!uv_is_closing((uv_handle_t *)&worker->turn_end)) { /* it never ran */
         close_handles(worker);
         uv_run(&worker->loop, UV_RUN_DEFAULT);
     }
     inflater_destroy(worker->inflater);
     uv_loop_close(&worker->loop);
+    loop_wake_finish(&worker->wake);
     streams_finish(&worker->streams);
     free(worker->received);
 }
