@@ -90,7 +90,8 @@ struct server_link {
  * (receipts.h). */
 struct control_channel {
     struct control_table *table;
-    uint32_t slot; /* whose channel is subscribed; 0: none */
+    uint32_t own_slot;   /* this node's; 0: it has no lease */
+    uint32_t heard_slot; /* whose channel is subscribed; 0: none */
     bool is_closed;
 
     /* By slot: the low bits of a live node's boot number, and 1; 0: nobody. Any thread reads. */
@@ -163,7 +164,7 @@ struct clustering {
     struct tell *first_tell, *last_tell;
     uint32_t tell_count;
     bool is_report_old;
-    bool is_short;    /* of memory for a room that is wanted */
+    bool is_short;    /* of memory for a room, or a channel, that is wanted */
     bool is_stopping; /* nothing is waited for any more but results */
 };
 
@@ -298,7 +299,7 @@ bool control_channel_reaches(struct clustering *clustering, toni_client_id clien
 /** This node has an identity, or has it no longer; another one is seen, or gone. */
 void control_channel_identity(struct clustering *clustering, const struct output *output);
 
-/** Ends what has waited for too long, and settles. */
+/** Ends what has waited for too long, tries again to hear this node's channel, and settles. */
 void control_channel_run(struct clustering *clustering);
 
 /** @return When control_channel_run() has something to do; UINT64_MAX: never. */

@@ -33,17 +33,24 @@ bool control_channel_reaches(struct clustering *clustering, toni_client_id clien
                                                     memory_order_relaxed) == origin.boot + 1;
 }
 
-static void hear_channel(struct clustering *clustering, uint32_t slot)
+/* Has this node's channel subscribed, and no other. What there is no memory for is tried again. */
+static void follow_slot(struct clustering *clustering)
 {
     struct control_channel *channel = &clustering->control;
     char bytes[ROOM_KEY_MAX];
-    if (channel->slot != 0)
-        (void)node_unsubscribe(clustering->node, key_of_control(channel->slot, bytes), now_ms());
-    channel->slot = 0;
-    /* Without memory nobody's requests are heard until the next lease. */
-    if (slot != 0 &&
-        node_subscribe(clustering->node, key_of_control(slot, bytes), 0, now_ms()) == CLUSTER_DONE)
-        channel->slot = slot;
+    if (channel->heard_slot == channel->own_slot)
+        return;
+    if (channel->heard_slot != 0)
+        (void)node_unsubscribe(clustering->node, key_of_control(channel->heard_slot, bytes),
+                               now_ms());
+    channel->heard_slot = 0;
+    if (channel->own_slot == 0)
+        return;
+    if (node_subscribe(clustering->node, key_of_control(channel->own_slot, bytes), 0, now_ms()) ==
+        CLUSTER_DONE)
+        channel->heard_slot = channel->own_slot;
+    else
+        clustering->is_short = true;
 }
 
 static void note_live(struct control_channel *channel, struct node_identity identity, bool is_live)
@@ -66,11 +73,11 @@ void control_channel_identity(struct clustering *clustering, const struct output
     case OUTPUT_LEASE_HELD:
         naming_identify(&clustering->connections->naming, output->node.id_key, identity);
         control_held(channel->table, identity);
-        hear_channel(clustering, identity.slot);
+        channel->own_slot = identity.slot;
         break;
     case OUTPUT_LEASE_LOST:
         control_lost(channel->table);
-        hear_channel(clustering, 0);
+        channel->own_slot = 0;
         break;
     case OUTPUT_NODE_SEEN:
         control_seen(channel->table, identity, output->payload);
@@ -81,6 +88,7 @@ void control_channel_identity(struct clustering *clustering, const struct output
         note_live(channel, identity, false);
         break;
     }
+    follow_slot(clustering);
     control_channel_settle(clustering);
 }
 
@@ -120,6 +128,7 @@ void control_channel_settle(struct clustering *clustering)
 
 void control_channel_run(struct clustering *clustering)
 {
+    follow_slot(clustering);
     control_tick(clustering->control.table, now_ms());
     control_channel_settle(clustering);
 }
