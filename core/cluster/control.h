@@ -9,6 +9,9 @@
  * connected anew is seen before its channel is subscribed again. Requests name slot and boot: a
  * node that has the slot of one that is gone says so instead of carrying them out.
  *
+ * A node that has got its identity announces itself in the channel of all: the others need not wait
+ * until they renew their own lease to find it out.
+ *
  * A receipt is such a request, too: the message itself asks, and each node that got it answers.
  *
  * Each request that was taken on is given back exactly once, by control_take().
@@ -98,7 +101,7 @@ struct control_ask {
 
 /** Something to be published. */
 struct control_send {
-    uint32_t slot;           /* in this one's channel */
+    uint32_t slot;           /* in this one's channel; CONTROL_ALL: in that of all */
     uint64_t cookie;         /* for control_sent() */
     struct payload *payload; /* the caller's reference */
 };
@@ -123,6 +126,14 @@ void control_seen(struct control_table *control, struct node_identity identity,
 
 /** Nobody waits for it any more. */
 void control_gone(struct control_table *control, struct node_identity identity);
+
+/** Says to all others that this node is there now.
+ * @return CLUSTER_DONE; CLUSTER_BUSY, CLUSTER_NO_MEMORY: they find it out later. */
+int control_announce(struct control_table *control);
+
+/** A message came on the channel of all: nothing but an announcement means anything there.
+ * @return Whether a node announces itself that is not seen yet. */
+bool control_announces(const struct control_table *control, const void *bytes, size_t size);
 
 /** @return Whether a node that is seen is what an id says of where its client is.
  * @param identity  Set to it. */
@@ -168,7 +179,7 @@ void control_receipt_counted(struct control_table *control, uint64_t number,
 void control_sent(struct control_table *control, uint64_t cookie, enum publish_result result,
                   uint32_t receivers, uint64_t now_ms);
 
-/** A message came on this node's channel.
+/** A message came on the channel of this node's slot.
  * @param frame  Filled in; leads into @p bytes.
  * @return Whether it is a request that this host has to carry out, and to answer by
  * control_reply(). Answers, and what is none or for another node, are dealt with here. */
@@ -176,7 +187,8 @@ bool control_message(struct control_table *control, const void *bytes, size_t si
                      struct control_frame *frame);
 
 /** Answers a request that came. @param asked  Its head.
- * @return CLUSTER_DONE; CLUSTER_NO_MEMORY, CLUSTER_BUSY: whoever asked will have no answer. */
+ * @return CLUSTER_DONE; CLUSTER_NO_MEMORY, CLUSTER_BUSY, CLUSTER_INVALID (who asks has no slot):
+ *         whoever asked will have no answer. */
 int control_reply(struct control_table *control, const struct control_head *asked,
                   const struct control_answer *answer);
 

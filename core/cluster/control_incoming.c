@@ -48,6 +48,8 @@ bool control_message(struct control_table *control, const void *bytes, size_t si
         take_answer(control, frame);
         return false;
     }
+    if (frame->request.form == CONTROL_ANNOUNCE)
+        return false;
     if (control->own.slot != 0 && node_identity_equal(control->own, frame->head.to))
         return true;
     (void)control_reply(control, &frame->head,
@@ -61,5 +63,7 @@ int control_reply(struct control_table *control, const struct control_head *aske
     const struct control_head head = {
         .number = asked->number, .from = asked->to, .to = asked->from};
 
+    if (head.to.slot == CONTROL_ALL) /* a forged request: its answer is not for all to hear */
+        return CLUSTER_INVALID;
     return control_send_to(control, head.to.slot, 0, control_answer_write(&head, answer));
 }

@@ -20,6 +20,30 @@ void control_seen(struct control_table *control, struct node_identity identity,
         (struct control_node){.identity = identity, .name = payload_ref(name)};
 }
 
+int control_announce(struct control_table *control)
+{
+    if (control->own.slot == 0)
+        return CLUSTER_BUSY;
+    return control_send_to(control, CONTROL_ALL, 0, control_announcement_write(control->own));
+}
+
+static bool is_known(const struct control_table *control, struct node_identity identity)
+{
+    for (uint32_t i = 0; i < control->seen_count; i++) {
+        if (node_identity_equal(control->seen[i].identity, identity))
+            return true;
+    }
+    return node_identity_equal(control->own, identity);
+}
+
+bool control_announces(const struct control_table *control, const void *bytes, size_t size)
+{
+    struct control_frame frame;
+
+    return control_read(bytes, size, &frame) && frame.request.form == CONTROL_ANNOUNCE &&
+           !is_known(control, frame.head.from);
+}
+
 /* It may have carried out what it was asked before it went, if it has heard it. */
 static void stop_waiting_for(struct control_table *control, struct node_identity identity)
 {

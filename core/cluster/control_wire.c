@@ -85,6 +85,14 @@ struct payload *control_answer_write(const struct control_head *head,
     return payload;
 }
 
+struct payload *control_announcement_write(struct node_identity from)
+{
+    const struct control_head head = {.from = from};
+    struct wire_writer writer;
+
+    return begin(&head, CONTROL_ANNOUNCE, 0, &writer);
+}
+
 /* --- Reading */
 
 static struct node_identity get_identity(struct wire_reader *reader)
@@ -148,7 +156,9 @@ bool control_read(const void *bytes, size_t size, struct control_frame *frame)
     frame->head.to = get_identity(&reader);
     if (version != VERSION || form == 0 || form >= CONTROL_FORMS || reserved != 0)
         return false;
-    if (form == CONTROL_ANSWER)
+    if (form == CONTROL_ANNOUNCE)
+        frame->request.form = CONTROL_ANNOUNCE;
+    else if (form == CONTROL_ANSWER)
         read_answer(&reader, frame);
     else
         read_request(&reader, (enum control_form)form, &frame->request);

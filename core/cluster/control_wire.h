@@ -1,6 +1,6 @@
 /* What nodes say to each other over the control channels of their slots: a request, or the answer
- * to one, as bytes. Pure; what comes in may be anything: what isn't exactly what is written here is
- * none.
+ * to one, as bytes; and over the channel of all, that they are there. Pure; what comes in may be
+ * anything: what isn't exactly what is written here is none.
  *
  * All numbers are little-endian.
  *
@@ -9,6 +9,9 @@
  *                 the namespace, the room, the body; then their bytes
  *     an answer:  i32 status   u32 targeted, queued, dropped, closed   u64 count   u32 how many
  * ids; then these, u64 each
+ *     an announcement:  nothing more; `number` and `to` are 0
+ *
+ * A form that is not known is none: so a host passes over what only later ones say.
  */
 #ifndef CLUSTER_CONTROL_WIRE_H
 #define CLUSTER_CONTROL_WIRE_H
@@ -25,8 +28,12 @@ enum control_form {
     CONTROL_ROOM,     /* how many members `room` has there, and up to `limit` of those with an id
                          above `after`, in ascending order */
     CONTROL_ANSWER,
+    CONTROL_ANNOUNCE, /* the node `from` has got its identity; in the channel of all */
     CONTROL_FORMS
 };
+
+/* The slot whose channel all nodes hear: nobody's. */
+#define CONTROL_ALL 0
 
 /* Of a request, in bytes, and of the ids of an answer. */
 #define CONTROL_SPACE_MOST 64
@@ -74,7 +81,8 @@ struct control_head {
     struct node_identity to;
 };
 
-/** What came: a request, or with the form CONTROL_ANSWER an answer. Leads into the bytes. */
+/** What came: a request; with the form CONTROL_ANSWER an answer; with CONTROL_ANNOUNCE no more than
+ * the head. Leads into the bytes. */
 struct control_frame {
     struct control_head head;
     struct control_request request;
@@ -93,7 +101,11 @@ struct payload *control_request_write(const struct control_head *head,
 struct payload *control_answer_write(const struct control_head *head,
                                      const struct control_answer *answer);
 
-/** Reads a request or an answer. @param frame  Filled in if it is one. @return Whether it is. */
+/** @return An announcement as bytes; NULL on no memory. */
+struct payload *control_announcement_write(struct node_identity from);
+
+/** Reads a request, an answer or an announcement. @param frame  Filled in if it is one. @return
+ * Whether it is. */
 bool control_read(const void *bytes, size_t size, struct control_frame *frame);
 
 /** @return An id of an answer. @param index  Below answer.id_count. */

@@ -12,6 +12,10 @@
  * there would leave none for others. */
 #define BOOT_MOST ((uint64_t)INT64_MAX)
 
+/* Between two requests that others have made earlier: anybody who may publish can say that there is
+ * a new node. */
+#define EARLY_MS 1000
+
 bool lease_is_name(const char *bytes, size_t size)
 {
     return size <= NODE_NAME_MAX && utf8_valid(bytes, size) && !utf8_has_control(bytes, size);
@@ -69,6 +73,15 @@ void lease_ask(struct lease *lease, uint64_t request, uint64_t incarnation, uint
                   .ttl_ms = lease->lease_ms,
                   .id_key = lease->id_key},
     };
+}
+
+void lease_renew_early(struct lease *lease, uint32_t wait_ms, uint64_t now_ms)
+{
+    const uint64_t first_ms = lease->early_ms > 0 ? lease->early_ms + EARLY_MS : 0;
+    const uint64_t at_ms = now_ms + wait_ms > first_ms ? now_ms + wait_ms : first_ms;
+
+    if (at_ms < lease->due_ms)
+        lease->early_ms = lease->due_ms = at_ms;
 }
 
 static void put(struct outputs *outputs, enum output_kind kind, const struct lease_other *node,

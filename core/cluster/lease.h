@@ -5,6 +5,9 @@
  * A lease that is over is asked for again: ids of clients name it, and stay good everywhere if it
  * is given. The engine gives it, unless another node has the slot by now.
  *
+ * A node that has just got a lease is listed by the reply to the next request, and so seen at the
+ * next renewal. It announces itself (control.h), and then that renewal is made earlier.
+ *
  * A host that stops gives its lease back, so that the others know at their next renewal. */
 #ifndef CLUSTER_LEASE_H
 #define CLUSTER_LEASE_H
@@ -50,6 +53,7 @@ struct lease {
     uint64_t request;      /* on its way; 0: none */
     uint64_t sent_ms;      /* of the request, or the one before */
     uint64_t due_ms;       /* when the next is to be sent */
+    uint64_t early_ms;     /* when the last was that was made earlier; 0: none was */
     uint32_t lease_ms, renew_ms;
     uint32_t other_count, other_max;
     struct lease_other *others;
@@ -80,6 +84,10 @@ bool lease_entry_is_good(const struct lease_entry *entry);
  * @param incarnation  Of the server. */
 void lease_ask(struct lease *lease, uint64_t request, uint64_t incarnation, uint64_t now_ms,
                struct output *output);
+
+/** It is asked for in @p wait_ms, if it is not before that anyhow. However often this is called,
+ * one request a second comes of it. */
+void lease_renew_early(struct lease *lease, uint32_t wait_ms, uint64_t now_ms);
 
 /** It is given back: from here on this node has none, which is said. Room for one output is there.
  * @param output  As for lease_ask(). */

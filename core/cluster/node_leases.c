@@ -4,6 +4,10 @@
 /* Engines that have lost everything begin at their clocks again: by so much they may be apart. */
 #define BOOT_STEP_MAX (1u << 30)
 
+/* All nodes are told of a new one at once, and the engine looks at all leases for each that asks:
+ * for each node that is seen the requests are spread over so much more time. */
+#define SPREAD_MS 4
+
 /* After a reply that there was no memory for. */
 #define RETRY_MS 100
 
@@ -82,6 +86,14 @@ uint64_t lease_sent_ms(const struct cluster_node *node, const struct server *ser
 uint64_t lease_asks_ms(const struct cluster_node *node, const struct server *server)
 {
     return has_lease_of(node, server) && node->lease.request == 0 ? node->lease.due_ms : UINT64_MAX;
+}
+
+void node_renew_early(struct cluster_node *node, uint64_t now_ms)
+{
+    const uint32_t spread_ms = SPREAD_MS * (1 + node->lease.other_count);
+
+    if (node->lease_server != SERVER_NONE && node->leaving == LEAVING_NOT)
+        lease_renew_early(&node->lease, chance_up_to(&node->chance, spread_ms), now_ms);
 }
 
 void node_leave(struct cluster_node *node, uint64_t now_ms)

@@ -93,6 +93,7 @@ struct control_channel {
     uint32_t own_slot;   /* this node's; 0: it has no lease */
     uint32_t heard_slot; /* whose channel is subscribed; 0: none */
     bool is_closed;
+    bool must_announce; /* this node has an identity, and the others were not told */
 
     /* By slot: the low bits of a live node's boot number, and 1; 0: nobody. Any thread reads. */
     _Atomic uint32_t live[CLIENT_ID_SLOT_MOST + 1];
@@ -293,13 +294,17 @@ int control_channel_init(struct control_channel *channel, uint64_t nameless);
 /** After control_channel_close(). @param channel  Zeroes are fine. */
 void control_channel_finish(struct control_channel *channel);
 
+/** Hears what nodes say to all. @return 0, or -1 on no memory. */
+int control_channel_listen(struct clustering *clustering);
+
 /** @return Whether the client's id is of another node that is seen. @thread Any. */
 bool control_channel_reaches(struct clustering *clustering, toni_client_id client);
 
 /** This node has an identity, or has it no longer; another one is seen, or gone. */
 void control_channel_identity(struct clustering *clustering, const struct output *output);
 
-/** Ends what has waited for too long, tries again to hear this node's channel, and settles. */
+/** Ends what has waited for too long, tries again to hear this node's channel, announces this node
+ * if that is due, and settles. */
 void control_channel_run(struct clustering *clustering);
 
 /** @return When control_channel_run() has something to do; UINT64_MAX: never. */
@@ -313,6 +318,9 @@ bool control_channel_result(struct clustering *clustering, const struct output *
 
 /** @return Whether a message came on a control channel; then it is dealt with. */
 bool control_channel_message(struct clustering *clustering, const struct output *output);
+
+/** @return Whether messages of a control channel are lost; then that is dealt with. */
+bool control_channel_gap(struct clustering *clustering, struct room_key key);
 
 /** All that is under way is done, without an answer. */
 void control_channel_close(struct clustering *clustering);

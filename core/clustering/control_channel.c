@@ -33,6 +33,27 @@ bool control_channel_reaches(struct clustering *clustering, toni_client_id clien
                                                     memory_order_relaxed) == origin.boot + 1;
 }
 
+int control_channel_listen(struct clustering *clustering)
+{
+    char bytes[ROOM_KEY_MAX];
+    const struct room_key key = key_of_control(CONTROL_ALL, bytes);
+    return node_subscribe(clustering->node, key, 0, now_ms()) == CLUSTER_DONE ? 0 : -1;
+}
+
+/* Not before the channel's server is there, which may be another than that of the leases. */
+static void announce(struct clustering *clustering)
+{
+    struct control_channel *channel = &clustering->control;
+    char bytes[ROOM_KEY_MAX];
+    if (!channel->must_announce)
+        return;
+    const uint32_t server = node_server_of(clustering->node, key_of_control(CONTROL_ALL, bytes));
+    if (clustering->links[server].state == SERVER_DOWN)
+        return;
+    channel->must_announce = false;
+    (void)control_announce(channel->table); /* else the others see it when they next renew */
+}
+
 /* Has this node's channel subscribed, and no other. What there is no memory for is tried again. */
 static void follow_slot(struct clustering *clustering)
 {
@@ -74,10 +95,12 @@ void control_channel_identity(struct clustering *clustering, const struct output
         naming_identify(&clustering->connections->naming, output->node.id_key, identity);
         control_held(channel->table, identity);
         channel->own_slot = identity.slot;
+        channel->must_announce = true;
         break;
     case OUTPUT_LEASE_LOST:
         control_lost(channel->table);
         channel->own_slot = 0;
+        channel->must_announce = false;
         break;
     case OUTPUT_NODE_SEEN:
         control_seen(channel->table, identity, output->payload);
@@ -89,6 +112,7 @@ void control_channel_identity(struct clustering *clustering, const struct output
         break;
     }
     follow_slot(clustering);
+    announce(clustering);
     control_channel_settle(clustering);
 }
 
@@ -130,6 +154,7 @@ void control_channel_run(struct clustering *clustering)
 {
     follow_slot(clustering);
     control_tick(clustering->control.table, now_ms());
+    announce(clustering);
     control_channel_settle(clustering);
 }
 
@@ -210,14 +235,32 @@ static void carry_out(struct clustering *clustering, const struct control_frame 
     free(members.ids);
 }
 
+/* The others are not told who it is that is new, but ask the engine: so whoever forges an
+ * announcement gets no more by it than a request that is made earlier. */
+static void take_announcement(struct clustering *clustering, const struct payload *payload)
+{
+    if (control_announces(clustering->control.table, payload->bytes, payload->size))
+        node_renew_early(clustering->node, now_ms());
+}
+
 bool control_channel_message(struct clustering *clustering, const struct output *output)
 {
     const struct payload *payload = output->payload;
     struct control_frame frame;
     if (!key_is_control(output->keys->list[0]))
         return false;
-    if (control_message(clustering->control.table, payload->bytes, payload->size, &frame))
+    if (key_is_control_of_all(output->keys->list[0]))
+        take_announcement(clustering, payload);
+    else if (control_message(clustering->control.table, payload->bytes, payload->size, &frame))
         carry_out(clustering, &frame);
     control_channel_settle(clustering);
     return true;
+}
+
+/* What is lost of requests and answers has its time limit; an announcement may be among it. */
+bool control_channel_gap(struct clustering *clustering, struct room_key key)
+{
+    if (key_is_control_of_all(key))
+        node_renew_early(clustering->node, now_ms());
+    return key_is_control(key);
 }

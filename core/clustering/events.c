@@ -122,6 +122,8 @@ static void tell_gap(struct clustering *clustering, const struct output *output)
     const struct position end = {output->gap.epoch,
                                  output->gap.to > 0 ? output->gap.to : UINT64_MAX};
     toni_str room;
+    if (control_channel_gap(clustering, key))
+        return;
     if (clustering->ahead)
         recoveries_before(clustering, key, end);
     struct space *space = find_space(clustering, output->keys, &room);

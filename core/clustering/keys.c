@@ -35,6 +35,13 @@ bool key_is_control(struct room_key key)
     return key.bytes[0] == CONTROL;
 }
 
+bool key_is_control_of_all(struct room_key key)
+{
+    char bytes[ROOM_KEY_MAX];
+    const struct room_key all = key_of_control(CONTROL_ALL, bytes);
+    return key.size == all.size && memcmp(key.bytes, all.bytes, all.size) == 0;
+}
+
 bool key_split(struct room_key key, toni_str *namespace, toni_str *room)
 {
     if (key.bytes[0] == CHANNEL) {

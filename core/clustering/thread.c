@@ -117,6 +117,11 @@ static int make_node(struct clustering *clustering)
     clustering->node = node_create(&settings, now_ms());
     if (!clustering->node)
         return -1;
+    if (!clustering->only_looks && control_channel_listen(clustering)) {
+        node_destroy(clustering->node);
+        clustering->node = NULL;
+        return -1;
+    }
     atomic_store_explicit(&clustering->is_known, true, memory_order_release);
     return 0;
 }

@@ -5,8 +5,9 @@ import random
 import time
 import unittest
 
-from hosts import GHOST_S, SLACK, ClusterTestCase, sized
-from toni_host import say
+from hosts import GHOST_S, SLACK, ClusterTestCase, cluster_conf, sized
+from test_cluster_asks import ASKING, Asker
+from toni_host import Host, say
 
 NODES = "toni_cluster_nodes"  # others, for a host
 RENEW_S = 3  # how often a host looks who has a lease
@@ -93,6 +94,75 @@ class TestNodeKilledInBursts(ClusterTestCase):
         say("%d messages to clients" % self.load.judge.received)
         self.eventually(lambda: int(self.redis.cli("hlen", "toni:l:")) == 2, "those that were killed have no lease", GHOST_S)
         self.end_well()
+
+
+class TestNodeBegins(ClusterTestCase):
+    nodes = 2
+    history = None
+    newcomers = 5
+
+    def node(self, index, **conf):
+        return super().node(index, gateways=[ASKING], **conf)
+
+    def launch(self, index):
+        """A node that is not waited for."""
+        host = Host(cluster_conf("node-%d" % index, self.servers_of(index), gateways=[ASKING])).launch()
+        self.addCleanup(host.kill)
+        self.hosts.append(host)
+        return host
+
+    def asker(self, host):
+        asker = Asker(host)
+        self.addCleanup(asker.client.drop)
+        return asker
+
+    def end_of_lease(self, name):
+        """By the clock of Redis, in ms."""
+        lines = self.redis.cli("hvals", "toni:l:").splitlines()
+        return next((int(line[32:48], 16) for line in lines if line[48:] == name), 0)
+
+    def test_it_is_seen_before_the_others_would_have_renewed_their_leases(self):
+        """A lease ends as much later as it is renewed after the last time: that is by less, once another has begun. It may
+        begin when that is due anyhow, so there are several."""
+        first = self.asker(self.hosts[0])
+        ends = [self.end_of_lease("node-0")]
+
+        def sees(name=None):
+            end = self.end_of_lease("node-0")
+            ends.extend([end] if end != ends[-1] else [])
+            return name in first.ask("nodes").split() if name else len(ends) > 1
+
+        for number in range(1, self.newcomers + 1):
+            del ends[:-1]
+            self.eventually(sees, "it has just been renewed", GHOST_S)
+            del ends[:-1]
+            host = self.launch(1 + number)
+            self.eventually(lambda number=number: sees("node-%d" % (1 + number)), "it is seen", GHOST_S)
+            sees()
+            host.wait_log(msg="ready")
+            there = self.asker(host)
+            self.assertEqual(there.ask("join %s tea" % there.id), "OK")
+            self.assertEqual(first.ask("room tea 0 0"), "OK %d" % number)
+            if any(after - before < 1000 * RENEW_S - 100 for before, after in zip(ends, ends[1:])):
+                break
+        else:
+            self.fail("none was seen earlier: %s" % ends)
+        for asker in first, there:
+            asker.client.drop()
+        self.end_well()
+
+    def test_where_a_field_of_the_leases_is_none(self):
+        self.redis.cli("hset", "toni:l:", "foreign", "field", "7", "damaged")
+        asker = self.asker(self.hosts[0])
+        host = self.launch(2)
+        host.wait_log(msg=lambda text: "are no leases of toni" in text, level="warn")
+        self.hosts[0].wait_log(msg=lambda text: "are no leases of toni" in text, level="warn")
+        names = ["node-0", "node-1", "node-2"]
+        self.eventually(lambda: sorted(asker.ask("nodes").split()[1:]) == names, "all are seen", GHOST_S)
+        host.wait_log(msg="ready")
+        asker.client.drop()
+        self.end_well()
+        self.assertEqual(self.redis.cli("hget", "toni:l:", "foreign").strip(), "field")
 
 
 class TestNodeStops(ClusterTestCase):

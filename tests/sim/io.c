@@ -1,6 +1,7 @@
 /* The I/O of a machine: commands of its node become packets, and packets of the server inputs of
  * its node. What core/cluster/node.h asks of it, and some mutations. */
 #include "machine.h"
+#include "news.h"
 #include "world.h"
 
 #include <string.h>
@@ -205,6 +206,8 @@ void machine_command(struct machine *machine, struct output *output)
         swallow_unsubscribe(machine, output);
         return;
     }
+    if (output->kind == OUTPUT_LEASE)
+        news_lease_asked(machine, output);
     struct wire *wire = wire_create(WIRE_COMMAND, output->kind, output->request);
     wire->written = machine->world->queue.steps;
     fill(machine, wire, output);

@@ -72,6 +72,7 @@ void machine_start(struct machine *machine)
     machine->tick_at_ns = UINT64_MAX;
     machine->lease_since_ns = 0;
     machine->seen_count = 0;
+    machine->last_lease = (struct output){0};
     memset(machine->known_ns, 0, sizeof machine->known_ns);
     memset(machine->is_up, 0, sizeof machine->is_up);
     memset(machine->rooms, 0, sizeof machine->rooms);

@@ -66,6 +66,9 @@ struct machine {
         struct wire *late; /* the mutation: TOPS that wait for that */
     } io[MACHINE_SERVERS];
     LIST(struct member) members;
+    struct output last_lease; /* that it asked for, without what that leads to */
+    uint64_t
+        lease_asked_ns[2]; /* when it asked before that, and then, on this connection; 0: not */
     struct position
         rooms[REDIS_ROOMS_MOST]; /* the last that the node delivered of what it subscribes to */
     uint64_t cookie;

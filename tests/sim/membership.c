@@ -1,6 +1,7 @@
 /* What a machine's node says of servers, of its own lease, and of other nodes; and whether that is
  * true. */
 #include "machine.h"
+#include "news.h"
 #include "world.h"
 
 #include <string.h>
@@ -88,6 +89,7 @@ void machine_membership(struct machine *machine, const struct output *output)
     case OUTPUT_LEASE_HELD:
         take_identity(machine, output->node.identity);
         machine->id_key = output->node.id_key;
+        news_announce(machine);
         break;
     case OUTPUT_LEASE_LOST:
         NOTE(machine->world, "has lost its lease: why", machine->index, output->node.why, 0, 0);

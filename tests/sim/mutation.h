@@ -21,6 +21,8 @@
     X(LEASES_FOREVER, "a node's lease never ends")                                                 \
     X(LEASES_KEPT, "the script keeps a lease that was given back")                                 \
     X(LEFT_RENEWS, "a node that has given its lease back asks for it again")                       \
+    X(NEWS_UNHEARD, "a node does not hear that another is new")                                    \
+    X(NEWS_UNBOUNDED, "a node asks for its lease each time that it hears so")                      \
     X(KEY_OVERWRITTEN, "the script takes each node's key of ids for the cluster's")                \
     X(RECOVERED_ALWAYS, "a node says recovered: true to whoever comes back")                       \
     X(ALARM_UNHEARD, "a node takes another Redis on the port for its own")                         \

@@ -2,12 +2,14 @@
 #include "run.h"
 
 #include "faults.h"
+#include "news.h"
 #include "people.h"
 #include "world.h"
 
 #include <inttypes.h>
 
 static const uint64_t heal_ns = 30 * SIM_S; /* until all is well: a wait of 10 s, a lease of 10 s */
+static const uint64_t news_ns = SIM_S;      /* until all see a node that has just begun */
 static const uint64_t quiet_ns =
     12 * SIM_S; /* until the last message is everywhere, or its loss told */
 
@@ -97,6 +99,29 @@ static void judge_room(struct world *world, uint32_t room)
         BROKEN(world, "all is well again, and nothing can be published in room %u", room);
 }
 
+/* They need not wait until they renew their own leases. */
+static void judge_news(struct world *world, const struct machine *begun)
+{
+    for (uint32_t i = 0; i < WORLD_MACHINES; i++) {
+        if (i != begun->index && !machine_sees(&world->machines[i], begun))
+            BROKEN(world, "all is well again, and node %u does not see %u, which has just begun", i,
+                   begun->index);
+    }
+}
+
+/* A node begins, after it has ended. @return As pass() does. */
+static bool begin_one(struct world *world, uint64_t most)
+{
+    struct machine *machine = &world->machines[world->seed % WORLD_MACHINES];
+
+    machine_crash(machine);
+    machine_start(machine);
+    if (!pass(world, world->queue.now_ns + news_ns, most))
+        return false;
+    judge_news(world, machine);
+    return true;
+}
+
 /* Every node can publish in every room. */
 static void judge_last(struct world *world)
 {
@@ -129,12 +154,15 @@ static void live(struct world *world, uint64_t steps, uint64_t most)
 {
     people_begin(world);
     faults_begin(world);
+    news_begin(world);
     check_now(world, 0);
     if (pass(world, UINT64_MAX, steps < most ? steps : most) || world->queue.steps >= most)
         return;
     faults_heal(world);
     world->is_calm = true;
     if (!pass(world, world->queue.now_ns + heal_ns, most))
+        return;
+    if (news_is_on(world) && !begin_one(world, most))
         return;
     publish_last(world);
     if (!pass(world, world->queue.now_ns + quiet_ns, most))

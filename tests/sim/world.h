@@ -46,6 +46,7 @@ struct world {
     uint64_t seed;
     enum mutation mutation;
     struct dice dice;
+    struct dice news; /* of news.c alone */
     struct queue queue;
     struct trace trace;
     struct verdict verdict;

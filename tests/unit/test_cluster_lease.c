@@ -519,6 +519,129 @@ START_TEST(the_nodes_that_are_known_are_bounded)
 }
 END_TEST
 
+/* --- Others announce themselves */
+
+/* Within 4 ms, and 4 for each that is seen. */
+START_TEST(a_lease_is_renewed_earlier_if_another_node_says_that_it_has_one)
+{
+    world_begin_up(NULL);
+    world_pass(100);
+    world_named_node(2, 50, 88, "new");
+    world_pass(100);
+    world_expect_nothing();
+    node_renew_early(world.node, world.now_ms);
+    world_pass(4);
+    world_expect("seen 2/50  new");
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 1);
+    world_pass(2990); /* the next is as long after that as ever */
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 1);
+    world_pass(10);
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 2);
+    world_end();
+}
+END_TEST
+
+START_TEST(however_many_say_so_one_request_a_second_comes_of_it)
+{
+    world_begin_up(NULL);
+    world_pass(100);
+    world.commands[OUTPUT_LEASE] = 0;
+    for (uint32_t i = 0; i < 10000; i++) {
+        node_renew_early(world.node, world.now_ms);
+        world_pass(1);
+        ck_assert_uint_le(world.commands[OUTPUT_LEASE], 1 + (i + 1) / 1000);
+    }
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 10);
+    world_end();
+}
+END_TEST
+
+START_TEST(one_that_is_announced_while_a_request_is_on_its_way_is_seen_by_another)
+{
+    world_begin_up(NULL);
+    world.never_answers_leases = true;
+    world_pass(3000);
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 1); /* the engine has answered, without it */
+    node_renew_early(world.node, world.now_ms);
+    world_pass(500);
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 1);
+    world.never_answers_leases = false;
+    world_answer_lease();
+    world_named_node(2, 50, 88, "new");
+    world_run();
+    world_pass(1);
+    world_expect("seen 2/50  new");
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 2);
+    world_end();
+}
+END_TEST
+
+/* @return How long it is until a request that others have made earlier. */
+static uint32_t wait_for_the_early_one(void)
+{
+    uint32_t waited_ms = 0;
+
+    world.commands[OUTPUT_LEASE] = 0;
+    node_renew_early(world.node, world.now_ms);
+    for (; world.commands[OUTPUT_LEASE] == 0 && waited_ms < 2000; waited_ms++)
+        world_pass(1);
+    return waited_ms;
+}
+
+START_TEST(where_many_are_told_their_requests_are_spread)
+{
+    uint32_t shortest_ms = UINT32_MAX, longest_ms = 0;
+
+    world_begin_up(NULL);
+    for (uint32_t slot = 2; slot < 8; slot++)
+        world_other_node(slot, slot, slot + 100, 1000000);
+    world_pass(3000);
+    for (uint32_t i = 0; i < 100; i++) {
+        world_pass(1500);
+        const uint32_t waited_ms = wait_for_the_early_one();
+        ck_assert_uint_le(waited_ms, 28 + 1);
+        shortest_ms = waited_ms < shortest_ms ? waited_ms : shortest_ms;
+        longest_ms = waited_ms > longest_ms ? waited_ms : longest_ms;
+    }
+    ck_assert_uint_lt(shortest_ms, 8);
+    ck_assert_uint_gt(longest_ms, 20);
+    world_end();
+}
+END_TEST
+
+START_TEST(who_leaves_or_takes_no_lease_asks_for_none_because_of_others)
+{
+    world_begin_up(NULL);
+    leave();
+    world.commands[OUTPUT_LEASE] = 0;
+    node_renew_early(world.node, world.now_ms);
+    world_pass(2000);
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 0);
+    world_end();
+    world_begin(take_no_lease);
+    world_run();
+    node_renew_early(world.node, world.now_ms);
+    world_pass(2000);
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 0);
+    world_end();
+}
+END_TEST
+
+START_TEST(before_there_is_a_connection_nothing_is_asked_for)
+{
+    world_begin(NULL);
+    world.is_away = true;
+    node_renew_early(world.node, world.now_ms);
+    world_pass(500);
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 0);
+    world.is_away = false;
+    world_pass(2000);
+    ck_assert_uint_eq(world_count("held"), 1);
+    ck_assert_uint_eq(world.commands[OUTPUT_LEASE], 1);
+    world_end();
+}
+END_TEST
+
 START_TEST(what_nobody_can_have_is_no_lease)
 {
     const struct lease_entry good[] = {entry_of(1, 1, 7, 10000), entry_of(1023, INT64_MAX, 7, 0)};
@@ -570,6 +693,12 @@ int main(void)
     tcase_add_test(tcase, a_reply_that_comes_too_late_gives_no_lease);
     tcase_add_test(tcase, an_identity_that_was_given_to_another_is_said_to_be_lost);
     tcase_add_test(tcase, the_nodes_that_are_known_are_bounded);
+    tcase_add_test(tcase, a_lease_is_renewed_earlier_if_another_node_says_that_it_has_one);
+    tcase_add_test(tcase, however_many_say_so_one_request_a_second_comes_of_it);
+    tcase_add_test(tcase, one_that_is_announced_while_a_request_is_on_its_way_is_seen_by_another);
+    tcase_add_test(tcase, where_many_are_told_their_requests_are_spread);
+    tcase_add_test(tcase, who_leaves_or_takes_no_lease_asks_for_none_because_of_others);
+    tcase_add_test(tcase, before_there_is_a_connection_nothing_is_asked_for);
     tcase_add_test(tcase, what_nobody_can_have_is_no_lease);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
