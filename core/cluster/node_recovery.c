@@ -196,11 +196,21 @@ static struct payload *kept_payload(const struct room_state *room, uint64_t offs
     return NULL;
 }
 
+/* @return Whether what came behind the history's top can have been kept: nothing else bounds where
+ * the room is, as whoever may publish on the engine can say any number. */
+static bool may_be_kept(const struct room_state *room, uint64_t top, uint64_t to)
+{
+    return to <= top || to - top <= room->kept_count;
+}
+
 /* Puts the messages from..to into *entries. @return WHY_NONE; WHY_NO_MEMORY; WHY_HOLDING: one that
  * was delivered meanwhile was not kept. */
 static enum cluster_why collect(const struct room_state *room, struct brought *brought,
                                 uint64_t from, uint64_t to, struct entries **entries)
 {
+    *entries = NULL;
+    if (!may_be_kept(room, brought->span.top.offset, to))
+        return WHY_HOLDING;
     struct entries *found = entries_create((uint32_t)(to - from + 1));
     enum cluster_why why = found ? WHY_NONE : WHY_NO_MEMORY;
 

@@ -76,6 +76,52 @@ START_TEST(after_the_data_fell_back_nobody_is_recovered_falsely)
 }
 END_TEST
 
+/* Whoever may publish on the engine's channels can say any number. */
+static void forge(uint64_t offset)
+{
+    const struct position at = {101, offset};
+    ck_assert_int_eq(
+        node_message(world.node, 0, world.generation, a, at, "forged", 6, 1, world.now_ms),
+        CLUSTER_DONE);
+    world_run();
+}
+
+START_TEST(a_forged_number_makes_nobody_miss_what_follows)
+{
+    static const uint64_t numbers[] = {7, 1000, (1ULL << 32) + 1, UINT64_MAX};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        begin_with_five();
+        forge(numbers[i]);
+        world_pass(6000); /* nothing fills the hole */
+        ck_assert_uint_eq(world_count("gap a"), 2);
+        world_forget();
+        recover(101, 2, 100, 1);
+        world_expect("recovered 1 at 5 3:3 4:4 5:5");
+        world_others_publish("a", "6");
+        world_run();
+        world_expect("deliver a 6 6");
+        world_end();
+    }
+}
+END_TEST
+
+START_TEST(who_comes_back_behind_a_forged_number_is_not_given_more_than_there_is)
+{
+    begin_with_five();
+    world.stops_tops = true;
+    forge((1ULL << 32) + 1);
+    world_pass(5000);
+    world_forget();
+    recover(101, 2, 100, 1); /* before the tops tell what is so */
+    world.stops_tops = false;
+    world_run();
+    world_pass(3000);
+    ck_assert_uint_eq(world_count("recovered 1"), 1);
+    world_end();
+}
+END_TEST
+
 START_TEST(those_of_one_room_share_a_question)
 {
     begin_with_five();
@@ -602,6 +648,8 @@ int main(void)
     tcase_add_test(tcase, who_comes_back_gets_exactly_what_was_missed);
     tcase_add_test(tcase, or_nothing_and_the_reason);
     tcase_add_test(tcase, after_the_data_fell_back_nobody_is_recovered_falsely);
+    tcase_add_test(tcase, a_forged_number_makes_nobody_miss_what_follows);
+    tcase_add_test(tcase, who_comes_back_behind_a_forged_number_is_not_given_more_than_there_is);
     tcase_add_test(tcase, those_of_one_room_share_a_question);
     tcase_add_test(tcase, those_of_one_room_share_the_messages);
     tcase_add_test(tcase, what_is_delivered_meanwhile_is_not_missing);
