@@ -482,15 +482,14 @@ class TestFigures(AdminTestCase):
         self.assertIn(metrics("outbox_messages"), range(1, 9))
         # What a worker is at while the figures are read is in one of them and not yet in the other.
         self.eventually(lambda: self.balance(self.metrics()) == 0, "all that was queued is somewhere")
-        waited = metrics("outbox_messages")
         stuck.reset()
+        # Until then the kernel may take more of it: what it had not taken was dropped.
+        lost = self.figure("connections_closed_total", reason="lost")
+        self.grew({lost: 1})
         self.shows("outbox_bytes", 0)
-        self.grew(
-            {
-                self.figure("messages_dropped_total", gateway="probe", reason="closed"): waited,
-                self.figure("connections_closed_total", reason="lost"): 1,
-            }
-        )
+        dropped = self.balance(self.metrics())
+        self.assertIn(dropped, range(1, 9))
+        self.grew({self.figure("messages_dropped_total", gateway="probe", reason="closed"): dropped, lost: 1})
 
     def test_refused_handshakes_are_counted_by_status(self):
         wanted = {}
