@@ -37,10 +37,17 @@ def which(program):
     return shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin")
 
 
+_held = []
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that the kernel gives nobody else meanwhile: it is bound here, and not listened on, which keeps no server away
+    that is told its number and says SO_REUSEADDR."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", 0))
+    _held.append(sock)
+    return sock.getsockname()[1]
 
 
 def write(path, text):

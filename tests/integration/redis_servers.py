@@ -24,10 +24,17 @@ def programs():
     return {name: path for name, path in found.items() if path}
 
 
+_held = []
+
+
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """One that the kernel gives nobody else while this process lives: it is bound here, and not listened on, which keeps no
+    server away that is told its number and says SO_REUSEADDR."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", 0))
+    _held.append(sock)
+    return sock.getsockname()[1]
 
 
 def wait_for(what, condition):
