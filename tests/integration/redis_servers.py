@@ -237,18 +237,18 @@ class Engine:
         """Commands that go out together."""
         self.process.stdin.write("".join(line + "\n" for line in lines).encode())
 
-    def next(self, kind, within=PATIENCE_S):
-        """The next thing that is told, which has to be of this kind; `server` lines are passed over."""
+    def next(self, *kinds, within=PATIENCE_S):
+        """The next thing that is told, which has to be of one of these kinds; `server` lines are passed over."""
         until = time.monotonic() + within
         while True:
             try:
                 words = self.lines.get(timeout=max(0.01, until - time.monotonic()))
             except queue.Empty:
-                raise AssertionError("nothing was told; %r was waited for" % kind) from None
+                raise AssertionError("nothing was told; %s was waited for" % " or ".join(kinds)) from None
             if words[0] == "server":
                 continue
-            if words[0] != kind:
-                raise AssertionError("%r was waited for; told was: %s" % (kind, words.line))
+            if words[0] not in kinds:
+                raise AssertionError("%s was waited for; told was: %s" % (" or ".join(kinds), words.line))
             return words
 
     def next_of(self, *kinds, within=PATIENCE_S):
@@ -282,12 +282,19 @@ class Engine:
         return self.hello(node, proposed)
 
     def hello(self, node=0xA, proposed=None):
+        told = self.ask_hello(node, proposed)
+        assert told[0] == "hello", "'hello' was waited for; told was: %s" % told.line
+        return self.incarnation
+
+    def ask_hello(self, node=0xA, proposed=None):
+        """The words of its answer, which is `hello` or `failed`."""
         self.request += 1
         self.node = node
         self.say("hello 0 %x %x %x" % (self.request, proposed or 0x5000 + self.request, node))
-        told = self.next("hello")
-        self.incarnation, self.engine_id = told[4], told[5]
-        return self.incarnation
+        told = self.next("hello", "failed")
+        if told[0] == "hello":
+            self.incarnation, self.engine_id = told[4], told[5]
+        return told
 
     def publish_line(self, room, number, body="x", proposed=0x77, epoch="-", keep=(0, 0), incarnation=None):
         return "publish 0 %s %x %s %x %x %s %d %d %s" % (
