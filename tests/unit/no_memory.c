@@ -61,7 +61,7 @@ static bool may_allocate(void)
 }
 
 /* The linker makes these names; weak, so that a build without the option can say what is missing.
- * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+ * NOLINTBEGIN(bugprone-reserved-identifier) */
 void *__real_malloc(size_t size) __attribute__((weak));
 void *__real_calloc(size_t count, size_t size) __attribute__((weak));
 void *__real_realloc(void *old, size_t size) __attribute__((weak));
@@ -104,4 +104,4 @@ bool no_memory_works(void)
         (void)fputs("skipped: linked without --wrap\n", stderr);
     return __real_malloc != NULL;
 }
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+/* NOLINTEND(bugprone-reserved-identifier) */

@@ -15,7 +15,7 @@ static struct worker worker;
 static struct connection connection;
 static int peer;
 
-/* The linker makes these names. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c) */
+/* The linker makes these names. NOLINTBEGIN(bugprone-reserved-identifier) */
 uint64_t __wrap_uv_now(const uv_loop_t *loop);
 
 uint64_t __wrap_uv_now(const uv_loop_t *loop)
@@ -23,7 +23,7 @@ uint64_t __wrap_uv_now(const uv_loop_t *loop)
     (void)loop;
     return now_ms;
 }
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c) */
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 static void ignore_event(struct stream *stream, unsigned events)
 {

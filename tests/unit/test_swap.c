@@ -15,7 +15,7 @@ static struct swap_leftovers leftovers;
 static struct swap_report report;
 
 /* --- Time. The linker makes these names.
- * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+ * NOLINTBEGIN(bugprone-reserved-identifier) */
 
 static _Atomic(pthread_cond_t *) late; /* whoever waits for this has waited long enough */
 static atomic_bool is_hanging;         /* so has the next who waits for anything */
@@ -42,7 +42,7 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mu
     (void)__real_pthread_cond_timedwait(condition, mutex, &soon);
     return 0; /* a wake-up without a reason, which whoever waits expects */
 }
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 static const char *carried_after; /* the hook after which a client of `idle` carries data */
 static struct slot *carrying;

@@ -22,7 +22,7 @@ static void *weighed(void *memory)
 }
 
 /* The linker makes these names.
- * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+ * NOLINTBEGIN(bugprone-reserved-identifier) */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
@@ -53,7 +53,7 @@ void __wrap_free(void *memory)
     atomic_fetch_sub(&bytes, weight_of(memory));
     __real_free(memory);
 }
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 int64_t weighed_bytes(void)
 {
