@@ -418,9 +418,10 @@ class TestFailures(RestartTestCase):
         self.check_goes_on(host)
 
     def test_all_faults_are_shown_however_many(self):
-        host = self.start_it(restart_ms=max(30000, 14000 * SLOWNESS))
+        restart_ms = max(30000, 14000 * SLOWNESS)
+        host = self.start_it(restart_ms=restart_ms)
         host.configure(self.text() + "".join("unheard_of_%d = 1;\n" % i for i in range(4000)))
-        shown = host.restart(code=2)
+        shown = host.restart(code=2, deadline=restart_ms / 1000 + DEADLINE)
         for i in range(4000):
             self.assertIn("unknown setting `unheard_of_%d` " % i, shown)
         host.lines = [line for line in host.lines if line[1]]  # the faults are no log lines

@@ -36,15 +36,15 @@ class Generations(Host):
             cwd=self.folder,
         )
 
-    def restart(self, code=0):
+    def restart(self, code=0, deadline=DEADLINE):
         """`toni restart`, to its end: what it printed."""
-        out = self.answer_of(self.ask("restart"), code)
+        out = self.answer_of(self.ask("restart"), code, deadline)
         if code == 0:  # its log may still be on the way
             self.wait_log(msg="ready", pid=out.split()[-1])
         return out
 
-    def answer_of(self, asked, code):
-        out, err = asked.communicate(timeout=DEADLINE)
+    def answer_of(self, asked, code, deadline=DEADLINE):
+        out, err = asked.communicate(timeout=deadline)
         if asked.returncode != code:
             raise AssertionError(
                 "toni %s ended with %d, expected %d: %s%s; the log:\n%s"
