@@ -25,6 +25,8 @@ static const struct known_fault {
      "its user may not run what toni needs: docs/shipped.md has the ACL rules"},
     {"ERR ACL failure in script", TONI_ENGINE_ERROR, false, /* Redis 8 */
      "its user may not run what toni needs: docs/shipped.md has the ACL rules"},
+    {"WRONGTYPE", TONI_ENGINE_ERROR, false,
+     "something else keeps a key of that name there: delete that key, or take another `prefix`"},
     {"NOAUTH", TONI_ENGINE_ERROR, false, "it wants a password: set `password_file`, and `user`"},
     {"WRONGPASS", TONI_ENGINE_ERROR, false,
      "`user` and what is in `password_file` are not right for it"},
@@ -194,8 +196,7 @@ static bool read_entry(redisReply *const *element, toni_engine_entry *entry)
 {
     toni_str high, low;
     uint64_t upper, lower;
-    if (!is_text(element[0]) || !is_text(element[1]) || !is_text(element[2]) ||
-        element[1]->len != 8 || !read_short(element[1]->str, 8, &entry->kind) ||
+    if (element[1]->len != 8 || !read_short(element[1]->str, 8, &entry->kind) ||
         !toni_str_split_once(text_of(element[0]), '-', &high, &low) ||
         !read_decimal(high, UINT32_MAX, &upper) || !read_decimal(low, UINT32_MAX, &lower))
         return false;
@@ -228,12 +229,31 @@ static void drop_before_holes(struct answer_history *history)
                 history->count * sizeof history->entries[0]);
 }
 
+static bool are_texts(redisReply *const *elements, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!is_text(elements[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool read_top(const redisReply *reply, toni_position *top)
+{
+    return is_text(reply) && reply->len == AT_DIGITS && read_position(reply->str, top);
+}
+
 bool answer_history(const redisReply *reply, bool is_last, struct answer_history *history)
 {
     *history = (struct answer_history){0};
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 3 != 1 ||
-        !is_text(reply->element[0]) || reply->element[0]->len != AT_DIGITS ||
-        !read_position(reply->element[0]->str, &history->top))
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
+        !read_top(reply->element[0], &history->top))
+        return false;
+    if (reply->elements == 2 && reply->element[1]->type == REDIS_REPLY_ERROR) {
+        history->fault = reply->element[1];
+        return true;
+    }
+    if (reply->elements % 3 != 1 || !are_texts(reply->element, reply->elements))
         return false;
     const size_t count = reply->elements / 3;
     history->entries = calloc(count + 1, sizeof history->entries[0]);
@@ -241,9 +261,8 @@ bool answer_history(const redisReply *reply, bool is_last, struct answer_history
         return false;
     for (size_t i = 0; i < count; i++) {
         if (!read_entry(reply->element + 1 + i * 3, &history->entries[i])) {
-            free(history->entries);
-            history->entries = NULL;
-            return false;
+            history->is_foreign = true;
+            return true;
         }
     }
     history->count = (uint32_t)count;

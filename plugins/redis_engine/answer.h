@@ -46,6 +46,9 @@ struct answer_history {
     toni_position top;
     toni_engine_entry *entries; /* to be freed; their bodies are borrowed of the reply */
     uint32_t count;
+    /* Why there are none, though the room has a history. */
+    const redisReply *fault; /* an error of the server; borrowed of the reply; or NULL */
+    bool is_foreign;         /* what stands there is none of toni's */
 };
 
 /** @param is_last  As it was asked for. */

@@ -38,13 +38,23 @@ typedef size_t element_count;
 typedef int element_count; /* not negative */
 #endif
 
+/* For hiredis there is one reason to get no object, which is that there is no memory. */
+static void *refuse(const redisReadTask *task, const char *why)
+{
+    ((struct incoming *)task->privdata)->refusal = why;
+    return NULL;
+}
+
 /* No reply that is asked for has arrays in it: millions of them would take twenty times the memory
  * that their bytes have. */
 static void *create_array(const redisReadTask *task, element_count elements)
 {
     const size_t count = (size_t)elements, size = count * sizeof(redisReply *);
-    const bool is_allowed = !task->parent && count <= INCOMING_ELEMENTS_MOST;
-    redisReply *reply = is_allowed ? create(task, size) : NULL;
+    if (task->parent)
+        return refuse(task, "an array within an array, which nothing that is asked for has");
+    if (count > INCOMING_ELEMENTS_MOST)
+        return refuse(task, "an array of more than 1,048,576 elements");
+    redisReply *reply = create(task, size);
     if (!reply)
         return NULL;
     reply->element = (redisReply **)(reply + 1);
@@ -79,21 +89,20 @@ void incoming_free(void *object)
 }
 
 #if HIREDIS_MAJOR >= 1
-/* RESP3, which nobody has asked for. */
+#define IS_RESP3 "a type of RESP3, which nobody has asked for"
+
 static void *refuse_double(const redisReadTask *task, double value, char *text, size_t size)
 {
-    (void)task;
     (void)value;
     (void)text;
     (void)size;
-    return NULL;
+    return refuse(task, IS_RESP3);
 }
 
 static void *refuse_bool(const redisReadTask *task, int value)
 {
-    (void)task;
     (void)value;
-    return NULL;
+    return refuse(task, IS_RESP3);
 }
 #endif
 
@@ -117,6 +126,7 @@ int incoming_init(struct incoming *incoming, size_t most)
     if (!incoming->reader)
         return -1;
     incoming->reader->fn = &functions;
+    incoming->reader->privdata = incoming;
     return 0;
 }
 
@@ -151,7 +161,7 @@ const char *incoming_next(struct incoming *incoming, redisReply **reply)
     void *found = NULL;
     *reply = NULL;
     if (redisReaderGetReply(incoming->reader, &found) != REDIS_OK)
-        return incoming->reader->errstr;
+        return incoming->refusal ? incoming->refusal : incoming->reader->errstr;
     if (!found && is_endless(incoming->reader))
         return "a line does not end";
     *reply = found;

@@ -12,10 +12,12 @@
 /** Most bytes of a line: a status, an error, a number, the size of what follows. */
 #define INCOMING_LINE_MOST ((size_t)64 * 1024)
 
+/** Stays where it is from incoming_init to incoming_finish. */
 struct incoming {
     struct redisReader *reader;
-    size_t most;    /* bytes of one reply */
-    size_t waiting; /* that were fed since the last reply was complete */
+    const char *refusal; /* what came that no reply may have; static. NULL: nothing */
+    size_t most;         /* bytes of one reply */
+    size_t waiting;      /* that were fed since the last reply was complete */
 };
 
 /** @param most  Bytes that one reply may have. @return 0, or -1: no memory. */

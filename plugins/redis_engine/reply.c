@@ -184,8 +184,18 @@ static bool take_history(struct connection *connection, const struct waiting *on
                          const redisReply *reply)
 {
     struct answer_history history;
+    char text[320];
     if (!answer_history(reply, one->kind == WAITING_HISTORY_LAST, &history))
         return false;
+    /* Of that room nothing is to be had; what it has lost is told as a gap. */
+    if (history.fault) {
+        talk_fault(text, sizeof text, name_of(one->kind), history.fault);
+        connection_warn(connection, text);
+    } else if (history.is_foreign) {
+        connection_warn(connection,
+                        "an entry of a room's history is none of toni's: something else "
+                        "uses the same `prefix`");
+    }
     toni_engine_history_reply(connection->common->engine, connection->index, connection->number,
                               one->request, history.top, history.entries, history.count);
     free(history.entries);

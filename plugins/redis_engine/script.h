@@ -35,7 +35,8 @@ extern const char script_probe[];
 extern const char script_tops[];
 
 /** KEYS: server, room, stream. ARGV: epoch, offset as in the stream, limit, 1 for the last, bytes.
- * Answers the top, and id, kind and body of each entry. */
+ * Answers the top, and id, kind and body of each entry; or the top and an error: the stream can't
+ * be read, for it is somebody else's key of another type. */
 extern const char script_history[];
 
 /** KEYS: server, leases. ARGV: incarnation, node, slot, ttl in ms (0: it is given back), 1 for

@@ -5,6 +5,9 @@
 
 #include <stdio.h>
 
+/* Of what a server says, that is shown: the longest of its errors, and the key that it is about. */
+#define SAID_MOST 140
+
 int talk_auth(struct command *command, struct link *link, const struct credentials *who)
 {
     const struct secret *password = &who->password;
@@ -25,6 +28,7 @@ void talk_fault(char *text, size_t size, const char *doing, const redisReply *re
         return;
     }
     const struct answer_fault fault = answer_fault(reply);
-    (void)snprintf(text, size, "%s: %.*s%s%s", doing, (int)(reply->len < 100 ? reply->len : 100),
-                   reply->str, fault.mend ? "; " : "", fault.mend ? fault.mend : "");
+    (void)snprintf(text, size, "%s: %.*s%s%s", doing,
+                   (int)(reply->len < SAID_MOST ? reply->len : SAID_MOST), reply->str,
+                   fault.mend ? "; " : "", fault.mend ? fault.mend : "");
 }

@@ -186,6 +186,29 @@ class Messages(Case):
         self.assertEqual(engine.publish("/e", 5, "new", keep=(9, 60))[2], "2")
         self.assertEqual(engine.history("/e", "88", 1, 9), ("88:2", ["2:1:3:new"]))
 
+    def test_a_key_of_somebody_else_costs_the_history_of_that_room_alone(self):
+        server, engine = self.pair()
+
+        def foreign(room, *words):
+            for i in range(3):
+                engine.publish(room, len(engine.published) + 1, keep=(9, 60))
+                engine.published.append(room)
+            server.call("DEL", "toni:h:" + room)
+            self.assertFalse(str(server.call(words[0], "toni:h:" + room, *words[1:])).startswith("-"))
+            self.assertEqual(engine.history(room, "77", 1, 9), ("77:3", []))
+            self.assertEqual(engine.history(room, "-", 0, 9), ("77:3", []))
+
+        engine.published = []
+        foreign("/text", "SET", "what somebody else keeps there")
+        foreign("/list", "RPUSH", "a", "b")
+        self.assertEqual(len(engine.logs), 1, engine.logs)  # not one for each question
+        for words in ("asking for a history: WRONGTYPE", "toni:h:/text", "`prefix`"):
+            self.assertIn(words, engine.logs[0])
+        foreign("/stream", "XADD", "*", "name", "value")
+        engine.publish("/good", 100, keep=(9, 60))
+        self.assertEqual(engine.history("/good", "-", 0, 9)[1], ["1:1:1:x"])
+        self.assertEqual(engine.connection, 1)
+
     def test_rooms_end_when_nobody_needs_them(self):
         server = self.server()
         engine = self.engine(("servers", server.address), ("room_life", "1min"))
@@ -1013,7 +1036,7 @@ class Strangers(Case):
             (b":-5\r\n", "CLIENT ID"),
             (b"*1000000000\r\n", "no reply of Redis"),
             (b"$9999999999999999999\r\n", "no reply of Redis"),
-            (b"*1\r\n" * 100, "no reply of Redis"),
+            (b"*1\r\n" * 100, "no reply of Redis: an array within an array"),
             (b"-ERR max number of clients reached\r\n", "maxclients"),
             (b"-DENIED Redis is running in protected mode\r\n", "protected mode"),
             (b"", "closed the connection"),

@@ -283,11 +283,23 @@ static const char *fault_of(struct incoming *incoming, const char *text)
 
 START_TEST(what_is_no_reply_is_a_fault)
 {
-    static const char *const texts[] = {"HTTP/1.1 200 OK\r\n", "*1048577\r\n", "*1000000000\r\n",
-                                        "$99999999999999999999\r\n", "*1\r\n*1\r\n"};
+    static const struct {
+        const char *text, *fault;
+    } replies[] = {
+        {"HTTP/1.1 200 OK\r\n", "Protocol error"},
+        {"*1048577\r\n", "an array of more than 1,048,576 elements"},
+        {"*1000000000\r\n", "an array of more than 1,048,576 elements"},
+        {"$99999999999999999999\r\n", "Bad bulk string length"},
+        {"*1\r\n*1\r\n", "an array within an array"},
+        {"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
+         "an array within an array"},
+        {"*2\r\n:1\r\n*0\r\n", "an array within an array"},
+    };
     struct incoming incoming;
     ck_assert_int_eq(incoming_init(&incoming, 1000), 0);
-    ck_assert_ptr_nonnull(fault_of(&incoming, texts[_i]));
+    const char *fault = fault_of(&incoming, replies[_i].text);
+    ck_assert_ptr_nonnull(fault);
+    ck_assert_msg(strncmp(fault, replies[_i].fault, strlen(replies[_i].fault)) == 0, "%s", fault);
     incoming_finish(&incoming);
 }
 END_TEST
@@ -455,6 +467,45 @@ START_TEST(the_last_of_a_history_end_with_its_top)
 }
 END_TEST
 
+/* A stream that something else writes into, or a key that is none: all that is known is the top. */
+START_TEST(a_history_of_somebody_else_is_none)
+{
+    static const char *const entries[] = {
+        ENTRY("15\r\n1764000000000-0", "a"), /* as Redis numbers them by itself */
+        ENTRY("1\r\n7", "a"),
+        "$3\r\n0-9\r\n$4\r\nname\r\n$1\r\na\r\n",
+        ENTRY("3\r\n0-9", "a") "$3\r\n0-8\r\n$8\r\n0000000x\r\n$1\r\na\r\n",
+    };
+    char text[256];
+    for (size_t i = 0; i < 4; i++) {
+        struct answer_history history;
+        (void)snprintf(text, sizeof text, "*%d\r\n$32\r\n00000000000000770000000000000009\r\n%s",
+                       i == 3 ? 7 : 4, entries[i]);
+        redisReply *reply = reply_of(text);
+        ck_assert(answer_history(reply, true, &history));
+        ck_assert_uint_eq(history.top.offset, 9);
+        ck_assert_uint_eq(history.count, 0);
+        ck_assert(history.is_foreign);
+        free(history.entries);
+        incoming_free(reply);
+    }
+    struct answer_history history;
+    redisReply *reply =
+        reply_of("*2\r\n$32\r\n00000000000000770000000000000009\r\n-WRONGTYPE no\r\n");
+    ck_assert(answer_history(reply, false, &history));
+    ck_assert_uint_eq(history.top.epoch, 0x77);
+    ck_assert_uint_eq(history.count, 0);
+    ck_assert_ptr_eq(history.fault, reply->element[1]);
+    ck_assert_ptr_nonnull(answer_fault(history.fault).mend);
+    free(history.entries);
+    incoming_free(reply);
+    reply =
+        reply_of("*4\r\n$32\r\n00000000000000770000000000000009\r\n$3\r\n0-9\r\n:7\r\n$1\r\na\r\n");
+    ck_assert(!answer_history(reply, false, &history));
+    incoming_free(reply);
+}
+END_TEST
+
 START_TEST(errors_say_what_mends_them)
 {
     static const struct {
@@ -540,7 +591,7 @@ int main(void)
     tcase_add_test(all, a_batch_is_bounded_and_a_large_one_goes_alone);
     tcase_add_test(all, replies_are_waited_for_in_order);
     tcase_add_loop_test(all, replies_may_be_cut_anywhere, 0, (int)stream.size);
-    tcase_add_loop_test(all, what_is_no_reply_is_a_fault, 0, 5);
+    tcase_add_loop_test(all, what_is_no_reply_is_a_fault, 0, 7);
     tcase_add_test(all, a_reply_is_bounded_and_many_are_not);
     tcase_add_test(all, a_line_ends_and_a_string_may_be_long);
     tcase_add_test(all, publishes);
@@ -549,6 +600,7 @@ int main(void)
     tcase_add_test(all, one_answer_may_be_that_of_all);
     tcase_add_test(all, a_history_has_no_holes);
     tcase_add_test(all, the_last_of_a_history_end_with_its_top);
+    tcase_add_test(all, a_history_of_somebody_else_is_none);
     tcase_add_loop_test(all, errors_say_what_mends_them, 0, 8);
     tcase_add_test(all, an_error_that_nobody_knows_is_one);
     tcase_add_test(all, addresses);
