@@ -31,8 +31,10 @@ static void open_connection(struct clustering *clustering, const struct output *
     ENGINE_CALL(clustering, open, (engine_self, output->server, output->generation));
 }
 
+/* It is the node that ends this one: what the engine last said was about another. */
 static void close_connection(struct clustering *clustering, const struct output *output)
 {
+    clustering->links[output->server].why[0] = '\0';
     connection_ended(clustering, output->server);
     ENGINE_CALL(clustering, close, (engine_self, output->server, output->generation));
 }

@@ -8,67 +8,101 @@
 
 /* --- Errors */
 
+/* Whom an error concerns. */
+enum scope {
+    FOR_ONE,        /* what was asked, or the room that it was about */
+    FOR_ALL,        /* whatever is published */
+    FOR_ALL_IF_RUN, /* the same, if it is that a command may not be run: else it is about a key */
+    OF_MEMORY
+};
+
 static const struct known_fault {
     const char *text;
     int32_t answer;
-    bool is_memory;
+    enum scope scope;
     const char *mend;
 } known_faults[] = {
-    {"NOSCRIPT", TONI_ENGINE_NOT_RUN, false, "it is loaded again"},
-    {"READONLY", TONI_ENGINE_READ_ONLY, false,
+    {"NOSCRIPT", TONI_ENGINE_NOT_RUN, FOR_ONE, "it is loaded again"},
+    {"READONLY", TONI_ENGINE_READ_ONLY, FOR_ONE,
      "it takes no writes: name the primary in `servers`, or sentinels in `masters`"},
-    {"OOM ", TONI_ENGINE_ERROR, true,
+    {"OOM ", TONI_ENGINE_ERROR, OF_MEMORY,
      "its `maxmemory` is reached: raise it, let rooms keep less history, or lower `room_life`"},
-    {"NOPERM", TONI_ENGINE_ERROR, false,
+    {"NOPERM", TONI_ENGINE_ERROR, FOR_ALL_IF_RUN,
      "its user may not run what toni needs: docs/shipped.md has the ACL rules"},
-    {"ERR The user executing the script", TONI_ENGINE_ERROR, false, /* before Redis 7.2 */
+    {"ERR The user executing the script", TONI_ENGINE_ERROR, FOR_ALL_IF_RUN, /* before Redis 7.2 */
      "its user may not run what toni needs: docs/shipped.md has the ACL rules"},
-    {"ERR ACL failure in script", TONI_ENGINE_ERROR, false, /* Redis 8 */
+    {"ERR ACL failure in script", TONI_ENGINE_ERROR, FOR_ALL_IF_RUN, /* Redis 8 */
      "its user may not run what toni needs: docs/shipped.md has the ACL rules"},
-    {"WRONGTYPE", TONI_ENGINE_ERROR, false,
+    {"WRONGTYPE", TONI_ENGINE_ERROR, FOR_ONE,
      "something else keeps a key of that name there: delete that key, or take another `prefix`"},
-    {"NOAUTH", TONI_ENGINE_ERROR, false, "it wants a password: set `password_file`, and `user`"},
-    {"WRONGPASS", TONI_ENGINE_ERROR, false,
+    {"NOAUTH", TONI_ENGINE_ERROR, FOR_ALL, "it wants a password: set `password_file`, and `user`"},
+    {"WRONGPASS", TONI_ENGINE_ERROR, FOR_ONE,
      "`user` and what is in `password_file` are not right for it"},
-    {"ERR AUTH", TONI_ENGINE_ERROR, false,
+    {"ERR AUTH", TONI_ENGINE_ERROR, FOR_ONE,
      "it has no password: take `password_file` out, or set `requirepass` there"},
-    {"ERR invalid password", TONI_ENGINE_ERROR, false, "what is in `password_file` is not right"},
-    {"MISCONF", TONI_ENGINE_ERROR, false,
+    {"ERR invalid password", TONI_ENGINE_ERROR, FOR_ONE, "what is in `password_file` is not right"},
+    {"MISCONF", TONI_ENGINE_ERROR, FOR_ALL,
      "it can't write its snapshots and so takes no writes: its own log says why"},
-    {"LOADING", TONI_ENGINE_ERROR, false, "it reads its data still; this passes"},
-    {"BUSY ", TONI_ENGINE_ERROR, false,
+    {"LOADING", TONI_ENGINE_ERROR, FOR_ALL, "it reads its data still; this passes"},
+    {"BUSY ", TONI_ENGINE_ERROR, FOR_ALL,
      "another script runs there for too long: SCRIPT KILL ends it"},
-    {"NOREPLICAS", TONI_ENGINE_ERROR, false,
+    {"NOREPLICAS", TONI_ENGINE_ERROR, FOR_ALL,
      "it has fewer replicas than `min-replicas-to-write` asks for"},
-    {"MASTERDOWN", TONI_ENGINE_READ_ONLY, false, "it is a replica without its primary"},
-    {"TONI_VERSION", TONI_ENGINE_ERROR, false, "Redis 7.0, or Valkey, is the oldest that will do"},
-    {"TONI_CLUSTER", TONI_ENGINE_ERROR, false,
+    {"MASTERDOWN", TONI_ENGINE_READ_ONLY, FOR_ONE, "it is a replica without its primary"},
+    {"TONI_VERSION", TONI_ENGINE_ERROR, FOR_ONE,
+     "Redis 7.0, or Valkey, is the oldest that will do"},
+    {"TONI_CLUSTER", TONI_ENGINE_ERROR, FOR_ONE,
      "it is part of a Redis Cluster: start it without `cluster-enabled`, and name several servers "
      "in `servers` instead"},
-    {"CLUSTERDOWN", TONI_ENGINE_ERROR, false, "it is part of a Redis Cluster, which will not do"},
-    {"MOVED", TONI_ENGINE_ERROR, false, "it is part of a Redis Cluster, which will not do"},
-    {"CROSSSLOT", TONI_ENGINE_ERROR, false, "it is part of a Redis Cluster, which will not do"},
-    {"ERR max number of clients", TONI_ENGINE_ERROR, false, "raise its `maxclients`"},
-    {"DENIED", TONI_ENGINE_ERROR, false,
+    {"CLUSTERDOWN", TONI_ENGINE_ERROR, FOR_ALL, "it is part of a Redis Cluster, which will not do"},
+    {"MOVED", TONI_ENGINE_ERROR, FOR_ALL, "it is part of a Redis Cluster, which will not do"},
+    {"CROSSSLOT", TONI_ENGINE_ERROR, FOR_ONE, "it is part of a Redis Cluster, which will not do"},
+    {"ERR max number of clients", TONI_ENGINE_ERROR, FOR_ONE, "raise its `maxclients`"},
+    {"DENIED", TONI_ENGINE_ERROR, FOR_ONE,
      "its protected mode lets nobody else in: set a password there, and `password_file`"},
-    {"ERR unknown command", TONI_ENGINE_ERROR, false,
+    {"ERR unknown command", TONI_ENGINE_ERROR, FOR_ALL,
      "it has no such command: is this Redis, and was the command renamed?"},
-    {"ERR Unknown Redis command", TONI_ENGINE_ERROR, false, /* within a script */
+    {"ERR Unknown Redis command", TONI_ENGINE_ERROR, FOR_ALL, /* within a script */
      "it has no such command: is this Redis, and was the command renamed?"},
-    {"ERR Protocol error: invalid bulk length", TONI_ENGINE_ERROR, false,
+    {"ERR Protocol error: invalid bulk length", TONI_ENGINE_ERROR, FOR_ONE,
      "it is larger than its `proto-max-bulk-len`: raise that, or lower `message_bytes`"},
-    {"ERR DB index", TONI_ENGINE_ERROR, false, "it has fewer databases than `database` says"},
+    {"ERR DB index", TONI_ENGINE_ERROR, FOR_ONE, "it has fewer databases than `database` says"},
 };
+
+/* @return Whether @p text has @p part in it. */
+static bool has(toni_str text, toni_str part)
+{
+    return text.size >= part.size && memmem(text.data, text.size, part.data, part.size) != NULL;
+}
+
+static bool is_for_all(const struct known_fault *fault, toni_str said)
+{
+    return fault->scope == FOR_ALL ||
+           (fault->scope == FOR_ALL_IF_RUN && has(said, TONI_LIT(" run ")));
+}
 
 struct answer_fault answer_fault(const redisReply *reply)
 {
+    const toni_str said = toni_str_make(reply->str, reply->len);
     for (size_t i = 0; i < sizeof known_faults / sizeof known_faults[0]; i++) {
         const struct known_fault *fault = &known_faults[i];
-        const size_t size = strlen(fault->text);
-        if (reply->len >= size && memcmp(reply->str, fault->text, size) == 0)
-            return (struct answer_fault){fault->answer, fault->mend, fault->is_memory};
+        toni_str rest;
+        if (toni_str_strip_prefix(said, toni_str_of(fault->text), &rest))
+            return (struct answer_fault){.answer = fault->answer,
+                                         .mend = fault->mend,
+                                         .is_memory = fault->scope == OF_MEMORY,
+                                         .is_for_all = is_for_all(fault, said)};
     }
-    return (struct answer_fault){TONI_ENGINE_ERROR, NULL, false};
+    return (struct answer_fault){.answer = TONI_ENGINE_ERROR};
+}
+
+toni_str answer_said(const redisReply *reply)
+{
+    const toni_str place = TONI_LIT(" script: ");
+    const toni_str said = toni_str_make(reply->str, reply->len);
+    const char *found =
+        said.size > place.size ? memmem(said.data, said.size, place.data, place.size) : NULL;
+    return found ? toni_str_make(said.data, (size_t)(found - said.data)) : said;
 }
 
 /* --- Parts of replies */

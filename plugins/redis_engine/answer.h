@@ -12,10 +12,15 @@ struct answer_fault {
     int32_t answer;   /* of toni_engine_answer */
     const char *mend; /* what would mend it; NULL: nobody knows */
     bool is_memory;   /* `maxmemory` is reached */
+    bool is_for_all;  /* whatever is published is answered so, until somebody has mended that */
 };
 
 /** @param reply  Of type REDIS_REPLY_ERROR. */
 struct answer_fault answer_fault(const redisReply *reply);
+
+/** @return What an error says, without the line of the script that it has come up in: one text for
+ * one cause. Borrowed of @p reply. */
+toni_str answer_said(const redisReply *reply);
 
 /** Of several publishes that were one command.
  * @return The reply to the one at @p index: its own, or that to all of them; it may be an error.

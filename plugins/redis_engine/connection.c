@@ -18,6 +18,7 @@ void connection_close(struct connection *connection)
         connection->find.turn++;
     connection->number = 0;
     connection->is_connected = connection->is_loading = false;
+    connection->refusal[0] = '\0';
     find_stop(&connection->find);
     link_close(&connection->commands);
     link_close(&connection->pushes);
@@ -34,6 +35,18 @@ void connection_fail(struct connection *connection, const char *why)
     (void)snprintf(text, sizeof text, "%s", why);
     connection_close(connection);
     toni_engine_closed(connection->common->engine, connection->index, number, toni_str_of(text));
+}
+
+void connection_refuse(struct connection *connection, const char *why)
+{
+    if (connection->refusal[0] == '\0')
+        (void)snprintf(connection->refusal, sizeof connection->refusal, "%s", why);
+}
+
+void connection_end_refused(struct connection *connection)
+{
+    if (connection->refusal[0] != '\0')
+        connection_fail(connection, connection->refusal);
 }
 
 static int64_t now_ms(void)

@@ -43,8 +43,9 @@ struct connection {
     bool has_asked_pushes; /* what comes there is no reply to AUTH any more */
     struct batch batch;    /* publishes of this turn that were not written yet */
     struct waiting_list waiting;
-    uint64_t client; /* id of the commands' socket */
-    uint64_t node;   /* by the last hello */
+    char refusal[320]; /* of whatever is published; empty: none */
+    uint64_t client;   /* id of the commands' socket */
+    uint64_t node;     /* by the last hello */
     char probe_name[16];
     /* A hello, until all of it is done. */
     uint64_t hello_request, incarnation, engine_id;
@@ -61,6 +62,11 @@ void connection_close(struct connection *connection);
 
 /** Ends it, and tells why. One that is closed is no error. @param why  Copied. */
 void connection_fail(struct connection *connection, const char *why);
+
+/** The server takes nothing that is published: it ends by connection_end_refused, once what is read
+ * of answers was told. @param why  Copied. */
+void connection_refuse(struct connection *connection, const char *why);
+void connection_end_refused(struct connection *connection);
 
 /** The commands are there: opens the other socket. */
 void connection_open_pushes(struct connection *connection);

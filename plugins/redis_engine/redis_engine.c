@@ -134,6 +134,7 @@ static void flush(void *self)
     struct redis *redis = self;
     for (size_t i = 0; i < redis->settings.server_count; i++) {
         struct connection *connection = &redis->connections[i];
+        connection_end_refused(connection);
         if (connection->is_connected)
             request_publishes(connection);
         if (connection->is_connected)

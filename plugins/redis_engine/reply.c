@@ -90,10 +90,13 @@ static bool read_published(struct connection *connection, const redisReply *repl
     char text[320];
     if (reply->type != REDIS_REPLY_ERROR)
         return answer_published(reply, published);
-    *published = (toni_engine_published){.struct_size = sizeof *published,
-                                         .answer = answer_fault(reply).answer};
+    const struct answer_fault fault = answer_fault(reply);
+    *published = (toni_engine_published){.struct_size = sizeof *published, .answer = fault.answer};
     talk_fault(text, sizeof text, name_of(WAITING_PUBLISH), reply);
     connection_warn(connection, text);
+    /* Who publishes is to be refused before, and not told afterwards that it is lost. */
+    if (fault.is_for_all)
+        connection_refuse(connection, text);
     /* What is behind it in the pipeline has no script either; the host sends all of that again once
      * the last of it was answered, which is behind what loads it. */
     if (published->answer == TONI_ENGINE_NOT_RUN && !connection->is_loading)

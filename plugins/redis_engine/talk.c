@@ -28,7 +28,8 @@ void talk_fault(char *text, size_t size, const char *doing, const redisReply *re
         return;
     }
     const struct answer_fault fault = answer_fault(reply);
+    const toni_str said = answer_said(reply);
     (void)snprintf(text, size, "%s: %.*s%s%s", doing,
-                   (int)(reply->len < SAID_MOST ? reply->len : SAID_MOST), reply->str,
+                   (int)(said.size < SAID_MOST ? said.size : SAID_MOST), said.data,
                    fault.mend ? "; " : "", fault.mend ? fault.mend : "");
 }

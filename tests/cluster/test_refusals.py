@@ -40,13 +40,33 @@ class TestRefusals(RefusalsCase):
         self.admin("BGSAVE")
         self.eventually(lambda: b"rdb_last_bgsave_status:err" in self.does("INFO", "persistence"), "a snapshot has failed")
 
+    def runs_long(self):
+        """A script of somebody else's, which keeps the server busy."""
+        self.sets("busy-reply-threshold", "1")
+        sock = socket.create_connection(("127.0.0.1", self.redis.port))
+        self.addCleanup(sock.close)
+        sock.sendall(b"EVAL 'while true do end' 0\r\n")
+        self.eventually(lambda: str(self.admin("PING")).startswith("-BUSY"), "the script runs")
+
+    def ends_script(self):
+        self.does("SCRIPT", "KILL")
+        self.eventually(lambda: self.admin("PING") == "+PONG", "the script has ended")
+
+    def cases_for_new_connections(self):
+        """The same, where those that are there don't notice."""
+        return (
+            (lambda: self.sets("requirepass", "secret"), lambda: self.sets("requirepass", ""),
+             "CLIENT ID: NOAUTH .*set `password_file`"),
+        )
+
     def cases(self):
         """(what breaks it, what mends it, what is said)"""
         return (
             (lambda: self.does("REPLICAOF", "127.0.0.1", "1"), lambda: self.does("REPLICAOF", "NO", "ONE"),
              "the hello: READONLY .*name the primary in `servers`|the server is a read-only replica"),
-            (lambda: self.sets("requirepass", "secret"), lambda: self.sets("requirepass", ""),
-             "CLIENT ID: NOAUTH .*set `password_file`"),
+            (self.runs_long, self.ends_script, "BUSY .*SCRIPT KILL ends it"),
+            (lambda: self.does("ACL", "SETUSER", "default", "-evalsha"), lambda: self.does("ACL", "SETUSER", "default", "+@all"),
+             "the trial of a publish: .*docs/shipped.md has the ACL rules"),
             (lambda: self.does("ACL", "SETUSER", "default", "-xadd"), lambda: self.does("ACL", "SETUSER", "default", "+@all"),
              "the trial of a publish: .*docs/shipped.md has the ACL rules"),
             (self.snapshots_fail, lambda: self.sets("stop-writes-on-bgsave-error", "no"),
@@ -58,14 +78,17 @@ class TestRefusals(RefusalsCase):
     def is_said(self, host, words):
         return re.search(words, host.text()) and re.search(words, run_toni("status", "-c", host.conf).stdout)
 
-    def test_each_is_said_and_mended(self):
+    def end_connections(self):
+        for kind in ("normal", "pubsub"):
+            self.does("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+
+    def each_is_said_and_mended(self, cases, then):
         rooms = self.crowd(4, 2)
         self.load.publish(rooms, 100)
-        for breaks, mends, words in self.cases():
+        for breaks, mends, words in cases:
             with self.subTest(words):
                 breaks()
-                for kind in ("normal", "pubsub"):
-                    self.does("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+                then()
                 for host in self.hosts:
                     self.eventually(lambda: not self.is_up(host), "it is away")
                     self.eventually(lambda: self.is_said(host, words), "it is said: " + words)
@@ -76,6 +99,24 @@ class TestRefusals(RefusalsCase):
         self.settle(rooms)
         self.assertEqual(set(self.load.refused), {"TONI_ERR_BUSY"})
         self.assertFalse(self.load.lost_clients)
+        self.end_well()
+
+    def test_each_is_said_and_mended(self):
+        cases = [case for case in self.cases() if case[0] != self.runs_long]  # nobody's connections can be ended meanwhile
+        self.each_is_said_and_mended([*self.cases_for_new_connections(), *cases], self.end_connections)
+
+    def test_each_is_said_and_mended_while_hosts_are_at_work(self):
+        self.each_is_said_and_mended(self.cases(), lambda: None)
+
+    def test_scripts_that_are_thrown_away_cost_nothing(self):
+        rooms = self.crowd(4, 2)
+        self.load.publish(rooms, 200)
+        for _ in range(5):
+            self.does("SCRIPT", "FLUSH")
+            self.load.fence(rooms)
+        self.settle(rooms)
+        self.assertEqual((self.lost(), dict(self.load.refused)), (0, {}))
+        self.assert_no_gaps()
         self.end_well()
 
 

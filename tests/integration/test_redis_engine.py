@@ -711,6 +711,10 @@ class Refusals(Case):
         told = [("/full", 1, "77"), ("/full", 12, "-"), ("/other", 13, "-")]
         engine.say(*[engine.publish_line(room, i, epoch=epoch, keep=(9, 60)) for room, i, epoch in told])
         self.assertEqual([engine.next("published")[4] for _ in told], [REPEAT, ERROR, ERROR])
+        # A publish that is alone is answered in other words than one of several: no line more.
+        time.sleep(1.1)
+        self.assertEqual(engine.publish("/full", 14)[0], ERROR)
+        self.assertEqual(len(engine.logs), 1, engine.logs)
         # Nothing was applied in part; probes, leases and a new connection need no memory.
         self.assertEqual(engine.tops("/full", "/other"), ["77:1", NONE])
         engine.probe()
@@ -790,18 +794,94 @@ class Refusals(Case):
         line = self.ends_at_hello(self.listen(serve))
         self.assertRegex(line, "TONI_VERSION [78][.].*Redis 7.0, or Valkey, is the oldest that will do")
 
-    def test_snapshots_that_fail(self):
-        server, engine = self.pair()
-        engine.publish("/m", 1)
+    def is_refused_and_goes_on(self, server, engine, breaks, mends, words):
+        """What takes no publish of anybody is let go of, once all that had its answer is told. Mended, it takes them."""
+        first = 100 * engine.connection
         with server.client() as client:
+            before = int(engine.publish("/m", first, keep=(5, 60))[2], 16)
+            engine.logs.clear()
+            breaks(client)
+            engine.say(*[engine.publish_line("/m", first + i, keep=(5, 60)) for i in range(1, 21)])
+            self.assertEqual([engine.next("published")[4] for _ in range(20)], [ERROR] * 20)
+            self.assertIn(words, engine.next("closed").line)
+            self.assertLessEqual(len(engine.logs), 1, engine.logs)  # none of its own, if there was one a moment ago
+            mends(client)
+        engine.connect()
+        self.assertEqual(engine.tops("/m"), ["77:%x" % before])
+        self.assertEqual(engine.publish("/m", first + 50, keep=(5, 60))[:3], [APPLIED, "77", "%x" % (before + 1)])
+
+    def test_what_it_takes_from_nobody(self):
+        server, engine = self.pair(busy_reply_threshold=1)
+
+        def user(*rules):
+            return lambda client: client("ACL", "SETUSER", "default", *rules)
+
+        def sets(name, value):
+            return lambda client: client("CONFIG", "SET", name, value)
+
+        def snapshots_fail(client):
             client("CONFIG", "SET", "save", "3600 1")
             shutil.rmtree(server.folder)
             client("BGSAVE")
             wait_for("failed snapshot", lambda: b"rdb_last_bgsave_status:err" in client("INFO", "persistence"))
-            self.assertEqual(engine.publish("/m", 2)[0], ERROR)
-            self.assertIn("can't write its snapshots", engine.logs[0])
-            client("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
-        self.assertEqual(engine.publish("/m", 3)[:3], [APPLIED, "77", "2"])
+
+        def runs_long(client):
+            sock = socket.create_connection(("127.0.0.1", server.port))
+            self.addCleanup(sock.close)
+            sock.sendall(b"EVAL 'while true do end' 0\r\n")
+            wait_for("script that runs", lambda: str(client("PING")).startswith("-BUSY"))
+
+        def ends_it(client):
+            client("SCRIPT", "KILL")
+            wait_for("end of the script", lambda: client("PING") == "+PONG")
+
+        for breaks, mends, words in (
+            (user("-xadd"), user("+@all"), "the ACL rules"),
+            (user("-evalsha"), user("+@all"), "the ACL rules"),
+            (user("-hmget"), user("+@all"), "the ACL rules"),
+            (sets("min-replicas-to-write", 1), sets("min-replicas-to-write", 0), "`min-replicas-to-write`"),
+            (runs_long, ends_it, "SCRIPT KILL"),
+            (snapshots_fail, sets("stop-writes-on-bgsave-error", "no"), "can't write its snapshots"),
+        ):  # fmt: skip
+            with self.subTest(words):
+                self.is_refused_and_goes_on(server, engine, breaks, mends, words)
+
+    def test_a_script_that_may_not_be_loaded_again(self):
+        server, engine = self.pair()
+        server.call("ACL", "SETUSER", "default", "-script")
+        self.assertEqual(engine.publish("/a", 1)[0], APPLIED)
+        server.call("ACL", "SETUSER", "default", "+@all")
+        server.call("SCRIPT", "FLUSH")
+        server.call("ACL", "SETUSER", "default", "-script")
+        self.assertEqual(engine.publish("/a", 2)[0], NOT_RUN)
+        self.assertRegex(engine.next("closed").line, "SCRIPT LOAD: NOPERM .*the ACL rules")
+        server.call("ACL", "SETUSER", "default", "+@all")
+        engine.connect()
+        self.assertEqual(engine.publish("/a", 2)[:3], [APPLIED, "77", "2"])
+
+    def test_one_that_reads_its_data_still(self):
+        server = self.server()
+        engine = self.engine(("servers", server.address))
+        with server.client() as client:
+            for i in range(200):
+                client("SET", "ballast-%d" % i, "x" * 1000)
+            client("SAVE")
+        server.options.update({"key-load-delay": 10_000, "loading-process-events-interval-bytes": 1024})
+        server.kill()
+        server._answers = lambda: os.path.exists(server.path) and is_loading()
+        os.unlink(server.path)
+
+        def is_loading():
+            try:
+                return str(server.call("PING")).startswith("-LOADING")
+            except OSError:
+                return False
+
+        server.start()
+        self.assertRegex(self.ends_at_hello(("servers", server.address)), "LOADING .*this passes")
+        wait_for("loaded server", lambda: server.call("PING") == "+PONG")
+        engine.connect()
+        self.assertEqual(engine.publish("/a", 1)[0], APPLIED)
 
     def test_options_that_are_none(self):
         for option, words in (

@@ -529,6 +529,39 @@ START_TEST(errors_say_what_mends_them)
 }
 END_TEST
 
+START_TEST(an_error_is_of_one_room_or_of_all)
+{
+    static const struct {
+        const char *text;
+        bool is_for_all;
+    } errors[] = {
+        {"-MISCONF no\r\n", true},
+        {"-NOPERM User toni has no permissions to run the 'evalsha' command\r\n", true},
+        {"-ERR The user executing the script can't run this command or subcommand\r\n", true},
+        {"-NOPERM No permissions to access a key\r\n", false},
+        {"-OOM command not allowed\r\n", false},
+        {"-NOSCRIPT No matching script.\r\n", false},
+        {"-WRONGTYPE Operation against a key\r\n", false},
+        {"-ERR what nobody knows\r\n", false},
+    };
+    redisReply *reply = reply_of(errors[_i].text);
+    ck_assert_int_eq(answer_fault(reply).is_for_all, errors[_i].is_for_all);
+    incoming_free(reply);
+}
+END_TEST
+
+START_TEST(an_error_is_shown_without_the_line_of_its_script)
+{
+    redisReply *reply =
+        reply_of("-OOM command not allowed. script: ea1861dc, on @user_script:40.\r\n");
+    ck_assert(toni_str_equal(answer_said(reply), TONI_LIT("OOM command not allowed.")));
+    incoming_free(reply);
+    reply = reply_of("-ERR no\r\n");
+    ck_assert(toni_str_equal(answer_said(reply), TONI_LIT("ERR no")));
+    incoming_free(reply);
+}
+END_TEST
+
 START_TEST(an_error_that_nobody_knows_is_one)
 {
     redisReply *reply = reply_of("-\r\n");
@@ -602,6 +635,8 @@ int main(void)
     tcase_add_test(all, the_last_of_a_history_end_with_its_top);
     tcase_add_test(all, a_history_of_somebody_else_is_none);
     tcase_add_loop_test(all, errors_say_what_mends_them, 0, 8);
+    tcase_add_loop_test(all, an_error_is_of_one_room_or_of_all, 0, 8);
+    tcase_add_test(all, an_error_is_shown_without_the_line_of_its_script);
     tcase_add_test(all, an_error_that_nobody_knows_is_one);
     tcase_add_test(all, addresses);
     tcase_add_test(all, what_is_no_address);
