@@ -339,6 +339,29 @@ static void on_request_failed(toni_engine *engine, uint32_t server, uint64_t con
     fail(clustering, server, connection, request, answer);
 }
 
+static bool are_findings(const toni_engine_finding *findings, uint32_t count)
+{
+    if (count > TONI_ENGINE_FINDINGS_MOST || (count > 0 && !findings))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (findings[i].struct_size < sizeof findings[i] || !is_text(findings[i].text))
+            return false;
+    }
+    return true;
+}
+
+static void on_checked(toni_engine *engine, uint32_t server, uint64_t connection, uint64_t request,
+                       const toni_engine_finding *findings, uint32_t count)
+{
+    struct clustering *clustering = listen_to(engine, server, "checked");
+    if (!clustering || clustering->links[server].generation != connection)
+        return;
+    if (!clustering->only_looks || !are_findings(findings, count))
+        (void)refuse(clustering, "checked");
+    else if (check_take(clustering, server, findings, count) != 0)
+        fail(clustering, server, connection, request, TONI_ENGINE_ERROR); /* it is asked again */
+}
+
 const struct toni_engine_host engine_host = {
     .struct_size = sizeof engine_host,
     .connected = on_connected,
@@ -357,4 +380,5 @@ const struct toni_engine_host engine_host = {
     .rewatch = attachment_rewatch,
     .unwatch = attachment_unwatch,
     .post = attachment_post,
+    .checked = on_checked,
 };

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <toni/engine.h>
 
 struct clustering;
 
@@ -101,6 +102,22 @@ struct clustering_report {
 
 /** @param report  Filled in with what was so at the last turn. */
 void clustering_read(struct clustering *clustering, struct clustering_report *report);
+
+/** What an engine has found out about a server (toni_engine_table.check). */
+struct clustering_finding {
+    bool is_warning; /* hosts can work with it */
+    char text[CLUSTERING_WHY_SIZE];
+};
+
+struct clustering_findings {
+    uint32_t count;
+    struct clustering_finding list[TONI_ENGINE_FINDINGS_MOST];
+};
+
+/** Of one that only looks. @param findings  Filled in.
+ * @return Whether the engine has told of this server what it found out. */
+bool clustering_findings(struct clustering *clustering, uint32_t server,
+                         struct clustering_findings *findings);
 
 /** @return Whether all servers take publishes, and the engine returns from its calls. */
 bool clustering_is_up(const struct clustering *clustering);

@@ -130,6 +130,7 @@ struct clustering {
     bool has_tried; /* to attach for the first time; `wants_engine` is false if that failed */
     struct node_identity identity;
     struct clustering_report report;
+    struct clustering_findings *findings[NODE_SERVERS_MAX]; /* NULL: not told of that server */
 
     pthread_t thread;
     bool has_thread;
@@ -226,6 +227,18 @@ const struct toni_engine_table *engine_table(const struct clustering *clustering
 /* --- answers.c: what engines tell */
 
 extern const struct toni_engine_host engine_host;
+
+/* --- checking.c: what an engine finds out, for one that only looks */
+
+/** Has the engine look at a server. @return Whether it can: else it is tried by a hello. */
+bool check_begin(struct clustering *clustering, const struct output *output,
+                 const toni_engine_hello *hello);
+
+/** Keeps what it has found out; of several times the first. @return 0, or -1: no memory. */
+int check_take(struct clustering *clustering, uint32_t server, const toni_engine_finding *findings,
+               uint32_t count);
+
+void checks_finish(struct clustering *clustering);
 
 /* --- commands.c, events.c: what the node says */
 

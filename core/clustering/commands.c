@@ -57,7 +57,8 @@ static void hello(struct clustering *clustering, const struct output *output)
     const toni_engine_hello hello = {.struct_size = sizeof hello,
                                      .proposed = output->hello.proposed,
                                      .node = clustering->incarnation};
-    ENGINE_CALL(clustering, hello, (engine_self, output->server, output->request, &hello));
+    if (!check_begin(clustering, output, &hello))
+        ENGINE_CALL(clustering, hello, (engine_self, output->server, output->request, &hello));
 }
 
 static void publish(struct clustering *clustering, const struct output *output)

@@ -424,6 +424,7 @@ void clustering_destroy(struct clustering *clustering)
     inbox_finish(&clustering->inbox);
     receipts_finish(&clustering->receipts);
     attachments_finish(clustering);
+    checks_finish(clustering);
     telling_finish(clustering);
     for (struct door *door = clustering->doors, *next; door; door = next) {
         next = door->next;

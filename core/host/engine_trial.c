@@ -1,5 +1,5 @@
-/* Trying the cluster's engine; see engine_trial.h. The process says what it finds as pairs of
- * strings, each with its NUL: a server's name, or nothing, and a text. */
+/* Trying the cluster's engine; see engine_trial.h. The process says what it finds as strings, three
+ * for each, with their NULs: IS_WARNING or nothing, a server's name or nothing, and a text. */
 #include "host/engine_trial.h"
 
 #include "base/buffer.h"
@@ -34,19 +34,27 @@
 
 #define LOOK_EVERY_MS 10
 
+#define IS_WARNING "warning"
+
 #define OFFLINE "; `toni check --offline` asks no server"
 
 /* --- In the process */
 
+static void say_as(int out, const char *kind, const char *server, const char *text)
+{
+    struct buffer said;
+    buffer_init(&said);
+    if (buffer_append(&said, kind, strlen(kind) + 1) ||
+        buffer_append(&said, server, strlen(server) + 1) ||
+        buffer_append(&said, text, strlen(text) + 1) ||
+        write(out, said.bytes, said.length) != (ssize_t)said.length)
+        process_end(EXIT_FAILURE); /* which the host tells */
+    buffer_finish(&said);
+}
+
 static void say(int out, const char *server, const char *text)
 {
-    struct buffer pair;
-    buffer_init(&pair);
-    if (buffer_append(&pair, server, strlen(server) + 1) ||
-        buffer_append(&pair, text, strlen(text) + 1) ||
-        write(out, pair.bytes, pair.length) != (ssize_t)pair.length)
-        process_end(EXIT_FAILURE); /* which the host tells */
-    buffer_finish(&pair);
+    say_as(out, "", server, text);
 }
 
 static void say_faults(int out, const struct fault_list *faults)
@@ -73,15 +81,18 @@ static void say_failures(int out, const struct graph *graph)
 }
 
 /* @return Whether there is nothing to be waited for. */
-static bool is_decided(const struct clustering_server *server)
+static bool is_decided(struct clustering *clustering, uint32_t index,
+                       const struct clustering_server *server)
 {
-    return server->node.state == SERVER_UP || server->node.connections > TRIES;
+    struct clustering_findings findings;
+    return server->node.state == SERVER_UP || server->node.connections > TRIES ||
+           clustering_findings(clustering, index, &findings);
 }
 
-static bool are_decided(const struct clustering_report *report)
+static bool are_decided(struct clustering *clustering, const struct clustering_report *report)
 {
     for (uint32_t i = 0; i < report->count; i++) {
-        if (!is_decided(&report->servers[i]))
+        if (!is_decided(clustering, i, &report->servers[i]))
             return false;
     }
     return report->count > 0;
@@ -94,6 +105,14 @@ static void say_server(int out, const struct clustering_server *server)
         server->node.why == WHY_NO_REPLY)
         why = "it has not answered in time";
     say(out, server->name, server->why[0] != '\0' ? server->why : why);
+}
+
+static void say_findings(int out, const char *server, const struct clustering_findings *findings)
+{
+    for (uint32_t i = 0; i < findings->count; i++) {
+        const struct clustering_finding *finding = &findings->list[i];
+        say_as(out, finding->is_warning ? IS_WARNING : "", server, finding->text);
+    }
 }
 
 /* The thread is in a call that does not end, so nothing can be ended in peace. */
@@ -111,14 +130,17 @@ static void end_if_held(int out, const struct clustering *clustering)
 static void look_at_servers(int out, struct clustering *clustering)
 {
     struct clustering_report report;
+    struct clustering_findings findings;
     const uint64_t until_ms = clock_now_ms() + SERVERS_MS;
     do {
         (void)poll(NULL, 0, LOOK_EVERY_MS);
         clustering_read(clustering, &report);
-    } while (!are_decided(&report) && clock_now_ms() < until_ms);
+    } while (!are_decided(clustering, &report) && clock_now_ms() < until_ms);
     end_if_held(out, clustering);
     for (uint32_t i = 0; i < report.count; i++) {
-        if (report.servers[i].node.state != SERVER_UP)
+        if (clustering_findings(clustering, i, &findings))
+            say_findings(out, report.servers[i].name, &findings);
+        else if (report.servers[i].node.state != SERVER_UP)
             say_server(out, &report.servers[i]);
     }
 }
@@ -205,30 +227,41 @@ static const struct value *find_text(const struct value *group, const char *text
     return group;
 }
 
-static void take_answer(const struct instance_setup *setup, const char *server, const char *text,
-                        struct fault_list *faults)
+static void take_answer(const struct instance_setup *setup, bool is_warning, const char *server,
+                        const char *text, struct fault_list *faults)
 {
-    if (server[0] == '\0') {
+    const struct value *options = setup->options ? setup->options : setup->at;
+    if (server[0] == '\0')
         fault_at(faults, setup->at, "the cluster's engine `%s` can't be used: %s", setup->name,
                  text);
-        return;
-    }
-    const struct value *options = setup->options ? setup->options : setup->at;
-    fault_at(faults, find_text(options, server),
-             "server `%s` of the cluster's engine `%s` can't be used: %s" OFFLINE, server,
-             setup->name, text);
+    else if (is_warning)
+        fault_warn_at(faults, find_text(options, server),
+                      "server `%s` of the cluster's engine `%s`: %s", server, setup->name, text);
+    else
+        fault_at(faults, find_text(options, server),
+                 "server `%s` of the cluster's engine `%s` can't be used: %s" OFFLINE, server,
+                 setup->name, text);
+}
+
+/* @return The next string, which has its NUL; NULL: the process has ended within it. */
+static const char *next_string(const struct buffer *heard, size_t *at)
+{
+    const char *string = heard->bytes + *at;
+    const size_t left = heard->length - *at, size = strnlen(string, left);
+    *at += size + 1;
+    return size < left ? string : NULL;
 }
 
 static void take_answers(const struct instance_setup *setup, const struct buffer *heard,
                          struct fault_list *faults)
 {
     for (size_t at = 0; at < heard->length;) {
-        const char *server = heard->bytes + at;
-        const size_t size = strnlen(server, heard->length - at) + 1;
-        if (size >= heard->length - at)
-            return; /* the process has ended within it, which is told */
-        take_answer(setup, server, server + size, faults);
-        at += size + strnlen(server + size, heard->length - at - size) + 1;
+        const char *kind = next_string(heard, &at);
+        const char *server = kind && at < heard->length ? next_string(heard, &at) : NULL;
+        const char *text = server && at < heard->length ? next_string(heard, &at) : NULL;
+        if (!text)
+            return; /* which is told */
+        take_answer(setup, strcmp(kind, IS_WARNING) == 0, server, text, faults);
     }
 }
 

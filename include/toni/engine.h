@@ -134,6 +134,16 @@ typedef struct toni_engine_leased {
     toni_str name;
 } toni_engine_leased;
 
+/** Something that toni_engine_table.check has found out. */
+typedef struct toni_engine_finding {
+    uint32_t struct_size;
+    uint32_t is_warning; /**< 1: hosts can work with the server, and what it is will hurt later */
+    toni_str text;       /**< what was found, and what mends it; one line of UTF-8 */
+} toni_engine_finding;
+
+/** Most findings of one check. */
+#define TONI_ENGINE_FINDINGS_MOST 32
+
 /* --- What the host offers to an engine. Call it by the functions below. */
 
 /** Called when a watched descriptor is ready, and for what was posted. */
@@ -170,6 +180,8 @@ struct toni_engine_host {
     int32_t (*rewatch)(toni_engine *, int64_t watch, uint32_t events);
     void (*unwatch)(toni_engine *, int64_t watch);
     int32_t (*post)(toni_engine *, toni_engine_posted_fn run, void *data);
+    void (*checked)(toni_engine *, uint32_t server, uint64_t connection, uint64_t request,
+                    const toni_engine_finding *findings, uint32_t count);
 };
 
 /** Made by the host. Read nothing but `host`. */
@@ -261,6 +273,12 @@ struct toni_engine_table {
 
     /** The end of a turn: what was asked since the last one may go out together. */
     void (*flush)(void *self);
+
+    /** For `toni check`, instead of the hello, and the only command of a connection: finds out all
+     * that keeps hosts from working with the server, or will hurt them later. Nothing is changed
+     * for anybody, no lease is taken, and what is needed for it is gone afterwards. Tell
+     * toni_engine_checked, or toni_engine_closed. NULL: the host says hello, and sends a probe. */
+    void (*check)(void *self, uint32_t server, uint64_t request, const toni_engine_hello *hello);
 };
 
 TONI_DECLARE_INTERFACE(toni_engine, 1);
@@ -362,6 +380,15 @@ static inline void toni_engine_request_failed(toni_engine *engine, uint32_t serv
                                               uint64_t connection, uint64_t request, int32_t answer)
 {
     engine->host->request_failed(engine, server, connection, request, answer);
+}
+
+/** A check is over. @param findings  Borrowed. @param count  Up to TONI_ENGINE_FINDINGS_MOST; 0:
+ * the server will do. */
+static inline void toni_engine_checked(toni_engine *engine, uint32_t server, uint64_t connection,
+                                       uint64_t request, const toni_engine_finding *findings,
+                                       uint32_t count)
+{
+    engine->host->checked(engine, server, connection, request, findings, count);
 }
 
 /** Has the cluster's thread watch a descriptor that does not block; its kinds, and what `ready`

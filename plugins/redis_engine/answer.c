@@ -8,65 +8,63 @@
 
 /* --- Errors */
 
-/* Whom an error concerns. */
-enum scope {
-    FOR_ONE,        /* what was asked, or the room that it was about */
-    FOR_ALL,        /* whatever is published */
-    FOR_ALL_IF_RUN, /* the same, if it is that a command may not be run: else it is about a key */
-    OF_MEMORY
-};
+#define NO_RIGHT "its user may not run what toni needs: docs/shipped.md has the ACL rules"
+#define NO_CLUSTER                                                                                 \
+    "it is part of a Redis Cluster: start it without `cluster-enabled`, and name several servers " \
+    "in `servers` instead"
+#define NO_COMMAND "it has no such command: is this Redis, and was the command renamed?"
 
 static const struct known_fault {
     const char *text;
     int32_t answer;
-    enum scope scope;
+    enum answer_cause cause;
     const char *mend;
 } known_faults[] = {
-    {"NOSCRIPT", TONI_ENGINE_NOT_RUN, FOR_ONE, "it is loaded again"},
-    {"READONLY", TONI_ENGINE_READ_ONLY, FOR_ONE,
+    {"NOSCRIPT", TONI_ENGINE_NOT_RUN, ANSWER_OF_REQUEST, "it is loaded again"},
+    {"READONLY", TONI_ENGINE_READ_ONLY, ANSWER_OF_REQUEST,
      "it takes no writes: name the primary in `servers`, or sentinels in `masters`"},
-    {"OOM ", TONI_ENGINE_ERROR, OF_MEMORY,
+    {"OOM ", TONI_ENGINE_ERROR, ANSWER_OF_MEMORY,
      "its `maxmemory` is reached: raise it, let rooms keep less history, or lower `room_life`"},
-    {"NOPERM", TONI_ENGINE_ERROR, FOR_ALL_IF_RUN,
-     "its user may not run what toni needs: docs/shipped.md has the ACL rules"},
-    {"ERR The user executing the script", TONI_ENGINE_ERROR, FOR_ALL_IF_RUN, /* before Redis 7.2 */
-     "its user may not run what toni needs: docs/shipped.md has the ACL rules"},
-    {"ERR ACL failure in script", TONI_ENGINE_ERROR, FOR_ALL_IF_RUN, /* Redis 8 */
-     "its user may not run what toni needs: docs/shipped.md has the ACL rules"},
-    {"WRONGTYPE", TONI_ENGINE_ERROR, FOR_ONE,
+    {"NOPERM", TONI_ENGINE_ERROR, ANSWER_OF_RIGHTS, NO_RIGHT},
+    {"ERR The user executing the script", TONI_ENGINE_ERROR,
+     ANSWER_OF_RIGHTS, /* before Redis 7.2 */
+     NO_RIGHT},
+    {"ERR ACL failure in script", TONI_ENGINE_ERROR, ANSWER_OF_RIGHTS, /* Redis 8 */
+     NO_RIGHT},
+    {"WRONGTYPE", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST,
      "something else keeps a key of that name there: delete that key, or take another `prefix`"},
-    {"NOAUTH", TONI_ENGINE_ERROR, FOR_ALL, "it wants a password: set `password_file`, and `user`"},
-    {"WRONGPASS", TONI_ENGINE_ERROR, FOR_ONE,
+    {"NOAUTH", TONI_ENGINE_ERROR, ANSWER_OF_SERVER,
+     "it wants a password: set `password_file`, and `user`"},
+    {"WRONGPASS", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST,
      "`user` and what is in `password_file` are not right for it"},
-    {"ERR AUTH", TONI_ENGINE_ERROR, FOR_ONE,
+    {"ERR AUTH", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST,
      "it has no password: take `password_file` out, or set `requirepass` there"},
-    {"ERR invalid password", TONI_ENGINE_ERROR, FOR_ONE, "what is in `password_file` is not right"},
-    {"MISCONF", TONI_ENGINE_ERROR, FOR_ALL,
+    {"ERR invalid password", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST,
+     "what is in `password_file` is not right"},
+    {"MISCONF", TONI_ENGINE_ERROR, ANSWER_OF_SERVER,
      "it can't write its snapshots and so takes no writes: its own log says why"},
-    {"LOADING", TONI_ENGINE_ERROR, FOR_ALL, "it reads its data still; this passes"},
-    {"BUSY ", TONI_ENGINE_ERROR, FOR_ALL,
+    {"LOADING", TONI_ENGINE_ERROR, ANSWER_OF_SERVER, "it reads its data still; this passes"},
+    {"BUSY ", TONI_ENGINE_ERROR, ANSWER_OF_SERVER,
      "another script runs there for too long: SCRIPT KILL ends it"},
-    {"NOREPLICAS", TONI_ENGINE_ERROR, FOR_ALL,
+    {"NOREPLICAS", TONI_ENGINE_ERROR, ANSWER_OF_SERVER,
      "it has fewer replicas than `min-replicas-to-write` asks for"},
-    {"MASTERDOWN", TONI_ENGINE_READ_ONLY, FOR_ONE, "it is a replica without its primary"},
-    {"TONI_VERSION", TONI_ENGINE_ERROR, FOR_ONE,
+    {"MASTERDOWN", TONI_ENGINE_READ_ONLY, ANSWER_OF_REQUEST, "it is a replica without its primary"},
+    {"TONI_VERSION", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST,
      "Redis 7.0, or Valkey, is the oldest that will do"},
-    {"TONI_CLUSTER", TONI_ENGINE_ERROR, FOR_ONE,
-     "it is part of a Redis Cluster: start it without `cluster-enabled`, and name several servers "
-     "in `servers` instead"},
-    {"CLUSTERDOWN", TONI_ENGINE_ERROR, FOR_ALL, "it is part of a Redis Cluster, which will not do"},
-    {"MOVED", TONI_ENGINE_ERROR, FOR_ALL, "it is part of a Redis Cluster, which will not do"},
-    {"CROSSSLOT", TONI_ENGINE_ERROR, FOR_ONE, "it is part of a Redis Cluster, which will not do"},
-    {"ERR max number of clients", TONI_ENGINE_ERROR, FOR_ONE, "raise its `maxclients`"},
-    {"DENIED", TONI_ENGINE_ERROR, FOR_ONE,
+    {"TONI_CLUSTER", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST, NO_CLUSTER},
+    {"CLUSTERDOWN", TONI_ENGINE_ERROR, ANSWER_OF_SERVER, NO_CLUSTER},
+    {"MOVED", TONI_ENGINE_ERROR, ANSWER_OF_SERVER, NO_CLUSTER},
+    {"CROSSSLOT", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST, NO_CLUSTER},
+    {"ERR max number of clients", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST, "raise its `maxclients`"},
+    {"DENIED", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST,
      "its protected mode lets nobody else in: set a password there, and `password_file`"},
-    {"ERR unknown command", TONI_ENGINE_ERROR, FOR_ALL,
-     "it has no such command: is this Redis, and was the command renamed?"},
-    {"ERR Unknown Redis command", TONI_ENGINE_ERROR, FOR_ALL, /* within a script */
-     "it has no such command: is this Redis, and was the command renamed?"},
-    {"ERR Protocol error: invalid bulk length", TONI_ENGINE_ERROR, FOR_ONE,
+    {"ERR unknown command", TONI_ENGINE_ERROR, ANSWER_OF_COMMAND, NO_COMMAND},
+    {"ERR Unknown Redis command", TONI_ENGINE_ERROR, ANSWER_OF_COMMAND, /* within a script */
+     NO_COMMAND},
+    {"ERR Protocol error: invalid bulk length", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST,
      "it is larger than its `proto-max-bulk-len`: raise that, or lower `message_bytes`"},
-    {"ERR DB index", TONI_ENGINE_ERROR, FOR_ONE, "it has fewer databases than `database` says"},
+    {"ERR DB index", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST,
+     "it has fewer databases than `database` says"},
 };
 
 /* @return Whether @p text has @p part in it. */
@@ -75,10 +73,11 @@ static bool has(toni_str text, toni_str part)
     return text.size >= part.size && memmem(text.data, text.size, part.data, part.size) != NULL;
 }
 
-static bool is_for_all(const struct known_fault *fault, toni_str said)
+/* A right that is missing may be that for one key. */
+static bool is_for_all(enum answer_cause cause, toni_str said)
 {
-    return fault->scope == FOR_ALL ||
-           (fault->scope == FOR_ALL_IF_RUN && has(said, TONI_LIT(" run ")));
+    return cause == ANSWER_OF_SERVER || cause == ANSWER_OF_COMMAND ||
+           (cause == ANSWER_OF_RIGHTS && has(said, TONI_LIT(" run ")));
 }
 
 struct answer_fault answer_fault(const redisReply *reply)
@@ -90,8 +89,8 @@ struct answer_fault answer_fault(const redisReply *reply)
         if (toni_str_strip_prefix(said, toni_str_of(fault->text), &rest))
             return (struct answer_fault){.answer = fault->answer,
                                          .mend = fault->mend,
-                                         .is_memory = fault->scope == OF_MEMORY,
-                                         .is_for_all = is_for_all(fault, said)};
+                                         .cause = fault->cause,
+                                         .is_for_all = is_for_all(fault->cause, said)};
     }
     return (struct answer_fault){.answer = TONI_ENGINE_ERROR};
 }

@@ -7,12 +7,21 @@
 #include <stdbool.h>
 #include <toni/engine.h>
 
+/** What an error of the server is about. */
+enum answer_cause {
+    ANSWER_OF_REQUEST, /* what was asked, or the room or the key that it was for */
+    ANSWER_OF_SERVER,  /* the server, which takes nothing now */
+    ANSWER_OF_MEMORY,  /* `maxmemory` is reached */
+    ANSWER_OF_RIGHTS,  /* what its user may */
+    ANSWER_OF_COMMAND  /* a command that it has not */
+};
+
 /** An error of the server. */
 struct answer_fault {
     int32_t answer;   /* of toni_engine_answer */
     const char *mend; /* what would mend it; NULL: nobody knows */
-    bool is_memory;   /* `maxmemory` is reached */
-    bool is_for_all;  /* whatever is published is answered so, until somebody has mended that */
+    enum answer_cause cause;
+    bool is_for_all; /* whatever is published is answered so, until somebody has mended that */
 };
 
 /** @param reply  Of type REDIS_REPLY_ERROR. */

@@ -1,6 +1,7 @@
 /* The connection to one server: see connection.h. */
 #include "connection.h"
 
+#include "checking.h"
 #include "hex.h"
 #include "reply.h"
 #include "request.h"
@@ -24,6 +25,7 @@ void connection_close(struct connection *connection)
     link_close(&connection->pushes);
     batch_clear(&connection->batch);
     waiting_clear(&connection->waiting);
+    check_end(connection);
 }
 
 void connection_fail(struct connection *connection, const char *why)
@@ -70,6 +72,8 @@ void connection_warn(struct connection *connection, const char *text)
 
 int connection_expect(struct connection *connection, struct waiting one)
 {
+    if (connection->check && one.kind != WAITING_CHECK)
+        one = (struct waiting){.kind = WAITING_CHECK, .count = one.kind};
     if (waiting_add(&connection->waiting, one) == 0)
         return 0;
     connection_fail(connection, "there is no memory for more replies, or there are too many");

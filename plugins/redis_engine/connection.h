@@ -28,6 +28,8 @@ struct common {
     char digest[COMMON_DIGEST]; /* of the script for publishes: what it is called by */
 };
 
+struct check;
+
 struct connection {
     struct common *common;
     const struct server_place *server;
@@ -49,6 +51,7 @@ struct connection {
     char probe_name[16];
     /* A hello, until all of it is done. */
     uint64_t hello_request, incarnation, engine_id;
+    struct check *check; /* that the connection is for; NULL: none */
     /* What was logged last. */
     char logged[200];
     int64_t logged_ms;

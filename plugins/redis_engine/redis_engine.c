@@ -5,6 +5,7 @@
  * command.h, incoming.h and outgoing.h the protocol, batch.h which publishes go together. link.h is
  * one socket, find.h where a server is, connection.h both sockets of one, request.h and reply.h
  * what goes over them. Here is what the host calls. All of it runs on the cluster's thread. */
+#include "checking.h"
 #include "hex.h"
 #include "request.h"
 #include "script.h"
@@ -129,6 +130,13 @@ static void lease(void *self, uint32_t server, uint64_t request, const toni_engi
         request_lease(connection, request, lease);
 }
 
+static void check(void *self, uint32_t server, uint64_t request, const toni_engine_hello *hello)
+{
+    struct connection *connection = connected(self, server);
+    if (connection)
+        check_begin(connection, request, hello);
+}
+
 static void flush(void *self)
 {
     struct redis *redis = self;
@@ -159,6 +167,7 @@ static const struct toni_engine_table table = {
     .probe = probe,
     .lease = lease,
     .flush = flush,
+    .check = check,
 };
 
 /* --- Life */

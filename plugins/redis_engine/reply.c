@@ -5,6 +5,7 @@
 #include "reply.h"
 
 #include "answer.h"
+#include "checking.h"
 #include "hex.h"
 #include "request.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *name_of(enum waiting_kind kind)
+const char *reply_name_of(enum waiting_kind kind)
 {
     static const char *const names[] = {
         [WAITING_AUTH] = "AUTH",
@@ -28,6 +29,7 @@ static const char *name_of(enum waiting_kind kind)
         [WAITING_HISTORY_LAST] = "asking for a history",
         [WAITING_PROBE] = "a probe",
         [WAITING_LEASE] = "a lease",
+        [WAITING_CHECK] = "a check",
     };
     return names[kind];
 }
@@ -68,8 +70,8 @@ static void take_error(struct connection *connection, const struct waiting *one,
     const struct answer_fault fault = answer_fault(reply);
     const bool is_read_only = fault.answer == TONI_ENGINE_READ_ONLY && one->kind > WAITING_LOAD;
     /* It is full. The host is told so of each publish; leases go on. */
-    const bool is_full = fault.is_memory && one->kind == WAITING_TRIAL;
-    talk_fault(text, sizeof text, name_of(one->kind), reply);
+    const bool is_full = fault.cause == ANSWER_OF_MEMORY && one->kind == WAITING_TRIAL;
+    talk_fault(text, sizeof text, reply_name_of(one->kind), reply);
     connection_warn(connection, text);
     if (is_full)
         tell_hello(connection, one->request);
@@ -92,7 +94,7 @@ static bool read_published(struct connection *connection, const redisReply *repl
         return answer_published(reply, published);
     const struct answer_fault fault = answer_fault(reply);
     *published = (toni_engine_published){.struct_size = sizeof *published, .answer = fault.answer};
-    talk_fault(text, sizeof text, name_of(WAITING_PUBLISH), reply);
+    talk_fault(text, sizeof text, reply_name_of(WAITING_PUBLISH), reply);
     connection_warn(connection, text);
     /* Who publishes is to be refused before, and not told afterwards that it is lost. */
     if (fault.is_for_all)
@@ -116,7 +118,7 @@ static void take_published(struct connection *connection, struct waiting one,
         if (i > 0)
             (void)waiting_take(&connection->waiting, &one);
         if (!answer || !read_published(connection, answer, &published)) {
-            fail_by(connection, name_of(WAITING_PUBLISH), reply);
+            fail_by(connection, reply_name_of(WAITING_PUBLISH), reply);
             return;
         }
         if (connection->number == number)
@@ -192,7 +194,7 @@ static bool take_history(struct connection *connection, const struct waiting *on
         return false;
     /* Of that room nothing is to be had; what it has lost is told as a gap. */
     if (history.fault) {
-        talk_fault(text, sizeof text, name_of(one->kind), history.fault);
+        talk_fault(text, sizeof text, reply_name_of(one->kind), history.fault);
         connection_warn(connection, text);
     } else if (history.is_foreign) {
         connection_warn(connection,
@@ -254,6 +256,7 @@ static bool take_answer(struct connection *connection, const struct waiting *one
     case WAITING_TRIAL:
         return take_trial(connection, one->request, reply);
     case WAITING_PUBLISH: /* take_published() */
+    case WAITING_CHECK:   /* check_take() */
         return false;
     case WAITING_TOPS:
         return take_tops(connection, one, reply);
@@ -273,12 +276,14 @@ void reply_take(struct connection *connection, const redisReply *reply)
     struct waiting one;
     if (!waiting_take(&connection->waiting, &one))
         fail_by(connection, "something that was not asked for", reply);
+    else if (one.kind == WAITING_CHECK)
+        check_take(connection, one.count, reply);
     else if (one.kind == WAITING_PUBLISH)
         take_published(connection, one, reply);
     else if (reply->type == REDIS_REPLY_ERROR)
         take_error(connection, &one, reply);
     else if (!take_answer(connection, &one, reply))
-        fail_by(connection, name_of(one.kind), reply);
+        fail_by(connection, reply_name_of(one.kind), reply);
 }
 
 /* --- Subscriptions */
@@ -304,8 +309,11 @@ static void take_probe_channel(struct connection *connection, enum answer_pushed
         toni_engine_connected(connection->common->engine, connection->index, connection->number);
     } else if (what == ANSWER_MESSAGE && payload.size == HEX_DIGITS &&
                hex_get(payload.data, HEX_DIGITS, &request)) {
-        toni_engine_probe_echo(connection->common->engine, connection->index, connection->number,
-                               request);
+        if (connection->check)
+            check_echo(connection, request);
+        else
+            toni_engine_probe_echo(connection->common->engine, connection->index,
+                                   connection->number, request);
     }
 }
 

@@ -4,6 +4,9 @@
 
 #include "connection.h"
 
+/** @return What was asked, for people. */
+const char *reply_name_of(enum waiting_kind kind);
+
 /** A reply to a command. */
 void reply_take(struct connection *connection, const redisReply *reply);
 

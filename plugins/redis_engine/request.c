@@ -19,9 +19,21 @@
 
 static const toni_str no_name = {NULL, 0};
 
+/* A check has keys of its own, beside those of the cluster. */
+static toni_str shared_name(const struct connection *connection)
+{
+    return connection->check ? toni_str_make(connection->probe_name, sizeof connection->probe_name)
+                             : no_name;
+}
+
+static uint64_t node_life_ms(const struct connection *connection)
+{
+    return connection->check ? TRIAL_LIFE_MS : NODE_LIFE_MS;
+}
+
 /* --- Parts of commands */
 
-static struct command *begin(struct connection *connection, toni_str what)
+struct command *request_begin(struct connection *connection, toni_str what)
 {
     struct command *command = &connection->common->command;
     command_begin(command);
@@ -32,10 +44,10 @@ static struct command *begin(struct connection *connection, toni_str what)
 static struct command *begin_script(struct connection *connection, const char *script,
                                     uint64_t keys)
 {
-    struct command *command = begin(connection, TONI_LIT("EVAL"));
+    struct command *command = request_begin(connection, TONI_LIT("EVAL"));
     command_add(command, toni_str_of(script));
     command_add_number(command, keys);
-    command_add_key(command, KEY_SERVER, no_name);
+    command_add_key(command, KEY_SERVER, shared_name(connection));
     return command;
 }
 
@@ -53,7 +65,7 @@ static void put(struct connection *connection, struct link *link)
                                     "waits: the server does not read");
 }
 
-static void ask(struct connection *connection, struct waiting waiting)
+void request_ask(struct connection *connection, struct waiting waiting)
 {
     if (connection_expect(connection, waiting) == 0)
         put(connection, &connection->commands);
@@ -74,13 +86,15 @@ static bool keeps(const toni_engine_publish *publish)
     return publish->keep_messages > 0;
 }
 
-static void add_keys(struct command *command, char kind, const struct batch *batch)
+static void add_keys(struct connection *connection, char kind)
 {
+    struct command *command = &connection->common->command;
+    const struct batch *batch = &connection->batch;
     uint64_t keys = 1 + batch->count;
     for (size_t i = 0; i < batch->count; i++)
         keys += keeps(&batch->list[i]) ? 1 : 0;
     command_add_number(command, keys);
-    command_add_key(command, KEY_SERVER, no_name);
+    command_add_key(command, KEY_SERVER, shared_name(connection));
     for (size_t i = 0; i < batch->count; i++) {
         command_add_key(command, kind, batch->list[i].room);
         if (keeps(&batch->list[i]))
@@ -116,9 +130,9 @@ static void ask_batch(struct connection *connection, char kind, enum waiting_kin
 {
     struct batch *batch = &connection->batch;
     const size_t count = batch->count;
-    struct command *command = begin(connection, TONI_LIT("EVALSHA"));
+    struct command *command = request_begin(connection, TONI_LIT("EVALSHA"));
     command_add(command, toni_str_make(connection->common->digest, COMMON_DIGEST));
-    add_keys(command, kind, batch);
+    add_keys(connection, kind);
     command_add_hex(command, batch->list[0].incarnation, HEX_DIGITS);
     command_add_hex(command, batch->list[0].node, HEX_DIGITS);
     command_add_number(command, batch->life_ms);
@@ -161,13 +175,13 @@ void request_client_id(struct connection *connection)
 {
     const uint32_t database = connection->common->settings->database;
     if (database != 0) {
-        command_add_number(begin(connection, TONI_LIT("SELECT")), database);
-        ask(connection, (struct waiting){.kind = WAITING_SELECT});
+        command_add_number(request_begin(connection, TONI_LIT("SELECT")), database);
+        request_ask(connection, (struct waiting){.kind = WAITING_SELECT});
         if (connection->number == 0)
             return;
     }
-    command_add(begin(connection, TONI_LIT("CLIENT")), TONI_LIT("ID"));
-    ask(connection, (struct waiting){.kind = WAITING_CLIENT_ID});
+    command_add(request_begin(connection, TONI_LIT("CLIENT")), TONI_LIT("ID"));
+    request_ask(connection, (struct waiting){.kind = WAITING_CLIENT_ID});
 }
 
 void request_load(struct connection *connection)
@@ -176,11 +190,11 @@ void request_load(struct connection *connection)
     request_publishes(connection);
     if (connection->number == 0)
         return;
-    struct command *command = begin(connection, TONI_LIT("SCRIPT"));
+    struct command *command = request_begin(connection, TONI_LIT("SCRIPT"));
     command_add(command, TONI_LIT("LOAD"));
     command_add(command, toni_str_of(script_publish));
     connection->is_loading = true;
-    ask(connection, (struct waiting){.kind = WAITING_LOAD});
+    request_ask(connection, (struct waiting){.kind = WAITING_LOAD});
 }
 
 void request_hello(struct connection *connection, uint64_t request, const toni_engine_hello *hello)
@@ -194,13 +208,13 @@ void request_hello(struct connection *connection, uint64_t request, const toni_e
     add_node(command, hello->node);
     command_add_hex(command, hello->proposed, HEX_DIGITS);
     command_add_number(command, connection->client);
-    command_add_number(command, NODE_LIFE_MS);
-    ask(connection, (struct waiting){.kind = WAITING_HELLO, .request = request});
+    command_add_number(command, node_life_ms(connection));
+    request_ask(connection, (struct waiting){.kind = WAITING_HELLO, .request = request});
 }
 
 /* With a history, so that all that the script may run is run once: what the server refuses is known
  * before it could be in the middle of it. */
-static void try_script(struct connection *connection)
+void request_trial(struct connection *connection)
 {
     const toni_engine_publish trial = {
         .number = connection->hello_request, /* what is answered is that */
@@ -215,21 +229,21 @@ static void try_script(struct connection *connection)
     if (batch_add(&connection->batch, &trial, TRIAL_LIFE_MS) != 0)
         connection_fail(connection, "there is no memory for the trial of a publish");
     else
-        ask_batch(connection, KEY_TRIAL, WAITING_TRIAL);
+        ask_batch(connection, connection->check ? KEY_ROOM : KEY_TRIAL, WAITING_TRIAL);
 }
 
 void request_end_clients(struct connection *connection, redisReply *const *ids, size_t count)
 {
     for (size_t i = 0; i < count && connection->number != 0; i++) {
-        struct command *command = begin(connection, TONI_LIT("CLIENT"));
+        struct command *command = request_begin(connection, TONI_LIT("CLIENT"));
         command_add(command, TONI_LIT("KILL"));
         command_add(command, TONI_LIT("ID"));
         command_add(command, toni_str_make(ids[i]->str, ids[i]->len));
-        ask(connection,
-            (struct waiting){.kind = WAITING_KILL, .request = connection->hello_request});
+        request_ask(connection,
+                    (struct waiting){.kind = WAITING_KILL, .request = connection->hello_request});
     }
     if (connection->number != 0)
-        try_script(connection);
+        request_trial(connection);
 }
 
 /* --- Subscriptions */
@@ -239,7 +253,7 @@ void request_subscriptions(struct connection *connection, toni_str what, const t
 {
     if (count == 0)
         return;
-    struct command *command = begin(connection, what);
+    struct command *command = request_begin(connection, what);
     for (uint32_t i = 0; i < count; i++)
         command_add_key(command, KEY_ROOM, rooms[i]);
     put(connection, &connection->pushes);
@@ -254,7 +268,8 @@ void request_tops(struct connection *connection, uint64_t request, const toni_st
     for (uint32_t i = 0; i < count; i++)
         command_add_key(command, KEY_ROOM, rooms[i]);
     command_add_number(command, connection->common->settings->room_life_ms);
-    ask(connection, (struct waiting){.kind = WAITING_TOPS, .count = count, .request = request});
+    request_ask(connection,
+                (struct waiting){.kind = WAITING_TOPS, .count = count, .request = request});
 }
 
 void request_history(struct connection *connection, uint64_t request,
@@ -272,9 +287,9 @@ void request_history(struct connection *connection, uint64_t request,
     command_add_number(command, history->limit);
     command_add(command, history->is_last ? TONI_LIT("1") : TONI_LIT("0"));
     command_add_number(command, HISTORY_BYTES);
-    ask(connection,
-        (struct waiting){.kind = history->is_last ? WAITING_HISTORY_LAST : WAITING_HISTORY,
-                         .request = request});
+    request_ask(connection,
+                (struct waiting){.kind = history->is_last ? WAITING_HISTORY_LAST : WAITING_HISTORY,
+                                 .request = request});
 }
 
 void request_probe(struct connection *connection, uint64_t request, uint64_t incarnation)
@@ -287,14 +302,14 @@ void request_probe(struct connection *connection, uint64_t request, uint64_t inc
                     toni_str_make(connection->probe_name, sizeof connection->probe_name));
     hex_put(message, HEX_DIGITS, request);
     command_add(command, toni_str_make(message, sizeof message));
-    command_add_number(command, NODE_LIFE_MS);
-    ask(connection, (struct waiting){.kind = WAITING_PROBE, .request = request});
+    command_add_number(command, node_life_ms(connection));
+    request_ask(connection, (struct waiting){.kind = WAITING_PROBE, .request = request});
 }
 
 void request_lease(struct connection *connection, uint64_t request, const toni_engine_lease *lease)
 {
     struct command *command = begin_script(connection, script_lease, 2);
-    command_add_key(command, KEY_LEASES, no_name);
+    command_add_key(command, KEY_LEASES, shared_name(connection));
     command_add_hex(command, lease->incarnation, HEX_DIGITS);
     command_add_hex(command, lease->node, HEX_DIGITS);
     command_add_number(command, lease->slot);
@@ -305,5 +320,5 @@ void request_lease(struct connection *connection, uint64_t request, const toni_e
     command_add_number(command, lease->boot_step);
     command_add_hex(command, lease->id_key, HEX_DIGITS);
     command_add(command, lease->name);
-    ask(connection, (struct waiting){.kind = WAITING_LEASE, .request = request});
+    request_ask(connection, (struct waiting){.kind = WAITING_LEASE, .request = request});
 }

@@ -5,6 +5,10 @@
 
 #include "connection.h"
 
+/** Begins a command on the socket of commands; then it is put together, and asked. */
+struct command *request_begin(struct connection *connection, toni_str what);
+void request_ask(struct connection *connection, struct waiting waiting);
+
 /** Selects the database, and asks for the id that the socket of commands has. */
 void request_client_id(struct connection *connection);
 
@@ -12,6 +16,9 @@ void request_hello(struct connection *connection, uint64_t request, const toni_e
 
 /** The second part of a hello: ends the node's older clients, and tries the script. */
 void request_end_clients(struct connection *connection, redisReply *const *ids, size_t count);
+
+/** Tries the script for publishes. */
+void request_trial(struct connection *connection);
 
 void request_load(struct connection *connection);
 

@@ -22,12 +22,14 @@ enum waiting_kind {
     WAITING_HISTORY,
     WAITING_HISTORY_LAST,
     WAITING_PROBE,
-    WAITING_LEASE
+    WAITING_LEASE,
+    WAITING_CHECK
 };
 
 struct waiting {
     enum waiting_kind kind;
-    uint32_t count;   /* of rooms; of publishes that one reply answers, from this one on */
+    uint32_t count; /* of rooms; of publishes that one reply answers, from this one on; CHECK: what
+                     * is looked at (checking.h) */
     uint64_t request; /* or the number of a message */
 };
 

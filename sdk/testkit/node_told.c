@@ -7,10 +7,10 @@
 
 const char *toni_told_name(toni_told_kind kind)
 {
-    static const char *const names[] = {"connected",       "closed",      "hello_reply",
-                                        "published_reply", "probe_reply", "tops_reply",
-                                        "history_reply",   "lease_reply", "request_failed",
-                                        "subscribed",      "message",     "probe_echo"};
+    static const char *const names[] = {
+        "connected",  "closed",        "hello_reply", "published_reply", "probe_reply",
+        "tops_reply", "history_reply", "lease_reply", "checked",         "request_failed",
+        "subscribed", "message",       "probe_echo"};
     return names[kind];
 }
 
@@ -208,6 +208,22 @@ static void lease_reply(toni_engine *engine, uint32_t server, uint64_t connectio
     }
 }
 
+/* The texts stand one behind the other, each with a line's end. */
+static void checked(toni_engine *engine, uint32_t server, uint64_t connection, uint64_t request,
+                    const toni_engine_finding *findings, uint32_t count)
+{
+    size_t size = 0;
+    for (uint32_t i = 0; i < count; i++)
+        size += findings[i].text.size + 1;
+    toni_told *kept = add(engine, of_request(TONI_TOLD_CHECKED, server, connection, request), size);
+    char *end = (char *)(kept + 1);
+    kept->body = toni_str_make(end, size);
+    for (uint32_t i = 0; i < count; i++) {
+        (void)keep(&end, findings[i].text);
+        *end++ = '\n';
+    }
+}
+
 /* --- Of subscriptions */
 
 static void subscribed(toni_engine *engine, uint32_t server, uint64_t connection, toni_str room,
@@ -313,4 +329,5 @@ void node_told_fill(struct toni_engine_host *host)
     host->history_reply = history_reply;
     host->lease_reply = lease_reply;
     host->request_failed = request_failed;
+    host->checked = checked;
 }

@@ -52,6 +52,7 @@ typedef enum toni_told_kind {
     TONI_TOLD_TOPS,
     TONI_TOLD_HISTORY,
     TONI_TOLD_LEASE,
+    TONI_TOLD_CHECKED,
     TONI_TOLD_FAILED,
     TONI_TOLD_SUBSCRIBED,
     TONI_TOLD_MESSAGE,
@@ -77,7 +78,7 @@ typedef struct toni_told {
     uint32_t slot;          /**< LEASE */
     uint32_t count;         /**< of tops, entries or leases */
     toni_str room;          /**< SUBSCRIBED, MESSAGE */
-    toni_str body;          /**< MESSAGE; CLOSED: why */
+    toni_str body;          /**< MESSAGE; CLOSED: why; CHECKED: what was found, in lines */
     toni_position *tops;
     toni_engine_entry *entries;
     toni_engine_leased *leases;

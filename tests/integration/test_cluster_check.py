@@ -9,8 +9,8 @@ import tempfile
 import time
 import unittest
 
+from redis_servers import ROOT, free_port
 from redis_servers import Server as Redis
-from redis_servers import free_port
 from test_cluster_host import AWAY, UP, ClusterTestCase, cluster_conf
 from test_redis_strangers import FakeRedis
 from toni_host import (DEADLINE, SANITIZER, SLOWNESS, TONI, Client, Host, configuration, gateway, main, run_toni,
@@ -73,9 +73,7 @@ class TestRedis(CheckTestCase):
     def test_one_that_is_there_is_left_as_it_was(self):
         redis = self.redis()
         self.is_good(redis_conf([redis.address]))
-        self.assertEqual(redis.call("EXISTS", "toni:l:"), 0, "it has taken a lease")
-        kept = [key for key in redis.call("KEYS", "*") if redis.call("PTTL", key) < 0]
-        self.assertEqual(kept, [b"toni:s:"], "which the first host would have made")
+        self.assertEqual(redis.call("KEYS", "*"), [])
 
     def test_a_cluster_at_work_does_not_notice(self):
         redis = self.redis()
@@ -89,10 +87,12 @@ class TestRedis(CheckTestCase):
         client.send("join:tea")
         client.read_many(2)
         server, leases = redis.call("HGETALL", "toni:s:"), redis.call("HKEYS", "toni:l:")
+        keys = set(redis.call("KEYS", "*"))
         for _ in range(5):
             self.is_good(conf)
         self.assertEqual(redis.call("HGETALL", "toni:s:"), server)
         self.assertEqual(redis.call("HKEYS", "toni:l:"), leases)
+        self.assertEqual(set(redis.call("KEYS", "*")), keys)
         client.send("msg:tea:hello")
         self.assertIn("hello", client.read())
         self.assertEqual(len(host.log(msg=UP)), 1)
@@ -154,15 +154,83 @@ class TestRedis(CheckTestCase):
 
     def test_what_its_user_may_not(self):
         redis, path = self.redis(), self.secret("secret")
-        for rules in ("~toni:* &toni:* +@all -eval -evalsha", "~toni:* &toni:* +@all -xadd", "~toni:* +@all resetchannels"):
+        conf = redis_conf([redis.address], {"user": "toni", "password_file": path})
+        for rules, words in (
+            ("~toni:* &toni:* +@all -eval -evalsha", r"may not run eval, evalsha: ACL SETUSER toni \+eval \+evalsha"),
+            ("~toni:* &toni:* +@all -xadd", r"may not run xadd: ACL SETUSER toni \+xadd"),
+            ("~toni:* +@all resetchannels", "SUBSCRIBE: NOPERM"),
+            ("~toni:[^rh]* &toni:* +@all", "NOPERM .*one of the keys|NOPERM No permissions to access a key"),
+        ):
             with self.subTest(rules):
                 redis.call("ACL", "SETUSER", "toni", "reset", "on", ">secret", *rules.split())
-                self.is_refused("ACL|NOPERM", redis_conf([redis.address], {"user": "toni", "password_file": path}))
+                self.is_refused(words, conf)
+
+    def test_each_command_that_its_user_needs(self):
+        """Those of the rule in the docs, which is enough; and each of them is missed."""
+        with open(os.path.join(ROOT, "docs/shipped.md"), encoding="utf-8") as page:
+            line = next(line for line in page if line.startswith("ACL SETUSER toni "))
+        rules = line.split(" on ", 1)[1].replace(">PASSWORD", ">secret").split()
+        commands = [rule for rule in rules if rule.startswith("+")]
+        redis, path = self.redis(), self.secret("secret")
+        conf = redis_conf([redis.address], {"user": "toni", "password_file": path, "database": 1})
+        redis.call("ACL", "SETUSER", "toni", "reset", "on", *rules)
+        self.is_good(conf)
+        for command in commands:
+            with self.subTest(command):
+                redis.call("ACL", "SETUSER", "toni", "reset", "on", *[rule for rule in rules if rule != command])
+                text, code, _ = self.check(conf)
+                self.assertEqual((code, text.count("\n")), (2, 1), text)
+                self.assertRegex(text, "`?%s'?" % re.escape(command[1:]))
+        self.assertEqual(redis.call("KEYS", "*"), [])
+
+    def test_what_it_has_not(self):
+        for command in ("XADD", "EVALSHA", "HSETNX"):
+            with self.subTest(command):
+                redis = self.redis(rename_command=(command, "HIDDEN"))
+                self.is_refused("has no command %s: was it renamed" % command.lower(), redis_conf([redis.address]))
+
+    def is_warned(self, conf, *words):
+        """Nothing keeps a host from running, and each of these is a line."""
+        text, code, _ = self.check(conf)
+        self.assertEqual((code, text.count("\n")), (0, len(words)), text)
+        for line, word in zip(sorted(text.splitlines()), sorted(words)):
+            self.assertIn("warning: server `", line)
+            self.assertIn(word, line)
+
+    def test_settings_that_bite_later(self):
+        redis = self.redis()
+        conf = redis_conf([redis.address])
+        redis.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        self.is_good(conf)  # as long as it has no limit
+        redis.call("CONFIG", "SET", "maxmemory", "1gb")
+        evicts = "`maxmemory-policy` is allkeys-lru, which throws rooms away when memory is full"
+        self.is_warned(conf, evicts)
+        redis.call("CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 8mb 60")
+        buffers = "`client-output-buffer-limit pubsub` is 1048576 8388608 60"
+        self.is_warned(conf, buffers, evicts)
+        redis.call("CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0")
+        redis.call("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        self.is_good(conf)
+        redis.call("CONFIG", "SET", "maxmemory", "1")
+        self.is_warned(conf, "its `maxmemory` is reached")
+        self.assertEqual(redis.call("KEYS", "*"), [])
+
+    def test_all_at_once(self):
+        redis, path = self.redis(), self.secret("secret")
+        redis.call("ACL", "SETUSER", "toni", "on", ">secret", *"~toni:* &toni:* +@all -xadd -hlen".split())
+        redis.call("SET", "toni:s:", "what somebody else keeps there")
+        redis.call("CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+        redis.call("CONFIG", "SET", "maxmemory", "1gb")
+        redis.call("CONFIG", "SET", "min-replicas-to-write", "1")
+        text, code, _ = self.check(redis_conf([redis.address], {"user": "toni", "password_file": path}))
+        self.assertEqual((code, text.count("\n")), (2, 4), text)
+        for words in ("may not run hlen, xadd: ACL SETUSER toni +hlen +xadd", "NOREPLICAS", "WRONGTYPE", "volatile-ttl"):
+            self.assertIn(words, text)
 
     def test_a_replica(self):
         redis, replica = self.redis(), self.redis()
         replica.follow(redis)
-        self.is_refused("read-only replica", redis_conf([replica.address]))
+        self.is_refused("READONLY .*name the primary", redis_conf([replica.address]))
 
     def test_a_redis_cluster(self):
         redis = self.redis(cluster_enabled="yes", cluster_port=free_port())
@@ -173,6 +241,9 @@ class TestRedis(CheckTestCase):
         redis.call("SET", "toni:s:", "what somebody else keeps there")
         self.is_refused("WRONGTYPE", redis_conf([redis.address]))
         self.is_good(redis_conf([redis.address], {"prefix": "mine"}))
+        redis.call("DEL", "toni:s:")
+        redis.call("RPUSH", "toni:l:", "what somebody else keeps there")
+        self.is_refused("the key of leases: WRONGTYPE .*`prefix`", redis_conf([redis.address]))
 
     def test_what_is_no_redis(self):
         for words, shown in ((b"TONI_VERSION 6.2", "the oldest that will do"), (b"ERR \x1b[2J oh", r"ERR \?\[2J oh")):

@@ -672,6 +672,8 @@ class Refusals(Case):
         engine.tops("/a")
         engine.history("/a", "77", 0, 5)
         engine.lease(0xA)
+        engine.say("unsubscribe 0 /a")
+        self.assertEqual(engine.next("subscribed")[3:], ["/a", "0"])
         engine.probe()
         self.assertEqual({engine.lines.get(timeout=10)[0] for _ in range(2)}, {"probe", "echo"})
         self.assertEqual(engine.logs, [])

@@ -1,0 +1,461 @@
+/* What `toni check` asks a server: see checking.h.
+ *
+ * The keys are those of a cluster, each with the connection's own name behind it: they end by
+ * themselves, if the connection does before they are deleted. */
+#include "checking.h"
+
+#include "answer.h"
+#include "hex.h"
+#include "reply.h"
+#include "request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long what is kept lives, if nobody deletes it. */
+#define LIFE_MS 10000
+
+/* Most commands that one finding names. */
+#define NAMED_MOST 6
+
+/* Redis's own limits of what waits for one who subscribes: with less a host that is slow for a
+ * moment is cut off. */
+#define HARD_LEAST (UINT64_C(32) << 20)
+#define SOFT_LEAST (UINT64_C(8) << 20)
+
+/* What is looked at, beside the scripts, which are numbered as enum waiting_kind. */
+enum {
+    OF_SERVER_KEY = WAITING_CHECK + 1,
+    OF_LEASES_KEY,
+    OF_MEMORY,
+    OF_BUFFERS,
+    OF_LIFE,
+    OF_END,
+    OF_COMMANDS
+};
+
+/* All that scripts run, and hosts. By scripts alone the first that is missing would be found, and
+ * Redis 7.0 does not say which that is. A capital letter is a key, of the kind that connection.h
+ * has in lower case. */
+static const struct {
+    const char *rule; /* of an ACL */
+    const char *words;
+} commands[] = {
+    {"hset", "HSET S i 1"},
+    {"pexpire", "PEXPIRE S 10000"},
+    {"hget", "HGET S i"},
+    {"hmget", "HMGET S i"},
+    {"hsetnx", "HSETNX S x 1"},
+    {"hdel", "HDEL S -"},
+    {"hlen", "HLEN R"},
+    {"hgetall", "HGETALL L"},
+    {"set", "SET N 1 PX 10000"},
+    {"get", "GET N"},
+    {"del", "DEL N"},
+    {"pttl", "PTTL R"},
+    {"xadd", "XADD H 0-1 1 1"},
+    {"xrange", "XRANGE H 1-0 + COUNT 1"},
+    {"xrevrange", "XREVRANGE H + 1-0 COUNT 1"},
+    {"publish", "PUBLISH P 1"},
+    {"unsubscribe", "UNSUBSCRIBE R"},
+    {"eval", "EVAL return(1) 0"},
+    {"evalsha", "EVALSHA 0000000000000000000000000000000000000000 0"},
+    {"script|load", "SCRIPT LOAD return(1)"},
+    {"client|kill", "CLIENT KILL ID 9223372036854775807"},
+    {"info", "INFO server"},
+    {"time", "TIME"},
+};
+
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+struct check {
+    uint64_t request;
+    uint64_t node;
+    bool has_ended;    /* all replies are there */
+    bool expects_echo; /* the probe was sent on */
+    bool has_echo;
+    bool is_refused[COMMANDS]; /* the user may not run it */
+    bool is_missing[COMMANDS]; /* the server has no such command */
+    bool has_refused, has_missing;
+    uint32_t count;
+    toni_engine_finding findings[TONI_ENGINE_FINDINGS_MOST];
+    const char *mends[TONI_ENGINE_FINDINGS_MOST]; /* of each; or NULL */
+    char texts[TONI_ENGINE_FINDINGS_MOST][320];
+};
+
+/* --- What is found */
+
+/* @return Where its text is to be put; NULL: there are too many. */
+static char *add(struct check *check, bool is_warning, const char *mend)
+{
+    if (check->count == TONI_ENGINE_FINDINGS_MOST)
+        return NULL;
+    check->findings[check->count] = (toni_engine_finding){
+        .struct_size = sizeof(toni_engine_finding), .is_warning = is_warning ? 1 : 0};
+    check->mends[check->count] = mend;
+    return check->texts[check->count++];
+}
+
+#define TEXT_SIZE sizeof(((struct check *)NULL)->texts[0])
+
+/* What mends one mends all that have the same cause: it is told once. */
+static bool is_told(const struct check *check, const char *mend)
+{
+    for (uint32_t i = 0; mend && i < check->count; i++) {
+        if (check->mends[i] == mend)
+            return true;
+    }
+    return false;
+}
+
+static void find_fault(struct check *check, const char *doing, const redisReply *reply)
+{
+    const bool is_error = reply->type == REDIS_REPLY_ERROR;
+    const struct answer_fault fault = is_error ? answer_fault(reply) : (struct answer_fault){0};
+    if ((fault.cause == ANSWER_OF_RIGHTS && check->has_refused) ||
+        (fault.cause == ANSWER_OF_COMMAND && check->has_missing) || is_told(check, fault.mend))
+        return;
+    char *text = add(check, fault.cause == ANSWER_OF_MEMORY, fault.mend);
+    if (text)
+        talk_fault(text, TEXT_SIZE, doing, reply);
+}
+
+/* --- Commands that are refused, or that are not there */
+
+static void append(char *text, const char *before, const char *word)
+{
+    const size_t size = strlen(text);
+    (void)snprintf(text + size, TEXT_SIZE - size, "%s%s", before, word);
+}
+
+/* @param before  Each of them; the first has none if it is a comma.
+ * @return How many there are. */
+static size_t append_names(char *text, const bool *which, const char *before)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (which[i] && count++ < NAMED_MOST)
+            append(text, count == 1 && before[0] == ',' ? "" : before, commands[i].rule);
+    }
+    return count;
+}
+
+static void find_missing(struct check *check)
+{
+    char *text = check->has_missing ? add(check, false, NULL) : NULL;
+    if (!text)
+        return;
+    (void)snprintf(text, TEXT_SIZE, "it has no command ");
+    const size_t count = append_names(text, check->is_missing, ", ");
+    append(text, count > NAMED_MOST ? " and others" : "", ": was it renamed, and is this Redis?");
+}
+
+static void find_refused(struct check *check, toni_str user)
+{
+    char *text = check->has_refused ? add(check, false, NULL) : NULL;
+    char name[64];
+    if (!text)
+        return;
+    (void)snprintf(text, TEXT_SIZE, "its user may not run ");
+    const size_t count = append_names(text, check->is_refused, ", ");
+    if (count > NAMED_MOST) {
+        append(text, " and others", ": docs/shipped.md has the ACL rule");
+        return;
+    }
+    (void)snprintf(name, sizeof name, "%.*s", TONI_STR_ARG(user));
+    append(text, ": ACL SETUSER ", user.size > 0 ? name : "default");
+    (void)append_names(text, check->is_refused, " +");
+}
+
+static void take_command(struct check *check, uint32_t index, const redisReply *reply)
+{
+    const struct answer_fault fault =
+        reply->type == REDIS_REPLY_ERROR ? answer_fault(reply) : (struct answer_fault){0};
+    if (index >= COMMANDS || reply->type != REDIS_REPLY_ERROR ||
+        fault.answer == TONI_ENGINE_NOT_RUN) /* no script has the digest of zeros */
+        return;
+    if (fault.cause == ANSWER_OF_RIGHTS && fault.is_for_all)
+        check->has_refused = check->is_refused[index] = true;
+    else if (fault.cause == ANSWER_OF_COMMAND)
+        check->has_missing = check->is_missing[index] = true;
+    else
+        find_fault(check, commands[index].rule, reply);
+}
+
+/* --- Settings */
+
+/* @return The number behind @p name; 0: there is none. @param rest  Set to what is behind that. */
+static uint64_t number_behind(const char *text, const char *name, const char **rest)
+{
+    const char *found = strstr(text, name);
+    char *end = NULL;
+    const uint64_t number = found ? strtoull(found + strlen(name), &end, 10) : 0;
+    *rest = end ? end : "";
+    return number;
+}
+
+static bool is_string(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_STRING;
+}
+
+static void take_memory(struct check *check, const redisReply *reply)
+{
+    static const char policy_is[] = "\nmaxmemory_policy:";
+    const char *rest;
+    if (!is_string(reply) || number_behind(reply->str, "\nmaxmemory:", &rest) == 0)
+        return;
+    const char *policy = strstr(reply->str, policy_is);
+    if (!policy)
+        return;
+    policy += sizeof policy_is - 1;
+    const int size = (int)strcspn(policy, "\r\n");
+    if (strncmp(policy, "noeviction", (size_t)size) == 0)
+        return;
+    char *text = add(check, true, NULL);
+    if (text) {
+        (void)snprintf(text, TEXT_SIZE,
+                       "its `maxmemory-policy` is %.*s, which throws rooms away when memory is "
+                       "full, and members are told of gaps; with `noeviction` broadcasts are "
+                       "refused then",
+                       size < 32 ? size : 32, policy);
+    }
+}
+
+/* Who may not ask for it is told nothing: the ACL rule of the docs does not allow it. */
+static void take_buffers(struct check *check, const redisReply *reply)
+{
+    const char *rest, *end;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || !is_string(reply->element[1]))
+        return;
+    const uint64_t hard = number_behind(reply->element[1]->str, "pubsub ", &rest);
+    const uint64_t soft = strtoull(rest, NULL, 10);
+    const uint64_t seconds = number_behind(rest + strspn(rest, " "), " ", &end);
+    if ((hard == 0 || hard >= HARD_LEAST) && (soft == 0 || soft >= SOFT_LEAST))
+        return;
+    char *text = add(check, true, NULL);
+    if (text) {
+        (void)snprintf(text, TEXT_SIZE,
+                       "its `client-output-buffer-limit pubsub` is %llu %llu %llu: a host that is "
+                       "slow for a moment is cut off; Redis's own is 32mb 8mb 60",
+                       (unsigned long long)hard, (unsigned long long)soft,
+                       (unsigned long long)seconds);
+    }
+}
+
+/* --- Scripts */
+
+static bool take_history(struct check *check, bool is_last, const redisReply *reply)
+{
+    struct answer_history history;
+    if (!answer_history(reply, is_last, &history))
+        return false;
+    if (history.fault)
+        find_fault(check, reply_name_of(WAITING_HISTORY), history.fault);
+    free(history.entries);
+    return true;
+}
+
+static bool is_lease(const redisReply *reply)
+{
+    struct answer_lease lease;
+    const bool is = answer_lease(reply, &lease);
+    free(lease.leases);
+    return is;
+}
+
+/* @return Whether the reply is one that the script has. */
+static bool take_answer(struct check *check, enum waiting_kind kind, const redisReply *reply)
+{
+    struct answer_hello hello;
+    toni_engine_published published;
+    toni_position top;
+    int32_t answer;
+    switch (kind) {
+    case WAITING_HELLO:
+        return answer_hello(reply, &hello);
+    case WAITING_TRIAL:
+        return answer_published(reply, &published);
+    case WAITING_TOPS:
+        return answer_tops(reply, &top, 1);
+    case WAITING_HISTORY:
+    case WAITING_HISTORY_LAST:
+        return take_history(check, kind == WAITING_HISTORY_LAST, reply);
+    case WAITING_PROBE:
+        check->expects_echo = answer_probe(reply, &answer) && answer == TONI_ENGINE_APPLIED;
+        return answer_probe(reply, &answer);
+    case WAITING_LEASE:
+        return is_lease(reply);
+    default:
+        return true;
+    }
+}
+
+/* --- Asking */
+
+static toni_str own_name(const struct connection *connection)
+{
+    return toni_str_make(connection->probe_name, sizeof connection->probe_name);
+}
+
+static void add_key(struct connection *connection, char kind)
+{
+    char node[HEX_DIGITS];
+    hex_put(node, sizeof node, connection->check->node);
+    command_add_key(&connection->common->command, kind,
+                    kind == KEY_NODE ? toni_str_make(node, sizeof node) : own_name(connection));
+}
+
+/* @param words  As in `commands`. */
+static void ask_words(struct connection *connection, const char *words, uint32_t what)
+{
+    toni_str rest = toni_str_of(words), word = rest;
+    if (connection->number == 0)
+        return;
+    (void)toni_str_split_once(rest, ' ', &word, &rest);
+    struct command *command = request_begin(connection, word);
+    while (word.data + word.size < words + strlen(words)) {
+        word = rest;
+        (void)toni_str_split_once(rest, ' ', &word, &rest);
+        if (word.size == 1 && word.data[0] >= 'A' && word.data[0] <= 'Z')
+            add_key(connection, (char)(word.data[0] - 'A' + 'a'));
+        else
+            command_add(command, word);
+    }
+    request_ask(connection, (struct waiting){.kind = WAITING_CHECK, .count = what});
+}
+
+/* Those of a cluster that may be there already. */
+static void ask_shared_key(struct connection *connection, const char *what, char kind,
+                           uint32_t number)
+{
+    if (connection->number == 0)
+        return;
+    struct command *command = request_begin(connection, toni_str_of(what));
+    command_add_key(command, kind, toni_str_make(NULL, 0));
+    if (kind == KEY_SERVER)
+        command_add(command, TONI_LIT("i"));
+    request_ask(connection, (struct waiting){.kind = WAITING_CHECK, .count = number});
+}
+
+static void ask_scripts(struct connection *connection, const toni_engine_hello *hello)
+{
+    const toni_str room = own_name(connection);
+    const uint64_t incarnation = hello->proposed, request = connection->check->request;
+    const toni_engine_history histories[] = {
+        {.limit = 1, .since = {1, 0}, .room = room},
+        {.limit = 1, .is_last = 1, .room = room},
+    };
+    const toni_engine_lease leases[] = {
+        {.ttl_ms = LIFE_MS, .boot_step = 1, .id_key = 1, .name = TONI_LIT("check")},
+        {.slot = 1, .name = TONI_LIT("check")},
+    };
+    request_hello(connection, request, hello);
+    if (connection->number != 0)
+        request_trial(connection);
+    if (connection->number != 0)
+        request_tops(connection, request, &room, 1);
+    for (size_t i = 0; i < 2 && connection->number != 0; i++)
+        request_history(connection, request, &histories[i]);
+    if (connection->number != 0)
+        request_probe(connection, request, incarnation);
+    for (size_t i = 0; i < 2 && connection->number != 0; i++) {
+        toni_engine_lease lease = leases[i];
+        lease.incarnation = incarnation;
+        lease.node = hello->node;
+        request_lease(connection, request, &lease);
+    }
+}
+
+void check_begin(struct connection *connection, uint64_t request, const toni_engine_hello *hello)
+{
+    connection->check = calloc(1, sizeof *connection->check);
+    if (!connection->check) {
+        connection_fail(connection, "there is no memory for a check");
+        return;
+    }
+    connection->check->request = request;
+    connection->check->node = hello->node;
+    connection->incarnation = hello->proposed;
+    ask_shared_key(connection, "HGET", KEY_SERVER, OF_SERVER_KEY);
+    ask_shared_key(connection, "HLEN", KEY_LEASES, OF_LEASES_KEY);
+    for (uint32_t i = 0; i < COMMANDS; i++)
+        ask_words(connection, commands[i].words, OF_COMMANDS + i);
+    if (connection->number != 0)
+        ask_scripts(connection, hello);
+    ask_words(connection, "INFO memory", OF_MEMORY);
+    ask_words(connection, "CONFIG GET client-output-buffer-limit", OF_BUFFERS);
+    ask_words(connection, "PEXPIRE L 10000", OF_LIFE);
+    ask_words(connection, "DEL S L N R H", OF_END);
+}
+
+/* --- Answers */
+
+static void end_if_done(struct connection *connection)
+{
+    struct check *check = connection->check;
+    if (!check->has_ended || (check->expects_echo && !check->has_echo))
+        return;
+    find_missing(check);
+    find_refused(check, connection->common->settings->server.user);
+    for (uint32_t i = 0; i < check->count; i++)
+        check->findings[i].text = toni_str_of(check->texts[i]);
+    toni_engine_checked(connection->common->engine, connection->index, connection->number,
+                        check->request, check->findings, check->count);
+}
+
+/* Whoever may not run a command, or has none, is told so elsewhere. */
+static void take_shared_key(struct check *check, const char *key, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR && !answer_fault(reply).is_for_all)
+        find_fault(check, key, reply);
+}
+
+static void take_script(struct check *check, enum waiting_kind kind, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR || !take_answer(check, kind, reply))
+        find_fault(check, reply_name_of(kind), reply);
+}
+
+void check_take(struct connection *connection, uint32_t what, const redisReply *reply)
+{
+    struct check *check = connection->check;
+    switch (what) {
+    case OF_SERVER_KEY:
+        take_shared_key(check, "the key of the server", reply);
+        break;
+    case OF_LEASES_KEY:
+        take_shared_key(check, "the key of leases", reply);
+        break;
+    case OF_MEMORY:
+        take_memory(check, reply);
+        break;
+    case OF_BUFFERS:
+        take_buffers(check, reply);
+        break;
+    case OF_LIFE:
+        break;
+    case OF_END:
+        check->has_ended = true;
+        break;
+    default:
+        if (what >= OF_COMMANDS)
+            take_command(check, what - OF_COMMANDS, reply);
+        else
+            take_script(check, (enum waiting_kind)what, reply);
+    }
+    end_if_done(connection);
+}
+
+void check_echo(struct connection *connection, uint64_t request)
+{
+    connection->check->has_echo = request == connection->check->request;
+    end_if_done(connection);
+}
+
+void check_end(struct connection *connection)
+{
+    free(connection->check);
+    connection->check = NULL;
+}
