@@ -58,6 +58,15 @@ int clustering_pause(struct clustering *clustering, uint64_t within_ms);
 /** Begins to use the instance that is in the engine's slot now. @thread Any. */
 void clustering_go_on(struct clustering *clustering);
 
+/* An engine has two sockets for each server, and the loop a duplicate of each that is watched
+ * (attachment_work.c). Before it has them it looks up a name: an eventfd, its duplicate, and what
+ * the resolver has open. */
+#define CLUSTERING_SERVER_DESCRIPTORS 6
+
+/** @return How many descriptors the engine needs for all its servers; 0: there is no cluster.
+ * @param clustering  After clustering_start(), or NULL. */
+uint64_t clustering_descriptors(const struct clustering *clustering);
+
 /** @return The slot of the engine; NULL before clustering_start(). @thread Any. */
 struct slot *clustering_engine_slot(const struct clustering *clustering);
 

@@ -323,6 +323,11 @@ bool clustering_wait_up(struct clustering *clustering, uint64_t within_ms)
     return clustering_is_up(clustering);
 }
 
+uint64_t clustering_descriptors(const struct clustering *clustering)
+{
+    return clustering ? clustering->server_count * (uint64_t)CLUSTERING_SERVER_DESCRIPTORS : 0;
+}
+
 struct slot *clustering_engine_slot(const struct clustering *clustering)
 {
     return atomic_load(&clustering->slot);

@@ -27,6 +27,9 @@
  * restart, files of plugins. */
 #define OCCASIONAL 32
 
+/* The loop of the cluster's thread. */
+#define FOR_CLUSTER 3
+
 /* An epoll and an eventfd for each thread that is started after the counting. */
 #define PER_HTTP_THREAD 2
 
@@ -71,6 +74,12 @@ static uint64_t for_all_clients(const struct descriptor_demand *demand)
            demand->http_addresses * for_address(demand)(demand->limits->http_connections);
 }
 
+/* Each kind has one place at least, and WebSocket one more for handshakes. */
+static uint64_t for_fewest_clients(const struct descriptor_demand *demand)
+{
+    return for_places(2) + demand->http_addresses * for_address(demand)(1);
+}
+
 static uint64_t in_reserve(const struct descriptor_demand *demand)
 {
     return CONTROL_REQUESTS_MAX + OCCASIONAL + WATCHES_MOST +
@@ -82,9 +91,15 @@ static uint64_t in_reserve(const struct descriptor_demand *demand)
 
 static rlim_t most_useful(const struct descriptor_demand *demand)
 {
-    uint64_t needed = for_all_clients(demand) + in_reserve(demand) + USUALLY_OPEN +
+    uint64_t needed = for_all_clients(demand) + in_reserve(demand) + demand->engine + USUALLY_OPEN +
                       (uint64_t)demand->workers * LEAST_PER_WORKER;
     return needed > MOST_DESCRIPTORS ? needed : MOST_DESCRIPTORS;
+}
+
+static uint64_t least_to_start(const struct descriptor_demand *demand)
+{
+    return LEAST_DESCRIPTORS + (uint64_t)demand->workers * LEAST_PER_WORKER +
+           (demand->engine > 0 ? FOR_CLUSTER + demand->engine : 0);
 }
 
 int descriptors_raise(const struct descriptor_demand *demand)
@@ -99,10 +114,11 @@ int descriptors_raise(const struct descriptor_demand *demand)
         log_warn("the limit of open files could not be changed", log_str("error", strerror(errno)));
         limit.rlim_cur = soft;
     }
-    if (limit.rlim_cur < LEAST_DESCRIPTORS + (uint64_t)demand->workers * LEAST_PER_WORKER) {
+    if (limit.rlim_cur < least_to_start(demand)) {
         log_error("too few files may be open to start: raise the hard limit (`ulimit -Hn`, or "
                   "LimitNOFILE= in systemd), or lower `workers`",
-                  log_uint("open_files", limit.rlim_cur), log_uint("workers", demand->workers));
+                  log_uint("open_files", limit.rlim_cur), log_uint("workers", demand->workers),
+                  log_uint("needed", least_to_start(demand)));
         return -1;
     }
     return 0;
@@ -128,6 +144,11 @@ static uint64_t what_fits(uint64_t left, uint64_t most, uint64_t (*needed)(uint6
             too_many = middle;
     }
     return fits;
+}
+
+bool descriptors_are_enough(uint64_t left, const struct descriptor_demand *demand)
+{
+    return left >= demand->engine + for_fewest_clients(demand);
 }
 
 /* If there is not enough for both, HTTP gets a quarter at most, and WebSocket what HTTP does not
@@ -167,22 +188,31 @@ static uint64_t count_open(const struct descriptor_demand *demand)
     return count - 1; /* the folder itself */
 }
 
-bool descriptors_share(const struct descriptor_demand *demand, struct descriptor_shares *shares)
+enum descriptors_fit descriptors_share(const struct descriptor_demand *demand,
+                                       struct descriptor_shares *shares)
 {
     struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
     (void)getrlimit(RLIMIT_NOFILE, &limit); /* if it fails, there is none to be found */
     uint64_t open = count_open(demand);
     uint64_t left = limit.rlim_cur > open ? limit.rlim_cur - open : 0;
     uint64_t reserve = in_reserve(demand);
+    if (demand->engine > 0 && !descriptors_are_enough(left, demand)) {
+        log_error("too few files may be open for the cluster's engine and any client: raise the "
+                  "hard limit (`ulimit -Hn`, or LimitNOFILE= in systemd), or lower `workers`",
+                  log_uint("open_files", limit.rlim_cur),
+                  log_uint("needed", open + demand->engine + for_fewest_clients(demand)));
+        return DESCRIPTORS_TOO_FEW;
+    }
+    left -= demand->engine;
     left -= least(reserve, left / 2); /* of very few clients get some, too */
     if (!descriptors_share_out(left, demand, shares))
-        return false;
+        return DESCRIPTORS_FIT;
     log_warn("fewer files may be open than the limits need, so they are lowered: raise the hard "
              "limit (`ulimit -Hn`, or LimitNOFILE= in systemd), or lower limits.connections and "
              "limits.http_connections",
              log_uint("open_files", limit.rlim_cur),
-             log_uint("needed", open + reserve + for_all_clients(demand)),
+             log_uint("needed", open + demand->engine + reserve + for_all_clients(demand)),
              log_uint("connections", shares->connections),
              log_uint("http_connections", shares->http_connections));
-    return true;
+    return DESCRIPTORS_LOWERED;
 }

@@ -15,7 +15,8 @@ struct descriptor_demand {
     uint32_t workers;
     size_t http_addresses; /* `http_connections` holds for each */
     size_t admin_addresses;
-    bool is_tls; /* one of these at least, so each is counted as one */
+    bool is_tls;     /* one of these at least, so each is counted as one */
+    uint64_t engine; /* of the cluster's engine, whether or not it has them now; 0: no cluster */
 };
 
 /** How many of each clients may have. */
@@ -29,13 +30,25 @@ struct descriptor_shares {
  * @return 0, or -1 if it is too low even without a client, which is logged. */
 int descriptors_raise(const struct descriptor_demand *demand);
 
-/** Looks how many descriptors are left for clients, without those that health, figures, control and
- * reloads keep in reserve, and shares them out. If they are too few the log says so.
- * @param shares  Filled in.
- * @return Whether they are less than the limits say. */
-bool descriptors_share(const struct descriptor_demand *demand, struct descriptor_shares *shares);
+enum descriptors_fit {
+    DESCRIPTORS_FIT,
+    DESCRIPTORS_LOWERED, /* the shares are less than the limits say, which is logged */
+    DESCRIPTORS_TOO_FEW  /* for the engine and any client, which is logged */
+};
 
-/** The same for a given number of descriptors, without a word. */
+/** Looks how many descriptors are left for clients, without those that the cluster's engine,
+ * health, figures, control and reloads keep in reserve, and shares them out.
+ * @param shares  Filled in, but if there are too few. */
+enum descriptors_fit descriptors_share(const struct descriptor_demand *demand,
+                                       struct descriptor_shares *shares);
+
+/** @return Whether the engine can have its descriptors, if so many are left, and the least of each
+ * kind of clients, too. */
+bool descriptors_are_enough(uint64_t left, const struct descriptor_demand *demand);
+
+/** The same as descriptors_share() for a given number of descriptors, of which none is kept in
+ * reserve, without a word.
+ * @return Whether they are less than the limits say. */
 bool descriptors_share_out(uint64_t left, const struct descriptor_demand *demand,
                            struct descriptor_shares *shares);
 

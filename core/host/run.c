@@ -65,26 +65,44 @@ static bool speaks_tls(const struct address_list *list)
     return false;
 }
 
-static struct descriptor_demand descriptor_demand(const struct config *config)
+/* Before the cluster's engine is attached to, it is taken for one with a single server. */
+static uint64_t for_engine(const struct host *host)
 {
+    const uint64_t known = clustering_descriptors(host->clustering);
+    const bool has_cluster = host->loading.config->cluster.at != NULL;
+    return known > 0 || !has_cluster ? known : CLUSTERING_SERVER_DESCRIPTORS;
+}
+
+static struct descriptor_demand descriptor_demand(const struct host *host)
+{
+    const struct config *config = host->loading.config;
     return (struct descriptor_demand){
         .limits = &config->limits,
         .workers = worker_count(config),
         .http_addresses = config->http.count,
         .admin_addresses = config->admin.count,
         .is_tls = speaks_tls(&config->http) || speaks_tls(&config->admin),
+        .engine = for_engine(host),
     };
 }
 
-/* Shares out the free descriptors, once all but clients is open. */
-static void fit_clients(struct host *host)
+/* Shares out the free descriptors, once all but clients is open.
+ * @return 0; -1: there are too few, which is logged. */
+static int fit_clients(struct host *host)
 {
-    const struct descriptor_demand demand = descriptor_demand(host->loading.config);
+    const struct descriptor_demand demand = descriptor_demand(host);
     struct descriptor_shares shares;
-    if (!descriptors_share(&demand, &shares))
-        return;
+    switch (descriptors_share(&demand, &shares)) {
+    case DESCRIPTORS_FIT:
+        return 0;
+    case DESCRIPTORS_TOO_FEW:
+        return -1;
+    case DESCRIPTORS_LOWERED:
+        break;
+    }
     server_limit(host->server, shares.connections, shares.handshakes);
     http_server_limit(host->http, shares.http_connections);
+    return 0;
 }
 
 static int make(struct host *host)
@@ -167,9 +185,8 @@ static int open_up(struct host *host)
                          &host->predecessor.inherited))
         return -1;
     offer_page(host);
-    if (server_start(host->server) || graph_ready(host->loading.graph))
+    if (server_start(host->server) || graph_ready(host->loading.graph) || fit_clients(host))
         return -1;
-    fit_clients(host);
     if (server_accept(host->server, &host->loop) || http_server_start(host->http, &host->loop) ||
         http_admin_start(host->admin))
         return -1;
@@ -270,7 +287,7 @@ static int prepare(struct host *host)
     host->table = host_table();
     if (slots_init(&host->slots))
         return -1;
-    const struct descriptor_demand demand = descriptor_demand(host->loading.config);
+    const struct descriptor_demand demand = descriptor_demand(host);
     return descriptors_raise(&demand);
 }
 

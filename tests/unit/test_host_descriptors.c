@@ -77,6 +77,27 @@ START_TEST(test_everybody_gets_some_of_few)
 }
 END_TEST
 
+/* Where there is enough to start at all, what clients may take leaves the engine's alone. */
+START_TEST(test_clients_leave_the_engine_its_own)
+{
+    const struct limits limits = limits_of(10000, 1000);
+    for (size_t addresses = 0; addresses < 3; addresses++) {
+        const struct descriptor_demand demand = {
+            .limits = &limits, .workers = 1, .http_addresses = addresses, .engine = 12};
+        uint64_t fewest = 0;
+        while (!descriptors_are_enough(fewest, &demand))
+            fewest++;
+        ck_assert_uint_ge(fewest, 12 + 2 + addresses);
+        for (uint64_t left = fewest; left < 3000; left++) {
+            struct descriptor_shares shares;
+            ck_assert(descriptors_are_enough(left, &demand));
+            ck_assert(descriptors_share_out(left - demand.engine, &demand, &shares));
+            ck_assert_uint_le(taken(&shares, addresses) + demand.engine, left);
+        }
+    }
+}
+END_TEST
+
 START_TEST(test_none_left_is_no_fault)
 {
     const struct limits limits = limits_of(10, 10);
@@ -96,6 +117,7 @@ int main(void)
     tcase_add_test(tcase, test_tls_takes_three_for_each);
     tcase_add_test(tcase, test_connections_are_lowered_first);
     tcase_add_test(tcase, test_everybody_gets_some_of_few);
+    tcase_add_test(tcase, test_clients_leave_the_engine_its_own);
     tcase_add_test(tcase, test_none_left_is_no_fault);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
