@@ -24,6 +24,12 @@ static inline ssize_t socket_transmit(int fd, const void *bytes, size_t size)
     return syscall(SYS_sendto, fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0);
 }
 
+/** The same, but these bytes go with what follows, or with the end; alone after 200 ms. */
+static inline ssize_t socket_transmit_ahead(int fd, const void *bytes, size_t size)
+{
+    return syscall(SYS_sendto, fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE, NULL, 0);
+}
+
 /** @return Whether it may go on later. */
 static inline bool socket_is_for_now(int error)
 {

@@ -73,8 +73,10 @@ static int keep(struct tls_session *session, const uint8_t *bytes, size_t size)
     return 0;
 }
 
+typedef ssize_t transmit_function(int fd, const void *bytes, size_t size);
+
 /* Empties the output: to the socket, or to what is kept. @return 0, or -1 if it is broken. */
-static int send_out(struct tls_session *session)
+static int send_out_by(struct tls_session *session, transmit_function *transmit)
 {
     struct tls_output *output = session->output;
     const size_t size = output->size;
@@ -85,7 +87,7 @@ static int send_out(struct tls_session *session)
     if (session->is_broken)
         return -1;
     if (!session->kept)
-        taken = socket_transmit(session->fd, output->bytes, size);
+        taken = transmit(session->fd, output->bytes, size);
     if (taken == (ssize_t)size)
         return 0;
     if ((taken < 0 && !socket_is_for_now(errno)) ||
@@ -95,6 +97,17 @@ static int send_out(struct tls_session *session)
         return -1;
     }
     return 0;
+}
+
+static int send_out(struct tls_session *session)
+{
+    return send_out_by(session, socket_transmit);
+}
+
+/* What the client needs to go on is not among it: a segment less. */
+static int send_out_ahead(struct tls_session *session)
+{
+    return send_out_by(session, socket_transmit_ahead);
 }
 
 int tls_session_flush(struct tls_session *session)
@@ -289,7 +302,9 @@ enum tls_progress tls_session_shake(struct tls_session *session, enum tls_failur
     tls_reason_clear();
     if (session->is_refused)
         say_refused(session);
-    const int failed = send_out(session);
+    /* In TLS 1.3 what is said at the end is tickets: they go with the first answer. */
+    const bool is_ahead = result == 1 && SSL_version(session->ssl) == TLS1_3_VERSION;
+    const int failed = is_ahead ? send_out_ahead(session) : send_out(session);
     if (error == SSL_ERROR_NONE && !failed)
         return TLS_DONE;
     if (error == SSL_ERROR_WANT_READ && !failed)
@@ -336,7 +351,8 @@ ssize_t tls_session_read(struct tls_session *session, void *to, size_t size)
         } else if ((end = judge_read(session)) == 0) {
             break;
         }
-        if (session->is_drained && !SSL_has_pending(session->ssl))
+        /* Also if it had all of that, and has not looked at the socket: that tells by itself. */
+        if (!session->may_hold_more && !SSL_has_pending(session->ssl))
             break;
     }
     tls_reason_clear();
@@ -395,7 +411,7 @@ void tls_session_end(struct tls_session *session)
     tls_reason_clear();
     (void)SSL_shutdown(session->ssl);
     tls_reason_clear();
-    (void)send_out(session);
+    (void)send_out_ahead(session);
 }
 
 bool tls_session_has_ended(const struct tls_session *session)

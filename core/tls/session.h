@@ -82,7 +82,8 @@ bool tls_session_is_full(const struct tls_session *session);
 /** The socket takes more. @return 0, or -1 if it is broken. */
 int tls_session_flush(struct tls_session *session);
 
-/** Says that nothing follows: close_notify, behind what was written. */
+/** Says that nothing follows: close_notify, behind what was written. The end of TCP is to follow,
+ * and goes with it. */
 void tls_session_end(struct tls_session *session);
 
 /** @return Whether the client's close_notify has come, and all before it was read. */

@@ -144,6 +144,18 @@ class Scan(OneHostTestCase):
         self.assertEqual(set(found), {0x1301, 0x1302, 0x1303}, [hex(suite) for suite in found])
 
     @on_each_listener
+    def test_the_host_chooses_among_suites_but_for_chacha20(self, address):
+        """AES with 128 bits, whatever the client would rather have; ChaCha20 if it asks for that first."""
+        for version, aes128, aes256, chacha in ((TLS13, 0x1301, 0x1302, 0x1303), (TLS12, 0xC02B, 0xC02C, 0xCCA9)):
+            for offered, expected in (
+                ([aes256, aes128, chacha], aes128),
+                ([aes256, chacha, aes128], aes128),
+                ([chacha, aes256, aes128], chacha),
+                ([aes256, chacha], aes256),
+            ):
+                self.assertEqual(answer(address, version, offered).suite, expected, [hex(suite) for suite in offered])
+
+    @on_each_listener
     def test_groups(self, address):
         """No large curve, no finite field; one that is safe from quantum computers where OpenSSL has it."""
 

@@ -7,8 +7,10 @@
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define LINE 7
@@ -20,6 +22,35 @@ static SSL_CTX *client_context;
 static SSL *client;
 static BIO *come, *gone; /* what the client has got, and what it has to say */
 static int sockets[2];   /* the session's, and the client's */
+static int version;      /* that the client speaks */
+
+/* What the session asks of the kernel. */
+static unsigned reads, writes;
+static bool is_write_ahead[16]; /* of each write: it goes with what follows */
+
+/* The linker makes these names. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c) */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+long __wrap_syscall(long number, ...)
+{
+    va_list arguments;
+    va_start(arguments, number);
+    const int fd = va_arg(arguments, int);
+    void *bytes = va_arg(arguments, void *);
+    const size_t size = va_arg(arguments, size_t);
+    const int flags = va_arg(arguments, int);
+    va_end(arguments);
+    if (number == SYS_recvfrom) {
+        reads++;
+    } else {
+        ck_assert_int_eq(number, SYS_sendto);
+        ck_assert_uint_lt(writes, sizeof is_write_ahead / sizeof is_write_ahead[0]);
+        is_write_ahead[writes++] = (flags & MSG_MORE) != 0;
+    }
+    return __real_syscall(number, fd, bytes, size, flags, NULL, 0);
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c) */
 
 static const struct value_place place = {.file = "gateways.conf", .line = LINE};
 
@@ -40,6 +71,7 @@ static void make_context(void)
 static void make_client(void)
 {
     client_context = SSL_CTX_new(TLS_client_method());
+    ck_assert_int_eq(SSL_CTX_set_max_proto_version(client_context, version), 1);
     client = SSL_new(client_context);
     come = BIO_new(BIO_s_mem());
     gone = BIO_new(BIO_s_mem());
@@ -81,8 +113,10 @@ static void shake(void)
     ck_assert_int_eq(progress, TLS_DONE);
 }
 
-static void setup(void)
+static void begin(int client_version)
 {
+    version = client_version;
+    reads = writes = 0;
     testing_setup();
     make_context();
     make_client();
@@ -91,7 +125,22 @@ static void setup(void)
     ck_assert_int_eq(tls_output_init(&output), 0);
     session = tls_session_create(context, sockets[0], &output);
     ck_assert_ptr_nonnull(session);
+}
+
+static void setup(void)
+{
+    begin(TLS1_3_VERSION);
     shake();
+}
+
+static void begin_1_3(void)
+{
+    begin(TLS1_3_VERSION);
+}
+
+static void begin_1_2(void)
+{
+    begin(TLS1_2_VERSION);
 }
 
 static void teardown(void)
@@ -180,6 +229,72 @@ START_TEST(the_session_tells_of_an_end_behind_bytes)
 }
 END_TEST
 
+/* A request that comes in the same segment as the handshake's end. */
+START_TEST(what_came_with_the_handshake_is_read_without_the_socket)
+{
+    char bytes[16384];
+    enum tls_failure why;
+    (void)SSL_do_handshake(client);
+    transmit(bytes, take_said(bytes, sizeof bytes));
+    ck_assert_int_eq(tls_session_shake(session, &why), TLS_WAITS);
+    receive_all();
+    ck_assert_int_eq(SSL_do_handshake(client), 1);
+    size_t size = take_said(bytes, sizeof bytes);
+    size += seal("hello", bytes + size, sizeof bytes - size);
+    transmit(bytes, size);
+    ck_assert_int_eq(tls_session_shake(session, &why), TLS_DONE);
+    transmit(bytes, seal("there", bytes, sizeof bytes));
+    const unsigned before = reads;
+    expect_read(64, "hello");
+    ck_assert_uint_eq(reads, before);
+    ck_assert(!tls_session_has_more(session)); /* the socket tells of the rest */
+    expect_read(64, "there");
+    ck_assert_uint_eq(reads, before + 1);
+}
+END_TEST
+
+static void expect_writes(const bool *expected, unsigned count)
+{
+    ck_assert_uint_eq(writes, count);
+    for (unsigned i = 0; i < count; i++)
+        ck_assert_msg(is_write_ahead[i] == expected[i], "write %u", i);
+}
+
+static void shake_answer_and_end(void)
+{
+    shake();
+    ck_assert_int_eq(tls_session_write(session, "hello", 5), 5);
+    tls_session_end(session);
+}
+
+/* A segment each for tickets and for close_notify costs both sides more than what is in it. */
+START_TEST(tickets_go_with_the_answer_and_close_notify_with_the_end)
+{
+    shake_answer_and_end();
+    expect_writes((const bool[]){false, true, false, true}, 4);
+}
+END_TEST
+
+/* Its client waits for the handshake's end before it asks for something. */
+START_TEST(in_tls_1_2_no_part_of_the_handshake_waits)
+{
+    shake_answer_and_end();
+    expect_writes((const bool[]){false, false, false, true}, 4);
+}
+END_TEST
+
+static void add_handshakes(Suite *suite)
+{
+    TCase *newest = tcase_create("handshakes"), *older = tcase_create("handshakes, TLS 1.2");
+    tcase_add_checked_fixture(newest, begin_1_3, teardown);
+    tcase_add_test(newest, what_came_with_the_handshake_is_read_without_the_socket);
+    tcase_add_test(newest, tickets_go_with_the_answer_and_close_notify_with_the_end);
+    suite_add_tcase(suite, newest);
+    tcase_add_checked_fixture(older, begin_1_2, teardown);
+    tcase_add_test(older, in_tls_1_2_no_part_of_the_handshake_waits);
+    suite_add_tcase(suite, older);
+}
+
 int main(void)
 {
     Suite *suite = suite_create("tls_session");
@@ -190,5 +305,6 @@ int main(void)
     tcase_add_test(tests, the_session_tells_of_what_it_has_taken);
     tcase_add_test(tests, the_session_tells_of_an_end_behind_bytes);
     suite_add_tcase(suite, tests);
+    add_handshakes(suite);
     return testing_run(suite);
 }
