@@ -289,6 +289,14 @@ void places_serve(struct places *places, struct place *place)
     pthread_mutex_unlock(&places->mutex);
 }
 
+bool places_has_ended(struct places *places, const struct place *place)
+{
+    pthread_mutex_lock(&places->mutex);
+    const bool has_ended = place->is_ended;
+    pthread_mutex_unlock(&places->mutex);
+    return has_ended;
+}
+
 bool places_give_back(struct places *places, struct place *place)
 {
     pthread_mutex_lock(&places->mutex);

@@ -121,6 +121,9 @@ void places_wait(struct places *places, struct place *place, bool is_heard);
 /** The client is served: the socket is not ended to make room. */
 void places_serve(struct places *places, struct place *place);
 
+/** @return Whether it was ended to make room: it is closed without further ado. */
+bool places_has_ended(struct places *places, const struct place *place);
+
 /** The socket is about to be closed, or needs it no longer. Does nothing if it has no place (any
  * more). @return Whether it was ended to make room. */
 bool places_give_back(struct places *places, struct place *place);

@@ -110,6 +110,11 @@ void secure_destroy(struct secure *secure)
     free(secure);
 }
 
+bool secure_is_ended(struct secure *secure)
+{
+    return secure->place && places_has_ended(&secure->worker->totals->places, secure->place);
+}
+
 /* @return 0, or -1 on no memory. */
 static int take_place(struct secure *secure)
 {

@@ -83,6 +83,9 @@ enum secure_step {
     SECURE_STEP_FAILED,
 };
 
+/** @return Whether its handshake was ended to make room for another. */
+bool secure_is_ended(struct secure *secure);
+
 /** Does of the handshake what can be done now; counts how it ends. */
 enum secure_step secure_shake(struct secure *secure);
 

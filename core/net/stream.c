@@ -152,10 +152,7 @@ static void become_plain(struct stream *stream)
 
 static void shake(struct stream *stream)
 {
-    struct streams *streams = stream->all;
-    const uint64_t began_ns = clock_now_ns();
     const enum secure_step step = secure_shake(stream->secure);
-    streams->spent_ns += clock_now_ns() - began_ns;
     if (stream->secure->session)
         note_full(stream);
     switch (step) {
@@ -175,16 +172,17 @@ static void shake(struct stream *stream)
     }
 }
 
-/* Now, if there is time left for handshakes in this turn and nobody has waited longer. */
+/* It waits for the turn's end, or a later one's. Not one that was ended for another, who is let in
+ * only once this has gone: while it waited nobody would be. */
 static void shake_in_turn(struct stream *stream)
 {
-    struct streams *streams = stream->all;
-    if (!streams->shaking.first && streams->spent_ns < STREAM_SHAKING_NS) {
-        shake(stream);
-        return;
-    }
-    secure_queue_add(&streams->shaking, stream->secure);
-    want(stream, stream->wants & STREAM_WRITE);
+    struct secure_queue *shaking = &stream->all->shaking;
+    if (secure_is_ended(stream->secure))
+        give_up(stream);
+    else if (!stream->secure->queue)
+        secure_queue_add(shaking, stream->secure);
+    else if (shaking->count > STREAM_SHAKING_TOLD)
+        want(stream, stream->wants & STREAM_WRITE);
 }
 
 /* --- What has come over TLS */
@@ -222,22 +220,43 @@ static struct stream *next_of(struct secure_queue *queue)
     return first->stream;
 }
 
-void streams_go_on(struct streams *streams)
+/* @return Until when steps of handshakes may begin. */
+static uint64_t shaking_until(uint64_t turn_began_ns, uint64_t now_ns)
+{
+    const uint64_t part_ns = (now_ns - turn_began_ns) / STREAM_SHAKING_PART;
+    return now_ns + (part_ns > STREAM_SHAKING_NS ? part_ns : STREAM_SHAKING_NS);
+}
+
+static void go_on_shaking(struct streams *streams, uint64_t turn_began_ns)
 {
     struct stream *stream;
-    streams->spent_ns = 0;
-    while (streams->spent_ns < STREAM_SHAKING_NS && (stream = next_of(&streams->shaking)))
+    uint64_t now_ns = clock_now_ns();
+    const uint64_t until_ns = shaking_until(turn_began_ns, now_ns);
+    while (now_ns < until_ns && (stream = next_of(&streams->shaking))) {
         shake(stream);
-    if (!streams->pending.first)
-        return;
+        now_ns = clock_now_ns();
+    }
+}
+
+/* Each once: some come back. */
+static void go_on_pending(struct streams *streams)
+{
+    struct stream *stream;
     const uint64_t until_ns = clock_now_ns() + STREAM_PENDING_NS;
-    /* Each once: some come back. */
     for (size_t count = streams->pending.count; count > 0 && clock_now_ns() < until_ns; count--) {
         stream = next_of(&streams->pending);
         if (!stream)
             return;
         owner_of(stream)->ready(stream, STREAM_READ);
     }
+}
+
+void streams_go_on(struct streams *streams, uint64_t turn_began_ns)
+{
+    if (streams->pending.first)
+        go_on_pending(streams);
+    if (streams->shaking.first)
+        go_on_shaking(streams, turn_began_ns);
 }
 
 int streams_init(struct streams *streams, struct secure_totals *totals)

@@ -50,13 +50,21 @@ struct stream {
 /* What a worker's streams over TLS share. */
 struct streams {
     struct secure_worker worker;
-    struct secure_queue shaking; /* handshakes that have had no time yet */
+    struct secure_queue shaking; /* handshakes with something to do */
     struct secure_queue pending; /* those with bytes that no socket tells of */
-    uint64_t spent_ns;           /* on handshakes in this turn */
 };
 
-/* So much of a turn handshakes get: those who are connected come first. */
-#define STREAM_SHAKING_NS 1000000u
+/* A step of a handshake, such as answering a hello, takes some 200 us and can't be interrupted. So
+ * those who are connected come first, and in each turn handshakes have one step, or as many as
+ * begin within the first of these. Where turns are long a part of each is theirs: else they would
+ * have the less the more there is to do, and some would not be done in time. */
+#define STREAM_SHAKING_NS 100000u
+#define STREAM_SHAKING_PART 4 /* one of so many of what the turn has taken */
+
+/* Where more wait for their step their sockets are listened to no more: each would tell again in
+ * every turn. Of so few that costs less than the three system calls of listening no more, and then
+ * again. */
+#define STREAM_SHAKING_TOLD 8
 
 /* And so much streams with bytes that no socket tells of. */
 #define STREAM_PENDING_NS 250000u
@@ -67,8 +75,9 @@ int streams_init(struct streams *streams, struct secure_totals *totals);
 void streams_finish(struct streams *streams);
 
 /** Goes on with handshakes, and with what no socket tells of, for a share of the turn. Once in
- * every turn. */
-void streams_go_on(struct streams *streams);
+ * every turn, behind all else.
+ * @param turn_began_ns  Of clock_now_ns(). */
+void streams_go_on(struct streams *streams, uint64_t turn_began_ns);
 
 /** @return Whether there is something to go on with, so that the loop may not wait. */
 static inline bool streams_wait(const struct streams *streams)

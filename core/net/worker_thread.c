@@ -73,7 +73,8 @@ static void on_turn_end(uv_prepare_t *prepare)
     relieved_tell(worker);
     /* Behind what others have led to; what this leads to is flushed next. */
     dispatch_resume(worker);
-    streams_go_on(&worker->streams);
+    streams_go_on(&worker->streams,
+                  atomic_load_explicit(&worker->turn_began_ns, memory_order_relaxed));
     turn_share_end_turn(&worker->share);
     count_turn(worker);
     if (worker->stopped)

@@ -106,6 +106,11 @@ def read_arguments():
         metavar="DIR",
         help="another build of toni, such as one from before a change, to measure in turns with it",
     )
+    add(
+        "--real-time",
+        action="store_true",
+        help="go before all else that runs on the machine, which then stands still; for root",
+    )
     add("--server-core", default="0", metavar="N", help="(0)")
     add("--load-core", default="1", metavar="N", help="(1)")
     options = parser.parse_args()
@@ -128,12 +133,18 @@ def make_bench(options):
     baseline = options.baseline and os.path.abspath(options.baseline)
     cores = {str(core) for core in os.sched_getaffinity(0)}
     if shutil.which("taskset") and {options.server_core, options.load_core} <= cores:
-        return Bench(build, options.server_core, options.load_core, baseline)
+        return Bench(
+            build,
+            options.server_core,
+            options.load_core,
+            baseline,
+            is_real_time=options.real_time,
+        )
     say(
         "not pinned: no taskset, or no cores %s and %s; server and load disturb each other"
         % (options.server_core, options.load_core)
     )
-    return Bench(build, None, None, baseline)
+    return Bench(build, None, None, baseline, is_real_time=options.real_time)
 
 
 def machine():

@@ -13,10 +13,14 @@ class Wrong(Exception):
     """A run that could not be done."""
 
 
+# With --real-time nobody on the machine goes before these. The server is first, so that all it needs is its own.
+REAL_TIME = {"server": "30", "generator": "20", "other generator": "10"}
+
+
 class Bench:
     """Where things are and who runs on which core."""
 
-    def __init__(self, build, server_core, load_core, baseline=None, load_prefix=()):
+    def __init__(self, build, server_core, load_core, baseline=None, load_prefix=(), is_real_time=False):
         """@param load_prefix  What the generator is started by, such as chrt."""
         self.build = build
         self.load_prefix = load_prefix
@@ -26,6 +30,11 @@ class Bench:
             self.builds["baseline"] = baseline
         self.server_core = server_core
         self.load_core = load_core
+        self.is_real_time = is_real_time
+
+    def precedence(self, who):
+        """What a program is started by."""
+        return ["chrt", "--fifo", REAL_TIME[who]] if self.is_real_time else []
 
     def tonis(self, **settings):
         """Toni, of each build; gateways of the benchmarks are of one build for all."""
@@ -34,16 +43,19 @@ class Bench:
             for name, build in self.builds.items()
         ]
 
-    def load_command(self, server, arguments):
+    def load_command(self, server, arguments, core, who):
         command = [os.path.join(self.build, "libexec", "toni", "toni-bench"), "measure"]
         command += [*server.where(), *server.system.load, *arguments]
-        if self.load_core:
-            command = ["taskset", "-c", self.load_core, *command]
-        return [*self.load_prefix, *command]
+        if core:
+            command = ["taskset", "-c", core, *command]
+        return [*self.precedence(who), *self.load_prefix, *command]
 
     def along(self, server, arguments):
-        """Another generator, which gives way to the one that measures. For read_report."""
-        command = ["nice", "-n", "10", *self.load_command(server, arguments)]
+        """Another generator, which has what the server leaves of its core: neither the server nor the generator that measures
+        waits for it. For read_report."""
+        command = self.load_command(server, arguments, self.server_core, "other generator")
+        if not self.is_real_time:
+            command = ["nice", "-n", "19", *command]
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -55,8 +67,9 @@ class Bench:
     def run(self, system, arguments, cores=None, at_gate=None, prefix=()):
         """@param at_gate: called with the gate's name and the server before the measured window and
         behind it."""
+        prefix = [*self.precedence("server"), *prefix]
         with system.serve(cores or self.server_core, prefix) as server:
-            command = self.load_command(server, arguments)
+            command = self.load_command(server, arguments, self.load_core, "generator")
             if at_gate:
                 command.append("--gate")
             load = subprocess.Popen(
