@@ -224,6 +224,8 @@ static void note_state(struct clustering *clustering, const struct output *outpu
     }
     link->state = output->state.state;
     link->state_why = output->state.why;
+    if (link->state == SERVER_UP)
+        link->why[0] = '\0'; /* that is over, and no reason of what comes next */
     if (link->state == SERVER_UP && clustering->notices.first)
         send_notices(clustering, output->server);
 }

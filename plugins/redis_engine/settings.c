@@ -125,12 +125,13 @@ static int32_t read_masters(struct settings *settings, toni_context *context)
 
 /* --- Secrets and TLS */
 
-static int32_t read_password(struct secret *secret, toni_context *context, const char *option)
+static int32_t read_password(struct credentials *who, toni_context *context, const char *option)
 {
     const toni_str path = toni_option_path(context, toni_str_of(option));
     if (path.size == 0)
         return TONI_OK;
-    const char *why = secret_read(secret, path.data);
+    who->password_file = path.data;
+    const char *why = secret_read(&who->password, path.data);
     if (!why)
         return TONI_OK;
     return toni_fail(context, TONI_ERR_INVALID, "option `%s`: %s: %s", option, path.data, why);
@@ -249,9 +250,9 @@ int32_t settings_read(struct settings *settings, toni_context *context)
                            "\"127.0.0.1:6379\" ], or in `masters`");
     }
     if (result == TONI_OK)
-        result = read_password(&settings->server.password, context, "password_file");
+        result = read_password(&settings->server, context, "password_file");
     if (result == TONI_OK)
-        result = read_password(&settings->sentinel.password, context, "sentinel_password_file");
+        result = read_password(&settings->sentinel, context, "sentinel_password_file");
     return result == TONI_OK ? read_tls(settings, context) : result;
 }
 

@@ -22,8 +22,9 @@ struct server_place {
 
 /** Who this host is to a server. */
 struct credentials {
-    toni_str user; /* empty: the default one */
-    struct secret password;
+    toni_str user;             /* empty: the default one */
+    struct secret password;    /* what the file had at the start */
+    const char *password_file; /* NULL: none; borrowed of the options */
 };
 
 struct settings {

@@ -8,17 +8,26 @@
 /* Of what a server says, that is shown: the longest of its errors, and the key that it is about. */
 #define SAID_MOST 140
 
-int talk_auth(struct command *command, struct link *link, const struct credentials *who)
+static int say(struct command *command, struct link *link, toni_str user,
+               const struct secret *password)
 {
-    const struct secret *password = &who->password;
-    if (password->size == 0 && who->user.size == 0)
-        return 0;
     command_begin(command);
     command_add(command, TONI_LIT("AUTH"));
-    if (who->user.size > 0)
-        command_add(command, who->user);
+    if (user.size > 0)
+        command_add(command, user);
     command_add(command, toni_str_make(password->bytes, password->size));
     return command_end(command, &link->outgoing) == 0 ? 1 : -1;
+}
+
+int talk_auth(struct command *command, struct link *link, const struct credentials *who)
+{
+    if (who->password.size == 0 && who->user.size == 0)
+        return 0;
+    struct secret now = {0};
+    const bool is_there = who->password_file && !secret_read(&now, who->password_file);
+    const int result = say(command, link, who->user, is_there ? &now : &who->password);
+    secret_forget(&now);
+    return result;
 }
 
 void talk_fault(char *text, size_t size, const char *doing, const redisReply *reply)

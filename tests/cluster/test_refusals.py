@@ -95,6 +95,8 @@ class TestRefusals(RefusalsCase):
                 mends()
                 for host in self.hosts:
                     self.wait_up(host, BACK_S)
+                    # What is over is not said of what comes next.
+                    self.eventually(lambda: "said last" not in run_toni("status", "-c", host.conf).stdout, "it is said no more")
                 self.load.fence(rooms)
         self.settle(rooms)
         self.assertEqual(set(self.load.refused), {"TONI_ERR_BUSY"})

@@ -647,6 +647,28 @@ class Refusals(Case):
         engine.connect()
         self.assertEqual(engine.publish("/p", 1)[0], APPLIED)
 
+    def test_a_password_that_changes(self):
+        """The file is read for each connection; one that can't be read any more leaves the password as it was at the start."""
+        server = self.server(requirepass="the first")
+        server._answers = lambda: True
+        path = self.secret("the first")
+        engine = self.engine(("servers", server.address), ("password_file", path))
+        engine.connect()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("the second\n")
+        engine.say("close 0 %d" % engine.connection)
+        engine.open()
+        self.assertIn("WRONGPASS", engine.next("closed").line)
+        with server.client() as client:
+            self.assertEqual(client("AUTH", "the first"), "+OK")
+            self.assertEqual(client("CONFIG", "SET", "requirepass", "the second"), "+OK")
+        engine.connect()
+        self.assertEqual(engine.publish("/p", 1)[0], APPLIED)
+        os.unlink(path)
+        engine.say("close 0 %d" % engine.connection)
+        engine.open()
+        self.assertIn("WRONGPASS", engine.next("closed").line)
+
     def test_a_password_for_a_server_without_one(self):
         server = self.server()
         line = self.fails_to_open(("servers", server.address), ("password_file", self.secret("x")))
