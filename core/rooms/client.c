@@ -232,15 +232,22 @@ int32_t client_end_coming(toni_client *client, struct coming *coming, struct com
     return result;
 }
 
+/* Under the lock. A client that is coming back counts as a member: what it sends behind its join
+ * must not depend on how long the engine takes to answer. */
+static bool counts_as_member(toni_client *client, toni_str name, const struct room *room)
+{
+    return (room && memberships_find(&client->memberships, room)) ||
+           coming_has(&client->space->connections->coming, client, name);
+}
+
 bool client_may_publish(toni_client *client, toni_str name, const struct room *room)
 {
     const struct limits *limits = client->receiver.limits;
     if (!limits->room_rules)
         return true;
     lock_take(&client->lock);
-    const bool is_member = room && memberships_find(&client->memberships, room);
-    const bool may =
-        room_rules_allow_publish(limits->room_rules, client->identity, name, is_member);
+    const bool may = room_rules_allow_publish(limits->room_rules, client->identity, name,
+                                              counts_as_member(client, name, room));
     lock_give(&client->lock);
     return may;
 }

@@ -37,10 +37,29 @@ void coming_remove(struct coming_table *table, struct coming *coming)
     lock_give(&table->lock);
 }
 
+/* Whoever added one for this client did so under the client's lock, which the caller has: so a
+ * count that is read without the table's lock has that one. */
+static bool is_empty(struct coming_table *table)
+{
+    return atomic_load_explicit(&table->count, memory_order_relaxed) == 0;
+}
+
+bool coming_has(struct coming_table *table, const toni_client *client, toni_str room)
+{
+    bool has = false;
+    if (is_empty(table))
+        return false;
+    lock_take(&table->lock);
+    for (const struct coming *coming = *bucket_of(table, client); coming && !has;
+         coming = coming->next)
+        has = coming->client == client && !coming->has_left && toni_str_equal(coming->room, room);
+    lock_give(&table->lock);
+    return has;
+}
+
 void coming_leave(struct coming_table *table, const toni_client *client, toni_str room)
 {
-    /* Whoever added one for this client did so under the client's lock, which the caller has. */
-    if (atomic_load_explicit(&table->count, memory_order_relaxed) == 0)
+    if (is_empty(table))
         return;
     lock_take(&table->lock);
     for (struct coming *coming = *bucket_of(table, client); coming; coming = coming->next) {

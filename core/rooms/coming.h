@@ -38,6 +38,10 @@ bool coming_add(struct coming_table *table, struct coming *coming);
 
 void coming_remove(struct coming_table *table, struct coming *coming);
 
+/** @return Whether a client is about to be in a room, and was not told to leave it since. Under the
+ * client's lock. */
+bool coming_has(struct coming_table *table, const toni_client *client, toni_str room);
+
 /** A client was told to leave a room: it will not come into it. */
 void coming_leave(struct coming_table *table, const toni_client *client, toni_str room);
 

@@ -129,10 +129,12 @@ static inline toni_since toni_since_last(uint32_t last)
  *
  * In a namespace that a cluster shares, it comes back on whichever host: the engine keeps the
  * room's messages, and is asked for them. So the client is in the room only when that has answered,
- * and
- * @p notify is called; a toni_leave_room meanwhile has it stay out (`status` is TONI_ERR_CLOSING).
- * While its server is away it joins all the same, at once, and `why` is `away`. More than 4,096
- * messages are never given back there (`trimmed`).
+ * and @p notify is called; a toni_leave_room meanwhile has it stay out (`status` is
+ * TONI_ERR_CLOSING). What it has sent meanwhile counts as a member's (toni_client_may_publish), and
+ * comes to it in its place, among what it missed or behind it; a client that asks for nothing it
+ * missed gets what has its place after the engine's answer. While its server is away it joins all
+ * the same, at once, and `why` is `away`. More than 4,096 messages are never given back there
+ * (`trimmed`).
  *
  * Of a client that is a member already nothing changes, as with toni_join_room, and nothing is
  * sent: `why` is `member`.

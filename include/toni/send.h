@@ -190,7 +190,9 @@ static inline int32_t toni_broadcast_to_room_parts(toni_connections *connections
 /* --- A room, for a client: what it has sent, and wants to be sent on */
 
 /** Tells whether a client may have something sent to a room: whether `publish` of `rooms`, in its
- * gateway's own group of gateways.conf, lets it. Without that everybody may, to any room.
+ * gateway's own group of gateways.conf, lets it. Without that everybody may, to any room. A client
+ * counts as a member from the call of toni_join_room or toni_join_room_since on, also while that is
+ * under way.
  * @param client  Of the running callback.
  * @param room    UTF-8, 1 to 255 bytes; need not exist.
  * @return TONI_OK; TONI_ERR_FORBIDDEN; TONI_ERR_INVALID (the name).

@@ -20,7 +20,7 @@ class TestRecovery(unittest.IsolatedAsyncioTestCase):
 
     def host(self, name):
         host = Host(configuration(
-            [gateway("answering", "answering_gateway.so", None),
+            [gateway("answering", "answering_gateway.so", None, rooms={"publish": "member"}),
              service("redis", "redis_engine.so", None, options={"servers": [self.redis.address]})],
             workers=2, admin="127.0.0.1:0", cluster={"engine": "redis", "node": name},
             namespaces=[{"name": "", "history": [{"rooms": "news-*", "messages": KEPT, "seconds": 60}]}],
@@ -61,6 +61,45 @@ class TestRecovery(unittest.IsolatedAsyncioTestCase):
         await self.until(again, 12)
         self.assertEqual(again.data(), list(range(2, 13)))
         self.assertEqual(metrics(right)["toni_recovered_total"], 1)
+
+    async def test_who_comes_back_may_speak_before_it_is_in_and_hears_itself_in_the_rooms_order(self):
+        left, right = self.hosts
+        writer, reader = await Reader.come(right), await Reader.come(left)
+        await self.join(writer)
+        await self.join(reader)
+        await self.tell(writer, 1)
+        await self.until(reader, 1)
+        at = reader.told[-1]["at"]
+        await reader.lose()
+        await self.tell(writer, 2, 3)
+        again = await Reader.come(left)
+        self.redis.pause()  # so nobody knows what was missed
+        try:
+            join = await again.begin("room.join", room="news-1", since=at)
+            said = await again.call("say", room="news-1", data=4)
+            self.assertIsInstance(said.get("data"), int, said)
+            self.assertEqual(again.data(), [], "the room's history came from nowhere")
+        finally:
+            self.redis.go_on()
+        answer = (await again.end(join))["data"]
+        self.assertTrue(answer["recovered"], answer)
+        await self.until(again, 4)
+        await self.tell(writer, 5)
+        await self.until(again, 5)
+        self.assertEqual(again.data(), [2, 3, 4, 5])
+        self.assertEqual(writer.data(), [1, 2, 3, 4, 5])
+
+    async def test_who_leaves_before_it_is_in_may_not_speak(self):
+        again = await Reader.come(self.hosts[0])
+        self.redis.pause()
+        try:
+            join = await again.begin("room.join", room="news-1", last=1)
+            await again.call("room.leave", room="news-1")
+            said = await again.call("say", room="news-1", data=1)
+        finally:
+            self.redis.go_on()
+        self.assertEqual(said["error"]["kind"], "forbidden")
+        self.assertIn("error", await again.end(join))
 
     async def test_nothing_is_lost_or_doubled_while_messages_go_on(self):
         """Readers go from host to host and back, while a writer does not stop."""

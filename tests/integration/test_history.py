@@ -23,25 +23,33 @@ class Reader:
     """A client; what comes of rooms is kept apart from answers."""
 
     def __init__(self, socket):
-        self.socket, self.last, self.told = socket, 0, []
+        self.socket, self.last, self.told, self.answers = socket, 0, [], {}
 
     @classmethod
     async def come(cls, host):
         return cls(await websockets.connect("ws://%s/answering" % host.address, max_queue=None))
 
     async def call(self, event, **data):
+        return await self.end(await self.begin(event, **data))
+
+    async def begin(self, event, **data):
         self.last += 1
         await self.socket.send(json.dumps({"event": event, "id": self.last, "data": data}))
-        while True:
-            message = await self.take()
-            if message.get("id") == self.last:
-                return message
+        return self.last
+
+    async def end(self, call):
+        """The answer."""
+        while call not in self.answers:
+            await self.take()
+        return self.answers.pop(call)
 
     async def take(self):
         """The next that comes."""
         message = json.loads(await asyncio.wait_for(self.socket.recv(), DEADLINE))
         if message.get("event") == "told":
             self.told.append(message)
+        elif "id" in message:
+            self.answers[message["id"]] = message
         return message
 
     async def join(self, room, **since):

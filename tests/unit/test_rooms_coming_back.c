@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "rooms/returning.h"
+#include "rooms/room_rules.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -316,6 +317,98 @@ START_TEST(who_leaves_meanwhile_does_not_come_in)
 }
 END_TEST
 
+/* Of a gateway where members alone speak. */
+static struct limits member_limits;
+
+/* A client of the second host, whose gateway has them. */
+static struct peer *peer_with_rules(void)
+{
+    struct peer *peer = hosts_peer(1);
+    member_limits = limits_default();
+    member_limits.room_rules = room_rules_create();
+    ck_assert_ptr_nonnull(member_limits.room_rules);
+    member_limits.room_rules->publish_rule = PUBLISH_MEMBER;
+    client_set_limits(peer->client, &member_limits);
+    return peer;
+}
+
+static void drop_rules(void)
+{
+    room_rules_unref(member_limits.room_rules);
+    member_limits.room_rules = NULL;
+}
+
+static int32_t speak(struct peer *peer, const char *room, const char *text)
+{
+    return toni_broadcast_from_text(peer->client, toni_str_of(room), toni_str_of(text));
+}
+
+START_TEST(who_is_coming_may_speak_as_a_member_and_hears_itself_in_its_place)
+{
+    struct told told;
+    struct peer *peer = peer_with_rules();
+    say(0, "k", "1");
+    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_FORBIDDEN);
+    ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_OK);
+    ck_assert_int_eq(toni_client_may_publish(peer->client, TONI_LIT("k")), TONI_OK);
+    ck_assert_int_eq(toni_client_may_publish(peer->client, TONI_LIT("k2")), TONI_ERR_FORBIDDEN);
+    say(0, "k", "2");
+    ck_assert_int_eq(speak(peer, "k", "3"), 0);
+    ck_assert_uint_eq(fake_engine_turn(&engine, 1), 1);
+    ck_assert_int_eq(speak(peer, "k", "4"), 0); /* has its place only after the answer */
+    answer(&told, WHY_NONE);
+    ck_told(&told, TONI_OK, true, 3, "");
+    ck_assert_uint_eq(fake_engine_turn(&engine, 1), 1);
+    ck_assert_int_eq(speak(peer, "k", "5"), 1);
+    ck_assert_uint_eq(fake_engine_turn(&engine, 1), 1);
+    ck_got(peer, "1|2|3|4|5");
+    drop_rules();
+}
+END_TEST
+
+START_TEST(who_will_not_come_in_may_not_speak_any_more)
+{
+    struct told told;
+    struct peer *peer = peer_with_rules();
+    ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_OK);
+    ck_assert_int_eq(toni_leave_room(hosts_connections(1), peer->id, TONI_LIT("k")), TONI_OK);
+    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_FORBIDDEN);
+    answer(&told, WHY_NONE);
+    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_FORBIDDEN);
+
+    ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_OK);
+    doors[1]->want_result = TONI_ERR_LIMIT; /* no room can be joined any more */
+    answer(&told, WHY_NONE);
+    ck_told(&told, TONI_ERR_LIMIT, false, 0, "");
+    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_FORBIDDEN);
+    doors[1]->want_result = TONI_OK;
+
+    member_limits.room_rules->limits_join = true; /* into none */
+    ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_ERR_FORBIDDEN);
+    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_FORBIDDEN);
+    drop_rules();
+}
+END_TEST
+
+START_TEST(who_leaves_and_comes_again_may_speak)
+{
+    struct told first, second;
+    struct peer *peer = peer_with_rules();
+    ck_assert_int_eq(ask(1, peer, "k", since(0), &first), TONI_OK);
+    ck_assert_int_eq(toni_leave_room(hosts_connections(1), peer->id, TONI_LIT("k")), TONI_OK);
+    ck_assert_int_eq(ask(1, peer, "k", since(0), &second), TONI_OK);
+    ck_assert_int_eq(toni_client_may_publish(peer->client, TONI_LIT("k")), TONI_OK);
+    answer(&first, WHY_NONE);
+    ck_told(&first, TONI_ERR_CLOSING, false, 0, "");
+    ck_assert_int_eq(toni_client_may_publish(peer->client, TONI_LIT("k")), TONI_OK);
+    answer(&second, WHY_NONE);
+    ck_assert_int_eq(speak(peer, "k", "1"), 1);
+    ck_assert_uint_eq(fake_engine_turn(&engine, 1), 1);
+    ck_got(peer, "1");
+    drop_rules();
+}
+END_TEST
+
 START_TEST(who_joins_meanwhile_is_a_member_and_gets_nothing_twice)
 {
     struct told told;
@@ -511,6 +604,9 @@ int main(void)
     tcase_add_test(coming, who_asks_for_nothing_lacks_nothing_while_the_engine_is_away);
     tcase_add_test(coming, a_client_that_is_gone_meanwhile_is_in_no_room);
     tcase_add_test(coming, who_leaves_meanwhile_does_not_come_in);
+    tcase_add_test(coming, who_is_coming_may_speak_as_a_member_and_hears_itself_in_its_place);
+    tcase_add_test(coming, who_will_not_come_in_may_not_speak_any_more);
+    tcase_add_test(coming, who_leaves_and_comes_again_may_speak);
     tcase_add_test(coming, who_joins_meanwhile_is_a_member_and_gets_nothing_twice);
     tcase_add_test(coming, who_asks_twice_is_told_twice);
     tcase_add_test(coming, a_door_that_refuses_has_changed_nothing);
