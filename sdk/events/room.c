@@ -34,6 +34,13 @@ static json_t *describe(const toni_joined *joined)
     return answer;
 }
 
+/* @return What the client is told of a join that has failed. */
+static const char *why_not_joined(int32_t error)
+{
+    return error == TONI_ERR_FORBIDDEN ? "this client may not join this room"
+                                       : toni_strerror(error);
+}
+
 static void on_joined(void *self, void *data, const toni_joined *joined)
 {
     const toni_call call = *(const toni_call *)data;
@@ -41,7 +48,7 @@ static void on_joined(void *self, void *data, const toni_joined *joined)
     if (joined->status == TONI_OK)
         (void)toni_call_answer(call, describe(joined));
     else
-        (void)toni_call_fail(call, kind_of(joined->status), "%s", toni_strerror(joined->status));
+        (void)toni_call_fail(call, kind_of(joined->status), "%s", why_not_joined(joined->status));
 }
 
 static int32_t read_since(const toni_event *event, toni_since *since)
@@ -66,9 +73,10 @@ int32_t toni_events_join(void *self, const toni_event *event)
     const int32_t result = toni_join_room_since(
         events->connections, toni_client_id_of(event->client), text_of(event, "room"), &since,
         events->context, on_joined, call, free);
-    if (result != TONI_OK)
-        free(call);
-    return result == TONI_OK ? TONI_LATER : result;
+    if (result == TONI_OK)
+        return TONI_LATER;
+    free(call);
+    return toni_call_fail(event->call, kind_of(result), "%s", why_not_joined(result));
 }
 
 int32_t toni_events_leave(void *self, const toni_event *event)

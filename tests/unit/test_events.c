@@ -683,7 +683,8 @@ START_TEST(rooms_that_keep_nothing_have_no_positions)
     host.result = TONI_ERR_FORBIDDEN;
     host.result_of = "join_since";
     ck_assert_ptr_nonnull(
-        strstr(toni_fake_client_call(&anna, "room.join", "{\"room\":\"secret\"}"), "forbidden"));
+        strstr(toni_fake_client_call(&anna, "room.join", "{\"room\":\"secret\"}"),
+               "{\"kind\":\"forbidden\",\"message\":\"this client may not join this room\"}"));
     host.result = TONI_OK;
 }
 END_TEST
