@@ -350,6 +350,11 @@ modules = ( { name = "m"; imports = [ "broadcast" ]; providers = (
     }
   });
 
+  it("goes beside the subprotocol that the guard speaks, also if that is named", async () => {
+    const connection = connect("/http", { token: () => token(60), protocols: ["bearer"] }, host.address);
+    assert.strictEqual(await new toni.Events(connection).call("echo", 1), 1);
+  });
+
   it("one that has ended is exchanged, once", async () => {
     for (const where of ["/http", "/closing"]) {
       const tokens = [token(-10), token(60)];

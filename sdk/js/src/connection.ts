@@ -257,7 +257,7 @@ export class Connection extends Emitter<{ state: State; message: string | ArrayB
     try {
       const bearer = token ? ["bearer", `bearer.${await this.take_token()}`] : [];
       if (session === this.#session) {
-        this.#open([...protocols, ...bearer]);
+        this.#open([...new Set([...protocols, ...bearer])]); // a WebSocket refuses one that stands twice
       }
     } catch (error) {
       if (session === this.#session) {

@@ -269,6 +269,12 @@ describe("tokens", () => {
     assert.deepStrictEqual(FakeSocket.last.protocols, ["chat", "bearer", "bearer.t2"]);
   });
 
+  it("`bearer` is offered once, whoever says it: a WebSocket refuses one that stands twice", async () => {
+    connect({ protocols: ["bearer", "chat"], token: () => "t" });
+    await settle();
+    assert.deepStrictEqual(FakeSocket.last.protocols, ["bearer", "chat", "bearer.t"]);
+  });
+
   it("a second one that is refused is the end", async () => {
     const connection = connect({ token: () => "t" });
     await settle();
