@@ -322,13 +322,15 @@ static bool read_leased(const redisReply *reply, toni_engine_leased *leased)
            read_short(text + 4 + 2 * (size_t)HEX_DIGITS, 8, &leased->left_ms);
 }
 
-/* Slot 0, how many fields are no lease, the name of one. @return Whether it is that. */
+/* Slot 0, how many fields are no lease, whether they were taken out, the name of one. @return
+ * Whether it is that. */
 static bool read_strange(const redisReply *reply, struct answer_lease *lease)
 {
     uint32_t slot;
-    if (!is_text(reply) || reply->len < 12 || !read_short(reply->str, 4, &slot) || slot != 0)
+    if (!is_text(reply) || reply->len < 13 || !read_short(reply->str, 4, &slot) || slot != 0)
         return false;
-    lease->strange = toni_str_make(reply->str + 12, reply->len - 12);
+    lease->is_cleared = reply->str[12] == '1';
+    lease->strange = toni_str_make(reply->str + 13, reply->len - 13);
     return read_short(reply->str + 4, 8, &lease->strange_count);
 }
 

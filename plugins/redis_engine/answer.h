@@ -74,8 +74,9 @@ struct answer_lease {
     uint64_t boot, id_key;
     toni_engine_leased *leases; /* to be freed; their names are borrowed of the reply */
     uint32_t count;
-    uint32_t strange_count; /* fields that are no lease, which were passed over */
-    toni_str strange;       /* the name of one of them; borrowed of the reply */
+    uint32_t strange_count; /* fields that are no lease */
+    bool is_cleared;        /* they were too many, and were taken out; else they were passed over */
+    toni_str strange;       /* the name of one that was passed over; borrowed of the reply */
 };
 
 bool answer_lease(const redisReply *reply, struct answer_lease *lease);

@@ -207,11 +207,21 @@ static bool take_history(struct connection *connection, const struct waiting *on
     return true;
 }
 
-/* Somebody else's, or damaged: hosts go on without it, and it stays where it is. */
+/* Somebody else's, or damaged: hosts go on without them, and they stay where they are unless they
+ * are very many. That is told once, so it is not left to connection_warn(), which passes over some.
+ */
 static void warn_of_strange(struct connection *connection, const struct answer_lease *lease)
 {
     char text[400];
     const toni_str prefix = connection->common->settings->prefix;
+    if (lease->is_cleared) {
+        toni_log(connection->common->context, TONI_LOG_WARN,
+                 "%.*s: %u fields of its hash \"%.*s:%c:\" were no leases of toni, and were taken "
+                 "out, as reading so many takes too long: something else uses the same `prefix`",
+                 TONI_STR_ARG(connection->server->name), lease->strange_count, TONI_STR_ARG(prefix),
+                 KEY_LEASES);
+        return;
+    }
     (void)snprintf(text, sizeof text,
                    "%u fields of its hash \"%.*s:%c:\" are no leases of toni, and are passed over; "
                    "HDEL takes them out. One is \"%.*s\"",

@@ -12,6 +12,14 @@
 #define SCRIPT_NAME_MOST "256"
 #define SCRIPT_STRANGE_MOST "64"
 
+/** Fields of the hash of leases, which has 1,023 slots: beyond that those that are no leases are
+ * taken out, as reading them all would take so long that nobody could renew his own. */
+#define SCRIPT_FIELDS_MOST "4096"
+
+/** Bytes of the incarnations that a server has heard of, its own and others: 16, each behind a
+ * space. The oldest is forgotten: a node that comes with that has rooms begin anew once more. */
+#define SCRIPT_HEARD_SIZE "272"
+
 /** Runs often, so it is sent once, and called by its digest: for one publish, or several.
  * KEYS: server, and of each publish its room, and if the room keeps a history its stream. ARGV:
  * incarnation, node, how long the rooms live in ms, what part of that time this is; and of each
@@ -42,8 +50,8 @@ extern const char script_history[];
 /** KEYS: server, leases. ARGV: incarnation, node, slot, ttl in ms (0: it is given back), 1 for
  * restoring, boot, floor, step, key of ids, name. Answers `I`, `F` (it has none: all slots are
  * taken, or it was given back), or slot, boot, key, and each lease. Fields that are none count as
- * missing; if there are any, the last that is answered has slot 0, how many these are, and the name
- * of one of them. */
+ * missing; if there are any, the last that is answered has slot 0, how many these are, 1 if they
+ * were taken out, else 0, and the name of one of them. */
 extern const char script_lease[];
 
 #endif

@@ -317,6 +317,28 @@ class Messages(Case):
                 self.assertIn("toni:l:", line)
                 self.assertIn("HDEL", line)
 
+    def test_very_many_fields_that_are_no_leases_are_taken_out(self):
+        server, engine = self.pair()
+        (slot, boot, _), _ = engine.lease(0xA)
+        fill = "for i=1,ARGV[1] do redis.call('HSET',KEYS[1],ARGV[2]..i,'strange') end"
+        server.call("EVAL", fill, 1, "toni:l:", 4000, "x")
+        until = "%016x" % (int(time.time() * 1000) + 100000)
+        server.call("HSET", "toni:l:", "7", "%016x%016x" % (0xC, 0xD) + until + "other", "8", "damaged")
+        (again, boot_again, _), leases = engine.lease(0xA, int(slot), int(boot, 16))
+        self.assertEqual((again, boot_again, len(leases)), (slot, boot, 2))
+        self.assertEqual(server.call("HLEN", "toni:l:"), 4003)  # passed over, as few are
+        server.call("EVAL", fill, 1, "toni:l:", 150000, "y")
+        server.call("CONFIG", "RESETSTAT")
+        (again, boot_again, _), leases = engine.lease(0xA, int(slot), int(boot, 16))
+        self.assertEqual((again, boot_again, len(leases)), (slot, boot, 2))
+        self.assertEqual(server.call("HLEN", "toni:l:"), 2)  # nobody's lease is lost
+        self.assertNotIn(b"cmdstat_hgetall", server.call("INFO", "commandstats"))
+        self.assertIn("4001 fields", engine.logs[0])
+        wait_for("warning", lambda: len(engine.logs) > 1)
+        self.assertIn("154001 fields", engine.logs[1])
+        self.assertIn("toni:l:", engine.logs[1])
+        self.assertEqual(engine.lease(0xB, name="right")[0][0], "2")
+
     def test_a_lease_that_was_damaged_is_restored(self):
         server, engine = self.pair()
         (slot, boot, _), _ = engine.lease(0xA)
