@@ -51,6 +51,9 @@ struct connection {
     char probe_name[16];
     /* A hello, until all of it is done. */
     uint64_t hello_request, incarnation, engine_id;
+    /* That of the last hello which the host was told of, also if that was another connection, and
+     * another server that the name led to; 0: none. */
+    uint64_t told_incarnation;
     struct check *check; /* that the connection is for; NULL: none */
     /* What was logged last. */
     char logged[200];

@@ -45,6 +45,7 @@ static void fail_by(struct connection *connection, const char *doing, const redi
 
 static void tell_hello(struct connection *connection, uint64_t request)
 {
+    connection->told_incarnation = connection->incarnation;
     toni_engine_hello_reply(connection->common->engine, connection->index, connection->number,
                             request, connection->incarnation, connection->engine_id);
 }

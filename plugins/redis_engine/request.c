@@ -209,6 +209,10 @@ void request_hello(struct connection *connection, uint64_t request, const toni_e
     command_add_hex(command, hello->proposed, HEX_DIGITS);
     command_add_number(command, connection->client);
     command_add_number(command, node_life_ms(connection));
+    if (connection->told_incarnation != 0)
+        command_add_hex(command, connection->told_incarnation, HEX_DIGITS);
+    else
+        command_add(command, no_name);
     request_ask(connection, (struct waiting){.kind = WAITING_HELLO, .request = request});
 }
 

@@ -85,6 +85,10 @@ const char script_publish[] =
     "end\n"
     "return answers\n";
 
+/* A node that has been led elsewhere and back brings an incarnation that this server has never
+ * heard of. What was said there is lost here, so rooms begin anew, as if the server had lost its
+ * data. The nodes that come behind it bring the same, or this server's former one: that changes
+ * nothing. */
 const char script_hello[] =
     "local function info(section,name)\n"
     "  return string.match(redis.call('INFO',section),'[\\r\\n]'..name..':([^\\r\\n]*)') or ''\n"
@@ -100,12 +104,28 @@ const char script_hello[] =
     "local run=info('server','run_id')\n"
     "local pair=run..info('replication','master_replid')\n"
     "redis.call('HDEL',KEYS[1],'-')\n"
-    "local found=redis.call('HMGET',KEYS[1],'p','i','g')\n"
-    "if found[1]~=pair or not found[2] or not found[3] then\n"
-    "  found[2],found[3]=ARGV[1],found[3] or ARGV[1]\n"
-    "  redis.call('HSET',KEYS[1],'i',found[2],'p',pair,'g',found[3])\n"
+    "local found,last=redis.call('HMGET',KEYS[1],'p','i','g','o'),ARGV[4]\n"
+    "local function read(text)\n"
+    "  local is_right=text and #text==16 and not string.find(text,'[^%da-f]')\n"
+    "  return is_right and string.find(text,'[^0]') and text\n"
     "end\n"
-    "local answer,kept={found[2],found[3],version},run\n"
+    "local present,engine=read(found[2]),read(found[3])\n"
+    "local was=found[4] or ''\n"
+    "local heard=string.sub(was,-" SCRIPT_HEARD_SIZE ")\n"
+    "local function has_heard(name) return string.find(heard,name,1,true) end\n"
+    "local function note(name)\n"
+    "  if not has_heard(name) then heard=string.sub(heard..' '..name,-" SCRIPT_HEARD_SIZE ") end\n"
+    "end\n"
+    "local is_elsewhere=last~=present and not has_heard(last)\n"
+    "note(present or '')\n"
+    "note(last)\n"
+    "if found[1]~=pair or not present or not engine or is_elsewhere then\n"
+    "  present,engine=ARGV[1],engine or ARGV[1]\n"
+    "  redis.call('HSET',KEYS[1],'i',present,'p',pair,'g',engine)\n"
+    "  note(present)\n"
+    "end\n"
+    "if heard~=was then redis.call('HSET',KEYS[1],'o',heard) end\n"
+    "local answer,kept={present,engine,version},run\n"
     "local known,first=redis.call('GET',KEYS[2]),true\n"
     "if known and string.sub(known,1,#run)==run then\n"
     "  for id in string.gmatch(string.sub(known,#run+1),'%d+') do answer[#answer+1]=id end\n"

@@ -30,8 +30,9 @@
  * receivers, or an error. */
 extern const char script_publish[];
 
-/** KEYS: server, node. ARGV: proposed, this client's id, how long to know it in ms. Answers
- * incarnation, engine id, version of the server, and the ids of this node's older clients. */
+/** KEYS: server, node. ARGV: proposed, this client's id, how long to know it in ms, the incarnation
+ * that this node has had last by this server's name or "". Answers incarnation, engine id, version
+ * of the server, and the ids of this node's older clients. */
 extern const char script_hello[];
 
 /** KEYS: server, node, ARGV: incarnation, channel, message, how long the node is known in ms.

@@ -548,6 +548,99 @@ class Losses(Case):
         self.assertNotEqual(engine.connect(), before)
         self.assertEqual(engine.tops("/f"), [NONE])
 
+    def anew(self, engine):
+        """Its connection ends, and it comes again; what it proposes nobody else does."""
+        engine.say("close 0 %d" % engine.connection)
+        return engine.connect(engine.node, int.from_bytes(os.urandom(7), "big") + 1)
+
+    def test_data_that_were_left_and_come_back_are_of_another_incarnation(self):
+        server, engine = self.pair()
+        seen = [engine.incarnation]
+        for i in range(1, 4):
+            engine.publish("/b", i, keep=(10, 60))
+        engine_id = engine.engine_id
+        for turn in range(3):
+            server.call("SWAPDB", 0, 1)
+            seen.append(self.anew(engine))
+            self.assertEqual(engine.publish("/b", 10 + turn, proposed=0x88 + turn)[:2], [APPLIED, "%x" % (0x88 + turn)])
+            server.call("SWAPDB", 0, 1)
+            seen.append(self.anew(engine))
+            self.assertEqual(len(set(seen)), len(seen))
+            self.assertEqual(engine.engine_id, engine_id)
+            self.assertEqual(engine.tops("/b"), [NONE])
+            self.assertEqual(engine.history("/b", "77", 1, 10), ("0:0", []))
+        self.assertEqual(self.anew(engine), seen[-1])  # from nowhere else
+
+    def test_engines_that_come_back_one_by_one_end_in_one_incarnation(self):
+        server, engine = self.pair()
+        others = [self.engine(("servers", server.address)) for _ in range(3)]
+        for number, other in enumerate(others):
+            self.assertEqual(other.connect(node=0x10 + number), engine.incarnation)
+        stays = others.pop()
+        before = engine.incarnation
+        server.call("SWAPDB", 0, 1)
+        elsewhere = self.anew(engine)
+        for other in others:
+            self.assertEqual(self.anew(other), elsewhere)
+        server.call("SWAPDB", 0, 1)
+        again = self.anew(engine)
+        self.assertNotIn(again, (before, elsewhere))
+        for other in others:
+            self.assertEqual(self.anew(other), again)
+        stays.probe()
+        self.assertEqual(stays.next("probe")[4], OTHER_INCARNATION)
+        self.assertEqual(self.anew(stays), again)
+        newcomer = self.engine(("servers", server.address))
+        self.assertEqual(newcomer.connect(node=0x20), again)
+        for one in (engine, stays, newcomer, *others):
+            self.assertEqual(self.anew(one), again)
+
+    def test_two_that_go_back_and_forth_end_in_one_incarnation(self):
+        paths = [server.path for server in (self.server(), self.server())]
+        folder = tempfile.mkdtemp(prefix="toni-names-")
+        self.addCleanup(shutil.rmtree, folder)
+        names = [os.path.join(folder, name) for name in ("left", "right")]
+
+        def lead(name, path):
+            if os.path.islink(names[name]):
+                os.unlink(names[name])
+            os.symlink(paths[path], names[name])
+
+        lead(0, 0)
+        lead(1, 0)
+        engines = [self.engine(("servers", "unix:" + name)) for name in names]
+        self.assertEqual(engines[0].connect(node=0xA), engines[1].connect(node=0xB))
+        for turn in range(6):  # each is where the other was
+            for name, engine in enumerate(engines):
+                lead(name, (turn + name) % 2)
+                self.anew(engine)
+        lead(0, 0)
+        lead(1, 0)
+        for engine in engines:
+            self.anew(engine)
+        here = engines[1].incarnation
+        for engine in engines * 2:
+            self.assertEqual(self.anew(engine), here)
+
+    def test_what_a_server_knows_of_others_has_a_bound(self):
+        server, engine = self.pair()
+        for _ in range(20):
+            server.call("SWAPDB", 0, 1)
+            self.anew(engine)
+        self.assertEqual(server.call("HSTRLEN", "toni:s:", "o"), 16 * 17)
+        server.call("HSET", "toni:s:", "o", "x" * 1000000)
+        here = engine.incarnation
+        self.assertEqual(self.anew(engine), here)
+        self.assertLessEqual(server.call("HSTRLEN", "toni:s:", "o"), 16 * 17)
+
+    def test_a_server_of_before_that_has_no_list_of_others_is_taken_as_it_is(self):
+        server, engine = self.pair()
+        server.call("HDEL", "toni:s:", "o")
+        self.assertEqual(self.anew(engine), engine.incarnation)
+        # A host of before makes another, and leaves the list alone.
+        server.call("HSET", "toni:s:", "i", "%016x" % 0xBEEF)
+        self.assertEqual(self.anew(engine), "beef")
+
     def test_a_restart_from_a_snapshot_is_no_recovery(self):
         server, engine = self.pair()
         for i in range(1, 6):
