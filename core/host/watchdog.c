@@ -79,28 +79,39 @@ static uint64_t standstill_ns(const struct watchdog *watchdog, uint64_t now_ns)
     return late_ns > next_look(watchdog) * NS_PER_MS ? late_ns : 0;
 }
 
-/* @param still_ns  Of this look.
+static void note_standstill(struct watchdog *watchdog, uint64_t now_ns)
+{
+    const uint64_t still_ns = standstill_ns(watchdog, now_ns);
+    if (still_ns == 0)
+        return;
+    watchdog->still_ns = still_ns;
+    watchdog->still_from_ns = now_ns - still_ns;
+    watchdog->stood_ns += still_ns;
+}
+
+/* Of several only the one that is held up for longest is seen: so another may be found first some
+ * time after a standstill that it was in, too.
  * @return For how long one is held up, the process's standstills left out. */
 static uint64_t held_for_ms(const struct watchdog *watchdog, struct watched *watched,
-                            uint64_t since_ns, uint64_t still_ns, uint64_t now_ns)
+                            uint64_t since_ns, uint64_t now_ns)
 {
     if (watched->since_ns != since_ns) {
-        const bool was_before = since_ns < now_ns - still_ns;
+        const bool was_in_it = since_ns < watchdog->still_from_ns;
         watched->since_ns = since_ns;
-        watched->stood_ns = watchdog->stood_ns - (was_before ? still_ns : 0);
+        watched->stood_ns = watchdog->stood_ns - (was_in_it ? watchdog->still_ns : 0);
     }
     return ms_since(since_ns + (watchdog->stood_ns - watched->stood_ns), now_ns);
 }
 
 /* No client waits for the engine: so it doesn't end the host. */
-static void look_at_engine(struct watchdog *watchdog, uint64_t still_ns, uint64_t now_ns)
+static void look_at_engine(struct watchdog *watchdog, uint64_t now_ns)
 {
     struct clustering_held held;
     if (!watchdog->clustering)
         return;
     uint64_t held_ms = 0;
     if (clustering_held(watchdog->clustering, &held))
-        held_ms = held_for_ms(watchdog, &watchdog->engine, held.since_ns, still_ns, now_ns);
+        held_ms = held_for_ms(watchdog, &watchdog->engine, held.since_ns, now_ns);
     const bool is_held = held_ms > 0 && held_ms > held.callback_ms;
     clustering_hold(watchdog->clustering, is_held);
     if (!is_held || watchdog->told_engine_ns == held.since_ns)
@@ -129,15 +140,13 @@ static uint64_t look(struct watchdog *watchdog)
 {
     const uint64_t limit_ms = limit_of(watchdog);
     const uint64_t now_ns = clock_now_ns();
-    const uint64_t still_ns = standstill_ns(watchdog, now_ns);
     struct held held;
 
-    watchdog->stood_ns += still_ns;
-    look_at_engine(watchdog, still_ns, now_ns);
+    note_standstill(watchdog, now_ns);
+    look_at_engine(watchdog, now_ns);
     if (!held_find(watchdog->server, &held) || held.since_ns > now_ns)
         return 0;
-    const uint64_t held_ms =
-        held_for_ms(watchdog, &watchdog->worker, held.since_ns, still_ns, now_ns);
+    const uint64_t held_ms = held_for_ms(watchdog, &watchdog->worker, held.since_ns, now_ns);
     tell(watchdog, &held, held_ms);
     if (limit_ms > 0 && held_ms > limit_ms)
         end_host(watchdog, &held, held_ms);

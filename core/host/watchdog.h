@@ -23,11 +23,13 @@ struct watchdog {
     const struct server *server;   /* its limits are read anew at each look */
     struct clustering *clustering; /* NULL: the host is alone */
     uint64_t told_engine_ns;       /* since when the engine's call runs that was told last */
-    uint64_t hang_ms;    /* what `watchdog_ms` is where the configuration has none; 0: none */
-    uint64_t service_ms; /* that the service manager waits for a sign at most; 0: it doesn't */
-    uint64_t told_ns;    /* since when the worker is held up that was told last */
-    uint64_t due_ns;     /* when it wanted to look */
-    uint64_t stood_ns;   /* for how long the process has stood still, all in all */
+    uint64_t hang_ms;       /* what `watchdog_ms` is where the configuration has none; 0: none */
+    uint64_t service_ms;    /* that the service manager waits for a sign at most; 0: it doesn't */
+    uint64_t told_ns;       /* since when the worker is held up that was told last */
+    uint64_t due_ns;        /* when it wanted to look */
+    uint64_t stood_ns;      /* for how long the process has stood still, all in all */
+    uint64_t still_ns;      /* for how long the last time, */
+    uint64_t still_from_ns; /* which began then */
     struct watched worker, engine;
     bool is_running;
     bool is_ending; /* the host was told to end, by the thread that is held up */

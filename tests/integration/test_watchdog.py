@@ -140,6 +140,23 @@ class TestTheEnd(WatchdogTestCase):
         self.assertNotEqual(host.wait_exit(), 0)  # who is held up after that ends the host as ever
         self.assertEqual(len(host.log(msg=ENDS)), 1)
 
+    def test_of_several_who_stood_still_none_is_ended_for_that(self):
+        """The watchdog sees the one that is held up for longest, and the other once that has returned."""
+        limit_ms = 4000 * SLOWNESS
+        host = self.start(PROBE, gateway("other", "probe_gateway.so", "/other"), workers=2, watchdog_ms=limit_ms)
+        first, second = self.client(host), self.client(host, "/other")
+        first.send("naps:%d" % (limit_ms // 16))
+        time.sleep(0.05)
+        second.send("naps:%d" % (limit_ms * 3 // 8))
+        time.sleep(0.05)  # both are in their callbacks
+        host.process.send_signal(signal.SIGSTOP)
+        time.sleep(limit_ms * 1.5 / 1000)
+        host.process.send_signal(signal.SIGCONT)
+        for client in (first, second):
+            self.assertTrue(client.ask("id").startswith("id="))
+        self.assertEqual(host.log(msg=ENDS), [])
+        host.stop()
+
     def test_a_reload_sets_it(self):
         host = self.start()
         with open(host.conf, encoding="utf-8") as file:
