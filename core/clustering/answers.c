@@ -357,7 +357,7 @@ static void on_checked(toni_engine *engine, uint32_t server, uint64_t connection
     if (!clustering || clustering->links[server].generation != connection)
         return;
     if (!clustering->only_looks || !are_findings(findings, count))
-        (void)refuse(clustering, "checked");
+        refuse(clustering, "checked");
     else if (check_take(clustering, server, findings, count) != 0)
         fail(clustering, server, connection, request, TONI_ENGINE_ERROR); /* it is asked again */
 }

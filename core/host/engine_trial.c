@@ -231,16 +231,17 @@ static void take_answer(const struct instance_setup *setup, bool is_warning, con
                         const char *text, struct fault_list *faults)
 {
     const struct value *options = setup->options ? setup->options : setup->at;
-    if (server[0] == '\0')
+    if (server[0] == '\0') {
         fault_at(faults, setup->at, "the cluster's engine `%s` can't be used: %s", setup->name,
                  text);
-    else if (is_warning)
+    } else if (is_warning) {
         fault_warn_at(faults, find_text(options, server),
                       "server `%s` of the cluster's engine `%s`: %s", server, setup->name, text);
-    else
+    } else {
         fault_at(faults, find_text(options, server),
                  "server `%s` of the cluster's engine `%s` can't be used: %s" OFFLINE, server,
                  setup->name, text);
+    }
 }
 
 /* @return The next string, which has its NUL; NULL: the process has ended within it. */

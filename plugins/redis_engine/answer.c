@@ -86,11 +86,12 @@ struct answer_fault answer_fault(const redisReply *reply)
     for (size_t i = 0; i < sizeof known_faults / sizeof known_faults[0]; i++) {
         const struct known_fault *fault = &known_faults[i];
         toni_str rest;
-        if (toni_str_strip_prefix(said, toni_str_of(fault->text), &rest))
+        if (toni_str_strip_prefix(said, toni_str_of(fault->text), &rest)) {
             return (struct answer_fault){.answer = fault->answer,
                                          .mend = fault->mend,
                                          .cause = fault->cause,
                                          .is_for_all = is_for_all(fault->cause, said)};
+        }
     }
     return (struct answer_fault){.answer = TONI_ENGINE_ERROR};
 }

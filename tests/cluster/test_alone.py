@@ -9,6 +9,7 @@ from proxy import CUT, OPEN
 from toni_host import Client, main
 
 
+UP = 2  # in the figures
 LINGERS_S = 1.5  # a room without members is dropped after a second
 
 
@@ -81,7 +82,10 @@ class Alone(ClusterTestCase):
         for index in indexes:
             self.proxies[index].set(OPEN)
         for index in indexes:
-            self.wait_up(self.hosts[index], BACK_S)
+            host = self.hosts[index]
+            self.wait_up(host, BACK_S)
+            # What is said before it has caught up may be among what it has missed, or before what others are told of it.
+            self.eventually(lambda: self.figure(host, "toni_cluster_server_state") == UP, "the host has caught up")
 
     def told(self):
         return [member.told for member in (self.here, self.beside, self.there)]

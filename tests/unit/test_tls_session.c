@@ -234,11 +234,11 @@ START_TEST(what_came_with_the_handshake_is_read_without_the_socket)
 {
     char bytes[16384];
     enum tls_failure why;
-    (void)SSL_do_handshake(client);
-    transmit(bytes, take_said(bytes, sizeof bytes));
-    ck_assert_int_eq(tls_session_shake(session, &why), TLS_WAITS);
-    receive_all();
-    ck_assert_int_eq(SSL_do_handshake(client), 1);
+    while (SSL_do_handshake(client) != 1) { /* some clients are asked for another hello */
+        transmit(bytes, take_said(bytes, sizeof bytes));
+        ck_assert_int_eq(tls_session_shake(session, &why), TLS_WAITS);
+        receive_all();
+    }
     size_t size = take_said(bytes, sizeof bytes);
     size += seal("hello", bytes + size, sizeof bytes - size);
     transmit(bytes, size);
