@@ -24,39 +24,6 @@ void secure_worker_finish(struct secure_worker *worker)
     tls_output_finish(&worker->output);
 }
 
-/* --- Queues */
-
-void secure_queue_init(struct secure_queue *queue)
-{
-    *queue = (struct secure_queue){.last = &queue->first};
-}
-
-void secure_queue_add(struct secure_queue *queue, struct secure *secure)
-{
-    if (secure->queue)
-        return;
-    secure->queue = queue;
-    secure->next = NULL;
-    secure->link = queue->last;
-    *queue->last = secure;
-    queue->last = &secure->next;
-    queue->count++;
-}
-
-void secure_queue_remove(struct secure *secure)
-{
-    struct secure_queue *queue = secure->queue;
-    if (!queue)
-        return;
-    *secure->link = secure->next;
-    if (secure->next)
-        secure->next->link = secure->link;
-    else
-        queue->last = secure->link;
-    queue->count--;
-    secure->queue = NULL;
-}
-
 /* --- Handshakes */
 
 struct secure *secure_create(struct secure_worker *worker, struct tls_port *port, int fd,
@@ -105,7 +72,7 @@ void secure_destroy(struct secure *secure)
     if (secure->session && tls_session_is_truncated(secure->session) &&
         secure->state == SECURE_OPEN)
         counter_add(&secure->worker->figures.truncated, 1);
-    secure_queue_remove(secure);
+    tls_turns_forget(&secure->waiter);
     tls_session_destroy(secure->session);
     free(secure);
 }

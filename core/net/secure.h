@@ -6,6 +6,7 @@
 #include "net/places.h"
 #include "tls/context.h"
 #include "tls/session.h"
+#include "tls/turns.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,12 +19,6 @@ struct secure_totals {
     struct places places;            /* theirs: limits.tls_handshakes */
     _Atomic size_t kept;             /* ciphertext that sockets have not taken */
     size_t kept_max;                 /* limits.tls_unsent_bytes */
-};
-
-/* Streams, in the order in which they have come. */
-struct secure_queue {
-    struct secure *first, **last;
-    size_t count;
 };
 
 /* A worker's. */
@@ -47,8 +42,7 @@ struct secure {
     void *stream;                /* whose it is */
     const struct place *client;  /* among its listener's; until its handshake has begun */
     struct place *place;         /* among handshakes, while its own is under way */
-    struct secure_queue *queue;  /* that it is in, or NULL */
-    struct secure *next, **link;
+    struct tls_waiter waiter;    /* among its worker's */
     int fd;
     uint8_t state;       /* enum secure_state */
     bool is_shut_wanted; /* TCP is to end once all ciphertext has gone */
@@ -58,14 +52,6 @@ struct secure {
 int secure_worker_init(struct secure_worker *worker, struct secure_totals *totals);
 
 void secure_worker_finish(struct secure_worker *worker);
-
-void secure_queue_init(struct secure_queue *queue);
-
-/** Puts it at the end, unless it is in it already; it may not be in another. */
-void secure_queue_add(struct secure_queue *queue, struct secure *secure);
-
-/** Takes it out of whatever it is in; fine if it is in none. */
-void secure_queue_remove(struct secure *secure);
 
 /** @param port   Outlives it.
  * @param client  The place of the socket; borrowed until its handshake has begun.

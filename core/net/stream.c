@@ -1,7 +1,6 @@
 /* Streams; see stream.h. */
 #include "net/stream.h"
 
-#include "base/clock.h"
 #include "base/socket_bytes.h"
 #include "net/loop.h"
 
@@ -97,9 +96,9 @@ static void note_pending(struct stream *stream)
     if (secure->state != SECURE_OPEN)
         return;
     if (stream->wants & STREAM_READ && tls_session_has_more(secure->session))
-        secure_queue_add(&stream->all->pending, secure);
+        tls_turns_read(&stream->all->turns, &secure->waiter);
     else
-        secure_queue_remove(secure);
+        tls_turns_forget(&secure->waiter);
 }
 
 OFF_THE_WAY static ssize_t secure_read(struct stream *stream, void *to, size_t size)
@@ -176,12 +175,9 @@ static void shake(struct stream *stream)
  * only once this has gone: while it waited nobody would be. */
 static void shake_in_turn(struct stream *stream)
 {
-    struct secure_queue *shaking = &stream->all->shaking;
     if (secure_is_ended(stream->secure))
         give_up(stream);
-    else if (!stream->secure->queue)
-        secure_queue_add(shaking, stream->secure);
-    else if (shaking->count > STREAM_SHAKING_TOLD)
+    else if (!tls_turns_shake(&stream->all->turns, &stream->secure->waiter))
         want(stream, stream->wants & STREAM_WRITE);
 }
 
@@ -211,58 +207,30 @@ OFF_THE_WAY static void on_secure_event(struct stream *stream, unsigned events)
         shake_in_turn(stream);
 }
 
-static struct stream *next_of(struct secure_queue *queue)
+static struct stream *stream_of_waiter(struct tls_waiter *waiter)
 {
-    struct secure *first = queue->first;
-    if (!first)
-        return NULL;
-    secure_queue_remove(first);
-    return first->stream;
+    return ((struct secure *)((char *)waiter - offsetof(struct secure, waiter)))->stream;
 }
 
-/* @return Until when steps of handshakes may begin. */
-static uint64_t shaking_until(uint64_t turn_began_ns, uint64_t now_ns)
+static void shake_waiting(struct tls_waiter *waiter)
 {
-    const uint64_t part_ns = (now_ns - turn_began_ns) / STREAM_SHAKING_PART;
-    return now_ns + (part_ns > STREAM_SHAKING_NS ? part_ns : STREAM_SHAKING_NS);
+    shake(stream_of_waiter(waiter));
 }
 
-static void go_on_shaking(struct streams *streams, uint64_t turn_began_ns)
+static void read_pending(struct tls_waiter *waiter)
 {
-    struct stream *stream;
-    uint64_t now_ns = clock_now_ns();
-    const uint64_t until_ns = shaking_until(turn_began_ns, now_ns);
-    while (now_ns < until_ns && (stream = next_of(&streams->shaking))) {
-        shake(stream);
-        now_ns = clock_now_ns();
-    }
-}
-
-/* Each once: some come back. */
-static void go_on_pending(struct streams *streams)
-{
-    struct stream *stream;
-    const uint64_t until_ns = clock_now_ns() + STREAM_PENDING_NS;
-    for (size_t count = streams->pending.count; count > 0 && clock_now_ns() < until_ns; count--) {
-        stream = next_of(&streams->pending);
-        if (!stream)
-            return;
-        owner_of(stream)->ready(stream, STREAM_READ);
-    }
+    struct stream *stream = stream_of_waiter(waiter);
+    owner_of(stream)->ready(stream, STREAM_READ);
 }
 
 void streams_go_on(struct streams *streams, uint64_t turn_began_ns)
 {
-    if (streams->pending.first)
-        go_on_pending(streams);
-    if (streams->shaking.first)
-        go_on_shaking(streams, turn_began_ns);
+    tls_turns_go_on(&streams->turns, turn_began_ns, shake_waiting, read_pending);
 }
 
 int streams_init(struct streams *streams, struct secure_totals *totals)
 {
-    secure_queue_init(&streams->shaking);
-    secure_queue_init(&streams->pending);
+    tls_turns_init(&streams->turns);
     return secure_worker_init(&streams->worker, totals);
 }
 

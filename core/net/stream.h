@@ -50,24 +50,8 @@ struct stream {
 /* What a worker's streams over TLS share. */
 struct streams {
     struct secure_worker worker;
-    struct secure_queue shaking; /* handshakes with something to do */
-    struct secure_queue pending; /* those with bytes that no socket tells of */
+    struct tls_turns turns;
 };
-
-/* A step of a handshake, such as answering a hello, takes some 200 us and can't be interrupted. So
- * those who are connected come first, and in each turn handshakes have one step, or as many as
- * begin within the first of these. Where turns are long a part of each is theirs: else they would
- * have the less the more there is to do, and some would not be done in time. */
-#define STREAM_SHAKING_NS 100000u
-#define STREAM_SHAKING_PART 4 /* one of so many of what the turn has taken */
-
-/* Where more wait for their step their sockets are listened to no more: each would tell again in
- * every turn. Of so few that costs less than the three system calls of listening no more, and then
- * again. */
-#define STREAM_SHAKING_TOLD 8
-
-/* And so much streams with bytes that no socket tells of. */
-#define STREAM_PENDING_NS 250000u
 
 /** @return 0, or -1 on no memory. */
 int streams_init(struct streams *streams, struct secure_totals *totals);
@@ -82,7 +66,7 @@ void streams_go_on(struct streams *streams, uint64_t turn_began_ns);
 /** @return Whether there is something to go on with, so that the loop may not wait. */
 static inline bool streams_wait(const struct streams *streams)
 {
-    return streams->shaking.first || streams->pending.first;
+    return tls_turns_wait(&streams->turns);
 }
 
 /** Begins to wait for bytes.

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CLIENTS (STREAM_SHAKING_TOLD + 2)
+#define CLIENTS (TLS_SHAKING_TOLD + 2)
 #define US 1000u
 #define MS (1000 * US)
 
@@ -70,7 +70,7 @@ static const struct stream_owner owner = {on_ready, on_gone};
 static void set_up(void)
 {
     now_ns = 1000 * (uint64_t)MS;
-    step_ns = 2 * STREAM_SHAKING_NS;
+    step_ns = 2 * TLS_SHAKING_NS;
     result = SECURE_STEP_WAITS;
     step_count = 0;
     ck_assert_int_eq(uv_loop_init(&loop), 0);
@@ -161,7 +161,7 @@ END_TEST
 
 START_TEST(steps_that_take_little_fill_the_share)
 {
-    step_ns = STREAM_SHAKING_NS / 4;
+    step_ns = TLS_SHAKING_NS / 4;
     say_in_order(0, 6);
     ck_assert_uint_eq(end_turn(0), 4);
     ck_assert_uint_eq(end_turn(0), 2);
@@ -174,8 +174,8 @@ START_TEST(a_long_turn_leaves_them_a_part)
 {
     step_ns = 500 * US;
     say_in_order(0, CLIENTS);
-    ck_assert_uint_eq(end_turn((uint64_t)8 * MS), 8 * MS / STREAM_SHAKING_PART / step_ns);
-    ck_assert_uint_eq(end_turn((uint64_t)STREAM_SHAKING_PART * step_ns), 1);
+    ck_assert_uint_eq(end_turn((uint64_t)8 * MS), 8 * MS / TLS_SHAKING_PART / step_ns);
+    ck_assert_uint_eq(end_turn((uint64_t)TLS_SHAKING_PART * step_ns), 1);
     EXPECT_STEPS(0, 1, 2, 3, 4);
 }
 END_TEST
@@ -211,9 +211,9 @@ END_TEST
 
 START_TEST(where_few_wait_nothing_is_asked_of_the_kernel)
 {
-    say_in_order(0, STREAM_SHAKING_TOLD);
+    say_in_order(0, TLS_SHAKING_TOLD);
     (void)uv_run(&loop, UV_RUN_NOWAIT);
-    for (unsigned i = 0; i < STREAM_SHAKING_TOLD; i++) {
+    for (unsigned i = 0; i < TLS_SHAKING_TOLD; i++) {
         ck_assert_uint_eq(clients[i].stream.wants, STREAM_READ);
         ck_assert_uint_eq(end_turn(0), 1); /* told twice, it waits once */
         ck_assert_uint_eq(clients[i].stream.wants, STREAM_READ);
