@@ -1,5 +1,5 @@
 /* The front: its thread, and who comes to it; see tls_front.h. What is done for one client is in
- * tls_relay.c. */
+ * tls_relay.c and tls_shaking.c. */
 #include "base/clock.h"
 #include "base/log_limit.h"
 #include "http/tls_front_private.h"
@@ -11,48 +11,33 @@
 
 #define SWEEP_MS 200
 
-/* What is done for those that have something to do before the sockets are looked at again, in
- * nanoseconds: a handshake takes a good part of a millisecond. */
-#define TURN_NS (2ULL * NS_PER_MS)
-
 /* --- Turns */
 
-static void on_turn(uv_idle_t *turn)
+void tls_front_notice_turn(struct tls_front *front)
 {
-    struct tls_front *front = turn->data;
-    const uint64_t until_ns = clock_now_ns() + TURN_NS;
-    while (front->turn_first) {
-        struct tls_relay *relay = front->turn_first;
-        tls_front_unqueue(relay);
-        tls_relay_step(relay);
-        if (clock_now_ns() >= until_ns)
-            return;
+    if (front->turn_began_ns == 0)
+        front->turn_began_ns = clock_now_ns();
+}
+
+static void on_again(uv_idle_t *again)
+{
+    (void)again;
+}
+
+/* Before the loop blocks: handshakes have their steps behind what those who are connected have sent
+ * or are sent. */
+static void on_turn_end(uv_prepare_t *turn_end)
+{
+    struct tls_front *front = turn_end->data;
+    if (tls_turns_wait(&front->turns)) {
+        tls_front_notice_turn(front);
+        tls_turns_go_on(&front->turns, front->turn_began_ns, tls_relay_go_on, tls_relay_go_on);
     }
-    uv_idle_stop(turn);
-}
-
-void tls_front_queue(struct tls_relay *relay)
-{
-    struct tls_front *front = relay->front;
-    if (relay->turn_link)
-        return;
-    relay->turn_next = NULL;
-    relay->turn_link = front->turn_last;
-    *front->turn_last = relay;
-    front->turn_last = &relay->turn_next;
-    (void)uv_idle_start(&front->turn, on_turn); /* can't fail; active already is fine */
-}
-
-void tls_front_unqueue(struct tls_relay *relay)
-{
-    if (!relay->turn_link)
-        return;
-    *relay->turn_link = relay->turn_next;
-    if (relay->turn_next)
-        relay->turn_next->turn_link = relay->turn_link;
+    front->turn_began_ns = 0;
+    if (tls_turns_wait(&front->turns))
+        uv_idle_start(&front->again, on_again);
     else
-        relay->front->turn_last = relay->turn_link;
-    relay->turn_link = NULL;
+        uv_idle_stop(&front->again);
 }
 
 /* --- Coming and going */
@@ -70,7 +55,8 @@ static void link_relay(struct tls_relay *relay)
 static void end_loop(struct tls_front *front)
 {
     uv_close((uv_handle_t *)&front->wake, NULL);
-    uv_close((uv_handle_t *)&front->turn, NULL);
+    uv_close((uv_handle_t *)&front->turn_end, NULL);
+    uv_close((uv_handle_t *)&front->again, NULL);
     uv_close((uv_handle_t *)&front->sweep, NULL);
 }
 
@@ -118,6 +104,7 @@ static void begin_closing(struct tls_front *front, uint64_t limit_ms)
 static void on_wake(uv_async_t *wake)
 {
     struct tls_front *front = wake->data;
+    tls_front_notice_turn(front);
     pthread_mutex_lock(&front->lock);
     struct tls_relay *taken = front->taken;
     front->taken = NULL;
@@ -133,6 +120,7 @@ static void on_sweep(uv_timer_t *sweep)
 {
     struct tls_front *front = sweep->data;
     const uint64_t now_ms = uv_now(&front->loop);
+    tls_front_notice_turn(front);
     for (struct tls_relay *each = front->first; each; each = each->next) {
         if (each->state != RELAY_OVER && each->due_ms <= now_ms)
             tls_relay_drop(each);
@@ -180,9 +168,11 @@ static int open_loop(struct tls_front *front)
         uv_loop_close(&front->loop);
         return -1;
     }
-    uv_idle_init(&front->loop, &front->turn);
+    uv_prepare_init(&front->loop, &front->turn_end);
+    uv_idle_init(&front->loop, &front->again);
     uv_timer_init(&front->loop, &front->sweep);
-    front->wake.data = front->turn.data = front->sweep.data = front;
+    front->wake.data = front->turn_end.data = front->sweep.data = front;
+    uv_prepare_start(&front->turn_end, on_turn_end);
     uv_timer_start(&front->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     return 0;
 }
@@ -201,7 +191,7 @@ struct tls_front *tls_front_create(uint64_t limit_ms, struct tls_figures *figure
         goto fail;
     front->limit_ms = limit_ms;
     front->figures = figures;
-    front->turn_last = &front->turn_first;
+    tls_turns_init(&front->turns);
     if (pthread_mutex_init(&front->lock, NULL))
         goto fail_lock;
     if (pthread_mutex_init(&front->handing, NULL))

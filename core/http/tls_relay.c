@@ -1,26 +1,19 @@
-/* One client of the front: its handshake, then bytes both ways, then the end; see tls_front.h. */
+/* One client of the front: bytes both ways, then the end; see tls_front.h. Its handshake is in
+ * tls_shaking.c. */
 #include "base/log_limit.h"
 #include "base/socket_bytes.h"
 #include "http/linger.h"
 #include "http/tls_front_private.h"
 #include "net/loop.h"
-#include "tls/peer.h"
 
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* Pieces that are carried one way before others have their turn. */
 #define PIECES_AT_ONCE 8
-
-/* What is answered to who speaks no TLS. */
-static const char answer_plain[] = "HTTP/1.1 400 Bad Request\r\n"
-                                   "Connection: close\r\n"
-                                   "Content-Type: text/plain; charset=utf-8\r\n"
-                                   "Content-Length: 44\r\n"
-                                   "\r\n"
-                                   "This port speaks HTTPS: begin with https://\n";
 
 /* --- Handles */
 
@@ -37,7 +30,7 @@ void tls_relay_drop(struct tls_relay *relay)
         return;
     const bool has_plain = relay->handles == 2;
     relay->state = RELAY_OVER;
-    tls_front_unqueue(relay);
+    tls_turns_forget(&relay->waiter);
     uv_close((uv_handle_t *)&relay->client, on_closed);
     if (has_plain)
         uv_close((uv_handle_t *)&relay->plain, on_closed);
@@ -55,7 +48,7 @@ static void watch(uv_poll_t *poll, int *now, int wanted, uv_poll_cb called)
     (void)(wanted != 0 ? uv_poll_start(poll, wanted, called) : uv_poll_stop(poll));
 }
 
-static bool is_full(const struct tls_relay *relay)
+bool tls_relay_is_full(const struct tls_relay *relay)
 {
     return relay->session && tls_session_is_full(relay->session);
 }
@@ -65,10 +58,12 @@ static void watch_both(struct tls_relay *relay)
 {
     if (relay->state == RELAY_OVER)
         return;
-    const bool wants_more = !relay->client_ended && !relay->up && !relay->turn_link;
-    const bool wants_answers = relay->inner >= 0 && !relay->inner_ended && !is_full(relay);
+    const bool may_hear = !relay->waiter.queue || relay->is_heard;
+    const bool wants_more = !relay->client_ended && !relay->up && may_hear;
+    const bool wants_answers =
+        relay->inner >= 0 && !relay->inner_ended && !tls_relay_is_full(relay);
     watch(&relay->client, &relay->client_events,
-          (wants_more ? UV_READABLE : 0) | (is_full(relay) ? UV_WRITABLE : 0), on_client);
+          (wants_more ? UV_READABLE : 0) | (tls_relay_is_full(relay) ? UV_WRITABLE : 0), on_client);
     if (relay->handles == 2)
         watch(&relay->plain, &relay->plain_events,
               (wants_answers ? UV_READABLE : 0) | (relay->up ? UV_WRITABLE : 0), on_plain);
@@ -86,7 +81,7 @@ static bool is_crowded(const struct tls_relay *relay)
  * would reset the connection, and the client lose what it has not read yet. */
 static void go_on_ending(struct tls_relay *relay)
 {
-    if (relay->state != RELAY_ENDING || is_full(relay))
+    if (relay->state != RELAY_ENDING || tls_relay_is_full(relay))
         return;
     if (!relay->is_shut)
         (void)shutdown(relay->is.fd, SHUT_WR);
@@ -95,7 +90,7 @@ static void go_on_ending(struct tls_relay *relay)
         tls_relay_drop(relay);
 }
 
-static void begin_ending(struct tls_relay *relay)
+void tls_relay_begin_ending(struct tls_relay *relay)
 {
     struct tls_front *front = relay->front;
     relay->state = RELAY_ENDING;
@@ -186,7 +181,7 @@ static bool take_piece(struct tls_relay *relay)
     return size == FRONT_PIECE || tls_session_has_more(relay->session);
 }
 
-static void carry_in(struct tls_relay *relay)
+void tls_relay_carry_in(struct tls_relay *relay)
 {
     if (relay->up || relay->client_ended || relay->state == RELAY_OVER)
         return;
@@ -194,7 +189,8 @@ static void carry_in(struct tls_relay *relay)
         if (!take_piece(relay))
             return;
     }
-    tls_front_queue(relay); /* the socket may not tell of what is left */
+    relay->is_heard = false;
+    tls_turns_read(&relay->front->turns, &relay->waiter); /* no socket may tell of what is left */
 }
 
 /* Of who has spoken no TLS: nothing is looked at. */
@@ -232,14 +228,14 @@ static void end_answers(struct tls_relay *relay)
     relay->inner_ended = true;
     if (!atomic_load(&relay->secure->is_cut))
         tls_session_end(relay->session);
-    begin_ending(relay);
+    tls_relay_begin_ending(relay);
 }
 
 static void carry_out(struct tls_relay *relay)
 {
     uint8_t *piece = relay->front->piece;
     for (int i = 0; i < PIECES_AT_ONCE; i++) {
-        if (relay->state == RELAY_OVER || relay->inner_ended || is_full(relay))
+        if (relay->state == RELAY_OVER || relay->inner_ended || tls_relay_is_full(relay))
             return;
         const ssize_t size = socket_receive(relay->inner, piece, FRONT_PIECE);
         if (size < 0 && socket_is_for_now(errno))
@@ -253,172 +249,20 @@ static void carry_out(struct tls_relay *relay)
     }
 }
 
-/* --- The handshake */
-
-static void set_bound(int fd)
-{
-    const int bytes = FRONT_PAIR_BYTES;
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes); /* else it has its default */
-}
-
-/* @return What HTTP is to know, with two references; NULL on no memory. */
-static struct http_secure *describe(const struct tls_relay *relay)
-{
-    struct http_secure *secure = calloc(1, sizeof *secure);
-    socklen_t size = sizeof secure->local;
-    if (!secure || tls_session_certificate(relay->session, &secure->certificate)) {
-        free(secure);
-        return NULL;
-    }
-    atomic_init(&secure->references, 2);
-    (void)getsockname(relay->is.fd, (struct sockaddr *)&secure->local, &size);
-    return secure;
-}
-
-/* @return The end that is to be handed on; -1: there is none. */
-static int make_pair(struct tls_relay *relay)
-{
-    uv_loop_t *loop = &relay->front->loop;
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
-        return -1;
-    relay->inner = pair[0];
-    if (loop_make_place(loop, pair[0]) || uv_poll_init(loop, &relay->plain, pair[0])) {
-        close(pair[1]);
-        return -1;
-    }
-    set_bound(pair[0]);
-    set_bound(pair[1]);
-    relay->plain.data = relay;
-    relay->handles++;
-    return pair[1];
-}
-
-/* @return Whether it is somebody's now. */
-static bool hand_over(struct tls_relay *relay, int other)
-{
-    struct tls_front *front = relay->front;
-    struct tls_door *door = relay->door;
-    struct tls_newcomer plain = relay->is;
-    plain.fd = other;
-    pthread_mutex_lock(&front->handing);
-    const bool is_taken = !front->is_refusing;
-    relay->was_ready = is_taken;
-    if (is_taken)
-        door->ready(door->data, &plain, relay->secure);
-    pthread_mutex_unlock(&front->handing);
-    if (is_taken)
-        return true;
-    close(other);
-    http_secure_unref(relay->secure); /* that of who would have taken it */
-    tls_relay_drop(relay);
-    return false;
-}
-
-static void open_relay(struct tls_relay *relay)
-{
-    struct tls_figures *figures = relay->front->figures;
-    const int other = make_pair(relay);
-    relay->secure = other >= 0 ? describe(relay) : NULL;
-    if (!relay->secure) {
-        log_limited(LOG_LEVEL_ERROR, "an HTTP connection was refused: out of memory");
-        counter_add(&figures->failed[TLS_FAILED_MEMORY], 1);
-        if (other >= 0)
-            close(other);
-        tls_relay_drop(relay);
-        return;
-    }
-    counter_add(&figures->done, 1);
-    if (tls_session_is_resumed(relay->session))
-        counter_add(&figures->resumed, 1);
-    places_give_back(relay->door->places, &relay->place);
-    relay->state = RELAY_OPEN;
-    relay->due_ms = UINT64_MAX;
-    if (hand_over(relay, other))
-        carry_in(relay);
-}
-
-static void fail(struct tls_relay *relay, enum tls_failure why)
-{
-    counter_add(&relay->front->figures->failed[why], 1);
-    if (why == TLS_FAILED_LOST) {
-        tls_relay_drop(relay);
-        return;
-    }
-    if (!is_full(relay)) { /* it costs more than all else of one that lingers */
-        tls_session_destroy(relay->session);
-        relay->session = NULL;
-    }
-    begin_ending(relay); /* so that it reads why */
-}
-
-static void refuse_plain(struct tls_relay *relay)
-{
-    (void)socket_transmit(relay->is.fd, answer_plain, sizeof answer_plain - 1);
-    fail(relay, TLS_FAILED_PLAIN);
-}
-
-static void begin_session(struct tls_relay *relay)
-{
-    struct tls_context *context = tls_port_context(&relay->door->port);
-    relay->session = tls_session_create(context, relay->is.fd, &relay->front->output);
-    tls_context_unref(context);
-    if (!relay->session)
-        fail(relay, TLS_FAILED_MEMORY);
-}
-
-/* @return The first byte that it has sent; -1: none yet, or it is over. */
-static int look_at_first(struct tls_relay *relay)
-{
-    uint8_t first;
-    const ssize_t size = recv(relay->is.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (size == 1)
-        return first;
-    if (size == 0 || !socket_is_for_now(errno))
-        fail(relay, TLS_FAILED_LOST);
-    return -1;
-}
-
-static bool is_letter(int byte)
-{
-    return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
-}
-
-static void shake(struct tls_relay *relay)
-{
-    enum tls_failure why;
-    if (!relay->session) {
-        const int first = look_at_first(relay);
-        if (first < 0)
-            return;
-        if (is_letter(first)) {
-            refuse_plain(relay);
-            return;
-        }
-        begin_session(relay);
-    }
-    if (relay->state != RELAY_SHAKING)
-        return;
-    switch (tls_session_shake(relay->session, &why)) {
-    case TLS_DONE:
-        open_relay(relay);
-        return;
-    case TLS_FAILED:
-        fail(relay, why);
-        return;
-    case TLS_WAITS:
-        return;
-    }
-}
-
 /* --- What the loop says */
 
-void tls_relay_step(struct tls_relay *relay)
+static struct tls_relay *relay_of(struct tls_waiter *waiter)
 {
+    return (struct tls_relay *)((char *)waiter - offsetof(struct tls_relay, waiter));
+}
+
+void tls_relay_go_on(struct tls_waiter *waiter)
+{
+    struct tls_relay *relay = relay_of(waiter);
     if (relay->state == RELAY_SHAKING) {
-        shake(relay);
+        tls_shaking_step(relay);
     } else if (relay->was_ready) {
-        carry_in(relay);
+        tls_relay_carry_in(relay);
         carry_out(relay);
     }
     watch_both(relay);
@@ -427,6 +271,7 @@ void tls_relay_step(struct tls_relay *relay)
 static void on_client(uv_poll_t *poll, int status, int events)
 {
     struct tls_relay *relay = poll->data;
+    tls_front_notice_turn(relay->front);
     if (status < 0) /* libuv has stopped polling */
         relay->client_events = 0;
     if (relay->session && ((events & UV_WRITABLE) != 0 || status < 0) &&
@@ -435,12 +280,12 @@ static void on_client(uv_poll_t *poll, int status, int events)
         return;
     }
     if (relay->state == RELAY_SHAKING) {
-        tls_front_queue(relay); /* handshakes have a share of each turn */
+        tls_shaking_wait(relay);
     } else if (!relay->was_ready) {
         drop_rest(relay);
     } else {
         if ((events & UV_READABLE) != 0 || status < 0)
-            carry_in(relay);
+            tls_relay_carry_in(relay);
         carry_out(relay);
     }
     go_on_ending(relay);
@@ -451,10 +296,11 @@ static void on_plain(uv_poll_t *poll, int status, int events)
 {
     struct tls_relay *relay = poll->data;
     (void)events;
+    tls_front_notice_turn(relay->front);
     if (status < 0)
         relay->plain_events = 0;
     flush_in(relay);
-    carry_in(relay);
+    tls_relay_carry_in(relay);
     carry_out(relay);
     go_on_ending(relay);
     watch_both(relay);

@@ -1,5 +1,5 @@
-"""Handshakes beside messages: steps of handshakes queue up behind what else a turn brings, and whatever becomes of those that
-wait, the others are let in. The clients' TLS is OpenSSL's, by Python's ssl."""
+"""Handshakes beside messages, and beside requests over HTTPS: steps of handshakes queue up behind what else a turn brings, and
+whatever becomes of those that wait, the others are let in. The clients' TLS is OpenSSL's, by Python's ssl."""
 
 import os
 import selectors
@@ -13,6 +13,8 @@ from tls_material import Authority
 from toni_host import (
     DEADLINE,
     ECHO,
+    FIXTURES,
+    PLUGINS,
     TEXT,
     Client,
     Host,
@@ -26,10 +28,12 @@ from toni_host import (
     open_plain_socket,
     request,
     scaled,
+    service,
 )
 
 SO_TIMESTAMPNS = 35  # Linux: the kernel notes when a segment has come; Python has no name for it
 CROWD = scaled(60, 30)
+PROBE = service("probe", "http_probe_service.so", "/probe")
 
 
 def timestamped(sock):
@@ -60,9 +64,11 @@ def to_the_end(sock):
 
 
 class Shaking:
-    """A client in the middle of its handshake, which sends what it is told to when it is told to."""
+    """A client in the middle of its handshake, which sends what it is told to when it is told to.
+    asks: with what, once that is done. is_answered: says of all that has come whether the answer is there."""
 
-    def __init__(self, address, context):
+    def __init__(self, address, context, asks, is_answered):
+        self.asks, self.is_answered = asks, is_answered
         self.sock = timestamped(open_plain_socket(address))
         self.come, self.gone = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.come, self.gone, server_hostname="localhost")
@@ -86,7 +92,7 @@ class Shaking:
         self.sock.close()
 
     def readable(self):
-        """Whether it is over: it has its echo, or the host has closed it."""
+        """Whether it is over: it has its answer, or the host has closed it."""
         try:
             data = self.sock.recv(65536)
         except OSError:
@@ -97,7 +103,7 @@ class Shaking:
         if not self.is_done:
             self.step()
             if self.is_done:
-                self.tls.write(request("/echo") + frame(TEXT, "in"))
+                self.tls.write(self.asks)
         if self.is_done:
             try:
                 while True:  # a record at a time
@@ -105,14 +111,14 @@ class Shaking:
             except ssl.SSLWantReadError:
                 pass
         self.sock.sendall(self.gone.read())
-        return self.has_echo()
+        return self.has_answer()
 
-    def has_echo(self):
-        return self.read.endswith(b"\x81\x02in")
+    def has_answer(self):
+        return self.is_answered(self.read)
 
 
 def go_on(crowd, deadline=DEADLINE):
-    """Until each has its echo, or was closed."""
+    """Until each has its answer, or was closed."""
     with selectors.DefaultSelector() as selector:
         for client in crowd:
             client.sock.setblocking(True)
@@ -128,6 +134,11 @@ def go_on(crowd, deadline=DEADLINE):
 class TurnsCase(OneHostTestCase):
     workers = 1
     limits = None
+    asks = request("/echo") + frame(TEXT, "in")
+
+    @staticmethod
+    def is_answered(data):
+        return data.endswith(b"\x81\x02in")
 
     @classmethod
     def setUpClass(cls):
@@ -135,7 +146,6 @@ class TurnsCase(OneHostTestCase):
         cls.host = Host("")
         cls.ca = Authority(os.path.join(cls.host.folder, "tls"))
         cls.make(cls.host)
-        cls.plain, cls.secure = cls.host.addresses
         cls.files = cls.host.open_files()
 
     @classmethod
@@ -145,14 +155,23 @@ class TurnsCase(OneHostTestCase):
             configuration([ECHO], cls.workers, cls.limits, ["127.0.0.1:0", secure], admin="127.0.0.1:0")
         )
         host.start()
+        cls.plain, cls.secure = host.addresses
+
+    def shaking(self):
+        made = Shaking(self.secure, self.ca.context(), self.asks, self.is_answered)
+        self.addCleanup(made.sock.close)
+        return made
+
+    def is_served(self):
+        client = self.shaking()
+        client.say_hello()
+        go_on([client])
+        self.assertTrue(client.has_answer())
 
     def crowd(self):
         """Clients that the host has accepted, and that have said nothing. Before them nobody is connected."""
-        context = self.ca.context()
         self.all_are_closed()
-        made = [Shaking(self.secure, context) for _ in range(CROWD)]
-        for client in made:
-            self.addCleanup(client.sock.close)
+        made = [self.shaking() for _ in range(CROWD)]
         self.eventually(lambda: self.host.open_files() >= self.files + CROWD, "all are accepted")
         return made
 
@@ -186,24 +205,10 @@ class First(TurnsCase):
         self.assertLess(echoed, min(came_at(one.sock) for one in crowd))
 
 
-@both
-class Waiting(TurnsCase):
-    def test_all_that_come_at_once_are_let_in(self):
-        """Also while another sends without a pause."""
-        crowd = self.crowd()
-        client = Client(self.plain, "/echo")
-        self.addCleanup(client.sock.close)
-        before = metrics(self.host)["toni_tls_handshakes_total"]
-        self.say_hello_at_once(crowd)
-        client.send_raw(frame(TEXT, "x" * 100) * 2000)
-        self.go_on()
-        go_on(crowd)
-        self.assertTrue(all(one.has_echo() for one in crowd))
-        for _ in range(2000):
-            client.expect("x" * 100)
-        self.assertEqual(metrics(self.host)["toni_tls_handshakes_total"], before + CROWD)
-        self.none_is_left()
+# What may become of those that wait.
 
+
+class Going:
     def test_who_goes_while_he_waits_holds_nobody_up(self):
         """By a reset, by an end, and by an end in the middle of a hello."""
         crowd = self.crowd()
@@ -217,17 +222,14 @@ class Waiting(TurnsCase):
         self.go_on()
         stay = crowd[3::4]
         go_on(stay)
-        self.assertTrue(all(client.has_echo() for client in stay))
+        self.assertTrue(all(client.has_answer() for client in stay))
         for client in crowd:
             client.sock.close()
         self.none_is_left()
         self.all_are_closed()
 
 
-@both
-class Late(TurnsCase):
-    limits = {"handshake_ms": 1000}
-
+class Late:
     def test_whose_time_is_over_while_he_waits_is_ended(self):
         """All of them at once, since the host stood still for longer; those who come then are served."""
         crowd = self.crowd()
@@ -237,13 +239,10 @@ class Late(TurnsCase):
         for client in crowd:
             to_the_end(client.sock)
         self.none_is_left()
-        client = Client(self.secure, "/echo", tls=self.ca.context())
-        self.addCleanup(client.sock.close)
-        self.assertEqual(client.ask("here"), "here")
+        self.is_served()
 
 
-@both
-class Stopped(TurnsCase):
+class Stopped:
     @classmethod
     def tearDownClass(cls):
         try:
@@ -258,6 +257,96 @@ class Stopped(TurnsCase):
         self.go_on()
         for client in crowd:
             to_the_end(client.sock)
+
+
+# Of `listen.websocket`, where workers do the TLS.
+
+
+@both
+class Waiting(TurnsCase):
+    def test_all_that_come_at_once_are_let_in(self):
+        """Also while another sends without a pause."""
+        crowd = self.crowd()
+        client = Client(self.plain, "/echo")
+        self.addCleanup(client.sock.close)
+        before = metrics(self.host)["toni_tls_handshakes_total"]
+        self.say_hello_at_once(crowd)
+        client.send_raw(frame(TEXT, "x" * 100) * 2000)
+        self.go_on()
+        go_on(crowd)
+        self.assertTrue(all(one.has_answer() for one in crowd))
+        for _ in range(2000):
+            client.expect("x" * 100)
+        self.assertEqual(metrics(self.host)["toni_tls_handshakes_total"], before + CROWD)
+        self.none_is_left()
+
+
+@both
+class GoingClients(Going, TurnsCase):
+    pass
+
+
+@both
+class LateClients(Late, TurnsCase):
+    limits = {"handshake_ms": 1000}
+
+
+@both
+class StoppedClients(Stopped, TurnsCase):
+    pass
+
+
+# Of `listen.http`, whose TLS is done by a thread of its own.
+
+
+class OverHttps:
+    asks = b"GET /probe HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+    @staticmethod
+    def is_answered(data):
+        return b"address=127.0.0.1\n" in data
+
+    @classmethod
+    def make(cls, host):
+        secure = {"address": "127.0.0.1:0", "tls": cls.ca.issue("host", "DNS:localhost")}
+        host.configure(
+            configuration([ECHO, PROBE], cls.workers, cls.limits, http=secure, admin="127.0.0.1:0", plugin_path=[FIXTURES, PLUGINS])
+        )
+        host.start()
+        cls.secure = host.http_address
+
+
+class WaitingOverHttps(OverHttps, TurnsCase):
+    def test_all_that_come_at_once_are_let_in(self):
+        """Also while another sends without a pause."""
+        crowd = self.crowd()
+        before = metrics(self.host)["toni_tls_handshakes_total"]
+        other = self.ca.context().wrap_socket(open_plain_socket(self.secure), server_hostname="localhost")
+        self.addCleanup(other.close)
+        body = os.urandom(200000)
+        self.say_hello_at_once(crowd)
+        other.sendall(b"POST /probe/copy HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        self.go_on()
+        go_on(crowd)
+        self.assertTrue(all(one.has_answer() for one in crowd))
+        answer = b""
+        while not answer.endswith(body):
+            part = other.recv(65536)
+            self.assertTrue(part, "closed after %d bytes" % len(answer))
+            answer += part
+        self.assertEqual(metrics(self.host)["toni_tls_handshakes_total"], before + CROWD + 1)
+
+
+class GoingOverHttps(OverHttps, Going, TurnsCase):
+    pass
+
+
+class LateOverHttps(OverHttps, Late, TurnsCase):
+    limits = {"http_request_ms": 1000}
+
+
+class StoppedOverHttps(OverHttps, Stopped, TurnsCase):
+    pass
 
 
 if __name__ == "__main__":
