@@ -6,6 +6,7 @@
 #include "clustering/clustering.h"
 #include "http/deadlines.h"
 #include "http/host.h"
+#include "http/peer.h"
 
 #include <string.h>
 
@@ -173,7 +174,7 @@ static bool is_known(struct admin_pages *pages, const struct http_connection *co
 }
 
 static bool may_ask(struct admin_pages *pages, struct MHD_Connection *mhd,
-                    const struct http_connection *connection)
+                    const struct http_connection *connection, const char *address)
 {
     const char *authorization = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Authorization");
     if (is_known(pages, connection, authorization))
@@ -181,7 +182,7 @@ static bool may_ask(struct admin_pages *pages, struct MHD_Connection *mhd,
     log_limited(LOG_LEVEL_WARN,
                 "a request on listen.admin was refused: it does not show the token of "
                 "listen.admin_token",
-                log_str("shown", authorization ? "another" : "none"));
+                log_str("shown", authorization ? "another" : "none"), log_str("address", address));
     return false;
 }
 
@@ -193,13 +194,15 @@ enum MHD_Result admin_pages_answer(struct admin_pages *pages, struct MHD_Connect
     const struct http_connection *ours = info ? info->socket_context : NULL;
     if (!ours)
         return MHD_NO;
+    char address[INET6_ADDRSTRLEN];
+    (void)http_peer_text(connection, address);
     const bool is_read = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-    if (!may_ask(pages, connection, ours))
+    if (!may_ask(pages, connection, ours, address))
         return send_text(connection, 401, "Show the token: Authorization: Bearer TOKEN\n");
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(path, known[i].path) != 0)
             continue;
-        if (!known[i].any_host && !http_host_is_ours(pages->access, connection, ours))
+        if (!known[i].any_host && !http_host_is_ours(pages->access, connection, ours, address))
             return send_text(connection, 403, HTTP_HOST_REFUSAL);
         return is_read ? known[i].send(pages, connection)
                        : send_text(connection, 405, "Only GET and HEAD.\n");

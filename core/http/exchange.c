@@ -5,10 +5,10 @@
 #include "http/deadlines.h"
 #include "http/keeping.h"
 #include "http/path.h"
+#include "http/peer.h"
 #include "rooms/request.h"
 #include "ws/field.h"
 
-#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,20 +21,6 @@ struct http_field {
 };
 
 /* --- The request */
-
-static void read_address(toni_exchange *exchange)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *peer = info ? info->client_addr : NULL;
-    const void *address = NULL;
-    if (peer && peer->sa_family == AF_INET)
-        address = &((const struct sockaddr_in *)(const void *)peer)->sin_addr;
-    else if (peer && peer->sa_family == AF_INET6)
-        address = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
-    if (address)
-        inet_ntop(peer->sa_family, address, exchange->address, sizeof exchange->address);
-}
 
 toni_exchange *http_exchange_create(const toni_host *host, struct MHD_Connection *mhd,
                                     struct http_connection *connection, const char *target)
@@ -51,7 +37,7 @@ toni_exchange *http_exchange_create(const toni_host *host, struct MHD_Connection
     exchange->path = toni_str_make(exchange->text, size < 0 ? 0 : (size_t)size);
     buffer_init(&exchange->body);
     buffer_init(&exchange->answer.content);
-    read_address(exchange);
+    (void)http_peer_text(mhd, exchange->address);
     return exchange;
 }
 
@@ -274,10 +260,10 @@ int http_exchange_send(toni_exchange *exchange)
         MHD_destroy_response(response);
     exchange->is_answered = true;
     if (!sent) {
-        log_limited(LOG_LEVEL_WARN,
-                    "an HTTP request could not be answered: its connection is closed",
-                    log_brief("path", exchange->path.data, exchange->path.size),
-                    log_uint("status", exchange->answer.status));
+        log_limited(
+            LOG_LEVEL_WARN, "an HTTP request could not be answered: its connection is closed",
+            log_brief("path", exchange->path.data, exchange->path.size),
+            log_uint("status", exchange->answer.status), log_str("address", exchange->address));
     }
     return sent ? 0 : -1;
 }

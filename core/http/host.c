@@ -21,7 +21,7 @@ static struct sockaddr_storage find_local(const struct http_connection *connecti
 }
 
 bool http_host_is_ours(struct access *access, struct MHD_Connection *mhd,
-                       const struct http_connection *connection)
+                       const struct http_connection *connection, const char *address)
 {
     const char *host = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
     if (!host)
@@ -32,6 +32,6 @@ bool http_host_is_ours(struct access *access, struct MHD_Connection *mhd,
     log_limited(LOG_LEVEL_WARN,
                 "an HTTP request is refused: its Host is no name of this host; if it should be, "
                 "add it to `hosts` in gateways.conf, without its port",
-                log_brief("host", host, strlen(host)));
+                log_brief("host", host, strlen(host)), log_str("address", address));
     return false;
 }

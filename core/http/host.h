@@ -14,8 +14,9 @@ struct http_connection;
 
 /** Tells whether Host names us; if not, the log says what to add. A client of HTTP/1.0 may leave it
  * out: no browser does.
+ * @param address  The client's, for the log.
  * @thread The connection's. */
 bool http_host_is_ours(struct access *access, struct MHD_Connection *mhd,
-                       const struct http_connection *connection);
+                       const struct http_connection *connection, const char *address);
 
 #endif

@@ -1,7 +1,8 @@
 /* HTTP listeners; see listener.h. */
 #include "http/listener.h"
 
-#include "base/log_limit.h"
+#include "base/log.h"
+#include "http/peer.h"
 #include "net/access.h"
 
 #include <microhttpd.h>
@@ -79,8 +80,6 @@ static void count_newcomer(const struct http_listener *listener, int more)
         atomic_fetch_add(listener->newcomers, (uint_fast64_t)(int64_t)more);
 }
 
-static const char out_of_memory[] = "an HTTP connection was refused: out of memory";
-
 /* @return Whether it is a connection now. */
 static bool hand_over(struct http_listener *listener, const struct tls_newcomer *client,
                       struct http_secure *secure)
@@ -109,7 +108,7 @@ static void on_ready(void *data, const struct tls_newcomer *client, struct http_
     struct http_listener *listener = data;
     if (hand_over(listener, client, secure))
         return;
-    log_limited(LOG_LEVEL_ERROR, out_of_memory);
+    http_peer_refused(&client->peer);
     if (listener->over)
         listener->over(listener->over_data);
 }
@@ -127,7 +126,7 @@ static void deal(struct http_listener *listener, const struct tls_newcomer *clie
     if (listener->is_tls) {
         tls_front_take(&listener->door, client);
     } else if (!hand_over(listener, client, NULL)) {
-        log_limited(LOG_LEVEL_ERROR, out_of_memory);
+        http_peer_refused(&client->peer);
         count_newcomer(listener, -1);
     }
     places_make_room(&listener->places, http_listener_count(listener));

@@ -85,7 +85,8 @@ static void call_instance(struct instance *instance, toni_exchange *exchange)
                        "a request was left without an answer: it gets 500",
                        log_str("instance", instance->setup.name),
                        log_brief("method", exchange->method, strlen(exchange->method)),
-                       log_brief("path", exchange->path.data, exchange->path.size));
+                       log_brief("path", exchange->path.data, exchange->path.size),
+                       log_str("address", exchange->address));
     }
     if (result != TONI_OK || exchange->answer.status == 0)
         http_exchange_refuse(exchange, 500, "The service failed to answer.\n", NULL, NULL);
@@ -192,7 +193,8 @@ static void judge_head(const struct http_server *server, toni_exchange *exchange
         exchange->path_is_bad ? NULL : slots_find(server->slots, TONI_SERVICE, fit_below, exchange);
     if (atomic_load(&server->refusing)) {
         refuse_at_the_end(exchange);
-    } else if (!http_host_is_ours(server->access, exchange->mhd, exchange->connection)) {
+    } else if (!http_host_is_ours(server->access, exchange->mhd, exchange->connection,
+                                  exchange->address)) {
         http_exchange_refuse(exchange, 403, HTTP_HOST_REFUSAL, NULL, NULL);
     } else if (!method_is_known(method)) {
         http_exchange_refuse(exchange, 405, "Method not known here.\n", "Allow", METHODS);

@@ -1,7 +1,7 @@
 /* The front: its thread, and who comes to it; see tls_front.h. What is done for one client is in
  * tls_relay.c and tls_shaking.c. */
 #include "base/clock.h"
-#include "base/log_limit.h"
+#include "http/peer.h"
 #include "http/tls_front_private.h"
 #include "net/loop.h"
 #include "net/peer.h"
@@ -138,7 +138,7 @@ void tls_front_take(struct tls_door *door, const struct tls_newcomer *client)
             peer_of_unix(&relay->counted); /* a proxy's connection serves many */
     }
     if (!relay || places_take(door->places, &relay->place, client->fd, &relay->counted)) {
-        log_limited(LOG_LEVEL_ERROR, "an HTTP connection was refused: out of memory");
+        http_peer_refused(&client->peer);
         free(relay);
         close(client->fd);
         door->lost(door->data);

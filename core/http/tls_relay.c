@@ -1,8 +1,8 @@
 /* One client of the front: bytes both ways, then the end; see tls_front.h. Its handshake is in
  * tls_shaking.c. */
-#include "base/log_limit.h"
 #include "base/socket_bytes.h"
 #include "http/linger.h"
+#include "http/peer.h"
 #include "http/tls_front_private.h"
 #include "net/loop.h"
 
@@ -320,7 +320,7 @@ void tls_relay_begin(struct tls_relay *relay)
     bound_unsent(relay->is.fd);
     relay->due_ms = uv_now(loop) + relay->front->limit_ms;
     if (loop_make_place(loop, relay->is.fd) || uv_poll_init(loop, &relay->client, relay->is.fd)) {
-        log_limited(LOG_LEVEL_ERROR, "an HTTP connection was refused: out of memory");
+        http_peer_refused(&relay->is.peer);
         tls_front_forget(relay);
         return;
     }

@@ -1,7 +1,7 @@
 /* The handshake of one client of the front, and its end: the client is handed on; see tls_front.h.
  */
-#include "base/log_limit.h"
 #include "base/socket_bytes.h"
+#include "http/peer.h"
 #include "http/tls_front_private.h"
 #include "net/loop.h"
 #include "tls/peer.h"
@@ -83,7 +83,7 @@ static void open_relay(struct tls_relay *relay)
     const int other = make_pair(relay);
     relay->secure = other >= 0 ? describe(relay) : NULL;
     if (!relay->secure) {
-        log_limited(LOG_LEVEL_ERROR, "an HTTP connection was refused: out of memory");
+        http_peer_refused(&relay->is.peer);
         counter_add(&figures->failed[TLS_FAILED_MEMORY], 1);
         if (other >= 0)
             close(other);

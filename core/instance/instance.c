@@ -7,6 +7,7 @@
 #include "instance/failure.h"
 #include "instance/state.h"
 #include "plugin/descriptor.h"
+#include "rooms/client.h"
 #include "rooms/rules.h"
 
 #include <stdlib.h>
@@ -219,14 +220,15 @@ static uint16_t ask_on_error(struct instance *instance, toni_client *client, uin
     return (uint16_t)answer;
 }
 
-static void report_kept(struct instance *instance, const char *callback, const toni_client *client,
+static void report_kept(struct instance *instance, const char *callback, toni_client *client,
                         int32_t error)
 {
+    char subject[IDENTITY_SUBJECT_MAX];
     counter_add_shared(&instance->figures->callback_failures, 1);
     counter_add_shared(&instance->figures->callback_failures_kept, 1);
     log_limited_by(&instance->figures->kept_lines, LOG_LEVEL_WARN,
                    "a callback failed, its client stays", log_str("instance", instance->setup.name),
-                   log_str("callback", callback), log_str("client", toni_client_name(client)),
+                   log_str("callback", callback), LOG_CLIENT(client, subject),
                    log_str("error", toni_error_name(error)));
 }
 
@@ -303,15 +305,16 @@ int32_t instance_on_request(struct instance *instance, toni_exchange *exchange)
 void instance_on_request_failed(struct instance *instance, const toni_exchange *exchange,
                                 int32_t error)
 {
-    const toni_str method = toni_exchange_method(exchange), path = toni_exchange_path(exchange);
+    const toni_str method = toni_exchange_method(exchange), path = toni_exchange_path(exchange),
+                   address = toni_exchange_address(exchange);
 
     counter_add_shared(&instance->figures->callback_failures, 1);
-    log_limited_by(&instance->figures->failed_lines, LOG_LEVEL_WARN,
-                   "a callback failed, its request is answered with 500",
-                   log_str("instance", instance->setup.name), log_str("callback", "on_request"),
-                   log_brief("method", method.data, method.size),
-                   log_brief("path", path.data, path.size),
-                   log_str("error", toni_error_name(error)));
+    log_limited_by(
+        &instance->figures->failed_lines, LOG_LEVEL_WARN,
+        "a callback failed, its request is answered with 500",
+        log_str("instance", instance->setup.name), log_str("callback", "on_request"),
+        log_brief("method", method.data, method.size), log_brief("path", path.data, path.size),
+        log_strn("address", address.data, address.size), log_str("error", toni_error_name(error)));
 }
 
 void instance_enter(struct instance *instance, const char *callback, struct plugin_call *call)
@@ -324,14 +327,15 @@ void instance_leave(struct instance *instance, const struct plugin_call *call)
     callback_end(instance, call);
 }
 
-void instance_callback_failed(struct instance *instance, const char *callback,
-                              const toni_client *client, int32_t error)
+void instance_callback_failed(struct instance *instance, const char *callback, toni_client *client,
+                              int32_t error)
 {
+    char subject[IDENTITY_SUBJECT_MAX];
     counter_add_shared(&instance->figures->callback_failures, 1);
-    log_limited_by(
-        &instance->figures->failed_lines, LOG_LEVEL_WARN, "a callback failed, its client is closed",
-        log_str("instance", instance->setup.name), log_str("callback", callback),
-        log_str("client", toni_client_name(client)), log_str("error", toni_error_name(error)));
+    log_limited_by(&instance->figures->failed_lines, LOG_LEVEL_WARN,
+                   "a callback failed, its client is closed",
+                   log_str("instance", instance->setup.name), log_str("callback", callback),
+                   LOG_CLIENT(client, subject), log_str("error", toni_error_name(error)));
 }
 
 /* --- A swap */

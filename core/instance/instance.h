@@ -150,8 +150,8 @@ void instance_on_request_failed(struct instance *instance, const toni_exchange *
 /** Logs and counts a callback that failed, and whose client is closed for that.
  * @param callback  Its name in the descriptor.
  * @param client    Whose callback it was. */
-void instance_callback_failed(struct instance *instance, const char *callback,
-                              const toni_client *client, int32_t error);
+void instance_callback_failed(struct instance *instance, const char *callback, toni_client *client,
+                              int32_t error);
 
 /** Begins a call of a function of the interface that the instance provides, by the host itself.
  * Such functions are called from any thread, and guard their own state: no lock is taken. It is

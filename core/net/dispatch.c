@@ -108,7 +108,8 @@ int dispatch_adopt(struct worker *worker, int fd, const char *address, struct pl
     struct tls_port *tls = approach->tls;
     struct connection *connection =
         connection_create(worker, fd, address, place, approach->way, &owner);
-    if (connection && tls && stream_secure(&connection->stream, &worker->streams, tls, place)) {
+    if (connection && tls &&
+        stream_secure(&connection->stream, &worker->streams, tls, place, connection->address)) {
         connection_abort(connection, END_BY_FAULT);
         return 0;
     }

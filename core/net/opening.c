@@ -319,7 +319,7 @@ static bool is_origin_allowed(const struct connection *connection)
                 "connect, add its Origin to `origins` in gateways.conf, or, if Host is a name of "
                 "this host, that to `hosts`, without its port",
                 log_str("gateway", gateway), log_brief("origin", origin.data, origin.size),
-                log_brief("host", host.data, host.size));
+                log_brief("host", host.data, host.size), log_str("address", connection->address));
     return false;
 }
 

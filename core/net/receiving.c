@@ -421,16 +421,24 @@ static struct connection *connection_of(struct pin *pin)
     return ((struct inbound *)((char *)pin - offsetof(struct inbound, pin)))->connection;
 }
 
+/* @param client  NULL: its gateway has let go of it. */
+static void report(toni_client *client, uint64_t bytes)
+{
+    char subject[IDENTITY_SUBJECT_MAX];
+    if (!client)
+        return;
+    log_limited(LOG_LEVEL_WARN,
+                "client closed: unfinished messages together are above inbound_bytes",
+                LOG_CLIENT(client, subject), log_uint("bytes", bytes));
+}
+
 void receiving_relieve(struct worker *worker)
 {
     struct budget *budget = &worker->lane->budgets[BUDGET_INBOUND];
     struct pin *pin;
     while ((pin = budget_victim(budget, worker->lane))) {
         struct connection *connection = connection_of(pin);
-        const toni_client *client = connection->served.client;
-        log_limited(LOG_LEVEL_WARN,
-                    "client closed: unfinished messages together are above inbound_bytes",
-                    log_str("client", client ? client->name : ""), log_uint("bytes", pin->bytes));
+        report(connection->served.client, pin->bytes);
         connection_end_now(connection, END_BY_INBOUND_MEMORY, 1013, "too much is under way");
     }
 }

@@ -27,12 +27,16 @@ void secure_worker_finish(struct secure_worker *worker)
 /* --- Handshakes */
 
 struct secure *secure_create(struct secure_worker *worker, struct tls_port *port, int fd,
-                             const struct place *client, void *stream)
+                             const struct place *client, const char *address, void *stream)
 {
     struct secure *secure = malloc(sizeof *secure);
     if (secure)
-        *secure = (struct secure){
-            .worker = worker, .port = port, .fd = fd, .client = client, .stream = stream};
+        *secure = (struct secure){.worker = worker,
+                                  .port = port,
+                                  .fd = fd,
+                                  .client = client,
+                                  .address = address,
+                                  .stream = stream};
     return secure;
 }
 
@@ -61,7 +65,8 @@ static enum secure_step fail(struct secure *secure, enum tls_failure why)
     if (leave_handshake(secure, SECURE_FAILED))
         why = TLS_FAILED_BUSY;
     counter_add(&secure->worker->figures.failed[why], 1);
-    log_limited(LOG_LEVEL_DEBUG, "a TLS handshake failed", log_str("reason", labels[why]));
+    log_limited(LOG_LEVEL_DEBUG, "a TLS handshake failed", log_str("reason", labels[why]),
+                log_str("address", secure->address));
     return SECURE_STEP_FAILED;
 }
 
@@ -101,7 +106,8 @@ static enum secure_step refuse_newcomer(struct secure *secure, uint64_t others)
     places_make_room(&secure->worker->totals->places, others);
     log_limited(LOG_LEVEL_WARN,
                 "a client is refused before its TLS handshake: as many as tls_handshakes are "
-                "under way, and none of them has had its time to speak");
+                "under way, and none of them has had its time to speak",
+                log_str("address", secure->address));
     return fail(secure, TLS_FAILED_BUSY);
 }
 

@@ -40,6 +40,7 @@ struct secure {
     struct tls_port *port;
     struct tls_session *session; /* from the first byte on */
     void *stream;                /* whose it is */
+    const char *address;         /* the client's; borrowed */
     const struct place *client;  /* among its listener's; until its handshake has begun */
     struct place *place;         /* among handshakes, while its own is under way */
     struct tls_waiter waiter;    /* among its worker's */
@@ -53,11 +54,12 @@ int secure_worker_init(struct secure_worker *worker, struct secure_totals *total
 
 void secure_worker_finish(struct secure_worker *worker);
 
-/** @param port   Outlives it.
- * @param client  The place of the socket; borrowed until its handshake has begun.
+/** @param port    Outlives it.
+ * @param client   The place of the socket; borrowed until its handshake has begun.
+ * @param address  The client's, for the log; outlives it.
  * @return NULL on no memory. */
 struct secure *secure_create(struct secure_worker *worker, struct tls_port *port, int fd,
-                             const struct place *client, void *stream);
+                             const struct place *client, const char *address, void *stream);
 
 /** The socket may be closed afterwards, not before. */
 void secure_destroy(struct secure *secure);

@@ -240,10 +240,10 @@ void streams_finish(struct streams *streams)
 }
 
 int stream_secure(struct stream *stream, struct streams *streams, struct tls_port *port,
-                  const struct place *client)
+                  const struct place *client, const char *address)
 {
     stream->all = streams;
-    stream->secure = secure_create(&streams->worker, port, stream->fd, client, stream);
+    stream->secure = secure_create(&streams->worker, port, stream->fd, client, address, stream);
     return stream->secure ? 0 : -1;
 }
 

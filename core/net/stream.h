@@ -77,11 +77,12 @@ int stream_open(struct stream *stream, uv_loop_t *loop, int fd, const struct str
 
 /** Has a stream that was just opened speak TLS. Its owner hears of it once the handshake is done,
  * or has failed: then it is broken, or, if the peer speaks no TLS, mistaken, and plain.
- * @param port    Of the listener; outlives the stream.
- * @param client  The place of its socket; borrowed until the handshake has begun.
+ * @param port     Of the listener; outlives the stream.
+ * @param client   The place of its socket; borrowed until the handshake has begun.
+ * @param address  The client's, for the log; outlives the stream.
  * @return 0, or -1 on no memory. */
 int stream_secure(struct stream *stream, struct streams *streams, struct tls_port *port,
-                  const struct place *client);
+                  const struct place *client, const char *address);
 
 /** Reads what there is, once.
  * @return How many bytes, 0 for none, STREAM_ENDED or STREAM_BROKEN. */

@@ -2,6 +2,7 @@
 #include "net/watching.h"
 
 #include "base/clock.h"
+#include "base/log_limit.h"
 #include "net/ending.h"
 #include "net/inbound.h"
 
@@ -76,16 +77,29 @@ static uint64_t look_for_messages(struct connection *connection)
     return next;
 }
 
+static void report_stall(toni_client *client)
+{
+    char subject[IDENTITY_SUBJECT_MAX];
+    const struct receiver *receiver = &client->receiver;
+    log_limited(LOG_LEVEL_WARN,
+                "client closed: it has taken nothing of what waits for it for stalled_ms",
+                LOG_CLIENT(client, subject), log_uint("outbox_messages", receiver->outbox.messages),
+                log_uint("outbox_bytes", receiver->outbox.bytes),
+                log_uint("stuck_ms", backlog_stuck_ms(&receiver->backlog, receiver->lane)));
+}
+
 static uint64_t look_for_movement(struct connection *connection)
 {
-    const toni_client *client = connection->served.client;
+    toni_client *client = connection->served.client;
     if (client->receiver.backlog.pin.bytes == 0)
         return UINT64_MAX;
     uint64_t next = remaining(connection, client->receiver.backlog.pin.moved_ms,
                               connection->limits->stalled_ms);
-    if (next == 0)
-        connection_end_now(connection, END_BY_STALL, 1008, "slow consumer");
-    return next;
+    if (next > 0)
+        return next;
+    report_stall(client);
+    connection_end_now(connection, END_BY_STALL, 1008, "slow consumer");
+    return 0;
 }
 
 static uint64_t look_for_the_end_of_a_message(struct connection *connection)

@@ -215,7 +215,8 @@ static void adopt(void *data)
     struct worker *worker = adoption->worker;
     if (dispatch_adopt(worker, adoption->fd, adoption->address, adoption->place,
                        &adoption->approach)) {
-        log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory");
+        log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory",
+                    log_str("address", adoption->address));
         worker_release(worker);
     }
     free(adoption);
@@ -256,7 +257,9 @@ void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *
         places_give_back(&worker->server->places, adoption->place);
         free(adoption->place);
     }
-    log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory");
+    char address[INET6_ADDRSTRLEN];
+    peer_text(peer, address);
+    log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory", log_str("address", address));
     free(adoption);
     close(fd);
 }

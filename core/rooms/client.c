@@ -113,7 +113,7 @@ static void unref_owner(struct receiver *receiver)
     client_unref(client_of_receiver(receiver));
 }
 
-static const struct receiver_owner owner = {closing, ref_owner, unref_owner};
+static const struct receiver_owner owner = {closing, client_log_fault, ref_owner, unref_owner};
 
 /* --- Making */
 
@@ -349,10 +349,11 @@ static void count_refused(toni_client *client, enum refused_reason reason)
         REFUSED_REASONS(REFUSED_LABEL)
 #undef REFUSED_LABEL
     };
+    char subject[IDENTITY_SUBJECT_MAX];
     counter_add_shared(&client->space->connections->refused_sends[reason], 1);
     if (client->receiver.gateway_figures)
         counter_add_shared(&client->receiver.gateway_figures->refused[reason], 1);
-    log_limited(LOG_LEVEL_WARN, "direct send refused", log_str("client", client->name),
+    log_limited(LOG_LEVEL_WARN, "direct send refused", LOG_CLIENT(client, subject),
                 log_str("reason", labels[reason]));
 }
 

@@ -6,6 +6,7 @@
 #define ROOMS_CLIENT_H
 
 #include "base/lock.h"
+#include "base/log.h"
 #include "rooms/comeback.h"
 #include "rooms/direct.h"
 #include "rooms/identity.h"
@@ -210,5 +211,24 @@ static inline bool client_is_open(toni_client *client)
 
 /** @return Whose receiver it is. */
 toni_client *client_of_receiver(const struct receiver *receiver);
+
+/* --- The log; client_log.c. From any thread, but not under the client's lock */
+
+/** The fields by which each line about a client says which one: by the name that plugins know, by
+ * the address that it came from, and by its subject, which is empty if nobody has said who it is.
+ *
+ *     char subject[IDENTITY_SUBJECT_MAX];
+ *     log_limited(LOG_LEVEL_WARN, "client closed: …", LOG_CLIENT(client, subject)); */
+#define LOG_CLIENT(client, subject)                                                                \
+    client_log_name(client), client_log_address(client), client_log_subject(client, subject)
+
+struct log_field client_log_name(const toni_client *client);
+struct log_field client_log_address(const toni_client *client);
+
+/** @param text  Set to the subject; must live as long as the field. */
+struct log_field client_log_subject(toni_client *client, char text[IDENTITY_SUBJECT_MAX]);
+
+/** Says for what a receiver is about to be closed. The lane's worker only. */
+void client_log_fault(struct receiver *receiver, enum receiver_fault fault);
 
 #endif

@@ -1,24 +1,15 @@
 /* Receivers; see receiver.h. */
 #include "rooms/receiver.h"
 
-#include "base/log_limit.h"
 #include "rooms/dropping.h"
 #include "rooms/marks.h"
 #include "rooms/pins.h"
 
 #include <stddef.h>
-#include <stdio.h>
 
 /* Not inlined: a client that takes everything at once never comes there, and each of its flushes
  * would pay for the registers and the stack. */
 #define OFF_THE_WAY __attribute__((noinline))
-
-/* @param text  TONI_CLIENT_NAME_SIZE bytes. @return The client's name, for the log. */
-static const char *name_of(const struct receiver *receiver, char *text)
-{
-    (void)snprintf(text, TONI_CLIENT_NAME_SIZE, "%016llx", (unsigned long long)receiver->id);
-    return text;
-}
 
 /* --- Counting */
 
@@ -302,11 +293,7 @@ static void count_in_topic(void *data, const struct batch *batch, uint32_t messa
 static void close_slow_consumer(struct receiver *receiver)
 {
     struct shedding shedding = {receiver, DROP_SLOW_CONSUMER};
-    char name[TONI_CLIENT_NAME_SIZE];
-    log_limited(LOG_LEVEL_WARN, "client closed: slow consumer",
-                log_str("client", name_of(receiver, name)),
-                log_uint("outbox_messages", receiver->outbox.messages),
-                log_uint("outbox_bytes", receiver->outbox.bytes));
+    receiver->owner->report(receiver, RECEIVER_IS_SLOW);
     receiver->slow = true;
     outbox_each(&receiver->outbox, count_in_topic, &shedding);
     close_now(receiver, 1008, toni_str_of("slow consumer"), DROP_SLOW_CONSUMER);
@@ -315,12 +302,7 @@ static void close_slow_consumer(struct receiver *receiver)
 /* The host needs the memory that waits for this client. */
 static void evict(struct receiver *receiver)
 {
-    char name[TONI_CLIENT_NAME_SIZE];
-    log_limited(LOG_LEVEL_WARN,
-                "client closed: what waits for clients together is above outbox_bytes_total",
-                log_str("client", name_of(receiver, name)),
-                log_uint("outbox_bytes", receiver->outbox.bytes),
-                log_uint("stuck_ms", backlog_stuck_ms(&receiver->backlog, receiver->lane)));
+    receiver->owner->report(receiver, RECEIVER_IS_EVICTED);
     if (receiver->close_queued) {
         receiver_discard(receiver);
         return;
@@ -399,9 +381,7 @@ OFF_THE_WAY static void apply_policy(struct receiver *receiver)
 
 OFF_THE_WAY static void close_starved(struct receiver *receiver)
 {
-    char name[TONI_CLIENT_NAME_SIZE];
-    log_limited(LOG_LEVEL_ERROR, "client closed: no memory for its outbox",
-                log_str("client", name_of(receiver, name)));
+    receiver->owner->report(receiver, RECEIVER_IS_STARVED);
     close_now(receiver, 1011, toni_str_of("out of memory"), DROP_NO_MEMORY);
 }
 

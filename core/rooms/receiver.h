@@ -19,11 +19,21 @@
 
 struct receiver;
 
+/* For what a receiver is closed. */
+enum receiver_fault {
+    RECEIVER_IS_SLOW,    /* its outbox is full */
+    RECEIVER_IS_EVICTED, /* all outboxes together are too large */
+    RECEIVER_IS_STARVED, /* there is no memory for its outbox */
+};
+
 /* Whose receiver it is; the same for all. */
 struct receiver_owner {
     /** The receiver is about to be closed: it is to be no target any more.
      * @param code  Of the close frame. */
     void (*closing)(struct receiver *receiver, uint16_t code);
+
+    /** Says for what it is about to be closed: who it is, the owner knows. */
+    void (*report)(struct receiver *receiver, enum receiver_fault fault);
     void (*ref)(struct receiver *receiver);
     void (*unref)(struct receiver *receiver);
 };

@@ -58,7 +58,7 @@ class TestAsking(TokenTestCase):
             self.assertEqual(self.ask(shown).status, 200)
             self.assertEqual(self.ask(shown, "/healthz").status, 200)
             self.assertEqual(self.ask(shown, "/nothing").status, 404)
-        self.assertTrue(host.log(msg=REFUSED))
+        self.assertTrue(host.log(msg=REFUSED, address="127.0.0.1"))
         self.assertNotIn(TOKEN, host.text())
         host.stop()
 

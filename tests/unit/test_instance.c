@@ -5,6 +5,7 @@
 #include "instance/context.h"
 #include "instance/failure.h"
 #include "instance/instance.h"
+#include "rooms/client.h"
 #include "temporary_folder.h"
 
 #include <math.h>
@@ -18,15 +19,9 @@ static struct slots slots;
 static struct instance_setup setup;
 static char log_lines[16384];
 
-static struct fake_client {
-    const toni_host *host;
-} client;
-
-static const char *client_name(const toni_client *handle)
-{
-    (void)handle;
-    return "cafe";
-}
+static toni_request opened = {.address = TONI_LIT_INIT("192.0.2.1")};
+static struct identity identity = {.subject = TONI_LIT_INIT("ann")};
+static toni_client client = {.name = "cafe", .request = &opened, .identity = &identity};
 
 static void keep_line(void *data, enum log_level level, const char *line, size_t length)
 {
@@ -162,7 +157,7 @@ static void set_up(void)
     memset(&behaviour, 0, sizeof behaviour);
     memset(log_lines, 0, sizeof log_lines);
     log_set_sink(keep_line, NULL);
-    table = (toni_host){.struct_size = sizeof table, .client_name = client_name};
+    table = (toni_host){.struct_size = sizeof table};
     context_fill_table(&table);
     client.host = &table;
     options = value_group_create((struct value_place){.file = "x.conf", .line = 1});
@@ -197,7 +192,7 @@ static struct instance *make(void)
 
 static toni_client *handle(void)
 {
-    return (toni_client *)&client;
+    return &client;
 }
 
 static uint16_t send_message(struct instance *instance)
@@ -359,7 +354,7 @@ START_TEST(a_failed_message_is_logged_and_counted)
     ck_assert_uint_eq(send_message(instance), 1011);
     ck_assert_uint_eq(counter_read(&instance->figures->callback_failures), 1);
     check_log(WORDS("level=warn", "instance=inst", "callback=on_message", "client=cafe",
-                    "error=TONI_ERR_FAILED"));
+                    "address=192.0.2.1", "subject=ann", "error=TONI_ERR_FAILED"));
     instance_destroy(instance);
 }
 END_TEST
@@ -383,7 +378,7 @@ START_TEST(a_refused_call_that_is_handed_on_costs_the_client_nothing)
         ck_assert_uint_eq(counter_read(&instance->figures->callback_failures_kept), i + 1);
     }
     check_log(WORDS("level=warn", "its client stays", "instance=inst", "callback=on_message",
-                    "client=cafe", "error=TONI_ERR_INVALID"));
+                    "client=cafe", "address=192.0.2.1", "subject=ann", "error=TONI_ERR_INVALID"));
     for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
         behaviour.result = failures[i];
         ck_assert_uint_eq(send_message(instance), 1011);
@@ -403,7 +398,7 @@ static struct {
 static int32_t on_error(void *self, toni_client *handle_of, uint32_t where, int32_t error)
 {
     (void)self;
-    ck_assert_ptr_eq(handle_of, (toni_client *)&client);
+    ck_assert_ptr_eq(handle_of, &client);
     on_error_saw.where = where;
     on_error_saw.error = error;
     on_error_saw.calls++;

@@ -81,7 +81,7 @@ static void set_up(void)
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
         *client = (struct client){.peer = ends[1], .is_open = true};
         ck_assert_int_eq(stream_open(&client->stream, &loop, ends[0], &owner), 0);
-        ck_assert_int_eq(stream_secure(&client->stream, &streams, NULL, NULL), 0);
+        ck_assert_int_eq(stream_secure(&client->stream, &streams, NULL, NULL, ""), 0);
     }
 }
 
