@@ -341,6 +341,7 @@ struct node_figures {
     uint64_t ok, rejected, unknown, busy;             /* publishes */
     uint64_t repeats;                                 /* OK that had been applied before */
     uint64_t delivered, older, held, gaps, histories; /* messages; gaps told; HISTORYs asked */
+    uint64_t suspects; /* times that a room may have been where the engine never was */
     uint64_t late;     /* replies to publishes that had their result already */
     uint32_t probe_ms; /* how long the last probe took, there and back */
 };

@@ -102,18 +102,21 @@ static bool deliver_entries(struct cluster_node *node, struct server *server,
     return room->order.at.offset > before;
 }
 
-/* What is missing still after a history that brought nothing is lost. */
+/* What is missing still after a history that brought nothing is lost. A message behind numbers that
+ * the engine has not given out, though it came before the question, is none of the engine's. */
 static void give_up_missing(struct cluster_node *node, struct server *server,
-                            struct room_state *room, bool is_empty)
+                            struct room_state *room, uint64_t top, bool is_empty)
 {
     const uint64_t goal = room->order.held ? room->order.held->offset - 1 : room->target;
 
     if (goal > room->order.at.offset)
         room_gap(node, server, room, goal, is_empty ? WHY_NO_HISTORY : WHY_TRIMMED);
+    if (goal > top)
+        room_astray(server, room);
 }
 
 static int fill_hole(struct cluster_node *node, struct server *server, struct room_state *room,
-                     const struct history_entry *entries, uint32_t count)
+                     uint64_t top, const struct history_entry *entries, uint32_t count)
 {
     struct payload **payloads = calloc(count > 0 ? count : 1, sizeof(struct payload *));
     bool has_memory =
@@ -124,7 +127,7 @@ static int fill_hole(struct cluster_node *node, struct server *server, struct ro
         has_memory = payloads[i] != NULL;
     }
     if (has_memory && !deliver_entries(node, server, room, entries, payloads, count))
-        give_up_missing(node, server, room, count == 0);
+        give_up_missing(node, server, room, top, count == 0);
     for (uint32_t i = 0; payloads && i < count; i++)
         payload_unref(payloads[i]);
     free(payloads);
@@ -137,10 +140,10 @@ static int take_hole(struct cluster_node *node, struct server *server, struct ro
     if (top.epoch != room->order.at.epoch) {
         /* The numbers began anew; what is still on its way of the old ones is awaited. */
         room->hole_request = 0;
-        room_check(server, room);
+        room_astray(server, room);
         return CLUSTER_DONE;
     }
-    const int status = fill_hole(node, server, room, entries, count);
+    const int status = fill_hole(node, server, room, top.offset, entries, count);
     if (status == CLUSTER_DONE)
         room->hole_request = 0;
     return status;

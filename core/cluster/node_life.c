@@ -99,6 +99,8 @@ static void server_init(struct server *server, uint32_t index, const struct node
     list_init(&server->recoveries);
     list_init(&server->refused);
     list_init(&server->local);
+    list_init(&server->suspects);
+    list_init(&server->put_off);
 }
 
 struct cluster_node *node_create(const struct node_settings *settings, uint64_t now_ms)

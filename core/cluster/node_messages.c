@@ -55,8 +55,6 @@ static void gap_once(struct cluster_node *node, struct server *server, struct ro
                                      .why = why}});
     room_order_advance(&room->order, (struct position){at.epoch, to});
     room_drain(node, server, room);
-    /* A number that the engine has not come to yet would make all that it gives out next old. */
-    room_check(server, room);
 }
 
 void room_gap(struct cluster_node *node, struct server *server, struct room_state *room,
@@ -71,6 +69,9 @@ void room_gap(struct cluster_node *node, struct server *server, struct room_stat
 void room_give_up(struct cluster_node *node, struct server *server, struct room_state *room,
                   enum cluster_why why)
 {
+    /* A number that the engine has not come to yet would make all that it gives out next old. */
+    if (room->order.held)
+        room_suspect(server, room);
     if (room->order.held && !room->order.is_based) {
         const struct position at = {room->order.at.epoch, room->order.held->offset - 1};
         if (room->doubt == DOUBT_NONE)

@@ -67,7 +67,9 @@ struct server {
     struct checks checks;
     uint64_t sample_ms; /* when rooms were last chosen for a look at their tops */
     struct list joining, unchecked, asking, holding, recovering, recoveries, refused, local;
-    struct list joins; /* TOPS on their way for rooms that were in `joining` */
+    struct list suspects; /* rooms that are suspect since the last pump */
+    struct list put_off;  /* that were asked about just before: by when that is done again */
+    struct list joins;    /* TOPS on their way for rooms that were in `joining` */
     uint32_t join_count;
     uint64_t held_bytes;
     uint32_t recovery_count;
@@ -234,6 +236,24 @@ void tops_pump(struct cluster_node *node, struct server *server, uint64_t now_ms
 
 /** A room's top is to be compared; not before it has begun and is heard. */
 void room_check(struct server *server, struct room_state *room);
+
+/** A room may be where the engine never was: its top is compared for that, the first time at once,
+ * and then no more than once a second, since whoever may publish on the engine can say any number,
+ * as often as he wants. */
+void room_suspect(struct server *server, struct room_state *room);
+
+/** The same where the engine has said so. */
+void room_astray(struct server *server, struct room_state *room);
+
+/** There is no reason for that any more. */
+static inline void room_unsuspect(struct room_state *room)
+{
+    list_remove(&room->suspect);
+    room->is_astray = false;
+}
+
+/** @return When the first room that was put off is asked about; UINT64_MAX: there is none. */
+uint64_t suspects_due(const struct server *server);
 
 /** It is among those that the server is degraded for no longer. */
 void room_caught_up(struct server *server, struct room_state *room);

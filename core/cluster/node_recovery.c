@@ -82,7 +82,8 @@ void recovery_restart(struct server *server, struct room_state *room)
 
 void recovery_watch(struct server *server, struct room_state *room)
 {
-    const bool is_checking = room->check != 0 || list_is_in(&room->unchecked);
+    const bool is_checking =
+        room->check != 0 || list_is_in(&room->unchecked) || list_is_in(&room->suspect);
     const bool is_ready = room->is_synced && room->order.is_based && !is_checking &&
                           room->sub.state == SUBSCRIPTION_HELD && room->recover_request == 0;
 
@@ -305,6 +306,6 @@ void recovery_take(struct cluster_node *node, struct server *server, struct room
     room->recover_request = 0;
     room_state_drop_kept(room);
     if (room->order.at.epoch != 0 && room->order.at.epoch != top.epoch)
-        room_check(server, room); /* its numbers began anew, here or there */
+        room_astray(server, room); /* its numbers began anew, here or there */
     recovery_watch(server, room);
 }

@@ -78,7 +78,8 @@ void room_watch(struct server *server, struct room_state *room, uint64_t now_ms)
         list_append(&server->holding, &room->holding);
     }
     /* While its top is being compared, nobody knows in which epoch there is anything to ask. */
-    if (!lacks || !is_heard || is_checking || room->hole_request != 0 || !room->order.is_based)
+    if (!lacks || !is_heard || is_checking || room->is_astray || room->hole_request != 0 ||
+        !room->order.is_based)
         list_remove(&room->asking);
     else if (!list_is_in(&room->asking))
         list_append(&server->asking, &room->asking);
@@ -103,6 +104,7 @@ static void begin_anew(struct server *server, struct room_state *room, uint64_t 
     list_remove(&room->joining);
     room->check = 0;
     list_remove(&room->unchecked);
+    room_unsuspect(room);
     room->is_synced = false;
     recovery_restart(server, room);
     room_watch(server, room, now_ms);
@@ -220,6 +222,7 @@ void rooms_restart(struct cluster_node *node, struct server *server)
         room->check = 0;
         room->hole_request = 0;
         list_remove(&room->unchecked);
+        room_unsuspect(room);
         list_remove(&room->asking);
         recovery_restart(server, room);
         if (subscription_restart(&server->subs, &room->sub))

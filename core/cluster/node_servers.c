@@ -276,6 +276,7 @@ uint64_t server_due(const struct cluster_node *node, const struct server *server
         if (!checks_oldest(&server->checks))
             earlier(&due, server->checks.sent_ms + node->settings.probe_ms);
         earlier(&due, lease_asks_ms(node, server));
+        earlier(&due, suspects_due(server));
     }
     if (leaving)
         earlier(&due, list_owner(leaving, struct subscription, leaving)->due_ms);

@@ -2,13 +2,62 @@
  * loss is found that no later message shows. */
 #include "cluster/node_private.h"
 
+/* A room that is suspect is asked about once in so many ms. */
+#define SUSPECT_MS 1000
+
 void room_check(struct server *server, struct room_state *room)
 {
     if (!room->order.is_based || room->sub.state != SUBSCRIPTION_HELD)
         return;
-    if (room->check == 0 && !list_is_in(&room->unchecked))
-        list_append(&server->unchecked, &room->unchecked);
+    if (room->check == 0) {
+        if (!list_is_in(&room->unchecked))
+            list_append(&server->unchecked, &room->unchecked);
+        list_remove(&room->suspect); /* the question is of where the room is when it is sent */
+    }
     list_remove(&room->asking);
+}
+
+void room_suspect(struct server *server, struct room_state *room)
+{
+    if (list_is_in(&room->suspect) || list_is_in(&room->unchecked))
+        return;
+    server->figures.suspects++;
+    list_append(&server->suspects, &room->suspect);
+}
+
+void room_astray(struct server *server, struct room_state *room)
+{
+    room->is_astray = true;
+    room_suspect(server, room);
+}
+
+uint64_t suspects_due(const struct server *server)
+{
+    struct list *first = list_first(&server->put_off);
+
+    return first ? list_owner(first, struct room_state, suspect)->suspect_ms : UINT64_MAX;
+}
+
+/* Asks about a room that is suspect, or puts it off: also while it is asked about already, as
+ * nobody knows whether the answer is of where it is now. */
+static void judge_suspect(struct server *server, struct room_state *room, uint64_t now_ms)
+{
+    const bool is_asked = room->check == 0 && now_ms >= room->suspect_ms;
+
+    room->suspect_ms = now_ms + SUSPECT_MS;
+    list_append(&server->put_off, &room->suspect);
+    if (is_asked)
+        room_check(server, room);
+}
+
+static void judge_suspects(struct server *server, uint64_t now_ms)
+{
+    struct list *first;
+
+    while (suspects_due(server) <= now_ms)
+        judge_suspect(server, list_owner(server->put_off.next, struct room_state, suspect), now_ms);
+    while ((first = list_first(&server->suspects)))
+        judge_suspect(server, list_owner(first, struct room_state, suspect), now_ms);
 }
 
 /* Sends a probe, and before it asks for the tops of the rooms that wait for that. */
@@ -77,6 +126,7 @@ void tops_pump(struct cluster_node *node, struct server *server, uint64_t now_ms
     bool is_due = !checks_oldest(&server->checks) &&
                   now_ms >= server->checks.sent_ms + node->settings.probe_ms;
 
+    judge_suspects(server, now_ms);
     if (is_due)
         choose_samples(node, server, now_ms);
     while (is_due || !list_is_empty(&server->unchecked)) {
@@ -111,6 +161,7 @@ static void compare_offsets(struct cluster_node *node, struct server *server,
     if (top.epoch == room->check_at.epoch && top.offset < room->check_at.offset) {
         /* They went back, though the epoch says that they didn't: they are not to be trusted. */
         room_new_epoch(node, server, room, top);
+        room_unsuspect(room);
     } else if (top.offset > room->order.at.offset && room->target < top.offset) {
         room->target = top.offset;
     }
@@ -126,9 +177,10 @@ static void compare(struct cluster_node *node, struct server *server, struct roo
     } else if (at.epoch != room->check_at.epoch) {
         /* A message brought a new epoch after the question. */
         room->is_synced = false;
-        room_check(server, room);
+        room_astray(server, room);
     } else {
         room_new_epoch(node, server, room, (struct position){top.epoch, 0});
+        room_unsuspect(room);
         room->target = top.offset;
     }
 }
@@ -147,6 +199,7 @@ static void end_check(struct cluster_node *node, struct server *server, struct c
         if (!room || room->check != probe)
             continue;
         room->check = 0;
+        room->is_astray = false;
         if (room->sub.state != SUBSCRIPTION_HELD || !subscription_is_needed(&room->sub))
             continue;
         if (is_vain || !room->has_top) {

@@ -28,6 +28,7 @@ void room_state_destroy(struct room_state *room)
     list_remove(&room->all);
     list_remove(&room->joining);
     list_remove(&room->unchecked);
+    list_remove(&room->suspect);
     list_remove(&room->asking);
     list_remove(&room->holding);
     list_remove(&room->recovering);

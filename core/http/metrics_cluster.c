@@ -28,6 +28,8 @@
     X("toni_cluster_gaps_total", "counter", s->node.gaps, "Gaps that rooms were told of.")         \
     X("toni_cluster_histories_total", "counter", s->node.histories,                                \
       "Questions for the history of a room.")                                                      \
+    X("toni_cluster_suspects_total", "counter", s->node.suspects,                                  \
+      "Times that a room may have been at a number that the server has never given out.")          \
     X("toni_cluster_rooms", "gauge", s->node.rooms, "Rooms at the server that are wanted here.")   \
     X("toni_cluster_subscribed_rooms", "gauge", s->node.subscribed,                                \
       "Of these, those that the server has confirmed on this connection.")                         \
