@@ -28,6 +28,9 @@
 /* HISTORYs on their way to one server, at most. */
 #define FLIGHTS_MAX 64
 
+/* An answer is waited for anew after so many standstills. */
+#define PATIENCE_MOST 3
+
 /* The index of no server. */
 #define SERVER_NONE UINT32_MAX
 
@@ -87,12 +90,14 @@ struct cluster_node {
     struct lease lease;
     uint32_t lease_server; /* SERVER_NONE: it takes no lease */
     enum leaving leaving;
-    uint64_t number;     /* the last that a publish got */
-    uint64_t request;    /* the last */
-    bool is_short;       /* something was put off for want of memory */
-    uint64_t short_ms;   /* until then */
-    uint64_t looked_ms;  /* when it was last asked to do something */
-    uint64_t patient_ms; /* it stood still before: until then nothing is given up */
+    uint64_t number;                  /* the last that a publish got */
+    uint64_t request;                 /* the last */
+    bool is_short;                    /* something was put off for want of memory */
+    uint64_t short_ms;                /* until then */
+    uint64_t looked_ms;               /* when it was last asked to do something */
+    uint64_t patient_ms;              /* it stood still before: until then nothing is given up */
+    uint64_t still_ms[PATIENCE_MOST]; /* when it was found to have stood still, the last times */
+    uint32_t still_next;              /* the place of the next; it has the oldest of them */
     struct server *servers;
 };
 
@@ -124,7 +129,8 @@ uint64_t server_due(const struct cluster_node *node, const struct server *server
 /** Every input begins with it, before something is given up. */
 void node_look(struct cluster_node *node, uint64_t now_ms);
 
-/** @return Whether what was waited for so long that it is due at @p due_ms is to be given up. */
+/** @return Whether what was waited for so long that it is due at @p due_ms is to be given up: also
+ * if the node has stood still PATIENCE_MOST times since. */
 bool node_is_over(const struct cluster_node *node, uint64_t due_ms, uint64_t now_ms);
 
 /** @param over_ms  When the first of what is waited for would be given up; UINT64_MAX: nothing is

@@ -77,6 +77,56 @@ START_TEST(a_server_that_is_silent_after_a_standstill_is_down_a_second_later)
 }
 END_TEST
 
+/* @return How often the machine is awake for a moment, and stands still again, until the server is
+ * taken for lost. */
+static uint32_t standstills_until_down(uint32_t awake_ms, uint32_t still_ms)
+{
+    uint32_t count = 0;
+
+    while (world_count("state down no-reply") == 0 && count < 100) {
+        world_pass(awake_ms);
+        stand_still(still_ms);
+        world_run();
+        count++;
+    }
+    return count;
+}
+
+START_TEST(a_machine_that_stands_still_again_and_again_loses_a_server_that_is_silent)
+{
+    world_begin_up(NULL);
+    world.is_stopped = true;
+    world_pass(1000); /* a probe is on its way, and due after the second */
+    ck_assert_uint_eq(standstills_until_down(150, 600), 4);
+    world_end();
+
+    world_begin_up(NULL);
+    world.is_stopped = true;
+    world_pass(1000);
+    ck_assert_uint_eq(standstills_until_down(150, 60000), 3); /* however long */
+    world_end();
+}
+END_TEST
+
+START_TEST(a_machine_that_stands_still_again_and_again_keeps_a_server_that_answers)
+{
+    world_begin_up(NULL);
+    world_subscribe("a");
+    world_forget();
+    for (int i = 0; i < 100; i++) {
+        world.is_stopped = true;
+        world_publish("a", "x");
+        world_pass(140);
+        stand_still(1200);
+        world.is_stopped = false;
+        world_pass(10);
+    }
+    ck_assert_uint_eq(world_count("state"), 0);
+    ck_assert_uint_eq(world_count("deliver a"), 100);
+    world_end();
+}
+END_TEST
+
 START_TEST(a_node_that_waits_for_nothing_is_not_ticked_more_often_than_it_probes)
 {
     world_begin_up(NULL);
@@ -364,6 +414,9 @@ int main(void)
     tcase_add_test(tcase, a_silent_server_is_down_within_two_seconds);
     tcase_add_test(tcase, a_machine_that_stood_still_costs_no_connection_and_no_message);
     tcase_add_test(tcase, a_server_that_is_silent_after_a_standstill_is_down_a_second_later);
+    tcase_add_test(tcase,
+                   a_machine_that_stands_still_again_and_again_loses_a_server_that_is_silent);
+    tcase_add_test(tcase, a_machine_that_stands_still_again_and_again_keeps_a_server_that_answers);
     tcase_add_test(tcase, a_node_that_waits_for_nothing_is_not_ticked_more_often_than_it_probes);
     tcase_add_test(tcase, a_probe_is_sent_at_once_for_whom_wants_to_know_that_all_has_come);
     tcase_add_test(tcase, a_probe_that_finds_other_data_ends_the_connection);
