@@ -1,8 +1,9 @@
 /* What the cluster's thread consists of, and what its files do for each other. For this folder
  * alone: door.c is what other threads call, attachment.c the engine, answers.c what an engine
  * tells, commands.c and events.c what the node says, thread.c the loop, turn.c one turn of it;
- * asking.c, counting.c (receipts) and recoveries.c are what waits for answers, control_channel.c
- * how other nodes are asked and answered, telling.c and report.c what gateways and people are told.
+ * asking.c, counting.c (receipts) and recoveries.c are what waits for answers, notices.c tells
+ * other hosts what this one said alone, control_channel.c how other nodes are asked and answered,
+ * telling.c and report.c what gateways and people are told.
  *
  * All is the thread's own, but for what is said to be others' as well. */
 #ifndef CLUSTERING_CLUSTERING_PRIVATE_H
@@ -154,6 +155,7 @@ struct clustering {
     uint64_t outstanding;   /* publishes that were taken and have no result */
     struct sent_list notices; /* of what this host said alone, until their servers are up */
     uint32_t notice_count;
+    uint64_t notices_at_ms;    /* they are looked at; 0: not, or when a server is up */
     struct wanted *waiting;    /* rooms that publishes wait for */
     struct recovering *flying; /* clients that come back and that the node has an answer for */
     struct recovering *ahead;  /* that are ahead of their rooms */
@@ -257,6 +259,23 @@ void sent_finish(struct clustering *clustering, struct sent *sent, enum publish_
 
 /** The engine said that a room's messages come, or that they don't. */
 void room_heard(struct clustering *clustering, struct room_key key, bool is_heard);
+
+/* --- notices.c: what this host said alone */
+
+/** Tells other hosts that so many of its messages are in the room for nobody else.
+ * @param room  Empty: of the namespace's channel. */
+void notice_send(struct clustering *clustering, struct space *space, toni_str room,
+                 struct room_key key, uint64_t count);
+
+/** @param sent  With its result. @return Whether it is a notice that is sent again; then it is no
+ * longer the caller's. */
+bool notice_put_off(struct clustering *clustering, struct sent *sent, enum publish_result result);
+
+/** Sends those again whose servers are up. */
+void notices_run(struct clustering *clustering);
+
+/** @return When notices_run() has something to do; UINT64_MAX: never. */
+uint64_t notices_due(const struct clustering *clustering);
 
 /* --- turn.c */
 

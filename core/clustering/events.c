@@ -95,27 +95,6 @@ static void deliver(struct clustering *clustering, struct output *output)
         recoveries_after(clustering, key, output->deliver.at);
 }
 
-/* What this host said while it was alone is lost to the members of all others: they are told by a
- * notice, at its place in the room. */
-static void send_notice(struct clustering *clustering, struct space *space, toni_str room,
-                        struct room_key key, uint64_t count)
-{
-    const struct envelope notice = {.lost = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX,
-                                    .lost_node = clustering->incarnation};
-    struct sent *sent = sent_create(key, &notice, NULL, 0, TONI_TEXT);
-    if (!sent) {
-        log_limited(LOG_LEVEL_ERROR, "no memory to tell other hosts what this one said alone",
-                    log_brief("room", room.data, room.size), log_uint("count", count));
-        return;
-    }
-    sent->is_notice = true;
-    if (room.size > 0) {
-        const struct history_rule rule = room_table_kept(space, room);
-        sent->keeping = (struct keeping){rule.messages, rule.seconds};
-    }
-    turn_publish(clustering, sent);
-}
-
 static void tell_gap(struct clustering *clustering, const struct output *output)
 {
     const struct room_key key = output->keys->list[0];
@@ -131,7 +110,7 @@ static void tell_gap(struct clustering *clustering, const struct output *output)
     if (space)
         remote_gap(space, room, from > 0 && to >= from ? to - from + 1 : 0, output->gap.why);
     if (space && output->gap.why == WHY_LOCAL)
-        send_notice(clustering, space, room, key, to);
+        notice_send(clustering, space, room, key, to);
     if (clustering->ahead)
         recoveries_after(clustering, key, end);
 }
@@ -156,39 +135,13 @@ static void note_loss(struct clustering *clustering, const struct sent *sent,
         clustering->tell_at_ms = now_ms() + TELL_LOST_MS;
 }
 
-/* @return Whether it was put off until its server is up. */
-static bool put_off(struct clustering *clustering, struct sent *sent, enum publish_result result)
-{
-    if (!sent->is_notice || result != PUBLISH_REJECTED || clustering->is_stopping ||
-        clustering->notice_count == NOTICES_MOST)
-        return false;
-    sent_append(&clustering->notices, sent);
-    clustering->notice_count++;
-    return true;
-}
-
-static void send_notices(struct clustering *clustering, uint32_t server)
-{
-    struct sent_list notices = clustering->notices;
-    struct sent *sent;
-    clustering->notices = (struct sent_list){0};
-    while ((sent = sent_take(&notices))) {
-        if (sent->server != server) {
-            sent_append(&clustering->notices, sent);
-            continue;
-        }
-        clustering->notice_count--;
-        turn_publish(clustering, sent);
-    }
-}
-
 void sent_finish(struct clustering *clustering, struct sent *sent, enum publish_result result,
                  enum cluster_why why, uint32_t receivers)
 {
     atomic_fetch_sub(&clustering->views[sent->server].waiting_bytes, sent->charged);
     if (--clustering->outstanding == 0 && clustering->let_go_until_ms > 0)
         loop_wake_send(&clustering->wake); /* the engine is let go of by the next turn */
-    if (put_off(clustering, sent, result))
+    if (notice_put_off(clustering, sent, result))
         return;
     if (sent->receipt)
         receipts_result(clustering, sent, result, why, receivers);
@@ -227,7 +180,7 @@ static void note_state(struct clustering *clustering, const struct output *outpu
     if (link->state == SERVER_UP)
         link->why[0] = '\0'; /* that is over, and no reason of what comes next */
     if (link->state == SERVER_UP && clustering->notices.first)
-        send_notices(clustering, output->server);
+        clustering->notices_at_ms = now_ms();
 }
 
 static void note_identity(struct clustering *clustering, const struct output *output)

@@ -216,6 +216,7 @@ void turn_run(struct clustering *clustering)
         asks_run(clustering);
         control_channel_run(clustering);
         recoveries_run(clustering);
+        notices_run(clustering);
     }
     if (node_due(clustering->node) <= now_ms())
         node_tick(clustering->node, now_ms());
@@ -241,6 +242,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static uint64_t waiting_due(const struct clustering *clustering)
 {
     uint64_t due = earlier(control_channel_due(&clustering->control), recoveries_due(clustering));
+    due = earlier(due, notices_due(clustering));
     for (const struct wanted *wanted = clustering->waiting; wanted; wanted = wanted->next_waiting)
         due =
             earlier(due, wanted->waiting.first ? wanted->waiting.first->asked_ms + WAITING_MS : 0);
