@@ -4,15 +4,40 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* @param missed  Of what is left: it is not counted. */
+static bool fits(uint64_t posted, uint64_t left, uint64_t missed, uint64_t limit)
+{
+    return posted + (left > missed ? left - missed : 0) <= limit;
+}
+
 static bool admit(struct receiver *receiver, uint64_t messages, uint64_t bytes)
 {
     const struct limits *limits = receiver->limits;
+    const struct missed *missed = &receiver->missed;
     const uint64_t count = atomic_fetch_add(&receiver->posted_messages, messages) + messages;
     const uint64_t total = atomic_fetch_add(&receiver->posted_bytes, bytes) + bytes;
-    if (count + atomic_load(&receiver->left_messages) <= limits->outbox_messages &&
-        total + atomic_load(&receiver->left_bytes) <= limits->outbox_bytes)
+    if (fits(count, atomic_load(&receiver->left_messages), missed_messages(missed),
+             limits->outbox_messages) &&
+        fits(total, atomic_load(&receiver->left_bytes), missed_bytes(missed), limits->outbox_bytes))
         return true;
     receiver_retract(receiver, messages, bytes);
+    return false;
+}
+
+/* What was missed has to find place beside all that waits. */
+static bool admit_missed(struct receiver *receiver, uint64_t messages, uint64_t bytes)
+{
+    const struct limits *limits = receiver->limits;
+    if (messages > limits->outbox_messages || bytes > limits->outbox_bytes)
+        return false;
+    const uint64_t count =
+        missed_add_messages(&receiver->missed, messages) + atomic_load(&receiver->posted_messages);
+    const uint64_t total =
+        missed_add_bytes(&receiver->missed, bytes) + atomic_load(&receiver->posted_bytes);
+    if (fits(count, atomic_load(&receiver->left_messages), 0, limits->outbox_messages) &&
+        fits(total, atomic_load(&receiver->left_bytes), 0, limits->outbox_bytes))
+        return true;
+    missed_retract(&receiver->missed, messages, bytes);
     return false;
 }
 
@@ -46,12 +71,22 @@ static void deliver(struct command *command, struct lane *lane)
 
 static const struct command_type direct_type = {deliver, drop};
 
+static void deliver_missed(struct command *command, struct lane *lane)
+{
+    const struct direct *direct = (const struct direct *)command;
+    (void)lane;
+    receiver_deliver_missed(direct->receiver, direct->batch);
+    drop(command);
+}
+
+static const struct command_type missed_type = {deliver_missed, drop};
+
 /* Several sends to one client in a row, such as an answer in parts, become one batch. */
-static bool append_to_last(struct command *last, const struct receiver *receiver,
-                           const toni_message *message)
+static bool append_to_last(struct command *last, const struct command_type *type,
+                           const struct receiver *receiver, const toni_message *message)
 {
     const struct direct *direct = (const struct direct *)last;
-    return last && last->type == &direct_type && direct->receiver == receiver && direct->batch &&
+    return last && last->type == type && direct->receiver == receiver && direct->batch &&
            batch_has_room(direct->batch, frame_message_size(message->body.size)) &&
            !batch_append(direct->batch, message->kind, message->body.data, message->body.size);
 }
@@ -79,7 +114,7 @@ static int post(struct receiver *receiver, const toni_message *message)
     struct lane *lane = receiver->lane;
     struct command *last = lane_begin_post(lane);
     struct direct *direct = NULL;
-    if (!append_to_last(last, receiver, message)) {
+    if (!append_to_last(last, &direct_type, receiver, message)) {
         lane_end_post(lane, NULL);
         direct = direct_create(receiver, message, frame_message_size(message->body.size));
         if (!direct)
@@ -142,13 +177,14 @@ static struct command *make_all(struct receiver *receiver, const struct entries 
         const uint64_t encoded = frame_message_size(message.body.size);
         const uint64_t left = bytes < BATCH_MAX ? bytes : BATCH_MAX;
         bytes -= encoded;
-        if (append_to_last(last, receiver, &message))
+        if (append_to_last(last, &missed_type, receiver, &message))
             continue;
         struct direct *direct = direct_create(receiver, &message, encoded > left ? encoded : left);
         if (!direct) {
             drop_all(first);
             return NULL;
         }
+        direct->command.type = &missed_type;
         if (last)
             last->next = &direct->command;
         else
@@ -171,13 +207,13 @@ int32_t direct_send_all(struct receiver *receiver, const struct entries *entries
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < entries->count; i++)
         bytes += frame_message_size(entries->list[i].payload->size);
-    if (!admit(receiver, entries->count, bytes)) {
+    if (!admit_missed(receiver, entries->count, bytes)) {
         note_refusal(receiver);
         return TONI_ERR_FULL;
     }
     struct command *first = make_all(receiver, entries, bytes);
     if (!first) {
-        receiver_retract(receiver, entries->count, bytes);
+        missed_retract(&receiver->missed, entries->count, bytes);
         return TONI_ERR_NO_MEMORY;
     }
     counter_add_shared(&receiver->lane->targeted, entries->count);

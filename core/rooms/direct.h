@@ -18,8 +18,9 @@ static inline toni_message message_of_payload(const struct payload *payload)
  * @return TONI_OK, TONI_ERR_FULL, TONI_ERR_NO_MEMORY. @thread Any. */
 int32_t direct_send(struct receiver *receiver, const toni_message *message);
 
-/** The same for several messages, which go out in one piece: all of them or none. They are not
- * compressed.
+/** The same for the messages that a client had missed, which go out in one piece: all of them or
+ * none. They are not compressed, and once they are on their way nothing that comes behind finds its
+ * place taken by them: see missed.h.
  * @return TONI_OK; TONI_ERR_FULL, TONI_ERR_NO_MEMORY: none of them. @thread Any. */
 int32_t direct_send_all(struct receiver *receiver, const struct entries *entries);
 

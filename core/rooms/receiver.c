@@ -39,6 +39,8 @@ OFF_THE_WAY static void set_left(struct receiver *receiver)
     atomic_store(&receiver->left_messages, receiver->outbox.messages);
     atomic_store(&receiver->left_bytes, bytes);
     receiver->has_left = receiver->outbox.count > 0;
+    if (missed_bytes(&receiver->missed) > 0)
+        missed_settle(&receiver->missed, &receiver->outbox);
     backlog_note(&receiver->backlog, receiver->lane, &receiver->outbox);
     pace(receiver);
     if (backlog_is_high(&receiver->outbox, receiver->limits))
@@ -84,9 +86,10 @@ static void note_fresh(struct receiver *receiver, uint64_t messages, uint64_t by
 {
     if (receiver->fresh_turn != receiver->lane->turn) {
         receiver->fresh_turn = receiver->lane->turn;
-        receiver->fresh_messages = receiver->fresh_bytes = 0;
+        receiver->fresh_messages = 0;
+        receiver->fresh_bytes = 0;
     }
-    receiver->fresh_messages += messages;
+    receiver->fresh_messages += (uint32_t)messages;
     receiver->fresh_bytes += bytes;
 }
 
@@ -135,6 +138,27 @@ void receiver_deliver(struct receiver *receiver, struct batch *batch)
     touch(receiver);
 }
 
+void receiver_note_missed(struct receiver *receiver)
+{
+    missed_note(&receiver->missed, &receiver->outbox);
+    receiver->has_left = true; /* so that it is looked at when all has gone out */
+}
+
+/* `left` is raised before what is coming is lowered, as in settle(). */
+void receiver_deliver_missed(struct receiver *receiver, struct batch *batch)
+{
+    struct lane_figures *figures = &receiver->lane->figures;
+    if (receiver_enqueue(receiver, batch, 0, batch->count) == OUTBOX_TOOK) {
+        counter_add(&figures->outbox_messages, batch->count);
+        counter_add(&figures->outbox_bytes, batch->size);
+        atomic_fetch_add(&receiver->left_messages, batch->count);
+        atomic_fetch_add(&receiver->left_bytes, batch->size);
+        receiver_note_missed(receiver);
+    }
+    missed_retract(&receiver->missed, batch->count, batch->size);
+    touch(receiver);
+}
+
 int receiver_send_control(struct receiver *receiver, enum frame_opcode opcode, const void *payload,
                           size_t size)
 {
@@ -173,6 +197,8 @@ static void consume(struct receiver *receiver, size_t size)
     bool close_waits = close_is_in_outbox(receiver);
     outbox_consume(&receiver->outbox, size);
     bool close_went = close_waits && receiver->outbox.count == 0;
+    if (missed_bytes(&receiver->missed) > 0)
+        missed_take_off(&receiver->missed, before - receiver->outbox.messages, size);
     counter_add(&figures->sent, before - receiver->outbox.messages - close_went);
     counter_add(&figures->sent_bytes, size);
 }
@@ -326,15 +352,15 @@ static bool tells_gaps(const struct receiver *receiver)
     return receiver->limits->gap_notice != NULL;
 }
 
-/* The old have to be within the limits; the fresh come on top of that. */
+/* The old have to be within the limits; the fresh come on top of that, and what was missed. */
 static void drop_oldest(struct receiver *receiver, uint64_t old_messages, uint64_t old_bytes)
 {
     struct shedding shedding = {receiver, DROP_OLDEST};
     const struct outbox_dropping dropping = {count_shed, &shedding, tells_gaps(receiver)};
     struct outbox *outbox = &receiver->outbox;
     outbox_drop_oldest(outbox, outbox->messages - old_messages, outbox->bytes - old_bytes,
-                       receiver->limits->outbox_messages, receiver->limits->outbox_bytes,
-                       &dropping);
+                       receiver->limits->outbox_messages + missed_messages(&receiver->missed),
+                       receiver->limits->outbox_bytes + missed_bytes(&receiver->missed), &dropping);
 }
 
 /* None of the fresh ones is taken; they are not to be looked at again in this turn. */
@@ -343,7 +369,8 @@ static void drop_fresh(struct receiver *receiver)
     struct shedding shedding = {receiver, DROP_NEWEST};
     const struct outbox_dropping dropping = {count_shed, &shedding, tells_gaps(receiver)};
     outbox_drop_newest(&receiver->outbox, receiver->fresh_messages, &dropping);
-    receiver->fresh_messages = receiver->fresh_bytes = 0;
+    receiver->fresh_messages = 0;
+    receiver->fresh_bytes = 0;
 }
 
 /* What a newer one takes the place of is not missed: that is what the policy is for. So it leaves
@@ -351,9 +378,12 @@ static void drop_fresh(struct receiver *receiver)
 static void keep_latest(struct receiver *receiver)
 {
     struct shedding shedding = {receiver, DROP_NOT_LATEST};
-    if (!receiver->close_queued)
-        outbox_keep_latest(&receiver->outbox, receiver->lane->scratch, &receiver->fresh_messages,
-                           &receiver->fresh_bytes, count_shed, &shedding);
+    uint64_t fresh = receiver->fresh_messages;
+    if (receiver->close_queued)
+        return;
+    outbox_keep_latest(&receiver->outbox, receiver->lane->scratch, &fresh, &receiver->fresh_bytes,
+                       count_shed, &shedding);
+    receiver->fresh_messages = (uint32_t)fresh;
 }
 
 /* After a write was tried: what waits now has to be within the limits. */
@@ -361,17 +391,18 @@ OFF_THE_WAY static void apply_policy(struct receiver *receiver)
 {
     const struct limits *limits = receiver->limits;
     const enum outbox_policy policy = limits->outbox_policy;
+    const uint64_t most_messages = limits->outbox_messages + missed_messages(&receiver->missed);
+    const uint64_t most_bytes = limits->outbox_bytes + missed_bytes(&receiver->missed);
     uint64_t messages, bytes;
     if (policy == OUTBOX_LATEST)
         keep_latest(receiver);
     if (!see_what_is_old(receiver, &messages, &bytes))
         return;
-    if (policy == OUTBOX_DROP_NEWEST &&
-        (messages >= limits->outbox_messages || bytes >= limits->outbox_bytes)) {
+    if (policy == OUTBOX_DROP_NEWEST && (messages >= most_messages || bytes >= most_bytes)) {
         drop_fresh(receiver);
         return;
     }
-    if (messages <= limits->outbox_messages && bytes <= limits->outbox_bytes)
+    if (messages <= most_messages && bytes <= most_bytes)
         return;
     if (policy == OUTBOX_CLOSE)
         close_slow_consumer(receiver);

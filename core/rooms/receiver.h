@@ -7,6 +7,7 @@
 #include "rooms/backlog.h"
 #include "rooms/lane.h"
 #include "rooms/limits.h"
+#include "rooms/missed.h"
 #include "rooms/outbox.h"
 #include "rooms/receipt.h"
 #include "rooms/transport.h"
@@ -61,10 +62,12 @@ struct receiver {
                             is left. Any thread sets it, see direct.c; the worker clears it */
     uint16_t bare_code;  /* all that a bare close frame says; 0: not even that */
     uint32_t resume;     /* while a room's messages leave it out of some: the next one for it */
+    uint32_t fresh_messages; /* that came in `fresh_turn` */
     struct outbox outbox;
-    uint64_t fresh_messages, fresh_bytes;           /* that came into it in `fresh_turn` */
+    uint64_t fresh_bytes;                           /* of these */
     uint64_t fresh_turn;                            /* of the lane */
-    uint64_t delivered_messages, delivered_bytes;   /* of `posted`, since the last flush */
+    uint32_t delivered_messages, delivered_bytes;   /* of `posted`, since the last flush: within
+                                                       limits, so 32 bits do */
     atomic_uint_fast64_t left_messages, left_bytes; /* in the outbox, by the last flush */
     uint64_t mark; /* the last multicast that reached it: see multicast.h */
 
@@ -74,6 +77,7 @@ struct receiver {
      * outbox is full. Any thread. */
     atomic_uint_fast64_t posted_messages, posted_bytes;
 
+    struct missed missed;   /* what it missed while it was away, or its room here was */
     struct counter dropped; /* messages that were accepted for it and dropped */
     struct gateway_figures
         *_Atomic gateway_figures; /* its gateway's; borrowed; NULL: not counted */
@@ -103,6 +107,12 @@ void receiver_look(struct receiver *receiver);
 
 /** Delivers direct sends. */
 void receiver_deliver(struct receiver *receiver, struct batch *batch);
+
+/** Delivers what it had missed, which is noted as coming. */
+void receiver_deliver_missed(struct receiver *receiver, struct batch *batch);
+
+/** All that waits for it was missed, or came before that: none of it is held against it. */
+void receiver_note_missed(struct receiver *receiver);
 
 /** Delivers the server's close.
  * @param code   Valid to send; 0 for a close frame without a code.

@@ -122,7 +122,8 @@ static inline toni_since toni_since_last(uint32_t last)
  * It is all or nothing: where something of what it missed is not kept any more, or does not fit
  * into its outbox beside what waits there, it gets none of it, is in the room all the same, and
  * `why` of toni_joined says the reason: then it has to be told the state of things in another way.
- * What it missed comes as direct sends, which no policy drops, and not compressed.
+ * What it missed comes as direct sends, which no policy drops, and not compressed. However slowly
+ * it reads that, what comes behind finds an outbox as if it were not there.
  *
  * A message that left out clients (toni_target_except) is among what others missed, too: whoever
  * comes back has another id than before, so who has sent such a message may get it itself.

@@ -26,7 +26,7 @@ FILE_ORDER = {
     ],
     "core/rooms": [
         "limits", "naming", "transport", "lane_figures", "spares", "registry", "receipt", "request", "identity", "guard_notes",
-        "remote", "topic", "coming", "budget", "batch", "outbox", "gap_notice", "marks", "dropping", "lane", "pins", "backlog", "receiver", "direct", "audience", "spare_commands",
+        "remote", "topic", "coming", "budget", "batch", "outbox", "gap_notice", "marks", "dropping", "lane", "pins", "backlog", "missed", "receiver", "direct", "audience", "spare_commands",
         "revocations", "histories", "shared", "rules", "room_rules", "history_rules", "history", "room", "gap", "metadata", "room_table", "room_history", "broadcast", "memberships", "comeback", "joining", "client", "client_log", "client_list",
         "client_set", "target", "addressees", "multicast", "pages", "history_change", "remote_out", "send", "remote_entries", "returning", "remote_in", "connections", "crowd", "largest", "revoking", "asked", "api",
     ],
