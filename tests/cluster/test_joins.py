@@ -45,6 +45,16 @@ class Joins(ClusterTestCase):
     nodes = 2
     proxied = (0, 1)
 
+    def hear(self, talker, rooms):
+        """Reads until it has heard of each room."""
+        try:
+            while set(rooms) - set(talker.got) - set(talker.gaps):
+                talker.read()
+        except AssertionError as missing:
+            never = sorted(set(rooms) - set(talker.got) - set(talker.gaps))
+            raise AssertionError("%s\nof %s nothing; %d broadcasts are lost\n%s"
+                                 % (missing, never, self.lost(), self.warnings())) from None  # fmt: skip
+
     def speak(self):
         """One client on each host joins, and the first says something at once: room by room. @return Both, once
         nothing more can come."""
@@ -59,8 +69,7 @@ class Joins(ClusterTestCase):
                 left.client.send("say %s %s" % (room, room))
                 rooms.append(room)
             for talker in (left, right):
-                while set(rooms) - set(talker.got) - set(talker.gaps):
-                    talker.read()
+                self.hear(talker, rooms)
         self.assertEqual(left.accepted, set(rooms))
         say("%d rooms: left got %d and %d gaps, right %d and %d gaps"
             % (ROOMS, len(left.got), len(left.gaps), len(right.got), len(right.gaps)))

@@ -802,16 +802,17 @@ class Client:
         self.buffer += part
         return bool(part)
 
-    def _take(self, n):
+    def _take(self, n, end=None):
         while len(self.buffer) < n:
-            if not self._fill():
+            if not self._fill(end):
                 raise ClosedEarly("the connection ended; unread: %r" % bytes(self.buffer[:200]))
         taken = bytes(self.buffer[:n])
         del self.buffer[:n]
         return taken
 
-    def read_frame(self):
-        first, second = self._take(2)
+    def read_frame(self, end=None):
+        """The next frame, which has begun before `end`; None: within the deadline from now on."""
+        first, second = self._take(2, end)
         fin, opcode, size = bool(first & 0x80), first & 0x0F, second & 0x7F
         compressed = bool(first & 0x40) and self.deflates and opcode in (TEXT, BINARY)
         assert not first & (0x30 if compressed else 0x70), "the host set reserved bits: %#x" % first
@@ -828,9 +829,10 @@ class Client:
         return Frame(fin, opcode, self._take(size), compressed)
 
     def read_data(self):
-        """The next frame that is not a ping; those are answered."""
+        """The next frame that is not a ping; those are answered. A host pings for ever: they don't put the deadline off."""
+        end = time.monotonic() + self.deadline
         while True:
-            got = self.read_frame()
+            got = self.read_frame(end)
             if got.opcode != PING:
                 return got
             self.pings += 1
