@@ -5,6 +5,7 @@
 #include "tls/hello.h"
 #include "tls/session.h"
 
+struct bio_st;
 struct ssl_st;
 
 struct tls_session {
@@ -27,5 +28,23 @@ struct tls_session {
     int8_t end;    /* TLS_ENDED or TLS_BROKEN, that was found behind bytes; 0: none was */
     bool was_full; /* the last write was not taken whole */
 };
+
+/* --- session_io.c */
+
+/* The records of the largest write, of 64 KiB, with their heads, and some more. */
+#define SESSION_OUTPUT_SIZE 69632u
+
+/** @return What OpenSSL reads and writes through; NULL on no memory. */
+struct bio_st *session_make_bio(struct tls_session *session);
+
+/** Empties the output: to the socket, or to what is kept. @return 0, or -1 if it is broken. */
+int session_send_out(struct tls_session *session);
+
+/** The same for what the client does not need to go on: it goes with what follows, a segment less.
+ */
+int session_send_out_ahead(struct tls_session *session);
+
+/** Frees what the socket has not taken. */
+void session_forget_kept(struct tls_session *session);
 
 #endif
