@@ -43,6 +43,7 @@ void tls_session_destroy(struct tls_session *session)
     SSL_free(session->ssl);
     session->output->size = 0;
     session_forget_kept(session);
+    session_forget_ahead(session);
     tls_context_unref(session->context);
     tls_reason_clear();
     free(session);
@@ -108,13 +109,19 @@ static ssize_t judge_read(struct tls_session *session)
     }
 }
 
+/* Of what was taken from the socket. */
+static bool has_pending(const struct tls_session *session)
+{
+    return session->ahead || SSL_has_pending(session->ssl) == 1;
+}
+
 ssize_t tls_session_read(struct tls_session *session, void *to, size_t size)
 {
     size_t got = 0, part;
     ssize_t end = 0;
     if (session->end != 0)
         return session->end;
-    if (session->is_broken && !SSL_has_pending(session->ssl))
+    if (session->is_broken && !has_pending(session))
         return TLS_BROKEN;
     begin_reading(session);
     while (got < size && end == 0) {
@@ -125,7 +132,7 @@ ssize_t tls_session_read(struct tls_session *session, void *to, size_t size)
             break;
         }
         /* Also if it had all of that, and has not looked at the socket: that tells by itself. */
-        if (!session->may_hold_more && !SSL_has_pending(session->ssl))
+        if (!session->may_hold_more && !has_pending(session))
             break;
     }
     tls_reason_clear();
@@ -140,7 +147,7 @@ ssize_t tls_session_read(struct tls_session *session, void *to, size_t size)
  * looked for it without being told would look in every turn. */
 bool tls_session_has_more(const struct tls_session *session)
 {
-    return session->end != 0 || (!session->is_starved && SSL_has_pending(session->ssl) == 1);
+    return session->end != 0 || (!session->is_starved && has_pending(session));
 }
 
 bool tls_session_may_hold_more(const struct tls_session *session)

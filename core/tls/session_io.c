@@ -18,6 +18,9 @@
  * bytes: who sends what leads to nothing, again and again, has to wait for its next turn. */
 #define READS_MAX 8
 
+/* What is read at once while hands are shaken. Most hellos fit; a client has little else to say. */
+#define AHEAD_SIZE 4096u
+
 /* --- Output */
 
 void tls_output_finish(struct tls_output *output)
@@ -152,30 +155,74 @@ static int bio_write(BIO *bio, const char *bytes, size_t size, size_t *written)
     return 1;
 }
 
+void session_forget_ahead(struct tls_session *session)
+{
+    free(session->ahead);
+    session->ahead = NULL;
+    session->ahead_size = session->ahead_read = 0;
+}
+
+static size_t take_ahead(struct tls_session *session, char *to, size_t size)
+{
+    const size_t left = session->ahead_size - session->ahead_read;
+    const size_t taken = size < left ? size : left;
+    memcpy(to, session->ahead + session->ahead_read, taken);
+    session->ahead_read += (uint16_t)taken;
+    if (taken == left)
+        session_forget_ahead(session);
+    return taken;
+}
+
+/* Reads the socket. @return As recv. What has come may be a hello that is refused. */
+static ssize_t receive(struct tls_session *session, void *to, size_t size)
+{
+    const ssize_t got = socket_receive(session->fd, to, size);
+    session->is_drained = true;
+    session->may_hold_more = got == (ssize_t)size && ++session->reads < READS_MAX;
+    session->is_at_end = session->is_at_end || got == 0;
+    if (got > 0 && may_be_hello(session) && !tls_hello_look(&session->hello, to, (size_t)got))
+        session->is_refused = true;
+    return got;
+}
+
+/* OpenSSL 3.5 reads ahead only once hands are shaken: before that it asks for the head of a record,
+ * and then for what is in it. Each would be a call of the kernel, and a step that waits for its
+ * turn, as no second read of the socket is made for one that has led to nothing yet.
+ * @return As recv. */
+static ssize_t receive_ahead(struct tls_session *session, char *to, size_t size)
+{
+    uint8_t *ahead = malloc(AHEAD_SIZE);
+    if (!ahead)
+        return receive(session, to, size);
+    const ssize_t got = receive(session, ahead, AHEAD_SIZE);
+    if (got <= 0 || session->is_refused) {
+        free(ahead);
+        return got;
+    }
+    session->ahead = ahead;
+    session->ahead_size = (uint16_t)got;
+    return (ssize_t)take_ahead(session, to, size);
+}
+
 static int bio_read(BIO *bio, char *to, size_t size, size_t *taken)
 {
     struct tls_session *session = BIO_get_data(bio);
     *taken = 0;
     BIO_clear_retry_flags(bio);
+    if (session->ahead) {
+        *taken = take_ahead(session, to, size);
+        return 1;
+    }
     if (!session->is_drained) {
-        const ssize_t got = socket_receive(session->fd, to, size);
-        session->is_drained = true;
-        session->may_hold_more = got == (ssize_t)size && ++session->reads < READS_MAX;
+        const ssize_t got = size < AHEAD_SIZE && !SSL_is_init_finished(session->ssl)
+                                ? receive_ahead(session, to, size)
+                                : receive(session, to, size);
+        if (got == 0 || (got > 0 && session->is_refused) || (got < 0 && !socket_is_for_now(errno)))
+            return 0;
         if (got > 0) {
-            session->is_refused =
-                may_be_hello(session) &&
-                !tls_hello_look(&session->hello, (const uint8_t *)to, (size_t)got);
-            if (session->is_refused)
-                return 0;
             *taken = (size_t)got;
             return 1;
         }
-        if (got == 0) {
-            session->is_at_end = true;
-            return 0;
-        }
-        if (!socket_is_for_now(errno))
-            return 0;
     }
     BIO_set_retry_read(bio);
     return 0;

@@ -16,6 +16,9 @@ struct tls_session {
     size_t kept_size;
     size_t kept_sent; /* of it */
     int fd;
+    uint8_t *ahead;      /* what has come with a part of the handshake; allocated, or NULL */
+    uint16_t ahead_size; /* more than 0 if it is allocated */
+    uint16_t ahead_read; /* of it: less than its size */
     struct tls_hello hello;
     bool is_refused;    /* a hello that claims too much */
     uint8_t reads;      /* of the socket, in this call */
@@ -46,5 +49,8 @@ int session_send_out_ahead(struct tls_session *session);
 
 /** Frees what the socket has not taken. */
 void session_forget_kept(struct tls_session *session);
+
+/** Frees what OpenSSL has not taken. */
+void session_forget_ahead(struct tls_session *session);
 
 #endif
