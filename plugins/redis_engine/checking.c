@@ -5,7 +5,6 @@
 #include "checking.h"
 
 #include "answer.h"
-#include "hex.h"
 #include "reply.h"
 #include "request.h"
 
@@ -15,9 +14,6 @@
 
 /* How long what is kept lives, if nobody deletes it. */
 #define LIFE_MS 10000
-
-/* Most commands that one finding names. */
-#define NAMED_MOST 6
 
 /* Redis's own limits of what waits for one who subscribes: with less a host that is slow for a
  * moment is cut off. */
@@ -32,52 +28,15 @@ enum {
     OF_BUFFERS,
     OF_LIFE,
     OF_END,
-    OF_COMMANDS
+    OF_RIGHTS /* and as many behind it as there are */
 };
-
-/* All that scripts run, and hosts. By scripts alone the first that is missing would be found, and
- * Redis 7.0 does not say which that is. A capital letter is a key, of the kind that connection.h
- * has in lower case. */
-static const struct {
-    const char *rule; /* of an ACL */
-    const char *words;
-} commands[] = {
-    {"hset", "HSET S i 1"},
-    {"pexpire", "PEXPIRE S 10000"},
-    {"hget", "HGET S i"},
-    {"hmget", "HMGET S i"},
-    {"hsetnx", "HSETNX S x 1"},
-    {"hdel", "HDEL S -"},
-    {"hlen", "HLEN R"},
-    {"hgetall", "HGETALL L"},
-    {"set", "SET N 1 PX 10000"},
-    {"get", "GET N"},
-    {"del", "DEL N"},
-    {"pttl", "PTTL R"},
-    {"xadd", "XADD H 0-1 1 1"},
-    {"xrange", "XRANGE H 1-0 + COUNT 1"},
-    {"xrevrange", "XREVRANGE H + 1-0 COUNT 1"},
-    {"publish", "PUBLISH P 1"},
-    {"unsubscribe", "UNSUBSCRIBE R"},
-    {"eval", "EVAL return(1) 0"},
-    {"evalsha", "EVALSHA 0000000000000000000000000000000000000000 0"},
-    {"script|load", "SCRIPT LOAD return(1)"},
-    {"client|kill", "CLIENT KILL ID 9223372036854775807"},
-    {"info", "INFO server"},
-    {"time", "TIME"},
-};
-
-#define COMMANDS (sizeof commands / sizeof commands[0])
 
 struct check {
     uint64_t request;
-    uint64_t node;
-    bool has_ended;    /* all replies are there */
-    bool expects_echo; /* the probe was sent on */
+    const struct rights *rights; /* of the connection */
+    bool has_ended;              /* all replies are there */
+    bool expects_echo;           /* the probe was sent on */
     bool has_echo;
-    bool is_refused[COMMANDS]; /* the user may not run it */
-    bool is_missing[COMMANDS]; /* the server has no such command */
-    bool has_refused, has_missing;
     uint32_t count;
     toni_engine_finding findings[TONI_ENGINE_FINDINGS_MOST];
     const char *mends[TONI_ENGINE_FINDINGS_MOST]; /* of each; or NULL */
@@ -113,74 +72,24 @@ static void find_fault(struct check *check, const char *doing, const redisReply 
 {
     const bool is_error = reply->type == REDIS_REPLY_ERROR;
     const struct answer_fault fault = is_error ? answer_fault(reply) : (struct answer_fault){0};
-    if ((fault.cause == ANSWER_OF_RIGHTS && check->has_refused) ||
-        (fault.cause == ANSWER_OF_COMMAND && check->has_missing) || is_told(check, fault.mend))
+    if ((fault.cause == ANSWER_OF_RIGHTS && check->rights->has_refused) ||
+        (fault.cause == ANSWER_OF_COMMAND && check->rights->has_missing) ||
+        is_told(check, fault.mend))
         return;
     char *text = add(check, fault.cause == ANSWER_OF_MEMORY, fault.mend);
     if (text)
         talk_fault(text, TEXT_SIZE, doing, reply);
 }
 
-/* --- Commands that are refused, or that are not there */
-
-static void append(char *text, const char *before, const char *word)
+static void find_rights(struct check *check, toni_str user)
 {
-    const size_t size = strlen(text);
-    (void)snprintf(text + size, TEXT_SIZE - size, "%s%s", before, word);
-}
-
-/* @param before  Each of them; the first has none if it is a comma.
- * @return How many there are. */
-static size_t append_names(char *text, const bool *which, const char *before)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (which[i] && count++ < NAMED_MOST)
-            append(text, count == 1 && before[0] == ',' ? "" : before, commands[i].rule);
-    }
-    return count;
-}
-
-static void find_missing(struct check *check)
-{
-    char *text = check->has_missing ? add(check, false, NULL) : NULL;
-    if (!text)
-        return;
-    (void)snprintf(text, TEXT_SIZE, "it has no command ");
-    const size_t count = append_names(text, check->is_missing, ", ");
-    append(text, count > NAMED_MOST ? " and others" : "", ": was it renamed, and is this Redis?");
-}
-
-static void find_refused(struct check *check, toni_str user)
-{
-    char *text = check->has_refused ? add(check, false, NULL) : NULL;
-    char name[64];
-    if (!text)
-        return;
-    (void)snprintf(text, TEXT_SIZE, "its user may not run ");
-    const size_t count = append_names(text, check->is_refused, ", ");
-    if (count > NAMED_MOST) {
-        append(text, " and others", ": docs/shipped.md has the ACL rule");
-        return;
-    }
-    (void)snprintf(name, sizeof name, "%.*s", TONI_STR_ARG(user));
-    append(text, ": ACL SETUSER ", user.size > 0 ? name : "default");
-    (void)append_names(text, check->is_refused, " +");
-}
-
-static void take_command(struct check *check, uint32_t index, const redisReply *reply)
-{
-    const struct answer_fault fault =
-        reply->type == REDIS_REPLY_ERROR ? answer_fault(reply) : (struct answer_fault){0};
-    if (index >= COMMANDS || reply->type != REDIS_REPLY_ERROR ||
-        fault.answer == TONI_ENGINE_NOT_RUN) /* no script has the digest of zeros */
-        return;
-    if (fault.cause == ANSWER_OF_RIGHTS && fault.is_for_all)
-        check->has_refused = check->is_refused[index] = true;
-    else if (fault.cause == ANSWER_OF_COMMAND)
-        check->has_missing = check->is_missing[index] = true;
-    else
-        find_fault(check, commands[index].rule, reply);
+    char text[TEXT_SIZE];
+    char *place;
+    if (rights_tell_missing(check->rights, text, sizeof text) && (place = add(check, false, NULL)))
+        memcpy(place, text, sizeof text);
+    if (rights_tell_refused(check->rights, user, text, sizeof text) &&
+        (place = add(check, false, NULL)))
+        memcpy(place, text, sizeof text);
 }
 
 /* --- Settings */
@@ -299,31 +208,10 @@ static toni_str own_name(const struct connection *connection)
     return toni_str_make(connection->probe_name, sizeof connection->probe_name);
 }
 
-static void add_key(struct connection *connection, char kind)
-{
-    char node[HEX_DIGITS];
-    hex_put(node, sizeof node, connection->check->node);
-    command_add_key(&connection->common->command, kind,
-                    kind == KEY_NODE ? toni_str_make(node, sizeof node) : own_name(connection));
-}
-
-/* @param words  As in `commands`. */
 static void ask_words(struct connection *connection, const char *words, uint32_t what)
 {
-    toni_str rest = toni_str_of(words), word = rest;
-    if (connection->number == 0)
-        return;
-    (void)toni_str_split_once(rest, ' ', &word, &rest);
-    struct command *command = request_begin(connection, word);
-    while (word.data + word.size < words + strlen(words)) {
-        word = rest;
-        (void)toni_str_split_once(rest, ' ', &word, &rest);
-        if (word.size == 1 && word.data[0] >= 'A' && word.data[0] <= 'Z')
-            add_key(connection, (char)(word.data[0] - 'A' + 'a'));
-        else
-            command_add(command, word);
-    }
-    request_ask(connection, (struct waiting){.kind = WAITING_CHECK, .count = what});
+    if (connection->number != 0)
+        request_words(connection, words, (struct waiting){.kind = WAITING_CHECK, .count = what});
 }
 
 /* Those of a cluster that may be there already. */
@@ -376,18 +264,24 @@ void check_begin(struct connection *connection, uint64_t request, const toni_eng
         return;
     }
     connection->check->request = request;
-    connection->check->node = hello->node;
+    connection->check->rights = &connection->rights;
     connection->incarnation = hello->proposed;
     ask_shared_key(connection, "HGET", KEY_SERVER, OF_SERVER_KEY);
     ask_shared_key(connection, "HLEN", KEY_LEASES, OF_LEASES_KEY);
-    for (uint32_t i = 0; i < COMMANDS; i++)
-        ask_words(connection, commands[i].words, OF_COMMANDS + i);
+    rights_ask(connection);
     if (connection->number != 0)
         ask_scripts(connection, hello);
     ask_words(connection, "INFO memory", OF_MEMORY);
     ask_words(connection, "CONFIG GET client-output-buffer-limit", OF_BUFFERS);
     ask_words(connection, "PEXPIRE L 10000", OF_LIFE);
     ask_words(connection, "DEL S L N R H", OF_END);
+}
+
+struct waiting check_waiting(struct waiting one)
+{
+    return (struct waiting){.kind = WAITING_CHECK,
+                            .count = one.kind == WAITING_RIGHT ? OF_RIGHTS + one.count
+                                                               : (uint32_t)one.kind};
 }
 
 /* --- Answers */
@@ -397,8 +291,7 @@ static void end_if_done(struct connection *connection)
     struct check *check = connection->check;
     if (!check->has_ended || (check->expects_echo && !check->has_echo))
         return;
-    find_missing(check);
-    find_refused(check, connection->common->settings->server.user);
+    find_rights(check, connection->common->settings->server.user);
     for (uint32_t i = 0; i < check->count; i++)
         check->findings[i].text = toni_str_of(check->texts[i]);
     toni_engine_checked(connection->common->engine, connection->index, connection->number,
@@ -440,8 +333,8 @@ void check_take(struct connection *connection, uint32_t what, const redisReply *
         check->has_ended = true;
         break;
     default:
-        if (what >= OF_COMMANDS)
-            take_command(check, what - OF_COMMANDS, reply);
+        if (what >= OF_RIGHTS)
+            rights_take(&connection->rights, what - OF_RIGHTS, reply);
         else
             take_script(check, (enum waiting_kind)what, reply);
     }

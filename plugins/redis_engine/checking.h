@@ -8,6 +8,9 @@
 /** Begins one, which the connection is for from now on. */
 void check_begin(struct connection *connection, uint64_t request, const toni_engine_hello *hello);
 
+/** @return What a connection that is for a check waits for instead. */
+struct waiting check_waiting(struct waiting one);
+
 /** Takes one reply. @param what  The `count` of what it was waited for by. */
 void check_take(struct connection *connection, uint32_t what, const redisReply *reply);
 

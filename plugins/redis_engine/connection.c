@@ -73,7 +73,7 @@ void connection_warn(struct connection *connection, const char *text)
 int connection_expect(struct connection *connection, struct waiting one)
 {
     if (connection->check && one.kind != WAITING_CHECK)
-        one = (struct waiting){.kind = WAITING_CHECK, .count = one.kind};
+        one = check_waiting(one);
     if (waiting_add(&connection->waiting, one) == 0)
         return 0;
     connection_fail(connection, "there is no memory for more replies, or there are too many");

@@ -6,6 +6,7 @@
 
 #include "batch.h"
 #include "find.h"
+#include "rights.h"
 #include "waiting.h"
 
 /* Kinds of keys and channels: PREFIX:KIND:NAME. */
@@ -15,7 +16,7 @@
 #define KEY_ROOM 'r'   /* a hash: a room's numbers; and the channel of its messages */
 #define KEY_STREAM 'h' /* a stream: a room's history */
 #define KEY_PROBE 'p'  /* the channel of a connection's probes */
-#define KEY_TRIAL 't'  /* a room that a connection tries the script with */
+#define KEY_TRIAL 't'  /* what a connection tries commands with, and then a room for the script */
 
 #define COMMON_DIGEST 40 /* bytes: SHA-1, in hexadecimal */
 
@@ -45,9 +46,10 @@ struct connection {
     bool has_asked_pushes; /* what comes there is no reply to AUTH any more */
     struct batch batch;    /* publishes of this turn that were not written yet */
     struct waiting_list waiting;
-    char refusal[320]; /* of whatever is published; empty: none */
-    uint64_t client;   /* id of the commands' socket */
-    uint64_t node;     /* by the last hello */
+    struct rights rights; /* as the last hello found them */
+    char refusal[320];    /* of whatever is published; empty: none */
+    uint64_t client;      /* id of the commands' socket */
+    uint64_t node;        /* by the last hello */
     char probe_name[16];
     /* A hello, until all of it is done. */
     uint64_t hello_request, incarnation, engine_id;

@@ -4,7 +4,8 @@
  * What is pure is beside this file: script.h has what runs on a server, answer.h what it answers,
  * command.h, incoming.h and outgoing.h the protocol, batch.h which publishes go together. link.h is
  * one socket, find.h where a server is, connection.h both sockets of one, request.h and reply.h
- * what goes over them. Here is what the host calls. All of it runs on the cluster's thread. */
+ * what goes over them, rights.h what the server lets its user do. Here is what the host calls. All
+ * of it runs on the cluster's thread. */
 #include "checking.h"
 #include "hex.h"
 #include "request.h"
@@ -76,6 +77,8 @@ static void hello(void *self, uint32_t server, uint64_t request, const toni_engi
 {
     struct connection *connection = behind_publishes(self, server);
     if (connection)
+        rights_ask(connection);
+    if (connection && connection->is_connected)
         request_hello(connection, request, hello);
 }
 

@@ -19,6 +19,7 @@ const char *reply_name_of(enum waiting_kind kind)
         [WAITING_AUTH] = "AUTH",
         [WAITING_SELECT] = "SELECT",
         [WAITING_CLIENT_ID] = "CLIENT ID",
+        [WAITING_RIGHT] = "the trial of a command",
         [WAITING_LOAD] = "SCRIPT LOAD",
         [WAITING_HELLO] = "the hello",
         [WAITING_KILL] = "CLIENT KILL",
@@ -82,6 +83,21 @@ static void take_error(struct connection *connection, const struct waiting *one,
         tell_failed(connection, one->request, TONI_ENGINE_READ_ONLY);
     else
         connection_fail(connection, text); /* with what mends it, which an answer can't say */
+}
+
+/* All that is missing is told together, and before a message could meet with it. */
+static void take_right(struct connection *connection, uint32_t index, const redisReply *reply)
+{
+    char text[320];
+    const struct rights *rights = &connection->rights;
+    rights_take(&connection->rights, index, reply);
+    if (index + 1 < RIGHTS_COUNT ||
+        (!rights_tell_missing(rights, text, sizeof text) &&
+         !rights_tell_refused(rights, connection->common->settings->server.user, text,
+                              sizeof text)))
+        return;
+    connection_warn(connection, text);
+    connection_fail(connection, text);
 }
 
 /* --- Publishes */
@@ -266,6 +282,7 @@ static bool take_answer(struct connection *connection, const struct waiting *one
         return take_hello(connection, reply);
     case WAITING_TRIAL:
         return take_trial(connection, one->request, reply);
+    case WAITING_RIGHT:   /* take_right() */
     case WAITING_PUBLISH: /* take_published() */
     case WAITING_CHECK:   /* check_take() */
         return false;
@@ -289,6 +306,8 @@ void reply_take(struct connection *connection, const redisReply *reply)
         fail_by(connection, "something that was not asked for", reply);
     else if (one.kind == WAITING_CHECK)
         check_take(connection, one.count, reply);
+    else if (one.kind == WAITING_RIGHT)
+        take_right(connection, one.count, reply);
     else if (one.kind == WAITING_PUBLISH)
         take_published(connection, one, reply);
     else if (reply->type == REDIS_REPLY_ERROR)

@@ -19,11 +19,15 @@
 
 static const toni_str no_name = {NULL, 0};
 
+static toni_str own_name(const struct connection *connection)
+{
+    return toni_str_make(connection->probe_name, sizeof connection->probe_name);
+}
+
 /* A check has keys of its own, beside those of the cluster. */
 static toni_str shared_name(const struct connection *connection)
 {
-    return connection->check ? toni_str_make(connection->probe_name, sizeof connection->probe_name)
-                             : no_name;
+    return connection->check ? own_name(connection) : no_name;
 }
 
 static uint64_t node_life_ms(const struct connection *connection)
@@ -69,6 +73,32 @@ void request_ask(struct connection *connection, struct waiting waiting)
 {
     if (connection_expect(connection, waiting) == 0)
         put(connection, &connection->commands);
+}
+
+static void add_word(struct connection *connection, toni_str word)
+{
+    struct command *command = &connection->common->command;
+    const bool is_key = word.size == 1 && word.data[0] >= 'A' && word.data[0] <= 'Z';
+    const char kind = (char)(word.data[0] - 'A' + 'a');
+    if (!is_key)
+        command_add(command, word);
+    else if (kind == KEY_NODE)
+        add_node(command, connection->node);
+    else
+        command_add_key(command, kind, own_name(connection));
+}
+
+void request_words(struct connection *connection, const char *words, struct waiting waiting)
+{
+    toni_str rest = toni_str_of(words), word = rest;
+    bool has_more = toni_str_split_once(rest, ' ', &word, &rest);
+    (void)request_begin(connection, word);
+    while (has_more) {
+        word = rest;
+        has_more = toni_str_split_once(rest, ' ', &word, &rest);
+        add_word(connection, word);
+    }
+    request_ask(connection, waiting);
 }
 
 /* --- Publishes, of which several are one command */
@@ -216,17 +246,17 @@ void request_hello(struct connection *connection, uint64_t request, const toni_e
     request_ask(connection, (struct waiting){.kind = WAITING_HELLO, .request = request});
 }
 
-/* With a history, so that all that the script may run is run once: what the server refuses is known
- * before it could be in the middle of it. */
+/* With a history: what the server refuses of these keys is known before it could be in the middle
+ * of the script. */
 void request_trial(struct connection *connection)
 {
-    const toni_engine_publish trial = {
-        .number = connection->hello_request, /* what is answered is that */
-        .incarnation = connection->incarnation,
-        .node = connection->node,
-        .proposed = 1,
-        .keep_messages = 1,
-        .room = toni_str_make(connection->probe_name, sizeof connection->probe_name)};
+    const toni_engine_publish trial = {.number =
+                                           connection->hello_request, /* what is answered is that */
+                                       .incarnation = connection->incarnation,
+                                       .node = connection->node,
+                                       .proposed = 1,
+                                       .keep_messages = 1,
+                                       .room = own_name(connection)};
     request_publishes(connection);
     if (connection->number == 0)
         return;
@@ -302,8 +332,7 @@ void request_probe(struct connection *connection, uint64_t request, uint64_t inc
     struct command *command = begin_script(connection, script_probe, 2);
     add_node(command, connection->node);
     command_add_hex(command, incarnation, HEX_DIGITS);
-    command_add_key(command, KEY_PROBE,
-                    toni_str_make(connection->probe_name, sizeof connection->probe_name));
+    command_add_key(command, KEY_PROBE, own_name(connection));
     hex_put(message, HEX_DIGITS, request);
     command_add(command, toni_str_make(message, sizeof message));
     command_add_number(command, node_life_ms(connection));

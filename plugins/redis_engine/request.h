@@ -9,6 +9,10 @@
 struct command *request_begin(struct connection *connection, toni_str what);
 void request_ask(struct connection *connection, struct waiting waiting);
 
+/** Asks for what has no parameters. @param words  The command. A capital letter that is a word is a
+ * key, of the kind that connection.h has in lower case, with a name that nobody else has. */
+void request_words(struct connection *connection, const char *words, struct waiting waiting);
+
 /** Selects the database, and asks for the id that the socket of commands has. */
 void request_client_id(struct connection *connection);
 

@@ -13,6 +13,7 @@ enum waiting_kind {
     WAITING_AUTH,
     WAITING_SELECT,
     WAITING_CLIENT_ID,
+    WAITING_RIGHT,
     WAITING_LOAD,
     WAITING_HELLO,
     WAITING_KILL,
@@ -28,8 +29,8 @@ enum waiting_kind {
 
 struct waiting {
     enum waiting_kind kind;
-    uint32_t count; /* of rooms; of publishes that one reply answers, from this one on; CHECK: what
-                     * is looked at (checking.h) */
+    uint32_t count;   /* of rooms; of publishes that one reply answers, from this one on; RIGHT: its
+                       * index (rights.h); CHECK: what is looked at (checking.h) */
     uint64_t request; /* or the number of a message */
 };
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from redis_servers import Engine, Sentinel, Server, free_port, programs, wait_for  # noqa: E402
+from redis_servers import ROOT, Engine, Sentinel, Server, free_port, programs, wait_for  # noqa: E402
 from tls_material import Authority, openssl  # noqa: E402
 
 APPLIED, REPEAT, LOST, OTHER_INCARNATION, READ_ONLY, NOT_RUN, ERROR = "0123456"
@@ -817,11 +818,35 @@ class Refusals(Case):
 
     def test_acl_without_scripts(self):
         _, options = self.acl("~toni:* &toni:* +@all -eval -evalsha")
-        self.assertIn("ACL rules", self.ends_at_hello(*options))
+        self.assertIn("may not run eval, evalsha: ACL SETUSER toni +eval +evalsha", self.ends_at_hello(*options))
 
-    def test_acl_without_streams_is_found_before_a_message_is_half_applied(self):
-        _, options = self.acl("~toni:* &toni:* +@all -xadd")
-        self.assertIn("ACL rules", self.ends_at_hello(*options))
+    def test_each_command_of_a_script_is_missed_before_a_message_could(self):
+        """Also those that a script seldom runs. All that is missing is named at once, and once."""
+        with open(os.path.join(ROOT, "plugins/redis_engine/script.c"), encoding="utf-8") as file:
+            commands = sorted({name.lower() for name in re.findall(r"call\('([A-Z]+)'", file.read())})
+        self.assertIn("hlen", commands)
+        self.assertGreater(len(commands), 15)
+        server, options = self.acl("~toni:* &toni:* +@all")
+        engine = self.engine(*options)
+        for command in commands:
+            with self.subTest(command):
+                server.call("ACL", "SETUSER", "toni", "+@all", "-" + command)
+                for _ in range(2):
+                    engine.open()
+                    engine.next("connected")
+                    engine.say("hello 0 1 77 a")
+                    line = engine.next("closed").line
+                    self.assertTrue(line.endswith("its user may not run %s: ACL SETUSER toni +%s" % (command, command)), line)
+        self.assertEqual(sum(" may not run %s:" % commands[0] in line for line in engine.logs), 1, engine.logs)
+        server.call("ACL", "SETUSER", "toni", "+@all", "-hlen", "-xadd")
+        engine.open()
+        engine.next("connected")
+        engine.say("hello 0 1 77 a")
+        self.assertIn("may not run hlen, xadd: ACL SETUSER toni +hlen +xadd", engine.next("closed").line)
+        server.call("ACL", "SETUSER", "toni", "+@all")
+        engine.connect()
+        for key in set(server.call("KEYS", "*")) - {b"toni:s:", b"toni:n:%016x" % 0xA}:
+            self.assertNotEqual(server.call("PTTL", key), -1, key)  # it ends by itself
 
     def test_acl_without_channels(self):
         _, options = self.acl("~toni:* +@all resetchannels")
@@ -913,13 +938,16 @@ class Refusals(Case):
         self.assertIn("Redis Cluster", self.ends_at_hello(("servers", server.address)))
 
     def test_commands_that_it_has_not(self):
-        for command, ends in (
-            ("CLIENT", self.fails_to_open), ("SUBSCRIBE", self.fails_to_open), ("SCRIPT", self.ends_at_hello),
-            ("EVALSHA", self.ends_at_hello), ("XADD", self.ends_at_hello),
-        ):  # fmt: skip
+        for command, ends, words in (
+            ("CLIENT", self.fails_to_open, "it has no such command"),
+            ("SUBSCRIBE", self.fails_to_open, "it has no such command"),
+            ("SCRIPT", self.ends_at_hello, "it has no command script|load: was it renamed"),
+            ("EVALSHA", self.ends_at_hello, "it has no command evalsha: was it renamed"),
+            ("HLEN", self.ends_at_hello, "it has no command hlen: was it renamed"),
+        ):
             with self.subTest(command):
                 server = self.server(rename_command=(command, "HIDDEN"))
-                self.assertIn("it has no such command", ends(("servers", server.address)))
+                self.assertIn(words, ends(("servers", server.address)))
 
     def test_a_version_that_is_too_old(self):
         """Of a server that is one, as the script asks for a version that is none yet."""
