@@ -12,6 +12,10 @@
  * there would leave none for others. */
 #define BOOT_MOST ((uint64_t)INT64_MAX)
 
+/* The highest that others may have been given, by more leases than there ever are. What is above it
+ * was forged: as a floor for new numbers it would soon leave none below BOOT_MOST. */
+#define BOOT_SEEN_MOST (BOOT_MOST / 2)
+
 /* Between two requests that others have made earlier: anybody who may publish can say that there is
  * a new node. */
 #define EARLY_MS 1000
@@ -21,10 +25,15 @@ bool lease_is_name(const char *bytes, size_t size)
     return size <= NODE_NAME_MAX && utf8_valid(bytes, size) && !utf8_has_control(bytes, size);
 }
 
+bool lease_identity_is_good(struct node_identity identity)
+{
+    return identity.slot > 0 && identity.slot <= CLIENT_ID_SLOT_MOST && identity.boot > 0 &&
+           identity.boot <= BOOT_MOST;
+}
+
 bool lease_entry_is_good(const struct lease_entry *entry)
 {
-    return entry->identity.slot > 0 && entry->identity.slot <= CLIENT_ID_SLOT_MOST &&
-           entry->identity.boot > 0 && entry->identity.boot <= BOOT_MOST && entry->node != 0;
+    return lease_identity_is_good(entry->identity) && entry->node != 0;
 }
 
 int lease_init(struct lease *lease, const struct lease_settings *settings)
@@ -123,7 +132,7 @@ void lease_give_back(struct lease *lease, uint64_t request, uint64_t incarnation
 
 static void note_boot(struct lease *lease, struct node_identity identity)
 {
-    if (identity.boot > lease->boot_highest)
+    if (identity.boot > lease->boot_highest && identity.boot <= BOOT_SEEN_MOST)
         lease->boot_highest = identity.boot;
 }
 

@@ -49,7 +49,7 @@ struct lease {
     uint64_t id_key;               /* the cluster's, as far as is known; else a proposal */
     uint64_t until_ms;
     uint64_t incarnation;  /* of the server that gave it */
-    uint64_t boot_highest; /* ever seen, of any node */
+    uint64_t boot_highest; /* ever seen, of any node, but for what was forged */
     uint64_t request;      /* on its way; 0: none */
     uint64_t sent_ms;      /* of the request, or the one before */
     uint64_t due_ms;       /* when the next is to be sent */
@@ -75,6 +75,9 @@ void lease_finish(struct lease *lease);
 
 /** @return Whether these bytes may be a node's name; none are one. */
 bool lease_is_name(const char *bytes, size_t size);
+
+/** @return Whether a node can have it. Others pass over a lease with one that none can have. */
+bool lease_identity_is_good(struct node_identity identity);
 
 /** @return Whether this may be a node's lease. What an engine lists is not only what nodes have put
  * there; whoever hands a reply on leaves the others out. */

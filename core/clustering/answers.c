@@ -310,7 +310,8 @@ static void on_lease_reply(toni_engine *engine, uint32_t server, uint64_t connec
         take_no_lease(clustering, server, connection, request);
         return;
     }
-    if (boot == 0 || id_key == 0 || count > LEASES_MOST || (!leases && count > 0)) {
+    if (!lease_identity_is_good((struct node_identity){slot, boot}) || id_key == 0 ||
+        count > LEASES_MOST || (!leases && count > 0)) {
         refuse_reply(clustering, "lease_reply", server, connection, request);
         return;
     }

@@ -2,6 +2,7 @@
 #include "answer.h"
 
 #include "hex.h"
+#include "script.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #define NO_CLUSTER                                                                                 \
     "it is part of a Redis Cluster: start it without `cluster-enabled`, and name several servers " \
     "in `servers` instead"
+#define FOREIGN "something else keeps it there: take another `prefix`, or delete it, which costs "
 #define NO_COMMAND "it has no such command: is this Redis, and was the command renamed?"
 
 static const struct known_fault {
@@ -52,6 +54,10 @@ static const struct known_fault {
     {"TONI_VERSION", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST,
      "Redis 7.0, or Valkey, is the oldest that will do"},
     {"TONI_CLUSTER", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST, NO_CLUSTER},
+    {SCRIPT_SERVER_KEY, TONI_ENGINE_ERROR, ANSWER_OF_REQUEST, FOREIGN "a gap in each room"},
+    {SCRIPT_LEASES_KEY, TONI_ENGINE_ERROR, ANSWER_OF_REQUEST,
+     FOREIGN "toni nothing: hosts make their leases anew"},
+    {SCRIPT_NODE_KEY, TONI_ENGINE_ERROR, ANSWER_OF_REQUEST, FOREIGN "toni nothing"},
     {"CLUSTERDOWN", TONI_ENGINE_ERROR, ANSWER_OF_SERVER, NO_CLUSTER},
     {"MOVED", TONI_ENGINE_ERROR, ANSWER_OF_SERVER, NO_CLUSTER},
     {"CROSSSLOT", TONI_ENGINE_ERROR, ANSWER_OF_REQUEST, NO_CLUSTER},
@@ -200,15 +206,16 @@ bool answer_probe(const redisReply *reply, int32_t *answer)
 
 bool answer_hello(const redisReply *reply, struct answer_hello *hello)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 4)
         return false;
     for (size_t i = 2; i < reply->elements; i++) {
         if (!is_text(reply->element[i]))
             return false;
     }
     *hello = (struct answer_hello){.version = text_of(reply->element[2]),
-                                   .client_count = reply->elements - 3,
-                                   .clients = reply->element + 3};
+                                   .mended = text_of(reply->element[3]),
+                                   .client_count = reply->elements - 4,
+                                   .clients = reply->element + 4};
     return read_hex(reply->element[0], &hello->incarnation) &&
            read_hex(reply->element[1], &hello->engine_id) && hello->incarnation != 0 &&
            hello->engine_id != 0;
@@ -312,6 +319,9 @@ bool answer_history(const redisReply *reply, bool is_last, struct answer_history
 /* Slot, node, boot number, how long it still is, name. */
 #define LEASE_DIGITS ((size_t)4 + HEX_DIGITS + HEX_DIGITS + 8)
 
+/* Before the leases stand slot, boot number, key and what was mended. */
+#define LEASE_FIRST ((size_t)4)
+
 static bool read_leased(const redisReply *reply, toni_engine_leased *leased)
 {
     if (!is_text(reply) || reply->len < LEASE_DIGITS)
@@ -343,19 +353,22 @@ bool answer_lease(const redisReply *reply, struct answer_lease *lease)
         lease->is_other_incarnation = reply->str[0] == 'I';
         return lease->is_other_incarnation || reply->str[0] == 'F';
     }
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 || !is_text(reply->element[0]) ||
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < LEASE_FIRST ||
+        !is_text(reply->element[0]) ||
         !read_decimal(text_of(reply->element[0]), UINT32_MAX, &slot) ||
-        !read_hex(reply->element[1], &lease->boot) || !read_hex(reply->element[2], &lease->id_key))
+        !read_hex(reply->element[1], &lease->boot) ||
+        !read_hex(reply->element[2], &lease->id_key) || !is_text(reply->element[3]))
         return false;
-    size_t count = reply->elements - 3;
+    size_t count = reply->elements - LEASE_FIRST;
     if (count > 0 && read_strange(reply->element[reply->elements - 1], lease))
         count--;
     lease->slot = (uint32_t)slot;
+    lease->mended = text_of(reply->element[3]);
     lease->leases = calloc(count + 1, sizeof lease->leases[0]);
     if (!lease->leases)
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (!read_leased(reply->element[i + 3], &lease->leases[i])) {
+        if (!read_leased(reply->element[LEASE_FIRST + i], &lease->leases[i])) {
             free(lease->leases);
             lease->leases = NULL;
             return false;

@@ -46,7 +46,8 @@ bool answer_probe(const redisReply *reply, int32_t *answer);
 
 struct answer_hello {
     uint64_t incarnation, engine_id;
-    toni_str version;    /* of the server; borrowed of the reply */
+    toni_str version;    /* of the server; borrowed of the reply, as what is below */
+    toni_str mended;     /* damaged fields that it has mended: a letter each */
     size_t client_count; /* of this node, from before: their ids */
     redisReply *const *clients;
 };
@@ -72,6 +73,7 @@ struct answer_lease {
     bool is_other_incarnation;
     uint32_t slot; /* 0: none */
     uint64_t boot, id_key;
+    toni_str mended;            /* damaged fields of the server's; as of the hello */
     toni_engine_leased *leases; /* to be freed; their names are borrowed of the reply */
     uint32_t count;
     uint32_t strange_count; /* fields that are no lease */

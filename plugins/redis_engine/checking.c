@@ -7,6 +7,7 @@
 #include "answer.h"
 #include "reply.h"
 #include "request.h"
+#include "script.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -298,11 +299,20 @@ static void end_if_done(struct connection *connection)
                         check->request, check->findings, check->count);
 }
 
-/* Whoever may not run a command, or has none, is told so elsewhere. */
-static void take_shared_key(struct check *check, const char *key, const redisReply *reply)
+/* Whoever may not run a command, or has none, is told so elsewhere. Of somebody else's key the
+ * server has no name, as the scripts have. */
+static void take_shared_key(struct connection *connection, char kind, const redisReply *reply)
 {
-    if (reply->type == REDIS_REPLY_ERROR && !answer_fault(reply).is_for_all)
-        find_fault(check, key, reply);
+    char said[160];
+    const bool is_server = kind == KEY_SERVER;
+    if (reply->type != REDIS_REPLY_ERROR || answer_fault(reply).is_for_all)
+        return;
+    (void)snprintf(said, sizeof said, "%s %.*s:%c: is no hash",
+                   is_server ? SCRIPT_SERVER_KEY : SCRIPT_LEASES_KEY,
+                   TONI_STR_ARG(connection->common->settings->prefix), kind);
+    redisReply named = {.type = REDIS_REPLY_ERROR, .str = said, .len = strlen(said)};
+    find_fault(connection->check, is_server ? "the key of the server" : "the key of leases",
+               strncmp(reply->str, "WRONGTYPE", 9) == 0 ? &named : reply);
 }
 
 static void take_script(struct check *check, enum waiting_kind kind, const redisReply *reply)
@@ -316,10 +326,10 @@ void check_take(struct connection *connection, uint32_t what, const redisReply *
     struct check *check = connection->check;
     switch (what) {
     case OF_SERVER_KEY:
-        take_shared_key(check, "the key of the server", reply);
+        take_shared_key(connection, KEY_SERVER, reply);
         break;
     case OF_LEASES_KEY:
-        take_shared_key(check, "the key of leases", reply);
+        take_shared_key(connection, KEY_LEASES, reply);
         break;
     case OF_MEMORY:
         take_memory(check, reply);

@@ -60,14 +60,9 @@ static int64_t now_ms(void)
 
 void connection_warn(struct connection *connection, const char *text)
 {
-    const int64_t now = now_ms();
-    const bool is_same = strncmp(text, connection->logged, sizeof connection->logged - 1) == 0;
-    if (connection->logged_ms > 0 && now - connection->logged_ms < (is_same ? 60000 : 1000))
-        return;
-    connection->logged_ms = now;
-    (void)snprintf(connection->logged, sizeof connection->logged, "%s", text);
-    toni_log(connection->common->context, TONI_LOG_WARN, "%.*s: %s",
-             TONI_STR_ARG(connection->server->name), text);
+    if (warnings_take(&connection->warnings, text, now_ms()))
+        toni_log(connection->common->context, TONI_LOG_WARN, "%.*s: %s",
+                 TONI_STR_ARG(connection->server->name), text);
 }
 
 int connection_expect(struct connection *connection, struct waiting one)

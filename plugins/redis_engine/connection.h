@@ -8,6 +8,7 @@
 #include "find.h"
 #include "rights.h"
 #include "waiting.h"
+#include "warnings.h"
 
 /* Kinds of keys and channels: PREFIX:KIND:NAME. */
 #define KEY_SERVER 's' /* a hash: incarnation, identity, engine id; no name */
@@ -57,9 +58,7 @@ struct connection {
      * another server that the name led to; 0: none. */
     uint64_t told_incarnation;
     struct check *check; /* that the connection is for; NULL: none */
-    /* What was logged last. */
-    char logged[200];
-    int64_t logged_ms;
+    struct warnings warnings;
 };
 
 /** Begins to connect: toni_engine_connected or toni_engine_closed. */
@@ -82,7 +81,7 @@ void connection_open_pushes(struct connection *connection);
 /** Notes that a reply will come. Ends the connection if it can't. @return 0 or -1. */
 int connection_expect(struct connection *connection, struct waiting one);
 
-/** Logs what a server refuses, but no more than a line a second, and none twice in a minute. */
+/** Logs what is wrong with a server, unless warnings.h has it that there is enough of that. */
 void connection_warn(struct connection *connection, const char *text);
 
 #endif

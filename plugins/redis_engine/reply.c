@@ -157,6 +157,34 @@ static bool take_client_id(struct connection *connection, const redisReply *repl
     return true;
 }
 
+/* A server has mended what can't have been put there by a host. */
+static void warn_of_mended(struct connection *connection, toni_str fields)
+{
+    static const struct {
+        char field;
+        const char *cost;
+    } costs[] = {
+        {'i', "its rooms begin anew"},
+        {'g', "its rooms begin anew"},
+        {'b', "boot numbers go on above those of the hosts that are there"},
+        {'k', "the key of clients' ids is that which this host has had"},
+    };
+    char text[256];
+    for (size_t i = 0; i < fields.size; i++) {
+        for (size_t j = 0; j < sizeof costs / sizeof costs[0]; j++) {
+            if (costs[j].field != fields.data[i])
+                continue;
+            (void)snprintf(
+                text, sizeof text,
+                "the field `%c` of its hash \"%.*s:%c:\" was damaged, and was made anew: "
+                "%s. Does something else write there?",
+                costs[j].field, TONI_STR_ARG(connection->common->settings->prefix), KEY_SERVER,
+                costs[j].cost);
+            connection_warn(connection, text);
+        }
+    }
+}
+
 static bool take_hello(struct connection *connection, const redisReply *reply)
 {
     struct answer_hello hello;
@@ -166,6 +194,7 @@ static bool take_hello(struct connection *connection, const redisReply *reply)
     connection->engine_id = hello.engine_id;
     toni_log(connection->common->context, TONI_LOG_DEBUG, "%.*s: it is of version %.*s",
              TONI_STR_ARG(connection->server->name), TONI_STR_ARG(hello.version));
+    warn_of_mended(connection, hello.mended);
     request_end_clients(connection, hello.clients, hello.client_count);
     return true;
 }
@@ -252,6 +281,7 @@ static bool take_lease(struct connection *connection, uint64_t request, const re
     struct answer_lease lease;
     if (!answer_lease(reply, &lease))
         return false;
+    warn_of_mended(connection, lease.mended);
     if (lease.strange_count > 0)
         warn_of_strange(connection, &lease);
     if (lease.is_other_incarnation) {

@@ -25,7 +25,6 @@ static const struct {
     {"get", "GET T"},
     {"hget", "HGET T i"},
     {"hmget", "HMGET T i"},
-    {"hsetnx", "HSETNX T i 1"},
     {"hdel", "HDEL T -"},
     {"hlen", "HLEN T"},
     {"hgetall", "HGETALL T"},

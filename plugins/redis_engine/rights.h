@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <toni/types.h>
 
-#define RIGHTS_COUNT 23
+#define RIGHTS_COUNT 22
 
 struct connection;
 

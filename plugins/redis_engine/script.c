@@ -14,6 +14,23 @@
  */
 #include "script.h"
 
+/* Somebody else's key is told by its name, which the server's own words for it have not. All but
+ * the publish say so: those are many, and end with the probe that comes behind. */
+#define FAULT                                                                                      \
+    "local function fault(reply,code,key,kind)\n"                                                  \
+    "  if type(reply)~='table' or not reply.err then return end\n"                                 \
+    "  if not string.find(reply.err,'WRONGTYPE',1,true) then return reply end\n"                   \
+    "  return redis.error_reply(code..' '..key..' is no '..kind)\n"                                \
+    "end\n"                                                                                        \
+    "local function fault_of_server(reply)\n"                                                      \
+    "  return fault(reply,'" SCRIPT_SERVER_KEY "',KEYS[1],'hash')\n"                               \
+    "end\n"
+#define INCARNATION                                                                                \
+    FAULT                                                                                          \
+    "local incarnation=redis.pcall('HGET',KEYS[1],'i')\n"                                          \
+    "local bad=fault_of_server(incarnation)\n"                                                     \
+    "if bad then return bad end\n"
+
 const char script_publish[] =
     "local call,sub,unpack,hex=redis.call,string.sub,struct.unpack,bit.tohex\n"
     "local keys,argv=KEYS,ARGV\n"
@@ -89,7 +106,7 @@ const char script_publish[] =
  * heard of. What was said there is lost here, so rooms begin anew, as if the server had lost its
  * data. The nodes that come behind it bring the same, or this server's former one: that changes
  * nothing. */
-const char script_hello[] =
+const char script_hello[] = FAULT
     "local function info(section,name)\n"
     "  return string.match(redis.call('INFO',section),'[\\r\\n]'..name..':([^\\r\\n]*)') or ''\n"
     "end\n"
@@ -103,13 +120,19 @@ const char script_hello[] =
     "if info('cluster','cluster_enabled')=='1' then return redis.error_reply('TONI_CLUSTER') end\n"
     "local run=info('server','run_id')\n"
     "local pair=run..info('replication','master_replid')\n"
-    "redis.call('HDEL',KEYS[1],'-')\n"
+    "local bad=fault_of_server(redis.pcall('HDEL',KEYS[1],'-'))\n"
+    "if bad then return bad end\n"
+    "local known=redis.pcall('GET',KEYS[2])\n"
+    "bad=fault(known,'" SCRIPT_NODE_KEY "',KEYS[2],'text')\n"
+    "if bad then return bad end\n"
     "local found,last=redis.call('HMGET',KEYS[1],'p','i','g','o'),ARGV[4]\n"
-    "local function read(text)\n"
+    "local mended=''\n"
+    "local function read(name,text)\n"
     "  local is_right=text and #text==16 and not string.find(text,'[^%da-f]')\n"
-    "  return is_right and string.find(text,'[^0]') and text\n"
+    "  if is_right and string.find(text,'[^0]') then return text end\n"
+    "  if text then mended=mended..name end\n"
     "end\n"
-    "local present,engine=read(found[2]),read(found[3])\n"
+    "local present,engine=read('i',found[2]),read('g',found[3])\n"
     "local was=found[4] or ''\n"
     "local heard=string.sub(was,-" SCRIPT_HEARD_SIZE ")\n"
     "local function has_heard(name) return string.find(heard,name,1,true) end\n"
@@ -125,22 +148,21 @@ const char script_hello[] =
     "  note(present)\n"
     "end\n"
     "if heard~=was then redis.call('HSET',KEYS[1],'o',heard) end\n"
-    "local answer,kept={present,engine,version},run\n"
-    "local known,first=redis.call('GET',KEYS[2]),true\n"
+    "local answer,kept={present,engine,version,mended},run\n"
     "if known and string.sub(known,1,#run)==run then\n"
     "  for id in string.gmatch(string.sub(known,#run+1),'%d+') do answer[#answer+1]=id end\n"
-    "  for i=math.max(4,#answer-30),#answer do kept=kept..' '..answer[i] end\n"
+    "  for i=math.max(5,#answer-30),#answer do kept=kept..' '..answer[i] end\n"
     "end\n"
     "redis.call('SET',KEYS[2],kept..' '..ARGV[2],'PX',ARGV[3])\n"
     "return answer\n";
 
-const char script_probe[] = "redis.call('PEXPIRE',KEYS[2],ARGV[4])\n"
-                            "if redis.call('HGET',KEYS[1],'i')~=ARGV[1] then return 'I' end\n"
+const char script_probe[] = "redis.call('PEXPIRE',KEYS[2],ARGV[4])\n" INCARNATION
+                            "if incarnation~=ARGV[1] then return 'I' end\n"
                             "redis.call('PUBLISH',ARGV[2],ARGV[3])\n"
                             "return 'A'\n";
 
-const char script_tops[] =
-    "local incarnation,sub,tops=redis.call('HGET',KEYS[1],'i'),string.sub,{}\n"
+const char script_tops[] = INCARNATION
+    "local sub,tops=string.sub,{}\n"
     "for i=2,#KEYS do\n"
     "  local state=redis.pcall('HGET',KEYS[i],'s')\n"
     "  if type(state)=='string' and sub(state,1,16)==incarnation then\n"
@@ -152,8 +174,8 @@ const char script_tops[] =
     "end\n"
     "return table.concat(tops)\n";
 
-const char script_history[] =
-    "local sub,incarnation=string.sub,redis.call('HGET',KEYS[1],'i')\n"
+const char script_history[] = INCARNATION
+    "local sub=string.sub\n"
     "local state=redis.pcall('HGET',KEYS[2],'s')\n"
     "if type(state)~='string' or sub(state,1,16)~=incarnation then\n"
     "  return {'00000000000000000000000000000000'}\n"
@@ -177,9 +199,11 @@ const char script_history[] =
     "end\n"
     "return answer\n";
 
-const char script_lease[] =
-    "local call,sub,format=redis.call,string.sub,string.format\n"
-    "if call('HGET',KEYS[1],'i')~=ARGV[1] then return 'I' end\n"
+const char script_lease[] = INCARNATION
+    "local call,sub,find,format=redis.call,string.sub,string.find,string.format\n"
+    "if incarnation~=ARGV[1] then return 'I' end\n"
+    "bad=fault(redis.pcall('HDEL',KEYS[2],'-'),'" SCRIPT_LEASES_KEY "',KEYS[2],'hash')\n"
+    "if bad then return bad end\n"
     "local node,slot,ttl,boot=ARGV[2],ARGV[3],tonumber(ARGV[4]),ARGV[6]\n"
     "if ttl==0 then\n"
     "  local mine=call('HGET',KEYS[2],slot)\n"
@@ -191,15 +215,14 @@ const char script_lease[] =
     "end\n"
     /* Whatever else may be in the hash: one such field must not be the end of all leases. */
     "local function is_slot(name)\n"
-    "  return #name<5 and string.find(name,'^[1-9]%d*$') and tonumber(name)<1024\n"
+    "  return #name<5 and find(name,'^[1-9]%d*$') and tonumber(name)<1024\n"
     "end\n"
     "local function is_lease(value)\n"
     "  return #value>=48 and #value<=48+" SCRIPT_NAME_MOST
-    " and not string.find(sub(value,1,48),'[^%da-f]')\n"
+    " and not find(sub(value,1,48),'[^%da-f]')\n"
     "end\n"
     "local clock=call('TIME')\n"
     "local now=clock[1]*1000+math.floor(clock[2]/1000)\n"
-    "call('HDEL',KEYS[2],'-')\n"
     "local live,strange,first={},0,''\n"
     "local function look(name,value)\n"
     "  local till=is_slot(name) and is_lease(value) and tonumber(sub(value,33,48),16)\n"
@@ -229,24 +252,47 @@ const char script_lease[] =
     "  local all=call('HGETALL',KEYS[2])\n"
     "  for i=1,#all,2 do look(all[i],all[i+1]) end\n"
     "end\n"
-    "local highest,mine=call('HGET',KEYS[1],'b') or '0000000000000000',live[slot]\n"
+    /* What can't be there is taken for lost: boot numbers then go on above those of all that are
+     * here, and the key is that of whoever asks, who has had it from here. */
+    "local mended=''\n"
+    "local function read(name,most)\n"
+    "  local text=call('HGET',KEYS[1],name)\n"
+    "  local is_right=text and #text==16 and not find(text,'[^%da-f]') and find(text,'[^0]')\n"
+    "  if is_right and text<=most then return text end\n"
+    "  if text then mended=mended..name end\n"
+    "end\n"
+    "local most='" SCRIPT_BOOT_MOST "'\n"
+    "local highest,key=read('b',most),read('k','ffffffffffffffff')\n"
+    "if not highest then\n"
+    "  highest='0000000000000000'\n"
+    "  for _,value in pairs(live) do\n"
+    "    local given=sub(value,17,32)\n"
+    "    if given>highest and given<=most then highest=given end\n"
+    "  end\n"
+    "  if highest~='0000000000000000' then call('HSET',KEYS[1],'b',highest) end\n"
+    "end\n"
+    "local mine=live[slot]\n"
     "local is_mine=slot~='0' and mine and sub(mine,1,32)==node..boot\n"
-    "if not is_mine and not (slot~='0' and not mine and ARGV[5]=='1') then\n"
+    "local is_new=not is_mine and not (slot~='0' and not mine and ARGV[5]=='1')\n"
+    "if is_new then\n"
     "  slot=0\n"
     "  for i=1,1023 do if not live[tostring(i)] then slot=tostring(i) break end end\n"
     "  if slot==0 then return 'F' end\n"
     "  boot=highest\n"
-    "  if ARGV[7]>boot then boot=ARGV[7] end\n"
+    "  if ARGV[7]>boot and ARGV[7]<=most then boot=ARGV[7] end\n"
     "  if hex(now)>boot then boot=hex(now) end\n"
     "  local high,low=sub(boot,1,8),tonumber(sub(boot,9),16)+ARGV[8]\n"
     "  if low>4294967295 then high,low=format('%08x',tonumber(high,16)+1),low-4294967296 end\n"
     "  boot=high..format('%08x',low)\n"
     "end\n"
-    "if boot>highest then call('HSET',KEYS[1],'b',boot) end\n"
+    "if boot>highest and (is_new or boot<=most) then call('HSET',KEYS[1],'b',boot) end\n"
     "live[slot]=node..boot..hex(now+ttl)..ARGV[10]\n"
     "call('HSET',KEYS[2],slot,live[slot])\n"
-    "call('HSETNX',KEYS[1],'k',ARGV[9])\n"
-    "local answer={slot,boot,call('HGET',KEYS[1],'k')}\n"
+    "if not key then\n"
+    "  key=ARGV[9]\n"
+    "  call('HSET',KEYS[1],'k',key)\n"
+    "end\n"
+    "local answer={slot,boot,key,mended}\n"
     "for name,value in pairs(live) do\n"
     "  local left=format('%08x',tonumber(sub(value,33,48),16)-now)\n"
     "  answer[#answer+1]=format('%04x',name)..sub(value,1,32)..left..sub(value,49)\n"

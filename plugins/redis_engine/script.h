@@ -16,6 +16,16 @@
  * taken out, as reading them all would take so long that nobody could renew his own. */
 #define SCRIPT_FIELDS_MOST "4096"
 
+/** The highest boot number that may have been given out: each is 2^30 at most above another, or a
+ * clock in ms, so that it takes four billion leases to be there. What is above it was damaged or
+ * forged, and a step more is below 2^63. */
+#define SCRIPT_BOOT_MOST "4000000000000000"
+
+/** The errors that tell of somebody else's key, which stands behind each. */
+#define SCRIPT_SERVER_KEY "TONI_SERVER_KEY"
+#define SCRIPT_LEASES_KEY "TONI_LEASES_KEY"
+#define SCRIPT_NODE_KEY "TONI_NODE_KEY"
+
 /** Bytes of the incarnations that a server has heard of, its own and others: 16, each behind a
  * space. The oldest is forgotten: a node that comes with that has rooms begin anew once more. */
 #define SCRIPT_HEARD_SIZE "272"
@@ -32,7 +42,8 @@ extern const char script_publish[];
 
 /** KEYS: server, node. ARGV: proposed, this client's id, how long to know it in ms, the incarnation
  * that this node has had last by this server's name or "". Answers incarnation, engine id, version
- * of the server, and the ids of this node's older clients. */
+ * of the server, the names of damaged fields that it has mended, a letter each, and the ids of this
+ * node's older clients. */
 extern const char script_hello[];
 
 /** KEYS: server, node, ARGV: incarnation, channel, message, how long the node is known in ms.
@@ -50,9 +61,10 @@ extern const char script_history[];
 
 /** KEYS: server, leases. ARGV: incarnation, node, slot, ttl in ms (0: it is given back), 1 for
  * restoring, boot, floor, step, key of ids, name. Answers `I`, `F` (it has none: all slots are
- * taken, or it was given back), or slot, boot, key, and each lease. Fields that are none count as
- * missing; if there are any, the last that is answered has slot 0, how many these are, 1 if they
- * were taken out, else 0, and the name of one of them. */
+ * taken, or it was given back), or slot, boot, key, the names of damaged fields of the server that
+ * it has mended, a letter each, and each lease. Fields that are none count as missing; if there are
+ * any, the last that is answered has slot 0, how many these are, 1 if they were taken out, else 0,
+ * and the name of one of them. */
 extern const char script_lease[];
 
 #endif

@@ -184,7 +184,7 @@ class TestRedis(CheckTestCase):
         self.assertEqual(redis.call("KEYS", "*"), [])
 
     def test_what_it_has_not(self):
-        for command in ("XADD", "EVALSHA", "HSETNX"):
+        for command in ("XADD", "EVALSHA", "HLEN"):
             with self.subTest(command):
                 redis = self.redis(rename_command=(command, "HIDDEN"))
                 self.is_refused("has no command %s: was it renamed" % command.lower(), redis_conf([redis.address]))
@@ -224,7 +224,7 @@ class TestRedis(CheckTestCase):
         redis.call("CONFIG", "SET", "min-replicas-to-write", "1")
         text, code, _ = self.check(redis_conf([redis.address], {"user": "toni", "password_file": path}))
         self.assertEqual((code, text.count("\n")), (2, 4), text)
-        for words in ("may not run hlen, xadd: ACL SETUSER toni +hlen +xadd", "NOREPLICAS", "WRONGTYPE", "volatile-ttl"):
+        for words in ("may not run hlen, xadd: ACL SETUSER toni +hlen +xadd", "NOREPLICAS", "toni:s: is no hash", "volatile-ttl"):
             self.assertIn(words, text)
 
     def test_a_replica(self):
@@ -239,11 +239,13 @@ class TestRedis(CheckTestCase):
     def test_keys_of_something_else(self):
         redis = self.redis()
         redis.call("SET", "toni:s:", "what somebody else keeps there")
-        self.is_refused("WRONGTYPE", redis_conf([redis.address]))
+        self.is_refused("the key of the server: TONI_SERVER_KEY toni:s: is no hash; .*`prefix`, or delete it, which costs a gap",
+                        redis_conf([redis.address]))
         self.is_good(redis_conf([redis.address], {"prefix": "mine"}))
         redis.call("DEL", "toni:s:")
         redis.call("RPUSH", "toni:l:", "what somebody else keeps there")
-        self.is_refused("the key of leases: WRONGTYPE .*`prefix`", redis_conf([redis.address]))
+        self.is_refused("the key of leases: TONI_LEASES_KEY toni:l: is no hash; .*`prefix`, or delete it, which costs toni nothing",
+                        redis_conf([redis.address]))
 
     def test_what_is_no_redis(self):
         for words, shown in ((b"TONI_VERSION 6.2", "the oldest that will do"), (b"ERR \x1b[2J oh", r"ERR \?\[2J oh")):

@@ -240,6 +240,14 @@ class TestEngine(ClusterTestCase):
         self.assertEqual(host.log(msg="another node is seen"), [])
         host.stop()
 
+    def test_a_boot_number_that_others_would_pass_over_is_no_lease(self):
+        host = self.start("left", options={"misbehaves": "boot"})
+        host.wait_log(msg="the engine said what makes no sense, which is ignored", function="lease_reply")
+        host.wait_log(msg="this node is one of the cluster")
+        host.wait_log(msg=UP)
+        self.assertEqual(len(host.log(msg="this node is one of the cluster")), 1)
+        host.stop()
+
     def test_one_that_refuses_to_begin_keeps_the_host_from_starting(self):
         for how, why in (("create", "it is told to fail"), ("attach", "the engine can't be attached"), ("names", "it does not name 1 to 64 servers")):
             with self.subTest(how):

@@ -202,7 +202,7 @@ class Messages(Case):
         engine.published = []
         foreign("/text", "SET", "what somebody else keeps there")
         foreign("/list", "RPUSH", "a", "b")
-        self.assertEqual(len(engine.logs), 1, engine.logs)  # not one for each question
+        self.assertEqual(len(engine.logs), 2, engine.logs)  # one for each key, and not for each question
         for words in ("asking for a history: WRONGTYPE", "toni:h:/text", "`prefix`"):
             self.assertIn(words, engine.logs[0])
         foreign("/stream", "XADD", "*", "name", "value")
@@ -256,9 +256,116 @@ class Messages(Case):
         self.assertEqual((slot2, int(boot2, 16) >= int(boot, 16) + 5, len(leases)), ("2", True, 2))
         self.assertEqual({one.split(":")[4] for one in leases}, {"left", "right"})
         # Beyond what a double has, and with a carry into the upper half.
-        for floor in (2**53, 2**53 + 2**33 - 2, 2**63 - 1, 2**64 - 10):
+        for floor in (2**53, 2**53 + 2**33 - 2, 2**61 + 2**32 - 1, 2**62 - 9):
             (_, boot, _), _ = engine.lease(0xC, floor=floor, step=3)
             self.assertEqual(int(boot, 16), floor + 3)
+
+    def test_boot_numbers_that_nobody_was_given_are_passed_over(self):
+        """Those at the upper bound would leave no step for others; the highest of those that are here counts."""
+        forged = (b"", b"forged", b"7" * 15, b"f" * 16, b"-" * 16, b"%016X" % 0xABCDEF, b"%016x" % (2**63 - 1),
+                  b"%016x" % (2**63 - 2), b"%016x" % (2**62 + 1), b"0" * 16, b"5" * 100000)  # fmt: skip
+        server, engine = self.pair()
+        (slot, boot, _), _ = engine.lease(0xA, floor=2**50)
+        highest = int(boot, 16)
+        for number, value in enumerate(forged):
+            with self.subTest(value[:20]):
+                server.call("HSET", "toni:s:", "b", value)
+                # Whoever renews gets what he has; whoever comes, what is above all.
+                self.assertEqual(engine.lease(0xA, int(slot), int(boot, 16))[0][1], boot)
+                self.assertEqual(server.call("HGET", "toni:s:", "b"), b"%016x" % highest)
+                server.call("HSET", "toni:s:", "b", value)
+                (_, given, _), _ = engine.lease(0xB00 + number, step=7)
+                self.assertEqual(int(given, 16), highest + 7)
+                highest += 7
+                (_, given, _), _ = engine.lease(0xC00 + number, step=5, floor=2**63 - 1)
+                self.assertEqual(int(given, 16), highest + 5)
+                highest += 5
+        (line,) = engine.logs  # and none for each
+        for words in ("the field `b`", '"toni:s:"', "was made anew"):
+            self.assertIn(words, line)
+
+    def test_boot_numbers_begin_anew_where_no_step_would_be_left(self):
+        server, engine = self.pair()
+        server.call("HSET", "toni:s:", "b", b"%016x" % 2**62)
+        given = [int(engine.lease(0xA + i, step=2**30)[0][1], 16) for i in range(4)]
+        self.assertEqual(given[0], 2**62 + 2**30)
+        self.assertTrue(all(boot < 2**62 for boot in given[1:]), given)
+        self.assertEqual(given[1:], sorted(given[1:]))
+        self.assertEqual(len(set(given)), 4)
+        # Who has such a number keeps it, and takes nobody else's from the highest.
+        self.assertEqual(int(engine.lease(0xA, 1, given[0])[0][1], 16), given[0])
+        self.assertEqual(int(engine.lease(0x1A, step=3)[0][1], 16), given[3] + 3)
+
+    def test_a_key_of_ids_that_is_none_is_that_of_whoever_asks(self):
+        server, engine = self.pair()
+        (slot, boot, key), _ = engine.lease(0xA)
+        self.assertEqual(key, "99")
+        for value in ("", "forged", "0" * 16, "F" * 16, "f" * 15, "f" * 17, "\u00e9" * 8):
+            with self.subTest(value):
+                server.call("HSET", "toni:s:", "k", value)
+                self.assertEqual(engine.lease(0xA, int(slot), int(boot, 16))[0], [slot, boot, "99"])
+                self.assertEqual(server.call("HGET", "toni:s:", "k"), b"%016x" % 0x99)
+        (line,) = engine.logs
+        for words in ("the field `k`", '"toni:s:"', "the key of clients' ids"):
+            self.assertIn(words, line)
+
+    def test_an_incarnation_that_is_none_begins_anew(self):
+        for field in "ig":
+            with self.subTest(field):
+                server, engine = self.pair()
+                before = engine.incarnation
+                engine.publish("/d", 1)
+                server.call("HSET", "toni:s:", field, "damaged")
+                engine.say("close 0 %d" % engine.connection)
+                self.assertNotEqual(engine.connect(), before)
+                self.assertEqual(engine.tops("/d"), [NONE])
+                wait_for("line", lambda: engine.logs)
+                (line,) = engine.logs
+                self.assertIn('the field `%s` of its hash "toni:s:" was damaged' % field, line)
+
+    def test_keys_of_somebody_else_are_named_with_what_mends_that(self):
+        server, engine = self.pair()
+        node = "toni:n:%016x" % 0xA
+        costs_nothing, costs_gaps = "take another `prefix`, or delete it, which costs toni nothing", "or delete it, which costs a gap"
+
+        def hello():
+            engine.open()
+            engine.next("connected")
+            engine.say("hello 0 1 77 a")
+
+        def lease():
+            engine.connect()
+            engine.say("lease 0 9 %s aaaa 0 10000 0 0 0 1 1 left" % engine.incarnation)
+
+        def probe():
+            engine.connect()
+            server.call("DEL", "toni:s:")
+            server.call("RPUSH", "toni:s:", "what somebody else keeps there")
+            engine.probe()
+
+        for key, kind, does, doing, words in (
+            ("toni:s:", "hash", hello, "the hello", costs_gaps),
+            ("toni:l:", "hash", lease, "a lease", costs_nothing),
+            (node, "text", hello, "the hello", costs_nothing),
+            ("toni:s:", "hash", probe, "a probe", costs_gaps),
+        ):
+            with self.subTest(doing, key=key):
+                engine.say("close 0 %d" % engine.connection)
+                server.call("DEL", key)
+                if does != probe:
+                    server.call("RPUSH", key, "what somebody else keeps there")
+                for _ in range(3):
+                    does()
+                    line = engine.next_of("closed").line
+                    self.assertIn("%s: TONI_" % doing, line)
+                    self.assertIn("_KEY %s is no %s; " % (key, kind), line)
+                    self.assertIn(words, line)
+                    if does == probe:
+                        server.call("DEL", key)
+                self.assertEqual(sum(doing in one and key in one for one in engine.logs), 1, engine.logs)
+                server.call("DEL", key)
+        engine.connect()
+        self.assertEqual(engine.lease(0xA)[0][0], "1")
 
     def test_a_lease_is_over_and_may_be_restored(self):
         server, engine = self.pair()

@@ -658,6 +658,21 @@ START_TEST(what_nobody_can_have_is_no_lease)
 }
 END_TEST
 
+START_TEST(a_forged_boot_number_is_no_floor_for_others)
+{
+    const struct lease_entry entries[] = {entry_of(1, 1, 7, 10000), entry_of(2, 5, 8, 9000),
+                                          entry_of(3, (uint64_t)INT64_MAX / 2 + 1, 9, 9000),
+                                          entry_of(4, INT64_MAX, 10, 9000)};
+
+    begin();
+    (void)ask(100, 0);
+    take(100, entries, 4, 0);
+    ck_assert_uint_eq(count(OUTPUT_NODE_SEEN), 3); /* whoever it is, is there */
+    ck_assert_uint_eq(ask(100, 3000).lease.boot_floor, 5);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cluster_lease");
@@ -700,6 +715,7 @@ int main(void)
     tcase_add_test(tcase, who_leaves_or_takes_no_lease_asks_for_none_because_of_others);
     tcase_add_test(tcase, before_there_is_a_connection_nothing_is_asked_for);
     tcase_add_test(tcase, what_nobody_can_have_is_no_lease);
+    tcase_add_test(tcase, a_forged_boot_number_is_no_floor_for_others);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

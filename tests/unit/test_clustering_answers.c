@@ -75,6 +75,8 @@ START_TEST(what_makes_no_sense_is_counted_and_logged)
     ck_assert_ptr_nonnull(strstr(logged, "history_reply"));
     tell_lease(0);
     ck_assert_uint_eq(clustering.nonsense, 2);
+    tell_lease((uint64_t)INT64_MAX + 1);
+    ck_assert_uint_eq(clustering.nonsense, 3);
     ck_assert_ptr_nonnull(strstr(logged, "lease_reply"));
 }
 END_TEST

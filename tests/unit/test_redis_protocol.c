@@ -9,6 +9,7 @@
 #include "outgoing.h"
 #include "runner.h"
 #include "waiting.h"
+#include "warnings.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -571,6 +572,35 @@ START_TEST(an_error_that_nobody_knows_is_one)
 }
 END_TEST
 
+/* --- What is logged of it */
+
+START_TEST(a_text_is_logged_once_a_minute_also_where_two_take_turns)
+{
+    struct warnings warnings = {0};
+    for (int64_t now_ms = 1; now_ms < 180000; now_ms += 500) {
+        const bool is_due = now_ms % 60000 == 1;
+        ck_assert_int_eq(warnings_take(&warnings, "one", now_ms), is_due);
+        ck_assert_int_eq(warnings_take(&warnings, "another", now_ms), is_due);
+    }
+}
+END_TEST
+
+START_TEST(of_texts_that_are_another_each_time_one_a_second_is_logged)
+{
+    struct warnings warnings = {0};
+    char text[32];
+    unsigned written = 0;
+    for (int64_t now_ms = 1; now_ms < 60000; now_ms += 10) {
+        (void)snprintf(text, sizeof text, "text %lld", (long long)now_ms);
+        written += warnings_take(&warnings, text, now_ms) ? 1 : 0;
+    }
+    ck_assert_uint_le(written, WARNINGS_MOST + 60);
+    ck_assert_uint_ge(written, 60);
+    ck_assert(warnings_take(&warnings, "one of now", 61000)); /* they keep nothing else back */
+    ck_assert(!warnings_take(&warnings, "one of now", 62000));
+}
+END_TEST
+
 /* --- Addresses */
 
 START_TEST(addresses)
@@ -638,6 +668,8 @@ int main(void)
     tcase_add_loop_test(all, an_error_is_of_one_room_or_of_all, 0, 8);
     tcase_add_test(all, an_error_is_shown_without_the_line_of_its_script);
     tcase_add_test(all, an_error_that_nobody_knows_is_one);
+    tcase_add_test(all, a_text_is_logged_once_a_minute_also_where_two_take_turns);
+    tcase_add_test(all, of_texts_that_are_another_each_time_one_a_second_is_logged);
     tcase_add_test(all, addresses);
     tcase_add_test(all, what_is_no_address);
     suite_add_tcase(suite, all);
