@@ -96,7 +96,10 @@ static void pushes_replied(void *data, const redisReply *reply)
     struct connection *connection = data;
     char why[320];
     if (reply->type == REDIS_REPLY_ERROR) {
-        talk_fault(why, sizeof why, connection->has_asked_pushes ? "SUBSCRIBE" : "AUTH", reply);
+        if (connection->has_asked_pushes)
+            talk_fault(why, sizeof why, "SUBSCRIBE", reply);
+        else
+            talk_auth_fault(why, sizeof why, &connection->common->settings->server, reply);
         connection_warn(connection, why);
         connection_fail(connection, why);
     } else if (connection->has_asked_pushes) {
@@ -143,7 +146,11 @@ static void commands_opened(void *data)
 {
     struct connection *connection = data;
     struct common *common = connection->common;
-    const int auth = talk_auth(&common->command, &connection->commands, &common->settings->server);
+    struct credentials *who = &common->settings->server;
+    const int auth = talk_auth(&common->command, &connection->commands, who);
+    char text[280];
+    if (talk_unread(text, sizeof text, who))
+        connection_warn(connection, text);
     if (auth < 0)
         connection_fail(connection, "no memory");
     else if (auth == 0 ||

@@ -24,7 +24,7 @@
 /** What all connections of an instance share. */
 struct common {
     toni_context *context;
-    const struct settings *settings;
+    struct settings *settings;
     toni_engine *engine;        /* NULL: none is attached */
     struct command command;     /* the one that is put together */
     char digest[COMMON_DIGEST]; /* of the script for publishes: what it is called by */

@@ -49,7 +49,10 @@ static void replied(void *data, const redisReply *reply)
     struct find *find = data;
     char why[256];
     if (reply->type == REDIS_REPLY_ERROR) {
-        talk_fault(why, sizeof why, find->has_asked ? "asking it" : "AUTH", reply);
+        if (find->has_asked)
+            talk_fault(why, sizeof why, "asking it", reply);
+        else
+            talk_auth_fault(why, sizeof why, &find->settings->sentinel, reply);
         give_up_sentinel(find, why);
     } else if (!find->has_asked) {
         find->has_asked = true;

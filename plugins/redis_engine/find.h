@@ -11,7 +11,7 @@ typedef void (*find_fn)(void *data, const struct places *places, const char *nam
 
 /** All zero: nothing is looked for. */
 struct find {
-    const struct settings *settings;
+    struct settings *settings;
     const struct server_place *server;
     toni_engine *engine;
     struct command *command; /* to put commands together with */

@@ -73,7 +73,10 @@ static void take_error(struct connection *connection, const struct waiting *one,
     const bool is_read_only = fault.answer == TONI_ENGINE_READ_ONLY && one->kind > WAITING_LOAD;
     /* It is full. The host is told so of each publish; leases go on. */
     const bool is_full = fault.cause == ANSWER_OF_MEMORY && one->kind == WAITING_TRIAL;
-    talk_fault(text, sizeof text, reply_name_of(one->kind), reply);
+    if (one->kind == WAITING_AUTH)
+        talk_auth_fault(text, sizeof text, &connection->common->settings->server, reply);
+    else
+        talk_fault(text, sizeof text, reply_name_of(one->kind), reply);
     connection_warn(connection, text);
     if (is_full)
         tell_hello(connection, one->request);

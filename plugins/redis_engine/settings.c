@@ -130,6 +130,7 @@ static int32_t read_password(struct credentials *who, toni_context *context, con
     const toni_str path = toni_option_path(context, toni_str_of(option));
     if (path.size == 0)
         return TONI_OK;
+    who->option = option;
     who->password_file = path.data;
     const char *why = secret_read(&who->password, path.data);
     if (!why)

@@ -1,4 +1,4 @@
-/* The options of an instance, read and checked once. */
+/* The options of an instance, read and checked once; but passwords may change meanwhile. */
 #ifndef REDIS_ENGINE_SETTINGS_H
 #define REDIS_ENGINE_SETTINGS_H
 
@@ -23,8 +23,10 @@ struct server_place {
 /** Who this host is to a server. */
 struct credentials {
     toni_str user;             /* empty: the default one */
-    struct secret password;    /* what the file had at the start */
+    const char *option;        /* that names the file */
     const char *password_file; /* NULL: none; borrowed of the options */
+    struct secret password;    /* what the file had when it could be read */
+    char unread[96];           /* why it could not be read for the last connection; empty: it was */
 };
 
 struct settings {

@@ -871,7 +871,8 @@ class Refusals(Case):
         self.assertEqual(engine.publish("/p", 1)[0], APPLIED)
 
     def test_a_password_that_changes(self):
-        """The file is read for each connection; one that can't be read any more leaves the password as it was at the start."""
+        """The file is read for each connection. One that can't be read any more leaves the password as it was, and is said to be
+        what is wrong."""
         server = self.server(requirepass="the first")
         server._answers = lambda: True
         path = self.secret("the first")
@@ -887,10 +888,30 @@ class Refusals(Case):
             self.assertEqual(client("CONFIG", "SET", "requirepass", "the second"), "+OK")
         engine.connect()
         self.assertEqual(engine.publish("/p", 1)[0], APPLIED)
-        os.unlink(path)
+        for breaks, why in (
+            (lambda: os.chmod(path, 0o604), "everybody may read or write it"),
+            (lambda: os.truncate(path, 0), "it is empty"),
+            (lambda: os.unlink(path), "No such file or directory"),
+        ):
+            with self.subTest(why):
+                breaks()
+                engine.logs.clear()
+                engine.say("close 0 %d" % engine.connection)
+                engine.connect()  # with what was read before
+                (line,) = engine.logs
+                for words in ("`password_file`: %s: " % path, why, "; the password that it had before is tried"):
+                    self.assertIn(words, line)
+                if os.path.exists(path):
+                    os.chmod(path, 0o600)
+        with server.client() as client:
+            client("AUTH", "the second")
+            client("CONFIG", "SET", "requirepass", "the third")
         engine.say("close 0 %d" % engine.connection)
         engine.open()
-        self.assertIn("WRONGPASS", engine.next("closed").line)
+        line = engine.next("closed").line
+        for words in ("AUTH: WRONGPASS: `password_file`: %s: No such file or directory; " % path, "the password that it had before is tried"):
+            self.assertIn(words, line)
+        self.assertNotIn("are not right", line)
 
     def test_a_password_for_a_server_without_one(self):
         server = self.server()
