@@ -123,6 +123,15 @@ static toni_str text_of(const redisReply *reply)
     return toni_str_make(reply->str, reply->len);
 }
 
+static bool are_texts(redisReply *const *elements, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!is_text(elements[i]))
+            return false;
+    }
+    return true;
+}
+
 static bool read_hex(const redisReply *reply, uint64_t *number)
 {
     return is_text(reply) && reply->len == HEX_DIGITS && hex_get(reply->str, HEX_DIGITS, number);
@@ -194,8 +203,21 @@ bool answer_published(const redisReply *reply, toni_engine_published *published)
     }
 }
 
+bool answer_other_list(const redisReply *reply, size_t index, toni_str *list)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || index + 1 >= reply->elements)
+        return false;
+    *list = text_of(reply->element[index + 1]);
+    return true;
+}
+
 bool answer_probe(const redisReply *reply, int32_t *answer)
 {
+    if (reply->type == REDIS_REPLY_ARRAY) {
+        *answer = TONI_ENGINE_APPLIED;
+        return reply->elements > 0 && are_texts(reply->element, reply->elements) &&
+               toni_str_equal(text_of(reply->element[0]), TONI_LIT("A"));
+    }
     if (!is_text(reply) || reply->len != 1)
         return false;
     *answer = reply->str[0] == 'A' ? TONI_ENGINE_APPLIED : TONI_ENGINE_OTHER_INCARNATION;
@@ -268,15 +290,6 @@ static void drop_before_holes(struct answer_history *history)
     if (first > 0)
         memmove(history->entries, history->entries + first,
                 history->count * sizeof history->entries[0]);
-}
-
-static bool are_texts(redisReply *const *elements, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!is_text(elements[i]))
-            return false;
-    }
-    return true;
 }
 
 static bool read_top(const redisReply *reply, toni_position *top)

@@ -44,6 +44,10 @@ bool answer_published(const redisReply *reply, toni_engine_published *published)
 /** @param answer  Set to TONI_ENGINE_APPLIED or TONI_ENGINE_OTHER_INCARNATION. */
 bool answer_probe(const redisReply *reply, int32_t *answer);
 
+/** Of a probe that was answered. @param list  Set to what another host says of its servers: its
+ * name, a line end, and theirs. @return Whether there is one with this index. */
+bool answer_other_list(const redisReply *reply, size_t index, toni_str *list);
+
 struct answer_hello {
     uint64_t incarnation, engine_id;
     toni_str version;    /* of the server; borrowed of the reply, as what is below */

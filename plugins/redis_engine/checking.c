@@ -25,6 +25,7 @@
 enum {
     OF_SERVER_KEY = WAITING_CHECK + 1,
     OF_LEASES_KEY,
+    OF_LISTS_KEY,
     OF_MEMORY,
     OF_BUFFERS,
     OF_LIFE,
@@ -269,13 +270,14 @@ void check_begin(struct connection *connection, uint64_t request, const toni_eng
     connection->incarnation = hello->proposed;
     ask_shared_key(connection, "HGET", KEY_SERVER, OF_SERVER_KEY);
     ask_shared_key(connection, "HLEN", KEY_LEASES, OF_LEASES_KEY);
+    ask_shared_key(connection, "HGETALL", KEY_LISTS, OF_LISTS_KEY);
     rights_ask(connection);
     if (connection->number != 0)
         ask_scripts(connection, hello);
     ask_words(connection, "INFO memory", OF_MEMORY);
     ask_words(connection, "CONFIG GET client-output-buffer-limit", OF_BUFFERS);
     ask_words(connection, "PEXPIRE L 10000", OF_LIFE);
-    ask_words(connection, "DEL S L N R H", OF_END);
+    ask_words(connection, "DEL S L N R H D", OF_END);
 }
 
 struct waiting check_waiting(struct waiting one)
@@ -315,6 +317,29 @@ static void take_shared_key(struct connection *connection, char kind, const redi
                strncmp(reply->str, "WRONGTYPE", 9) == 0 ? &named : reply);
 }
 
+/* What hosts at work have as their servers: who names others is to know before he is one of them.
+ */
+static void take_lists(struct connection *connection, const redisReply *reply)
+{
+    const struct server_list *own = &connection->common->list;
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+        const redisReply *digest = reply->element[i], *said = reply->element[i + 1];
+        if (!is_string(digest) || !is_string(said) || digest->len != sizeof own->digest ||
+            memcmp(digest->str, own->digest, sizeof own->digest) == 0)
+            continue;
+        toni_str name = {NULL, 0}, list = toni_str_make(said->str, said->len);
+        char *text = add(connection->check, true, NULL);
+        (void)toni_str_split_once(list, ' ', &name, &list);
+        (void)toni_str_split_once(list, '\n', &name, &list);
+        if (text)
+            (void)snprintf(text, TEXT_SIZE,
+                           "the host \"%.*s\" names other servers, %.*s: what is said in rooms "
+                           "reaches all if all hosts name the same",
+                           TONI_STR_ARG(name), (int)(list.size < 160 ? list.size : 160), list.data);
+        return;
+    }
+}
+
 static void take_script(struct check *check, enum waiting_kind kind, const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_ERROR || !take_answer(check, kind, reply))
@@ -330,6 +355,9 @@ void check_take(struct connection *connection, uint32_t what, const redisReply *
         break;
     case OF_LEASES_KEY:
         take_shared_key(connection, KEY_LEASES, reply);
+        break;
+    case OF_LISTS_KEY:
+        take_lists(connection, reply);
         break;
     case OF_MEMORY:
         take_memory(check, reply);

@@ -65,6 +65,12 @@ void connection_warn(struct connection *connection, const char *text)
                  TONI_STR_ARG(connection->server->name), text);
 }
 
+void connection_warn_of_all(struct connection *connection, const char *text)
+{
+    if (warnings_take(&connection->common->warnings, text, now_ms()))
+        toni_log(connection->common->context, TONI_LOG_WARN, "%s", text);
+}
+
 int connection_expect(struct connection *connection, struct waiting one)
 {
     if (connection->check && one.kind != WAITING_CHECK)

@@ -7,12 +7,14 @@
 #include "batch.h"
 #include "find.h"
 #include "rights.h"
+#include "server_list.h"
 #include "waiting.h"
 #include "warnings.h"
 
 /* Kinds of keys and channels: PREFIX:KIND:NAME. */
 #define KEY_SERVER 's' /* a hash: incarnation, identity, engine id; no name */
 #define KEY_LEASES 'l' /* a hash: one for each slot; no name */
+#define KEY_LISTS 'd'  /* a hash: what servers hosts name; no name */
 #define KEY_NODE 'n'   /* a text: a node's clients */
 #define KEY_ROOM 'r'   /* a hash: a room's numbers; and the channel of its messages */
 #define KEY_STREAM 'h' /* a stream: a room's history */
@@ -21,6 +23,9 @@
 
 #define COMMON_DIGEST 40 /* bytes: SHA-1, in hexadecimal */
 
+/** Bytes of a node's name; see toni_engine_lease. */
+#define COMMON_NAME_MOST 64
+
 /** What all connections of an instance share. */
 struct common {
     toni_context *context;
@@ -28,6 +33,10 @@ struct common {
     toni_engine *engine;        /* NULL: none is attached */
     struct command command;     /* the one that is put together */
     char digest[COMMON_DIGEST]; /* of the script for publishes: what it is called by */
+    struct server_list list;
+    char node_name[COMMON_NAME_MOST]; /* as the last lease had it */
+    size_t node_name_size;
+    struct warnings warnings; /* of what is so with several servers */
 };
 
 struct check;
@@ -83,5 +92,8 @@ int connection_expect(struct connection *connection, struct waiting one);
 
 /** Logs what is wrong with a server, unless warnings.h has it that there is enough of that. */
 void connection_warn(struct connection *connection, const char *text);
+
+/** The same of what comes up with several servers alike: it is logged for all of them. */
+void connection_warn_of_all(struct connection *connection, const char *text);
 
 #endif

@@ -202,6 +202,12 @@ static int32_t create(toni_context *context, void **self)
     if (!redis)
         return TONI_ERR_NO_MEMORY;
     int32_t result = settings_read(&redis->settings, context);
+    for (size_t i = 0; i < redis->settings.server_count; i++)
+        redis->names[i] = redis->settings.servers[i].name;
+    if (result == TONI_OK &&
+        server_list_make(&redis->common.list, redis->names, redis->settings.server_count) != 0)
+        result =
+            toni_fail(context, TONI_ERR_FAILED, "there is no memory, or OpenSSL has no SHA-256");
     if (result == TONI_OK && digest_script(redis->common.digest) != 0)
         result = toni_fail(context, TONI_ERR_FAILED, "OpenSSL has no SHA-1");
     if (result != TONI_OK) {
@@ -212,7 +218,6 @@ static int32_t create(toni_context *context, void **self)
     redis->common.settings = &redis->settings;
     redis->common.command.prefix = redis->settings.prefix;
     for (size_t i = 0; i < redis->settings.server_count; i++) {
-        redis->names[i] = redis->settings.servers[i].name;
         redis->connections[i].common = &redis->common;
         redis->connections[i].server = &redis->settings.servers[i];
         redis->connections[i].index = (uint32_t)i;

@@ -7,6 +7,7 @@
 #include "answer.h"
 #include "checking.h"
 #include "hex.h"
+#include "remarks.h"
 #include "request.h"
 
 #include <stdio.h>
@@ -160,34 +161,6 @@ static bool take_client_id(struct connection *connection, const redisReply *repl
     return true;
 }
 
-/* A server has mended what can't have been put there by a host. */
-static void warn_of_mended(struct connection *connection, toni_str fields)
-{
-    static const struct {
-        char field;
-        const char *cost;
-    } costs[] = {
-        {'i', "its rooms begin anew"},
-        {'g', "its rooms begin anew"},
-        {'b', "boot numbers go on above those of the hosts that are there"},
-        {'k', "the key of clients' ids is that which this host has had"},
-    };
-    char text[256];
-    for (size_t i = 0; i < fields.size; i++) {
-        for (size_t j = 0; j < sizeof costs / sizeof costs[0]; j++) {
-            if (costs[j].field != fields.data[i])
-                continue;
-            (void)snprintf(
-                text, sizeof text,
-                "the field `%c` of its hash \"%.*s:%c:\" was damaged, and was made anew: "
-                "%s. Does something else write there?",
-                costs[j].field, TONI_STR_ARG(connection->common->settings->prefix), KEY_SERVER,
-                costs[j].cost);
-            connection_warn(connection, text);
-        }
-    }
-}
-
 static bool take_hello(struct connection *connection, const redisReply *reply)
 {
     struct answer_hello hello;
@@ -197,7 +170,7 @@ static bool take_hello(struct connection *connection, const redisReply *reply)
     connection->engine_id = hello.engine_id;
     toni_log(connection->common->context, TONI_LOG_DEBUG, "%.*s: it is of version %.*s",
              TONI_STR_ARG(connection->server->name), TONI_STR_ARG(hello.version));
-    warn_of_mended(connection, hello.mended);
+    remark_mended(connection, hello.mended);
     request_end_clients(connection, hello.clients, hello.client_count);
     return true;
 }
@@ -219,6 +192,7 @@ static bool take_probe(struct connection *connection, uint64_t request, const re
     int32_t answer;
     if (!answer_probe(reply, &answer))
         return false;
+    remark_other_lists(connection, reply);
     tell_probe(connection, request, answer);
     return true;
 }
@@ -256,37 +230,14 @@ static bool take_history(struct connection *connection, const struct waiting *on
     return true;
 }
 
-/* Somebody else's, or damaged: hosts go on without them, and they stay where they are unless they
- * are very many. That is told once, so it is not left to connection_warn(), which passes over some.
- */
-static void warn_of_strange(struct connection *connection, const struct answer_lease *lease)
-{
-    char text[400];
-    const toni_str prefix = connection->common->settings->prefix;
-    if (lease->is_cleared) {
-        toni_log(connection->common->context, TONI_LOG_WARN,
-                 "%.*s: %u fields of its hash \"%.*s:%c:\" were no leases of toni, and were taken "
-                 "out, as reading so many takes too long: something else uses the same `prefix`",
-                 TONI_STR_ARG(connection->server->name), lease->strange_count, TONI_STR_ARG(prefix),
-                 KEY_LEASES);
-        return;
-    }
-    (void)snprintf(text, sizeof text,
-                   "%u fields of its hash \"%.*s:%c:\" are no leases of toni, and are passed over; "
-                   "HDEL takes them out. One is \"%.*s\"",
-                   lease->strange_count, TONI_STR_ARG(prefix), KEY_LEASES,
-                   TONI_STR_ARG(lease->strange));
-    connection_warn(connection, text);
-}
-
 static bool take_lease(struct connection *connection, uint64_t request, const redisReply *reply)
 {
     struct answer_lease lease;
     if (!answer_lease(reply, &lease))
         return false;
-    warn_of_mended(connection, lease.mended);
+    remark_mended(connection, lease.mended);
     if (lease.strange_count > 0)
-        warn_of_strange(connection, &lease);
+        remark_strange(connection, &lease);
     if (lease.is_other_incarnation) {
         tell_failed(connection, request, TONI_ENGINE_OTHER_INCARNATION);
     } else { /* slot 0, if all 1,023 are taken, or it was given back: the host says so */

@@ -6,10 +6,14 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* How long a server knows a node's clients; each probe renews it. */
 #define NODE_LIFE_MS ((uint64_t)24 * 3600 * 1000)
+
+/* How long a server knows what servers hosts name, after the last probe. */
+#define LISTS_LIFE_MS ((uint64_t)60000)
 
 /* What a reply to HISTORY has in bodies, about: what is behind that is asked for anew. */
 #define HISTORY_BYTES ((uint64_t)4 * 1024 * 1024)
@@ -328,19 +332,34 @@ void request_history(struct connection *connection, uint64_t request,
 
 void request_probe(struct connection *connection, uint64_t request, uint64_t incarnation)
 {
-    char message[HEX_DIGITS];
-    struct command *command = begin_script(connection, script_probe, 2);
+    const struct common *common = connection->common;
+    char message[HEX_DIGITS], list[COMMON_NAME_MOST + 1 + SERVER_LIST_MOST];
+    struct command *command = begin_script(connection, script_probe, 3);
     add_node(command, connection->node);
+    command_add_key(command, KEY_LISTS, shared_name(connection));
     command_add_hex(command, incarnation, HEX_DIGITS);
     command_add_key(command, KEY_PROBE, own_name(connection));
     hex_put(message, HEX_DIGITS, request);
     command_add(command, toni_str_make(message, sizeof message));
     command_add_number(command, node_life_ms(connection));
+    command_add(command, toni_str_make(common->list.digest, sizeof common->list.digest));
+    const int size = snprintf(list, sizeof list, "%.*s\n%s", (int)common->node_name_size,
+                              common->node_name, common->list.text);
+    command_add(command, toni_str_make(list, (size_t)size));
+    command_add_number(command, connection->check ? TRIAL_LIFE_MS : LISTS_LIFE_MS);
     request_ask(connection, (struct waiting){.kind = WAITING_PROBE, .request = request});
+}
+
+static void note_name(struct common *common, toni_str name)
+{
+    common->node_name_size = name.size < COMMON_NAME_MOST ? name.size : COMMON_NAME_MOST;
+    if (name.size > 0)
+        memcpy(common->node_name, name.data, common->node_name_size);
 }
 
 void request_lease(struct connection *connection, uint64_t request, const toni_engine_lease *lease)
 {
+    note_name(connection->common, lease->name);
     struct command *command = begin_script(connection, script_lease, 2);
     command_add_key(command, KEY_LEASES, shared_name(connection));
     command_add_hex(command, lease->incarnation, HEX_DIGITS);

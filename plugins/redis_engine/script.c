@@ -156,10 +156,31 @@ const char script_hello[] = FAULT
     "redis.call('SET',KEYS[2],kept..' '..ARGV[2],'PX',ARGV[3])\n"
     "return answer\n";
 
+/* Behind the probe itself each node leaves word of the servers that it names, unless somebody with
+ * the same has a moment ago. */
 const char script_probe[] = "redis.call('PEXPIRE',KEYS[2],ARGV[4])\n" INCARNATION
                             "if incarnation~=ARGV[1] then return 'I' end\n"
                             "redis.call('PUBLISH',ARGV[2],ARGV[3])\n"
-                            "return 'A'\n";
+                            "local count=redis.pcall('HLEN',KEYS[3])\n"
+                            "if type(count)~='number' then return 'A' end\n"
+                            "if count>" SCRIPT_LISTS_MOST " then redis.call('DEL',KEYS[3]) end\n"
+                            "local now,own=tonumber(redis.call('TIME')[1])\n"
+                            "local all,answer=redis.call('HGETALL',KEYS[3]),{'A'}\n"
+                            "for i=1,#all,2 do\n"
+                            "  local at,list=string.match(all[i+1],'^(%d+) (.*)')\n"
+                            "  local age=at and now-at\n"
+                            "  if not age or age<0 or age>=" SCRIPT_LIST_S " then\n"
+                            "    redis.call('HDEL',KEYS[3],all[i])\n"
+                            "  elseif all[i]==ARGV[5] then own=age\n"
+                            "  elseif #answer<4 then\n"
+                            "    answer[#answer+1]=string.sub(list,1," SCRIPT_LIST_MOST ")\n"
+                            "  end\n"
+                            "end\n"
+                            "if not own or own>=" SCRIPT_LIST_RENEWED_S " then\n"
+                            "  redis.call('HSET',KEYS[3],ARGV[5],now..' '..ARGV[6])\n"
+                            "  redis.call('PEXPIRE',KEYS[3],ARGV[7])\n"
+                            "end\n"
+                            "return #answer>1 and answer or 'A'\n";
 
 const char script_tops[] = INCARNATION
     "local sub,tops=string.sub,{}\n"

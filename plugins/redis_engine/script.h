@@ -26,6 +26,13 @@
 #define SCRIPT_LEASES_KEY "TONI_LEASES_KEY"
 #define SCRIPT_NODE_KEY "TONI_NODE_KEY"
 
+/** Seconds after which a list of servers is nobody's any more, and after which one that is still
+ * somebody's is noted anew. Lists that are noted, bytes of one that is answered. */
+#define SCRIPT_LIST_S "15"
+#define SCRIPT_LIST_RENEWED_S "5"
+#define SCRIPT_LISTS_MOST "64"
+#define SCRIPT_LIST_MOST "400"
+
 /** Bytes of the incarnations that a server has heard of, its own and others: 16, each behind a
  * space. The oldest is forgotten: a node that comes with that has rooms begin anew once more. */
 #define SCRIPT_HEARD_SIZE "272"
@@ -46,8 +53,9 @@ extern const char script_publish[];
  * node's older clients. */
 extern const char script_hello[];
 
-/** KEYS: server, node, ARGV: incarnation, channel, message, how long the node is known in ms.
- * Answers `I` or `A`. */
+/** KEYS: server, node, lists. ARGV: incarnation, channel, message, how long the node is known in
+ * ms, digest of the list of servers, what is said of it, how long that is known in ms. Answers `I`
+ * or `A`; or a list of `A` and what hosts that are there say of other lists, three at most. */
 extern const char script_probe[];
 
 /** KEYS: server, rooms. ARGV: how long a room lives in ms. Answers one text: 32 digits a room. A

@@ -9,7 +9,7 @@ import tempfile
 import time
 import unittest
 
-from redis_servers import ROOT, free_port
+from redis_servers import ROOT, free_port, wait_for
 from redis_servers import Server as Redis
 from test_cluster_host import AWAY, UP, ClusterTestCase, cluster_conf
 from test_redis_strangers import FakeRedis
@@ -98,6 +98,21 @@ class TestRedis(CheckTestCase):
         self.assertEqual(len(host.log(msg=UP)), 1)
         self.assertFalse(host.log(msg=AWAY))
         self.assertFalse(host.log(msg="another node is seen"))
+        host.stop()
+
+    def test_hosts_at_work_that_name_other_servers(self):
+        """Who names others would look for their rooms elsewhere."""
+        first, second = self.redis(), self.redis()
+        conf = redis_conf([first.address, second.address])
+        host = Host(conf).start()
+        self.addCleanup(host.kill)
+        for redis in (first, second):
+            wait_for("list", lambda redis=redis: redis.call("HLEN", "toni:d:") == 1)
+        self.is_good(conf)
+        self.is_good(redis_conf([second.address, first.address]))
+        text, code, _ = self.check(redis_conf([second.address]))
+        self.assertEqual((code, text.count("\n")), (0, 1), text)
+        self.assertRegex(text, 'warning: server .*the host "(left)?" names other servers, ' + ", ".join(sorted((first.address, second.address))))
         host.stop()
 
     def test_of_several_the_bad_ones_are_named_with_their_lines(self):

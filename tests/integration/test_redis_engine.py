@@ -457,6 +457,90 @@ class Messages(Case):
         self.assertEqual(len(engine.logs), 1)
 
 
+class Lists(Case):
+    """Hosts that name different servers look for the same rooms at different ones: whoever meets such a one says so."""
+
+    def host(self, node, *servers):
+        engine = self.engine(*[("servers", server) for server in servers])
+        engine.connect(node=node)
+        engine.lease(node, name="host-%x" % node)
+        self.probes(engine)
+        return engine
+
+    def probes(self, *engines):
+        for engine in engines:
+            engine.probe()
+            self.assertEqual({engine.next("probe", "echo")[0] for _ in range(2)}, {"probe", "echo"})
+
+    def test_each_of_two_is_told_of_the_other(self):
+        one, two = self.server(), self.server()
+        left, right = self.host(0xA, one.address, two.address), self.host(0xB, one.address)
+        both = ", ".join(sorted((one.address, two.address)))
+        for _ in range(3):
+            self.probes(left, right)
+        for engine, name, theirs, own in ((left, "host-b", one.address, both), (right, "host-a", both, one.address)):
+            (line,) = engine.logs
+            for words in ('the host "%s" names other servers' % name, "It has %s; this one has %s." % (theirs, own), "`servers` and `masters`"):
+                self.assertIn(words, line)
+        # Where they meet at several servers it is said once, too.
+        third = self.host(0xC, one.address, two.address, "127.0.0.1:%d" % free_port())
+        for engine in (left, third):
+            engine.say("open 1 77")
+            engine.next("connected")
+            engine.say("hello 1 700 1 %x" % engine.node)
+            engine.say("probe 1 701 %s" % engine.next("hello")[4])
+            engine.next_of("probe")
+        self.assertEqual(two.call("HLEN", "toni:d:"), 2)
+        self.assertEqual(sum("names other servers" in line for line in third.logs), 2, third.logs)  # left, and right
+
+    def test_those_who_find_each_room_at_the_same_are_told_nothing(self):
+        one, two = self.server(), self.server()
+        for lists in ((one.address, two.address), (two.address, one.address)), ((one.address,), ("unix:" + one.path,)):
+            for server in (one, two):
+                server.call("DEL", "toni:d:")
+            for node, servers in enumerate(lists, 1):
+                engine = self.host(node, *servers)
+                self.assertEqual(engine.logs, [])
+            found = [server.call("HKEYS", "toni:d:") for server in (one, two)]
+            self.assertEqual(len(set(sum(found, []))), 1, found)
+
+    def test_a_host_that_is_gone_is_told_no_more(self):
+        server, engine = self.pair()
+        now = int(time.time())
+        for value in ("%d gone\nelsewhere" % (now - 16), "%d ahead\nelsewhere" % (now + 1000), "damaged", "", "x" * 100000):
+            with self.subTest(value[:20]):
+                server.call("HSET", "toni:d:", "f" * 16, value)
+                self.probes(engine)
+                self.assertEqual(server.call("HEXISTS", "toni:d:", "f" * 16), 0)
+        self.assertEqual(server.call("HLEN", "toni:d:"), 1)
+        self.assertLessEqual(server.call("PTTL", "toni:d:"), 60_000)
+        self.assertGreater(server.call("PTTL", "toni:d:"), 50_000)
+        self.assertEqual(engine.logs, [])
+
+    def test_what_somebody_else_keeps_there_ends_no_probe(self):
+        server, engine = self.pair()
+        now = int(time.time())
+        server.call("RPUSH", "toni:d:", "what somebody else keeps there")
+        self.probes(engine)
+        server.call("DEL", "toni:d:")
+        for i in range(70):
+            server.call("HSET", "toni:d:", "%016x" % i, "%d host-%d\n%s" % (now, i, "x" * 2000))
+        self.probes(engine)
+        self.assertEqual(server.call("HLEN", "toni:d:"), 1)
+        for i in range(50):
+            server.call("HSET", "toni:d:", "%016x" % i, "%d host-%d\n%s" % (now, i, "x" * 2000))
+        self.probes(engine, engine)
+        wait_for("line", lambda: engine.logs)
+        self.assertLessEqual(len(engine.logs), 3)
+        self.assertTrue(all(len(line) < 1000 for line in engine.logs))
+
+    def test_a_server_that_is_full_has_them_all_the_same(self):
+        server, engine = self.pair(maxmemory_policy="noeviction")
+        server.call("CONFIG", "SET", "maxmemory", "1")
+        self.probes(engine)
+        self.assertEqual(server.call("HLEN", "toni:d:"), 1)
+
+
 class Batches(Case):
     """Publishes of one turn go to the server together: each has its own answer, as if it had gone alone."""
 
