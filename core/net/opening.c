@@ -119,6 +119,7 @@ static uint16_t refusal_code(int32_t error)
         return 1013;
     case TONI_ERR_UNAUTHORIZED:
     case TONI_ERR_FORBIDDEN:
+    case TONI_ERR_MAY_NOT_PUBLISH:
     case TONI_ERR_INVALID:
         return 1008;
     default:

@@ -100,14 +100,14 @@ static int32_t client_may(toni_client *client, toni_str name)
     struct room *room = room_table_find(client->space, name);
     const bool may = client_may_publish(client, name, room);
     room_unref(room);
-    return may ? TONI_OK : TONI_ERR_FORBIDDEN;
+    return may ? TONI_OK : TONI_ERR_MAY_NOT_PUBLISH;
 }
 
 static int32_t broadcast_as(toni_client *client, toni_str name, struct room *room,
                             const toni_message *message)
 {
     if (!client_may_publish(client, name, room))
-        return TONI_ERR_FORBIDDEN;
+        return TONI_ERR_MAY_NOT_PUBLISH;
     return broadcast(client->space, name, room, message);
 }
 

@@ -24,7 +24,8 @@
     X(ERR_UNAUTHORIZED, -10, "the client has not said who it is")                                  \
     X(ERR_FORBIDDEN, -11, "the client may not do this")                                            \
     X(ERR_FAILED, -12, "the operation failed")                                                     \
-    X(ERR_TIMEOUT, -13, "it took longer than its limit")
+    X(ERR_TIMEOUT, -13, "it took longer than its limit")                                           \
+    X(ERR_MAY_NOT_PUBLISH, -14, "the client may not publish in this room")
 
 /** The constants: TONI_OK and TONI_ERR_…. They are handed about as int32_t. */
 enum toni_error {
@@ -39,8 +40,8 @@ enum toni_error {
  * nothing; see `on_error` in plugin.h.
  * @param error  What a function returned.
  * @return 1 for TONI_ERR_INVALID, TONI_ERR_NOT_FOUND, TONI_ERR_TOO_BIG, TONI_ERR_LIMIT,
- * TONI_ERR_CLOSING, TONI_ERR_FULL, TONI_ERR_BUSY, TONI_ERR_TYPE, TONI_ERR_UNAUTHORIZED and
- * TONI_ERR_FORBIDDEN; 0 for all others.
+ * TONI_ERR_CLOSING, TONI_ERR_FULL, TONI_ERR_BUSY, TONI_ERR_TYPE, TONI_ERR_UNAUTHORIZED,
+ * TONI_ERR_FORBIDDEN and TONI_ERR_MAY_NOT_PUBLISH; 0 for all others.
  * @thread Any. @since ABI 1.0 */
 static inline int toni_error_is_refusal(int32_t error)
 {
@@ -55,6 +56,7 @@ static inline int toni_error_is_refusal(int32_t error)
     case TONI_ERR_TYPE:
     case TONI_ERR_UNAUTHORIZED:
     case TONI_ERR_FORBIDDEN:
+    case TONI_ERR_MAY_NOT_PUBLISH:
         return 1;
     default:
         return 0;

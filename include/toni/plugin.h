@@ -105,9 +105,9 @@ typedef struct toni_plugin {
     /** A client has connected.
      * @return TONI_OK, and `on_disconnect` will be called once, whatever happens. An error refuses
      * the client: with the code and reason of toni_client_close if that was called, else with
-     * 1013 for TONI_ERR_LIMIT and TONI_ERR_BUSY, 1008 for TONI_ERR_UNAUTHORIZED, TONI_ERR_FORBIDDEN
-     * and TONI_ERR_INVALID, and 1011 for all others. Nothing remains of a refused client, and
-     * `on_disconnect` is not called. */
+     * 1013 for TONI_ERR_LIMIT and TONI_ERR_BUSY, 1008 for TONI_ERR_UNAUTHORIZED,
+     * TONI_ERR_FORBIDDEN, TONI_ERR_MAY_NOT_PUBLISH and TONI_ERR_INVALID, and 1011 for all others.
+     * Nothing remains of a refused client, and `on_disconnect` is not called. */
     int32_t (*on_connect)(void *self, toni_client *client);
 
     /** A client has sent a message: whole, in order; text is valid UTF-8 (RFC 6455, section 8.1).

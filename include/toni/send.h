@@ -195,7 +195,7 @@ static inline int32_t toni_broadcast_to_room_parts(toni_connections *connections
  * under way.
  * @param client  Of the running callback.
  * @param room    UTF-8, 1 to 255 bytes; need not exist.
- * @return TONI_OK; TONI_ERR_FORBIDDEN; TONI_ERR_INVALID (the name).
+ * @return TONI_OK; TONI_ERR_MAY_NOT_PUBLISH; TONI_ERR_INVALID (the name).
  * @thread The callback's. @since ABI 1.0 */
 static inline int32_t toni_client_may_publish(toni_client *client, toni_str room)
 {
@@ -205,7 +205,7 @@ static inline int32_t toni_client_may_publish(toni_client *client, toni_str room
 /** toni_broadcast_to_room for what a client has sent, if it may: see toni_client_may_publish. The
  * client gets it, too, if it is a member. The room is one of the client's namespace.
  * @param client  Of the running callback.
- * @return As toni_broadcast_to_room; TONI_ERR_FORBIDDEN: it may not, and nobody gets it.
+ * @return As toni_broadcast_to_room; TONI_ERR_MAY_NOT_PUBLISH: it may not, and nobody gets it.
  * @thread The callback's. @since ABI 1.0 */
 static inline int32_t toni_broadcast_from(toni_client *client, toni_str room,
                                           const toni_message *message)

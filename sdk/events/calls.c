@@ -71,6 +71,7 @@ toni_event_kind kind_of(int32_t error)
     case TONI_ERR_UNAUTHORIZED:
         return TONI_EVENT_UNAUTHORIZED;
     case TONI_ERR_FORBIDDEN:
+    case TONI_ERR_MAY_NOT_PUBLISH:
         return TONI_EVENT_FORBIDDEN;
     case TONI_ERR_TIMEOUT:
         return TONI_EVENT_TIMEOUT;

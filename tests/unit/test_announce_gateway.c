@@ -85,10 +85,10 @@ START_TEST(answers_errors_in_one_line)
     (void)snprintf(expected, sizeof expected, ASKED "send 7 text:Not announced: %s\n",
                    toni_strerror(TONI_ERR_NOT_FOUND));
     check_text("c:1", "", expected);
-    host.result = TONI_ERR_FORBIDDEN;
+    host.result = TONI_ERR_MAY_NOT_PUBLISH;
     host.result_of = "may_publish";
     (void)snprintf(expected, sizeof expected, ASKED "send 7 text:Not announced: %s\n",
-                   toni_strerror(TONI_ERR_FORBIDDEN));
+                   toni_strerror(TONI_ERR_MAY_NOT_PUBLISH));
     check_text("c:1", "", expected);
     check_text("no channel", "", "send 7 text:Send 'CHANNEL:TEXT' to announce something.\n");
     check_message(toni_binary(toni_str_of("c:1")), "", "");

@@ -242,11 +242,17 @@ START_TEST(an_error_of_a_handler_has_a_kind)
     static const struct {
         int32_t error;
         const char *kind;
-    } rows[] = {{TONI_ERR_INVALID, "bad_request"},       {TONI_ERR_NOT_FOUND, "not_found"},
-                {TONI_ERR_UNAUTHORIZED, "unauthorized"}, {TONI_ERR_FORBIDDEN, "forbidden"},
-                {TONI_ERR_LIMIT, "too_many_requests"},   {TONI_ERR_TIMEOUT, "timeout"},
-                {TONI_ERR_BUSY, "unavailable"},          {TONI_ERR_FAILED, "internal"},
-                {TONI_ERR_NO_MEMORY, "internal"},        {-4711, "internal"}};
+    } rows[] = {{TONI_ERR_INVALID, "bad_request"},
+                {TONI_ERR_NOT_FOUND, "not_found"},
+                {TONI_ERR_UNAUTHORIZED, "unauthorized"},
+                {TONI_ERR_FORBIDDEN, "forbidden"},
+                {TONI_ERR_MAY_NOT_PUBLISH, "forbidden"},
+                {TONI_ERR_LIMIT, "too_many_requests"},
+                {TONI_ERR_TIMEOUT, "timeout"},
+                {TONI_ERR_BUSY, "unavailable"},
+                {TONI_ERR_FAILED, "internal"},
+                {TONI_ERR_NO_MEMORY, "internal"},
+                {-4711, "internal"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char data[64], expected[256];
         (void)snprintf(data, sizeof data, "{\"error\":%d}", (int)rows[i].error);
@@ -907,10 +913,10 @@ START_TEST(what_a_client_has_sent_goes_to_a_room_if_it_may)
     toni_fake_client_clear(&berta);
     ck_assert_int_eq(toni_events_send_from(events, client, TONI_LIT("r"), "said", json_true()), 1);
     toni_fake_client_expect(&berta, "text:{\"event\":\"said\",\"data\":true}\n");
-    host.result = TONI_ERR_FORBIDDEN;
+    host.result = TONI_ERR_MAY_NOT_PUBLISH;
     host.result_of = "may_publish";
     ck_assert_int_eq(toni_events_send_from(events, client, TONI_LIT("r"), "said", json_object()),
-                     TONI_ERR_FORBIDDEN);
+                     TONI_ERR_MAY_NOT_PUBLISH);
     toni_fake_client_expect(&berta, "");
     host.result = TONI_OK;
 }

@@ -363,10 +363,10 @@ END_TEST
  * failed itself. */
 START_TEST(a_refused_call_that_is_handed_on_costs_the_client_nothing)
 {
-    static const int32_t refusals[] = {TONI_ERR_INVALID,  TONI_ERR_NOT_FOUND, TONI_ERR_TOO_BIG,
-                                       TONI_ERR_LIMIT,    TONI_ERR_CLOSING,   TONI_ERR_FULL,
-                                       TONI_ERR_BUSY,     TONI_ERR_TYPE,      TONI_ERR_UNAUTHORIZED,
-                                       TONI_ERR_FORBIDDEN};
+    static const int32_t refusals[] = {
+        TONI_ERR_INVALID,      TONI_ERR_NOT_FOUND, TONI_ERR_TOO_BIG,        TONI_ERR_LIMIT,
+        TONI_ERR_CLOSING,      TONI_ERR_FULL,      TONI_ERR_BUSY,           TONI_ERR_TYPE,
+        TONI_ERR_UNAUTHORIZED, TONI_ERR_FORBIDDEN, TONI_ERR_MAY_NOT_PUBLISH};
     static const int32_t failures[] = {TONI_ERR_NO_MEMORY, TONI_ERR_FAILED, TONI_ERR_TIMEOUT,
                                        -4711};
     struct instance *instance = make();
@@ -383,8 +383,8 @@ START_TEST(a_refused_call_that_is_handed_on_costs_the_client_nothing)
         behaviour.result = failures[i];
         ck_assert_uint_eq(send_message(instance), 1011);
     }
-    ck_assert_uint_eq(counter_read(&instance->figures->callback_failures), 10 + 4);
-    ck_assert_uint_eq(counter_read(&instance->figures->callback_failures_kept), 10);
+    ck_assert_uint_eq(counter_read(&instance->figures->callback_failures), 11 + 4);
+    ck_assert_uint_eq(counter_read(&instance->figures->callback_failures_kept), 11);
     instance_destroy(instance);
 }
 END_TEST

@@ -109,6 +109,7 @@ START_TEST(error_values_are_frozen)
     ck_assert_int_eq(TONI_ERR_FORBIDDEN, -11);
     ck_assert_int_eq(TONI_ERR_FAILED, -12);
     ck_assert_int_eq(TONI_ERR_TIMEOUT, -13);
+    ck_assert_int_eq(TONI_ERR_MAY_NOT_PUBLISH, -14);
 }
 END_TEST
 

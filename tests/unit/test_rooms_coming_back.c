@@ -348,10 +348,11 @@ START_TEST(who_is_coming_may_speak_as_a_member_and_hears_itself_in_its_place)
     struct told told;
     struct peer *peer = peer_with_rules();
     say(0, "k", "1");
-    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_FORBIDDEN);
+    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_MAY_NOT_PUBLISH);
     ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_OK);
     ck_assert_int_eq(toni_client_may_publish(peer->client, TONI_LIT("k")), TONI_OK);
-    ck_assert_int_eq(toni_client_may_publish(peer->client, TONI_LIT("k2")), TONI_ERR_FORBIDDEN);
+    ck_assert_int_eq(toni_client_may_publish(peer->client, TONI_LIT("k2")),
+                     TONI_ERR_MAY_NOT_PUBLISH);
     say(0, "k", "2");
     ck_assert_int_eq(speak(peer, "k", "3"), 0);
     ck_assert_uint_eq(fake_engine_turn(&engine, 1), 1);
@@ -372,20 +373,20 @@ START_TEST(who_will_not_come_in_may_not_speak_any_more)
     struct peer *peer = peer_with_rules();
     ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_OK);
     ck_assert_int_eq(toni_leave_room(hosts_connections(1), peer->id, TONI_LIT("k")), TONI_OK);
-    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_FORBIDDEN);
+    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_MAY_NOT_PUBLISH);
     answer(&told, WHY_NONE);
-    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_FORBIDDEN);
+    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_MAY_NOT_PUBLISH);
 
     ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_OK);
     doors[1]->want_result = TONI_ERR_LIMIT; /* no room can be joined any more */
     answer(&told, WHY_NONE);
     ck_told(&told, TONI_ERR_LIMIT, false, 0, "");
-    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_FORBIDDEN);
+    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_MAY_NOT_PUBLISH);
     doors[1]->want_result = TONI_OK;
 
     member_limits.room_rules->limits_join = true; /* into none */
     ck_assert_int_eq(ask(1, peer, "k", since(0), &told), TONI_ERR_FORBIDDEN);
-    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_FORBIDDEN);
+    ck_assert_int_eq(speak(peer, "k", "no"), TONI_ERR_MAY_NOT_PUBLISH);
     drop_rules();
 }
 END_TEST

@@ -162,8 +162,8 @@ START_TEST(a_client_joins_and_publishes_by_its_rules)
     client_set_limits(peer->client, &limits);
     ck_assert_int_eq(toni_join_room(connections, peer->id, vip), TONI_ERR_FORBIDDEN);
     ck_assert_int_eq(toni_members_join(connections, TONI_LIT("before"), vip), 0);
-    ck_assert_int_eq(toni_broadcast_from(peer->client, all, &message), TONI_ERR_FORBIDDEN);
-    ck_assert_int_eq(toni_client_may_publish(peer->client, all), TONI_ERR_FORBIDDEN);
+    ck_assert_int_eq(toni_broadcast_from(peer->client, all, &message), TONI_ERR_MAY_NOT_PUBLISH);
+    ck_assert_int_eq(toni_client_may_publish(peer->client, all), TONI_ERR_MAY_NOT_PUBLISH);
     ck_assert_int_eq(toni_join_room(connections, peer->id, all), TONI_OK);
     ck_assert_int_eq(toni_client_may_publish(peer->client, all), TONI_OK);
     ck_assert_int_eq(toni_broadcast_from(peer->client, all, &message), 1);
