@@ -87,12 +87,13 @@ static int32_t broadcast_to_room(toni_connections *connections, toni_str room,
     return deliver_to_targets(host, fake_answer(host, "broadcast", refusal), room, message);
 }
 
-/* What rules for rooms say is the test's: `result` for "may_publish" or "broadcast_from". */
 static int32_t client_may_publish(toni_client *client, toni_str room)
 {
     toni_fake_host *host = host_of(client);
     fake_record(host, "may_publish %" PRIu64 " %.*s\n", client_of(client)->id, TONI_STR_ARG(room));
-    return fake_answer(host, "may_publish", fake_check_room(room));
+    return fake_answer(
+        host, "may_publish",
+        fake_first_error(fake_check_room(room), fake_check_publish(client_of(client), room)));
 }
 
 static int32_t broadcast_from(toni_client *client, toni_str room, const toni_message *message)
@@ -100,8 +101,9 @@ static int32_t broadcast_from(toni_client *client, toni_str room, const toni_mes
     toni_fake_host *host = host_of(client);
     fake_record(host, "broadcast_from %" PRIu64 " %.*s", client_of(client)->id, TONI_STR_ARG(room));
     fake_record_message(host, message);
-    const int32_t refusal = fake_first_error(
-        fake_check_room(room), toni_fake_message_check(message, TONI_FAKE_BROADCAST_MAX));
+    int32_t refusal = fake_first_error(fake_check_room(room),
+                                       toni_fake_message_check(message, TONI_FAKE_BROADCAST_MAX));
+    refusal = fake_first_error(refusal, fake_check_publish(client_of(client), room));
     host->targeted_count = 0;
     fake_for_members(host, room, add_target, NULL);
     return deliver_to_targets(host, fake_answer(host, "broadcast_from", refusal), room, message);
@@ -172,7 +174,8 @@ static void target_except(toni_target *target, toni_client_id client)
     host->left_out[host->left_out_count++] = client;
 }
 
-int32_t fake_send_to_target(toni_fake_host *host, const char *call, const toni_message *message)
+int32_t fake_send_to_target(toni_fake_host *host, const char *call, const toni_message *message,
+                            int is_taken)
 {
     fake_record(host, "%s", call);
     fake_record_message(host, message);
@@ -182,12 +185,15 @@ int32_t fake_send_to_target(toni_fake_host *host, const char *call, const toni_m
     const int32_t refusal = fake_first_error(
         host->target_error, toni_fake_message_check(message, TONI_FAKE_BROADCAST_MAX));
     const toni_str room = host->target_parts == 1 ? host->target_room : TONI_LIT("");
-    return deliver_to_targets(host, fake_answer(host, call, refusal), room, message);
+    const int32_t result = fake_answer(host, call, refusal);
+    if (result >= 0 && !is_taken)
+        return result > 0 ? result : (int32_t)host->targeted_count;
+    return deliver_to_targets(host, result, room, message);
 }
 
 static int32_t target_send(toni_target *target, const toni_message *message)
 {
-    return fake_send_to_target(host_of_target(target), "target_send", message);
+    return fake_send_to_target(host_of_target(target), "target_send", message, 1);
 }
 
 static void target_destroy(toni_target *target)

@@ -178,6 +178,7 @@ static int32_t join_room_since(toni_connections *connections, toni_client_id cli
     fake_record(host, "join_since %" PRIu64 " %.*s %s %" PRIu32 "\n", client, TONI_STR_ARG(room),
                 position, since->last);
     int32_t refusal = fake_first_error(fake_check_room(room), fake_check_open(host, client));
+    refusal = fake_first_error(refusal, fake_check_join(host, client, room));
     if (!notify || since->struct_size < TONI_SINCE_SIZE_1_0)
         refusal = TONI_ERR_INVALID;
     const int32_t result = fake_answer(host, "join_since", refusal);

@@ -101,8 +101,9 @@ static int32_t join_room(toni_connections *connections, toni_client_id client, t
 {
     toni_fake_host *host = host_of_connections(connections);
     fake_record(host, "join %" PRIu64 " %.*s\n", client, TONI_STR_ARG(room));
-    const int32_t result = fake_answer(
-        host, "join", fake_first_error(fake_check_room(room), fake_check_open(host, client)));
+    int32_t refusal = fake_first_error(fake_check_room(room), fake_check_open(host, client));
+    refusal = fake_first_error(refusal, fake_check_join(host, client, room));
+    const int32_t result = fake_answer(host, "join", refusal);
     if (result >= 0)
         fake_join(host, client, room);
     return result;

@@ -89,13 +89,12 @@ static int32_t target_send_with_receipt(toni_target *target, const toni_message 
     (void)host_of_context(context);
     if (!notify || host->closing)
         host->target_error = notify ? TONI_ERR_CLOSING : TONI_ERR_INVALID;
-    const int32_t result = fake_send_to_target(host, "target_send_with_receipt", message);
+    const int32_t result =
+        fake_send_to_target(host, "target_send_with_receipt", message, fake_is_taken(host));
     toni_fake_task task = {.notify = notify, .data = data, .release = release};
-    task.receipt = (toni_receipt){.struct_size = sizeof task.receipt,
-                                  .targeted = (uint32_t)result,
-                                  .queued = (uint32_t)result,
-                                  .nodes = 1};
-    int32_t added = result < 0 ? result : add_task(host, &task, 0);
+    if (result >= 0)
+        task.receipt = fake_receipt(host, (uint32_t)result);
+    const int32_t added = result < 0 ? result : add_task(host, &task, 0);
     return added < 0 ? added : result;
 }
 

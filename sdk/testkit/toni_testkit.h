@@ -27,7 +27,8 @@
  *     room NAME              room_destroy
  *     target                 to_room NAME, to_client ID, to_gateway NAME, to_all, except ID
  *     target_send BODY       target_destroy
- *     target_send_with_receipt BODY: toni_fake_host_advance tells that all targets queued it
+ *     target_send_with_receipt BODY: toni_fake_host_advance tells that all targets queued it, or
+ *                                    what the test has set as `receipt`
  *     what cluster.h asks for is done as by send_to, close_client, join, leave and members, since
  *     all clients are here; toni_fake_host_advance tells what came of it
  *     header NAME: VALUE     answer STATUS TYPE BODY (of an HTTP request; BODY as it is)
@@ -225,6 +226,14 @@ typedef struct toni_fake_identity {
     char text[TONI_FAKE_CLAIMS_SIZE + 2 * TONI_FAKE_MAX_CLAIMS]; /**< names and values */
 } toni_fake_identity;
 
+/** Rules for rooms, as `rooms` of a gateway in gateways.conf has them. A pattern is the name of a
+ * room, the beginning of one with a `*` behind it, or `claim:NAME`. Borrowed. */
+typedef struct toni_fake_rooms {
+    const char *const *join;       /**< patterns, with NULL behind the last; NULL: all rooms */
+    const char *publish;           /**< "anyone", "member" or "nobody"; NULL: "anyone" */
+    const char *const *publish_to; /**< instead of `publish`: patterns, as `join` */
+} toni_fake_rooms;
+
 /** A name and what it stands for. Internal to the setters. */
 typedef struct toni_fake_setting {
     toni_str name;
@@ -259,9 +268,13 @@ typedef struct toni_fake_host {
     int32_t result; /**< of every call that can fail and is not refused: an error, after which
                        nothing is done; or a count, instead of how many there were; TONI_OK: what
                        the fake host finds */
-    const char *result_of; /**< if not NULL: only of calls whose line begins with this word */
-    toni_client_info info; /**< what toni_get_client gives, but for the id and the rooms */
-    toni_room_info room;   /**< what toni_get_room gives, but for the members */
+    const char *result_of;       /**< if not NULL: only of calls whose line begins with this word */
+    const toni_receipt *receipt; /**< what becomes of messages with a receipt, in a cluster for
+                                    instance; NULL: all targets queue them. Nobody gets those that
+                                    are refused. What no host tells fails the test */
+    toni_fake_rooms rooms;       /**< of the gateway under test; at first none, so all may all */
+    toni_client_info info;       /**< what toni_get_client gives, but for the id and the rooms */
+    toni_room_info room;         /**< what toni_get_room gives, but for the members */
 
     toni_fake_setting options[TONI_FAKE_MAX];
     size_t option_count;
@@ -451,6 +464,21 @@ void toni_fake_host_clear(toni_fake_host *host);
  * @param messages  At most TONI_FAKE_HISTORY_MESSAGES. @param seconds  How long each is kept. */
 void toni_fake_host_keep(toni_fake_host *host, const char *room, uint32_t messages,
                          uint32_t seconds);
+
+/* --- The cluster (cluster.h), as far as a plugin is told of it. What it asks for is answered for
+ * the clients that are here; what comes of its messages `receipt` says. */
+
+/** A server of the engine has another state, or broadcasts are lost: the plugin's `on_degraded`, as
+ * a task. Fails the test if it has none. That calls are refused meanwhile is the test's to say:
+ * with `result` TONI_ERR_BUSY.
+ * @param degraded  Such as `{.state = TONI_SERVER_DOWN, .server = TONI_LIT("a:6379")}`; its
+ *                  struct_size need not be set. */
+void toni_fake_host_degrade(toni_fake_host *host, const toni_degraded *degraded);
+
+/** Another host of the cluster is gone: the plugin's `on_node_lost`, as a task. Fails the test if
+ * it has none.
+ * @param node  Its name; empty: it is not known. */
+void toni_fake_host_lose_node(toni_fake_host *host, const char *node);
 
 /* --- Time and work */
 

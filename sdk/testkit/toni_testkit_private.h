@@ -88,6 +88,19 @@ size_t fake_count_rooms(const toni_fake_host *host, toni_client_id client);
 void *fake_hand_out(toni_fake_host *host, size_t size);
 void fake_take_back(toni_fake_host *host, const char *call, void *snapshot);
 
+/* --- room_rules.c */
+
+/* What the rules for rooms say. */
+int32_t fake_check_join(toni_fake_host *host, toni_client_id id, toni_str room);
+int32_t fake_check_publish(const toni_fake_client *client, toni_str room);
+
+/* --- cluster.c */
+
+/* What becomes of a message. @param targeted  By what is here. */
+toni_receipt fake_receipt(const toni_fake_host *host, uint32_t targeted);
+/* @return Whether anybody gets it. */
+int fake_is_taken(const toni_fake_host *host);
+
 /* --- metadata.c */
 
 /* A room that has no member any more has no metadata either. */
@@ -106,8 +119,10 @@ toni_message fake_keep(toni_fake_host *host, toni_str room, const toni_message *
 /* Adds to what the client has got. */
 TONI_PRINTF(2, 3) void fake_got(toni_fake_client *client, const char *format, ...);
 void fake_deliver(toni_fake_host *host, toni_client_id id, const toni_message *message);
-/* Ends the target of the host. @param call  The line's first word. */
-int32_t fake_send_to_target(toni_fake_host *host, const char *call, const toni_message *message);
+/* Ends the target of the host. @param call  The line's first word. @param is_taken  Else nobody
+ * gets it. */
+int32_t fake_send_to_target(toni_fake_host *host, const char *call, const toni_message *message,
+                            int is_taken);
 
 /* --- settings.c */
 

@@ -68,6 +68,31 @@ static inline int toni_fake_is_room(toni_str name)
            !toni_fake_has_control(name);
 }
 
+/** @return Whether a room is what a text says: its name, or the beginning of it with a `*` behind.
+ */
+static inline int toni_fake_pattern_fits(toni_str text, toni_str room)
+{
+    if (text.size == 0 || text.data[text.size - 1] != '*')
+        return toni_str_equal(text, room);
+    return room.size >= text.size - 1 && toni_str_equal(toni_str_make(room.data, text.size - 1),
+                                                        toni_str_make(text.data, text.size - 1));
+}
+
+/** @return Whether a host takes it as a pattern of `rooms`. */
+static inline int toni_fake_is_pattern(toni_str text)
+{
+    toni_str claim;
+    if (toni_str_strip_prefix(text, TONI_LIT("claim:"), &claim))
+        return toni_fake_is_room(claim);
+    for (size_t i = 0; i + 1 < text.size; i++) {
+        if (text.data[i] == '*')
+            return 0;
+    }
+    if (text.size > 0 && text.data[text.size - 1] == '*')
+        return text.size == 1 || toni_fake_is_room(toni_str_make(text.data, text.size - 1));
+    return toni_fake_is_room(text);
+}
+
 /** @return Whether a host takes it as the value of a header field. */
 static inline int toni_fake_is_field_value(toni_str value)
 {

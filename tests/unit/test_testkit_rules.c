@@ -1,6 +1,7 @@
 /* The rules of the test kit beside those of the host, row by row: what one refuses the other does.
  */
 #include "base/utf8.h"
+#include "rooms/room_rules.h"
 #include "rooms/rules.h"
 #include "runner.h"
 #include "toni_testkit_rules.h"
@@ -97,6 +98,28 @@ START_TEST(beginnings_of_texts)
 }
 END_TEST
 
+START_TEST(patterns)
+{
+    static const toni_str said[] = {
+        BYTES(""),        BYTES("*"),        BYTES("**"),     BYTES("a"),     BYTES("a*"),
+        BYTES("a*b"),     BYTES("*a"),       BYTES("claim:"), BYTES("claim"), BYTES("claim:a"),
+        BYTES("claim:*"), BYTES("claim:a*"), BYTES("a\n*"),   BYTES("\xff*"), BYTES("public-*")};
+    static const toni_str rooms[] = {BYTES("a"),  BYTES("ab"),      BYTES("b"),
+                                     BYTES("a*"), BYTES("public-"), BYTES("claim:a")};
+
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        struct room_pattern pattern;
+        const bool is_good = !room_pattern_parse(said[i], &pattern);
+        compare(toni_fake_is_pattern(said[i]), is_good, said[i]);
+        if (!is_good || pattern.kind == PATTERN_CLAIMS)
+            continue;
+        for (size_t j = 0; j < sizeof rooms / sizeof rooms[0]; j++)
+            compare(toni_fake_pattern_fits(said[i], rooms[j]),
+                    room_pattern_fits(&pattern, rooms[j]), said[i]);
+    }
+}
+END_TEST
+
 START_TEST(lengths)
 {
     static const size_t sizes_to_try[] = {0, 1, 122, 123, 124, 254, 255, 256, 257, 1000};
@@ -167,6 +190,7 @@ int main(void)
 
     tcase_add_test(cases, texts);
     tcase_add_test(cases, beginnings_of_texts);
+    tcase_add_test(cases, patterns);
     tcase_add_test(cases, lengths);
     tcase_add_test(cases, close_codes);
     tcase_add_test(cases, sizes);
