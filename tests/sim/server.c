@@ -112,16 +112,18 @@ static void note_lease(const struct server *server, const struct wire *command)
     if (life->has_left && command->lease.ttl_ms > 0)
         BROKEN(world, "%s asks for a lease, and has given it back", life->name);
     life->has_left = command->lease.ttl_ms == 0;
+    life->given_back = command->lease.wanted.identity;
     life->lease_ns = world->queue.now_ns;
 }
 
-/* It may be of earlier data that the server has again. */
+/* It may be of earlier data that the server has again, and so may one that the life had before. */
 static void check_listed(const struct server *server, const struct redis_lease *lease)
 {
     struct world *world = server->world;
     const struct life *life = world_life(world, lease->node);
 
-    if (life && life->has_left && life->lease_ns > world->leases_changed_ns)
+    if (life && life->has_left && node_identity_equal(lease->identity, life->given_back) &&
+        life->lease_ns > world->leases_changed_ns)
         BROKEN(world, "the lease %u/%lu is listed, which was given back", lease->identity.slot,
                (unsigned long)lease->identity.boot);
 }

@@ -32,7 +32,8 @@ struct life {
     uint64_t incarnation;
     uint64_t died_ns;  /* 0: it lives */
     uint64_t lease_ns; /* when a server last ran what it had sent for its lease */
-    bool has_left;     /* and the last of that was that it is given back */
+    bool has_left;     /* and the last of that was that it is given back: */
+    struct node_identity given_back;
     char name[8];
 };
 
