@@ -35,6 +35,7 @@ struct tls_relay {
     enum relay_state state;
     bool is_heard;     /* its socket is listened to, though it waits for a step */
     bool client_ended; /* it sends nothing more, or nothing that matters */
+    bool is_last;      /* HTTP has ended its side of the pair: what is in it is the last */
     bool inner_ended;  /* no answer follows */
     bool is_deaf;      /* nobody reads what it sends */
     bool is_shut;      /* TCP has been told that nothing follows */

@@ -64,9 +64,12 @@ static void watch_both(struct tls_relay *relay)
         relay->inner >= 0 && !relay->inner_ended && !tls_relay_is_full(relay);
     watch(&relay->client, &relay->client_events,
           (wants_more ? UV_READABLE : 0) | (tls_relay_is_full(relay) ? UV_WRITABLE : 0), on_client);
-    if (relay->handles == 2)
+    if (relay->handles == 2) {
         watch(&relay->plain, &relay->plain_events,
-              (wants_answers ? UV_READABLE : 0) | (relay->up ? UV_WRITABLE : 0), on_plain);
+              (wants_answers ? UV_READABLE : 0) | (relay->up ? UV_WRITABLE : 0) |
+                  (relay->is_last ? 0 : UV_DISCONNECT),
+              on_plain);
+    }
 }
 
 /* --- The end */
@@ -90,17 +93,25 @@ static void go_on_ending(struct tls_relay *relay)
         tls_relay_drop(relay);
 }
 
-void tls_relay_begin_ending(struct tls_relay *relay)
+/* From now on the client only reads, or sends, what is left: it has its time for that, and can be
+ * ended for another. Without memory it has a place no longer. */
+static void expect_no_more(struct tls_relay *relay)
 {
     struct tls_front *front = relay->front;
-    relay->state = RELAY_ENDING;
-    relay->left = HTTP_LINGER_BYTES;
     relay->due_ms = uv_now(&front->loop) + front->limit_ms;
-    /* A client that only reads, or sends, what is left can be ended for another. Without memory it
-     * has a place no longer. */
+    if (relay->is_last)
+        return;
+    relay->is_last = true;
     if (relay->was_ready &&
         places_take(relay->door->places, &relay->place, relay->is.fd, &relay->counted) == 0)
         places_arrive(relay->door->places, &relay->place);
+}
+
+void tls_relay_begin_ending(struct tls_relay *relay)
+{
+    relay->state = RELAY_ENDING;
+    relay->left = HTTP_LINGER_BYTES;
+    expect_no_more(relay);
     go_on_ending(relay);
 }
 
@@ -295,13 +306,15 @@ static void on_client(uv_poll_t *poll, int status, int events)
 static void on_plain(uv_poll_t *poll, int status, int events)
 {
     struct tls_relay *relay = poll->data;
-    (void)events;
     tls_front_notice_turn(relay->front);
     if (status < 0)
         relay->plain_events = 0;
     flush_in(relay);
     tls_relay_carry_in(relay);
     carry_out(relay);
+    /* A client that reads nothing would keep its end from being seen, for ever. */
+    if (relay->state == RELAY_OPEN && (events & UV_DISCONNECT) != 0)
+        expect_no_more(relay);
     go_on_ending(relay);
     watch_both(relay);
 }

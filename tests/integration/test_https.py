@@ -425,6 +425,19 @@ class TestStrangers(HttpsTestCase):
             sock.close()
         host.stop()
 
+    def test_who_reads_nothing_of_an_answer_keeps_nobody_out(self):
+        """Once its time is over its connection is closed, though what is on its way to it never goes."""
+        host = self.start()
+        stuck = []
+        for _ in range(60):
+            stuck.append(self.open(receive_buffer=4096))
+            stuck[-1].sendall(b"GET /probe/fill?bytes=20000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            stuck[-1].recv(1)
+        self.goes_on()
+        for sock in stuck:
+            sock.close()
+        host.stop()
+
     def test_a_flood_of_handshakes_harms_nobody(self):
         host = self.start(limits={"http_connections": 1000, "http_request_ms": 60000})
         ended = threading.Event()
