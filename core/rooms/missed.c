@@ -16,7 +16,7 @@ static void set(struct missed *missed, uint64_t messages, uint64_t bytes)
 
 void missed_note(struct missed *missed, const struct outbox *outbox)
 {
-    set(missed, outbox->messages, outbox->bytes);
+    set(missed, outbox->messages, outbox_limited_bytes(outbox));
 }
 
 void missed_take_off(struct missed *missed, uint64_t messages, uint64_t bytes)
@@ -29,5 +29,5 @@ void missed_take_off(struct missed *missed, uint64_t messages, uint64_t bytes)
 void missed_settle(struct missed *missed, const struct outbox *outbox)
 {
     set(missed, smaller(missed_messages(missed), outbox->messages),
-        smaller(missed_bytes(missed), outbox->bytes));
+        smaller(missed_bytes(missed), outbox_limited_bytes(outbox)));
 }

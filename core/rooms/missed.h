@@ -31,7 +31,7 @@ static inline uint64_t missed_bytes(const struct missed *missed)
 /** All that waits was missed, or came before that. */
 void missed_note(struct missed *missed, const struct outbox *outbox);
 
-/** So much of the outbox has gone out. */
+/** So much of the outbox has gone out. @param bytes  That limits judge: notices are none. */
 void missed_take_off(struct missed *missed, uint64_t messages, uint64_t bytes);
 
 /** Some of the outbox may have been dropped. */

@@ -195,10 +195,13 @@ static void consume(struct receiver *receiver, size_t size)
     struct lane_figures *figures = &receiver->lane->figures;
     uint64_t before = receiver->outbox.messages;
     bool close_waits = close_is_in_outbox(receiver);
+    const bool has_missed = missed_bytes(&receiver->missed) > 0;
+    const uint64_t limited = has_missed ? outbox_limited_bytes(&receiver->outbox) : 0;
     outbox_consume(&receiver->outbox, size);
     bool close_went = close_waits && receiver->outbox.count == 0;
-    if (missed_bytes(&receiver->missed) > 0)
-        missed_take_off(&receiver->missed, before - receiver->outbox.messages, size);
+    if (has_missed)
+        missed_take_off(&receiver->missed, before - receiver->outbox.messages,
+                        limited - outbox_limited_bytes(&receiver->outbox));
     counter_add(&figures->sent, before - receiver->outbox.messages - close_went);
     counter_add(&figures->sent_bytes, size);
 }

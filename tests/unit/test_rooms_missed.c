@@ -3,6 +3,10 @@
 #include "history_fixture.h"
 #include "runner.h"
 
+#include "rooms/gap.h"
+#include "rooms/gap_notice.h"
+#include "rooms/room_table.h"
+
 #include <string.h>
 
 /* As many messages as rooms keep. */
@@ -16,6 +20,19 @@ static void begin_with(enum outbox_policy policy)
     begin(NULL);
 }
 
+#define GAP_ROOM "a room of others"
+#define GAP_TEXT "1 in " GAP_ROOM
+
+/* A mark waits for it, of which a notice is made once it can be sent. */
+static void miss_one_of(struct peer *peer, const char *name)
+{
+    ck_assert_int_eq(toni_join_room(connections, peer->id, toni_str_of(name)), TONI_OK);
+    struct room *room = room_table_find(&connections->common, toni_str_of(name));
+    ck_assert_ptr_nonnull(room);
+    ck_assert_int_eq(gap_tell(room, 1), 0);
+    room_unref(room);
+}
+
 /* Has missed as much as its outbox holds, and reads nothing yet. */
 static struct peer *come_back_full(void)
 {
@@ -26,6 +43,8 @@ static struct peer *come_back_full(void)
     struct peer *peer = peers[peer_count++] = peer_connect_limited(&fixture, 0, &limits);
     peer->socket.window = 0;
     peer->socket.sips = true;
+    if (limits.gap_notice)
+        miss_one_of(peer, GAP_ROOM);
     ck_assert_int_eq(ask(peer, "k", toni_since_position(start)), TONI_OK);
     ck_assert(last.is_recovered);
     return peer;
@@ -134,6 +153,27 @@ START_TEST(a_second_room_has_to_find_place_beside_it)
 }
 END_TEST
 
+/* A notice of a gap, which no limit counts, is longer than all that was missed behind it. */
+START_TEST(a_notice_before_it_takes_nothing_of_it)
+{
+    struct gap_notice *notice =
+        gap_notice_create(TONI_LIT("{count} in {room}"), gap_template_write);
+    begin_with(OUTBOX_CLOSE);
+    limits.gap_notice = notice;
+    struct peer *peer = come_back_full();
+    turn();
+    peer_take(peer, 2 + strlen(GAP_TEXT));
+    turn();
+    check_reads(peer, GAP_TEXT "|m|m|m|m|m");
+    peer->socket.window = 0;
+    say_each("123456");
+    ck_assert(client_is_open(peer->client));
+    say_each("7");
+    ck_assert(!client_is_open(peer->client));
+    gap_notice_unref(notice);
+}
+END_TEST
+
 START_TEST(nothing_of_it_is_dropped_and_what_comes_behind_only_beyond_an_outbox)
 {
     static const struct {
@@ -162,6 +202,7 @@ int main(void)
     tcase_add_test(cases, once_it_has_read_it_has_an_outbox_as_before);
     tcase_add_test(cases, so_it_is_while_it_reads);
     tcase_add_test(cases, a_second_room_has_to_find_place_beside_it);
+    tcase_add_test(cases, a_notice_before_it_takes_nothing_of_it);
     tcase_add_loop_test(cases, nothing_of_it_is_dropped_and_what_comes_behind_only_beyond_an_outbox,
                         0, 3);
     suite_add_tcase(suite, cases);
