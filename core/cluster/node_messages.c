@@ -1,6 +1,9 @@
 /* The messages of rooms: delivered in order, held behind a hole, told as lost. */
 #include "cluster/node_private.h"
 
+/* Within that no engine loses its data twice. */
+#define EPOCH_MS 1000
+
 size_t room_outputs(const struct room_state *room)
 {
     /* A gap before each message that is held, a new epoch, a local one that ends, a message. */
@@ -152,8 +155,17 @@ static int hold(struct cluster_node *node, struct server *server, struct room_st
     return CLUSTER_DONE;
 }
 
+/* A message ends the room's epoch. What the next may have had before that message is asked for: so
+ * whoever says epochs that the engine never had would have it asked with each of his messages. */
+static void note_epoch(struct server *server, struct room_state *room, uint64_t now_ms)
+{
+    if (now_ms < room->epoch_ms + EPOCH_MS)
+        room_astray(server, room);
+    room->epoch_ms = now_ms;
+}
+
 static int take_message(struct cluster_node *node, struct server *server, struct room_state *room,
-                        struct position at, struct payload *payload)
+                        struct position at, struct payload *payload, uint64_t now_ms)
 {
     enum order_verdict verdict = room_order_judge(&room->order, at);
 
@@ -162,6 +174,8 @@ static int take_message(struct cluster_node *node, struct server *server, struct
     if (verdict == ORDER_EPOCH) {
         if (!room->order.is_based)
             room->doubt = DOUBT_DATA; /* between the epoch of what is held and this one */
+        if (room->order.at.epoch != 0)
+            note_epoch(server, room, now_ms);
         room_new_epoch(node, server, room, (struct position){at.epoch, 0});
         verdict = room_order_judge(&room->order, at);
     }
@@ -201,7 +215,7 @@ int node_message(struct cluster_node *node, uint32_t index, uint64_t generation,
         payload_unref(payload);
         return CLUSTER_NO_MEMORY;
     }
-    const int status = take_message(node, server, room, at, payload);
+    const int status = take_message(node, server, room, at, payload, now_ms);
     room_watch(server, room, now_ms);
     server_pump(node, server, now_ms);
     return status;

@@ -248,7 +248,7 @@ void room_check(struct server *server, struct room_state *room);
  * as often as he wants. */
 void room_suspect(struct server *server, struct room_state *room);
 
-/** The same where the engine has said so. */
+/** The same where the engine has said so, or its epochs end too often. */
 void room_astray(struct server *server, struct room_state *room);
 
 /** There is no reason for that any more. */

@@ -56,8 +56,9 @@ struct room_state {
     /* What came may have had a number that the engine never gave out. */
     struct list suspect; /* of the server: it is to be compared for that, at once or in a while */
     uint64_t suspect_ms; /* not before */
-    bool is_astray; /* the engine has said that it is elsewhere: until that is compared nothing of
-                       its history is of use */
+    uint64_t epoch_ms;   /* when a message last ended an epoch */
+    bool is_astray; /* the engine has said that it is elsewhere, or epochs end too often: until that
+                       is compared nothing of its history is of use */
     bool is_behind; /* it is one of those that the server is degraded for */
     /* A hole. */
     struct list asking;    /* of the server: its history is to be asked */
