@@ -30,13 +30,14 @@ struct secure *secure_create(struct secure_worker *worker, struct tls_port *port
                              const struct place *client, const char *address, void *stream)
 {
     struct secure *secure = malloc(sizeof *secure);
-    if (secure)
+    if (secure) {
         *secure = (struct secure){.worker = worker,
                                   .port = port,
                                   .fd = fd,
                                   .client = client,
                                   .address = address,
                                   .stream = stream};
+    }
     return secure;
 }
 
