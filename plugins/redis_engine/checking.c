@@ -331,11 +331,12 @@ static void take_lists(struct connection *connection, const redisReply *reply)
         char *text = add(connection->check, true, NULL);
         (void)toni_str_split_once(list, ' ', &name, &list);
         (void)toni_str_split_once(list, '\n', &name, &list);
-        if (text)
+        if (text) {
             (void)snprintf(text, TEXT_SIZE,
                            "the host \"%.*s\" names other servers, %.*s: what is said in rooms "
                            "reaches all if all hosts name the same",
                            TONI_STR_ARG(name), (int)(list.size < 160 ? list.size : 160), list.data);
+        }
         return;
     }
 }
