@@ -1,6 +1,6 @@
 /* What waits for a client after a flush: charged to the host's budget, watched for whether it
  * moves, and what flow control goes by. Of a client whose socket takes everything nothing of this
- * is called. All on the client's worker. */
+ * is called. All on the client's worker, but what is marked otherwise. */
 #ifndef ROOMS_BACKLOG_H
 #define ROOMS_BACKLOG_H
 
@@ -9,12 +9,14 @@
 #include "rooms/limits.h"
 #include "rooms/outbox.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct backlog {
     struct pin pin;
-    uint32_t charged_ring; /* bytes */
+    uint32_t charged_ring;     /* bytes */
+    _Atomic uint32_t messages; /* any thread reads: within limits, but for a turn's */
 };
 
 /** After a flush that left something, or after which nothing is left any more. */

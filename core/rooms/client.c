@@ -202,8 +202,7 @@ int32_t client_come_back(toni_client *client, toni_str room, struct comeback *co
     /* What it was sent before does not count against it, if that can be written first. Mostly that
      * is nothing: then what waits for others goes with the turn, in one write for each. */
     const struct receiver *receiver = &client->receiver;
-    if (lane_is_mine(receiver->lane) &&
-        atomic_load(&receiver->posted_bytes) + atomic_load(&receiver->left_bytes) > 0)
+    if (lane_is_mine(receiver->lane) && receiver_waiting_bytes(receiver) > 0)
         lane_flush(receiver->lane);
     return join(client, room, comeback);
 }
@@ -297,9 +296,8 @@ int32_t client_info(toni_client *client, toni_client_info **info)
         .struct_size = sizeof *snapshot,
         .id = client->receiver.id,
         .connected_since = client->connected_since,
-        .outbox_messages =
-            atomic_load(&receiver->posted_messages) + atomic_load(&receiver->left_messages),
-        .outbox_bytes = atomic_load(&receiver->posted_bytes) + atomic_load(&receiver->left_bytes),
+        .outbox_messages = receiver_waiting_messages(receiver),
+        .outbox_bytes = receiver_waiting_bytes(receiver),
         .dropped_messages = counter_read(&receiver->dropped),
     };
     snapshot->path = str_copy(&text, path);

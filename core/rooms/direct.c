@@ -4,21 +4,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* @param missed  Of what is left: it is not counted. */
-static bool fits(uint64_t posted, uint64_t left, uint64_t missed, uint64_t limit)
-{
-    return posted + (left > missed ? left - missed : 0) <= limit;
-}
-
 static bool admit(struct receiver *receiver, uint64_t messages, uint64_t bytes)
 {
     const struct limits *limits = receiver->limits;
     const struct missed *missed = &receiver->missed;
     const uint64_t count = atomic_fetch_add(&receiver->posted_messages, messages) + messages;
     const uint64_t total = atomic_fetch_add(&receiver->posted_bytes, bytes) + bytes;
-    if (fits(count, atomic_load(&receiver->left_messages), missed_messages(missed),
-             limits->outbox_messages) &&
-        fits(total, atomic_load(&receiver->left_bytes), missed_bytes(missed), limits->outbox_bytes))
+    if (count + atomic_load(&missed->behind_messages) <= limits->outbox_messages &&
+        total + atomic_load(&missed->behind_bytes) <= limits->outbox_bytes)
         return true;
     receiver_retract(receiver, messages, bytes);
     return false;
@@ -34,8 +27,8 @@ static bool admit_missed(struct receiver *receiver, uint64_t messages, uint64_t 
         missed_add_messages(&receiver->missed, messages) + atomic_load(&receiver->posted_messages);
     const uint64_t total =
         missed_add_bytes(&receiver->missed, bytes) + atomic_load(&receiver->posted_bytes);
-    if (fits(count, atomic_load(&receiver->left_messages), 0, limits->outbox_messages) &&
-        fits(total, atomic_load(&receiver->left_bytes), 0, limits->outbox_bytes))
+    if (count + atomic_load(&receiver->backlog.messages) <= limits->outbox_messages &&
+        total + atomic_load(&receiver->left_bytes) <= limits->outbox_bytes)
         return true;
     missed_retract(&receiver->missed, messages, bytes);
     return false;

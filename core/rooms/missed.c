@@ -1,33 +1,35 @@
 /* What was missed; see missed.h. */
 #include "rooms/missed.h"
 
-static uint64_t smaller(uint64_t a, uint64_t b)
+static uint32_t smaller(uint64_t a, uint64_t b)
 {
-    return a < b ? a : b;
+    return (uint32_t)(a < b ? a : b);
 }
 
-static void set(struct missed *missed, uint64_t messages, uint64_t bytes)
+static uint32_t less(uint64_t all, uint64_t part)
 {
-    atomic_store_explicit(&missed->messages, (uint32_t)smaller(messages, UINT32_MAX),
-                          memory_order_relaxed);
-    atomic_store_explicit(&missed->bytes, (uint32_t)smaller(bytes, UINT32_MAX),
-                          memory_order_relaxed);
+    return all > part ? smaller(all - part, UINT32_MAX) : 0;
 }
 
 void missed_note(struct missed *missed, const struct outbox *outbox)
 {
-    set(missed, outbox->messages, outbox_limited_bytes(outbox));
+    missed->messages = smaller(outbox->messages, UINT32_MAX);
+    missed->bytes = smaller(outbox_limited_bytes(outbox), UINT32_MAX);
+    atomic_store(&missed->behind_messages, 0);
+    atomic_store(&missed->behind_bytes, 0);
 }
 
 void missed_take_off(struct missed *missed, uint64_t messages, uint64_t bytes)
 {
-    const uint64_t all_messages = missed_messages(missed), all_bytes = missed_bytes(missed);
-    set(missed, all_messages - smaller(all_messages, messages),
-        all_bytes - smaller(all_bytes, bytes));
+    missed->messages = less(missed->messages, messages);
+    missed->bytes = less(missed->bytes, bytes);
 }
 
 void missed_settle(struct missed *missed, const struct outbox *outbox)
 {
-    set(missed, smaller(missed_messages(missed), outbox->messages),
-        smaller(missed_bytes(missed), outbox_limited_bytes(outbox)));
+    const uint64_t bytes = outbox_limited_bytes(outbox);
+    missed->messages = smaller(missed->messages, outbox->messages);
+    missed->bytes = smaller(missed->bytes, bytes);
+    atomic_store(&missed->behind_messages, less(outbox->messages, missed->messages));
+    atomic_store(&missed->behind_bytes, less(bytes, missed->bytes));
 }

@@ -34,13 +34,12 @@ OFF_THE_WAY static void set_left(struct receiver *receiver)
 {
     struct lane_figures *figures = &receiver->lane->figures;
     const uint64_t bytes = outbox_limited_bytes(&receiver->outbox);
-    counter_add(&figures->outbox_messages, receiver->outbox.messages - receiver->left_messages);
+    counter_add(&figures->outbox_messages, receiver->outbox.messages - receiver->backlog.messages);
     counter_add(&figures->outbox_bytes, bytes - receiver->left_bytes);
-    atomic_store(&receiver->left_messages, receiver->outbox.messages);
+    atomic_store(&receiver->backlog.messages, (uint32_t)receiver->outbox.messages);
     atomic_store(&receiver->left_bytes, bytes);
     receiver->has_left = receiver->outbox.count > 0;
-    if (missed_bytes(&receiver->missed) > 0)
-        missed_settle(&receiver->missed, &receiver->outbox);
+    missed_settle(&receiver->missed, &receiver->outbox);
     backlog_note(&receiver->backlog, receiver->lane, &receiver->outbox);
     pace(receiver);
     if (backlog_is_high(&receiver->outbox, receiver->limits))
@@ -138,7 +137,8 @@ void receiver_deliver(struct receiver *receiver, struct batch *batch)
     touch(receiver);
 }
 
-void receiver_note_missed(struct receiver *receiver)
+/* All that waits for it was missed, or came before that. */
+static void note_missed(struct receiver *receiver)
 {
     missed_note(&receiver->missed, &receiver->outbox);
     receiver->has_left = true; /* so that it is looked at when all has gone out */
@@ -151,9 +151,9 @@ void receiver_deliver_missed(struct receiver *receiver, struct batch *batch)
     if (receiver_enqueue(receiver, batch, 0, batch->count) == OUTBOX_TOOK) {
         counter_add(&figures->outbox_messages, batch->count);
         counter_add(&figures->outbox_bytes, batch->size);
-        atomic_fetch_add(&receiver->left_messages, batch->count);
+        atomic_fetch_add(&receiver->backlog.messages, batch->count);
         atomic_fetch_add(&receiver->left_bytes, batch->size);
-        receiver_note_missed(receiver);
+        note_missed(receiver);
     }
     missed_retract(&receiver->missed, batch->count, batch->size);
     touch(receiver);
@@ -195,7 +195,7 @@ static void consume(struct receiver *receiver, size_t size)
     struct lane_figures *figures = &receiver->lane->figures;
     uint64_t before = receiver->outbox.messages;
     bool close_waits = close_is_in_outbox(receiver);
-    const bool has_missed = missed_bytes(&receiver->missed) > 0;
+    const bool has_missed = missed_is_any(&receiver->missed);
     const uint64_t limited = has_missed ? outbox_limited_bytes(&receiver->outbox) : 0;
     outbox_consume(&receiver->outbox, size);
     bool close_went = close_waits && receiver->outbox.count == 0;
@@ -362,8 +362,8 @@ static void drop_oldest(struct receiver *receiver, uint64_t old_messages, uint64
     const struct outbox_dropping dropping = {count_shed, &shedding, tells_gaps(receiver)};
     struct outbox *outbox = &receiver->outbox;
     outbox_drop_oldest(outbox, outbox->messages - old_messages, outbox->bytes - old_bytes,
-                       receiver->limits->outbox_messages + missed_messages(&receiver->missed),
-                       receiver->limits->outbox_bytes + missed_bytes(&receiver->missed), &dropping);
+                       receiver->limits->outbox_messages + receiver->missed.messages,
+                       receiver->limits->outbox_bytes + receiver->missed.bytes, &dropping);
 }
 
 /* None of the fresh ones is taken; they are not to be looked at again in this turn. */
@@ -394,8 +394,8 @@ OFF_THE_WAY static void apply_policy(struct receiver *receiver)
 {
     const struct limits *limits = receiver->limits;
     const enum outbox_policy policy = limits->outbox_policy;
-    const uint64_t most_messages = limits->outbox_messages + missed_messages(&receiver->missed);
-    const uint64_t most_bytes = limits->outbox_bytes + missed_bytes(&receiver->missed);
+    const uint64_t most_messages = limits->outbox_messages + receiver->missed.messages;
+    const uint64_t most_bytes = limits->outbox_bytes + receiver->missed.bytes;
     uint64_t messages, bytes;
     if (policy == OUTBOX_LATEST)
         keep_latest(receiver);

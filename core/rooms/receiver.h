@@ -64,20 +64,20 @@ struct receiver {
     uint32_t resume;     /* while a room's messages leave it out of some: the next one for it */
     uint32_t fresh_messages; /* that came in `fresh_turn` */
     struct outbox outbox;
-    uint64_t fresh_bytes;                           /* of these */
-    uint64_t fresh_turn;                            /* of the lane */
-    uint32_t delivered_messages, delivered_bytes;   /* of `posted`, since the last flush: within
-                                                       limits, so 32 bits do */
-    atomic_uint_fast64_t left_messages, left_bytes; /* in the outbox, by the last flush */
+    uint64_t fresh_bytes;                         /* of these */
+    uint64_t fresh_turn;                          /* of the lane */
+    uint32_t delivered_messages, delivered_bytes; /* of `posted`, since the last flush: within
+                                                     limits, so 32 bits do */
+    atomic_uint_fast64_t left_bytes;              /* in the outbox, by the last flush */
     uint64_t mark; /* the last multicast that reached it: see multicast.h */
 
     struct backlog backlog; /* as the last flush left it */
 
-    /* Direct sends that came since the last flush; with what that left these decide whether the
-     * outbox is full. Any thread. */
+    /* Direct sends that came since the last flush; with what that left behind `missed` these decide
+     * whether the outbox is full. Any thread. */
     atomic_uint_fast64_t posted_messages, posted_bytes;
 
-    struct missed missed;   /* what it missed while it was away, or its room here was */
+    struct missed missed;   /* what it missed while it was away */
     struct counter dropped; /* messages that were accepted for it and dropped */
     struct gateway_figures
         *_Atomic gateway_figures; /* its gateway's; borrowed; NULL: not counted */
@@ -111,9 +111,6 @@ void receiver_deliver(struct receiver *receiver, struct batch *batch);
 /** Delivers what it had missed, which is noted as coming. */
 void receiver_deliver_missed(struct receiver *receiver, struct batch *batch);
 
-/** All that waits for it was missed, or came before that: none of it is held against it. */
-void receiver_note_missed(struct receiver *receiver);
-
 /** Delivers the server's close.
  * @param code   Valid to send; 0 for a close frame without a code.
  * @param batch  The close frame; NULL: there was no memory for it, so it says no more than @p code.
@@ -146,6 +143,21 @@ void receiver_discard(struct receiver *receiver);
 
 /** The connection is gone. References may remain. */
 void receiver_finish(struct receiver *receiver);
+
+/** @return How many messages are on their way to its outbox, or in it. @thread Any. */
+static inline uint64_t receiver_waiting_messages(const struct receiver *receiver)
+{
+    return atomic_load(&receiver->posted_messages) +
+           atomic_load(&receiver->missed.coming_messages) +
+           atomic_load(&receiver->backlog.messages);
+}
+
+/** @return How many bytes these have. @thread Any. */
+static inline uint64_t receiver_waiting_bytes(const struct receiver *receiver)
+{
+    return atomic_load(&receiver->posted_bytes) + atomic_load(&receiver->missed.coming_bytes) +
+           atomic_load(&receiver->left_bytes);
+}
 
 /** Takes back what was counted as posted. @thread Any. */
 static inline void receiver_retract(struct receiver *receiver, uint64_t messages, uint64_t bytes)

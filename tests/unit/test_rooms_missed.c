@@ -191,6 +191,91 @@ START_TEST(nothing_of_it_is_dropped_and_what_comes_behind_only_beyond_an_outbox)
 }
 END_TEST
 
+/* On its own worker: what it missed in the first room goes out before the second is asked. */
+START_TEST(who_comes_back_to_two_rooms_at_once_gets_both)
+{
+    begin_with(OUTBOX_CLOSE);
+    add_to(1, "k");
+    add_to(1, "k2");
+    const toni_position start = where("k"), start2 = where("k2");
+    for (int i = 0; i < KEPT; i++) {
+        say("k", "m");
+        say("k2", "n");
+    }
+    turn();
+    struct peer *peer = peers[peer_count++] = peer_connect_limited(&fixture, 0, &limits);
+    lane_attach(&connections->lanes[0]);
+    ck_assert_int_eq(ask(peer, "k", toni_since_position(start)), TONI_OK);
+    ck_assert(last.is_recovered);
+    ck_assert_int_eq(ask(peer, "k2", toni_since_position(start2)), TONI_OK);
+    ck_assert_str_eq(not_recovered_word(last.why), "");
+    ck_assert(last.is_recovered);
+    turn();
+    ck_assert_str_eq(peer_texts(peer), "m|m|m|m|m|n|n|n|n|n");
+}
+END_TEST
+
+START_TEST(while_it_is_on_its_way_it_is_in_the_outbox_for_who_asks)
+{
+    toni_client_info *info;
+    begin_with(OUTBOX_CLOSE);
+    const struct peer *peer = come_back_full();
+    ck_assert_int_eq(client_info(peer->client, &info), TONI_OK);
+    ck_assert_uint_eq(info->outbox_messages, KEPT);
+    ck_assert_uint_eq(info->outbox_bytes, KEPT * 3);
+    free(info);
+    turn();
+    ck_assert_int_eq(client_info(peer->client, &info), TONI_OK);
+    ck_assert_uint_eq(info->outbox_messages, KEPT);
+    ck_assert_uint_eq(info->outbox_bytes, KEPT * 3);
+    free(info);
+}
+END_TEST
+
+/* Two writes take it, as it is larger than one. Another thread sends between them. */
+static struct meanwhile {
+    toni_client_id id;
+    uint32_t writes, taken, refused;
+} meanwhile;
+
+static ssize_t write_and_send(void *socket, const uint8_t *bytes, size_t size)
+{
+    if (++meanwhile.writes == 2) {
+        for (int i = 0; i < KEPT; i++) {
+            if (toni_send_to_client_text(connections, meanwhile.id, TONI_LIT("d")) == TONI_OK)
+                meanwhile.taken++;
+            else
+                meanwhile.refused++;
+        }
+    }
+    return fake_transport.write(socket, bytes, size);
+}
+
+START_TEST(so_do_those_of_another_thread_while_it_goes_out)
+{
+    static char large[20001];
+    struct transport transport = fake_transport;
+    transport.write = write_and_send;
+    begin_with(OUTBOX_CLOSE);
+    add_to(1, "k");
+    const toni_position start = where("k");
+    memset(large, 'm', sizeof large - 1);
+    for (int i = 0; i < KEPT; i++)
+        say("k", large);
+    struct peer *peer = peers[peer_count++] = peer_connect_limited(&fixture, 0, &limits);
+    peer->client->receiver.transport = &transport;
+    ck_assert_int_eq(ask(peer, "k", toni_since_position(start)), TONI_OK);
+    ck_assert(last.is_recovered);
+    meanwhile = (struct meanwhile){.id = peer->id};
+    turn();
+    ck_assert_uint_ge(meanwhile.writes, 2);
+    ck_assert_uint_eq(meanwhile.refused, 0);
+    ck_assert_uint_eq(meanwhile.taken, KEPT);
+    turn();
+    peer->client->receiver.transport = &fake_transport;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rooms_missed");
@@ -203,6 +288,9 @@ int main(void)
     tcase_add_test(cases, so_it_is_while_it_reads);
     tcase_add_test(cases, a_second_room_has_to_find_place_beside_it);
     tcase_add_test(cases, a_notice_before_it_takes_nothing_of_it);
+    tcase_add_test(cases, who_comes_back_to_two_rooms_at_once_gets_both);
+    tcase_add_test(cases, while_it_is_on_its_way_it_is_in_the_outbox_for_who_asks);
+    tcase_add_test(cases, so_do_those_of_another_thread_while_it_goes_out);
     tcase_add_loop_test(cases, nothing_of_it_is_dropped_and_what_comes_behind_only_beyond_an_outbox,
                         0, 3);
     suite_add_tcase(suite, cases);
