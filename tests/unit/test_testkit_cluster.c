@@ -35,15 +35,16 @@ static void say(struct wall *wall, toni_client_id to, const char *format, unsign
 static void on_receipt(void *self, void *data, const toni_receipt *receipt)
 {
     const toni_client_id writer = *(toni_client_id *)data;
-    if (receipt->status == TONI_ERR_BUSY)
+    if (receipt->status == TONI_ERR_BUSY) {
         say(self, writer, "nobody has it: write again", 0, 0);
-    else if (receipt->status == TONI_ERR_TIMEOUT && receipt->missing_count > 0)
+    } else if (receipt->status == TONI_ERR_TIMEOUT && receipt->missing_count > 0) {
         say(self, writer, "%u have it, %u hosts are silent", receipt->queued,
             receipt->nodes_missing);
-    else if (receipt->status == TONI_ERR_TIMEOUT)
+    } else if (receipt->status == TONI_ERR_TIMEOUT) {
         say(self, writer, "nobody knows", 0, 0);
-    else
+    } else {
         say(self, writer, "%u have it on %u hosts", receipt->queued, receipt->nodes);
+    }
 }
 
 static int32_t on_connect(void *self, toni_client *client)
