@@ -277,6 +277,9 @@ void notices_run(struct clustering *clustering);
 /** @return When notices_run() has something to do; UINT64_MAX: never. */
 uint64_t notices_due(const struct clustering *clustering);
 
+/** Frees those that wait, at the end: they count as lost, and are logged. */
+void notices_drop(struct clustering *clustering);
+
 /* --- turn.c */
 
 /** Takes all that there is to do, and does it. */

@@ -3,6 +3,7 @@
  * nothing, is tried again once it is up. */
 #include "clustering/clustering_private.h"
 
+#include "base/log.h"
 #include "base/log_limit.h"
 #include "rooms/room_table.h"
 
@@ -78,4 +79,19 @@ void notices_run(struct clustering *clustering)
 uint64_t notices_due(const struct clustering *clustering)
 {
     return clustering->notices_at_ms > 0 ? clustering->notices_at_ms : UINT64_MAX;
+}
+
+void notices_drop(struct clustering *clustering)
+{
+    struct sent *sent;
+    if (clustering->notice_count > 0) {
+        log_warn("the host ends before other hosts were told what it said alone",
+                 log_str("node", clustering->node_name),
+                 log_uint("rooms", clustering->notice_count));
+    }
+    clustering->notice_count = 0;
+    while ((sent = sent_take(&clustering->notices))) {
+        counter_add_shared(&clustering->views[sent->server].lost, 1);
+        sent_destroy(sent);
+    }
 }

@@ -395,8 +395,7 @@ static void drop_publishes(struct clustering *clustering)
 {
     struct sent_list left = inbox_take(&clustering->inbox);
     struct sent *sent;
-    while ((sent = sent_take(&clustering->notices)))
-        sent_destroy(sent);
+    notices_drop(clustering);
     while ((sent = sent_take(&left))) {
         if (sent->receipt)
             receipts_end(&clustering->receipts, sent->receipt, TONI_ERR_CLOSING);

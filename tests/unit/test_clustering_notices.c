@@ -197,6 +197,19 @@ START_TEST(a_host_that_stops_waits_for_none)
 }
 END_TEST
 
+START_TEST(what_still_waits_at_the_end_counts_as_lost)
+{
+    played.answer = ENGINE_ERROR;
+    send_notice(5);
+    turn();
+    ck_assert_uint_eq(clustering.notice_count, 1);
+    notices_drop(&clustering);
+    ck_assert_uint_eq(clustering.notice_count, 0);
+    ck_assert_ptr_null(sent_take(&clustering.notices));
+    ck_assert_uint_eq(counter_read(&clustering.views[0].lost), 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("clustering_notices");
@@ -208,6 +221,7 @@ int main(void)
     tcase_add_test(tests, one_that_nobody_has_answered_is_told_without_a_count);
     tcase_add_test(tests, so_many_wait_and_what_is_more_counts_as_lost);
     tcase_add_test(tests, a_host_that_stops_waits_for_none);
+    tcase_add_test(tests, what_still_waits_at_the_end_counts_as_lost);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
