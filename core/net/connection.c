@@ -47,6 +47,7 @@ struct connection *connection_create(struct worker *worker, int fd, const char *
     if (connection->next)
         connection->next->link = &connection->next;
     worker->connections = connection;
+    connection->last_heard_ms = connection_now_ms(connection);
     connection_set_timeout(connection, worker->server->limits.handshake_ms);
     return connection;
 }

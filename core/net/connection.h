@@ -43,8 +43,8 @@ struct connection {
     struct inbound *inbound; /* what is kept of what came; NULL: nothing. See inbound.h */
     struct connection *next_relieved; /* see relieved.h */
     struct codec codec;
-    uint64_t last_heard_ms; /* anything; once it is pinged, when that was. Of the loop's clock, as
-                               all that follow */
+    uint64_t last_heard_ms; /* anything; once it is pinged, when that was; until it is open, when it
+                               came. Of the loop's clock, as all that follow */
     uint64_t last_message_ms;
     union {
         struct rate rate;       /* until it closes: then no message is taken any more */

@@ -441,6 +441,11 @@ void opening_expired(struct connection *connection)
         guarding_expired(connection);
         return;
     }
+    const uint64_t left_ms = watching_left_to_open(connection);
+    if (left_ms > 0) {
+        connection_set_timeout(connection, left_ms);
+        return;
+    }
     counter_add(&connection->served.worker->figures.handshakes_late, 1);
     log_limited(LOG_LEVEL_DEBUG, "connection ended: handshake took too long",
                 log_str("address", connection->address));

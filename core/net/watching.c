@@ -5,6 +5,7 @@
 #include "base/log_limit.h"
 #include "net/ending.h"
 #include "net/inbound.h"
+#include "net/server_data.h"
 
 #include <toni/identity.h>
 
@@ -28,6 +29,17 @@ static uint64_t remaining(const struct connection *connection, uint64_t since_ms
 {
     const uint64_t now_ms = connection_now_ms(connection);
     const uint64_t due_ms = noted_ms(connection->served.worker, since_ms) + limit_ms;
+    return due_ms > now_ms ? due_ms - now_ms : 0;
+}
+
+uint64_t watching_left_to_open(const struct connection *connection)
+{
+    const struct worker *worker = connection->served.worker;
+    const uint64_t came_ms = connection->last_heard_ms, now_ms = connection_now_ms(connection);
+    uint64_t due_ms = came_ms + worker->server->limits.handshake_ms;
+    if (worker->long_turn_ended_ms > came_ms)
+        due_ms += worker->long_turn_ended_ms -
+                  (worker->long_turn_began_ms > came_ms ? worker->long_turn_began_ms : came_ms);
     return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 

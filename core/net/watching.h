@@ -4,10 +4,16 @@
 #ifndef NET_WATCHING_H
 #define NET_WATCHING_H
 
+#include <stdint.h>
+
 struct connection;
 
 /** Something came, or the socket took something: the peer lives. */
 void watching_heard(struct connection *connection);
+
+/** @return How many milliseconds are left of handshake_ms; 0: it is late. Time in which a callback
+ * held the worker up does not count: nobody answered what the peer sent then. */
+uint64_t watching_left_to_open(const struct connection *connection);
 
 /** Its client has an identity, or another one. */
 void watching_identified(struct connection *connection);

@@ -88,6 +88,26 @@ class TestHandshakeTime(HostTestCase):
         self.assertLess(time.monotonic() - started, self.longest)
 
 
+class TestHandshakeOfAWorkerThatIsHeldUp(HostTestCase):
+    workers = 1
+    gateways = (ROOMS, PROBE)
+    handshake_ms = 1500 * SLOWNESS
+    limits = {"handshake_ms": handshake_ms}
+
+    def test_that_time_is_not_the_clients(self):
+        """One that comes in the middle of a callback waits for it: what it answers comes late, and it could not help that."""
+        holder = self.client("/probe")
+        head = request("/rooms")
+        with open_socket(self.host.address) as newcomer:
+            newcomer.sendall(head[:10])
+            holder.ask("id")  # so the newcomer's time runs
+            holder.send("slow:%d" % (2 * self.handshake_ms))
+            self.assertTrue(holder.ask("id"))
+            newcomer.sendall(head[10:])
+            newcomer.settimeout(DEADLINE)
+            self.assertIn(b" 101 ", newcomer.recv(4096))
+
+
 @both
 class TestHalfOpen(HostTestCase):
     """Sockets that never finish their handshake."""
