@@ -3,14 +3,13 @@
  * the front's. The sockets are real. */
 #include "certificates.h"
 #include "http/tls_front_private.h"
+#include "shaking_steps.h"
 #include "temporary_folder.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define CLIENTS (TLS_SHAKING_TOLD + 2)
-#define US 1000u
-#define MS (1000 * US)
 #define LINE 7
 
 static struct tls_front *front;
@@ -22,11 +21,7 @@ static struct {
 } clients[CLIENTS];
 static unsigned lost; /* how many clients the door has heard of */
 
-static uint64_t now_ns;
-static uint64_t step_ns; /* that each step takes */
 static enum tls_progress result;
-static unsigned steps[64]; /* whose they were */
-static unsigned step_count;
 
 /* @return Whose socket it is. */
 static unsigned number_of(int fd)
@@ -48,16 +43,10 @@ static struct tls_relay *relay_of(unsigned number)
 }
 
 /* The linker makes these names. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c) */
-uint64_t __wrap_clock_now_ns(void);
 enum tls_progress __wrap_tls_session_shake(const struct tls_session *session,
                                            enum tls_failure *why);
 int __wrap_uv_thread_create(const uv_thread_t *thread, uv_thread_cb entry, void *data);
 int __wrap_uv_thread_join(const uv_thread_t *thread);
-
-uint64_t __wrap_clock_now_ns(void)
-{
-    return now_ns;
-}
 
 enum tls_progress __wrap_tls_session_shake(const struct tls_session *session, enum tls_failure *why)
 {
@@ -65,10 +54,8 @@ enum tls_progress __wrap_tls_session_shake(const struct tls_session *session, en
     uint8_t byte;
     while (relay->session != session)
         relay = relay->next;
-    ck_assert_uint_lt(step_count, sizeof steps / sizeof steps[0]);
-    steps[step_count++] = number_of(relay->is.fd);
+    note_step(number_of(relay->is.fd));
     (void)recv(relay->is.fd, &byte, 1, MSG_DONTWAIT);
-    now_ns += step_ns;
     *why = TLS_FAILED_PROTOCOL;
     return result;
 }
@@ -119,10 +106,9 @@ static void turn(void)
 static void set_up(void)
 {
     testing_setup();
-    now_ns = 1000 * (uint64_t)MS;
-    step_ns = 2 * TLS_SHAKING_NS;
+    steps_begin();
     result = TLS_WAITS;
-    step_count = lost = 0;
+    lost = 0;
     ck_assert_int_eq(places_init(&places, "listen.http", CLIENTS, 0), 0);
     door = (struct tls_door){.places = &places, .lost = on_lost};
     make_port();
@@ -171,17 +157,6 @@ static unsigned end_turn(uint64_t took_ns)
     turn();
     return step_count - before;
 }
-
-static void expect_steps(const unsigned *expected, unsigned count)
-{
-    ck_assert_uint_eq(step_count, count);
-    for (unsigned i = 0; i < count; i++)
-        ck_assert_msg(steps[i] == expected[i], "step %u: %u", i, steps[i]);
-}
-
-#define EXPECT_STEPS(...)                                                                          \
-    expect_steps((const unsigned[]){__VA_ARGS__},                                                  \
-                 sizeof((const unsigned[]){__VA_ARGS__}) / sizeof(unsigned))
 
 /* --- Tests */
 

@@ -1,14 +1,12 @@
 /* Handshakes' share of a turn: who waits for a step, in which order, and for how long. What a step
  * does, and how long it takes, is the test's to say; so is the clock. The sockets are real. */
 #include "net/stream.h"
-#include "runner.h"
+#include "shaking_steps.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define CLIENTS (TLS_SHAKING_TOLD + 2)
-#define US 1000u
-#define MS (1000 * US)
 
 struct client {
     struct stream stream; /* first */
@@ -22,29 +20,17 @@ static struct streams streams;
 static struct secure_totals totals;
 static uv_loop_t loop;
 
-static uint64_t now_ns;
-static uint64_t step_ns; /* that each step takes */
 static enum secure_step result;
-static unsigned steps[64]; /* whose they were */
-static unsigned step_count;
 
 /* The linker makes these names. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c) */
-uint64_t __wrap_clock_now_ns(void);
 enum secure_step __wrap_secure_shake(struct secure *secure);
-
-uint64_t __wrap_clock_now_ns(void)
-{
-    return now_ns;
-}
 
 enum secure_step __wrap_secure_shake(struct secure *secure)
 {
     struct client *client = secure->stream;
     uint8_t byte;
-    ck_assert_uint_lt(step_count, sizeof steps / sizeof steps[0]);
-    steps[step_count++] = (unsigned)(client - clients);
+    note_step((unsigned)(client - clients));
     (void)recv(client->stream.fd, &byte, 1, MSG_DONTWAIT);
-    now_ns += step_ns;
     if (result == SECURE_STEP_DONE)
         secure->state = SECURE_OPEN;
     return result;
@@ -69,10 +55,8 @@ static const struct stream_owner owner = {on_ready, on_gone};
 
 static void set_up(void)
 {
-    now_ns = 1000 * (uint64_t)MS;
-    step_ns = 2 * TLS_SHAKING_NS;
+    steps_begin();
     result = SECURE_STEP_WAITS;
-    step_count = 0;
     ck_assert_int_eq(uv_loop_init(&loop), 0);
     ck_assert_int_eq(streams_init(&streams, &totals), 0);
     for (unsigned i = 0; i < CLIENTS; i++) {
@@ -130,17 +114,6 @@ static unsigned end_turn(uint64_t took_ns)
     streams_go_on(&streams, began_ns);
     return step_count - before;
 }
-
-static void expect_steps(const unsigned *expected, unsigned count)
-{
-    ck_assert_uint_eq(step_count, count);
-    for (unsigned i = 0; i < count; i++)
-        ck_assert_msg(steps[i] == expected[i], "step %u: %u", i, steps[i]);
-}
-
-#define EXPECT_STEPS(...)                                                                          \
-    expect_steps((const unsigned[]){__VA_ARGS__},                                                  \
-                 sizeof((const unsigned[]){__VA_ARGS__}) / sizeof(unsigned))
 
 /* --- Tests */
 
