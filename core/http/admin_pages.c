@@ -195,7 +195,7 @@ enum MHD_Result admin_pages_answer(struct admin_pages *pages, struct MHD_Connect
     if (!ours)
         return MHD_NO;
     char address[INET6_ADDRSTRLEN];
-    (void)http_peer_text(connection, address);
+    http_peer_text(connection, address);
     const bool is_read = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     if (!may_ask(pages, connection, ours, address))
         return send_text(connection, 401, "Show the token: Authorization: Bearer TOKEN\n");

@@ -37,7 +37,7 @@ toni_exchange *http_exchange_create(const toni_host *host, struct MHD_Connection
     exchange->path = toni_str_make(exchange->text, size < 0 ? 0 : (size_t)size);
     buffer_init(&exchange->body);
     buffer_init(&exchange->answer.content);
-    (void)http_peer_text(mhd, exchange->address);
+    http_peer_text(mhd, exchange->address);
     return exchange;
 }
 

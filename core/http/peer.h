@@ -7,8 +7,8 @@
 struct MHD_Connection;
 
 /** Writes the peer's address without its port; nothing of a Unix socket. Of a proxy it is the
- * proxy's. @return @p text. */
-const char *http_peer_text(struct MHD_Connection *mhd, char text[INET6_ADDRSTRLEN]);
+ * proxy's. */
+void http_peer_text(struct MHD_Connection *mhd, char text[INET6_ADDRSTRLEN]);
 
 /** Says in the log whose connection is refused for want of memory. */
 void http_peer_refused(const struct sockaddr_storage *peer);

@@ -1,6 +1,8 @@
 /* Peers; see peer.h. */
 #include "net/peer.h"
 
+#include "base/log_limit.h"
+
 bool peer_ip(const struct sockaddr_storage *peer, toni_ip *address)
 {
     const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)peer;
@@ -43,4 +45,11 @@ void peer_text(const struct sockaddr_storage *peer, char text[INET6_ADDRSTRLEN])
     else if (peer->ss_family == AF_INET6)
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)peer)->sin6_addr, text,
                   INET6_ADDRSTRLEN);
+}
+
+void peer_refused(const struct sockaddr_storage *peer)
+{
+    char address[INET6_ADDRSTRLEN];
+    peer_text(peer, address);
+    log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory", log_str("address", address));
 }

@@ -29,4 +29,7 @@ socklen_t peer_of_unix(struct sockaddr_storage *peer);
 /** Writes the address without its port; nothing of a Unix socket. */
 void peer_text(const struct sockaddr_storage *peer, char text[INET6_ADDRSTRLEN]);
 
+/** Says in the log whose connection is refused for want of memory. */
+void peer_refused(const struct sockaddr_storage *peer);
+
 #endif

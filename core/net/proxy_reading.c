@@ -239,10 +239,7 @@ void proxy_reading_take(struct proxy_reading *reading, void *data, int fd,
         end(reading->first, "too many others wait for one");
     struct proxy_wait *wait = create(reading, data, fd, peer, length);
     if (!wait) {
-        char address[INET6_ADDRSTRLEN];
-        peer_text(peer, address);
-        log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory",
-                    log_str("address", address));
+        peer_refused(peer);
         close(fd);
         reading->over(data);
         return;

@@ -257,9 +257,7 @@ void worker_adopt(struct worker *worker, int fd, const struct sockaddr_storage *
         places_give_back(&worker->server->places, adoption->place);
         free(adoption->place);
     }
-    char address[INET6_ADDRSTRLEN];
-    peer_text(peer, address);
-    log_limited(LOG_LEVEL_ERROR, "connection refused: out of memory", log_str("address", address));
+    peer_refused(peer);
     free(adoption);
     close(fd);
 }
