@@ -32,15 +32,15 @@ static uint64_t remaining(const struct connection *connection, uint64_t since_ms
     return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
+/* Of one that came in the long turn remaining() knows. */
 uint64_t watching_left_to_open(const struct connection *connection)
 {
     const struct worker *worker = connection->served.worker;
-    const uint64_t came_ms = connection->last_heard_ms, now_ms = connection_now_ms(connection);
-    uint64_t due_ms = came_ms + worker->server->limits.handshake_ms;
-    if (worker->long_turn_ended_ms > came_ms)
-        due_ms += worker->long_turn_ended_ms -
-                  (worker->long_turn_began_ms > came_ms ? worker->long_turn_began_ms : came_ms);
-    return due_ms > now_ms ? due_ms - now_ms : 0;
+    const uint64_t came_ms = connection->last_heard_ms;
+    const uint64_t held_up_ms = came_ms < worker->long_turn_began_ms
+                                    ? worker->long_turn_ended_ms - worker->long_turn_began_ms
+                                    : 0;
+    return remaining(connection, came_ms, worker->server->limits.handshake_ms + held_up_ms);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

@@ -85,13 +85,12 @@ static void find_fault(struct check *check, const char *doing, const redisReply 
 
 static void find_rights(struct check *check, toni_str user)
 {
-    char text[TEXT_SIZE];
-    char *place;
-    if (rights_tell_missing(check->rights, text, sizeof text) && (place = add(check, false, NULL)))
-        memcpy(place, text, sizeof text);
-    if (rights_tell_refused(check->rights, user, text, sizeof text) &&
-        (place = add(check, false, NULL)))
-        memcpy(place, text, sizeof text);
+    const struct rights *rights = check->rights;
+    char *text;
+    if (rights->has_missing && (text = add(check, false, NULL)))
+        (void)rights_tell_missing(rights, text, TEXT_SIZE);
+    if (rights->has_refused && (text = add(check, false, NULL)))
+        (void)rights_tell_refused(rights, user, text, TEXT_SIZE);
 }
 
 /* --- Settings */
