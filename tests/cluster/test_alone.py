@@ -141,15 +141,30 @@ class TestWithHistory(Alone):
         self.end()
 
     def test_who_comes_back_is_not_told_that_it_has_all(self):
+        """Its host has forgotten the room: it gets nothing of what was said before it came back."""
         self.cut(0)
         self.here.say("alone", self.beside)
         at = self.there.at
         self.there.ask("leave tea", "left tea")
+        self.eventually(lambda: "tea" not in self.subscribers(), "the room has ended on the host of who has left")
+        self.come_back(at)
+
+    def test_who_comes_back_to_others_is_not_told_that_it_has_all(self):
+        stayed = Member(self, self.hosts[1], "tea")
+        self.cut(0)
+        self.here.say("alone", self.beside)
+        at = self.there.at
+        self.there.ask("leave tea", "left tea")
+        self.come_back(at, stayed)
+        self.assertEqual(stayed.told, [1, "after", "then"])
+
+    def come_back(self, at, *others):
+        """others: on the same host. What they have got is not on its way to it any more."""
         self.heal(0)
-        self.here.say("after", self.beside)
+        self.here.say("after", self.beside, *others)
         self.there.told.clear()
         self.there.ask("back tea " + at, "back tea 0 0")
-        self.here.say("then", self.beside, self.there)
+        self.here.say("then", self.beside, self.there, *others)
         self.assertEqual(self.there.told, ["then"])
         self.there.ask("leave tea", "left tea")
         self.there.ask("back tea " + self.here.at, "back tea 1 0")  # nothing was lost since
