@@ -67,7 +67,8 @@ struct host {
     uv_async_t drained; /* the last client or request may be gone */
     uv_timer_t drain_limit;
     struct watchdog watchdog;
-    uv_timer_t settling; /* while it leaves: nobody in a handshake is cut off */
+    uv_timer_t settling;  /* while it leaves: nobody in a handshake is cut off */
+    uv_timer_t newcomers; /* while it stops, and others accept: until then none is refused */
 
     uv_timer_t certificates_due;              /* once an hour */
     struct certificate_watch certificates[3]; /* of websocket, http and admin */
@@ -104,8 +105,9 @@ void host_watch_certificates(struct host *host);
 /** Stops, or once a reload that runs is over. */
 void host_ask_stop(struct host *host);
 
-/** Stops: no new clients, 1001 to those that are there, at most `drain_ms`. A host that leaves
- * already doesn't take its time any more. */
+/** Stops: no new clients, 1001 to those that are there, at most `drain_ms`. Who has connected but
+ * not asked yet is refused, unless a service manager keeps the sockets: then for `close_ms` nobody
+ * is. A host that leaves already doesn't take its time any more. */
 void host_stop(struct host *host);
 
 /** Calls `stopping` of all instances, then gives clients and requests @p limit_ms to go.

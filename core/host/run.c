@@ -42,9 +42,11 @@ static int open_loop(struct host *host)
     (void)reload_open(&host->reload, &host->loop);
     uv_timer_init(&host->loop, &host->drain_limit);
     uv_timer_init(&host->loop, &host->settling);
+    uv_timer_init(&host->loop, &host->newcomers);
     uv_timer_init(&host->loop, &host->certificates_due);
     host->certificates_due.data = host;
-    host->drained.data = host->asked.data = host->drain_limit.data = host->settling.data = host;
+    host->drained.data = host->asked.data = host->drain_limit.data = host;
+    host->settling.data = host->newcomers.data = host;
     if (!host_open_signals(host))
         return 0;
     close_loop(host);

@@ -53,9 +53,36 @@ void host_begin_drain(struct host *host, uint64_t limit_ms, uint32_t why)
     uv_timer_start(&host->drain_limit, on_drain_limit, limit_ms, 0);
 }
 
+static void refuse_newcomers(struct host *host)
+{
+    http_server_drain(host->http);
+    server_drain(host->server);
+}
+
+static void on_newcomers_late(uv_timer_t *timer)
+{
+    refuse_newcomers(timer->data);
+}
+
+/* The sockets are still there when this host has ended, with all who connect meanwhile: to refuse
+ * those who were quicker, of whom nothing has come yet, would be the one thing that clients see of
+ * `systemctl restart`. */
+static void welcome_newcomers(struct host *host)
+{
+    const struct limits *limits = &host->loading.config->limits;
+    const uint64_t most_ms = limits->drain_ms / 5 * 4; /* so that drain_ms is never over for them */
+    uv_timer_start(&host->newcomers, on_newcomers_late,
+                   limits->close_ms < most_ms ? limits->close_ms : most_ms, 0);
+    http_server_stop_accepting(host->http);
+    server_stop_accepting(host->server);
+    server_drain_staggered(host->server, 0);
+}
+
 void host_stop(struct host *host)
 {
     const bool is_leaving = host->stopping;
+    const bool others_accept =
+        server_sockets_stay(host->server) || http_server_sockets_stay(host->http);
     host->stopping = host->status.is_draining = true;
     http_admin_drain(host->admin); /* first, so that load balancers send nobody any more */
     log_info("stopping", log_str("signal", signals_name(atomic_load(&host->signal))),
@@ -65,8 +92,10 @@ void host_stop(struct host *host)
         host_begin_drain(host, host->loading.config->limits.drain_ms, TONI_STOPPING_HOST);
     }
     uv_timer_stop(&host->settling);
-    http_server_drain(host->http);
-    server_drain(host->server);
+    if (others_accept && !is_leaving)
+        welcome_newcomers(host);
+    else
+        refuse_newcomers(host);
 }
 
 /* A reload that runs owns the graph until it is over: on_reload_over() stops the host then. */

@@ -252,15 +252,29 @@ void http_server_drain(struct http_server *server)
     }
 }
 
-void http_server_leave(struct http_server *server)
+void http_server_stop_accepting(struct http_server *server)
 {
     if (atomic_exchange(&server->draining, true))
         return;
     kept_end_streams(&server->slots->kept);
-    for (size_t i = 0; i < server->listener_count; i++) {
-        listener_leave(&server->listeners[i].socket);
+    for (size_t i = 0; i < server->listener_count; i++)
         listener_close(&server->listeners[i].socket);
+}
+
+void http_server_leave(struct http_server *server)
+{
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_leave(&server->listeners[i].socket);
+    http_server_stop_accepting(server);
+}
+
+bool http_server_sockets_stay(const struct http_server *server)
+{
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (!server->listeners[i].socket.is_ours)
+            return true;
     }
+    return false;
 }
 
 bool http_server_idle(const struct http_server *server)

@@ -1,8 +1,9 @@
 /* The HTTP side of the host: requests on `listen.http`, answered by services. It has threads of its
  * own, so that a service may take its time without holding up a WebSocket client.
  *
- * In this order: http_server_create, http_server_bind, http_server_start; then http_server_drain or
- * http_server_leave, http_server_stop, http_server_destroy. All on the host's main thread. */
+ * In this order: http_server_create, http_server_bind, http_server_start; then http_server_drain,
+ * http_server_leave or http_server_stop_accepting, http_server_stop, http_server_destroy. All on
+ * the host's main thread. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -85,11 +86,17 @@ int http_server_start(struct http_server *server, uv_loop_t *loop);
  * last request is over. */
 void http_server_drain(struct http_server *server);
 
-/** Leaves the listening sockets to a successor that has them too. Requests on connections that
- * there are go on being answered; each answer ends its connection. */
+/** Stops accepting. Requests on connections that there are go on being answered; each answer ends
+ * its connection. */
+void http_server_stop_accepting(struct http_server *server);
+
+/** The same, and the listening sockets are left to a successor that has them too. */
 void http_server_leave(struct http_server *server);
 
-/** @return Whether no request is under way; after http_server_leave, nor the first one of a
+/** @return Whether a listening socket is a service manager's, who keeps it. */
+bool http_server_sockets_stay(const struct http_server *server);
+
+/** @return Whether no request is under way; unless new ones are refused, nor the first one of a
  * connection awaited. @thread Any. */
 bool http_server_idle(const struct http_server *server);
 

@@ -242,12 +242,26 @@ void server_drain(struct server *server)
         worker_drain(&server->workers[i]);
 }
 
+void server_stop_accepting(struct server *server)
+{
+    close_listeners(server);
+    atomic_store(&server->draining, true);
+}
+
 void server_leave(struct server *server)
 {
     for (size_t i = 0; i < server->listener_count; i++)
         listener_leave(&server->listeners[i]);
-    close_listeners(server);
-    atomic_store(&server->draining, true);
+    server_stop_accepting(server);
+}
+
+bool server_sockets_stay(const struct server *server)
+{
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (!server->listeners[i].is_ours)
+            return true;
+    }
+    return false;
 }
 
 void server_drain_staggered(struct server *server, uint64_t drain_ms)
@@ -257,7 +271,7 @@ void server_drain_staggered(struct server *server, uint64_t drain_ms)
         worker_drain_staggered(&server->workers[i]);
 }
 
-/* After server_leave those are waited for, too, whose handshake is not answered yet. */
+/* Unless it refuses them, those are waited for, too, whose handshake is not answered yet. */
 bool server_is_drained(const struct server *server)
 {
     return atomic_load(&server->refusing) ? atomic_load(&server->clients) == 0

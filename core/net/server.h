@@ -1,8 +1,9 @@
 /* The server: listeners, workers, and what they share. The host makes one; everything in it but the
  * listeners runs on the workers' threads.
  *
- * In this order: server_create, server_bind, server_start, server_accept; then server_drain or
- * server_leave, server_stop, server_destroy. All on the host's main thread. */
+ * In this order: server_create, server_bind, server_start, server_accept; then server_drain,
+ * server_leave or server_stop_accepting, server_stop, server_destroy. All on the host's main
+ * thread. */
 #ifndef NET_SERVER_H
 #define NET_SERVER_H
 
@@ -47,9 +48,15 @@ int server_accept(struct server *server, uv_loop_t *loop);
 /** Stops accepting, and tells all clients 1001; `drained` is sent once they are gone. */
 void server_drain(struct server *server);
 
-/** Leaves the listening sockets to a successor that has them too. Who has connected already is
- * answered, and served until its turn comes: server_drain_staggered must follow. */
+/** Stops accepting. Who has connected already is answered, and served until its turn comes:
+ * server_drain_staggered must follow. */
+void server_stop_accepting(struct server *server);
+
+/** The same, and the listening sockets are left to a successor that has them too. */
 void server_leave(struct server *server);
+
+/** @return Whether a listening socket is a service manager's, who keeps it. */
+bool server_sockets_stay(const struct server *server);
 
 /** Tells the clients 1001, spread over most of @p drain_ms: the rest is for those that were told
  * last. `drained` is sent when nobody is left. */

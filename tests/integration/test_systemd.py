@@ -9,7 +9,6 @@ import signal
 import socket
 import tempfile
 import time
-import unittest
 
 from toni_generations import Generations
 from toni_host import (
@@ -21,9 +20,14 @@ from toni_host import (
     SLOWNESS,
     TONI,
     Client,
+    PatientTestCase,
+    Response,
     configuration,
     gateway,
     main,
+    open_socket,
+    request,
+    scaled,
     service,
 )
 
@@ -81,7 +85,7 @@ class Manager:
         case.assertEqual(select.select([self.socket], [], [], 0)[0], [])
 
 
-class SystemdTestCase(unittest.TestCase):
+class SystemdTestCase(PatientTestCase):
     notify = None  # the manager's socket; None: a file
 
     def start(self, text, sockets=(), **environment):
@@ -104,9 +108,9 @@ class SystemdTestCase(unittest.TestCase):
         self.addCleanup(host.kill)
         return host.launch()
 
-    def text(self, *more, listen="127.0.0.1:0", **settings):
+    def text(self, *more, listen="127.0.0.1:0", limits=None, **settings):
         return configuration(
-            [ECHO, *more], limits={"drain_ms": 300, "close_ms": 200}, listen=listen,
+            [ECHO, *more], limits={"drain_ms": 300, "close_ms": 200, **(limits or {})}, listen=listen,
             plugin_path=[FIXTURES, PLUGINS], **settings)
 
     def check_serves(self, address):
@@ -294,6 +298,53 @@ class TestActivation(SystemdTestCase):
             socket.create_connection(sock.getsockname()[:2], DEADLINE).close()
             select.select([sock], [], [], DEADLINE)
             sock.accept()[0].close()
+
+    def activated(self, close_ms):
+        """A host that has both of its addresses from the manager; nobody else connects to it."""
+        listening = [self.listening(socket.AF_INET, ("127.0.0.1", 0)) for _ in range(2)]
+        names = ["127.0.0.1:%d" % sock.getsockname()[1] for sock in listening]
+        host = self.start(self.text(service("probe", "http_probe_service.so", "/probe"), listen=names[0], http=names[1],
+                                    limits={"drain_ms": 60000, "close_ms": close_ms}), listening)
+        host.wait_log(msg="ready")
+        return host, *names
+
+    def newcomer(self, host, address, *sent):
+        """One that the host has accepted, and that has sent no more than this."""
+        files = host.open_files()
+        sock = open_socket(address)
+        self.addCleanup(sock.close)
+        for part in sent:
+            sock.sendall(part)
+        self.eventually(lambda: host.open_files() > files, "it is accepted")
+        return sock
+
+    def test_whoever_comes_before_a_stop_is_answered_and_told(self):
+        """The sockets stay, so a stop may be half of a restart: nobody is refused."""
+        host, websocket, http = self.activated(close_ms=30000)
+        client = Client(websocket, "/echo")
+        self.addCleanup(client.drop)
+        head = request("/echo")
+        silent, speaking = self.newcomer(host, websocket), self.newcomer(host, websocket, head[:30])
+        asking = self.newcomer(host, http)
+        os.kill(host.pid, signal.SIGTERM)
+        client.expect_close(1001, "going away")
+        for sock, rest in ((silent, head), (speaking, head[30:])):
+            late = Client.over(sock, rest)
+            late.expect_close(1001, "going away")
+        asking.sendall(b"GET /probe/hello HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        answer = b""
+        while part := asking.recv(65536):  # it ends the connection
+            answer += part
+        self.assertNotEqual(Response(answer).status, 503, answer)
+        host.ends_well()
+
+    def test_whoever_stays_silent_holds_a_stop_up_for_close_ms_alone(self):
+        host, websocket, http = self.activated(close_ms=scaled(300, 600))
+        silent = [self.newcomer(host, websocket), self.newcomer(host, websocket, b"GET"), self.newcomer(host, http)]
+        os.kill(host.pid, signal.SIGTERM)
+        host.ends_well()  # and not after drain_ms, which the log would tell
+        for sock in silent:
+            self.assertEqual(sock.recv(1), b"")
 
     def test_without_names(self):
         sock = self.listening(socket.AF_INET, ("127.0.0.1", 0))

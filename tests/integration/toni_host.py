@@ -753,14 +753,9 @@ class Client:
     def __init__(self, address, path="/rooms", headers=(), also=b"", source=None,
                  receive_buffer=None, deadline=DEADLINE, deflate=None, tls=None, server_name="localhost",
                  session=None, **changed):
-        self.deadline = deadline
-        self.compressed = 0  # messages that came compressed
+        self._begin(open_socket(address, source, receive_buffer, deadline), deadline)
         if deflate is not None:
             headers = (*headers, ("Sec-WebSocket-Extensions", deflate))
-        self.buffer = bytearray()
-        self.answer_pings = True
-        self.pings = 0
-        self.sock = open_socket(address, source, receive_buffer, deadline)
         try:
             if tls:
                 self.sock = tls.wrap_socket(
@@ -771,6 +766,23 @@ class Client:
         except BaseException:
             self.sock.close()
             raise
+
+    @classmethod
+    def over(cls, sock, handshake, deadline=DEADLINE):
+        """One on a socket that is connected already. @param handshake  What is still to be sent of it."""
+        client = cls.__new__(cls)
+        client._begin(sock, deadline)
+        sock.sendall(handshake)
+        client._read_answer()
+        return client
+
+    def _begin(self, sock, deadline):
+        self.sock = sock
+        self.deadline = deadline
+        self.buffer = bytearray()
+        self.compressed = 0  # messages that came compressed
+        self.answer_pings = True
+        self.pings = 0
 
     def _read_answer(self):
         while b"\r\n\r\n" not in self.buffer:

@@ -222,9 +222,9 @@ def a_crash():
     serves()
 
 
-def under_load(*command):
-    """Runs it while a client is connected and others come and go: see clients.py."""
-    print(run(sys.executable, HERE + "/clients.py", "upgraded", *command).splitlines()[-1])
+def under_load(*command, clients="upgraded"):
+    """Runs it while a client is connected and others come and go. @param clients  As clients.py calls them."""
+    print(run(sys.executable, HERE + "/clients.py", clients, *command).splitlines()[-1])
 
 
 def restarting():
@@ -255,6 +255,7 @@ async def a_successor_stops():
 
 
 def socket_activation():
+    journal = Journal()
     run("systemctl", "stop", "toni")
     run("systemctl", "start", "toni.socket")
     assert property_of("ActiveState") == "inactive"
@@ -264,6 +265,13 @@ def socket_activation():
     run("toni", "restart", "-c", CONF)  # the successor has systemd's sockets
     wait_until(lambda: main_pid() != pid, "the successor is not the main process")
     serves()
+    for command in ("restart", "restart", "restart", "stop"):  # stopped, it is started anew by who connects next
+        run("systemctl", "reset-failed")
+        pid = main_pid()
+        under_load("systemctl", command, "toni", clients="restarted")
+        is_up()
+        assert main_pid() != pid
+        assert journal.warnings() == [], journal.warnings()
     run("systemctl", "stop", "toni.socket", "toni")
     run("systemctl", "start", "toni")
     serves()
