@@ -8,6 +8,7 @@
 #include "net/server.h"
 #include "net/worker.h"
 #include "tls/context.h"
+#include "tls/failure.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -75,11 +76,6 @@ static void write_all_expiries(struct exposition *exposition, const struct metri
 void metrics_write_tls(struct exposition *exposition, const struct metrics_sources *sources)
 {
     const struct server *server = sources->server;
-    static const char *const reasons[] = {
-#define REASON_LABEL(name, label) label,
-        TLS_FAILURES(REASON_LABEL)
-#undef REASON_LABEL
-    };
     const struct tls_sums sums = add_up(sources);
     exposition_gauge(exposition, "toni_tls_handshakes_running",
                      "TLS handshakes that have begun and are not over.",
@@ -91,7 +87,7 @@ void metrics_write_tls(struct exposition *exposition, const struct metrics_sourc
     exposition_family(exposition, "toni_tls_handshakes_failed_total", "counter",
                       "TLS handshakes that failed, by reason.");
     for (unsigned why = 0; why < TLS_FAILURE_COUNT; why++)
-        exposition_number(exposition, LABELS({"reason", reasons[why]}), sums.failed[why]);
+        exposition_number(exposition, LABELS({"reason", tls_failure_label(why)}), sums.failed[why]);
     exposition_counter(exposition, "toni_tls_truncated_total",
                        "Connections over TLS whose peer ended TCP without close_notify.",
                        sums.truncated);

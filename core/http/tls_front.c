@@ -122,8 +122,10 @@ static void on_sweep(uv_timer_t *sweep)
     const uint64_t now_ms = uv_now(&front->loop);
     tls_front_notice_turn(front);
     for (struct tls_relay *each = front->first; each; each = each->next) {
-        if (each->state != RELAY_OVER && each->due_ms <= now_ms)
-            tls_relay_drop(each);
+        if (each->state == RELAY_OVER || each->due_ms > now_ms)
+            continue;
+        tls_shaking_end(each, TLS_FAILED_LATE);
+        tls_relay_drop(each);
     }
 }
 

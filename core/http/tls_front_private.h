@@ -33,6 +33,7 @@ struct tls_relay {
     int client_events, plain_events; /* that are polled for */
     unsigned handles;                /* of the two polls, that are open */
     enum relay_state state;
+    bool is_shaking;   /* its handshake has begun, and how it ends is not counted yet */
     bool is_heard;     /* its socket is listened to, though it waits for a step */
     bool client_ended; /* it sends nothing more, or nothing that matters */
     bool is_last;      /* HTTP has ended its side of the pair: what is in it is the last */
@@ -99,6 +100,9 @@ void tls_relay_begin_ending(struct tls_relay *relay);
 /** Its handshake may go on: it waits for a step, which comes at the turn's end, or a later one's.
  * One that was ended for another, who is let in only once this has gone, is dropped at once. */
 void tls_shaking_wait(struct tls_relay *relay);
+
+/** Its handshake ends unfinished, if it has begun and is not over: counts why. */
+void tls_shaking_end(struct tls_relay *relay, enum tls_failure why);
 
 /** Does of its handshake what can be done now. Once that is done it is open, or ends. */
 void tls_shaking_step(struct tls_relay *relay);

@@ -29,6 +29,7 @@ void tls_relay_drop(struct tls_relay *relay)
     if (relay->state == RELAY_OVER)
         return;
     const bool has_plain = relay->handles == 2;
+    tls_shaking_end(relay, TLS_FAILED_LOST);
     relay->state = RELAY_OVER;
     tls_turns_forget(&relay->waiter);
     uv_close((uv_handle_t *)&relay->client, on_closed);

@@ -4,6 +4,7 @@
 #include "http/peer.h"
 #include "http/tls_front_private.h"
 #include "net/loop.h"
+#include "net/peer.h"
 #include "tls/peer.h"
 
 #include <stdlib.h>
@@ -77,22 +78,36 @@ static bool hand_over(struct tls_relay *relay, int other)
     return false;
 }
 
+static void count_failed(struct tls_relay *relay, enum tls_failure why)
+{
+    char address[INET6_ADDRSTRLEN];
+    relay->is_shaking = false;
+    if (places_has_ended(relay->door->places, &relay->place))
+        why = TLS_FAILED_BUSY;
+    peer_text(&relay->is.peer, address);
+    tls_figures_failed(relay->front->figures, why, address);
+}
+
+void tls_shaking_end(struct tls_relay *relay, enum tls_failure why)
+{
+    if (relay->is_shaking)
+        count_failed(relay, why);
+}
+
 static void open_relay(struct tls_relay *relay)
 {
-    struct tls_figures *figures = relay->front->figures;
     const int other = make_pair(relay);
     relay->secure = other >= 0 ? describe(relay) : NULL;
     if (!relay->secure) {
         http_peer_refused(&relay->is.peer);
-        counter_add(&figures->failed[TLS_FAILED_MEMORY], 1);
+        count_failed(relay, TLS_FAILED_MEMORY);
         if (other >= 0)
             close(other);
         tls_relay_drop(relay);
         return;
     }
-    counter_add(&figures->done, 1);
-    if (tls_session_is_resumed(relay->session))
-        counter_add(&figures->resumed, 1);
+    relay->is_shaking = false;
+    tls_figures_done(relay->front->figures, relay->session);
     places_give_back(relay->door->places, &relay->place);
     relay->state = RELAY_OPEN;
     relay->due_ms = UINT64_MAX;
@@ -102,7 +117,7 @@ static void open_relay(struct tls_relay *relay)
 
 static void fail(struct tls_relay *relay, enum tls_failure why)
 {
-    counter_add(&relay->front->figures->failed[why], 1);
+    count_failed(relay, why);
     if (why == TLS_FAILED_LOST) {
         tls_relay_drop(relay);
         return;
@@ -125,6 +140,7 @@ static void begin_session(struct tls_relay *relay)
     struct tls_context *context = tls_port_context(&relay->door->port);
     relay->session = tls_session_create(context, relay->is.fd, &relay->front->output);
     tls_context_unref(context);
+    relay->is_shaking = relay->session != NULL;
     if (!relay->session)
         fail(relay, TLS_FAILED_MEMORY);
 }
@@ -137,7 +153,7 @@ static int look_at_first(struct tls_relay *relay)
     if (size == 1)
         return first;
     if (size == 0 || !socket_is_for_now(errno))
-        fail(relay, TLS_FAILED_LOST);
+        tls_relay_drop(relay);
     return -1;
 }
 

@@ -449,5 +449,6 @@ void opening_expired(struct connection *connection)
     counter_add(&connection->served.worker->figures.handshakes_late, 1);
     log_limited(LOG_LEVEL_DEBUG, "connection ended: handshake took too long",
                 log_str("address", connection->address));
+    stream_expire(&connection->stream);
     connection_abort(connection, END_BY_IDLENESS);
 }

@@ -58,16 +58,9 @@ static bool leave_handshake(struct secure *secure, enum secure_state state)
 
 static enum secure_step fail(struct secure *secure, enum tls_failure why)
 {
-    static const char *const labels[] = {
-#define FAILURE_LABEL(name, label) label,
-        TLS_FAILURES(FAILURE_LABEL)
-#undef FAILURE_LABEL
-    };
     if (leave_handshake(secure, SECURE_FAILED))
         why = TLS_FAILED_BUSY;
-    counter_add(&secure->worker->figures.failed[why], 1);
-    log_limited(LOG_LEVEL_DEBUG, "a TLS handshake failed", log_str("reason", labels[why]),
-                log_str("address", secure->address));
+    tls_figures_failed(&secure->worker->figures, why, secure->address);
     return SECURE_STEP_FAILED;
 }
 
@@ -86,6 +79,12 @@ void secure_destroy(struct secure *secure)
 bool secure_is_ended(struct secure *secure)
 {
     return secure->place && places_has_ended(&secure->worker->totals->places, secure->place);
+}
+
+void secure_expire(struct secure *secure)
+{
+    if (secure->state == SECURE_SHAKING)
+        (void)fail(secure, TLS_FAILED_LATE);
 }
 
 /* @return 0, or -1 on no memory. */
@@ -160,7 +159,6 @@ static enum secure_step begin(struct secure *secure)
 
 enum secure_step secure_shake(struct secure *secure)
 {
-    struct tls_figures *figures = &secure->worker->figures;
     enum tls_failure why;
     if (secure->state == SECURE_SILENT) {
         const enum secure_step step = begin(secure);
@@ -176,8 +174,6 @@ enum secure_step secure_shake(struct secure *secure)
         break;
     }
     (void)leave_handshake(secure, SECURE_OPEN);
-    counter_add(&figures->done, 1);
-    if (tls_session_is_resumed(secure->session))
-        counter_add(&figures->resumed, 1);
+    tls_figures_done(&secure->worker->figures, secure->session);
     return SECURE_STEP_DONE;
 }

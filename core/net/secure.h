@@ -74,6 +74,10 @@ enum secure_step {
 /** @return Whether its handshake was ended to make room for another. */
 bool secure_is_ended(struct secure *secure);
 
+/** The time for its handshake is over: if that has begun and is not done, it counts as late. Only
+ * secure_destroy may follow. */
+void secure_expire(struct secure *secure);
+
 /** Does of the handshake what can be done now; counts how it ends. */
 enum secure_step secure_shake(struct secure *secure);
 

@@ -111,6 +111,13 @@ static inline const struct tls_session *stream_session(const struct stream *stre
     return stream->secure ? stream->secure->session : NULL;
 }
 
+/** The time for its TLS handshake is over, if it has one. Only stream_close may follow. */
+static inline void stream_expire(struct stream *stream)
+{
+    if (stream->secure)
+        secure_expire(stream->secure);
+}
+
 /** Tells the peer that nothing follows. */
 void stream_shut_write(struct stream *stream);
 

@@ -44,3 +44,13 @@ enum tls_failure tls_failure_of(bool is_at_end)
     }
     return is_at_end || error == 0 ? TLS_FAILED_LOST : TLS_FAILED_PROTOCOL;
 }
+
+const char *tls_failure_label(enum tls_failure why)
+{
+    static const char *const labels[] = {
+#define FAILURE_LABEL(name, label) label,
+        TLS_FAILURES(FAILURE_LABEL)
+#undef FAILURE_LABEL
+    };
+    return labels[why];
+}

@@ -177,6 +177,9 @@ class StrangersCase(OneHostTestCase):
     def figure(self, name):
         return metrics(self.host)[name]
 
+    def failed(self, reason):
+        return self.figure('toni_tls_handshakes_failed_total{reason="%s"}' % reason)
+
     def echoes(self):
         client = Client(self.host.websocket, "/echo", source=HONEST, tls=self.host.authority.context())
         try:
@@ -225,10 +228,9 @@ class Lockout(StrangersCase):
         self.assertLess(took[10], scaled(5, 15))
 
     def test_who_begins_a_hello_keeps_nobody_out(self):
-        busy = 'toni_tls_handshakes_failed_total{reason="busy"}'
-        before = self.figure(busy)
+        before = self.failed("busy")
         self.let_in(self.host.websocket, BEGINNING, self.echoes)
-        self.assertGreater(self.figure(busy), before + 20)
+        self.assertGreater(self.failed("busy"), before + 20)
         line = self.host.wait_log(level="warn", setting="tls_handshakes")
         self.assertEqual((line["address"], line["places"]), (CROWD, "60"))
         self.eventually(lambda: self.figure("toni_tls_handshakes_running") == 0, "none is under way")
@@ -237,7 +239,9 @@ class Lockout(StrangersCase):
         self.let_in(self.host.websocket, WHOLE, self.echoes)
 
     def test_nor_on_http(self):
+        before = self.failed("busy")
         self.let_in(self.host.http_address, BEGINNING, lambda: self.answers(self.host.http_address))
+        self.assertGreater(self.failed("busy"), before + 20)
 
     def test_nor_on_admin(self):
         self.let_in(self.host.admin, WHOLE, lambda: self.answers(self.host.admin))
@@ -253,6 +257,53 @@ class Lockout(StrangersCase):
             sock.setblocking(False)
             with self.assertRaises(BlockingIOError, msg="it was closed"):
                 sock.recv(1)
+
+
+class Ends(StrangersCase):
+    """Handshakes that are never done are counted by what ended them, alike on all listeners; one that no byte has come of
+    has not begun."""
+
+    limits = {"handshake_ms": scaled(500, 1500), "http_request_ms": scaled(500, 1500)}
+
+    def all_failed(self):
+        return {name: value for name, value in metrics(self.host).items() if name.startswith("toni_tls_handshakes_failed")}
+
+    def counted(self, before, **reasons):
+        """So many more, of these reasons and of no other."""
+        wanted = dict(before)
+        for reason, more in reasons.items():
+            wanted['toni_tls_handshakes_failed_total{reason="%s"}' % reason] += more
+        self.eventually(lambda: self.all_failed() != before, "something is counted")
+        self.assertEqual(self.all_failed(), wanted)
+
+    def begin(self, address):
+        sock = open_plain_socket(address)
+        self.addCleanup(sock.close)
+        sock.sendall(BEGINNING)
+        return sock
+
+    def test_who_goes_is_lost(self):
+        for address in (self.host.websocket, self.host.http_address, self.host.admin):
+            with self.subTest(address=address):
+                before = self.all_failed()
+                self.begin(address).close()
+                self.counted(before, lost=1)
+
+    def test_who_does_not_end_it_in_time_is_late(self):
+        for address in (self.host.websocket, self.host.http_address):
+            with self.subTest(address=address):
+                before = self.all_failed()
+                self.assertEqual(come_until_ended(self.begin(address)), b"")
+                self.counted(before, late=1)
+
+    def test_who_says_nothing_has_begun_none(self):
+        for address in (self.host.websocket, self.host.http_address):
+            with self.subTest(address=address), open_plain_socket(address) as silent:
+                before = self.all_failed()
+                open_plain_socket(address).close()
+                self.assertEqual(come_until_ended(silent), b"", "its time is over, and the other has been looked at")
+                self.begin(address).close()
+                self.counted(before, lost=1)
 
 
 @both
@@ -289,12 +340,11 @@ class Claims(StrangersCase):
                 self.assertEqual(sock.recv(1), bytes([HANDSHAKE]))
 
     def test_it_is_counted(self):
-        name = 'toni_tls_handshakes_failed_total{reason="protocol"}'
-        before = self.figure(name)
+        before = self.failed("protocol")
         for sock in self.listeners():
             sock.sendall(records(hello(claim=131000)[:4]))
             self.refused(sock)
-        self.eventually(lambda: self.figure(name) == before + 3, "counted as protocol")
+        self.eventually(lambda: self.failed("protocol") == before + 3, "counted as protocol")
 
 
 @unittest.skipIf(SANITIZER, "the memory would be the sanitizer's")
