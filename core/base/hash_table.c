@@ -34,9 +34,15 @@ static void drain(struct hash_table *table, hash_release *visit, void *data)
     }
 }
 
+/* To the end of its chain: nodes of one key keep their order. */
 static void move_node(struct hash_node *node, void *target)
 {
-    link_node(target, node);
+    struct hash_node **link = bucket_of(target, node->hash);
+
+    while (*link)
+        link = &(*link)->next;
+    node->next = NULL;
+    *link = node;
 }
 
 static int resize(struct hash_table *table, size_t bucket_count)

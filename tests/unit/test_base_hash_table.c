@@ -100,6 +100,26 @@ START_TEST(tells_keys_of_one_hash_apart)
 }
 END_TEST
 
+START_TEST(of_equal_keys_finds_the_one_inserted_last_whatever_its_size_was)
+{
+    static struct entry twins[3];
+    for (unsigned i = 0; i < 3; i++) {
+        twins[i] = (struct entry){.key = 0, .seen = i};
+        ck_assert_int_eq(hash_table_insert(&table, &twins[i].node, good_hash(0)), 0);
+    }
+    for (unsigned key = 1; key < COUNT; key++) {
+        insert(key);
+        ck_assert_uint_eq(find(0)->seen, 2);
+    }
+    for (unsigned key = 1; key < COUNT; key++) {
+        hash_table_remove(&table, &entries[key].node);
+        ck_assert_uint_eq(find(0)->seen, 2);
+    }
+    hash_table_remove(&table, &twins[2].node);
+    ck_assert_uint_eq(find(0)->seen, 1);
+}
+END_TEST
+
 START_TEST(grows_and_shrinks_with_its_content)
 {
     insert_all();
@@ -205,6 +225,7 @@ int main(void)
     tcase_add_test(cases, finds_what_was_inserted);
     tcase_add_test(cases, does_not_find_what_was_removed);
     tcase_add_test(cases, tells_keys_of_one_hash_apart);
+    tcase_add_test(cases, of_equal_keys_finds_the_one_inserted_last_whatever_its_size_was);
     tcase_add_test(cases, grows_and_shrinks_with_its_content);
     tcase_add_test(cases, is_not_resized_by_swinging_around_a_border);
     tcase_add_test(cases, iterates_over_each_node_once);
