@@ -60,8 +60,11 @@
  *            3. `is_repeat`, and publish.epoch is not the room's, or is 0 while the room has no
  *            number of publish.node: ENGINE_LOST.
  *            4. `request` is not above the last number of publish.node in this room: ENGINE_REPEAT,
- *            nothing done. Else: the number is noted, offset + 1, kept in the history, published to
- *            who subscribes to the room: ENGINE_APPLIED with epoch, offset, receivers.
+ *            nothing done.
+ *            5. `after` is above that number, or is not 0 and there is none (as in a room that is
+ *            missing): ENGINE_NOT_RUN, nothing done.
+ *            6. The number is noted, offset + 1, kept in the history, published to who subscribes
+ *            to the room: ENGINE_APPLIED with epoch, offset, receivers.
  *            All in one step that nothing gets between.
  *   TOPS     for each room its epoch and offset; {0, 0} if it is missing or of another incarnation
  *   HISTORY  the room's epoch and offset as for TOPS; if history.since.epoch is the epoch (or
@@ -86,10 +89,9 @@
  * A server that is a replica answers PUBLISH and PROBE with ENGINE_READ_ONLY. The script is not
  * there (NOSCRIPT): load it, answer ENGINE_NOT_RUN, which sends it again in order. Any other error
  * (no memory, not allowed): ENGINE_ERROR; of a PROBE it ends the connection, so a PROBE must need
- * no memory. In these three cases nothing was applied. A PUBLISH that had such an error, which was
- * lost with the connection, while a later one of the same node and room was applied, can't be told
- * from one that was applied: sent again it is ENGINE_REPEAT. The I/O must not put that between
- * them: an error for want of memory is to hold for all that was read with it.
+ * no memory. In these three cases nothing was applied, and by `after` nothing behind it in its room
+ * is until its answer has come: whoever else loads the script meanwhile, none overtakes another,
+ * and one that is ENGINE_REPEAT when it is sent again was applied.
  *
  * # What the host gets
  *

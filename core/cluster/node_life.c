@@ -79,14 +79,16 @@ static const char **copy_names(const struct node_settings *settings)
     return names;
 }
 
-static void server_init(struct server *server, uint32_t index, const struct node_settings *settings,
-                        uint64_t now_ms)
+static void server_init(struct cluster_node *node, uint32_t index, uint64_t now_ms)
 {
+    const struct node_settings *settings = &node->settings;
+    struct server *server = &node->servers[index];
+
     *server = (struct server){
         .index = index, .why = WHY_START, .told_why = WHY_START, .sample_ms = now_ms};
     server_life_init(&server->life, settings->backoff_ms, settings->backoff_max_ms,
                      settings->reply_ms, now_ms);
-    publishes_init(&server->publishes, settings->pending_bytes);
+    publishes_init(&server->publishes, settings->pending_bytes, &node->rooms.key);
     subscriptions_init(&server->subs, settings->flight_commands * ROOMS_A_COMMAND,
                        settings->linger_ms);
     list_init(&server->rooms);
@@ -140,7 +142,7 @@ struct cluster_node *node_create(const struct node_settings *settings, uint64_t 
                              : rendezvous_choose(node->names, settings->server_count, lease_key);
     node->looked_ms = now_ms;
     for (uint32_t i = 0; i < settings->server_count; i++)
-        server_init(&node->servers[i], i, settings, now_ms);
+        server_init(node, i, now_ms);
     for (uint32_t i = 0; i < settings->server_count; i++)
         server_pump(node, &node->servers[i], now_ms);
     return node;

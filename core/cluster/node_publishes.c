@@ -94,7 +94,12 @@ void publishes_pump(struct cluster_node *node, struct server *server, uint64_t n
             end_publish(node, server, publish, PUBLISH_UNKNOWN, WHY_INCARNATION);
             continue;
         }
-        publishes_sent(&server->publishes, server->incarnation, room ? room->order.at.epoch : 0);
+        uint64_t after = 0;
+        if (publishes_sent(&server->publishes, server->incarnation, room ? room->order.at.epoch : 0,
+                           &after) != CLUSTER_DONE) {
+            node->is_short = true;
+            return;
+        }
         outputs_put(&node->outputs,
                     &(struct output){.kind = OUTPUT_PUBLISH,
                                      .server = server->index,
@@ -105,6 +110,7 @@ void publishes_pump(struct cluster_node *node, struct server *server, uint64_t n
                                      .publish = {.incarnation = server->incarnation,
                                                  .node = node->settings.incarnation,
                                                  .proposed = chance_name(&node->chance),
+                                                 .after = after,
                                                  .epoch = publish->was_sent ? publish->epoch : 0,
                                                  .is_repeat = publish->was_sent,
                                                  .keeping = publish->keeping}});
@@ -139,19 +145,9 @@ static uint32_t receivers_of(const struct publish_reply *reply)
     return reply->answer == ENGINE_REPEAT ? RECEIVERS_UNKNOWN : reply->receivers;
 }
 
-/* It has its place. What was put off before it in the room can't have one before it any more. */
-static int take_applied(struct cluster_node *node, struct server *server, struct publish *publish,
-                        const struct publish_reply *reply)
+static void take_applied(struct cluster_node *node, struct server *server, struct publish *publish,
+                         const struct publish_reply *reply)
 {
-    struct publish *overtaken;
-
-    while ((overtaken = publishes_overtaken(&server->publishes, publish))) {
-        if (outputs_reserve(&node->outputs, 1) != 0)
-            return CLUSTER_NO_MEMORY;
-        end_unapplied(node, server, overtaken, WHY_ORDER);
-    }
-    if (outputs_reserve(&node->outputs, 1) != 0)
-        return CLUSTER_NO_MEMORY;
     server->figures.ok++;
     server->figures.repeats += reply->answer == ENGINE_REPEAT ? 1 : 0;
     outputs_put(&node->outputs, &(struct output){.kind = OUTPUT_RESULT,
@@ -161,7 +157,17 @@ static int take_applied(struct cluster_node *node, struct server *server, struct
                                                             .at = reply->at,
                                                             .receivers = receivers_of(reply)}});
     publishes_remove(&server->publishes, publish);
-    return CLUSTER_DONE;
+}
+
+/* An engine applies nothing before what was sent before it, so what it has applied already is this.
+ */
+static void take_repeat(struct cluster_node *node, struct server *server, struct publish *publish,
+                        const struct publish_reply *reply)
+{
+    if (publish->was_sent)
+        take_applied(node, server, publish, reply);
+    else /* an engine that is wrong */
+        end_unapplied(node, server, publish, WHY_ORDER);
 }
 
 static int take_reply(struct cluster_node *node, struct server *server, struct publish *publish,
@@ -171,26 +177,14 @@ static int take_reply(struct cluster_node *node, struct server *server, struct p
         publishes_put_off(&server->publishes, publish);
         return CLUSTER_DONE;
     }
-    if (outputs_reserve(&node->outputs, 1) != 0) {
-        /* It may be sent again; that a later one was applied then does not show that this was. */
-        if (reply->answer != ENGINE_APPLIED && reply->answer != ENGINE_REPEAT)
-            publish->was_put_off = true;
+    if (outputs_reserve(&node->outputs, 1) != 0)
         return CLUSTER_NO_MEMORY;
-    }
     switch (reply->answer) {
     case ENGINE_APPLIED:
-        return take_applied(node, server, publish, reply);
+        take_applied(node, server, publish, reply);
+        break;
     case ENGINE_REPEAT:
-        /* Below the last number it may be one that was not run, and was overtaken, while nobody
-         * got to know: without its place it isn't known to have one. */
-        if (publish->was_sent && !publish->was_put_off) {
-            if (reply->at.offset != 0)
-                return take_applied(node, server, publish, reply);
-            end_publish(node, server, publish, PUBLISH_UNKNOWN, WHY_ORDER);
-            break;
-        }
-        /* It was a later one of this room that was applied. */
-        end_unapplied(node, server, publish, WHY_ORDER);
+        take_repeat(node, server, publish, reply);
         break;
     case ENGINE_LOST:
         end_publish(node, server, publish, PUBLISH_UNKNOWN, WHY_EPOCH);

@@ -69,6 +69,8 @@ struct output {
             uint64_t incarnation; /* the server has to have this one */
             uint64_t node;        /* the key: this node's incarnation, the room, `request` */
             uint64_t proposed;    /* the epoch that a room gets which has none */
+            uint64_t after; /* the number of the one before it in this room that has no answer yet;
+                               0: there is none */
             uint64_t epoch; /* if it `is_repeat`: the room's when it was first sent; 0: unknown */
             bool is_repeat;
             struct keeping keeping;

@@ -15,10 +15,11 @@ static uint64_t charge(size_t key_size, size_t size)
            sizeof(struct payload) + size;
 }
 
-void publishes_init(struct publishes *publishes, uint64_t bytes_max)
+void publishes_init(struct publishes *publishes, uint64_t bytes_max, const struct hash_key *key)
 {
-    *publishes = (struct publishes){.bytes_max = bytes_max};
+    *publishes = (struct publishes){.bytes_max = bytes_max, .key = key};
     list_init(&publishes->list);
+    hash_table_init(&publishes->last_of_rooms);
     publishes->next = &publishes->list;
 }
 
@@ -30,6 +31,7 @@ void publishes_finish(struct publishes *publishes)
         next = place->next;
         publishes_remove(publishes, of(place));
     }
+    hash_table_finish(&publishes->last_of_rooms, NULL, NULL);
 }
 
 int publishes_add(struct publishes *publishes, struct room_key key, struct payload *payload,
@@ -65,10 +67,36 @@ struct publish *publishes_next(const struct publishes *publishes)
     return of(publishes->next);
 }
 
-void publishes_sent(struct publishes *publishes, uint64_t incarnation, uint64_t epoch)
+static bool is_of_room(const struct hash_node *node, const void *key)
+{
+    const struct room_key *room = key;
+    const struct room_key *its = &((const struct publish *)(const void *)node)->keys->list[0];
+
+    return its->size == room->size && memcmp(its->bytes, room->bytes, room->size) == 0;
+}
+
+static void be_last_no_more(struct publishes *publishes, struct publish *publish)
+{
+    if (publish->is_last_of_room)
+        hash_table_remove(&publishes->last_of_rooms, &publish->of_room);
+    publish->is_last_of_room = false;
+}
+
+int publishes_sent(struct publishes *publishes, uint64_t incarnation, uint64_t epoch,
+                   uint64_t *after)
 {
     struct publish *publish = of(publishes->next);
+    const struct room_key *room = &publish->keys->list[0];
+    const uint64_t hash = hash_bytes(publishes->key, room->bytes, room->size);
+    struct publish *before = (struct publish *)(void *)hash_table_find(&publishes->last_of_rooms,
+                                                                       hash, is_of_room, room);
 
+    if (hash_table_insert(&publishes->last_of_rooms, &publish->of_room, hash) != 0)
+        return CLUSTER_NO_MEMORY;
+    publish->is_last_of_room = true;
+    *after = before ? before->number : 0;
+    if (before)
+        be_last_no_more(publishes, before);
     if (!publish->was_sent) {
         publish->incarnation = incarnation;
         publish->epoch = epoch;
@@ -76,6 +104,7 @@ void publishes_sent(struct publishes *publishes, uint64_t incarnation, uint64_t 
     publish->is_flying = true;
     publishes->flying++;
     publishes->next = publishes->next->next;
+    return CLUSTER_DONE;
 }
 
 struct publish *publishes_find(const struct publishes *publishes, uint64_t number)
@@ -91,9 +120,11 @@ struct publish *publishes_find(const struct publishes *publishes, uint64_t numbe
 }
 
 /* When nothing flies any more, what was put off is sent again, from the first one on. */
-static void landed(struct publishes *publishes)
+static void land(struct publishes *publishes, struct publish *publish)
 {
+    publish->is_flying = false;
     publishes->flying--;
+    be_last_no_more(publishes, publish);
     if (publishes->is_corked && publishes->flying == 0) {
         publishes->is_corked = false;
         publishes->next = publishes->list.next;
@@ -102,25 +133,8 @@ static void landed(struct publishes *publishes)
 
 void publishes_put_off(struct publishes *publishes, struct publish *publish)
 {
-    publish->is_flying = false;
-    publish->was_put_off = true;
     publishes->is_corked = true;
-    landed(publishes);
-}
-
-struct publish *publishes_overtaken(const struct publishes *publishes,
-                                    const struct publish *publish)
-{
-    if (!publishes->is_corked)
-        return NULL;
-    const struct room_key *key = &publish->keys->list[0];
-    for (struct list *place = publishes->list.next; place != &publish->place; place = place->next) {
-        const struct room_key *other = &of(place)->keys->list[0];
-        if (!of(place)->is_flying && other->size == key->size &&
-            memcmp(other->bytes, key->bytes, key->size) == 0)
-            return of(place);
-    }
-    return NULL;
+    land(publishes, publish);
 }
 
 void publishes_remove(struct publishes *publishes, struct publish *publish)
@@ -131,7 +145,7 @@ void publishes_remove(struct publishes *publishes, struct publish *publish)
     publishes->bytes -= charge(publish->keys->list[0].size, publish->payload->size);
     publishes->count--;
     if (publish->is_flying)
-        landed(publishes);
+        land(publishes, publish);
     room_keys_unref(publish->keys);
     payload_unref(publish->payload);
     free(publish);
@@ -143,9 +157,9 @@ void publishes_restart(struct publishes *publishes)
          place = place->next) {
         struct publish *publish = of(place);
         publish->was_sent = publish->was_sent || publish->is_flying;
-        publish->is_flying = false;
+        if (publish->is_flying)
+            land(publishes, publish);
     }
-    publishes->flying = 0;
     publishes->is_corked = false;
     publishes->next = publishes->list.next;
 }

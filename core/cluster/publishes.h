@@ -4,11 +4,14 @@
 #ifndef CLUSTER_PUBLISHES_H
 #define CLUSTER_PUBLISHES_H
 
+#include "base/hash.h"
+#include "base/hash_table.h"
 #include "cluster/list.h"
 #include "cluster/output.h"
 
 /** One that waits. Read freely. */
 struct publish {
+    struct hash_node of_room; /* while it is the last of its room that flies: of those, by room */
     struct list place;
     uint64_t number; /* ascending; of its key */
     uint64_t cookie;
@@ -16,8 +19,8 @@ struct publish {
     uint64_t incarnation; /* it was first sent under; 0: it was never sent */
     uint64_t epoch;       /* of the room when it was first sent; 0: unknown */
     bool is_flying;       /* it was sent over the present connection, and has no answer */
+    bool is_last_of_room; /* of those that fly */
     bool was_sent;        /* it was sent before in a way that may have applied it */
-    bool was_put_off;     /* it was not applied once: a later one may have been before it */
     struct keeping keeping;
     struct room_keys *keys;
     struct payload *payload;
@@ -30,10 +33,13 @@ struct publishes {
     uint64_t bytes_max;
     uint64_t count;
     uint64_t flying;
+    struct hash_table last_of_rooms; /* of those that fly, the last of each room */
+    const struct hash_key *key;      /* of that table */
     bool is_corked; /* one was not run: nothing is sent until those that fly have answers */
 };
 
-void publishes_init(struct publishes *publishes, uint64_t bytes_max);
+/** @param key  Of the hashes of rooms; lives as long. */
+void publishes_init(struct publishes *publishes, uint64_t bytes_max, const struct hash_key *key);
 
 /** Frees all. */
 void publishes_finish(struct publishes *publishes);
@@ -46,21 +52,19 @@ int publishes_add(struct publishes *publishes, struct room_key key, struct paylo
 /** @return The next that is to be sent; NULL: none may be now. */
 struct publish *publishes_next(const struct publishes *publishes);
 
-/** The next was sent.
+/** Notes that the next is sent: whoever sends it makes sure of that.
  * @param incarnation  Of the server. @param epoch  Of the room, if it is known: it is kept from the
- *                     first time. */
-void publishes_sent(struct publishes *publishes, uint64_t incarnation, uint64_t epoch);
+ *                     first time.
+ * @param after        Set to the number of the last one of its room that flies; 0: none does.
+ * @return CLUSTER_DONE, or CLUSTER_NO_MEMORY: it may not be sent now. */
+int publishes_sent(struct publishes *publishes, uint64_t incarnation, uint64_t epoch,
+                   uint64_t *after);
 
 /** @return The one that flies with this number; NULL: it has had its result. */
 struct publish *publishes_find(const struct publishes *publishes, uint64_t number);
 
 /** It was not run, and is sent again when all that fly have answers. */
 void publishes_put_off(struct publishes *publishes, struct publish *publish);
-
-/** @return One of the same room, earlier than @p publish, that was put off: now that @p publish was
- * applied it can't be any more. NULL: there is none. */
-struct publish *publishes_overtaken(const struct publishes *publishes,
-                                    const struct publish *publish);
 
 /** Takes one out and frees it. */
 void publishes_remove(struct publishes *publishes, struct publish *publish);

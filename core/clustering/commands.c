@@ -70,6 +70,7 @@ static void publish(struct clustering *clustering, const struct output *output)
         .incarnation = output->publish.incarnation,
         .node = output->publish.node,
         .proposed = output->publish.proposed,
+        .after = output->publish.after,
         .epoch = output->publish.epoch,
         .is_repeat = output->publish.is_repeat ? 1 : 0,
         .keep_messages = output->publish.keeping.messages,

@@ -60,6 +60,8 @@ typedef struct toni_engine_publish {
     uint64_t incarnation; /**< the server has to have this one */
     uint64_t node;
     uint64_t proposed;      /**< the epoch that a room gets which begins anew; not 0 */
+    uint64_t after;         /**< `number` of the one before it of `node` in this room, which was
+                                 asked for and not answered yet; 0: there is none */
     uint64_t epoch;         /**< if `is_repeat`: the room's when it was first sent; 0: unknown */
     uint32_t is_repeat;     /**< 1: it was sent before, and had no answer */
     uint32_t keep_messages; /**< the room's history; 0: it keeps none */
@@ -223,13 +225,16 @@ struct toni_engine_table {
 
     /** In one step that nothing gets between:
      * 1. `incarnation` isn't the stored one: OTHER_INCARNATION, and nothing is done.
-     * 2. The room is missing, or was made under another incarnation: LOST, if `is_repeat`. Else it
-     *    begins anew: `proposed` as epoch, offset 0, no numbers of nodes, no history.
+     * 2. The room is missing, or was made under another incarnation: LOST, if `is_repeat`.
+     *    NOT_RUN, if `after` is not 0. Else it begins anew: `proposed` as epoch, offset 0, no
+     *    numbers of nodes, no history.
      * 3. `is_repeat`, and `epoch` is not the room's, or is 0 while the room has no number of
      *    `node`: LOST.
      * 4. `number` is not above the last of `node` in this room: REPEAT, and nothing is done.
-     *    Else the number is noted, the offset rises by 1, the message is kept in the history if
-     *    there is one, and sent to all who subscribe to the room: APPLIED.
+     * 5. `after` is above that last number, or is not 0 and there is none: NOT_RUN, and nothing is
+     *    done. So what was not applied is never overtaken by what was sent behind it.
+     * 6. The number is noted, the offset rises by 1, the message is kept in the history if there is
+     *    one, and sent to all who subscribe to the room: APPLIED.
      * Tell toni_engine_published_reply. */
     void (*publish)(void *self, uint32_t server, const toni_engine_publish *publish);
 

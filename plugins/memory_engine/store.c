@@ -229,6 +229,10 @@ bool store_publish(struct store *store, const toni_engine_publish *publish, uint
         reply->at.offset = publish->number == last->number ? last->offset : 0;
         return true;
     }
+    if (publish->after > (last ? last->number : 0)) {
+        reply->answer = TONI_ENGINE_NOT_RUN;
+        return true;
+    }
     if (!room)
         room = begin_room(store, publish->room, publish->proposed);
     if (!room)

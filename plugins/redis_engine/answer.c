@@ -195,6 +195,9 @@ bool answer_published(const redisReply *reply, toni_engine_published *published)
     case 'L':
         published->answer = TONI_ENGINE_LOST;
         return rest.size == 0;
+    case 'N':
+        published->answer = TONI_ENGINE_NOT_RUN;
+        return rest.size == 0;
     case 'I':
         published->answer = TONI_ENGINE_OTHER_INCARNATION;
         return rest.size == 0;

@@ -120,8 +120,9 @@ static bool read_published(struct connection *connection, const redisReply *repl
     /* Who publishes is to be refused before, and not told afterwards that it is lost. */
     if (fault.is_for_all)
         connection_refuse(connection, text);
-    /* What is behind it in the pipeline has no script either; the host sends all of that again once
-     * the last of it was answered, which is behind what loads it. */
+    /* What is behind it in the pipeline has no script either, or is not run since this was not
+     * (another node may have loaded it): the host sends all of that again once the last of it was
+     * answered, which is behind what loads it. */
     if (published->answer == TONI_ENGINE_NOT_RUN && !connection->is_loading)
         request_load(connection);
     return true;

@@ -141,6 +141,10 @@ static void add_publish(struct command *command, const toni_engine_publish *publ
 {
     const uint64_t keep_ms = (uint64_t)publish->keep_seconds * 1000;
     command_add_hex(command, publish->number, HEX_DIGITS);
+    if (publish->after != 0)
+        command_add_hex(command, publish->after, HEX_DIGITS);
+    else
+        command_add(command, no_name);
     command_add_hex(command, publish->proposed, HEX_DIGITS);
     if (publish->is_repeat)
         command_add_hex(command, publish->epoch, HEX_DIGITS);
@@ -157,8 +161,8 @@ static void add_publish(struct command *command, const toni_engine_publish *publ
     }
 }
 
-/* Eight arguments for all of them; for each two keys and seven others. */
-static_assert(8 + BATCH_MOST * 9 <= COMMAND_ARGUMENTS_MOST, "a batch is one command");
+/* Eight arguments for all of them; for each two keys and eight others. */
+static_assert(8 + BATCH_MOST * 10 <= COMMAND_ARGUMENTS_MOST, "a batch is one command");
 
 static void ask_batch(struct connection *connection, char kind, enum waiting_kind waiting)
 {

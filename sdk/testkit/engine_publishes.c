@@ -149,6 +149,52 @@ START_TEST(a_lower_number_is_a_repeat)
 }
 END_TEST
 
+/* --- Step 5 */
+
+START_TEST(none_overtakes_one_before_it_that_was_not_applied)
+{
+    toni_engine_publish publish = toni_fake_node_message(LEFT, room, TONI_LIT("x"));
+    engine_subscribe(RIGHT, room);
+    publish.number = 12;
+    publish.after = 11;
+    expect_answer(&publish, TONI_ENGINE_NOT_RUN); /* and the room does not begin */
+    publish.number = 10;
+    publish.after = 0;
+    const toni_position at = engine_answer(LEFT, &publish)->at;
+    engine_expect_message(RIGHT, room, at, TONI_LIT("x"));
+    publish.number = 12;
+    publish.after = 11;
+    expect_answer(&publish, TONI_ENGINE_NOT_RUN);
+    publish.number = 11;
+    publish.after = 10;
+    engine_check_at(engine_answer(LEFT, &publish)->at, at.epoch, 2);
+    publish.number = 13; /* what it names is applied, and more */
+    publish.after = 10;
+    engine_check_at(engine_answer(LEFT, &publish)->at, at.epoch, 3);
+    publish.after = 12; /* a repeat, whatever was before it */
+    ck_assert_int_eq(engine_answer(LEFT, &publish)->answer, TONI_ENGINE_REPEAT);
+    publish.number = 14;
+    publish.after = 13;
+    publish.node++; /* whose numbers are its own */
+    ck_assert_int_eq(engine_answer(LEFT, &publish)->answer, TONI_ENGINE_NOT_RUN);
+}
+END_TEST
+
+START_TEST(what_is_asked_for_together_is_applied_in_its_order)
+{
+    toni_engine_publish publish = toni_fake_node_message(LEFT, room, TONI_LIT("x"));
+    for (uint64_t i = 1; i <= 40; i++) {
+        publish.number = i;
+        publish.after = i - 1;
+        toni_fake_node_publish(LEFT, &publish);
+    }
+    for (uint64_t i = 1; i <= 40; i++)
+        ck_assert_uint_eq(toni_fake_node_next(LEFT, TONI_TOLD_PUBLISHED)->at.offset, i);
+}
+END_TEST
+
+/* --- Numbers */
+
 START_TEST(numbers_of_64_bits_differ_by_one)
 {
     toni_engine_publish publish = toni_fake_node_message(LEFT, room, TONI_LIT("x"));
@@ -366,6 +412,8 @@ TCase *engine_publishes_case(void)
     tcase_add_test(made, a_repeat_of_this_epoch_that_was_not_applied_is_applied);
     tcase_add_test(made, a_message_is_applied_once);
     tcase_add_test(made, a_lower_number_is_a_repeat);
+    tcase_add_test(made, none_overtakes_one_before_it_that_was_not_applied);
+    tcase_add_test(made, what_is_asked_for_together_is_applied_in_its_order);
     tcase_add_loop_test(made, numbers_of_64_bits_differ_by_one, 0, ENGINE_LARGE_COUNT);
     tcase_add_test(made, numbers_rise_by_their_value);
     tcase_add_loop_test(made, two_nodes_numbers_are_independent, 0, ENGINE_LARGE_COUNT);

@@ -70,6 +70,8 @@ static int32_t model_publish(const toni_engine_publish *publish, uint32_t index,
         return TONI_ENGINE_OTHER_INCARNATION;
     if (is_missing && publish->is_repeat)
         return TONI_ENGINE_LOST;
+    if (is_missing && publish->after != 0)
+        return TONI_ENGINE_NOT_RUN;
     if (is_missing)
         *room = (struct model_room){.incarnation = incarnation, .at = {publish->proposed, 0}};
     if (publish->is_repeat &&
@@ -78,6 +80,8 @@ static int32_t model_publish(const toni_engine_publish *publish, uint32_t index,
     *at = room->at;
     if (publish->number <= room->numbers[writer])
         return TONI_ENGINE_REPEAT;
+    if (publish->after > room->numbers[writer])
+        return TONI_ENGINE_NOT_RUN;
     room->numbers[writer] = publish->number;
     *at = (toni_position){room->at.epoch, ++room->at.offset};
     if (room->kept_count == KEPT) {
@@ -138,6 +142,8 @@ static void ask_publish(struct model_node *node, struct command *command)
         if (below(2) == 0)
             publish.epoch = model_top(command->room).epoch + (below(4) == 0);
     }
+    if (below(4) == 0)
+        publish.after = publish.number - 1;
     if (numbers[writer] < publish.number)
         numbers[writer] = publish.number;
     command->request = publish.number;

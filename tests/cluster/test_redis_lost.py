@@ -6,6 +6,7 @@ import time
 import unittest
 
 from hosts import BACK_S, REFUSED_S, SILENT_S, SLACK, ClusterTestCase, sized
+from proxy import OPEN
 from redis_server import Redis
 from test_joins import Talker
 from toni_host import SLOWNESS, say
@@ -51,6 +52,18 @@ class RedisLost(ClusterTestCase):
 
     def nobody_was_cut_off(self):
         self.assert_nobody_lost()
+
+    def script_flush_loses_nothing(self):
+        rooms = self.publishing()
+        for _ in range(3):
+            self.assertEqual(self.redis.cli("script", "flush"), "OK")
+            time.sleep(0.5)
+        self.settle(rooms)
+        self.nobody_was_cut_off()
+        self.assert_no_gaps()
+        self.assertFalse(self.load.refused, self.load.refused)
+        self.assertEqual((len(self.load.judge.places), self.lost()), (self.load.sent, 0), self.warnings())
+        self.end_well()
 
 
 class TestKilled(RedisLost):
@@ -182,16 +195,20 @@ class TestForgotten(RedisLost):
         self.end_well()
 
     def test_script_flush_loses_nothing(self):
-        rooms = self.publishing()
-        for _ in range(3):
-            self.assertEqual(self.redis.cli("script", "flush"), "OK")
-            time.sleep(0.5)
-        self.settle(rooms)
-        self.nobody_was_cut_off()
-        self.assert_no_gaps()
-        self.assertFalse(self.load.refused, self.load.refused)
-        self.assertEqual(len(self.load.judge.places), self.load.sent)
-        self.end_well()
+        self.script_flush_loses_nothing()
+
+
+class TestFarAway(RedisLost):
+    """Several messages of a room are on their way to a server when it forgets the script, and another host loads it between
+    one and the next."""
+
+    proxied = (0, 1, 2)
+    DELAYS_S = 0.01, 0.03, 0.06
+
+    def test_script_flush_loses_nothing(self):
+        for proxy, delay_s in zip(self.proxies.values(), self.DELAYS_S):
+            proxy.set(OPEN, delay_s)
+        self.script_flush_loses_nothing()
 
 
 class TestAnother(RedisLost):

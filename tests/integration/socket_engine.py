@@ -10,7 +10,7 @@ import struct
 import sys
 import time
 
-APPLIED, REPEAT, LOST, OTHER = 0, 1, 2, 3
+APPLIED, REPEAT, LOST, OTHER, NOT_RUN = 0, 1, 2, 3, 5
 
 
 class Room:
@@ -81,7 +81,7 @@ class Client:
         self.send(b"H", request, server.incarnation, server.engine_id)
 
     def on_p(self, frame):
-        number, incarnation, node, proposed, epoch, is_repeat, kind, keep = (frame.number() for _ in range(8))
+        number, incarnation, node, proposed, after, epoch, is_repeat, kind, keep = (frame.number() for _ in range(9))
         name, body = frame.text(), frame.text()
         server = self.server
         if incarnation != server.incarnation:
@@ -90,12 +90,16 @@ class Client:
         if not room or room.incarnation != incarnation:
             if is_repeat:
                 return self.send(b"P", number, LOST, 0, 0, 0)
+            if after:
+                return self.send(b"P", number, NOT_RUN, 0, 0, 0)
             room = server.rooms[name] = Room(proposed, incarnation)
         if is_repeat and (epoch != room.epoch and (epoch or node not in room.numbers)):
             return self.send(b"P", number, LOST, 0, 0, 0)
         if number <= room.numbers.get(node, 0):
             at = room.offset if number == room.numbers[node] and room.last_node == node else 0
             return self.send(b"P", number, REPEAT, room.epoch, at, 0)
+        if after > room.numbers.get(node, 0):
+            return self.send(b"P", number, NOT_RUN, 0, 0, 0)
         room.numbers[node], room.last_node = number, node
         room.offset += 1
         if keep:

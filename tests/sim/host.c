@@ -314,6 +314,8 @@ static void take_result(struct machine *machine, const struct output *output)
     if (took_ns > WORLD_ANSWER_NS)
         BROKEN(world, "node %u: publish %lu was answered after %lu ms", machine->index,
                (unsigned long)id, (unsigned long)(took_ns / SIM_MS));
+    if (output->result.why == WHY_ORDER)
+        BROKEN(world, "node %u: publish %lu was overtaken", machine->index, (unsigned long)id);
     if (outcome == OUTCOME_OK && world->is_calm)
         world->last_ids[world->truth.publishes.items[id].room] = id;
     truth_answer(&world->truth, id, outcome, output->result.at.epoch, output->result.at.offset,

@@ -96,6 +96,7 @@ static void fill(const struct machine *machine, struct wire *wire, const struct 
             .node = output->publish.node,
             .number = output->request,
             .proposed = output->publish.proposed,
+            .after = output->publish.after,
             .epoch = output->publish.epoch,
             .is_repeat = output->publish.is_repeat,
             .keeping = output->publish.keeping,

@@ -27,7 +27,8 @@
     X(RECOVERED_ALWAYS, "a node says recovered: true to whoever comes back")                       \
     X(ALARM_UNHEARD, "a node takes another Redis on the port for its own")                         \
     X(UNSUBSCRIBES_LOST, "a node's unsubscribes aren't sent")                                      \
-    X(ANSWERS_LATE, "a node waits for the server's answers without an end")
+    X(ANSWERS_LATE, "a node waits for the server's answers without an end")                        \
+    X(OVERTAKEN, "a publish is applied though the one before it was not")
 
 enum mutation {
 #define MUTATION_ENUM(name, text) MUTATION_##name,

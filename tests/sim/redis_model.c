@@ -100,6 +100,8 @@ struct publish_reply redis_publish(struct redis_model *redis, const struct redis
     if (!is_present(redis, room, now_ms)) {
         if (publish->is_repeat)
             return (struct publish_reply){.answer = ENGINE_LOST};
+        if (publish->after != 0 && redis->mutation != MUTATION_OVERTAKEN)
+            return (struct publish_reply){.answer = ENGINE_NOT_RUN};
         begin_epoch(redis, room, publish->proposed);
     }
     const struct redis_last *last = find_last(room, publish->node);
@@ -109,6 +111,8 @@ struct publish_reply redis_publish(struct redis_model *redis, const struct redis
         const uint64_t offset = publish->number == last->number ? last->offset : 0;
         return (struct publish_reply){ENGINE_REPEAT, {room->at.epoch, offset}, 0};
     }
+    if (publish->after > (last ? last->number : 0) && redis->mutation != MUTATION_OVERTAKEN)
+        return (struct publish_reply){.answer = ENGINE_NOT_RUN};
     room->at.offset++;
     room->hash_ends_ms = now_ms + REDIS_HASH_MS;
     keep_last(room, publish);

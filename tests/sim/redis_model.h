@@ -66,7 +66,7 @@ struct redis_model {
 };
 
 struct redis_publish {
-    uint64_t incarnation, node, number, proposed, epoch;
+    uint64_t incarnation, node, number, proposed, after, epoch;
     bool is_repeat;
     struct keeping keeping;
     uint32_t room;

@@ -126,6 +126,8 @@ static void answer_publish(const struct output *output)
         reply.answer = ENGINE_REPEAT;
         reply.at.epoch = room->epoch;
         reply.at.offset = output->request == room->last_number ? room->last_offset : 0;
+    } else if (output->publish.after > (is_known(room) ? room->last_number : 0)) {
+        reply.answer = ENGINE_NOT_RUN;
     } else {
         reply.at = append(room, output->payload->bytes, output->payload->size);
         room->last_number = output->request;

@@ -25,6 +25,7 @@
     X(a_repeat_of_another_epoch_is_applied, "publishes")                                           \
     X(a_repeat_without_epoch_is_lost, "publishes")                                                 \
     X(nodes_share_their_numbers, "publishes")                                                      \
+    X(a_later_one_may_overtake, "publishes")                                                       \
     X(numbers_are_doubles, "publishes")                                                            \
     X(epochs_are_doubles, "publishes")                                                             \
     X(the_offset_is_wrong, "publishes")                                                            \
@@ -391,6 +392,8 @@ static void publish(void *self, uint32_t server, const toni_engine_publish *aske
         other.is_repeat = 0;
     if (is(a_repeat_without_epoch_is_lost) && asked->is_repeat && asked->epoch == 0)
         other.epoch = 1;
+    if (is(a_later_one_may_overtake))
+        other.after = 0;
     if (is(nodes_share_their_numbers))
         other.node = 1;
     if (is(numbers_are_doubles))

@@ -378,6 +378,10 @@ START_TEST(publishes)
     ck_assert(answer_published(reply, &published));
     ck_assert_int_eq(published.answer, TONI_ENGINE_REPEAT);
     incoming_free(reply);
+    reply = reply_of("$1\r\nN\r\n");
+    ck_assert(answer_published(reply, &published));
+    ck_assert_int_eq(published.answer, TONI_ENGINE_NOT_RUN);
+    incoming_free(reply);
 }
 END_TEST
 
@@ -390,12 +394,13 @@ START_TEST(what_no_publish_answers)
                                         "$42\r\nA" AT "000000001\r\n",
                                         "$34\r\nR" AT "1\r\n",
                                         "+II\r\n",
+                                        "+NN\r\n",
                                         "+X\r\n",
                                         ":1\r\n",
                                         "$-1\r\n",
                                         "*0\r\n"};
     toni_engine_published published;
-    ck_assert_uint_eq(sizeof texts / sizeof texts[0], 11);
+    ck_assert_uint_eq(sizeof texts / sizeof texts[0], 12);
     redisReply *reply = reply_of(texts[_i]);
     ck_assert(!answer_published(reply, &published));
     incoming_free(reply);
@@ -658,7 +663,7 @@ int main(void)
     tcase_add_test(all, a_reply_is_bounded_and_many_are_not);
     tcase_add_test(all, a_line_ends_and_a_string_may_be_long);
     tcase_add_test(all, publishes);
-    tcase_add_loop_test(all, what_no_publish_answers, 0, 11);
+    tcase_add_loop_test(all, what_no_publish_answers, 0, 12);
     tcase_add_test(all, each_publish_has_its_answer);
     tcase_add_test(all, one_answer_may_be_that_of_all);
     tcase_add_test(all, a_history_has_no_holes);
