@@ -137,37 +137,42 @@ class Load(threading.Thread):
             time.sleep(0.02)
 
     def fence(self, rooms, deadline=DEADLINE * 2, hosts=None):
-        """Publishes to each of the rooms until all of its members have got one and the same message."""
+        """Each publisher publishes to each of the rooms until all of its members have got one and the same message of his: so
+        they have got all that he has said before, or have been told. What another has said may still be on its way from
+        his host."""
         members = collections.Counter(room for member in self.members for room in member.rooms)
         left, serial, end = set(rooms), 0, time.monotonic() + deadline
         addresses = hosts or self.addresses
         while left:
             serial += 1
-            keys = {}
+            keys = {room: [] for room in left}
 
             def run():
-                for room in left:
-                    key = "fence-%s-%d-%d" % (room, serial, time.monotonic_ns())
-                    keys[room] = key
-                    number = (len(keys) + serial) % len(self.publishers)
-                    publisher = self.publishers[number]
-                    if publisher.address in addresses:
-                        self._send(publisher, "%s %s %s" % (self.verb, room, key))
-                        self._count_sent(room)
+                for publisher in self.publishers:
+                    if publisher.sock and publisher.address in addresses:
+                        for room in left:
+                            key = "fence-%s-%d-%s-%d" % (room, serial, publisher.number, time.monotonic_ns())
+                            keys[room].append(key)
+                            self._send(publisher, "%s %s %s" % (self.verb, room, key))
+                            self._count_sent(room)
 
             self.ask(run)
             until = min(end, time.monotonic() + 2)
             while left and time.monotonic() < until:
-                left = {room for room in left if self.fences[keys[room]] < members[room]}
+                left = {room for room in left if min(self._fenced(keys[room])) < members[room]}
                 time.sleep(0.02)
             if self.failure:
                 raise self.failure
             if time.monotonic() > end and left:
                 room = min(left)
                 raise AssertionError(
-                    "%d rooms have members without the last message after %.0f s; %s has %d members, %d got it"
-                    % (len(left), deadline, room, members[room], self.fences[keys[room]])
+                    "%d rooms have members without the last message after %.0f s; %s has %d members, %s got it"
+                    % (len(left), deadline, room, members[room], self._fenced(keys[room]))
                 )
+
+    def _fenced(self, keys):
+        """How many have got each of them."""
+        return [self.fences[key] for key in keys] or [0]
 
     def come_back(self, members, addresses):
         """These open a new connection each, and join with where they were."""

@@ -1,10 +1,11 @@
-"""A proxy for TCP between one host and its Redis: it can cut all connections and refuse new ones, hold all bytes as a
-network does that has lost its way, and delay them."""
+"""A proxy for TCP between hosts and a Redis: it can cut all connections and refuse new ones, hold all bytes as a network does
+that has lost its way, and delay them; by jitter.py each for another time."""
 
 import socket
 import threading
 import time
 
+import jitter
 from redis_servers import free_port
 
 OPEN, CUT, BLACK_HOLE = "open", "cut", "black hole"
@@ -79,12 +80,13 @@ class Proxy:
                     self.sockets -= {near, far}
 
     def _pump(self, source, sink):
+        delays = jitter.delays()
         try:
             while part := source.recv(262144):
                 with self.changed:
                     self.changed.wait_for(lambda: self.mode != BLACK_HOLE)
-                if self.delay_s:
-                    time.sleep(self.delay_s)
+                if delay_s := self.delay_s + next(delays):
+                    time.sleep(delay_s)
                 if self.slow_subscriptions_s and b"SUBSCRIBE" in part:
                     time.sleep(self.slow_subscriptions_s)
                 sink.sendall(part)

@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+import jitter
+from proxy import Proxy
 from redis_servers import free_port, programs
 from toni_host import DEADLINE, _libc, _PR_SET_PDEATHSIG, halt
 
@@ -27,18 +29,20 @@ def _kill_leftovers():
 
 
 class Redis:
-    """settings: as in redis.conf, such as save="" or maxmemory="5mb"."""
+    """in_place_of: one that has been killed, which hosts then find this one for. settings: as in redis.conf, such as save="" or
+    maxmemory="5mb"."""
 
-    def __init__(self, port=None, **settings):
-        self.port = port or free_port()
+    def __init__(self, in_place_of=None, **settings):
+        self.port = in_place_of.port if in_place_of else free_port()
+        self.address = in_place_of.address if in_place_of else self._address()
         self.folder = tempfile.mkdtemp(prefix="toni-redis-")
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.settings = {"save": "", "appendonly": "no", **settings}
         self.process = None
 
-    @property
-    def address(self):
-        return "127.0.0.1:%d" % self.port
+    def _address(self):
+        """As hosts name it: all of them the same, also where they come by a proxy."""
+        return Proxy(self.port).address if jitter.MOST_S else "127.0.0.1:%d" % self.port
 
     def start(self):
         """Returns once it takes commands."""

@@ -28,7 +28,10 @@ class TestChurn(ClusterTestCase):
                 self.until(client, "left " + ROOM)
             if number % 2 == 0:
                 client.send("join " + ROOM)
-                self.until(client, "joined " + ROOM)
+                # Whoever has heard himself is heard on his host: what others say from then on he gets.
+                client.send("say %s here-%d" % (ROOM, number))
+                while not client.read().endswith(" here-%d" % number):
+                    pass
             self.clients[number] = client
         except BaseException as failure:
             failures.append(failure)

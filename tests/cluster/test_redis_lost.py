@@ -185,6 +185,9 @@ class TestForgotten(RedisLost):
         self.assertEqual(self.redis.cli("flushall"), "OK")
         while not right.gaps:
             right.read()
+        # What a host is asked to say before it knows is refused by the server.
+        for host in self.hosts:
+            self.eventually(lambda: self.figure(host, "toni_cluster_other_data_total") == 1, "the host knows")
         self.is_back_since(time.monotonic())
         right.got.clear()
         for room in rooms:
@@ -214,7 +217,7 @@ class TestFarAway(RedisLost):
 class TestAnother(RedisLost):
     def test_another_redis_on_the_port_is_noticed(self):
         rooms = self.crowd(MEMBERS, ROOMS)
-        other = Redis(port=self.redis.port)
+        other = Redis(in_place_of=self.redis)
         self.addCleanup(other.kill)
         self.redis.kill()
         for host in self.hosts:

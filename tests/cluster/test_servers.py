@@ -22,7 +22,9 @@ class SeveralServers(ClusterTestCase):
         return named[::-1] if index == 1 else named
 
     def spread(self, rooms):
-        """{server: its rooms}: all hosts have each room at the same one, and none at another."""
+        """{server: its rooms}: all hosts have each room at the same one, and none at another. A host that has not subscribed
+        yet may have got from the history what was said."""
+        self.eventually(lambda: self.subscriptions_to(rooms) == self.nodes * len(rooms), "all subscribe")
         homes = {}
         for redis in self.redises:
             found = self.subscribers(redis)
@@ -31,6 +33,9 @@ class SeveralServers(ClusterTestCase):
             self.assertTrue(homes[redis])
         self.assertEqual(sorted(sum(homes.values(), [])), sorted(rooms))
         return homes
+
+    def subscriptions_to(self, rooms):
+        return sum(count for redis in self.redises for room, count in self.subscribers(redis).items() if room in rooms)
 
     def with_leases(self):
         """The server that hosts have their leases at, and the other."""
