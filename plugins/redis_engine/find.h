@@ -27,7 +27,7 @@ struct find {
                   * attempt that failed. One that does not answer takes the host's whole patience */
     bool is_at_sentinel;
     bool has_asked; /* the reply that comes is that to the question, not to AUTH */
-    char why[320];
+    char why[sizeof "sentinel :: " + ADDRESS_HOST_MOST + 5 + 200]; /* see give_up_sentinel() */
 };
 
 /** Begins. `done` may be called from within. */

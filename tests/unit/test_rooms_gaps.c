@@ -689,7 +689,7 @@ static void broadcast_number(unsigned room, uint64_t *numbers)
 static void lose_numbers(struct dice *dice, unsigned end, unsigned room, uint64_t *numbers,
                          uint64_t *lost)
 {
-    char name[8];
+    char name[sizeof "4294967295"];
     for (; room < end; room++) {
         const uint64_t count = 1 + dice_below(dice, 5);
         (void)snprintf(name, sizeof name, "%u", room);
@@ -749,7 +749,7 @@ static void run_random(uint64_t seed)
     peer->socket.cuts = dice_chance(&dice, 40);
     peer->socket.sips = !peer->socket.cuts && dice_chance(&dice, 40);
     for (unsigned i = 0; i < rooms; i++) {
-        char name[8];
+        char name[sizeof "4294967295"];
         (void)snprintf(name, sizeof name, "%u", i);
         join(name);
     }
