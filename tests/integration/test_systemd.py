@@ -25,7 +25,9 @@ from toni_host import (
     configuration,
     gateway,
     main,
-    open_socket,
+    open_plain_socket,
+    own_context,
+    own_material,
     request,
     scaled,
     service,
@@ -299,11 +301,12 @@ class TestActivation(SystemdTestCase):
             select.select([sock], [], [], DEADLINE)
             sock.accept()[0].close()
 
-    def activated(self, close_ms):
-        """A host that has both of its addresses from the manager; nobody else connects to it."""
+    def activated(self, close_ms, **group):
+        """A host that has both of its addresses from the manager; nobody else connects to it. group: more of each address."""
         listening = [self.listening(socket.AF_INET, ("127.0.0.1", 0)) for _ in range(2)]
         names = ["127.0.0.1:%d" % sock.getsockname()[1] for sock in listening]
-        host = self.start(self.text(service("probe", "http_probe_service.so", "/probe"), listen=names[0], http=names[1],
+        where = [{"address": name, **group} if group else name for name in names]
+        host = self.start(self.text(service("probe", "http_probe_service.so", "/probe"), listen=where[0], http=where[1],
                                     limits={"drain_ms": 60000, "close_ms": close_ms}), listening)
         host.wait_log(msg="ready")
         return host, *names
@@ -311,7 +314,7 @@ class TestActivation(SystemdTestCase):
     def newcomer(self, host, address, *sent):
         """One that the host has accepted, and that has sent no more than this."""
         files = host.open_files()
-        sock = open_socket(address)
+        sock = open_plain_socket(address)
         self.addCleanup(sock.close)
         for part in sent:
             sock.sendall(part)
@@ -331,11 +334,26 @@ class TestActivation(SystemdTestCase):
         for sock, rest in ((silent, head), (speaking, head[30:])):
             late = Client.over(sock, rest)
             late.expect_close(1001, "going away")
-        asking.sendall(b"GET /probe/hello HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        self.is_answered(asking)
+        host.ends_well()
+
+    def is_answered(self, sock):
+        """HTTP answers, and ends the connection."""
+        sock.sendall(b"GET /probe/hello HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         answer = b""
-        while part := asking.recv(65536):  # it ends the connection
+        while part := sock.recv(65536):
             answer += part
-        self.assertNotEqual(Response(answer).status, 503, answer)
+        self.assertEqual(Response(answer).status, 200, answer)
+
+    def test_so_is_who_has_shaken_no_hands_yet(self):
+        host, websocket, http = self.activated(close_ms=30000, tls=own_material()[1])
+        talking, asking = self.newcomer(host, websocket), self.newcomer(host, http)
+        os.kill(host.pid, signal.SIGTERM)
+        host.wait_log(msg="stopping")
+        with own_context().wrap_socket(talking, server_hostname="localhost") as sock:
+            Client.over(sock, request("/echo")).expect_close(1001, "going away")
+        with own_context().wrap_socket(asking, server_hostname="localhost") as sock:
+            self.is_answered(sock)
         host.ends_well()
 
     def test_whoever_stays_silent_holds_a_stop_up_for_close_ms_alone(self):
