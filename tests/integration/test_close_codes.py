@@ -423,6 +423,20 @@ class TestWhoeverCloses(Endings):
                 self.assertLess(time.monotonic() - started, self.SOON)
                 self.ended(client, "server", 4000)
 
+    def test_who_floods_after_the_close_and_then_ends_is_gone(self):
+        """Of what comes after a close the host reads a mebibyte; the end behind that is seen all the same."""
+        files = self.host.open_files()
+        client = self.probe()
+        client.send("bye:4000:over")
+        client.expect_close(4000, "over", answer=False)
+        flood = frame(BINARY, b"x" * 60000)
+        client.sock.settimeout(self.SOON)
+        for _ in range(1048576 // len(flood) + 2):
+            client.send_raw(flood)
+        client.sock.shutdown(socket.SHUT_WR)
+        self.eventually(lambda: self.host.open_files() <= files, "its socket is closed", self.SOON)
+        self.ended(client, "server", 4000)
+
     def test_a_reset_while_messages_wait(self):
         client, _ = self.slow()
         started = time.monotonic()

@@ -320,6 +320,21 @@ class TestEnds(HttpsTestCase):
         self.assertTrue(data.startswith(b"HTTP/1.1 413 "), data[:100])
         host.stop()
 
+    def test_who_never_stops_sending_is_ended(self):
+        """After its answer, whether that was HTTP's or said that this is HTTPS."""
+        host = self.start()
+        head = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n"
+        for name, connect in (("over TLS", self.open), ("plain", self.tcp)):
+            with self.subTest(name):
+                sock, sent = connect(), 0
+                sock.sendall(head)
+                with self.assertRaises((ssl.SSLError, OSError)):
+                    while sent < 256 * MIB:
+                        sent += sock.send(b"x" * 65536)
+                self.assertLess(sent, 256 * MIB)
+        self.goes_on()
+        host.stop()
+
     def test_what_is_late_is_told(self):
         host = self.start()
         sock = self.open()
