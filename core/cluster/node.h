@@ -91,7 +91,9 @@
  * (no memory, not allowed): ENGINE_ERROR; of a PROBE it ends the connection, so a PROBE must need
  * no memory. In these three cases nothing was applied, and by `after` nothing behind it in its room
  * is until its answer has come: whoever else loads the script meanwhile, none overtakes another,
- * and one that is ENGINE_REPEAT when it is sent again was applied.
+ * and one that is ENGINE_REPEAT when it is sent again was applied. What is ENGINE_NOT_RUN behind
+ * one that was ENGINE_ERROR is not sent again, but rejected as that was: such would be refused one
+ * in each round trip.
  *
  * # What the host gets
  *

@@ -170,11 +170,26 @@ static void take_repeat(struct cluster_node *node, struct server *server, struct
         end_unapplied(node, server, publish, WHY_ORDER);
 }
 
+/* What refuses one mostly refuses all that are behind it in its room: a server that is full, or
+ * something else in the place of the history. If these were sent again, the first alone would be
+ * refused, and the others put off anew: n of them would be sent n * n / 2 times, one refused in
+ * each round trip, while all rooms wait. These, too, are put off, so that nothing is sent behind
+ * them before they have their answers. */
+static void take_not_run(struct cluster_node *node, struct server *server, struct publish *publish)
+{
+    const bool is_behind_refused = publishes_is_behind_refused(&server->publishes, publish) &&
+                                   outputs_reserve(&node->outputs, 1) == 0;
+
+    publishes_put_off(&server->publishes, publish);
+    if (is_behind_refused)
+        end_unapplied(node, server, publish, WHY_REQUEST_REFUSED);
+}
+
 static int take_reply(struct cluster_node *node, struct server *server, struct publish *publish,
                       const struct publish_reply *reply)
 {
     if (reply->answer == ENGINE_NOT_RUN) {
-        publishes_put_off(&server->publishes, publish);
+        take_not_run(node, server, publish);
         return CLUSTER_DONE;
     }
     if (outputs_reserve(&node->outputs, 1) != 0)
@@ -197,9 +212,11 @@ static int take_reply(struct cluster_node *node, struct server *server, struct p
         end_unapplied(node, server, publish, WHY_READ_ONLY);
         server_end(server, WHY_READ_ONLY);
         break;
-    case ENGINE_NOT_RUN:
     case ENGINE_ERROR:
+        publishes_refused(&server->publishes, publish);
         end_unapplied(node, server, publish, WHY_REQUEST_REFUSED);
+        break;
+    case ENGINE_NOT_RUN: /* see above */
         break;
     }
     return CLUSTER_DONE;

@@ -75,6 +75,19 @@ static bool is_of_room(const struct hash_node *node, const void *key)
     return its->size == room->size && memcmp(its->bytes, room->bytes, room->size) == 0;
 }
 
+static uint64_t hash_of(const struct publishes *publishes, const struct room_key *room)
+{
+    return hash_bytes(publishes->key, room->bytes, room->size);
+}
+
+/* @return The last of the room that flies; NULL: none does. */
+static struct publish *last_of(const struct publishes *publishes, const struct room_key *room,
+                               uint64_t hash)
+{
+    return (struct publish *)(void *)hash_table_find(&publishes->last_of_rooms, hash, is_of_room,
+                                                     room);
+}
+
 static void be_last_no_more(struct publishes *publishes, struct publish *publish)
 {
     if (publish->is_last_of_room)
@@ -87,14 +100,14 @@ int publishes_sent(struct publishes *publishes, uint64_t incarnation, uint64_t e
 {
     struct publish *publish = of(publishes->next);
     const struct room_key *room = &publish->keys->list[0];
-    const uint64_t hash = hash_bytes(publishes->key, room->bytes, room->size);
-    struct publish *before = (struct publish *)(void *)hash_table_find(&publishes->last_of_rooms,
-                                                                       hash, is_of_room, room);
+    const uint64_t hash = hash_of(publishes, room);
+    struct publish *before = last_of(publishes, room, hash);
 
     if (hash_table_insert(&publishes->last_of_rooms, &publish->of_room, hash) != 0)
         return CLUSTER_NO_MEMORY;
     publish->is_last_of_room = true;
     *after = before ? before->number : 0;
+    publish->refused = before ? before->refused : 0;
     if (before)
         be_last_no_more(publishes, before);
     if (!publish->was_sent) {
@@ -117,6 +130,23 @@ struct publish *publishes_find(const struct publishes *publishes, uint64_t numbe
             break;
     }
     return NULL;
+}
+
+void publishes_refused(struct publishes *publishes, const struct publish *publish)
+{
+    const struct room_key *room = &publish->keys->list[0];
+    struct publish *last = last_of(publishes, room, hash_of(publishes, room));
+
+    if (last)
+        last->refused = publish->number;
+}
+
+bool publishes_is_behind_refused(const struct publishes *publishes, const struct publish *publish)
+{
+    const struct room_key *room = &publish->keys->list[0];
+    const struct publish *last = last_of(publishes, room, hash_of(publishes, room));
+
+    return last && last->refused != 0 && publish->number > last->refused;
 }
 
 /* When nothing flies any more, what was put off is sent again, from the first one on. */

@@ -18,6 +18,8 @@ struct publish {
     uint64_t since_ms;
     uint64_t incarnation; /* it was first sent under; 0: it was never sent */
     uint64_t epoch;       /* of the room when it was first sent; 0: unknown */
+    uint64_t refused;     /* while it is the last of its room that flies: the number of one that was
+                             refused; those from there to here are not run. 0: none was */
     bool is_flying;       /* it was sent over the present connection, and has no answer */
     bool is_last_of_room; /* of those that fly */
     bool was_sent;        /* it was sent before in a way that may have applied it */
@@ -62,6 +64,12 @@ int publishes_sent(struct publishes *publishes, uint64_t incarnation, uint64_t e
 
 /** @return The one that flies with this number; NULL: it has had its result. */
 struct publish *publishes_find(const struct publishes *publishes, uint64_t number);
+
+/** One that flies was refused: what flies behind it in its room is not run, as none overtakes. */
+void publishes_refused(struct publishes *publishes, const struct publish *publish);
+
+/** @return Whether this one, which flies, is behind one of its room that was refused. */
+bool publishes_is_behind_refused(const struct publishes *publishes, const struct publish *publish);
 
 /** It was not run, and is sent again when all that fly have answers. */
 void publishes_put_off(struct publishes *publishes, struct publish *publish);

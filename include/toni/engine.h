@@ -106,7 +106,8 @@ typedef enum toni_engine_answer {
     TONI_ENGINE_LOST = 2,              /**< nobody knows any more whether it was */
     TONI_ENGINE_OTHER_INCARNATION = 3, /**< not applied, as all that follow */
     TONI_ENGINE_READ_ONLY = 4,         /**< the server takes no writes; not applied */
-    TONI_ENGINE_NOT_RUN = 5, /**< not applied; the host sends it, and what follows, again */
+    TONI_ENGINE_NOT_RUN = 5, /**< not applied; the host sends it, and what follows, again, but not
+                                  behind one of its room that is ERROR: that is refused as well */
     TONI_ENGINE_ERROR = 6    /**< not applied: no memory, not allowed, and all else */
 } toni_engine_answer;
 

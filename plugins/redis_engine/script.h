@@ -40,11 +40,11 @@
 /** Runs often, so it is sent once, and called by its digest: for one publish, or several.
  * KEYS: server, and of each publish its room, and if the room keeps a history its stream. ARGV:
  * incarnation, node, how long the rooms live in ms, what part of that time this is; and of each
- * publish number, proposed, epoch of a repeat or "", kind, body, and for a history its messages
- * and ms, else "" twice. A room's life is renewed where that part is another than the room has
- * noted: not each time, which would cost a tenth more. Answers `I` (other incarnation), or of each
- * publish, in a list if these are several: `L` (lost), `R` epoch offset (repeat), `A` epoch offset
- * receivers, or an error. */
+ * publish number, number of the one that it may not overtake or "", proposed, epoch of a repeat or
+ * "", kind, body, and for a history its messages and ms, else "" twice. A room's life is renewed
+ * where that part is another than the room has noted: not each time, which would cost a tenth more.
+ * Answers `I` (other incarnation), or of each publish, in a list if these are several: `L` (lost),
+ * `N` (not run), `R` epoch offset (repeat), `A` epoch offset receivers, or an error. */
 extern const char script_publish[];
 
 /** KEYS: server, node. ARGV: proposed, this client's id, how long to know it in ms, the incarnation

@@ -8,6 +8,7 @@ import unittest
 
 from hosts import BACK_S, ClusterTestCase
 from redis_servers import Client
+from test_joins import Talker
 from toni_host import run_toni
 
 POLICIES = ("noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random",
@@ -150,6 +151,26 @@ class TestFull(RefusalsCase):
         self.assertTrue(any("its `maxmemory` is reached" in line for host in self.hosts for line in host.text().splitlines()))
         self.assertLessEqual(self.load.accepted - len(self.load.judge.places), self.lost())
         self.assertFalse(self.load.lost_clients)
+        self.end_well()
+
+    def test_each_message_of_a_room_is_refused_once(self):
+        """Redis runs none that is behind one that it has refused; such are not sent again, each time for one more refusal."""
+        talker = Talker(self.hosts[0])
+        talker.join("full")
+        lost, count = self.lost(), 500
+        self.sets("maxmemory-policy", "noeviction")
+        self.sets("maxmemory", 1)
+        self.does("CONFIG", "RESETSTAT")
+        for number in range(count):
+            talker.client.send("say full %d" % number)
+        self.eventually(lambda: self.lost() == lost + count, "all are refused, and counted")
+        runs = re.search(rb"cmdstat_hmget:calls=(\d+)", self.does("INFO", "commandstats"))  # one for each message
+        self.assertEqual(int(runs.group(1)), count)
+        self.sets("maxmemory", 0)
+        talker.client.send("say full again")
+        while not talker.got:
+            talker.read()
+        self.assertEqual((talker.got, talker.gaps), (["full"], []))
         self.end_well()
 
 

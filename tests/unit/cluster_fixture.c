@@ -110,9 +110,13 @@ static void answer_publish(const struct output *output)
 {
     struct world_room *room = room_of(output, 0);
     struct publish_reply reply = {.answer = ENGINE_APPLIED, .receivers = 1};
+    const bool is_behind_unapplied =
+        output->publish.after > (is_known(room) ? room->last_number : 0);
 
-    if (world.publish_answer != ENGINE_APPLIED && world.answers_left > 0 &&
-        output->generation == world.generation) {
+    if (world.publish_answer == ENGINE_ERROR && is_behind_unapplied) {
+        reply.answer = ENGINE_NOT_RUN; /* as Redis does, which finds that before it would write */
+    } else if (world.publish_answer != ENGINE_APPLIED && world.answers_left > 0 &&
+               output->generation == world.generation) {
         world.answers_left -= world.answers_left != UINT32_MAX ? 1 : 0;
         reply.answer = world.publish_answer;
     } else if (output->publish.incarnation != world.incarnation) {
@@ -126,7 +130,7 @@ static void answer_publish(const struct output *output)
         reply.answer = ENGINE_REPEAT;
         reply.at.epoch = room->epoch;
         reply.at.offset = output->request == room->last_number ? room->last_offset : 0;
-    } else if (output->publish.after > (is_known(room) ? room->last_number : 0)) {
+    } else if (is_behind_unapplied) {
         reply.answer = ENGINE_NOT_RUN;
     } else {
         reply.at = append(room, output->payload->bytes, output->payload->size);

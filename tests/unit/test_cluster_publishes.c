@@ -189,6 +189,44 @@ START_TEST(a_script_that_comes_back_in_between_loses_nothing_and_keeps_the_order
 }
 END_TEST
 
+/* A server that is full, or has something else in the place of a room. */
+START_TEST(what_is_behind_one_that_is_refused_is_sent_once)
+{
+    world_begin_up(NULL);
+    world.is_stopped = true;
+    for (uint32_t i = 0; i < 20; i++)
+        world_publish("a", "x");
+    const uint32_t sent = world.commands[OUTPUT_PUBLISH];
+    refuse(ENGINE_ERROR, UINT32_MAX);
+    world.is_stopped = false;
+    world_run();
+    ck_assert_uint_eq(world_count("result"), 20);
+    ck_assert_uint_eq(world_count("result 1 rejected refused"), 1);
+    ck_assert_uint_eq(world_count("result 20 rejected refused"), 1);
+    ck_assert_uint_eq(world.commands[OUTPUT_PUBLISH], sent);
+    world_end();
+}
+END_TEST
+
+START_TEST(what_comes_behind_one_that_is_refused_is_tried)
+{
+    world_begin_up(NULL);
+    world.is_stopped = true;
+    world_publish("a", "1");
+    world_publish("a", "2");
+    world_publish("b", "other room");
+    refuse(ENGINE_ERROR, 1);
+    world.is_stopped = false;
+    world_publish("a", "3"); /* sent before the first answer */
+    world_expect("result 1 rejected refused", "result 2 rejected refused", "result 3 ok 1",
+                 "result 4 rejected refused");
+    world_publish("a", "4");
+    world_publish("a", "5");
+    world_expect("result 5 ok 1", "result 6 ok 2");
+    world_end();
+}
+END_TEST
+
 static void few_bytes(struct node_settings *settings)
 {
     settings->pending_bytes = 1000;
@@ -287,6 +325,8 @@ int main(void)
     tcase_add_test(tcase, an_error_rejects_one_and_the_connection_stays);
     tcase_add_test(tcase, a_lost_script_loses_nothing_and_keeps_the_order);
     tcase_add_test(tcase, a_script_that_comes_back_in_between_loses_nothing_and_keeps_the_order);
+    tcase_add_test(tcase, what_is_behind_one_that_is_refused_is_sent_once);
+    tcase_add_test(tcase, what_comes_behind_one_that_is_refused_is_tried);
     tcase_add_test(tcase, what_waits_is_bounded_in_bytes);
     tcase_add_test(tcase, a_key_that_is_none_is_refused);
     tcase_add_test(tcase, a_room_may_go_on_alone_and_heals_with_a_gap);
