@@ -4,6 +4,7 @@ said in between comes, or is told. Subscriptions are made slow here, so that all
 import unittest
 
 from hosts import ClusterTestCase, sized
+from jitter import MOST_S
 from load import PATH
 from toni_host import Client, say
 
@@ -11,7 +12,7 @@ ROOMS = sized(100, 3000)
 TOGETHER = 20  # a client that is told of more losses than 32 at a time is told of some of them together
 # What the left host publishes waits for its own subscription: time enough for the right host's question, and by then
 # the right host's subscription is still on its way.
-SLOW_S = (0.1, 0.4)
+SLOW_S = [slow_s + 2 * MOST_S for slow_s in (0.1, 0.4)]  # that question's time, and that of what is before it
 
 
 class Talker:
