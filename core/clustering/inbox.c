@@ -172,10 +172,12 @@ struct sent_list inbox_take(struct inbox *inbox)
     return taken;
 }
 
-struct recovering *inbox_take_recovering(struct inbox *inbox)
+struct recovering *inbox_take_recovering(struct inbox *inbox, bool is_room_known)
 {
     lock_take(&inbox->lock);
     struct recovering *recovering = inbox->recovering;
+    if (recovering && is_room_known && recovering->wanted->is_changed)
+        recovering = NULL;
     if (recovering) {
         inbox->recovering = recovering->next;
         if (!inbox->recovering)

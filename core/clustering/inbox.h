@@ -102,8 +102,10 @@ uint64_t inbox_room_count(struct inbox *inbox);
 /** Takes all publishes. */
 struct sent_list inbox_take(struct inbox *inbox);
 
-/** @return Who has come back first and was not taken yet; NULL: nobody. */
-struct recovering *inbox_take_recovering(struct inbox *inbox);
+/** @param is_room_known  Not one whose room has changed since the changes were taken: the node does
+ *                       not know of it yet.
+ * @return Who has come back first and was not taken yet; NULL: nobody, or who has to wait. */
+struct recovering *inbox_take_recovering(struct inbox *inbox, bool is_room_known);
 
 /** One has its answer. */
 void inbox_recovered(struct inbox *inbox, struct wanted *wanted);

@@ -114,7 +114,9 @@ void recoveries_run(struct clustering *clustering)
     }
     clustering->has_more_recovering = true;
     while (clustering->flying_count < FLYING_MOST) {
-        recovering = inbox_take_recovering(&clustering->inbox);
+        /* Whoever has come since the rooms were taken is of the next turn. Where these could not be
+         * taken for want of memory he is told so. */
+        recovering = inbox_take_recovering(&clustering->inbox, !clustering->is_short);
         if (!recovering) {
             clustering->has_more_recovering = false;
             break;
@@ -206,7 +208,7 @@ void recoveries_close(struct clustering *clustering)
         refuse(clustering, recovering, WHY_AWAY);
         free(recovering);
     }
-    while ((recovering = inbox_take_recovering(&clustering->inbox))) {
+    while ((recovering = inbox_take_recovering(&clustering->inbox, false))) {
         refuse(clustering, recovering, WHY_AWAY);
         free(recovering);
     }

@@ -160,6 +160,29 @@ START_TEST(without_memory_a_room_is_not_wanted)
 }
 END_TEST
 
+START_TEST(who_comes_back_is_taken_once_his_room_was)
+{
+    struct recovering recovering = {0};
+    bool is_wanted = false;
+    ck_assert_int_eq(inbox_recover(&inbox, key_of("/tea"), 0, &recovering), TONI_OK);
+    ck_assert_ptr_null(inbox_take_recovering(&inbox, true));
+    ck_assert_ptr_eq(inbox_take_changed(&inbox, &is_wanted), recovering.wanted);
+    ck_assert(is_wanted);
+    ck_assert_ptr_eq(inbox_take_recovering(&inbox, true), &recovering);
+    ck_assert_ptr_null(inbox_take_recovering(&inbox, true));
+    inbox_recovered(&inbox, recovering.wanted);
+}
+END_TEST
+
+START_TEST(who_comes_back_does_not_wait_for_his_room_at_the_end)
+{
+    struct recovering recovering = {0};
+    ck_assert_int_eq(inbox_recover(&inbox, key_of("/tea"), 0, &recovering), TONI_OK);
+    ck_assert_ptr_eq(inbox_take_recovering(&inbox, false), &recovering);
+    inbox_recovered(&inbox, recovering.wanted);
+}
+END_TEST
+
 START_TEST(publishes_come_in_order_until_it_is_closed)
 {
     static const char *const bodies[] = {"one", "two", "three"};
@@ -193,6 +216,8 @@ static Suite *make_suite(void)
     tcase_add_test(tests, with_a_connection_rooms_stay_that_are_wanted_or_waited_for);
     tcase_add_test(tests, rooms_have_a_bound);
     tcase_add_test(tests, without_memory_a_room_is_not_wanted);
+    tcase_add_test(tests, who_comes_back_is_taken_once_his_room_was);
+    tcase_add_test(tests, who_comes_back_does_not_wait_for_his_room_at_the_end);
     tcase_add_test(tests, publishes_come_in_order_until_it_is_closed);
     suite_add_tcase(suite, tests);
     return suite;
