@@ -109,6 +109,23 @@ static void become_read_only(struct world *world)
     queue_add(&world->queue, some_time_ns(world), writes_again, server, 0);
 }
 
+static void has_memory(void *target, uint64_t data)
+{
+    struct server *server = target;
+    (void)data;
+
+    server_full(server, false);
+}
+
+static void become_full(struct world *world)
+{
+    struct server *server = any_server(world);
+
+    NOTE(world, "is full: server", TRACE_SERVER, server->index, 0, 0);
+    server_full(server, true);
+    queue_add(&world->queue, some_time_ns(world), has_memory, server, 0);
+}
+
 static void flush_all(struct world *world)
 {
     struct server *server = any_server(world);
@@ -303,7 +320,7 @@ static void (*const faults[])(struct world *world) = {
     flush_all,    evict,         evict,         flush_scripts, kill_subscribers, kill_subscribers,
     save,         save,          replicate,     replicate,     replicate,        reset_link,
     reset_link,   reset_link,    cut,           cut,           stop_reading,     slow_down,
-    slow_down,    crash_machine, crash_machine, crash_machine, stop_machine,
+    slow_down,    crash_machine, crash_machine, crash_machine, stop_machine,  become_full,
 };
 
 enum { FAULT_COUNT = sizeof faults / sizeof faults[0] };
@@ -340,6 +357,7 @@ void faults_heal(struct world *world)
         }
         server->network.slow_percent = 0;
         server_read_only(server, false);
+        server_full(server, false);
         server_continue(server);
         server_returns(server, RETURN_ALL);
         other_leaves(server, 0);

@@ -102,6 +102,8 @@ struct publish_reply redis_publish(struct redis_model *redis, const struct redis
             return (struct publish_reply){.answer = ENGINE_LOST};
         if (publish->after != 0 && redis->mutation != MUTATION_OVERTAKEN)
             return (struct publish_reply){.answer = ENGINE_NOT_RUN};
+        if (redis->is_full)
+            return (struct publish_reply){.answer = ENGINE_ERROR};
         begin_epoch(redis, room, publish->proposed);
     }
     const struct redis_last *last = find_last(room, publish->node);
@@ -113,6 +115,8 @@ struct publish_reply redis_publish(struct redis_model *redis, const struct redis
     }
     if (publish->after > (last ? last->number : 0) && redis->mutation != MUTATION_OVERTAKEN)
         return (struct publish_reply){.answer = ENGINE_NOT_RUN};
+    if (redis->is_full) /* the first command that writes is refused */
+        return (struct publish_reply){.answer = ENGINE_ERROR};
     room->at.offset++;
     room->hash_ends_ms = now_ms + REDIS_HASH_MS;
     keep_last(room, publish);

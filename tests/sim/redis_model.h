@@ -62,6 +62,7 @@ struct redis_model {
     uint64_t run_id, replid;
     bool has_script; /* else NOSCRIPT */
     bool is_replica; /* READONLY */
+    bool is_full;    /* OOM */
     enum mutation mutation;
 };
 

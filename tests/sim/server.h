@@ -66,4 +66,7 @@ void server_kill_subscribers(struct server *server);
 /** Its replica is told to be its master for a while, and connections stay: READONLY. */
 void server_read_only(struct server *server, bool is_replica);
 
+/** Refuses publishes, as for `maxmemory`. */
+void server_full(struct server *server, bool is_full);
+
 #endif

@@ -137,3 +137,8 @@ void server_read_only(struct server *server, bool is_replica)
 {
     server->redis.is_replica = is_replica;
 }
+
+void server_full(struct server *server, bool is_full)
+{
+    server->redis.is_full = is_full;
+}
