@@ -36,12 +36,15 @@ void host_on_drained(uv_async_t *drained)
     host_check_drained(drained->data);
 }
 
+/* The loop does not end as long as it waits for somebody's PROXY header. */
 static void on_drain_limit(uv_timer_t *timer)
 {
     struct host *host = timer->data;
     log_warn("drain_ms is over: the rest is closed at once",
              log_uint("clients", atomic_load(&host->server->clients)),
              log_uint("requests", atomic_load(&host->http->requests)));
+    http_server_drain(host->http);
+    server_end_unnamed(host->server);
     host_close_handles(host);
 }
 

@@ -240,18 +240,6 @@ void http_server_report_page(const struct http_server *server)
 
 /* --- Stopping */
 
-void http_server_drain(struct http_server *server)
-{
-    atomic_store(&server->refusing, true);
-    if (atomic_exchange(&server->draining, true))
-        return;
-    kept_end_streams(&server->slots->kept);
-    for (size_t i = 0; i < server->listener_count; i++) {
-        listener_close(&server->listeners[i].socket);
-        proxy_reading_close(&server->listeners[i].proxied);
-    }
-}
-
 void http_server_stop_accepting(struct http_server *server)
 {
     if (atomic_exchange(&server->draining, true))
@@ -259,6 +247,14 @@ void http_server_stop_accepting(struct http_server *server)
     kept_end_streams(&server->slots->kept);
     for (size_t i = 0; i < server->listener_count; i++)
         listener_close(&server->listeners[i].socket);
+}
+
+void http_server_drain(struct http_server *server)
+{
+    atomic_store(&server->refusing, true);
+    http_server_stop_accepting(server);
+    for (size_t i = 0; i < server->listener_count; i++)
+        proxy_reading_close(&server->listeners[i].proxied);
 }
 
 void http_server_leave(struct http_server *server)

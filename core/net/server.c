@@ -232,10 +232,15 @@ int server_accept(struct server *server, uv_loop_t *loop)
     return 0;
 }
 
+void server_end_unnamed(struct server *server)
+{
+    proxy_reading_close(&server->proxied);
+}
+
 void server_drain(struct server *server)
 {
     close_listeners(server);
-    proxy_reading_close(&server->proxied);
+    server_end_unnamed(server);
     atomic_store(&server->refusing, true);
     atomic_store(&server->draining, true);
     for (uint32_t i = 0; i < server->started; i++)

@@ -48,6 +48,9 @@ int server_accept(struct server *server, uv_loop_t *loop);
 /** Stops accepting, and tells all clients 1001; `drained` is sent once they are gone. */
 void server_drain(struct server *server);
 
+/** Ends those whose PROXY header is still waited for. Nobody may be accepted any more. */
+void server_end_unnamed(struct server *server);
+
 /** Stops accepting. Who has connected already is answered, and served until its turn comes:
  * server_drain_staggered must follow. */
 void server_stop_accepting(struct server *server);

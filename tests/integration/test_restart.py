@@ -363,6 +363,18 @@ class TestHttp(RestartTestCase):
         self.assertEqual(host.wait_gone(host.process.pid), 0)
         host.stop()
 
+    def test_whoever_sends_no_proxy_header_is_waited_for_until_drain_ms(self):
+        host = self.start((ECHO, HTTP_PROBE), {"drain_ms": 500, "handshake_ms": 60000}, http="127.0.0.1:0",
+                          proxy_header="proxy-protocol", trusted_proxies=["127.0.0.1"])
+        for address in (host.address, host.http_address):
+            files = host.open_files()
+            self.addCleanup(open_socket(address).close)
+            while host.open_files() == files:
+                time.sleep(0.01)
+        host.restart()
+        self.assertEqual(host.wait_gone(host.process.pid), 0)
+        host.stop()
+
     def test_readiness_never_fails(self):
         host = self.start_http(drain_ms=500)
         until = os.path.join(host.folder, "go on")

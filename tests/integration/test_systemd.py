@@ -301,13 +301,15 @@ class TestActivation(SystemdTestCase):
             select.select([sock], [], [], DEADLINE)
             sock.accept()[0].close()
 
-    def activated(self, close_ms, **group):
-        """A host that has both of its addresses from the manager; nobody else connects to it. group: more of each address."""
+    def activated(self, close_ms, behind=None, **group):
+        """A host that has both of its addresses from the manager; nobody else connects to it. behind: of which proxies; group:
+        more of each address."""
         listening = [self.listening(socket.AF_INET, ("127.0.0.1", 0)) for _ in range(2)]
         names = ["127.0.0.1:%d" % sock.getsockname()[1] for sock in listening]
         where = [{"address": name, **group} if group else name for name in names]
         host = self.start(self.text(service("probe", "http_probe_service.so", "/probe"), listen=where[0], http=where[1],
-                                    limits={"drain_ms": 60000, "close_ms": close_ms}), listening)
+                                    limits={"drain_ms": 60000, "handshake_ms": 60000, "close_ms": close_ms}, **(behind or {})),
+                          listening)
         host.wait_log(msg="ready")
         return host, *names
 
@@ -361,6 +363,15 @@ class TestActivation(SystemdTestCase):
         silent = [self.newcomer(host, websocket), self.newcomer(host, websocket, b"GET"), self.newcomer(host, http)]
         os.kill(host.pid, signal.SIGTERM)
         host.ends_well()  # and not after drain_ms, which the log would tell
+        for sock in silent:
+            self.assertEqual(sock.recv(1), b"")
+
+    def test_nor_longer_does_whoever_sends_no_proxy_header(self):
+        behind = {"proxy_header": "proxy-protocol", "trusted_proxies": ["127.0.0.1"]}
+        host, *addresses = self.activated(close_ms=scaled(300, 600), behind=behind)
+        silent = [self.newcomer(host, address) for address in addresses]
+        os.kill(host.pid, signal.SIGTERM)
+        host.ends_well()  # and not after handshake_ms
         for sock in silent:
             self.assertEqual(sock.recv(1), b"")
 

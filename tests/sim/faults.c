@@ -320,7 +320,7 @@ static void (*const faults[])(struct world *world) = {
     flush_all,    evict,         evict,         flush_scripts, kill_subscribers, kill_subscribers,
     save,         save,          replicate,     replicate,     replicate,        reset_link,
     reset_link,   reset_link,    cut,           cut,           stop_reading,     slow_down,
-    slow_down,    crash_machine, crash_machine, crash_machine, stop_machine,  become_full,
+    slow_down,    crash_machine, crash_machine, crash_machine, stop_machine,     become_full,
 };
 
 enum { FAULT_COUNT = sizeof faults / sizeof faults[0] };
