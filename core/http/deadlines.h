@@ -10,6 +10,7 @@
 #include "base/hash_table.h"
 #include "config/proxies.h"
 #include "http/secure.h"
+#include "http/standstill.h"
 #include "net/places.h"
 
 #include <pthread.h>
@@ -58,9 +59,9 @@ struct http_connection {
  * @param connection  About to be freed. @thread The one that sweeps. */
 typedef void http_connection_lost(void *data, struct http_connection *connection);
 
-/** Called by each sweep, for what else is to be looked at then. @param now_ms  Of clock_now_ms().
- */
-typedef void http_swept(void *data, uint64_t now_ms);
+/** Called by each sweep, for what else is to be looked at then.
+ * @param now_ms  Of clock_now_ms(). @param stood_ms  See standstill.h. */
+typedef void http_swept(void *data, uint64_t now_ms, uint64_t stood_ms);
 
 struct http_deadlines {
     uint64_t limit_ms; /* for each phase that is not the service's affair */
@@ -72,7 +73,9 @@ struct http_deadlines {
     struct http_connection *first;
     struct hash_table handed_over; /* to a thread that has not taken them yet */
 
-    uv_timer_t sweep; /* the loop's */
+    uv_timer_t sweep;  /* the loop's */
+    uint64_t every_ms; /* from one to the next */
+    struct standstill standstill;
     bool is_watched;
 };
 

@@ -24,9 +24,9 @@
 /* What the page speaks with. */
 #define PAGE_GATEWAY "/rooms"
 
-static void sweep_kept(void *slots, uint64_t now_ms)
+static void sweep_kept(void *slots, uint64_t now_ms, uint64_t stood_ms)
 {
-    kept_sweep(&((struct slots *)slots)->kept, now_ms);
+    kept_sweep(&((struct slots *)slots)->kept, now_ms, stood_ms);
 }
 
 struct http_server *http_server_create(const toni_host *host, struct slots *slots,

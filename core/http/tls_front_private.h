@@ -3,6 +3,7 @@
 #ifndef HTTP_TLS_FRONT_PRIVATE_H
 #define HTTP_TLS_FRONT_PRIVATE_H
 
+#include "http/standstill.h"
 #include "http/tls_front.h"
 #include "tls/session.h"
 #include "tls/turns.h"
@@ -55,6 +56,7 @@ struct tls_front {
     uv_idle_t again;        /* active while somebody has something to do: the loop may not wait */
     uint64_t turn_began_ns; /* of clock_now_ns(); 0: nothing has happened in this turn */
     uv_timer_t sweep;
+    struct standstill standstill;
     uint64_t limit_ms;
     struct tls_output output;
     struct tls_figures *figures; /* borrowed */

@@ -195,11 +195,12 @@ static enum kept_outcome look_at(struct kept *kept, uint64_t now_ms)
     return kept->is_stream && kept->is_stalled(kept, now_ms) ? KEPT_STALLED : KEPT_WAITS;
 }
 
-void kept_sweep(struct kept_list *list, uint64_t now_ms)
+void kept_sweep(struct kept_list *list, uint64_t now_ms, uint64_t stood_ms)
 {
     pthread_mutex_lock(&list->lock);
     for (struct kept *each = list->first, *next; each; each = next) {
         next = each->next;
+        each->due_ms += stood_ms;
         const enum kept_outcome outcome = look_at(each, now_ms);
         if (outcome != KEPT_WAITS)
             kept_decide(each, outcome);

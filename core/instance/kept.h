@@ -130,7 +130,9 @@ void kept_end_streams(struct kept_list *list);
 void kept_close(struct kept_list *list);
 
 /** Decides those whose time is over, or whose client has gone or takes nothing.
- * @param now_ms  Of clock_now_ms(). */
-void kept_sweep(struct kept_list *list, uint64_t now_ms);
+ * @param now_ms    Of clock_now_ms().
+ * @param stood_ms  So much of the time since the last sweep nobody could do anything in: it is
+ * given to all. */
+void kept_sweep(struct kept_list *list, uint64_t now_ms, uint64_t stood_ms);
 
 #endif

@@ -21,9 +21,10 @@ static void unlink_timeout(struct timeout *timeout)
 }
 
 void timeouts_init(struct timeouts *timeouts, uv_loop_t *loop,
-                   void (*expired)(struct timeout *timeout))
+                   void (*expired)(struct timeout *timeout),
+                   void (*late)(struct timeouts *timeouts, uint64_t late_ms))
 {
-    *timeouts = (struct timeouts){.expired = expired, .next_tick = UINT64_MAX};
+    *timeouts = (struct timeouts){.expired = expired, .late = late, .next_tick = UINT64_MAX};
     uv_timer_init(loop, &timeouts->timer);
     uv_idle_init(loop, &timeouts->no_wait);
     uv_check_init(loop, &timeouts->polled);
@@ -125,6 +126,7 @@ static void on_polled(uv_check_t *polled)
 static void on_timer(uv_timer_t *timer)
 {
     struct timeouts *timeouts = timer->data;
+    timeouts->late(timeouts, uv_now(timer->loop) - timeouts->next_tick * TIMEOUT_TICK_MS);
     uv_idle_start(&timeouts->no_wait, on_no_wait);
     uv_check_start(&timeouts->polled, on_polled);
 }

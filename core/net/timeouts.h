@@ -29,6 +29,7 @@ struct timeouts {
     uv_idle_t no_wait; /* active from the timer's call until all that is due has expired */
     uv_check_t polled;
     void (*expired)(struct timeout *timeout);
+    void (*late)(struct timeouts *timeouts, uint64_t late_ms);
     uint64_t hand;      /* the last tick that was looked at */
     uint64_t next_tick; /* that the timer is set to; UINT64_MAX: none */
     size_t count;
@@ -36,9 +37,11 @@ struct timeouts {
     struct timeout *slots[TIMEOUT_SLOTS];
 };
 
-/** @param expired  Called on the loop for each that is due; by then it is not set any more. */
+/** @param expired  Called on the loop for each that is due; by then it is not set any more.
+ * @param late     Called on the loop before that: so long the loop did not turn when it was due. */
 void timeouts_init(struct timeouts *timeouts, uv_loop_t *loop,
-                   void (*expired)(struct timeout *timeout));
+                   void (*expired)(struct timeout *timeout),
+                   void (*late)(struct timeouts *timeouts, uint64_t late_ms));
 
 /** Closes the handles; the loop must turn once more before @p timeouts may go. */
 void timeouts_close(struct timeouts *timeouts);

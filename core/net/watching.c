@@ -24,23 +24,27 @@ static uint64_t noted_ms(const struct worker *worker, uint64_t since_ms)
     return is_of_long_turn ? worker->long_turn_ended_ms : since_ms;
 }
 
+/* In that time nothing was read of what the peer had sent: it is not the peer's. */
+static uint64_t held_up_ms(const struct worker *worker, uint64_t since_ms)
+{
+    return since_ms < worker->long_turn_began_ms
+               ? worker->long_turn_ended_ms - worker->long_turn_began_ms
+               : 0;
+}
+
 /* How long until `limit_ms` after `since_ms`; 0: it is due. */
 static uint64_t remaining(const struct connection *connection, uint64_t since_ms, uint64_t limit_ms)
 {
+    const struct worker *worker = connection->served.worker;
     const uint64_t now_ms = connection_now_ms(connection);
-    const uint64_t due_ms = noted_ms(connection->served.worker, since_ms) + limit_ms;
+    const uint64_t due_ms = noted_ms(worker, since_ms) + held_up_ms(worker, since_ms) + limit_ms;
     return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
-/* Of one that came in the long turn remaining() knows. */
 uint64_t watching_left_to_open(const struct connection *connection)
 {
-    const struct worker *worker = connection->served.worker;
-    const uint64_t came_ms = connection->last_heard_ms;
-    const uint64_t held_up_ms = came_ms < worker->long_turn_began_ms
-                                    ? worker->long_turn_ended_ms - worker->long_turn_began_ms
-                                    : 0;
-    return remaining(connection, came_ms, worker->server->limits.handshake_ms + held_up_ms);
+    return remaining(connection, connection->last_heard_ms,
+                     connection->served.worker->server->limits.handshake_ms);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

@@ -11,8 +11,8 @@ struct connection;
 /** Something came, or the socket took something: the peer lives. */
 void watching_heard(struct connection *connection);
 
-/** @return How many milliseconds are left of handshake_ms; 0: it is late. Time in which a callback
- * held the worker up does not count: nobody answered what the peer sent then. */
+/** @return How many milliseconds are left of handshake_ms; 0: it is late. As with all limits here,
+ * time in which a callback held the worker up, or the process stood still, does not count. */
 uint64_t watching_left_to_open(const struct connection *connection);
 
 /** Its client has an identity, or another one. */

@@ -68,8 +68,9 @@ struct worker {
     uint32_t received_bytes;             /* the same */
     uint64_t flushed_targets;            /* the lane's `targeted` at the last flush */
     uint64_t woken_ns;                   /* when others were last woken in this turn */
-    uint64_t turn_began_ms;              /* by the loop's clock, as the next two */
-    uint64_t long_turn_began_ms;         /* the last long one */
+    uint64_t turn_began_ms;              /* by the loop's clock, as the next three */
+    uint64_t last_turn_ms;               /* when the one before began */
+    uint64_t long_turn_began_ms;         /* the last long one, or one it slept too long behind */
     uint64_t long_turn_ended_ms;         /* 0: there was none */
     atomic_uint_fast64_t turn_began_ns;  /* 0: nothing has happened since the last turn's end */
     bool stopped;              /* the last call has been made: nothing of the loop may be used */

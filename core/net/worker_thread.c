@@ -44,18 +44,32 @@ static void on_look(uv_timer_t *look)
     worker_notice_turn(look->data);
 }
 
-/* A callback held the worker for so long, or the whole process stood still. */
-#define LONG_TURN_NS NS_PER_S
+/* A callback held the worker for so long, or the whole process stood still: in a turn, or while it
+ * slept behind its last one. */
+#define LONG_TURN_MS 1000u
+
+static void note_long_turn(struct worker *worker)
+{
+    worker->long_turn_began_ms = worker->last_turn_ms;
+    worker->long_turn_ended_ms = uv_now(&worker->loop);
+}
+
+/* When in its sleep that began nobody knows: so all of it is given to the clients. */
+static void on_late(struct timeouts *timeouts, uint64_t late_ms)
+{
+    if (late_ms >= LONG_TURN_MS)
+        note_long_turn((struct worker *)((char *)timeouts - offsetof(struct worker, timeouts)));
+}
 
 static void count_turn(struct worker *worker)
 {
     const uint64_t began_ns = atomic_load_explicit(&worker->turn_began_ns, memory_order_relaxed);
     const uint64_t turn_ns = clock_now_ns() - began_ns;
     histogram_add(&worker->figures.turns, turn_ns);
-    if (turn_ns >= LONG_TURN_NS) {
+    worker->last_turn_ms = worker->turn_began_ms;
+    if (turn_ns >= LONG_TURN_MS * NS_PER_MS) {
         uv_update_time(&worker->loop);
-        worker->long_turn_began_ms = worker->turn_began_ms;
-        worker->long_turn_ended_ms = uv_now(&worker->loop);
+        note_long_turn(worker);
     }
     atomic_store_explicit(&worker->turn_began_ns, 0, memory_order_relaxed);
 }
@@ -132,7 +146,7 @@ int worker_init(struct worker *worker, struct server *server, struct lane *lane,
     uv_prepare_init(&worker->loop, &worker->turn_end);
     uv_idle_init(&worker->loop, &worker->again);
     uv_timer_init(&worker->loop, &worker->look);
-    timeouts_init(&worker->timeouts, &worker->loop, dispatch_expired);
+    timeouts_init(&worker->timeouts, &worker->loop, dispatch_expired, on_late);
     drain_init(&worker->drain, &worker->loop, dispatch_drain);
     worker->turn_end.data = worker->look.data = worker;
     uv_prepare_start(&worker->turn_end, on_turn_end);

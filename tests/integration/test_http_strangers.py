@@ -2,6 +2,7 @@
 who is only told no is told so in a way that it can read."""
 
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -219,6 +220,25 @@ class TestStop(StrangersTestCase):
         began = time.monotonic()
         host.stop()
         self.assertLess(time.monotonic() - began, 4 * SLOWNESS)
+
+
+class TestHostThatStandsStill(StrangersTestCase):
+    """The process is stopped for longer than a request may take, or the machine sleeps: that is not the clients' time."""
+
+    limit_s = 1 * SLOWNESS
+    limits = {"http_request_ms": 1000 * limit_s}
+
+    def test_who_is_in_a_request_is_answered(self):
+        files, head = self.host.open_files(), get(b"/nowhere")
+        sock = self.open()
+        sock.sendall(head[:10])
+        self.eventually(lambda: self.host.open_files() > files, "the host has it")
+        self.host.process.send_signal(signal.SIGSTOP)
+        time.sleep(3 * self.limit_s)
+        self.host.process.send_signal(signal.SIGCONT)
+        time.sleep(self.limit_s / 4)  # so that whoever is late is told so
+        sock.sendall(head[10:])
+        self.assertEqual(sock.recv(12), b"HTTP/1.1 404")
 
 
 class TestBursts(StrangersTestCase):

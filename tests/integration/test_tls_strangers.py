@@ -2,6 +2,7 @@
 
 import os
 import selectors
+import signal
 import struct
 import threading
 import time
@@ -11,15 +12,18 @@ from tls_material import Authority
 from toni_host import (
     ECHO,
     SANITIZER,
+    TEXT,
     Client,
     Host,
     OneHostTestCase,
     both,
     configuration,
+    frame,
     main,
     metrics,
     open_plain_socket,
     raise_file_limit,
+    request,
     say,
     scaled,
 )
@@ -304,6 +308,47 @@ class Ends(StrangersCase):
                 self.assertEqual(come_until_ended(silent), b"", "its time is over, and the other has been looked at")
                 self.begin(address).close()
                 self.counted(before, lost=1)
+
+
+class StandsStill(StrangersCase):
+    """The process is stopped for longer than clients have time, or the machine sleeps: that is not theirs."""
+
+    limit_s = scaled(1, 3)
+    limits = {"handshake_ms": 1000 * limit_s, "http_request_ms": 1000 * limit_s, "message_ms": 1000 * limit_s}
+
+    def stand_still(self):
+        self.host.process.send_signal(signal.SIGSTOP)
+        time.sleep(3 * self.limit_s)
+        self.host.process.send_signal(signal.SIGCONT)
+        time.sleep(self.limit_s / 4)  # so that whoever is late is ended
+
+    def test_who_is_in_a_handshake_goes_on(self):
+        head = request("/echo")
+        hellos = WHOLE, bytes([HANDSHAKE])
+        parts = {
+            "plain": (self.host.plain, head, b"H"), "websocket": (self.host.websocket, *hellos),
+            "http": (self.host.http_address, *hellos), "admin": (self.host.admin, *hellos),
+        }
+        socks = {name: open_plain_socket(address) for name, (address, _, _) in parts.items()}
+        for name, sock in socks.items():
+            self.addCleanup(sock.close)
+            sock.sendall(parts[name][1][:9])
+        self.echoes()  # who came before is there, too
+        self.stand_still()
+        for name, sock in socks.items():
+            with self.subTest(listener=name):
+                sock.sendall(parts[name][1][9:])
+                self.assertEqual(sock.recv(1), parts[name][2])
+
+    def test_who_is_in_a_message_goes_on(self):
+        client = Client(self.host.plain, "/echo")
+        self.addCleanup(client.sock.close)
+        sent = frame(TEXT, b"here")
+        client.sock.sendall(sent[:7])
+        self.echoes()
+        self.stand_still()
+        client.sock.sendall(sent[7:])
+        self.assertEqual(client.read(), "here")
 
 
 @both

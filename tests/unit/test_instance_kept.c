@@ -179,12 +179,14 @@ START_TEST(what_is_late_or_gone_is_decided_by_the_sweep)
     ck_assert_int_eq(begin(&gone), TONI_OK);
     ck_assert_int_eq(begin(&stays), TONI_OK);
     ck_assert(go_to_sleep(&late));
-    kept_sweep(&list, 999);
+    kept_sweep(&list, 999, 0);
     ck_assert_uint_eq(counter_read(&list.waiting), 3);
     gone.has_gone = true;
-    kept_sweep(&list, 999); /* it is awake still */
+    kept_sweep(&list, 999, 0);    /* it is awake still */
+    kept_sweep(&list, 1099, 100); /* nobody could have answered for 100 ms of that */
     ck_assert(go_to_sleep(&gone));
-    kept_sweep(&list, 1000);
+    ck_assert_uint_eq(counter_read(&list.waiting), 3);
+    kept_sweep(&list, 1100, 0);
     expect_ends(&late, KEPT_LATE);
     expect_ends(&gone, KEPT_GONE);
     ck_assert_int_eq(late.woken + gone.woken, 2);
@@ -247,7 +249,7 @@ START_TEST(a_stream_is_answered_and_goes_on)
     ck_assert_uint_eq(counter_read(&list.outcomes[KEPT_ANSWERED]), 1);
     ck_assert_uint_eq(counter_read(&list.streams), 1);
     ck_assert(go_to_sleep(&owner)); /* nothing is written yet */
-    kept_sweep(&list, 5000);        /* it has no time of its own */
+    kept_sweep(&list, 5000, 0);     /* it has no time of its own */
     ck_assert_int_eq(owner.ended, 0);
     ck_assert_int_eq(begin(&next), TONI_OK); /* and takes no place of those that wait */
     kept_hold(&owner.kept);
@@ -274,7 +276,7 @@ START_TEST(a_stream_that_stalls_or_is_gone_ends)
     ck_assert_int_eq(stream(&gone), TONI_OK);
     ck_assert_int_eq(stream(&closed), TONI_OK);
     stalls.is_stalled = gone.has_gone = true;
-    kept_sweep(&list, 1);
+    kept_sweep(&list, 1, 0);
     ck_assert_uint_eq(counter_read(&list.streamed[KEPT_STALLED]), 1);
     ck_assert_uint_eq(counter_read(&list.streamed[KEPT_GONE]), 1);
     ck_assert_uint_eq(kept_end(&closed.kept, KEPT_GONE), KEPT_WAITS); /* its connection has ended */
@@ -336,7 +338,7 @@ static void *sweep_all(void *data)
 {
     (void)data;
     while (!atomic_load(&is_over)) {
-        kept_sweep(&list, 500);
+        kept_sweep(&list, 500, 0);
         sched_yield();
     }
     return NULL;

@@ -40,6 +40,11 @@ static void ignore_timeout(struct timeout *timeout)
     (void)timeout;
 }
 
+static void ignore_late(struct timeouts *timeouts, uint64_t late_ms)
+{
+    (void)timeouts, (void)late_ms;
+}
+
 static const struct stream_owner owner = {ignore_event, ignore_end};
 
 static void set_up(void)
@@ -53,7 +58,7 @@ static void set_up(void)
     worker = (struct worker){.lane = &lane};
     worker.last_resumed = &worker.resumed;
     ck_assert_int_eq(uv_loop_init(&worker.loop), 0);
-    timeouts_init(&worker.timeouts, &worker.loop, ignore_timeout);
+    timeouts_init(&worker.timeouts, &worker.loop, ignore_timeout, ignore_late);
     connection = (struct connection){.served.worker = &worker, .state = CONNECTION_OPEN};
     ck_assert_int_eq(stream_open(&connection.stream, &worker.loop, ends[0], &owner), 0);
 }

@@ -42,6 +42,7 @@ static struct timeouts timeouts;
 static struct timeout entries[COUNT];
 static uint64_t due[COUNT]; /* UINT64_MAX: not set */
 static uint64_t expirations;
+static uint64_t late_ms; /* the last time that the timer was called */
 
 static void set(size_t i, uint64_t delay)
 {
@@ -83,6 +84,12 @@ static void on_expired(struct timeout *timeout)
         change_one();
 }
 
+static void on_late(struct timeouts *all, uint64_t ms)
+{
+    ck_assert_ptr_eq(all, &timeouts);
+    late_ms = ms;
+}
+
 static void start(void)
 {
     is_fake = true;
@@ -92,7 +99,7 @@ static void start(void)
     memset(entries, 0, sizeof entries);
     memset(due, 0xff, sizeof due);
     ck_assert_int_eq(uv_loop_init(&loop), 0);
-    timeouts_init(&timeouts, &loop, on_expired);
+    timeouts_init(&timeouts, &loop, on_expired, on_late);
 }
 
 static void finish(void)
@@ -264,6 +271,21 @@ static void on_real_expired(struct timeout *timeout)
     expirations++;
 }
 
+START_TEST(test_how_late_the_timer_is_called_is_told_first)
+{
+    start();
+    set(0, 100);
+    fake_now = fake_due;
+    fire();
+    ck_assert_uint_eq(late_ms, 0);
+    set(0, 100);
+    fake_now = fake_due + 7000;
+    fire();
+    ck_assert_uint_eq(late_ms, 7000);
+    finish();
+}
+END_TEST
+
 START_TEST(test_what_has_come_is_heard_first)
 {
     uv_poll_t poll;
@@ -272,7 +294,7 @@ START_TEST(test_what_has_come_is_heard_first)
     memset(entries, 0, sizeof entries);
     ck_assert_int_eq(uv_loop_init(&loop), 0);
     ck_assert_int_eq(pipe(pipe_ends), 0);
-    timeouts_init(&timeouts, &loop, on_real_expired);
+    timeouts_init(&timeouts, &loop, on_real_expired, on_late);
     ck_assert_int_eq(uv_poll_init(&loop, &poll, pipe_ends[0]), 0);
     uv_poll_start(&poll, UV_READABLE, on_heard);
     timeout_set(&timeouts, &entries[0], 0);
@@ -303,6 +325,7 @@ int main(void)
     tcase_add_test(tcase, test_without_timeouts_the_timer_rests);
     tcase_add_test(tcase, test_of_many_a_portion_expires_between_two_polls);
     tcase_add_test(tcase, test_between_portions_others_are_set_and_cleared);
+    tcase_add_test(tcase, test_how_late_the_timer_is_called_is_told_first);
     tcase_add_test(tcase, test_what_has_come_is_heard_first);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
