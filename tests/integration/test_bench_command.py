@@ -89,11 +89,12 @@ class Loads(BenchTestCase):
 
     def test_rooms(self):
         """Everybody of a room gets what its publisher sends; slow ones are counted apart."""
-        options = ("--connections=40", "--rooms=4", "--publishers=8", "--slow=20%", "--rate=200", "--threads=2")
+        options = ("--connections=40", "--rooms=4", "--publishers=8", "--slow=20%", "--threads=2")
         report = self.bench("/rooms", *options)
         messages = report["messages"]
-        # 8 are slow, of ten in each room. (That nothing was lost is told by the exit code.)
-        self.assertGreater(messages["received"], 4 * messages["sent"])
+        # 8 are slow, of ten in each room. (That nothing was lost is told by the exit code.) However slow the machine is, of
+        # each publisher one message at most is on its way at the end.
+        self.assertGreater(messages["received"], 4 * (messages["sent"] - 8))
         self.assertEqual(report["plan"]["slow"], 8)
 
     def test_rooms_that_leave_the_sender_out(self):
