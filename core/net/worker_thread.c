@@ -46,7 +46,7 @@ static void on_look(uv_timer_t *look)
 
 /* A callback held the worker for so long, or the whole process stood still: in a turn, or while it
  * slept behind its last one. */
-#define LONG_TURN_MS 1000u
+#define LONG_TURN_MS UINT64_C(1000)
 
 static void note_long_turn(struct worker *worker)
 {
