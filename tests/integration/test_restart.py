@@ -31,7 +31,9 @@ from toni_host import (
     Response,
     configuration,
     gateway,
+    is_accepted,
     main,
+    open_plain_socket,
     open_socket,
     request,
     say,
@@ -367,9 +369,9 @@ class TestHttp(RestartTestCase):
         host = self.start((ECHO, HTTP_PROBE), {"drain_ms": 500, "handshake_ms": 60000}, http="127.0.0.1:0",
                           proxy_header="proxy-protocol", trusted_proxies=["127.0.0.1"])
         for address in (host.address, host.http_address):
-            files = host.open_files()
-            self.addCleanup(open_socket(address).close)
-            while host.open_files() == files:
+            sock = open_plain_socket(address)
+            self.addCleanup(sock.close)
+            while not is_accepted(sock):
                 time.sleep(0.01)
         host.restart()
         self.assertEqual(host.wait_gone(host.process.pid), 0)

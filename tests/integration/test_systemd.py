@@ -24,6 +24,7 @@ from toni_host import (
     Response,
     configuration,
     gateway,
+    is_accepted,
     main,
     open_plain_socket,
     own_context,
@@ -313,14 +314,13 @@ class TestActivation(SystemdTestCase):
         host.wait_log(msg="ready")
         return host, *names
 
-    def newcomer(self, host, address, *sent):
+    def newcomer(self, address, *sent):
         """One that the host has accepted, and that has sent no more than this."""
-        files = host.open_files()
         sock = open_plain_socket(address)
         self.addCleanup(sock.close)
         for part in sent:
             sock.sendall(part)
-        self.eventually(lambda: host.open_files() > files, "it is accepted")
+        self.eventually(lambda: is_accepted(sock), "it is accepted")
         return sock
 
     def test_whoever_comes_before_a_stop_is_answered_and_told(self):
@@ -329,8 +329,8 @@ class TestActivation(SystemdTestCase):
         client = Client(websocket, "/echo")
         self.addCleanup(client.drop)
         head = request("/echo")
-        silent, speaking = self.newcomer(host, websocket), self.newcomer(host, websocket, head[:30])
-        asking = self.newcomer(host, http)
+        silent, speaking = self.newcomer(websocket), self.newcomer(websocket, head[:30])
+        asking = self.newcomer(http)
         os.kill(host.pid, signal.SIGTERM)
         client.expect_close(1001, "going away")
         for sock, rest in ((silent, head), (speaking, head[30:])):
@@ -349,7 +349,7 @@ class TestActivation(SystemdTestCase):
 
     def test_so_is_who_has_shaken_no_hands_yet(self):
         host, websocket, http = self.activated(close_ms=30000, tls=own_material()[1])
-        talking, asking = self.newcomer(host, websocket), self.newcomer(host, http)
+        talking, asking = self.newcomer(websocket), self.newcomer(http)
         os.kill(host.pid, signal.SIGTERM)
         host.wait_log(msg="stopping")
         with own_context().wrap_socket(talking, server_hostname="localhost") as sock:
@@ -360,7 +360,7 @@ class TestActivation(SystemdTestCase):
 
     def test_whoever_stays_silent_holds_a_stop_up_for_close_ms_alone(self):
         host, websocket, http = self.activated(close_ms=scaled(300, 600))
-        silent = [self.newcomer(host, websocket), self.newcomer(host, websocket, b"GET"), self.newcomer(host, http)]
+        silent = [self.newcomer(websocket), self.newcomer(websocket, b"GET"), self.newcomer(http)]
         os.kill(host.pid, signal.SIGTERM)
         host.ends_well()  # and not after drain_ms, which the log would tell
         for sock in silent:
@@ -369,7 +369,7 @@ class TestActivation(SystemdTestCase):
     def test_nor_longer_does_whoever_sends_no_proxy_header(self):
         behind = {"proxy_header": "proxy-protocol", "trusted_proxies": ["127.0.0.1"]}
         host, *addresses = self.activated(close_ms=scaled(300, 600), behind=behind)
-        silent = [self.newcomer(host, address) for address in addresses]
+        silent = [self.newcomer(address) for address in addresses]
         os.kill(host.pid, signal.SIGTERM)
         host.ends_well()  # and not after handshake_ms
         for sock in silent:
