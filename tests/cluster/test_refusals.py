@@ -11,8 +11,7 @@ from redis_servers import Client
 from test_joins import Talker
 from toni_host import run_toni
 
-POLICIES = ("noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random",
-            "volatile-ttl")
+EVICTING = ("allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl")
 
 
 class RefusalsCase(ClusterTestCase):
@@ -129,27 +128,47 @@ class TestFull(RefusalsCase):
     def figure_of(self, section, name):
         return int(re.search(rb"%s:(\d+)" % name, self.does("INFO", section)).group(1))
 
-    def test_with_each_policy_all_that_is_lost_is_told(self):
+    def publishing(self):
         rooms = self.crowd(8, 4)
         self.load.padding = "x" * 4000
         self.load.publish(rooms, 200)
-        for policy in POLICIES:
-            with self.subTest(policy):
-                evicted, lost = self.figure_of("stats", b"evicted_keys"), self.lost()
-                self.sets("maxmemory-policy", policy)
-                self.sets("maxmemory", self.figure_of("memory", b"used_memory") + 300_000)
-                if policy == "noeviction":
-                    self.load.until(lambda: self.lost() > lost, "broadcasts are refused, and counted")
-                    self.assertEqual(self.load.judge.gaps, 0)
-                    for host in self.hosts:
-                        self.assertTrue(self.is_up(host))
-                else:
-                    self.load.until(lambda: self.figure_of("stats", b"evicted_keys") > evicted, "keys are evicted")
-                self.sets("maxmemory", 0)
-                self.load.fence(rooms)
+        return rooms
+
+    def fill(self, policy):
+        self.sets("maxmemory-policy", policy)
+        self.sets("maxmemory", self.figure_of("memory", b"used_memory") + 300_000)
+
+    def go_on(self, rooms):
+        self.sets("maxmemory", 0)
+        self.load.fence(rooms)
+
+    def test_what_it_refuses_is_counted(self):
+        rooms = self.publishing()
+        lost = self.lost()
+        self.fill("noeviction")
+        self.load.until(lambda: self.lost() > lost, "broadcasts are refused, and counted")
+        for host in self.hosts:
+            self.assertTrue(self.is_up(host))
+        self.go_on(rooms)
         self.settle(rooms)
         self.assertTrue(any("its `maxmemory` is reached" in line for host in self.hosts for line in host.text().splitlines()))
+        self.assert_no_gaps()
         self.assertLessEqual(self.load.accepted - len(self.load.judge.places), self.lost())
+        self.assertFalse(self.load.lost_clients)
+        self.end_well()
+
+    def test_with_each_policy_all_that_is_lost_by_evictions_is_told(self):
+        """Whoever lacks something was told of it in its place: so says the judge. A room that was evicted begins anew, and what
+        a host hears of that first it can't place in the old one."""
+        rooms = self.publishing()
+        for policy in EVICTING:
+            with self.subTest(policy):
+                evicted = self.figure_of("stats", b"evicted_keys")
+                self.fill(policy)
+                self.load.until(lambda: self.figure_of("stats", b"evicted_keys") > evicted, "keys are evicted")
+                self.go_on(rooms)
+        self.settle(rooms)
+        self.assertGreater(self.load.judge.gaps, 0)
         self.assertFalse(self.load.lost_clients)
         self.end_well()
 
@@ -165,7 +184,7 @@ class TestFull(RefusalsCase):
             talker.client.send("say full %d" % number)
         self.eventually(lambda: self.lost() == lost + count, "all are refused, and counted")
         runs = re.search(rb"cmdstat_hmget:calls=(\d+)", self.does("INFO", "commandstats"))  # one for each message
-        self.assertEqual(int(runs.group(1)), count)
+        self.assertLess(int(runs.group(1)), 1.1 * count)  # and a few that hosts ask for where rooms are
         self.sets("maxmemory", 0)
         talker.client.send("say full again")
         while not talker.got:
