@@ -157,7 +157,7 @@ class TestFull(RefusalsCase):
         self.assertFalse(self.load.lost_clients)
         self.end_well()
 
-    def test_with_each_policy_all_that_is_lost_by_evictions_is_told(self):
+    def test_with_each_policy_all_that_is_lost_is_told(self):
         """Whoever lacks something was told of it in its place: so says the judge. A room that was evicted begins anew, and what
         a host hears of that first it can't place in the old one."""
         rooms = self.publishing()
