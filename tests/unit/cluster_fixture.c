@@ -112,11 +112,11 @@ static void answer_publish(const struct output *output)
     struct publish_reply reply = {.answer = ENGINE_APPLIED, .receivers = 1};
     const bool is_behind_unapplied =
         output->publish.after > (is_known(room) ? room->last_number : 0);
+    /* Redis finds that before it would write, and fail. */
+    const bool is_found_before = world.publish_answer == ENGINE_ERROR && is_behind_unapplied;
 
-    if (world.publish_answer == ENGINE_ERROR && is_behind_unapplied) {
-        reply.answer = ENGINE_NOT_RUN; /* as Redis does, which finds that before it would write */
-    } else if (world.publish_answer != ENGINE_APPLIED && world.answers_left > 0 &&
-               output->generation == world.generation) {
+    if (world.publish_answer != ENGINE_APPLIED && !is_found_before && world.answers_left > 0 &&
+        output->generation == world.generation) {
         world.answers_left -= world.answers_left != UINT32_MAX ? 1 : 0;
         reply.answer = world.publish_answer;
     } else if (output->publish.incarnation != world.incarnation) {
