@@ -64,6 +64,8 @@ modules = (
       await page.getByLabel("Message", { exact: true }).fill(text);
       await page.getByRole("button", { name: "Send" }).click();
     }
+    await say(berta, "here");
+    await berta.getByText(/: here$/).waitFor(); // so she is in the room
     await say(anna, "<b>hello</b>");
     await berta.getByText(/^[0-9a-f]{16}: <b>hello<\/b>$/).waitFor();
     proxy.is_refusing = true;
