@@ -248,21 +248,15 @@ static bool is_gone(struct http_connection *connection)
     return was_at_end && connection->was_at_end;
 }
 
-static void give_time(struct http_connection *connection, uint64_t stood_ms)
-{
-    if (connection->due_ms != UINT64_MAX)
-        connection->due_ms += stood_ms;
-}
-
 void http_deadlines_sweep(struct http_deadlines *deadlines)
 {
     uint64_t now = clock_now_ms();
-    const uint64_t stood_ms = standstill_ms(&deadlines->standstill, deadlines->every_ms, now);
+    const uint64_t stood_ms = standstill_ms(&deadlines->standstill, now);
     struct http_connection *next, *closed = NULL;
     pthread_mutex_lock(&deadlines->mutex);
     for (struct http_connection *each = deadlines->first; each; each = next) {
         next = each->next;
-        give_time(each, stood_ms);
+        each->due_ms = standstill_due_ms(each->due_ms, stood_ms);
         if (each->is_started && (each->due_ms <= now || is_gone(each))) {
             give_up(each);
         } else if (was_closed_unsaid(each)) {
@@ -292,8 +286,7 @@ void http_deadlines_watch(struct http_deadlines *deadlines, uv_loop_t *loop, uin
     uv_timer_init(loop, &deadlines->sweep);
     deadlines->sweep.data = deadlines;
     deadlines->is_watched = true;
-    deadlines->every_ms = every_ms;
-    deadlines->standstill.swept_ms = clock_now_ms();
+    standstill_begin(&deadlines->standstill, every_ms, clock_now_ms());
     uv_timer_start(&deadlines->sweep, on_sweep, every_ms, every_ms);
     uv_unref((uv_handle_t *)&deadlines->sweep);
 }

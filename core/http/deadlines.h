@@ -73,8 +73,7 @@ struct http_deadlines {
     struct http_connection *first;
     struct hash_table handed_over; /* to a thread that has not taken them yet */
 
-    uv_timer_t sweep;  /* the loop's */
-    uint64_t every_ms; /* from one to the next */
+    uv_timer_t sweep; /* the loop's */
     struct standstill standstill;
     bool is_watched;
 };

@@ -120,11 +120,10 @@ static void on_sweep(uv_timer_t *sweep)
 {
     struct tls_front *front = sweep->data;
     const uint64_t now_ms = uv_now(&front->loop);
-    const uint64_t stood_ms = standstill_ms(&front->standstill, SWEEP_MS, now_ms);
+    const uint64_t stood_ms = standstill_ms(&front->standstill, now_ms);
     tls_front_notice_turn(front);
     for (struct tls_relay *each = front->first; each; each = each->next) {
-        if (each->due_ms != UINT64_MAX)
-            each->due_ms += stood_ms;
+        each->due_ms = standstill_due_ms(each->due_ms, stood_ms);
         if (each->state == RELAY_OVER || each->due_ms > now_ms)
             continue;
         tls_shaking_end(each, TLS_FAILED_LATE);
@@ -178,7 +177,7 @@ static int open_loop(struct tls_front *front)
     uv_timer_init(&front->loop, &front->sweep);
     front->wake.data = front->turn_end.data = front->sweep.data = front;
     uv_prepare_start(&front->turn_end, on_turn_end);
-    front->standstill.swept_ms = uv_now(&front->loop);
+    standstill_begin(&front->standstill, SWEEP_MS, uv_now(&front->loop));
     uv_timer_start(&front->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     return 0;
 }
