@@ -15,29 +15,20 @@ void watching_heard(struct connection *connection)
     connection->is_pinged = false;
 }
 
-/* In a turn that stands still the clock does, too: so what was noted in it may be much younger than
- * it seems, and counts from the turn's end. */
-static uint64_t noted_ms(const struct worker *worker, uint64_t since_ms)
-{
-    const bool is_of_long_turn =
-        since_ms >= worker->long_turn_began_ms && since_ms < worker->long_turn_ended_ms;
-    return is_of_long_turn ? worker->long_turn_ended_ms : since_ms;
-}
-
-/* In that time nothing was read of what the peer had sent: it is not the peer's. */
+/* In a long turn nothing was read of what the peer had sent: that time is not the peer's. The clock
+ * stands still in it, too: so what was noted in it may be much younger than it seems, and counts
+ * from its end. */
 static uint64_t held_up_ms(const struct worker *worker, uint64_t since_ms)
 {
-    return since_ms < worker->long_turn_began_ms
-               ? worker->long_turn_ended_ms - worker->long_turn_began_ms
-               : 0;
+    const uint64_t began_ms = worker->long_turn_began_ms, ended_ms = worker->long_turn_ended_ms;
+    return since_ms < ended_ms ? ended_ms - (since_ms > began_ms ? since_ms : began_ms) : 0;
 }
 
 /* How long until `limit_ms` after `since_ms`; 0: it is due. */
 static uint64_t remaining(const struct connection *connection, uint64_t since_ms, uint64_t limit_ms)
 {
-    const struct worker *worker = connection->served.worker;
     const uint64_t now_ms = connection_now_ms(connection);
-    const uint64_t due_ms = noted_ms(worker, since_ms) + held_up_ms(worker, since_ms) + limit_ms;
+    const uint64_t due_ms = since_ms + held_up_ms(connection->served.worker, since_ms) + limit_ms;
     return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
