@@ -136,20 +136,23 @@ static void add_keys(struct connection *connection, char kind)
     }
 }
 
+/* A number of 0 may be one that is there. */
+static void add_hex_or_nothing(struct command *command, bool is_there, uint64_t number)
+{
+    if (is_there)
+        command_add_hex(command, number, HEX_DIGITS);
+    else
+        command_add(command, no_name);
+}
+
 static void add_publish(struct command *command, const toni_engine_publish *publish,
                         uint64_t life_ms)
 {
     const uint64_t keep_ms = (uint64_t)publish->keep_seconds * 1000;
     command_add_hex(command, publish->number, HEX_DIGITS);
-    if (publish->after != 0)
-        command_add_hex(command, publish->after, HEX_DIGITS);
-    else
-        command_add(command, no_name);
+    add_hex_or_nothing(command, publish->after != 0, publish->after);
     command_add_hex(command, publish->proposed, HEX_DIGITS);
-    if (publish->is_repeat)
-        command_add_hex(command, publish->epoch, HEX_DIGITS);
-    else
-        command_add(command, no_name);
+    add_hex_or_nothing(command, publish->is_repeat, publish->epoch);
     command_add_hex(command, publish->kind, 8);
     command_add(command, publish->body);
     if (keeps(publish)) {
