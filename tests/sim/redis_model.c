@@ -97,16 +97,10 @@ struct publish_reply redis_publish(struct redis_model *redis, const struct redis
         return (struct publish_reply){.answer = ENGINE_READ_ONLY};
     if (publish->incarnation != redis->data.incarnation)
         return (struct publish_reply){.answer = ENGINE_OTHER_INCARNATION};
-    if (!is_present(redis, room, now_ms)) {
-        if (publish->is_repeat)
-            return (struct publish_reply){.answer = ENGINE_LOST};
-        if (publish->after != 0 && redis->mutation != MUTATION_OVERTAKEN)
-            return (struct publish_reply){.answer = ENGINE_NOT_RUN};
-        if (redis->is_full)
-            return (struct publish_reply){.answer = ENGINE_ERROR};
-        begin_epoch(redis, room, publish->proposed);
-    }
-    const struct redis_last *last = find_last(room, publish->node);
+    const bool is_there = is_present(redis, room, now_ms);
+    const struct redis_last *last = is_there ? find_last(room, publish->node) : NULL;
+    if (publish->is_repeat && !is_there)
+        return (struct publish_reply){.answer = ENGINE_LOST};
     if (publish->is_repeat && (publish->epoch == 0 ? !last : publish->epoch != room->at.epoch))
         return (struct publish_reply){.answer = ENGINE_LOST};
     if (last && publish->number <= last->number && redis->mutation != MUTATION_REPEATS_APPLIED) {
@@ -117,6 +111,8 @@ struct publish_reply redis_publish(struct redis_model *redis, const struct redis
         return (struct publish_reply){.answer = ENGINE_NOT_RUN};
     if (redis->is_full) /* the first command that writes is refused */
         return (struct publish_reply){.answer = ENGINE_ERROR};
+    if (!is_there)
+        begin_epoch(redis, room, publish->proposed);
     room->at.offset++;
     room->hash_ends_ms = now_ms + REDIS_HASH_MS;
     keep_last(room, publish);
